@@ -1,0 +1,31 @@
+# Everything a newcomer needs: `make demo` and `make test`. The same commands without make are in README.md.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: setup demo test unit lint chaos clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: setup  ## Kafka, two workers, a receiver and sample traffic, with a live table
+	$(BIN)/streamhooks dev $(ARGS)
+
+test: setup lint  ## lint, types and every test, on a real Kafka
+	$(BIN)/pytest $(ARGS)
+
+unit: setup  ## the tests that need no Kafka
+	$(BIN)/pytest tests/unit $(ARGS)
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,33 @@
+"""streamhooks: webhooks straight from Kafka.
+
+`faust -A streamhooks worker` starts a worker. Importing this package builds no app and reads no environment: the app
+is made when somebody asks for `streamhooks.app`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from streamhooks.tasks.retry import RetryTaskError, retry
+from streamhooks.tasks.task import NextTask, Task, instrumented_task
+
+if TYPE_CHECKING:
+    from streamhooks.mended.app import App
+
+    app: App
+
+__all__ = ["NextTask", "RetryTaskError", "Task", "app", "instrumented_task", "retry"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from streamhooks.errors import Refusal
+    from streamhooks.worker import build_app
+
+    try:
+        globals()["app"] = build_app()
+    except Refusal as refusal:
+        sys.exit(f"streamhooks: {refusal}")
+    return globals()["app"]

@@ -1,0 +1,1 @@
+"""One module a topic: a stream in, task calls out."""

@@ -1,0 +1,42 @@
+"""`alerts`: each record fires the service hooks with `event.alert`, and the hooks of the app that it names."""
+
+from __future__ import annotations
+
+from streamhooks.agents.events import PartitionOf, service_hook_calls
+from streamhooks.agents.intake import CallsOf, Origin
+from streamhooks.kafka.reader import Record
+from streamhooks.records.event import Alert
+from streamhooks.records.formats import decode
+from streamhooks.tables.hooks import HooksTable
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.mission import send_alert_event
+
+
+def calls_of_alerts(hooks: HooksTable, partition_of: PartitionOf, partitions: int) -> CallsOf:
+    """What an `alerts` record asks for; `partitions` is the number of those of `delayed`."""
+
+    def calls_of(record: Record, origin: Origin) -> list[Call]:
+        alert = decode(Alert, record.value)
+        calls = service_hook_calls(hooks, partition_of, alert.event, "event.alert", origin)
+        if alert.app_id is not None:
+            calls.append(
+                Call(
+                    origin.id,
+                    send_alert_event.name,
+                    origin.partition % partitions,
+                    origin.created,
+                    [
+                        alert.event,
+                        alert.rule,
+                        alert.app_id,
+                        alert.additional_payload_key,
+                        alert.additional_payload,
+                    ],
+                    source=origin.source,
+                    event="event_alert.triggered",
+                    traceparent=origin.traceparent,
+                )
+            )
+        return calls
+
+    return calls_of

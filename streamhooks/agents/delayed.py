@@ -1,0 +1,196 @@
+"""`delayed`: starts the pending calls of the owned partitions when they are due.
+
+The topic is read by a plain reader, from its start, whenever a partition comes to this worker; nothing of a partition
+runs before its log has been read to the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.in_flight.bulkheads import Bulkheads
+from streamhooks.in_flight.gate import Gate
+from streamhooks.kafka.publisher import Outbox
+from streamhooks.kafka.reader import Record
+from streamhooks.tables.pending import Entry, Pending
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.outputs import ATTEMPT_HEADER, Outputs
+from streamhooks.tasks.runner import Runner
+
+log = logging.getLogger(__name__)
+
+#: at most this long between two looks at the clock, in seconds: a clock that is set must not hold calls up
+LONGEST_SLEEP = 0.5
+
+
+class _PendingRun:
+    """A run of a pending call, as the runner sees what it belongs to."""
+
+    __slots__ = ("_entry",)
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+
+    @property
+    def is_void(self) -> bool:
+        return self._entry.state == "gone"
+
+    def hold(self) -> None:
+        """Nothing waits for a pending call: what comes of it is read from the log."""
+
+    def release(self) -> None:
+        """The log has told already, or will tell, what became of the call."""
+
+
+class Scheduler:
+    """Starts what is due. A hook whose bound is reached has a queue; the hooks with queues take turns."""
+
+    def __init__(
+        self,
+        pending: Pending,
+        runner: Runner,
+        outputs: Outputs,
+        outbox: Outbox,
+        *,
+        topic: str,
+        gate: Gate,
+        bulkheads: Bulkheads,
+        is_ready: Callable[[int], bool],
+        may_run: Callable[[str], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._pending = pending
+        self._runner = runner
+        self._outputs = outputs
+        self._outbox = outbox
+        self._topic = topic
+        self._gate = gate
+        self._bulkheads = bulkheads
+        self._is_ready = is_ready
+        self._may_run = may_run
+        self._clock = clock
+        self._queues: dict[str, deque[Entry]] = {}
+        self._wake = asyncio.Event()
+        self._writing: set[asyncio.Task[None]] = set()
+        bulkheads.on_leave = self._left
+
+    # --- the log
+
+    def apply(self, records: list[Record]) -> None:
+        """Take in records of the owned partitions."""
+        for record in records:
+            try:
+                self._pending.apply(record)
+            except BrokenRecord as error:
+                if self._is_ready(record.partition):
+                    self._spawn(self._outputs.bury(record, str(error)))
+        self._wake.set()
+
+    def release(self, partitions: Iterable[int]) -> None:
+        """The partitions are somebody else's."""
+        self._pending.release(partitions)
+
+    # --- the loop
+
+    async def run(self) -> None:
+        """Start calls as they become due, for ever."""
+        while True:
+            await self._gate.wait_open()
+            for entry in self._pending.pop_due(int(self._clock() * 1000), self._is_ready):
+                await self._take(entry)
+            self._pump()
+            self._heal()
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        due = self._pending.next_due()
+        until = LONGEST_SLEEP if due is None else due / 1000 - self._clock()
+        self._wake.clear()
+        if until > 0:
+            try:
+                async with asyncio.timeout(min(until, LONGEST_SLEEP)):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+        else:
+            await asyncio.sleep(0.01)
+
+    async def _take(self, entry: Entry) -> None:
+        if entry.hook_id is None:
+            entry.state = "running"
+            await self._runner.start(self._call(entry), _PendingRun(entry))
+        else:
+            entry.state = "queued"
+            self._queues.setdefault(entry.hook_id, deque()).append(entry)
+
+    def _left(self, _hook_id: str) -> None:
+        if self._queues:
+            self._wake.set()
+
+    def _pump(self) -> None:
+        """Start queued calls, one of each hook in turn, as long as there is room."""
+        hooks = deque(self._queues)
+        while hooks and self._gate.is_open:
+            hook_id = hooks.popleft()
+            queue = self._queues[hook_id]
+            while queue and queue[0].state != "queued":
+                queue.popleft()
+            if not queue:
+                del self._queues[hook_id]
+            elif self._may_run(hook_id) and self._bulkheads.enter_again(hook_id):
+                entry = queue.popleft()
+                entry.state = "running"
+                self._runner.start_again(self._call(entry), _PendingRun(entry))
+                hooks.append(hook_id)
+
+    @staticmethod
+    def _call(entry: Entry) -> Call:
+        return Call.from_record(entry.call(), entry.partition)
+
+    # --- healing
+
+    def _heal(self) -> None:
+        for partition in self._pending.partitions():
+            if self._is_ready(partition):
+                for heal in self._pending.heals(partition):
+                    log.info("healing the log of %s: %s", self._topic, heal.id)
+                    headers = [(ATTEMPT_HEADER, str(heal.attempt).encode())] if heal.value is None else None
+                    self._spawn(
+                        self._outbox.publish(
+                            self._topic, heal.value, key=heal.id, partition=partition, headers=headers
+                        )
+                    )
+
+    def _spawn(self, coroutine: object) -> None:
+        task = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    # --- by hand
+
+    def retry_now(self, partition: int, call_id: str) -> bool:
+        """Run a waiting call now; False if there is none."""
+        entry = self._pending.get(partition, call_id)
+        if entry is None:
+            return False
+        if entry.state in ("waiting", "queued"):
+            self._pending.run_at(entry, int(self._clock() * 1000))
+            self._wake.set()
+        return True
+
+    async def drop(self, partition: int, call_id: str) -> bool:
+        """Settle a waiting call without running it; False if there is none, or it runs."""
+        entry = self._pending.get(partition, call_id)
+        if entry is None or entry.state == "running":
+            return False
+        entry.state = "running"  # nothing starts it while its tombstone is on the way
+        await self._outputs.settle(self._call(entry))
+        return True
+
+    def queued(self, hook_id: str) -> int:
+        """How many due calls of the hook wait for room."""
+        return len(self._queues.get(hook_id, ()))

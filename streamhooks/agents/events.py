@@ -1,0 +1,46 @@
+"""`events`: each record fires the service hooks of its project with `event.created`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamhooks.agents.intake import CallsOf, Origin
+from streamhooks.kafka.reader import Record
+from streamhooks.records.event import Event
+from streamhooks.records.formats import decode
+from streamhooks.records.ids import derived_id
+from streamhooks.tables.hooks import HooksTable
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.mission import process_service_hook
+
+PartitionOf = Callable[[str], int]
+
+
+def calls_of_events(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
+    """What an `events` record asks for."""
+
+    def calls_of(record: Record, origin: Origin) -> list[Call]:
+        event = decode(Event, record.value)
+        return service_hook_calls(hooks, partition_of, event, "event.created", origin)
+
+    return calls_of
+
+
+def service_hook_calls(
+    hooks: HooksTable, partition_of: PartitionOf, event: Event, name: str, origin: Origin
+) -> list[Call]:
+    """One call for each service hook of the event's project that subscribed."""
+    return [
+        Call(
+            derived_id(origin.id, hook.id),
+            process_service_hook.name,
+            partition_of(hook.id),
+            origin.created,
+            [hook.id, event],
+            hook_id=hook.id,
+            source=origin.source,
+            event=name,
+            traceparent=origin.traceparent,
+        )
+        for hook in hooks.service_hooks(event.organization_id, event.project_id, name)
+    ]

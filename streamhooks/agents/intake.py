@@ -1,0 +1,150 @@
+"""What every agent of a source topic does with a record: notice a hole, decode, start its calls, settle."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.in_flight.tracker import TP, Ticket, Tracker
+from streamhooks.kafka.reader import Record
+from streamhooks.metrics import HOLES, RECORDS, TOMBSTONES, UNSETTLED
+from streamhooks.records.ids import source_id
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.runner import Runner
+
+log = logging.getLogger(__name__)
+
+
+class Message(Protocol):
+    """A record as Faust hands it over; `timestamp` is epoch seconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: float
+    key: bytes | None
+    value: bytes | None
+    headers: Any
+
+
+CallsOf = Callable[[Record, "Origin"], list[Call]]
+ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the calls of a source record have in common."""
+
+    id: str
+    source: str
+    created: int
+    """Epoch milliseconds."""
+    partition: int
+    """The record's own."""
+    traceparent: str | None
+
+
+class Intake:
+    """Takes up records of the source topics. One for the worker."""
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        runner: Runner,
+        outputs: Outputs,
+        *,
+        read_range: ReadRange,
+        is_natural_hole: Callable[[TP, int, int], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._tracker = tracker
+        self._runner = runner
+        self._outputs = outputs
+        self._read_range = read_range
+        self._is_natural_hole = is_natural_hole
+        self._clock = clock
+
+    async def follow(self, events: AsyncIterator[Any], calls_of: CallsOf) -> None:
+        """Take up each record of a stream; the body of an agent."""
+        async for event in events:
+            await self.take_up(event.message, calls_of)
+
+    async def take_up(self, message: Message, calls_of: CallsOf) -> None:
+        """Start what a record asks for. Returns when all of it has started."""
+        tp = (message.topic, message.partition)
+        expected = self._tracker.expected(tp)
+        if expected is None or message.offset < expected:
+            return
+        if message.offset > expected and not self._is_natural_hole(tp, expected, message.offset):
+            await self._fill(tp, expected, message.offset, calls_of)
+        await self._start(to_record(message), calls_of)
+
+    async def _fill(self, tp: TP, start: int, end: int, calls_of: CallsOf) -> None:
+        """Read again what was not handed over; a hole that Kafka itself has is let go."""
+        log.error("%s:%d: the records from %d to %d were not handed over, reading them again", *tp, start, end)
+        while self._tracker.expected(tp) == start:
+            try:
+                found = await self._read_range(*tp, start, end)
+            except TimeoutError:
+                continue
+            HOLES.labels(tp[0]).inc(len(found))
+            for record in found:
+                await self._start(record, calls_of)
+            return
+
+    async def _start(self, record: Record, calls_of: CallsOf) -> None:
+        tp = (record.topic, record.partition)
+        await self._tracker.wait_for_room(tp)
+        ticket = self._tracker.start(tp, record.offset)
+        if ticket is None:
+            return
+        UNSETTLED.set(self._tracker.in_flight)
+        RECORDS.labels(record.topic).inc()
+        if record.value is None:
+            TOMBSTONES.labels(record.topic).inc()
+            ticket.release()
+            return
+        try:
+            calls = calls_of(record, self._origin(record))
+        except BrokenRecord as error:
+            self._bury(record, str(error), ticket)
+            return
+        for call in calls:
+            ticket.hold()
+            await self._runner.start(call, ticket)
+        ticket.release()
+
+    def _bury(self, record: Record, reason: str, ticket: Ticket) -> None:
+        async def bury() -> None:
+            await self._outputs.bury(record, reason)
+            ticket.release()
+
+        self._runner.spawn(bury())
+
+    def _origin(self, record: Record) -> Origin:
+        traceparent = next((value for name, value in record.headers if name == "traceparent"), None)
+        return Origin(
+            source_id(record.topic, record.partition, record.offset, record.timestamp),
+            record.source,
+            int(self._clock() * 1000),
+            record.partition,
+            traceparent.decode("ascii", "replace") if traceparent else None,
+        )
+
+
+def to_record(message: Message) -> Record:
+    """A record of Faust as ours."""
+    headers = message.headers
+    return Record(
+        message.topic,
+        message.partition,
+        message.offset,
+        round(message.timestamp * 1000) if message.timestamp is not None else 0,
+        message.key,
+        message.value,
+        tuple(headers.items() if isinstance(headers, dict) else headers or ()),
+    )

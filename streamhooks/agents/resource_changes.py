@@ -1,0 +1,40 @@
+"""`resource-changes`: each record fires the app hooks that subscribed to its change."""
+
+from __future__ import annotations
+
+from streamhooks.agents.intake import CallsOf, Origin
+from streamhooks.delivery.payloads import resource_name
+from streamhooks.kafka.reader import Record
+from streamhooks.records.event import ResourceChange
+from streamhooks.records.formats import decode
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.mission import process_resource_change
+
+
+def calls_of_resource_changes(partitions: int) -> CallsOf:
+    """What a `resource-changes` record asks for; `partitions` is the number of those of `delayed`."""
+
+    def calls_of(record: Record, origin: Origin) -> list[Call]:
+        change = decode(ResourceChange, record.value)
+        return [
+            Call(
+                origin.id,
+                process_resource_change.name,
+                origin.partition % partitions,
+                origin.created,
+                [
+                    change.action,
+                    change.sender,
+                    change.instance_id,
+                    change.organization_id,
+                    change.project_id,
+                    change.instance,
+                    change.actor,
+                ],
+                source=origin.source,
+                event=f"{resource_name(change.sender)}.{change.action}",
+                traceparent=origin.traceparent,
+            )
+        ]
+
+    return calls_of

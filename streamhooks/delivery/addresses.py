@@ -1,0 +1,157 @@
+"""Which addresses and URLs a delivery may reach.
+
+Denied is every special-purpose range of IANA's registries for IPv4 and IPv6 that is no ordinary place on the
+internet, and the metadata services of clouds. Addresses that embed an IPv4 address are denied always,
+whatever they embed: no honest name resolves to one, and each translator reads them in its own way.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from yarl import URL
+
+from streamhooks.errors import BadUrl
+
+MAX_URL_LENGTH = 512
+
+Network = IPv4Network | IPv6Network
+
+# The first match names the reason, so the particular stand before the general.
+_DENIED: tuple[tuple[str, tuple[Network, ...]], ...] = tuple(
+    (reason, tuple(ip_network(text) for text in networks.split()))
+    for reason, networks in (
+        (
+            "a cloud's metadata service",
+            "169.254.169.254 168.63.129.16 100.100.100.200 192.0.0.192 fd00:ec2::254",
+        ),
+        ("loopback", "127.0.0.0/8 ::1"),
+        ("broadcast", "255.255.255.255"),
+        ("this network", "0.0.0.0/8 ::"),
+        ("private", "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 fec0::/10"),
+        ("carrier-grade NAT", "100.64.0.0/10"),
+        ("link-local", "169.254.0.0/16 fe80::/10"),
+        ("documentation", "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20"),
+        ("benchmarking", "198.18.0.0/15 2001:2::/48"),
+        ("multicast", "224.0.0.0/4 ff00::/8"),
+        ("IPv4-mapped", "::ffff:0:0/96"),
+        ("IPv4-translated", "::ffff:0:0:0/96"),
+        ("IPv4-compatible", "::/96"),
+        ("NAT64", "64:ff9b::/96 64:ff9b:1::/48"),
+        ("Teredo", "2001::/32"),
+        ("6to4", "192.88.99.0/24 2002::/16"),
+        ("discard-only", "100::/64"),
+        ("reserved", "192.0.0.0/24 240.0.0.0/4 2001::/23"),
+    )
+)
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+_EMBEDDING_AT_THE_END = tuple(ip_network(n) for n in ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96"))
+
+_AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
+_HOST_AND_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
+_LABEL = re.compile("[a-z0-9_-]{1,63}")
+_NUMBER = re.compile("[0-9]+|0x[0-9a-f]*")
+
+
+@dataclass(frozen=True)
+class AddressPolicy:
+    """What deliveries may reach: `allowed` are networks exempt from the deny list; `ports` None means all."""
+
+    allowed: tuple[Network, ...] = ()
+    ports: frozenset[int] | None = None
+
+    def denied(self, address: str) -> str | None:
+        """Return why the address may not be connected to ("127.0.0.1 is loopback"), or None if it may.
+
+        What an allowed network holds is let through; an IPv4 address embedded in it must pass by itself too.
+        """
+        ip, reason = _judged(address)
+        if reason is None:
+            return None
+        if ip is None or not any(ip in network for network in self.allowed):
+            return f"{address} is {reason}"
+        embedded = _embedded_ipv4(ip)
+        return None if embedded is None else self.denied(embedded)
+
+    def check_url(self, url: str) -> None:
+        """Raise `BadUrl` if a hook may not have this URL; names are resolved at each connection only."""
+        self.parsed_url(url)
+
+    def parsed_url(self, url: str) -> URL:
+        """Return the URL as the client will use it, so that what was checked is what is connected to.
+
+        Raises `BadUrl` for a wrong syntax, scheme, port or length, for userinfo, and for a host that is a
+        denied address or written in a way that programs read differently (`127.1`, `0x7f.1`, `%31`).
+        """
+        if len(url) > MAX_URL_LENGTH:
+            raise BadUrl(f"longer than {MAX_URL_LENGTH} characters")
+        if not url.isprintable() or " " in url or "\\" in url:
+            raise BadUrl("holds a space, a control character or a backslash")
+        authority = _AUTHORITY.match(url)
+        if authority is None:
+            raise BadUrl("not an http:// or https:// URL")
+        if "@" in authority[1]:
+            raise BadUrl("holds a user name or password")
+        if not _HOST_AND_PORT.fullmatch(authority[1]):
+            raise BadUrl("not a host and port")
+        try:
+            parsed = URL(url)
+            host, port = parsed.raw_host or "", parsed.port
+        except ValueError as error:
+            raise BadUrl(f"not a URL: {error}") from None
+        if not port or (self.ports is not None and port not in self.ports):
+            raise BadUrl(f"port {port} is not allowed")
+        self._check_host(host, bracketed="[" in authority[1])
+        return parsed
+
+    def _check_host(self, host: str, *, bracketed: bool) -> None:
+        if bracketed:
+            if "%" in host or ":" not in host:
+                raise BadUrl("not an IPv6 address, which must be without a zone")
+            self._check_literal(host)
+            return
+        labels = host.removesuffix(".").split(".")
+        if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+            raise BadUrl("not a host name")
+        if _NUMBER.fullmatch(labels[-1]):
+            self._check_literal(host)
+        elif labels[-1] == "localhost" and self.denied("127.0.0.1") and self.denied("::1"):
+            raise BadUrl(f"{host} is loopback")
+
+    def _check_literal(self, host: str) -> None:
+        if _judged(host)[0] is None:
+            raise BadUrl(f"{host} is not an IP address in its usual form")
+        if reason := self.denied(host):
+            raise BadUrl(reason)
+
+
+@lru_cache(maxsize=16_384)
+def _judged(address: str) -> tuple[IPv4Address | IPv6Address | None, str | None]:
+    """Return the parsed address and why it is denied by default; (None, reason) for what is no address."""
+    try:
+        # The zone only says through which interface.
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return None, "not an IP address"
+    for reason, networks in _DENIED:
+        if any(ip in network for network in networks):
+            return ip, reason
+    if isinstance(ip, IPv6Address):
+        if (int(ip) >> 32) & 0xFFFF_FFFF in _ISATAP:
+            return ip, "ISATAP"
+        if ip not in _GLOBAL_UNICAST:
+            return ip, "reserved"
+    return ip, None
+
+
+def _embedded_ipv4(ip: IPv4Address | IPv6Address) -> str | None:
+    if isinstance(ip, IPv4Address):
+        return None
+    if any(ip in network for network in _EMBEDDING_AT_THE_END) or (int(ip) >> 32) & 0xFFFF_FFFF in _ISATAP:
+        return str(IPv4Address(int(ip) & 0xFFFF_FFFF))
+    embedded = ip.sixtofour or (ip.teredo and ip.teredo[1])
+    return None if embedded is None else str(embedded)

@@ -1,0 +1,106 @@
+"""Connections that reach only what the address policy lets through, checked on the socket itself."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from aiohappyeyeballs import AddrInfoType
+from aiohttp import TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+
+from streamhooks.delivery.addresses import AddressPolicy
+
+_RESOLVING_THREADS = 32
+
+
+class DeniedAddressError(OSError):
+    """The address policy refuses the address; the text says which and why."""
+
+
+class PolicyResolver(AbstractResolver):
+    """Resolves names by the operating system, and leaves out the denied addresses.
+
+    It has threads of its own: those of the loop are few, and names whose servers hang would hold them all.
+    """
+
+    def __init__(self, policy: AddressPolicy) -> None:
+        self._policy = policy
+        self._threads = ThreadPoolExecutor(_RESOLVING_THREADS, thread_name_prefix="resolver")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of a name that may be connected to.
+
+        Raises `DeniedAddressError` if it has only denied ones, `socket.gaierror` if it has none.
+        """
+        loop = asyncio.get_running_loop()
+        addresses = await loop.run_in_executor(self._threads, _look_up, host, port, family)
+        refusals = {address: self._policy.denied(address) for address in addresses}
+        if all(refusals.values()):
+            raise DeniedAddressError(next(iter(refusals.values())))
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=0, proto=0, flags=socket.AI_NUMERICHOST
+            )
+            for address, refusal in refusals.items()
+            if refusal is None
+        ]
+
+    async def close(self) -> None:
+        """Let the threads end; look-ups under way are not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class HookConnector(TCPConnector):
+    """Opens connections to allowed addresses only, literals and resolved names alike."""
+
+    def __init__(self, policy: AddressPolicy, **options: Any) -> None:
+        super().__init__(resolver=PolicyResolver(policy), socket_factory=_socket_factory(policy), **options)
+        protocol: type[ResponseHandler] = _HeadFirst
+        self._factory = partial(protocol, loop=self._loop)
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """Close the connections and the resolver, which aiohttp leaves to who made it."""
+        await super().close(abort_ssl=abort_ssl)
+        await self._resolver.close()
+
+
+class _HeadFirst(ResponseHandler):
+    """Lets the status line decide, whatever is wrong with the body (tried with aiohttp 3.14).
+
+    aiohttp's parser gives out nothing of a packet in which it finds a fault, so that a 200 with one byte too
+    many is an answer or garbage by the luck of packets; and of a later fault the reader never hears.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        end = data.find(b"\r\n\r\n") + 4
+        if 4 <= end < len(data):
+            super().data_received(data[:end])
+            data = data[end:]
+        super().data_received(data)
+        if self._exception is not None and self._payload is not None and not self._payload.is_eof():
+            self._payload.feed_eof()
+
+
+def _socket_factory(policy: AddressPolicy) -> Callable[[AddrInfoType], socket.socket]:
+    """Return a maker of sockets that sees each address really connected to, and raises if it is denied."""
+
+    def make(addr_info: AddrInfoType) -> socket.socket:
+        family, kind, proto, _, address = addr_info
+        if refusal := policy.denied(str(address[0])):
+            raise DeniedAddressError(refusal)
+        return socket.socket(family, kind, proto)
+
+    return make
+
+
+def _look_up(host: str, port: int, family: int) -> list[str]:
+    infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in infos))

@@ -1,0 +1,113 @@
+"""Bodies and headers of what goes out: compact JSON in the contract's order of keys, and its signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+
+from streamhooks.delivery.signing import legacy_signature, standard_signature
+
+if TYPE_CHECKING:
+    from streamhooks.records.event import Event
+
+OWN_ACTOR = {"type": "application", "id": "streamhooks", "name": "streamhooks"}
+_RENAMED = {"Group": "issue"}
+_JSON = "application/json"
+
+
+def service_hook_body(event: Event, base_url: str) -> bytes:
+    """Return payload v0 of an event: `{"project": {…}, "group": {…, "url"}, "event": {…, "url"}}` (Sentry).
+
+    Without a group, `group` and the event's `url` are null. `base_url` may end in a slash or not.
+    """
+    group_url, event_url = _urls(event, base_url)
+    project = event.project
+    return orjson.dumps(
+        {
+            "project": {"slug": project["slug"], "name": project["name"]},
+            "group": None if event.group is None else {**event.group, "url": group_url},
+            "event": {**event.fields, "url": event_url},
+        }
+    )
+
+
+def app_hook_body(action: str, installation_id: str, data: Any, actor: dict[str, Any] | None) -> bytes:
+    """Return the body of an app hook: `{"action", "installation": {"uuid"}, "data", "actor"}` (Sentry).
+
+    `data` is JSON or an `orjson.Fragment` of it; without an actor, streamhooks itself is the actor.
+    """
+    return orjson.dumps(
+        {
+            "action": action,
+            "installation": {"uuid": installation_id},
+            "data": data,
+            "actor": OWN_ACTOR if actor is None else actor,
+        }
+    )
+
+
+def alert_data(
+    event: Event, rule: str, base_url: str, additional_key: str | None = None, additional_payload: Any = None
+) -> dict[str, Any]:
+    """Return the `data` of an alert for an app: event (as in payload v0), rule, additional payload."""
+    _, event_url = _urls(event, base_url)
+    data: dict[str, Any] = {"event": {**event.fields, "url": event_url}, "triggered_rule": rule}
+    if additional_key is not None:
+        data[additional_key] = additional_payload
+    return data
+
+
+def resource_change_data(name: str, instance: Any) -> dict[str, Any]:
+    """Return the `data` of a resource change: the resource (JSON or `orjson.Fragment`) under its name."""
+    return {name: instance}
+
+
+def resource_name(sender: str) -> str:
+    """Return the resource name of a sender: `Group` is `issue`, any other itself in lower case (Sentry)."""
+    return _RENAMED.get(sender) or sender.lower()
+
+
+def service_hook_headers(hook_id: str, secret: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Return Sentry's headers of a service hook; `timestamp` in whole epoch seconds."""
+    return {
+        "Content-Type": _JSON,
+        "X-ServiceHook-Timestamp": str(timestamp),
+        "X-ServiceHook-GUID": hook_id,
+        "X-ServiceHook-Signature": legacy_signature(secret, body),
+    }
+
+
+def app_hook_headers(
+    resource: str, secret: str, timestamp: int, body: bytes, request_id: str
+) -> dict[str, str]:
+    """Return Sentry's headers of an app hook; `resource` without action, `timestamp` in epoch seconds."""
+    return {
+        "Content-Type": _JSON,
+        "Request-ID": request_id,
+        "Sentry-Hook-Resource": resource,
+        "Sentry-Hook-Timestamp": str(timestamp),
+        "Sentry-Hook-Signature": legacy_signature(secret, body),
+    }
+
+
+def standard_headers(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Return the headers of Standard Webhooks; `secrets` are the new one and, in a rotation, the old one."""
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": standard_signature(secrets, webhook_id, timestamp, body),
+    }
+
+
+def _urls(event: Event, base_url: str) -> tuple[str | None, str | None]:
+    """Return the links to the group and to the event; both None for an event without a group."""
+    if event.group is None:
+        return None, None
+    organization = quote(event.organization_slug, safe="")
+    group_url = (
+        f"{base_url.rstrip('/')}/organizations/{organization}/issues/{quote(str(event.group_id), safe='')}/"
+    )
+    return group_url, f"{group_url}events/{quote(event.event_id, safe='')}/"

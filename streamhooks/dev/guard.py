@@ -1,0 +1,51 @@
+"""Ends a process when the process that started it dies, even by SIGKILL.
+
+A guard is a tiny Python process that waits for the end of its standard input. The write end is held by the
+starter alone, so the system closes it whatever the starter dies of. (Linux's PR_SET_PDEATHSIG would not do:
+it fires when the starting *thread* ends.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_DISMISSED = b"dismissed"
+_GRACE = 5.0
+
+
+def guard(pid: int, folder: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a guard that kills `pid`, and then removes `folder` if given, once this process is gone."""
+    command = [sys.executable, "-I", "-S", __file__, str(pid), *([str(folder)] if folder else [])]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+
+
+def dismiss(guarding: subprocess.Popen[bytes]) -> None:
+    """End a guard that is needed no more, without harm to what it guards; a second time is fine."""
+    if guarding.poll() is None:
+        guarding.communicate(_DISMISSED)
+
+
+def _main(pid: int, folder: str | None) -> None:
+    # A Ctrl-C or a stop of everything must not end the guard before its charge.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if sys.stdin.buffer.read() == _DISMISSED:
+        return
+    deadline = time.monotonic() + _GRACE
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:  # in a container without an init the dead stay as zombies
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    _main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)

@@ -1,0 +1,245 @@
+"""A receiver of webhooks that verifies, remembers, and misbehaves on request (see `behaviour`).
+
+`python -m streamhooks.dev.receiver --port N [--secret [HOOK=]SECRET …]`. A hook's URL may be any path but:
+
+`GET /_requests?path=&since=`  what came, oldest first: `id` (its webhook-id), `time`, `path`, `query`,
+                               `headers`, `body`, `status` (null: not answered), `verified` (null: no
+                               secret is known, or nothing is signed) and `signatures`
+`DELETE /_requests`            forget it, the counts too
+`GET /_count?path=`            `requests`, `ids` (distinct webhook-ids), `unverified`
+`PUT /_behaviour/{path}`       how that path behaves; what its URLs ask for themselves comes first
+`PUT /_secrets`                `{hook id: secret or [secrets]}`, added to those known; `*` is any other hook
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import socket
+import struct
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from streamhooks.dev.behaviour import GOOD, Behaviour, from_fields, from_query
+from streamhooks.dev.verification import hook_id, verify
+
+_LARGEST_BODY = 64 * 1024 * 1024
+_CHUNK = b"x" * 65536
+
+
+@dataclass
+class _Request:
+    id: str
+    time: float
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: str | None
+    status: int | None
+    verified: bool | None
+    signatures: dict[str, bool]
+
+
+@dataclass
+class _Memory:
+    """All that a receiver knows; the requests are bounded, the counts are exact."""
+
+    requests: deque[_Request]
+    secrets: dict[str, list[str]] = field(default_factory=dict)
+    behaviours: dict[str, Behaviour] = field(default_factory=dict)
+    seen: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    unverified: Counter[str] = field(default_factory=Counter)
+
+
+_MEMORY = web.AppKey("memory", _Memory)
+
+
+def create_receiver(
+    secrets: Mapping[str, str] | None = None,
+    keep: int = 10_000,
+    bodies: bool = True,
+    clock: Callable[[], float] = time.time,
+) -> web.Application:
+    """Make the receiver's application.
+
+    secrets -- hook id to secret; `*` is the secret of any other hook.
+    keep -- how many requests are remembered.
+    bodies -- whether their bodies are, too.
+    clock -- epoch seconds.
+    """
+    memory = _Memory(deque(maxlen=keep), {hook: [secret] for hook, secret in (secrets or {}).items()})
+
+    async def receive(request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        path, query, headers = request.path, request.query_string, request.headers
+        identifier = headers.get("webhook-id", "")
+        seen = memory.seen[path]
+        seen[identifier] += 1
+        try:
+            chosen = from_query(query) if query else GOOD
+        except ValueError as error:
+            return web.Response(status=400, text=str(error))
+        behaviour = memory.behaviours.get(path, GOOD) if chosen == GOOD else chosen
+        bad = behaviour != GOOD and behaviour.misbehaves(identifier, seen[identifier])
+        status = behaviour.answer() if bad else 200
+        now = clock()
+        signatures: dict[str, bool] = {}
+        if memory.secrets and (known := _secrets_of(memory, headers, body)):
+            signatures = verify(headers, body, known, now)
+        verified = all(signatures.values()) if signatures else None
+        if verified is False:
+            memory.unverified[path] += 1
+        text = body.decode(errors="replace") if bodies else None
+        memory.requests.append(
+            _Request(identifier, now, path, query, headers, text, status, verified, signatures)
+        )
+        return await _answer(request, behaviour, status) if bad else web.Response()
+
+    app = web.Application(client_max_size=_LARGEST_BODY)
+    app[_MEMORY] = memory
+    app.router.add_get("/_requests", _requests)
+    app.router.add_delete("/_requests", _forget)
+    app.router.add_get("/_count", _count)
+    app.router.add_put("/_behaviour/{path:.*}", _behave)
+    app.router.add_put("/_secrets", _learn_secrets)
+    app.router.add_route("*", "/{path:.*}", receive)
+    return app
+
+
+def _secrets_of(memory: _Memory, headers: Mapping[str, str], body: bytes) -> list[str]:
+    known = memory.secrets.get(hook_id(headers, body) or "")
+    return known or memory.secrets.get("*", [])
+
+
+async def _answer(request: web.Request, behaviour: Behaviour, status: int | None) -> web.StreamResponse:
+    if behaviour.delay:
+        await asyncio.sleep(behaviour.delay)
+    if status is None:
+        return await _no_answer(request, behaviour)
+    response: web.StreamResponse
+    if not (behaviour.drip or behaviour.big):
+        response = web.Response(status=status)
+        if behaviour.redirect:
+            response.headers["Location"] = behaviour.redirect
+        if behaviour.retry_after is not None:
+            response.headers["Retry-After"] = behaviour.retry_after
+        return response
+    response = web.StreamResponse(status=status)
+    await response.prepare(request)
+    if behaviour.drip:
+        while True:  # until the other side leaves
+            await response.write(b"x")
+            await asyncio.sleep(behaviour.drip)
+    for start in range(0, behaviour.big, len(_CHUNK)):
+        await response.write(_CHUNK[: behaviour.big - start])
+    return response
+
+
+async def _no_answer(request: web.Request, behaviour: Behaviour) -> web.StreamResponse:
+    transport = request.transport
+    if behaviour.hang:
+        await asyncio.Event().wait()  # until the other side leaves, which cancels us
+    elif transport and behaviour.reset:
+        # To linger for zero seconds makes the close a RST.
+        linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+    elif transport:
+        transport.write(b"\x00\xffthis is not HTTP\r\n\r\n")
+        transport.close()
+    return web.Response()  # to nobody
+
+
+async def _requests(request: web.Request) -> web.Response:
+    path, since = request.query.get("path"), float(request.query.get("since", 0))
+    found = [
+        vars(one) | {"headers": {name.lower(): text for name, text in one.headers.items()}}
+        for one in request.app[_MEMORY].requests
+        if one.time >= since and path in (None, one.path)
+    ]
+    return _json(found)
+
+
+async def _forget(request: web.Request) -> web.Response:
+    memory = request.app[_MEMORY]
+    for part in (memory.requests, memory.seen, memory.unverified):
+        part.clear()
+    return web.Response(status=204)
+
+
+async def _count(request: web.Request) -> web.Response:
+    memory, path = request.app[_MEMORY], request.query.get("path")
+    counters = [memory.seen[path] if path in memory.seen else Counter()] if path else memory.seen.values()
+    return _json(
+        {
+            "requests": sum(counter.total() for counter in counters),
+            "ids": sum(len(counter) - ("" in counter) for counter in counters),
+            "unverified": memory.unverified[path] if path else memory.unverified.total(),
+        }
+    )
+
+
+async def _behave(request: web.Request) -> web.Response:
+    try:
+        behaviour = from_fields(orjson.loads(await request.read()))
+    except ValueError as error:
+        return web.Response(status=400, text=str(error))
+    request.app[_MEMORY].behaviours["/" + request.match_info["path"]] = behaviour
+    return web.Response(status=204)
+
+
+async def _learn_secrets(request: web.Request) -> web.Response:
+    secrets = request.app[_MEMORY].secrets
+    for hook, given in orjson.loads(await request.read()).items():
+        secrets[hook] = [given] if isinstance(given, str) else given
+    return web.Response(status=204)
+
+
+def _json(value: Any) -> web.Response:
+    return web.Response(body=orjson.dumps(value), content_type="application/json")
+
+
+async def serve(app: web.Application, port: int, host: str = "127.0.0.1") -> web.AppRunner:
+    """Serve a receiver; the runner's `cleanup()` ends it, without waiting for those that hang."""
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return runner
+
+
+def _hook_and_secret(text: str) -> tuple[str, str]:
+    """Split `HOOK=SECRET`; a secret alone may hold a `=` too, so only a hook's id counts as one."""
+    found = re.fullmatch(r"([0-9a-f]{32}|[0-9a-f-]{36})=(.+)", text)
+    return (found[1], found[2]) if found else ("*", text)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a receiver of webhooks until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m streamhooks.dev.receiver", description=main.__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--secret", action="append", default=[], metavar="[HOOK=]SECRET")
+    parser.add_argument("--keep", type=int, default=10_000, help="how many requests are remembered")
+    parser.add_argument("--no-bodies", action="store_true", help="don't remember bodies")
+    options = parser.parse_args(arguments)
+    secrets = dict(_hook_and_secret(text) for text in options.secret)
+    app = create_receiver(secrets, options.keep, not options.no_bodies)
+    web.run_app(
+        app,
+        host=options.host,
+        port=options.port,
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=0.1,
+    )
+
+
+if __name__ == "__main__":
+    main()

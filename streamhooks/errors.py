@@ -1,0 +1,35 @@
+"""Every error that streamhooks raises on purpose.
+
+StreamhooksError
+├── BrokenRecord            a record that can't be decoded or breaks its schema
+├── BadUrl                  a hook's URL that may not be used (syntax, scheme, port, userinfo, address)
+├── UnpublishableRecord     the broker will never take this record (too large, no permission)
+└── Refusal                 the start ends with one line
+    └── BadSettings         a setting has a wrong value
+"""
+
+from __future__ import annotations
+
+
+class StreamhooksError(Exception):
+    """The root of all errors of this package."""
+
+
+class BrokenRecord(StreamhooksError):
+    """A record can't be decoded or breaks its schema; the text says why, for the dead letter."""
+
+
+class BadUrl(StreamhooksError):
+    """A hook's URL may not be used; the text says why, for the API's answer or the dead letter."""
+
+
+class UnpublishableRecord(StreamhooksError):
+    """The broker will never take a record of ours, however often it is tried."""
+
+
+class Refusal(StreamhooksError):
+    """The worker can't start; the text is the one line that is shown."""
+
+
+class BadSettings(Refusal):
+    """A setting has a wrong value; the text names its variable."""

@@ -1,0 +1,159 @@
+"""What is in flight, partition by partition: only what is settled is committed, in order of offset.
+
+Faust commits past a record that is still in flight (its issue #606), so its own acks are not used at all.
+A record is *settled* when each call that it caused ended and each record that it caused is confirmed by the broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+TP = tuple[str, int]
+
+
+class Progress:
+    """One partition, for the time of one assignment."""
+
+    __slots__ = ("_done", "committed", "floor", "next", "revoked")
+
+    def __init__(self, start: int, committed: int) -> None:
+        #: everything below is settled: what may be committed
+        self.floor = start
+        #: the offset that comes next
+        self.next = start
+        #: what was committed last
+        self.committed = committed
+        self.revoked = False
+        self._done: dict[int, int] = {}  # start of a settled stretch -> its end
+
+    @property
+    def unsettled(self) -> int:
+        """How far the next offset is ahead of the floor: the window that a crash would read again."""
+        return self.next - self.floor
+
+    def settle(self, start: int, end: int) -> None:
+        """The offsets [start, end) are settled."""
+        if start != self.floor:
+            self._done[start] = end
+            return
+        done = self._done
+        while end in done:
+            end = done.pop(end)
+        self.floor = end
+
+
+class Ticket:
+    """A record that is in flight; it is settled when it was released as often as it was held."""
+
+    __slots__ = ("_holds", "_offset", "_progress", "_tracker")
+
+    def __init__(self, tracker: Tracker, progress: Progress, offset: int) -> None:
+        self._tracker = tracker
+        self._progress = progress
+        self._offset = offset
+        self._holds = 1
+
+    @property
+    def is_void(self) -> bool:
+        """The partition went away: what is not started yet must not start."""
+        return self._progress.revoked
+
+    def hold(self) -> None:
+        """One more thing must end before the record is settled."""
+        self._holds += 1
+
+    def release(self) -> None:
+        """One thing that the record waited for has ended."""
+        self._holds -= 1
+        if self._holds == 0:
+            self._progress.settle(self._offset, self._offset + 1)
+            self._tracker.settled()
+
+
+class Tracker:
+    """All partitions of this worker."""
+
+    def __init__(self, window: int = 200_000) -> None:
+        #: how many offsets a partition may be ahead of what is settled
+        self.window: Final = window
+        self._partitions: dict[TP, Progress] = {}
+        self._changed = asyncio.Event()
+        self.in_flight = 0
+
+    def assign(self, tp: TP, start: int, committed: int | None) -> None:
+        """The partition is ours, and `start` is the first offset that is not settled.
+
+        Where nothing was committed yet, the start itself is worth a commit: it was decided on.
+        """
+        self._partitions[tp] = Progress(start, -1 if committed is None else committed)
+
+    def revoke(self, tps: Iterable[TP]) -> None:
+        """The partitions went away; what is still in flight there counts no more."""
+        for tp in tps:
+            progress = self._partitions.pop(tp, None)
+            if progress is not None:
+                progress.revoked = True
+        self._changed.set()
+
+    def expected(self, tp: TP) -> int | None:
+        """The offset that comes next, or None for a partition that is not ours."""
+        progress = self._partitions.get(tp)
+        return None if progress is None else progress.next
+
+    def start(self, tp: TP, offset: int) -> Ticket | None:
+        """A record is taken up; None if it was already, or is not ours. The caller has looked for a hole before it."""
+        progress = self._partitions.get(tp)
+        if progress is None or offset < progress.next:
+            return None
+        if offset > progress.next:  # a hole that Kafka itself has
+            progress.settle(progress.next, offset)
+        progress.next = offset + 1
+        self.in_flight += 1
+        return Ticket(self, progress, offset)
+
+    def settled(self) -> None:
+        """A record was settled."""
+        self.in_flight -= 1
+        self._changed.set()
+
+    def is_full(self, tp: TP) -> bool:
+        """The window of unsettled offsets of this partition is used up."""
+        progress = self._partitions.get(tp)
+        return progress is not None and progress.unsettled >= self.window
+
+    async def wait_for_room(self, tp: TP) -> None:
+        """Wait until the partition's window has room, or the partition is gone."""
+        while self.is_full(tp):
+            await self._next_change()
+
+    async def drain(self, timeout: float) -> bool:
+        """Wait until nothing is in flight, for at most `timeout` seconds; whether nothing is."""
+        try:
+            async with asyncio.timeout(timeout):
+                while any(p.unsettled for p in self._partitions.values()):
+                    await self._next_change()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _next_change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    def committable(self) -> Iterator[tuple[TP, int]]:
+        """The partitions whose floor is above what was committed, each with its floor."""
+        for tp, progress in self._partitions.items():
+            if progress.floor > progress.committed:
+                yield tp, progress.floor
+
+    def committed(self, tp: TP, offset: int) -> None:
+        """The broker has taken a commit."""
+        progress = self._partitions.get(tp)
+        if progress is not None and offset > progress.committed:
+            progress.committed = offset
+
+    def partitions(self) -> Iterator[tuple[TP, Progress]]:
+        """Each partition with its progress, for the metrics."""
+        return iter(self._partitions.items())

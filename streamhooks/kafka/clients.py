@@ -1,0 +1,28 @@
+"""What every client of Kafka in this process is configured with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamhooks.settings import Settings
+
+
+def client_config(settings: Settings) -> dict[str, Any]:
+    """The part of librdkafka's configuration that producers, consumers and the admin client share."""
+    config: dict[str, Any] = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "security.protocol": settings.security_protocol,
+        "reconnect.backoff.max.ms": 2000,
+        # A broker that is away is no news for a log line a second: what matters shows in health and metrics.
+        "log_level": 2,
+        "error_cb": lambda _error: None,
+    }
+    optional = {
+        "sasl.mechanism": settings.sasl_mechanism,
+        "sasl.username": settings.sasl_username,
+        "sasl.password": settings.sasl_password,
+        "ssl.ca.location": settings.tls_ca and str(settings.tls_ca),
+        "ssl.certificate.location": settings.tls_cert and str(settings.tls_cert),
+        "ssl.key.location": settings.tls_key and str(settings.tls_key),
+    }
+    return config | {name: value for name, value in optional.items() if value is not None}

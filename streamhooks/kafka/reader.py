@@ -1,0 +1,245 @@
+"""Reading topics outside of the consumer group: whole compacted topics, owned partitions, ranges of offsets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+
+from streamhooks.kafka.clients import client_config
+from streamhooks.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TP = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it lies in a topic; `timestamp` is epoch milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def source(self) -> str:
+        """The coordinates as they are shown: `<topic>:<partition>:<offset>`."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+
+def to_record(message: Message) -> Record:
+    """A record of confluent-kafka as ours."""
+    return Record(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        tuple(message.headers() or ()),
+    )
+
+
+def new_consumer(settings: Settings, **config: object) -> Consumer:
+    """A consumer that belongs to no group that others join, and commits nothing."""
+    return Consumer(
+        client_config(settings)
+        | {
+            "group.id": f"{settings.topic_prefix}reader",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": False,
+            "fetch.wait.max.ms": 100,
+            "queued.max.messages.kbytes": 16384,
+        }
+        | config
+    )
+
+
+class TopicReader:
+    """Follows partitions from their start, in a thread; hands batches to the event loop.
+
+    A partition is *ready* when everything was handed over that it held when it was assigned. The end may be a record
+    that compaction removed, or a marker of a transaction: only Kafka's end-of-partition event tells.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        handle: Callable[[list[Record]], None],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        name: str,
+    ) -> None:
+        self._settings = settings
+        self._handle = handle
+        self._loop = loop
+        self._name = name
+        # A partition that goes and comes back is another one: it is read from its start again.
+        self._wanted: dict[TP, int] = {}
+        self._assignments = 0
+        self._changed = threading.Event()
+        self._stopping = threading.Event()
+        #: the offset that comes next, by partition; only what was handed over counts
+        self.position: dict[TP, int] = {}
+        self._ready: set[TP] = set()
+        self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._free = threading.Semaphore(4)  # batches on their way to the loop: bounds memory
+        self._thread = threading.Thread(target=self._run, name=f"reader-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stopping.set()
+        self._changed.set()
+        self._free.release()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, 5)
+
+    def follow(self, partitions: Iterable[TP]) -> None:
+        """Read these partitions, and no others, from now on; new ones from their start."""
+        partitions = set(partitions)
+        wanted = {tp: number for tp, number in self._wanted.items() if tp in partitions}
+        for gone in self._wanted.keys() - wanted.keys():
+            self._ready.discard(gone)
+            self.position.pop(gone, None)
+        for new in partitions - wanted.keys():
+            self._assignments += 1
+            wanted[new] = self._assignments
+        self._wanted = wanted
+        self._changed.set()
+
+    def is_ready(self, partition: TP | None = None) -> bool:
+        """Whether this partition, or each that is followed, was read to the end it had when it was assigned."""
+        if partition is not None:
+            return partition in self._ready
+        return bool(self._wanted) and self._wanted.keys() <= self._ready
+
+    async def wait_ready(self) -> None:
+        """Wait until each partition that is followed is ready."""
+        await self._wait_for(self.is_ready)
+
+    async def wait_applied(self, topic: str, partition: int, offset: int) -> None:
+        """Wait until the record at this offset was handed over."""
+        await self._wait_for(lambda: self.position.get((topic, partition), 0) > offset)
+
+    async def _wait_for(self, condition: Callable[[], bool]) -> None:
+        if condition():
+            return
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._waiters.append((condition, waiter))
+        try:
+            await waiter
+        finally:
+            self._waiters = [w for w in self._waiters if w[1] is not waiter]
+
+    # --- in the thread
+
+    def _run(self) -> None:
+        consumer = new_consumer(self._settings, **{"enable.partition.eof": True})
+        assigned: dict[TP, int] = {}
+        try:
+            while not self._stopping.is_set():
+                if self._changed.is_set():
+                    self._changed.clear()
+                    assigned = self._reassign(consumer, assigned)
+                if assigned:
+                    self._hand_over(consumer.consume(num_messages=2000, timeout=0.1), assigned)
+                else:
+                    self._changed.wait(1.0)
+        except Exception:
+            log.exception("the reader of %s stopped", self._name)
+            raise
+        finally:
+            consumer.close()
+
+    def _reassign(self, consumer: Consumer, assigned: dict[TP, int]) -> dict[TP, int]:
+        wanted = self._wanted
+        gone = [TopicPartition(*tp) for tp, number in assigned.items() if wanted.get(tp) != number]
+        new = [
+            TopicPartition(*tp, OFFSET_BEGINNING) for tp, number in wanted.items() if assigned.get(tp) != number
+        ]
+        if gone:
+            consumer.incremental_unassign(gone)
+        if new:
+            consumer.incremental_assign(new)
+        return dict(wanted)
+
+    def _hand_over(self, messages: list[Message], assigned: dict[TP, int]) -> None:
+        records: list[Record] = []
+        reached: dict[TP, int] = {}
+        ended: set[TP] = set()
+        for message in messages:
+            error, tp = message.error(), (message.topic(), message.partition())
+            if error is None:
+                records.append(to_record(message))
+                reached[tp] = message.offset() + 1
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                reached[tp] = message.offset()
+                ended.add(tp)
+            else:
+                log.debug("reading %s: %s", self._name, error.str())
+        if reached:
+            self._free.acquire()
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._receive, records, reached, ended, assigned)
+
+    # --- in the loop
+
+    def _receive(
+        self, records: list[Record], reached: Mapping[TP, int], ended: set[TP], assigned: Mapping[TP, int]
+    ) -> None:
+        self._free.release()
+        # What was on its way when the assignment changed belongs to nobody.
+        current = {tp for tp in reached if tp in self._wanted and self._wanted[tp] == assigned.get(tp)}
+        records = [record for record in records if (record.topic, record.partition) in current]
+        if records:
+            self._handle(records)
+        for tp in current:
+            self.position[tp] = max(reached[tp], self.position.get(tp, 0))
+        self._ready.update(ended & current)
+        for condition, waiter in self._waiters:
+            if not waiter.done() and condition():
+                waiter.set_result(None)
+
+
+def read_range(settings: Settings, topic: str, partition: int, start: int, end: int, *, timeout: float) -> list[Record]:
+    """The records of [start, end) that Kafka still holds; blocks for at most `timeout` seconds.
+
+    Raises:
+        TimeoutError: Kafka did not hand over all of them in time.
+    """
+    consumer = new_consumer(settings, **{"enable.partition.eof": True, "fetch.wait.max.ms": 10})
+    deadline = time.monotonic() + timeout
+    found: list[Record] = []
+    try:
+        consumer.assign([TopicPartition(topic, partition, start)])
+        while time.monotonic() < deadline:
+            for message in consumer.consume(num_messages=500, timeout=0.2):
+                error = message.error()
+                if error is None:
+                    if message.offset() >= end:
+                        return found
+                    found.append(to_record(message))
+                    if message.offset() >= end - 1:
+                        return found
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                    return found
+        raise TimeoutError(f"{topic}:{partition} did not answer within {timeout} s")
+    finally:
+        consumer.close()

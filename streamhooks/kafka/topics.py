@@ -1,0 +1,143 @@
+"""The topics of an installation: their names, how they are made, and what must hold between them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streamhooks.errors import Refusal
+from streamhooks.kafka.clients import client_config
+from streamhooks.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The names of the topics behind the prefix."""
+
+    prefix: str
+
+    def __getattr__(self, name: str) -> str:
+        try:
+            return self.prefix + NAMES[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+NAMES = {
+    name.replace("-", "_"): name
+    for name in (
+        "events",
+        "alerts",
+        "resource-changes",
+        "resources",
+        "hooks",
+        "hook-states",
+        "delayed",
+        "firings",
+        "notices",
+        "dead-letters",
+    )
+}
+
+#: cleanup.policy and the rest, where it is not the broker's own default
+CONFIGS: Mapping[str, Mapping[str, str]] = {
+    "resources": {"cleanup.policy": "compact"},
+    "hooks": {"cleanup.policy": "compact"},
+    "hook-states": {"cleanup.policy": "compact"},
+    # What is settled is a tombstone and a record: cleaned early, so that a restart reads little.
+    "delayed": {
+        "cleanup.policy": "compact",
+        "min.cleanable.dirty.ratio": "0.3",
+        "segment.ms": "600000",
+        "segment.bytes": "67108864",
+    },
+    "firings": {"retention.ms": str(7 * DAY_MS)},
+    "dead-letters": {"retention.ms": str(30 * DAY_MS)},
+}
+
+#: Each pair is read side by side, partition by partition.
+COPARTITIONED = (("delayed", "firings"), ("resources", "resource-changes"))
+
+
+def admin_client(settings: Settings) -> AdminClient:
+    """An admin client of the installation's Kafka."""
+    return AdminClient(client_config(settings))
+
+
+def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
+    """Make the topics that are missing and check the others; blocks.
+
+    Returns: the number of partitions of each topic, by its name without the prefix.
+
+    Raises:
+        Refusal: Kafka did not answer within `wait` seconds, or a topic is not as it must be.
+    """
+    admin = admin_client(settings)
+    present = _present(admin, settings, wait)
+    missing = [_new_topic(name, present, settings) for name in NAMES.values() if name not in present]
+    for topic, future in admin.create_topics(missing, request_timeout=30).items() if missing else ():
+        try:
+            future.result()
+            log.info("created topic %s", topic)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise Refusal(f"the topic {topic} can't be created: {error.args[0].str()}") from None
+    deadline = time.monotonic() + wait
+    while missing and not set(NAMES.values()) <= (present := _present(admin, settings, wait)).keys():
+        if time.monotonic() > deadline:
+            raise Refusal("the topics that were created do not show up")
+        time.sleep(0.1)
+    _check(present, settings)
+    return present
+
+
+def _present(admin: AdminClient, settings: Settings, wait: float) -> dict[str, int]:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            found = admin.list_topics(timeout=5).topics
+            break
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                text = f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) does not answer"
+                raise Refusal(f"{text}: {error.args[0].str()}") from None
+            log.warning("waiting for Kafka at %s", settings.bootstrap_servers)
+    prefix = settings.topic_prefix
+    return {
+        name: len(found[prefix + name].partitions)
+        for name in NAMES.values()
+        if prefix + name in found and found[prefix + name].partitions
+    }
+
+
+def _new_topic(name: str, present: Mapping[str, int], settings: Settings) -> NewTopic:
+    partner = next((b if a == name else a for a, b in COPARTITIONED if name in (a, b)), None)
+    # A partner that is there already decides: the user may have made it.
+    partitions = 1 if name == "hooks" else present.get(partner or "", settings.partitions)
+    return NewTopic(
+        settings.topic_prefix + name,
+        num_partitions=partitions,
+        replication_factor=settings.replication,
+        config=dict(CONFIGS.get(name, {})),
+    )
+
+
+def _check(present: Mapping[str, int], settings: Settings) -> None:
+    if present["hooks"] != 1:
+        raise Refusal(f"the topic {settings.topic_prefix}hooks has {present['hooks']} partitions, it must have 1")
+    for one, other in COPARTITIONED:
+        if present[one] != present[other]:
+            names = f"{settings.topic_prefix}{one} and {settings.topic_prefix}{other}"
+            raise Refusal(
+                f"the topics {names} must have the same number of partitions, "
+                f"but have {present[one]} and {present[other]}"
+            )

@@ -1,0 +1,108 @@
+"""A Faust app with our consumer, our recovery, and what they need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from streamhooks.in_flight.gate import Gate
+from streamhooks.in_flight.tracker import Tracker
+from streamhooks.mended.consumer import Transport
+from streamhooks.mended.recovery import TableManager
+
+StartOf = Callable[[TP, int | None, int, int], int]
+Moved = Callable[[set[TP]], Awaitable[None]]
+
+
+async def _nothing(*_: Any) -> None:
+    """What happens where nobody has something to do."""
+
+
+def from_the_start(_tp: TP, committed: int | None, first: int, _end: int) -> int:
+    """Where the last owner stopped, else at the first record that there is."""
+    return first if committed is None else max(committed, first)
+
+
+class App(faust.App):
+    """An app whose commits follow the tracker.
+
+    Attributes:
+        tracker: what is in flight.
+        gate: whether anything may start.
+        owned_topics: assigned, but not fetched.
+        start_of: where to start on (partition, committed or None, first offset, end offset).
+        on_begin, on_end: before the first and after the last thing that happens.
+        on_taken_over, on_released: called with the partitions that came and went.
+        drain: called with the grace time in seconds when partitions are about to go.
+    """
+
+    def __init__(
+        self,
+        app_id: str,
+        *,
+        grace: float,
+        owned_topics: frozenset[str] = frozenset(),
+        start_of: StartOf = from_the_start,
+        **conf: Any,
+    ) -> None:
+        super().__init__(app_id, TableManager=TableManager, **conf)
+        self.tracker = Tracker()
+        self.gate = Gate(self.lease_holds)
+        self.owned_topics = owned_topics
+        self.start_of = start_of
+        self.on_begin: Callable[[], Awaitable[None]] = _nothing
+        self.on_end: Callable[[], Awaitable[None]] = _nothing
+        self.on_taken_over: Moved = _nothing
+        self.on_released: Moved = _nothing
+        self.drain: Callable[[float], Awaitable[None]] = _nothing
+        self._grace = grace
+        self._natural_holes: dict[TP, dict[int, int]] = {}
+
+    async def on_start(self) -> None:
+        """Begin before Faust connects."""
+        await self.on_begin()
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Let nothing start, let what is in flight end, commit it, and leave."""
+        self.gate.close("stop")
+        await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """End after Faust has left."""
+        await super().on_shutdown()
+        await self.on_end()
+
+    async def let_go(self) -> None:
+        """Partitions are about to go: give what is in flight the grace time."""
+        await self.drain(self._grace)
+
+    def lease_holds(self) -> bool:
+        """Whether the group still knows us: a paused process wakes up and must not go on as if nothing had been."""
+        consumer = self._consumer
+        return consumer is not None and consumer.seconds_since_heartbeat < self.conf.broker_session_timeout
+
+    def note_natural_hole(self, tp: TP, start: int, end: int) -> None:
+        """Kafka has no records at [start, end): markers of transactions, or compaction."""
+        self._natural_holes.setdefault(tp, {})[start] = end
+
+    def is_natural_hole(self, tp: tuple[str, int], start: int, end: int) -> bool:
+        """Whether Kafka has no records at [start, end); what is told once is forgotten."""
+        return self._natural_holes.get(TP(*tp), {}).pop(start, None) == end
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def is_mine(self, topic: str, partition: int) -> bool:
+        """Whether this worker owns the partition."""
+        return self._assignment is not None and TP(topic, partition) in self._assignment
+
+    def owner_of(self, topic: str, partition: int) -> str | None:
+        """The address of the worker that owns the partition, as the group's leader told; None while it moves."""
+        if self.rebalancing:
+            return None
+        address: str | None = self.assignor._external_tps_url.get(TP(topic, partition))
+        return address

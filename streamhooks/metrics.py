@@ -1,0 +1,35 @@
+"""Every metric, in one place; labels are bounded: never a hook, a URL or an id."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
+
+RECORDS = Counter("streamhooks_records_total", "Source records taken up", ["topic"])
+BROKEN = Counter("streamhooks_broken_records_total", "Records that could not be read", ["topic"])
+TOMBSTONES = Counter("streamhooks_tombstones_total", "Tombstones on the users' topics, skipped", ["topic"])
+HOLES = Counter("streamhooks_skipped_records_total", "Records that were not handed over and were read again", ["topic"])
+OVERTAKEN = Counter(
+    "streamhooks_retention_jumps_total", "Records that retention removed before they were read", ["topic"]
+)
+
+TASKS = Counter("streamhooks_tasks_total", "Runs of tasks by how they ended", ["task", "outcome"])
+TASK_SECONDS = Histogram("streamhooks_task_seconds", "How long a run took", ["task"], buckets=_SECONDS)
+QUEUE_SECONDS = Histogram(
+    "streamhooks_task_queue_seconds", "From when a run was due to when it started", ["task"], buckets=_SECONDS
+)
+RETRIES = Counter("streamhooks_task_retries_total", "Runs that will be repeated", ["task"])
+EXHAUSTED = Counter("streamhooks_task_exhausted_total", "Calls whose retries are used up", ["task"])
+OVERFLOWED = Counter("streamhooks_overflowed_calls_total", "Calls beyond what their hook may have in flight")
+DEAD_LETTERS = Counter("streamhooks_dead_letters_total", "What was given up")
+UNPUBLISHABLE = Counter("streamhooks_unpublishable_records_total", "Records that the broker will never take", ["topic"])
+
+IN_FLIGHT = Gauge("streamhooks_deliveries_in_flight", "Deliveries that are being sent")
+UNSETTLED = Gauge("streamhooks_unsettled_records", "Source records taken up and not settled")
+PENDING = Gauge("streamhooks_pending_calls", "Calls in the owned partitions of delayed")
+PENDING_BYTES = Gauge("streamhooks_pending_bytes", "Bytes of the values of pending calls")
+HOOKS = Gauge("streamhooks_hooks", "Hooks that this worker knows")
+COUNTED = Counter("streamhooks_counted_attempts_total", "Attempts that were added to the windows")
+COUNTED_TWICE = Counter("streamhooks_repeated_attempts_total", "Attempts that had been counted before, and were not again")
+WINDOWS = Gauge("streamhooks_windows", "Cells of the windowed tables in memory", ["rollup"])

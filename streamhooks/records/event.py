@@ -1,0 +1,214 @@
+"""What the users' systems write: events, alerts and changes of resources."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Self, cast
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.records.fields import (
+    OF_USERS,
+    Record,
+    hex_32,
+    identity,
+    is_number,
+    mapping,
+    optional_identity,
+    optional_mapping,
+    optional_text,
+    plain,
+    text,
+)
+
+# `fromisoformat` takes any character between date and time, and spaces before an offset; ISO 8601 does not.
+_ISO_8601 = re.compile(r"[0-9W-]+(?:[T ][0-9:.,]+(?:Z|[+-][0-9:]+)?)?")
+# The first and the last second that a calendar date can name; milliseconds taken for seconds lie far outside.
+_EPOCH = (-62_135_596_800, 253_402_300_799)
+# A sender becomes a header of the delivery, so it can't hold what a header can't.
+_NAME = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Record):
+    """An event of a project. Build it with `from_fields`, which checks what the properties rely on."""
+
+    deepest: ClassVar[int] = OF_USERS
+
+    fields: dict[str, Any]
+    """The record as given, unknown fields too, but with every id a text and `event_id` in lower case."""
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Check the fields of the contract's Event and keep all; raise BrokenRecord that names the field.
+
+        `data` may be absent; `group` may be absent or null. The dict that is handed in stays as it is.
+        """
+        organization = mapping(fields, "organization")
+        text(organization, "slug", "organization.")
+        project = mapping(fields, "project")
+        text(project, "slug", "project.")
+        text(project, "name", "project.")
+        text(fields, "type")
+        _check_datetime(fields)
+        if "data" in fields:
+            mapping(fields, "data")
+        checked = {
+            **fields,
+            "event_id": hex_32(fields, "event_id"),
+            "organization": {**organization, "id": identity(organization, "id", "organization.")},
+            "project": {**project, "id": identity(project, "id", "project.")},
+        }
+        group = optional_mapping(fields, "group")
+        if group is not None:
+            checked["group"] = {**group, "id": identity(group, "id", "group.")}
+        return cls(checked)
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields themselves, not a copy."""
+        return self.fields
+
+    @property
+    def event_id(self) -> str:
+        """32 hex characters in lower case."""
+        return cast(str, self.fields["event_id"])
+
+    @property
+    def type(self) -> str:
+        """`error`, `default`, …."""
+        return cast(str, self.fields["type"])
+
+    @property
+    def datetime(self) -> str | float:
+        """ISO 8601 text or epoch seconds, as given."""
+        return cast("str | float", self.fields["datetime"])
+
+    @property
+    def organization_id(self) -> str:
+        """The id of the organization."""
+        return cast(str, self.fields["organization"]["id"])
+
+    @property
+    def organization_slug(self) -> str:
+        """The slug of the organization."""
+        return cast(str, self.fields["organization"]["slug"])
+
+    @property
+    def project_id(self) -> str:
+        """The id of the project."""
+        return cast(str, self.fields["project"]["id"])
+
+    @property
+    def project(self) -> dict[str, Any]:
+        """The project with at least `id`, `slug` and `name`."""
+        return cast("dict[str, Any]", self.fields["project"])
+
+    @property
+    def group(self) -> dict[str, Any] | None:
+        """The group with at least its `id`, or None."""
+        return cast("dict[str, Any] | None", self.fields.get("group"))
+
+    @property
+    def group_id(self) -> str | None:
+        """The id of the group, or None without one."""
+        group = self.group
+        return None if group is None else cast(str, group["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Alert(Record):
+    """A rule that fired for an event."""
+
+    deepest: ClassVar[int] = OF_USERS
+
+    event: Event
+    rule: str
+    app_id: str | None = None
+    additional_payload_key: str | None = None
+    additional_payload: Any | None = None
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Check the fields of the contract's Alert; raise BrokenRecord that names the field."""
+        event_fields = mapping(fields, "event")
+        try:
+            event = Event.from_fields(event_fields)
+        except BrokenRecord as broken:
+            raise BrokenRecord(f"event.{broken}") from None
+        key = optional_text(fields, "additional_payload_key")
+        payload = fields.get("additional_payload")
+        if key == "":
+            raise BrokenRecord("additional_payload_key: must not be empty")
+        if (key is None) != (payload is None):
+            raise BrokenRecord("additional_payload_key: needs additional_payload, and the other way round")
+        return cls(event, text(fields, "rule", empty=True), optional_identity(fields, "app_id"), key, payload)
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields of the JSON form."""
+        return {**plain(self), "event": self.event.fields}
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChange(Record):
+    """A resource of any sender that was created, changed, resolved, …."""
+
+    deepest: ClassVar[int] = OF_USERS
+
+    action: str
+    sender: str
+    instance_id: str
+    organization_id: str
+    organization_slug: str
+    project_id: str | None = None
+    instance: dict[str, Any] | None = None
+    actor: dict[str, Any] | None = None
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Check the fields of the contract's ResourceChange; raise BrokenRecord that names the field."""
+        organization = mapping(fields, "organization")
+        return cls(
+            action=_name(fields, "action"),
+            sender=_name(fields, "sender"),
+            instance_id=identity(fields, "instance_id"),
+            organization_id=identity(organization, "id", "organization."),
+            organization_slug=text(organization, "slug", "organization."),
+            project_id=optional_identity(fields, "project_id"),
+            instance=optional_mapping(fields, "instance"),
+            actor=optional_mapping(fields, "actor"),
+        )
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields of the JSON form, with `organization` an object again."""
+        return {
+            "action": self.action,
+            "sender": self.sender,
+            "instance_id": self.instance_id,
+            "organization": {"id": self.organization_id, "slug": self.organization_slug},
+            "project_id": self.project_id,
+            "instance": self.instance,
+            "actor": self.actor,
+        }
+
+
+def _check_datetime(fields: dict[str, Any]) -> None:
+    value = fields.get("datetime")
+    if isinstance(value, str):
+        upper = value.upper()  # RFC 3339 allows the letters in lower case
+        try:
+            datetime.fromisoformat(upper)
+        except ValueError:
+            upper = ""
+        if _ISO_8601.fullmatch(upper):
+            return
+    elif is_number(value) and _EPOCH[0] <= cast(float, value) <= _EPOCH[1]:
+        return
+    raise BrokenRecord("datetime: must be ISO 8601 or epoch seconds")
+
+
+def _name(fields: dict[str, Any], name: str) -> str:
+    value = text(fields, name)
+    if _NAME.fullmatch(value):
+        return value
+    raise BrokenRecord(f"{name}: must be at most 200 visible ASCII characters")

@@ -1,0 +1,96 @@
+"""What was sent, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Self, cast, get_args
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.records.fields import (
+    Record,
+    choice,
+    listing,
+    number,
+    optional_text,
+    optional_whole,
+    plain,
+    text,
+    whole,
+)
+
+Outcome = Literal["delivered", "retried", "dead", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt(Record):
+    """One attempt to deliver a webhook."""
+
+    id: str
+    """The `webhook-id`."""
+    attempt: int
+    """Counts from 1."""
+    at: int
+    """Epoch milliseconds."""
+    outcome: Outcome
+    status: int | None = None
+    """The HTTP status, or None if there was no answer."""
+    error: str | None = None
+    duration_ms: float = 0.0
+    source: str | None = None
+    """`<topic>:<partition>:<offset>`."""
+    event: str | None = None
+    url: str | None = None
+    request: str | None = None
+    """The body that was sent, cut; only for failures. `response` is what came back."""
+    response: str | None = None
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Check the fields; raise BrokenRecord that names the field."""
+        return cls(
+            id=text(fields, "id"),
+            attempt=whole(fields, "attempt", least=1),
+            at=whole(fields, "at"),
+            outcome=cast(Outcome, choice(fields, "outcome", get_args(Outcome))),
+            status=optional_whole(fields, "status"),
+            error=optional_text(fields, "error"),
+            duration_ms=number(fields, "duration_ms"),
+            source=optional_text(fields, "source"),
+            event=optional_text(fields, "event"),
+            url=optional_text(fields, "url"),
+            request=optional_text(fields, "request"),
+            response=optional_text(fields, "response"),
+        )
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields of the JSON form; `request` and `response` are left out when there are none."""
+        fields = plain(self)
+        for name in ("request", "response"):
+            if fields[name] is None:
+                del fields[name]
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Firing(Record):
+    """The attempts of one hook over a fraction of a second; the value of the topic `firings`."""
+
+    hook_id: str
+    attempts: tuple[Attempt, ...]
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Check the fields and every attempt; raise BrokenRecord that names the field and the attempt."""
+        attempts = []
+        for position, attempt in enumerate(listing(fields, "attempts")):
+            if not isinstance(attempt, dict):
+                raise BrokenRecord(f"attempts.{position}: must be an object")
+            try:
+                attempts.append(Attempt.from_fields(attempt))
+            except BrokenRecord as broken:
+                raise BrokenRecord(f"attempts.{position}.{broken}") from None
+        return cls(text(fields, "hook_id"), tuple(attempts))
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields of the JSON form."""
+        return {"hook_id": self.hook_id, "attempts": [attempt.to_fields() for attempt in self.attempts]}

@@ -1,0 +1,100 @@
+"""The forms of a record on a topic: JSON, Avro single-object encoding, a schema registry's wire format."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, Protocol, TypeVar
+
+import fastavro
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.records import schemas
+from streamhooks.records.fields import Record
+from streamhooks.records.packing import pack, parse_json, unpack
+
+R = TypeVar("R", bound=Record)
+
+SINGLE_OBJECT = b"\xc3\x01"
+"""The first bytes of Avro single-object encoding (Avro 1.12 specification)."""
+WIRE = b"\x00"
+"""The first byte of the wire format of Confluent's schema registry; the schema's id follows, 4 bytes."""
+
+
+class Registry(Protocol):
+    """A schema registry, as far as decoding needs one."""
+
+    def schema(self, schema_id: int) -> Any:
+        """Return the writer's schema, parsed by fastavro; raise LookupError for an id that is not known.
+
+        Other errors (no answer) go through `decode` as they are, since the record may be fine.
+        """
+        ...
+
+
+def decode(record: type[R], value: bytes | None, registry: Registry | None = None) -> R:
+    """Return the record that a topic's value holds, in any of the three forms, told apart by the first bytes.
+
+    Raises BrokenRecord with the reason for whatever can't be decoded or breaks the schema, and "tombstone"
+    for None. Errors of the registry other than LookupError go through.
+    """
+    if value is None:
+        raise BrokenRecord("tombstone")
+    if not value:
+        raise BrokenRecord("the value is empty")
+    if value.startswith(SINGLE_OBJECT):
+        return record.from_fields(_single_object(record, value))
+    if value.startswith(WIRE):
+        return record.from_fields(_wire(record, value, registry))
+    fields = parse_json(value, record.deepest)
+    if not isinstance(fields, dict):
+        raise BrokenRecord("the value is not a JSON object")
+    return record.from_fields(fields)
+
+
+def encode_avro(record: Record) -> bytes:
+    """Return the record in Avro single-object encoding, by the newest schema."""
+    name = type(record).__name__
+    known = schemas.load()
+    body = BytesIO()
+    fastavro.schemaless_writer(body, known.newest[name], pack(name, record.to_fields()))
+    return SINGLE_OBJECT + known.fingerprints[name] + body.getvalue()
+
+
+def _single_object(record: type[Record], value: bytes) -> dict[str, Any]:
+    if len(value) < 10:
+        raise BrokenRecord("Avro: the fingerprint is cut short")
+    written, writer = schemas.load().by_fingerprint.get(value[2:10], (None, None))
+    if written is None:
+        raise BrokenRecord(f"Avro: no schema has the fingerprint {value[2:10].hex()}")
+    if written != record.__name__:
+        raise BrokenRecord(f"Avro: this is the schema of {written}, not of {record.__name__}")
+    return _read(record, writer, value, 10)
+
+
+def _wire(record: type[Record], value: bytes, registry: Registry | None) -> dict[str, Any]:
+    if registry is None:
+        raise BrokenRecord("no schema registry is configured")
+    if len(value) < 5:
+        raise BrokenRecord("Avro: the schema's id is cut short")
+    schema_id = int.from_bytes(value[1:5], "big")
+    try:
+        writer = registry.schema(schema_id)
+    except LookupError:
+        raise BrokenRecord(f"Avro: the schema registry has no schema {schema_id}") from None
+    return _read(record, writer, value, 5)
+
+
+def _read(record: type[Record], writer: Any, value: bytes, start: int) -> dict[str, Any]:
+    """Decode the body that begins at `start`, resolved from the writer's schema to the record's newest."""
+    newest = schemas.load().newest[record.__name__]
+    body = BytesIO(value)
+    body.seek(start)
+    try:
+        datum = fastavro.schemaless_reader(body, writer, None if writer is newest else newest)
+    except Exception as error:  # fastavro raises many kinds for bytes that are no Avro, and documents none
+        raise BrokenRecord(f"Avro: {type(error).__name__}: {error}"[:200]) from None
+    if not isinstance(datum, dict):
+        raise BrokenRecord("Avro: the value is not a record")
+    if body.tell() != len(value):
+        raise BrokenRecord("Avro: bytes are left over after the record")
+    return unpack(record.__name__, datum, record.deepest)

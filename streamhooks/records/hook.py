@@ -1,0 +1,245 @@
+"""Hooks: what users wish (`Hook`) and what the system found (`HookState`); neither overwrites the other."""
+
+from __future__ import annotations
+
+import binascii
+import re
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Self, cast, get_args
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.records.fields import (
+    LARGEST,
+    Record,
+    choice,
+    hex_32,
+    identity,
+    is_number,
+    listing,
+    optional_identity,
+    optional_mapping,
+    optional_number,
+    optional_text,
+    optional_whole,
+    plain,
+    text,
+)
+
+Status = Literal["active", "disabled"]
+
+SERVICE_EVENTS: Final = ("event.alert", "event.created")
+APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "issue": ("assigned", "archived", "created", "ignored", "resolved", "unresolved"),
+    "error": ("created",),
+    "comment": ("created", "deleted", "updated"),
+    "event_alert": ("triggered",),
+}
+SECRET_PREFIX: Final = "whsec_"
+
+_APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100})")
+_URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
+_HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # no line break can smuggle in another header
+
+
+@dataclass(frozen=True, slots=True)
+class Hook(Record):
+    """A hook as wished; the value of the topic `hooks`. What may hold credentials is left out of its repr."""
+
+    id: str
+    organization_id: str
+    url: str
+    events: tuple[str, ...]
+    secret: str = field(repr=False)
+    project_ids: tuple[str, ...] = ()
+    """Sorted; empty means every project of the organization."""
+    app_id: str | None = None
+    """None for a service hook."""
+    version: int = 0
+    status: Status = "active"
+    headers: dict[str, str] | None = field(default=None, repr=False)
+    timeout: float | None = None
+    """Seconds; None here and below is what the settings say."""
+    max_in_flight: int | None = None
+    rate_limit: float | None = None
+    """Deliveries a second over all workers."""
+    retry_schedule: tuple[float, ...] | None = None
+    """Seconds before each retry."""
+    date_created: str = ""
+    enabled_at: float = 0.0
+    """Epoch seconds of when a user last enabled it: what the system found before that is forgiven."""
+    previous_secret: str | None = field(default=None, repr=False)
+    previous_secret_until: float | None = None
+    """Epoch seconds: until then the previous secret signs too."""
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Check the fields of the contract's Hook; raise BrokenRecord that names the field.
+
+        Needed are `id`, `organization_id`, `url`, `events` and `secret`; the others have defaults. The URL's
+        address is not checked here. `previous_secret` and `previous_secret_until` come together or not.
+        """
+        app_id = optional_identity(fields, "app_id")
+        previous_secret = optional_text(fields, "previous_secret")
+        previous_secret_until = optional_number(fields, "previous_secret_until")
+        if (previous_secret is None) != (previous_secret_until is None):
+            raise BrokenRecord("previous_secret: needs previous_secret_until, and the other way round")
+        if fields.get("events") is None:
+            raise BrokenRecord("events: must be a list")
+        return cls(
+            id=hex_32(fields, "id"),
+            organization_id=identity(fields, "organization_id"),
+            url=_url(fields),
+            events=expand_events(listing(fields, "events"), app_id is not None),
+            secret=check_secret(text(fields, "secret")),
+            project_ids=_identities(fields, "project_ids"),
+            app_id=app_id,
+            version=optional_whole(fields, "version") or 0,
+            status=_status(fields),
+            headers=_headers(fields),
+            timeout=optional_number(fields, "timeout", positive=True),
+            max_in_flight=optional_whole(fields, "max_in_flight", least=1),
+            rate_limit=optional_number(fields, "rate_limit", positive=True),
+            retry_schedule=_retry_schedule(fields),
+            date_created=optional_text(fields, "date_created") or "",
+            enabled_at=optional_number(fields, "enabled_at") or 0.0,
+            previous_secret=previous_secret,
+            previous_secret_until=previous_secret_until,
+        )
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields of the JSON form, the secrets in clear."""
+        return {
+            **plain(self),
+            "events": list(self.events),
+            "project_ids": list(self.project_ids),
+            "retry_schedule": None if self.retry_schedule is None else list(self.retry_schedule),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HookState(Record):
+    """What the system found about a hook; the value of the topic `hook-states`. Times are epoch seconds."""
+
+    id: str
+    status_reason: str | None = None
+    disabled_since: float | None = None
+    failing_since: float | None = None
+    paused_until: float | None = None
+    warned_at: float | None = None
+    missed: dict[str, int] = field(default_factory=dict)
+    """`<topic>:<partition>` and the first offset of it that was passed over while the hook was disabled."""
+    resume: dict[str, Any] | None = None
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Check the fields; raise BrokenRecord that names the field. All but `id` have defaults."""
+        missed = optional_mapping(fields, "missed") or {}
+        if not all(type(offset) is int and 0 <= offset <= LARGEST for offset in missed.values()):
+            raise BrokenRecord("missed: must hold offsets")
+        return cls(
+            id=hex_32(fields, "id"),
+            status_reason=optional_text(fields, "status_reason"),
+            disabled_since=optional_number(fields, "disabled_since"),
+            failing_since=optional_number(fields, "failing_since"),
+            paused_until=optional_number(fields, "paused_until"),
+            warned_at=optional_number(fields, "warned_at"),
+            missed=missed,
+            resume=optional_mapping(fields, "resume"),
+        )
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields of the JSON form."""
+        return plain(self)
+
+
+def expand_events(events: Iterable[str], app: bool) -> tuple[str, ...]:
+    """Return the events that a hook subscribes to, sorted and without doubles; `app` means an app hook.
+
+    A known resource that stands alone becomes all its actions. Raises BrokenRecord for a name that this kind
+    of hook can't have; of a known resource that is any action but its own, so that a slip of the pen is seen.
+    """
+    expanded: set[str] = set()
+    for name in events:
+        if not isinstance(name, str):
+            raise BrokenRecord("events: must hold texts")
+        expanded.update(_expand_app_event(name) if app else _check_service_event(name))
+    return tuple(sorted(expanded))
+
+
+def generate_secret() -> str:
+    """Return a new secret: `whsec_` and the base64 of 32 random bytes, the form of Standard Webhooks."""
+    return SECRET_PREFIX + b64encode(secrets.token_bytes(32)).decode()
+
+
+def check_secret(secret: str) -> str:
+    """Return the secret if it may be used; raise BrokenRecord otherwise, without the secret in its text."""
+    if not 16 <= len(secret) <= 256:
+        raise BrokenRecord("secret: must have 16 to 256 characters")
+    if secret.startswith(SECRET_PREFIX):
+        try:
+            b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+        except (binascii.Error, ValueError):
+            raise BrokenRecord(f"secret: must be base64 after {SECRET_PREFIX}") from None
+    return secret
+
+
+def masked(secret: str) -> str:
+    """Return what may be shown of a secret: its kind, and neither its characters nor their number."""
+    return (SECRET_PREFIX if secret.startswith(SECRET_PREFIX) else "") + "********"
+
+
+def _check_service_event(name: str) -> tuple[str, ...]:
+    if name not in SERVICE_EVENTS:
+        raise BrokenRecord(f"events: {name[:100]!r} is no event of a service hook")
+    return (name,)
+
+
+def _expand_app_event(name: str) -> tuple[str, ...]:
+    if name in APP_RESOURCES:
+        return tuple(f"{name}.{action}" for action in APP_RESOURCES[name])
+    parts = _APP_EVENT.fullmatch(name)
+    if parts is None or parts[2] not in APP_RESOURCES.get(parts[1], (parts[2],)):
+        raise BrokenRecord(f"events: {name[:100]!r} is no event of an app hook")
+    return (name,)
+
+
+def _url(fields: dict[str, Any]) -> str:
+    url = text(fields, "url")
+    if len(url) > 512 or not _URL.fullmatch(url):
+        raise BrokenRecord("url: must be http or https and have at most 512 characters")
+    return url
+
+
+def _identities(fields: dict[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(sorted({identity({name: value}, name) for value in listing(fields, name)}))
+
+
+def _status(fields: dict[str, Any]) -> Status:
+    if fields.get("status") is None:
+        return "active"
+    return cast(Status, choice(fields, "status", get_args(Status)))
+
+
+def _headers(fields: dict[str, Any]) -> dict[str, str] | None:
+    headers = optional_mapping(fields, "headers")
+    for name, value in (headers or {}).items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise BrokenRecord("headers: a name is no token (RFC 9110)")
+        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+            raise BrokenRecord(
+                f"headers: the value of {name[:100]} must be a text without control characters"
+            )
+    return headers
+
+
+def _retry_schedule(fields: dict[str, Any]) -> tuple[float, ...] | None:
+    if fields.get("retry_schedule") is None:
+        return None
+    delays = listing(fields, "retry_schedule")
+    if not all(is_number(delay) and 0 <= delay <= LARGEST for delay in delays):
+        raise BrokenRecord("retry_schedule: must hold seconds of at least 0")
+    return tuple(float(delay) for delay in delays)

@@ -1,0 +1,38 @@
+"""News about a hook that its owner should hear of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Self, cast, get_args
+
+from streamhooks.records.fields import Record, choice, optional_number, plain, text, whole
+
+What = Literal["disabled", "failing", "resumed", "retention"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Record):
+    """What happened to a hook; the value of the topic `notices`."""
+
+    hook_id: str
+    what: What
+    why: str
+    since: float | None
+    """Since when it is so, epoch seconds."""
+    at: int
+    """When it was noticed, epoch milliseconds."""
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Check the fields; raise BrokenRecord that names the field."""
+        return cls(
+            hook_id=text(fields, "hook_id"),
+            what=cast(What, choice(fields, "what", get_args(What))),
+            why=text(fields, "why", empty=True),
+            since=optional_number(fields, "since"),
+            at=whole(fields, "at"),
+        )
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields of the JSON form."""
+        return plain(self)

@@ -1,0 +1,144 @@
+"""Between a record's fields and what Avro carries.
+
+Avro has no type for any JSON, so a field with the property `"json": true` is JSON text in Avro. A record's
+field `further` is the JSON text of an object with all fields that have no place of their own in the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.records import schemas
+from streamhooks.records.fields import OF_USERS
+
+FURTHER = "further"
+_DEEPEST_WRITTEN = 254  # by orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a record's schema has JSON text and further records."""
+
+    names: frozenset[str]
+    json: tuple[str, ...]
+    nested: tuple[tuple[str, Plan], ...]
+    further: bool
+
+
+def parse_json(text: bytes | str, deepest: int = OF_USERS) -> Any:
+    """Decode JSON; raise BrokenRecord if it is none, or nested more than `deepest` levels."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BrokenRecord(f"not JSON: {error.msg}"[:200]) from None
+    if _brackets(text) > deepest and _is_deeper(value, deepest):
+        raise BrokenRecord(f"JSON nested more than {deepest} levels deep")
+    return value
+
+
+def pack(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record's fields as Avro carries them. `name` is the record's, such as `Event`."""
+    return _pack(fields, plan(name))
+
+
+def unpack(name: str, datum: dict[str, Any], deepest: int) -> dict[str, Any]:
+    """Return the fields of what Avro carried; raise BrokenRecord for JSON text that is none.
+
+    A null of Avro is an absent field.
+    """
+    return _unpack(datum, plan(name), deepest)
+
+
+@cache
+def plan(name: str) -> Plan:
+    """Return the plan of the newest schema of a record."""
+    return _plan(schemas.load().newest[name])
+
+
+def _plan(schema: Mapping[str, Any]) -> Plan:
+    fields = schema["fields"]
+    nested = ((field["name"], _record_in(field["type"])) for field in fields)
+    names = frozenset(field["name"] for field in fields)
+    return Plan(
+        names - {FURTHER},
+        tuple(field["name"] for field in fields if field.get("json") and field["name"] != FURTHER),
+        tuple((name, _plan(record)) for name, record in nested if record is not None),
+        FURTHER in names,
+    )
+
+
+def _record_in(kind: Any) -> Mapping[str, Any] | None:
+    """Find the record that a field holds, may hold (a union) or holds many of (an array)."""
+    if isinstance(kind, list):
+        return next((record for branch in kind if (record := _record_in(branch))), None)
+    if isinstance(kind, dict):
+        return kind if kind["type"] == "record" else _record_in(kind.get("items"))
+    return None
+
+
+def _pack(fields: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    datum = {name: value for name, value in fields.items() if name in plan.names}
+    for name in plan.json:
+        if datum.get(name) is not None:
+            datum[name] = orjson.dumps(datum[name]).decode()
+    for name, inner in plan.nested:
+        value = datum.get(name)
+        if isinstance(value, list):
+            datum[name] = [_pack(item, inner) for item in value]
+        elif value is not None:
+            datum[name] = _pack(value, inner)
+    if plan.further:
+        further = {name: value for name, value in fields.items() if name not in plan.names}
+        datum[FURTHER] = orjson.dumps(further).decode()
+    return datum
+
+
+def _unpack(datum: dict[str, Any], plan: Plan, deepest: int) -> dict[str, Any]:
+    further = datum.pop(FURTHER, None) if plan.further else None
+    fields = {name: value for name, value in datum.items() if value is not None}
+    for name in plan.json:
+        if name in fields:
+            try:
+                fields[name] = parse_json(fields[name], deepest)
+            except BrokenRecord as broken:
+                raise BrokenRecord(f"{name}: {broken}") from None
+    for name, inner in plan.nested:
+        value = fields.get(name)
+        if isinstance(value, list):
+            fields[name] = [_unpack(item, inner, deepest) for item in value]
+        elif isinstance(value, dict):
+            fields[name] = _unpack(value, inner, deepest)
+    if further not in (None, "{}"):
+        for name, value in _further(further, deepest).items():
+            fields.setdefault(name, value)
+    return fields
+
+
+def _further(text: str, deepest: int) -> dict[str, Any]:
+    further = parse_json(text, deepest)
+    if isinstance(further, dict):
+        return further
+    raise BrokenRecord(f"{FURTHER}: must be the JSON text of an object")
+
+
+def _brackets(text: bytes | str) -> int:
+    """Count what opens a level: never fewer than the levels, and much faster than counting these."""
+    if isinstance(text, bytes):
+        return text.count(b"{") + text.count(b"[")
+    return text.count("{") + text.count("[")
+
+
+def _is_deeper(value: Any, deepest: int) -> bool:
+    for _ in range(_DEEPEST_WRITTEN - deepest):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return True
+    return False

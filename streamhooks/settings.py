@@ -1,0 +1,125 @@
+"""The settings of a worker: typed, from `STREAMHOOKS_*` environment variables and an optional `.env` file."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from streamhooks.errors import BadSettings
+
+
+def _listed(value: Any) -> Any:
+    """A comma-separated text as a tuple of its parts."""
+    return tuple(part for part in (p.strip() for p in value.split(",")) if part) if isinstance(value, str) else value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
+Ports = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class Settings(BaseSettings):
+    """What an operator may set; the names are `STREAMHOOKS_` and the field's name in upper case."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAMHOOKS_", env_file=".env", extra="ignore", frozen=True)
+
+    # Kafka
+    brokers: Listed = ("127.0.0.1:9092",)
+    topic_prefix: str = Field("streamhooks.", pattern=r"^[A-Za-z0-9._-]{0,100}$")
+    partitions: int = Field(8, ge=1, le=1000)
+    replication: int = Field(1, ge=1, le=10)
+    start: Literal["earliest", "latest", "fail"] = "earliest"
+    session_timeout: float = Field(10.0, ge=1, le=300)
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: str | None = Field(None, repr=False)
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    # the web views
+    web_bind: str = "127.0.0.1"
+    web_port: int = Field(6066, ge=1, le=65535)
+    api_token: str | None = Field(None, min_length=8, repr=False)
+    advertise: str | None = None
+
+    # deliveries
+    base_url: str = Field("http://127.0.0.1:6066", pattern=r"^https?://[^\s]+$")
+    allowed_networks: Networks = ()
+    allowed_ports: Ports = ()
+    retry_delay: float = Field(300.0, gt=0, le=30 * 86400)
+    max_retries: int | None = Field(None, ge=0, le=1000)
+    request_timeout: float = Field(5.0, gt=0, le=120)
+    max_in_flight: int = Field(1000, ge=1, le=100_000)
+    hook_max_in_flight: int = Field(50, ge=1, le=10_000)
+    max_body: int = Field(1_000_000, ge=1024)
+    secret_overlap: float = Field(86400.0, ge=0, le=7 * 86400)
+    log_bodies: bool = True
+
+    # this worker
+    data_dir: Path = Path("data")
+    grace: float = Field(5.0, ge=0, le=50)
+    task_modules: Listed = ()
+
+    @model_validator(mode="after")
+    def _is_safe_to_start(self) -> Settings:
+        if not self.api_token and not _is_loopback(self.web_bind):
+            raise ValueError(f"API_TOKEN is needed, since WEB_BIND={self.web_bind} is not loopback")
+        if self.security_protocol.startswith("SASL") and not (
+            self.sasl_mechanism and self.sasl_username and self.sasl_password
+        ):
+            raise ValueError("SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD are needed for SECURITY_PROTOCOL=SASL_*")
+        return self
+
+    @property
+    def advertised_host(self) -> str:
+        """The host under which other workers reach this one's views."""
+        if self.advertise:
+            return self.advertise
+        if self.web_bind in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+            return socket.gethostname()
+        return self.web_bind
+
+    @property
+    def app_id(self) -> str:
+        """The consumer group of the delivering app: the prefix is in it, so two installations share one Kafka."""
+        return f"{self.topic_prefix}worker"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The brokers as librdkafka wants them."""
+        return ",".join(self.brokers)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        BadSettings: a value is wrong; one line that names each variable.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise BadSettings("; ".join(_named(e) for e in error.errors())) from None
+
+
+def _named(error: Any) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return f"STREAMHOOKS_{message}"
+    return f"STREAMHOOKS_{str(error['loc'][0]).upper()}: {message}"

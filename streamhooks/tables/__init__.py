@@ -1,0 +1,1 @@
+"""What workers hold in memory, each rebuilt from its topic: hooks, pending calls, counters, latest requests."""

@@ -1,0 +1,153 @@
+"""All hooks, on every worker, with an index from (project or organization, event) to the hooks that subscribed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.kafka.reader import Record
+from streamhooks.metrics import BROKEN, HOOKS
+from streamhooks.records.formats import decode
+from streamhooks.records.hook import Hook, HookState
+
+log = logging.getLogger(__name__)
+
+# app hook or not, organization, project or None for hooks of every project, event
+_Key = tuple[bool, str, str | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Wish and finding together, as the API shows them."""
+
+    status: str
+    reason: str | None
+    disabled_since: float | None
+
+
+class HooksTable:
+    """The hooks as wished and what was found about them."""
+
+    def __init__(self, hooks_topic: str, states_topic: str) -> None:
+        self._hooks_topic = hooks_topic
+        self._states_topic = states_topic
+        self._hooks: dict[str, Hook] = {}
+        self._states: dict[str, HookState] = {}
+        self._index: dict[_Key, dict[str, Hook]] = {}
+
+    def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
+        """Take in records of `hooks` and `hook-states`.
+
+        Returns: the broken ones, each with why; the former version of such a hook stays in force.
+        """
+        broken = []
+        for record in records:
+            try:
+                self._apply(record)
+            except BrokenRecord as error:
+                BROKEN.labels(record.topic).inc()
+                log.warning("broken record %s: %s", record.source, error)
+                broken.append((record, str(error)))
+        HOOKS.set(len(self._hooks))
+        return broken
+
+    def _apply(self, record: Record) -> None:
+        hook_id = _text_key(record)
+        if record.topic == self._hooks_topic:
+            hook = None if record.value is None else decode(Hook, record.value)
+            if hook is not None and hook.id != hook_id:
+                raise BrokenRecord("id: is not the record's key")
+            self._replace(hook_id, hook, self._states.get(hook_id))
+        else:
+            state = None if record.value is None else decode(HookState, record.value)
+            self._replace(hook_id, self._hooks.get(hook_id), state)
+
+    def _replace(self, hook_id: str, hook: Hook | None, state: HookState | None) -> None:
+        former = self._hooks.pop(hook_id, None)
+        if former is not None:
+            for key in _keys(former):
+                subscribed = self._index.get(key)
+                if subscribed is not None and subscribed.pop(hook_id, None) and not subscribed:
+                    del self._index[key]
+        self._states.pop(hook_id, None)
+        if state is not None:
+            self._states[hook_id] = state
+        if hook is None:
+            return
+        self._hooks[hook_id] = hook
+        if self.is_active(hook_id):
+            for key in _keys(hook):
+                self._index.setdefault(key, {})[hook_id] = hook
+
+    # --- one hook
+
+    def get(self, hook_id: str) -> Hook | None:
+        """The hook as wished."""
+        return self._hooks.get(hook_id)
+
+    def state(self, hook_id: str) -> HookState | None:
+        """What was found about the hook."""
+        return self._states.get(hook_id)
+
+    def is_active(self, hook_id: str) -> bool:
+        """Whether deliveries may be sent to it."""
+        return hook_id in self._hooks and self.status(hook_id).status == "active"
+
+    def status(self, hook_id: str) -> Status:
+        """Whether the hook is active: the user has not disabled it, and the system not since it was last enabled."""
+        hook, state = self._hooks[hook_id], self._states.get(hook_id)
+        if hook.status == "disabled":
+            return Status("disabled", "disabled by its owner", None)
+        if state is not None and state.disabled_since is not None and state.disabled_since > hook.enabled_at:
+            return Status("disabled", state.status_reason, state.disabled_since)
+        return Status("active", None, None)
+
+    def changed_state(self, hook_id: str, changes: dict[str, Any]) -> HookState:
+        """What was found about the hook, with these fields changed; the table itself changes when the topic does."""
+        return replace(self._states.get(hook_id) or HookState(hook_id), **changes)
+
+    # --- many
+
+    def service_hooks(self, organization_id: str, project_id: str, event: str) -> list[Hook]:
+        """The active service hooks that subscribed to an event of the project."""
+        return self._subscribed(False, organization_id, project_id, event)
+
+    def app_hooks(
+        self, organization_id: str, event: str, project_id: str | None, app_id: str | None = None
+    ) -> list[Hook]:
+        """The active app hooks that subscribed to the event; None as project matches only those without projects."""
+        found = self._subscribed(True, organization_id, project_id, event)
+        return found if app_id is None else [hook for hook in found if hook.app_id == app_id]
+
+    def _subscribed(self, app: bool, organization_id: str, project_id: str | None, event: str) -> list[Hook]:
+        found: list[Hook] = []
+        everywhere = self._index.get((app, organization_id, None, event))
+        if everywhere:
+            found.extend(everywhere.values())
+        if project_id is not None:
+            here = self._index.get((app, organization_id, project_id, event))
+            if here:
+                found.extend(here.values())
+        return found
+
+    def __iter__(self) -> Iterator[Hook]:
+        return iter(self._hooks.values())
+
+    def __len__(self) -> int:
+        return len(self._hooks)
+
+
+def _keys(hook: Hook) -> Iterator[_Key]:
+    for project_id in hook.project_ids or (None,):
+        for event in hook.events:
+            yield hook.app_id is not None, hook.organization_id, project_id, event
+
+
+def _text_key(record: Record) -> str:
+    try:
+        return (record.key or b"").decode()
+    except UnicodeDecodeError:
+        raise BrokenRecord("the key is not UTF-8") from None

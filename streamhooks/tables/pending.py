@@ -1,0 +1,209 @@
+"""The pending calls: the topic `delayed` is the table, this is its image in the memory of the partition's owner.
+
+Around a hand-over two owners may write, in any order. What holds: the record of attempt n+1 says that n is done; a
+record with an attempt at or below one that is done changes nothing; a tombstone removes only its own attempt and those
+before it. A record that changes nothing is still the last of its key, which compaction would keep: then the log is
+*healed*, by writing what holds once more.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.kafka.reader import Record
+from streamhooks.metrics import PENDING, PENDING_BYTES
+from streamhooks.records.call import DelayedCall
+from streamhooks.records.formats import decode
+from streamhooks.tasks.outputs import ATTEMPT_HEADER
+
+#: how long what is settled is remembered, so that a late record can't bring it back, in seconds
+MEMORY = 600.0
+#: a tombstone without an attempt was written by hand: it settles whatever there is
+ANY_ATTEMPT = 2**31
+
+State = Literal["waiting", "queued", "running", "gone"]
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A pending call. Its value is decoded only when it runs."""
+
+    id: str
+    partition: int
+    attempt: int
+    due: int
+    """Epoch milliseconds."""
+    hook_id: str | None
+    value: bytes
+    state: State = "waiting"
+
+    def call(self) -> DelayedCall:
+        """The call in full."""
+        return decode(DelayedCall, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """What must be written again so that the log says what holds: a value, or a tombstone for an attempt."""
+
+    id: str
+    partition: int
+    value: bytes | None
+    attempt: int
+
+
+class Pending:
+    """The pending calls of the owned partitions, in the order in which they are due."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._entries: dict[int, dict[str, Entry]] = {}
+        self._heap: list[tuple[int, str, int]] = []
+        self._settled: dict[str, int] = {}
+        self._settled_before: dict[str, int] = {}
+        self._rotated = clock()
+        self._stale: dict[tuple[int, str], Heal] = {}
+
+    # --- the log
+
+    def apply(self, record: Record) -> Entry | None:
+        """Take in a record of `delayed`.
+
+        Returns: the entry if it is new or now due at another time.
+
+        Raises:
+            BrokenRecord: it is no call; nothing was changed.
+        """
+        key = (record.key or b"").decode("utf-8", "replace")
+        entries = self._entries.setdefault(record.partition, {})
+        current = entries.get(key)
+        if record.value is None:
+            self._apply_tombstone(record, key, current)
+            return None
+        call = decode(DelayedCall, record.value)
+        if call.id != key:
+            raise BrokenRecord("id: is not the record's key")
+        settled = self._settled_attempt(key)
+        if call.attempt <= settled:
+            self._stale[record.partition, key] = Heal(key, record.partition, None, settled)
+            return None
+        if current is not None and call.attempt <= current.attempt:
+            if call.attempt < current.attempt:
+                self._stale[record.partition, key] = Heal(key, record.partition, current.value, current.attempt)
+            else:
+                self._stale.pop((record.partition, key), None)
+            return None
+        entry = Entry(key, record.partition, call.attempt, call.due, call.hook_id, record.value)
+        if current is not None:
+            self._forget(current)
+        self._stale.pop((record.partition, key), None)
+        entries[key] = entry
+        PENDING.inc()
+        PENDING_BYTES.inc(len(entry.value))
+        self._push(entry)
+        return entry
+
+    def _apply_tombstone(self, record: Record, key: str, current: Entry | None) -> None:
+        attempt = _attempt_of(record)
+        if current is not None and current.attempt > attempt:
+            self._stale[record.partition, key] = Heal(key, record.partition, current.value, current.attempt)
+            return
+        self._stale.pop((record.partition, key), None)
+        self._remember(key, max(attempt if attempt < ANY_ATTEMPT else 0, current.attempt if current else 0))
+        if current is not None:
+            self._forget(current)
+            del self._entries[record.partition][key]
+
+    def heals(self, partition: int) -> list[Heal]:
+        """What must be written so that the log of a partition says what holds; each is told once."""
+        found = [heal for heal in self._stale.values() if heal.partition == partition]
+        for heal in found:
+            del self._stale[partition, heal.id]
+        return found
+
+    def release(self, partitions: Iterable[int]) -> None:
+        """The partitions are somebody else's: forget their calls."""
+        for partition in partitions:
+            for entry in self._entries.pop(partition, {}).values():
+                self._forget(entry)
+            self.heals(partition)
+
+    @staticmethod
+    def _forget(entry: Entry) -> None:
+        entry.state = "gone"
+        PENDING.dec()
+        PENDING_BYTES.dec(len(entry.value))
+
+    def _settled_attempt(self, key: str) -> int:
+        return max(self._settled.get(key, 0), self._settled_before.get(key, 0))
+
+    def _remember(self, key: str, attempt: int) -> None:
+        now = self._clock()
+        if now - self._rotated > MEMORY:
+            self._settled_before, self._settled, self._rotated = self._settled, {}, now
+        self._settled[key] = attempt
+
+    # --- the due times
+
+    def _push(self, entry: Entry) -> None:
+        heapq.heappush(self._heap, (entry.due, entry.id, entry.partition))
+
+    def pop_due(self, now_ms: int, is_ready: Callable[[int], bool]) -> Iterator[Entry]:
+        """Take the calls that are due, the oldest first, of the partitions that were read to their end."""
+        later = []
+        try:
+            while self._heap and self._heap[0][0] <= now_ms:
+                item = heapq.heappop(self._heap)
+                due, key, partition = item
+                entry = self._entries.get(partition, {}).get(key)
+                if entry is None or entry.state != "waiting" or entry.due != due:
+                    continue
+                if is_ready(partition):
+                    yield entry
+                else:
+                    later.append(item)
+        finally:
+            for item in later:
+                heapq.heappush(self._heap, item)
+
+    def next_due(self) -> int | None:
+        """When the next call is due, epoch milliseconds; it may be one that is gone by now."""
+        return self._heap[0][0] if self._heap else None
+
+    def run_at(self, entry: Entry, due: int) -> None:
+        """Let a waiting call run at another time, as long as this owner lives."""
+        entry.due = due
+        entry.state = "waiting"
+        self._push(entry)
+
+    # --- looking
+
+    def get(self, partition: int, call_id: str) -> Entry | None:
+        """One call."""
+        return self._entries.get(partition, {}).get(call_id)
+
+    def of_hook(self, partition: int, hook_id: str) -> list[Entry]:
+        """The calls of a hook, the next one first."""
+        found = [e for e in self._entries.get(partition, {}).values() if e.hook_id == hook_id]
+        return sorted(found, key=lambda entry: entry.due)
+
+    def partitions(self) -> list[int]:
+        """The partitions of which something was read."""
+        return list(self._entries)
+
+    def __len__(self) -> int:
+        return sum(len(entries) for entries in self._entries.values())
+
+
+def _attempt_of(record: Record) -> int:
+    for name, value in record.headers:
+        if name == ATTEMPT_HEADER:
+            try:
+                return int(value)
+            except ValueError:
+                return ANY_ATTEMPT
+    return ANY_ATTEMPT

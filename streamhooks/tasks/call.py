@@ -1,0 +1,83 @@
+"""A task call on its way: what a run needs to know, and its form in the topic `delayed`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamhooks.records.call import DelayedCall
+from streamhooks.records.event import Event
+from streamhooks.records.ids import derived_id
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a task, over all its runs."""
+
+    id: str
+    task: str
+    partition: int
+    """Its partition of `delayed`."""
+    created: int
+    """When it was called first, epoch milliseconds."""
+    args: list[Any] = field(default_factory=list)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    attempt: int = 1
+    """The run that comes next or is on, from 1."""
+    due: int = 0
+    """When it was to run, epoch milliseconds."""
+    hook_id: str | None = None
+    source: str | None = None
+    event: str | None = None
+    traceparent: str | None = None
+    webhook_id: str = ""
+    stored: bool = False
+    """Whether it has a record in `delayed`, which must be settled by a tombstone."""
+
+    def __post_init__(self) -> None:
+        if not self.webhook_id:
+            self.webhook_id = self.id if self.source else derived_id(self.id)
+
+    def record(self, *, attempt: int, due: int, reason: str, last: dict[str, Any] | None = None) -> bytes:
+        """The value that stores the call in `delayed` for this attempt."""
+        return DelayedCall(
+            id=self.id,
+            task=self.task,
+            attempt=attempt,
+            due=due,
+            created=self.created,
+            reason=reason,  # type: ignore[arg-type]
+            args=plain_arguments(self.args),
+            kwargs=self.kwargs,
+            hook_id=self.hook_id,
+            source=self.source,
+            webhook_id=self.webhook_id,
+            event=self.event,
+            last=last,
+            traceparent=self.traceparent,
+        ).to_json()
+
+    @classmethod
+    def from_record(cls, stored: DelayedCall, partition: int) -> Call:
+        """The call that a record in `delayed` stores."""
+        return cls(
+            id=stored.id,
+            task=stored.task,
+            partition=partition,
+            created=stored.created,
+            args=stored.args,
+            kwargs=stored.kwargs,
+            attempt=stored.attempt,
+            due=stored.due,
+            hook_id=stored.hook_id,
+            source=stored.source,
+            event=stored.event,
+            traceparent=stored.traceparent,
+            webhook_id=stored.webhook_id or "",
+            stored=True,
+        )
+
+
+def plain_arguments(args: list[Any]) -> list[Any]:
+    """The arguments as JSON: an event goes as its fields."""
+    return [arg.fields if isinstance(arg, Event) else arg for arg in args]

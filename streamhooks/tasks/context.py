@@ -1,0 +1,93 @@
+"""What a running task can reach: its call, the hooks, the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from streamhooks.records.event import Event
+    from streamhooks.records.hook import Hook
+    from streamhooks.tasks.call import Call
+    from streamhooks.tasks.sending import Handle
+
+
+class Hooks(Protocol):
+    """The hooks table, as far as tasks need it."""
+
+    def get(self, hook_id: str) -> Hook | None:
+        """The hook, or None."""
+
+    def is_active(self, hook_id: str) -> bool:
+        """Whether deliveries may be sent to it."""
+
+    def app_hooks(
+        self, organization_id: str, event: str, project_id: str | None, app_id: str | None = None
+    ) -> list[Hook]:
+        """The active app hooks that subscribed to the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent to an endpoint in this run, and what came back."""
+
+    at: int
+    """Epoch milliseconds."""
+    url: str
+    body: bytes
+    status: int | None
+    error: str | None
+    duration_ms: int
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the worker hands to its tasks."""
+
+    hooks: Hooks
+    deliver: Callable[[Hook, bytes, Callable[[str, int, bytes], dict[str, str]]], Awaitable[None]]
+    find_resource: Callable[[str, str], Awaitable[dict[str, Any] | None]]
+    change_state: Callable[..., Awaitable[None]]
+    rendered: Callable[[Event | dict[str, Any]], bytes]
+    """Payload v0 of an event."""
+    base_url: str
+
+
+@dataclass(slots=True)
+class Running:
+    """A run of a call."""
+
+    call: Call
+    services: Services
+    handles: list[Handle] = field(default_factory=list)
+    """The calls that the task has made."""
+    sent: Sent | None = None
+    dropped: str | None = None
+    """Why nothing was sent, if the task found nothing to send to."""
+
+
+_current: ContextVar[Running | None] = ContextVar("running", default=None)
+
+
+def running() -> Running | None:
+    """The run that this code belongs to, or None outside of one."""
+    return _current.get()
+
+
+def current() -> Running:
+    """The run that this code belongs to.
+
+    Raises:
+        RuntimeError: this task needs a worker around it.
+    """
+    found = _current.get()
+    if found is None:
+        raise RuntimeError("this task runs in a worker only: call it with .delay()")
+    return found
+
+
+enter = _current.set
+leave = _current.reset

@@ -1,0 +1,75 @@
+"""Sending a body to a hook: signed now, judged by what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from streamhooks.delivery.client import Answer
+from streamhooks.delivery.outcomes import judge
+from streamhooks.delivery.payloads import standard_headers
+from streamhooks.records.hook import Hook
+from streamhooks.tasks.context import Sent, current
+
+Headers = Callable[[str, int, bytes], dict[str, str]]
+Post = Callable[[str, dict[str, str], bytes, float], Awaitable[Answer]]
+
+
+class DeliveryFailed(Exception):
+    """The endpoint did not take it now, but may take it later; `retry_after` in seconds if it said when."""
+
+    def __init__(self, reason: str, retry_after: float | None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class DeliveryRejected(Exception):
+    """The endpoint will not take it, however often it is tried."""
+
+
+class HookGone(Exception):
+    """The endpoint wants no webhooks any more."""
+
+    status = 410
+
+
+def deliverer(
+    post: Post, *, clock: Callable[[], float], timeout: float, max_body: int
+) -> Callable[[Hook, bytes, Headers], Awaitable[None]]:
+    """What tasks send with.
+
+    `post(url, headers, body, seconds)` does the request; `timeout` is in seconds, for hooks without their own;
+    `max_body` in bytes; `clock` gives epoch seconds.
+    """
+
+    async def deliver(hook: Hook, body: bytes, family: Headers) -> None:
+        """Send the body, with the headers of its family and of Standard Webhooks, and note what came back."""
+        if len(body) > max_body:
+            raise DeliveryRejected(f"the body has {len(body)} bytes, more than {max_body}")
+        run = current()
+        now = clock()
+        timestamp = int(now)
+        headers = dict(hook.headers) if hook.headers else {}
+        headers |= family(run.call.webhook_id, timestamp, body)
+        headers |= standard_headers(_secrets(hook, now), run.call.webhook_id, timestamp, body)
+        if run.call.traceparent:
+            headers["traceparent"] = run.call.traceparent
+        answer = await post(hook.url, headers, body, hook.timeout or timeout)
+        run.sent = Sent(
+            int(now * 1000), hook.url, body, answer.status, answer.error, answer.duration_ms, answer.excerpt
+        )
+        verdict = judge(answer, now + answer.duration_ms / 1000)
+        if verdict.kind == "retry":
+            raise DeliveryFailed(verdict.reason, verdict.retry_after)
+        if verdict.kind == "gone":
+            raise HookGone(verdict.reason)
+        if verdict.kind == "rejected":
+            raise DeliveryRejected(verdict.reason)
+
+    return deliver
+
+
+def _secrets(hook: Hook, now: float) -> tuple[str, ...]:
+    """The secrets that sign: during the overlap after a rotation, both."""
+    if hook.previous_secret and hook.previous_secret_until and now < hook.previous_secret_until:
+        return (hook.secret, hook.previous_secret)
+    return (hook.secret,)

@@ -1,0 +1,96 @@
+"""Attempts on their way to the topic `firings`: many of one hook in one record, confirmed together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import orjson
+
+from streamhooks.errors import UnpublishableRecord
+from streamhooks.kafka.partitions import partition_of
+from streamhooks.kafka.publisher import Outbox
+from streamhooks.metrics import UNPUBLISHABLE
+from streamhooks.records.firing import Attempt
+
+#: the finest rollup: a record never spans one of its buckets
+BUCKET_MS = 10_000
+MAX_BYTES = 500_000
+#: how long attempts of one hook are gathered, in seconds
+LINGER = 0.2
+
+Done = Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Batch:
+    hook_id: str
+    at: int
+    attempts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    done: list[Done] = field(default_factory=list)
+
+
+class Firings:
+    """Gathers attempts by hook and bucket; `done` is called when the broker has confirmed the record."""
+
+    def __init__(self, outbox: Outbox, topic: str, partitions: int) -> None:
+        self._outbox = outbox
+        self._topic = topic
+        self._partitions = partitions
+        self._open: dict[tuple[str, int], _Batch] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def add(self, hook_id: str, attempt: Attempt, done: Done) -> None:
+        """Take an attempt; it is published within a fraction of a second."""
+        value = attempt.to_json()
+        key = (hook_id, attempt.at // BUCKET_MS)
+        batch = self._open.get(key)
+        if batch is not None and batch.size + len(value) > MAX_BYTES:
+            self._send(self._open.pop(key))
+            batch = None
+        if batch is None:
+            batch = self._open[key] = _Batch(hook_id, attempt.at)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(LINGER, self.flush)
+        batch.attempts.append(value)
+        batch.size += len(value) + 1
+        batch.done.append(done)
+
+    def flush(self) -> None:
+        """Publish all that was gathered."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batches, self._open = self._open, {}
+        for batch in batches.values():
+            self._send(batch)
+
+    async def drain(self) -> None:
+        """Publish all that was gathered and wait for the confirmations."""
+        self.flush()
+        while self._sending:
+            await asyncio.wait(self._sending)
+
+    def _send(self, batch: _Batch) -> None:
+        task = asyncio.get_running_loop().create_task(self._publish(batch))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _publish(self, batch: _Batch) -> None:
+        value = b'{"hook_id":%s,"attempts":[%s]}' % (orjson.dumps(batch.hook_id), b",".join(batch.attempts))
+        try:
+            await self._outbox.publish(
+                self._topic,
+                value,
+                key=batch.hook_id,
+                partition=partition_of(batch.hook_id, self._partitions),
+                timestamp_ms=batch.at,
+            )
+        except UnpublishableRecord:
+            # Counting must not hold up deliveries: what no broker takes is missing in the counts, and counted here.
+            UNPUBLISHABLE.labels(self._topic).inc()
+        for done in batch.done:
+            done()

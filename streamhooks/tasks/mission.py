@@ -1,0 +1,182 @@
+"""The tasks of the mission: what Sentry does with Celery for its service hooks and its apps' webhooks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from streamhooks.delivery.payloads import (
+    alert_data,
+    app_hook_body,
+    app_hook_headers,
+    resource_change_data,
+    resource_name,
+    service_hook_body,
+    service_hook_headers,
+)
+from streamhooks.records.event import Event
+from streamhooks.records.hook import Hook
+from streamhooks.tasks.context import Running, current
+from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
+from streamhooks.tasks.retry import RetryTaskError, retry
+from streamhooks.tasks.task import Delivery, instrumented_task
+
+log = logging.getLogger(__name__)
+
+_delivers: Callable[[Any], Any] = retry(
+    on=(DeliveryFailed,), exclude=(DeliveryRejected, HookGone, NotImplementedError)
+)
+
+
+@instrumented_task(name="streamhooks.process_service_hook", default_retry_delay=300, max_retries=5)
+@_delivers
+async def process_service_hook(hook_id: str, event: Event | dict[str, Any]) -> None:
+    """Send payload v0 of an event to a service hook; an unknown hook is dropped silently.
+
+    Raises:
+        NotImplementedError: the hook wants a payload version that there is not.
+        DeliveryFailed, DeliveryRejected, HookGone: what came back.
+    """
+    run = current()
+    hook = _hook(run, hook_id)
+    if hook is None:
+        return
+    body = run.services.rendered(event)
+    await run.services.deliver(
+        hook,
+        body,
+        lambda _webhook_id, timestamp, signed: service_hook_headers(hook.id, hook.secret, timestamp, signed),
+    )
+
+
+@instrumented_task(name="streamhooks.send_alert_event", default_retry_delay=300, max_retries=3)
+async def send_alert_event(
+    event: Event | dict[str, Any],
+    rule: str,
+    app_id: str,
+    additional_payload_key: str | None = None,
+    additional_payload: Any = None,
+) -> list[Delivery]:
+    """One delivery for each hook of the app in the event's organization that subscribed to `event_alert.triggered`."""
+    known = event if isinstance(event, Event) else Event.from_fields(event)
+    hooks = current().services.hooks.app_hooks(
+        known.organization_id, "event_alert.triggered", known.project_id, app_id
+    )
+    args = [known, rule, additional_payload_key, additional_payload]
+    return [Delivery(send_alert_webhook, hook.id, [hook.id, *args], "event_alert.triggered") for hook in hooks]
+
+
+@instrumented_task(name="streamhooks.send_alert_webhook", default_retry_delay=300, max_retries=3)
+@_delivers
+async def send_alert_webhook(
+    hook_id: str,
+    event: Event | dict[str, Any],
+    rule: str,
+    additional_payload_key: str | None = None,
+    additional_payload: Any = None,
+) -> None:
+    """Send an alert to one hook of an app."""
+    known = event if isinstance(event, Event) else Event.from_fields(event)
+    data = alert_data(known, rule, current().services.base_url, additional_payload_key, additional_payload)
+    await _send_app_webhook(hook_id, "event_alert.triggered", data, None)
+
+
+@instrumented_task(name="streamhooks.process_resource_change", default_retry_delay=300, max_retries=3)
+@retry(on=(RetryTaskError,))
+async def process_resource_change(
+    action: str,
+    sender: str,
+    instance_id: str,
+    organization_id: str,
+    project_id: str | None = None,
+    instance: dict[str, Any] | None = None,
+    actor: dict[str, Any] | None = None,
+) -> list[Delivery]:
+    """One delivery for each app hook that subscribed to the change, so that one failing webhook fails alone.
+
+    Raises:
+        RetryTaskError: the change ran ahead of its resource.
+    """
+    services = current().services
+    name = resource_name(sender)
+    event = f"{name}.{action}"
+    hooks = services.hooks.app_hooks(organization_id, event, project_id)
+    if instance is None and sender == "Error":
+        log.error(
+            "process_resource_change.event_missing_event sender=%s action=%s event_id=%s",
+            sender, action, instance_id,
+            extra={"sender": sender, "action": action, "event_id": instance_id},
+        )  # fmt: skip
+        return []
+    if not hooks:
+        return []
+    if instance is None:
+        instance = await services.find_resource(sender, instance_id)
+    if instance is None:
+        raise RetryTaskError(f"the resource {sender}:{instance_id} is not there yet")
+    data = resource_change_data(name, instance)
+    return [
+        Delivery(send_resource_change_webhook, hook.id, [hook.id, event, data, actor], event) for hook in hooks
+    ]
+
+
+@instrumented_task(name="streamhooks.send_resource_change_webhook", default_retry_delay=300, max_retries=3)
+@_delivers
+async def send_resource_change_webhook(
+    hook_id: str, event: str, data: dict[str, Any], actor: dict[str, Any] | None = None
+) -> None:
+    """Send the change of a resource to one hook of an app."""
+    await _send_app_webhook(hook_id, event, data, actor)
+
+
+@instrumented_task(name="streamhooks.disable_hook", default_retry_delay=5, max_retries=1000)
+@retry
+async def disable_hook(hook_id: str, reason: str, since: float) -> None:
+    """Note, at the hook's home, that it is disabled; `since` in epoch seconds."""
+    await current().services.change_state(hook_id, status_reason=reason, disabled_since=since)
+
+
+async def _send_app_webhook(
+    hook_id: str, event: str, data: dict[str, Any], actor: dict[str, Any] | None
+) -> None:
+    run = current()
+    hook = _hook(run, hook_id)
+    if hook is None:
+        return
+    resource, action = event.split(".", 1)
+    body = app_hook_body(action, hook.id, data, actor)
+
+    def headers(webhook_id: str, timestamp: int, signed: bytes) -> dict[str, str]:
+        return app_hook_headers(resource, hook.secret, timestamp, signed, webhook_id.removeprefix("msg_"))
+
+    await run.services.deliver(hook, body, headers)
+
+
+def _hook(run: Running, hook_id: str) -> Hook | None:
+    """The hook to send to, or None with the reason noted."""
+    hook = run.services.hooks.get(hook_id)
+    if hook is None:
+        run.dropped = "unknown hook"
+        return None
+    if not run.services.hooks.is_active(hook_id):
+        run.dropped = "disabled hook"
+        return None
+    if hook.version != 0:
+        raise NotImplementedError("unsupported payload version")
+    return hook
+
+
+def rendering(base_url: str) -> Callable[[Event | dict[str, Any]], bytes]:
+    """A renderer of payload v0 that renders an event once for all of its hooks, since they follow one another."""
+    last: Event | dict[str, Any] | None = None
+    body = b""
+
+    def rendered(event: Event | dict[str, Any]) -> bytes:
+        nonlocal last, body
+        if event is not last:
+            body = service_hook_body(event if isinstance(event, Event) else Event.from_fields(event), base_url)
+            last = event
+        return body
+
+    return rendered

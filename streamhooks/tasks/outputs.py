@@ -1,0 +1,97 @@
+"""What a run leaves behind: records in `delayed`, `dead-letters` and `firings`, each confirmed by the broker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from streamhooks.errors import UnpublishableRecord
+from streamhooks.kafka.publisher import Outbox
+from streamhooks.kafka.reader import Record
+from streamhooks.kafka.topics import Topics
+from streamhooks.metrics import BROKEN, DEAD_LETTERS, UNPUBLISHABLE
+from streamhooks.records.dead_letter import DeadLetter
+from streamhooks.tasks.call import Call, plain_arguments
+
+log = logging.getLogger(__name__)
+
+#: the header of a tombstone that says which attempt it settles: a late one removes only its own
+ATTEMPT_HEADER = "attempt"
+
+
+class Outputs:
+    """Writes what runs leave behind. Each method returns when the broker has confirmed the record."""
+
+    def __init__(self, outbox: Outbox, topics: Topics, clock: Callable[[], float]) -> None:
+        self._outbox = outbox
+        self._topics = topics
+        self._clock = clock
+
+    async def store(
+        self, call: Call, *, attempt: int, due: int, reason: str, last: dict[str, Any] | None = None
+    ) -> None:
+        """Put the call into `delayed`, to run as this attempt when it is due (epoch milliseconds)."""
+        value = call.record(attempt=attempt, due=due, reason=reason, last=last)
+        try:
+            await self._outbox.publish(self._topics.delayed, value, key=call.id, partition=call.partition)
+        except UnpublishableRecord as error:
+            UNPUBLISHABLE.labels(self._topics.delayed).inc()
+            await self.give_up(call, f"its retry can't be stored: {error}", last)
+
+    async def settle(self, call: Call) -> None:
+        """Write the tombstone of a call that has ended, if it has a record in `delayed`."""
+        if call.stored:
+            await self._outbox.publish(
+                self._topics.delayed,
+                None,
+                key=call.id,
+                partition=call.partition,
+                headers=[(ATTEMPT_HEADER, str(call.attempt).encode())],
+            )
+
+    async def give_up(self, call: Call, reason: str, last: dict[str, Any] | None) -> None:
+        """Put the call into `dead-letters`, with all that is needed to send it again."""
+        await self._bury(
+            DeadLetter(
+                id=call.id,
+                at=int(self._clock() * 1000),
+                reason=reason,
+                hook_id=call.hook_id,
+                task={"name": call.task, "args": plain_arguments(call.args), "kwargs": call.kwargs},
+                attempts=call.attempt,
+                last=last,
+                source=call.source,
+            ),
+            key=call.hook_id or call.id,
+        )
+
+    async def bury(self, record: Record, reason: str) -> None:
+        """Put a record that can't be read into `dead-letters`, under its coordinates."""
+        BROKEN.labels(record.topic).inc()
+        log.warning("broken record %s: %s", record.source, reason)
+        letter = DeadLetter(
+            id=record.source,
+            at=int(self._clock() * 1000),
+            reason=reason,
+            raw=record.value or b"",
+            source=record.source,
+        )
+        await self._bury(letter, key=record.source)
+
+    async def _bury(self, letter: DeadLetter, key: str) -> None:
+        DEAD_LETTERS.inc()
+        try:
+            value = letter.to_json()
+        except orjson.JSONEncodeError:
+            value = replace(letter, task=None, raw=None, truncated=True).to_json()
+        try:
+            await self._outbox.publish(self._topics.dead_letters, value, key=key)
+        except UnpublishableRecord:
+            # Too large as a whole: what is kept names its source, from which it can be read again.
+            UNPUBLISHABLE.labels(self._topics.dead_letters).inc()
+            short = replace(letter, task=None, raw=None, truncated=True, reason=letter.reason[:1000])
+            await self._outbox.publish(self._topics.dead_letters, short.to_json(), key=key)

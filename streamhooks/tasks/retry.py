@@ -1,0 +1,66 @@
+"""What an exception means for a task: the `@retry` decorator and its precedence (Sentry: ignore, exclude, on)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, overload
+
+F = TypeVar("F", bound=Callable[..., Any])
+Exceptions = tuple[type[BaseException], ...]
+
+Decision = Literal["ignore", "exclude", "retry"]
+
+
+class RetryTaskError(Exception):
+    """Raised by a task that wants to run again; `countdown` in seconds, or None for the task's own delay."""
+
+    def __init__(self, message: str = "the task asked to run again", countdown: float | None = None) -> None:
+        super().__init__(message)
+        self.countdown = countdown
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Which exceptions end as done, are given up at once, or run the task again."""
+
+    on: Exceptions = ()
+    exclude: Exceptions = ()
+    ignore: Exceptions = ()
+
+    def decide(self, error: BaseException) -> Decision:
+        """What becomes of a run that raised this; what no list names is given up, as in Sentry."""
+        if isinstance(error, self.ignore):
+            return "ignore"
+        if isinstance(error, RetryTaskError):
+            return "retry"
+        if isinstance(error, self.exclude):
+            return "exclude"
+        return "retry" if isinstance(error, self.on) else "exclude"
+
+
+@overload
+def retry(function: F) -> F: ...
+@overload
+def retry(*, on: Exceptions = ..., exclude: Exceptions = ..., ignore: Exceptions = ...) -> Callable[[F], F]: ...
+def retry(
+    function: F | None = None,
+    *,
+    on: Exceptions = (Exception,),
+    exclude: Exceptions = (),
+    ignore: Exceptions = (),
+) -> F | Callable[[F], F]:
+    """Say which exceptions run a task again; goes between `@instrumented_task` and the function.
+
+    Bare `@retry` is every Exception. `ignore` ends as done and is counted, `exclude` is dead-lettered, `on` is retried.
+    """
+
+    def decorate(decorated: F) -> F:
+        decorated.__retry_policy__ = RetryPolicy(_tuple(on), _tuple(exclude), _tuple(ignore))  # type: ignore[attr-defined]
+        return decorated
+
+    return decorate if function is None else decorate(function)
+
+
+def _tuple(exceptions: Exceptions | type[BaseException]) -> Exceptions:
+    return exceptions if isinstance(exceptions, tuple) else (exceptions,)

@@ -1,0 +1,354 @@
+"""Running calls: at most so many at once, each on its own, and what becomes of it by how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from streamhooks.in_flight.bulkheads import Bulkheads
+from streamhooks.in_flight.gate import Gate
+from streamhooks.metrics import (
+    EXHAUSTED,
+    IN_FLIGHT,
+    OVERFLOWED,
+    QUEUE_SECONDS,
+    RETRIES,
+    TASK_SECONDS,
+    TASKS,
+)
+from streamhooks.records.firing import Attempt
+from streamhooks.records.ids import derived_id
+from streamhooks.tasks import context
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import Running, Sent, Services
+from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
+from streamhooks.tasks.firings import Firings
+from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.retry import RetryTaskError
+from streamhooks.tasks.task import Delivery, Task
+
+log = logging.getLogger(__name__)
+
+#: what an endpoint and a request may add to an attempt, in characters
+EXCERPT = 1024
+#: jitter only adds: up to this part of the delay
+JITTER = 0.2
+
+_EXPECTED = (DeliveryFailed, DeliveryRejected, HookGone, NotImplementedError, RetryTaskError)
+
+
+class Owner(Protocol):
+    """What a call belongs to: a source record in flight, or a pending call."""
+
+    @property
+    def is_void(self) -> bool:
+        """It is somebody else's now: what did not start must not start."""
+
+    def hold(self) -> None:
+        """One more thing must end."""
+
+    def release(self) -> None:
+        """One thing has ended, and all that it left behind is confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Settings that the runner needs; None leaves a task's own."""
+
+    retry_delay: float
+    max_retries: int | None
+    fan_outs: int = 200
+    log_bodies: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: `done`, `ignored`, `dropped`, `retry` (in `delay` seconds), `dead`."""
+
+    kind: str
+    reason: str = ""
+    delay: float = 0.0
+
+
+class Runner:
+    """Starts calls and settles them. One for the worker."""
+
+    def __init__(
+        self,
+        registry: dict[str, Task],
+        services: Services,
+        outputs: Outputs,
+        firings: Firings,
+        *,
+        gate: Gate,
+        bulkheads: Bulkheads,
+        limits: Limits,
+        clock: Callable[[], float],
+        partition_of: Callable[[str], int],
+    ) -> None:
+        self._registry = registry
+        self._services = services
+        self._outputs = outputs
+        self._firings = firings
+        self._gate = gate
+        self._bulkheads = bulkheads
+        self._limits = limits
+        self._clock = clock
+        self._partition_of = partition_of
+        self._fan_outs = asyncio.Semaphore(limits.fan_outs)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, call: Call, owner: Owner) -> None:
+        """Start a call as soon as it may and there is room; the owner is released when all of it has ended.
+
+        Returns when it has started, so that the caller is held back when there is no room. What is over its hook's
+        bound is written to `delayed`, once, and waits there: the caller never waits for one hook.
+        """
+        if call.hook_id is None:
+            await self._fan_outs.acquire()
+            self.spawn(self._run_fan_out(call, owner))
+            return
+        if not self._bulkheads.enter(call.hook_id):
+            OVERFLOWED.inc()
+            self.spawn(self._overflow(call, owner))
+            return
+        await self._bulkheads.room(call.hook_id)
+        self.spawn(self._run_delivery(call, owner, self._bulkheads.leave))
+
+    def start_again(self, call: Call, owner: Owner) -> None:
+        """Start a pending call of a hook; the caller has taken its places with `enter_again`."""
+        self.spawn(self._run_delivery(call, owner, self._bulkheads.leave_again))
+
+    async def idle(self, timeout: float) -> bool:
+        """Wait until nothing runs, for at most `timeout` seconds; whether nothing does."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=timeout)
+        return not self._tasks
+
+    def cancel(self) -> None:
+        """Let go of what is running: the next owner of its source will do it again."""
+        for task in self._tasks:
+            task.cancel()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run something that must end before the worker lets go of its partitions."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Whatever it belongs to stays unsettled and is done again; silence would hide a defect of ours.
+            log.error("a run ended in an error of streamhooks itself", exc_info=error)
+
+    async def _overflow(self, call: Call, owner: Owner) -> None:
+        await self._outputs.store(call, attempt=call.attempt, due=self._now_ms(), reason="overflow")
+        owner.release()
+
+    async def _run_delivery(self, call: Call, owner: Owner, leave: Callable[[str], None]) -> None:
+        hook_id = call.hook_id or ""
+        try:
+            if not self._gate.is_open:
+                await self._gate.wait_open()
+            if owner.is_void:
+                return
+            IN_FLIGHT.inc()
+            try:
+                run, ending, _ = await self._execute(call)
+            finally:
+                IN_FLIGHT.dec()
+        finally:
+            leave(hook_id)
+        if run.sent is not None:
+            owner.hold()
+            self._firings.add(hook_id, self._attempt(call, run.sent, ending), owner.release)
+        await self._conclude(call, run, ending)
+        owner.release()
+
+    async def _run_fan_out(self, call: Call, owner: Owner) -> None:
+        try:
+            if not self._gate.is_open:
+                await self._gate.wait_open()
+            if owner.is_void:
+                return
+            run, ending, result = await self._execute(call)
+        finally:
+            self._fan_outs.release()
+        if call.stored:
+            # Its record is settled by a tombstone only when all that it caused is.
+            children = _Family(owner)
+            await self._start_deliveries(call, result, children)
+            await children.ended()
+        else:
+            await self._start_deliveries(call, result, owner)
+        await self._conclude(call, run, ending)
+        owner.release()
+
+    async def _start_deliveries(self, parent: Call, result: Any, owner: Owner) -> None:
+        if not isinstance(result, Sequence) or isinstance(result, str | bytes):
+            return
+        for delivery in result:
+            if isinstance(delivery, Delivery):
+                owner.hold()
+                await self.start(self._child(parent, delivery), owner)
+
+    def _child(self, parent: Call, delivery: Delivery) -> Call:
+        # One delivery a hook and source record: its id is the same whether the fan-out ran here or as a retry.
+        child_id = derived_id(parent.id, delivery.hook_id)
+        return Call(
+            child_id,
+            delivery.task.name,
+            self._partition_of(delivery.hook_id),
+            self._now_ms(),
+            list(delivery.args),
+            due=self._now_ms(),
+            hook_id=delivery.hook_id,
+            source=parent.source,
+            event=delivery.event,
+            traceparent=parent.traceparent,
+            webhook_id=child_id,
+        )
+
+    async def _execute(self, call: Call) -> tuple[Running, Ending, Any]:
+        run = Running(call, self._services)
+        task = self._registry.get(call.task)
+        if task is None:
+            return run, Ending("dead", f"unknown task {call.task}"), None
+        started = self._clock()
+        QUEUE_SECONDS.labels(call.task).observe(max(0.0, started - (call.due or call.created) / 1000))
+        token = context.enter(run)
+        try:
+            result = await task.run(call.args, call.kwargs)
+        except Exception as error:
+            return run, self._ending(call, task, error, run), None
+        else:
+            return run, Ending("dropped", run.dropped) if run.dropped else Ending("done"), result
+        finally:
+            context.leave(token)
+            TASK_SECONDS.labels(call.task).observe(self._clock() - started)
+
+    def _ending(self, call: Call, task: Task, error: Exception, run: Running) -> Ending:
+        reason = str(error) or type(error).__name__
+        decision = task.policy.decide(error)
+        if decision == "ignore":
+            return Ending("ignored", reason)
+        if run.sent is None and not isinstance(error, NotImplementedError):
+            reason = f"{type(error).__name__}: {reason}" if str(error) else reason
+        if decision == "exclude":
+            self._log_failure(call, reason, error, retried=False)
+            return Ending("dead", reason)
+        schedule = self._schedule(call)
+        retries = len(schedule) if schedule is not None else self._max_retries(task)
+        if call.attempt > retries:
+            EXHAUSTED.labels(call.task).inc()
+            self._log_failure(call, reason, error, retried=False)
+            return Ending("dead", f"retries used up: {reason}")
+        delay = getattr(error, "retry_after", None) or getattr(error, "countdown", None)
+        if delay is None:
+            delay = schedule[call.attempt - 1] if schedule is not None else self._retry_delay(task)
+        self._log_failure(call, reason, error, retried=True)
+        return Ending("retry", reason, delay * (1 + JITTER * random.random()))  # noqa: S311 - not a secret
+
+    def _schedule(self, call: Call) -> tuple[float, ...] | None:
+        hook = self._services.hooks.get(call.hook_id) if call.hook_id else None
+        return hook.retry_schedule if hook is not None else None
+
+    def _max_retries(self, task: Task) -> int:
+        ours = task.name.startswith("streamhooks.") and self._limits.max_retries is not None
+        return self._limits.max_retries if ours else task.max_retries  # type: ignore[return-value]
+
+    def _retry_delay(self, task: Task) -> float:
+        ours = task.name.startswith("streamhooks.") and task.default_retry_delay == 300
+        return self._limits.retry_delay if ours else task.default_retry_delay
+
+    @staticmethod
+    def _log_failure(call: Call, reason: str, error: Exception, *, retried: bool) -> None:
+        # A delivery that failed is daily business; an error in a task's code needs its traceback.
+        trace = "" if isinstance(error, _EXPECTED) else "\n" + "".join(traceback.format_exception(error))
+        log.warning(
+            "task %s: task=%s id=%s attempt=%d hook=%s source=%s reason=%s%s",
+            "will be retried" if retried else "failed",
+            call.task, call.id, call.attempt, call.hook_id, call.source, reason, trace,
+            extra={"task": call.task, "id": call.id, "attempt": call.attempt, "reason": reason},
+        )  # fmt: skip
+
+    async def _conclude(self, call: Call, run: Running, ending: Ending) -> None:
+        """Write what the ending asks for; in the end the call is settled or stored for its next run."""
+        for handle in run.handles:
+            await handle
+        TASKS.labels(call.task, ending.kind).inc()
+        last: dict[str, Any] | None = None
+        if ending.kind in ("retry", "dead"):
+            last = {"status": run.sent.status} if run.sent and run.sent.status else {"error": ending.reason}
+        if ending.kind == "retry":
+            RETRIES.labels(call.task).inc()
+            due = self._now_ms() + int(ending.delay * 1000)
+            await self._outputs.store(call, attempt=call.attempt + 1, due=due, reason="retry", last=last)
+            return
+        if ending.kind == "dead":
+            if run.sent is not None and run.sent.status == HookGone.status and call.hook_id:
+                await self._disable(call.hook_id, f"the endpoint answered {HookGone.status}")
+            await self._outputs.give_up(call, ending.reason, last)
+        await self._outputs.settle(call)
+
+    async def _disable(self, hook_id: str, reason: str) -> None:
+        """Tell the hook's home, the only writer of what was found about it."""
+        now = self._now_ms()
+        note = Call(
+            derived_id(hook_id, "disable", now), "streamhooks.disable_hook", self._partition_of(hook_id), now,
+            [hook_id, reason, now / 1000],
+        )  # fmt: skip
+        await self._outputs.store(note, attempt=1, due=now, reason="countdown")
+
+    def _attempt(self, call: Call, sent: Sent, ending: Ending) -> Attempt:
+        failed = ending.kind in ("retry", "dead")
+        bodies = failed and self._limits.log_bodies
+        return Attempt(
+            id=call.webhook_id,
+            attempt=call.attempt,
+            at=sent.at,
+            outcome="retried" if ending.kind == "retry" else "dead" if failed else "delivered",
+            status=sent.status,
+            error=sent.error,
+            duration_ms=sent.duration_ms,
+            source=call.source,
+            event=call.event,
+            url=sent.url,
+            request=sent.body[: EXCERPT * 4].decode("utf-8", "replace")[:EXCERPT] if bodies else None,
+            response=sent.excerpt[:EXCERPT] if bodies else None,
+        )
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+class _Family:
+    """The deliveries of a stored fan-out: its tombstone waits for all of them."""
+
+    def __init__(self, parent: Owner) -> None:
+        self._parent = parent
+        self._holds = 0
+        self._ended = asyncio.Event()
+        self._ended.set()
+
+    @property
+    def is_void(self) -> bool:
+        return self._parent.is_void
+
+    def hold(self) -> None:
+        self._holds += 1
+        self._ended.clear()
+
+    def release(self) -> None:
+        self._holds -= 1
+        if self._holds == 0:
+            self._ended.set()
+
+    async def ended(self) -> None:
+        await self._ended.wait()

@@ -1,0 +1,111 @@
+"""Sending a task call: a record in `delayed` that is due now or later, from inside a worker or from any program."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import time
+import uuid
+from collections.abc import Generator
+from concurrent.futures import Future
+from functools import cache
+from typing import Any, Protocol
+
+from streamhooks.kafka.partitions import partition_of
+from streamhooks.kafka.publisher import Published, Publisher
+from streamhooks.kafka.topics import Topics, admin_client
+from streamhooks.records.ids import derived_id
+from streamhooks.settings import load_settings
+from streamhooks.tasks import context
+from streamhooks.tasks.call import Call
+
+#: how long a program that ends waits for the broker to confirm its calls, in seconds
+FLUSH_AT_EXIT = 30.0
+
+
+class Sender(Protocol):
+    """What a call needs to be stored; the worker binds its own, any other program gets one from its settings."""
+
+    topic: str
+    partitions: int
+
+    def publish(
+        self, topic: str, value: bytes | None, *, key: str | None = None, partition: int = -1
+    ) -> Future[Published]:
+        """Hand a record over."""
+
+
+class Handle:
+    """A call that was sent. Await it, or call `result()`, to know that the broker has confirmed it."""
+
+    __slots__ = ("_future", "id")
+
+    def __init__(self, call_id: str, future: Future[Published]) -> None:
+        self.id = call_id
+        self._future = future
+
+    def __await__(self) -> Generator[Any, None, str]:
+        yield from asyncio.wrap_future(self._future).__await__()
+        return self.id
+
+    def result(self, timeout: float | None = None) -> str:
+        """Wait, at most `timeout` seconds, outside of an event loop; the id of the call.
+
+        Raises:
+            TimeoutError: the broker has not confirmed it yet.
+        """
+        self._future.result(timeout)
+        return self.id
+
+
+_bound: Sender | None = None
+
+
+def bind(sender: Sender | None) -> None:
+    """Send every call of this process through `sender`; None: as any program does."""
+    global _bound
+    _bound = sender
+
+
+def send(task: str, args: list[Any], kwargs: dict[str, Any], countdown: float) -> Handle:
+    """Store a call that is due in `countdown` seconds."""
+    sender = _bound or _own_sender()
+    running = context.running()
+    now = int(time.time() * 1000)
+    if running is None:
+        call_id = f"call_{uuid.uuid4().hex}"
+        source, traceparent = None, None
+        partition = partition_of(call_id, sender.partitions)
+    else:
+        # A run that is repeated after a crash makes the same calls again: under the same ids they are the same.
+        parent = running.call
+        call_id = derived_id(parent.id, parent.attempt, len(running.handles), task)
+        source, traceparent = parent.source, parent.traceparent
+        partition = parent.partition
+    call = Call(
+        call_id, task, partition, now, args, kwargs, due=now + int(countdown * 1000),
+        source=source, traceparent=traceparent, webhook_id=derived_id(call_id),
+    )  # fmt: skip
+    value = call.record(attempt=1, due=call.due, reason="countdown")
+    handle = Handle(call_id, sender.publish(sender.topic, value, key=call_id, partition=partition))
+    if running is not None:
+        running.handles.append(handle)
+    return handle
+
+
+class _OwnSender:
+    def __init__(self) -> None:
+        settings = load_settings()
+        self.topic = Topics(settings.topic_prefix).delayed
+        found = admin_client(settings).list_topics(self.topic, timeout=10).topics[self.topic]
+        if not found.partitions:
+            raise LookupError(f"there is no topic {self.topic}: has a worker been started on this Kafka?")
+        self.partitions = len(found.partitions)
+        self._publisher = Publisher(settings)
+        self.publish = self._publisher.publish
+        atexit.register(self._publisher.close, FLUSH_AT_EXIT)
+
+
+@cache
+def _own_sender() -> Sender:
+    return _OwnSender()

@@ -1,0 +1,102 @@
+"""Tasks and their calls: `@instrumented_task`, `.delay()`, `.apply_async()`, `NextTask` (Sentry's names)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamhooks.tasks import sending
+from streamhooks.tasks.retry import RetryPolicy
+
+#: every task that was defined, by its name
+registry: dict[str, Task] = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """A function that workers run when it is called from anywhere.
+
+    `default_retry_delay` is in seconds; `max_retries=5` means 6 runs.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    default_retry_delay: float = 300.0
+    max_retries: int = 5
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def delay(self, *args: Any, **kwargs: Any) -> sending.Handle:
+        """Call the task as soon as possible; see `apply_async`."""
+        return self.apply_async(args, kwargs)
+
+    def apply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        countdown: float | None = None,
+    ) -> sending.Handle:
+        """Call the task in `countdown` seconds.
+
+        A plain call, inside or outside a worker; await the handle to know that the broker has confirmed the call.
+        Inside a worker the running task is settled only when its calls are confirmed.
+
+        Raises:
+            TypeError: the arguments are not JSON.
+        """
+        return sending.send(self.name, list(args), dict(kwargs or {}), countdown or 0.0)
+
+    async def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Run the function here and now; one that is not a coroutine function runs in a thread."""
+        if inspect.iscoroutinefunction(self.function):
+            return await self.function(*args, **kwargs)
+        return await asyncio.to_thread(self.function, *args, **kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function itself, for tests and for other tasks."""
+        return self.function(*args, **kwargs)
+
+
+def instrumented_task(
+    name: str, default_retry_delay: float = 300.0, max_retries: int = 5
+) -> Callable[[Callable[..., Any]], Task]:
+    """Make a task of a function: its runs are counted, timed, logged when they fail, and run again as `@retry` says.
+
+    Raises:
+        ValueError: another function has this name.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Task:
+        policy = getattr(function, "__retry_policy__", RetryPolicy())
+        known = registry.get(name)
+        if known is not None and known.function.__qualname__ != function.__qualname__:
+            raise ValueError(f"there is another task named {name!r}")
+        registry[name] = Task(name, function, default_retry_delay, max_retries, policy)
+        return registry[name]
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class NextTask:
+    """A call that is decided on now and made later, when all else has gone well (Sentry's relocation tasks)."""
+
+    task: Task
+    args: Sequence[Any] = ()
+    countdown: float | None = None
+
+    def schedule(self) -> sending.Handle:
+        """Make the call."""
+        return self.task.apply_async(self.args, countdown=self.countdown)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a fan-out returns for each hook: a call that runs in place, on its own, with an id of its own."""
+
+    task: Task
+    hook_id: str
+    args: Sequence[Any]
+    event: str

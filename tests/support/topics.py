@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+_TIMEOUT = 30.0
+
+
+def create_topic(brokers: str, topic: str, partitions: int = 1, **config: object) -> None:
+    """Create a topic; `config` with `_` for `.`: `cleanup_policy="compact"`."""
+    settings = {name.replace("_", "."): str(value) for name, value in config.items()}
+    admin = AdminClient({"bootstrap.servers": brokers})
+    admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])[topic].result(_TIMEOUT)
+
+
+def produce(
+    brokers: str,
+    topic: str,
+    key: str | bytes | None,
+    value: object,
+    *,
+    headers: Mapping[str, str | bytes] | None = None,
+    partition: int | None = None,
+    timestamp: int | None = None,
+) -> Message:
+    """Write one record and return it as confirmed (with `partition()` and `offset()`).
+
+    value -- bytes as they are, None for a tombstone, all else as JSON. timestamp -- epoch milliseconds.
+    Raises KafkaException if the broker doesn't take it.
+    """
+    confirmed: list[tuple[KafkaError | None, Message]] = []
+    producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 0})
+    optional = {
+        name: given
+        for name, given in (
+            ("headers", list(headers.items()) if headers else None),
+            ("partition", partition),
+            ("timestamp", timestamp),
+        )
+        if given is not None
+    }
+    data = value if isinstance(value, bytes | None) else json.dumps(value).encode()
+    producer.produce(topic, data, key, on_delivery=lambda *answer: confirmed.append(answer), **optional)
+    producer.flush(_TIMEOUT)
+    if not confirmed:
+        raise AssertionError(f"{topic}: no confirmation within {_TIMEOUT} s")
+    error, message = confirmed[0]
+    if error:
+        raise KafkaException(error)
+    return message
+
+
+def consume_all(brokers: str, topic: str) -> list[Message]:
+    """Return all records that a topic holds now, by partition and offset."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": "consume-all",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    try:
+        known = consumer.list_topics(topic, _TIMEOUT).topics[topic]
+        if known.error:
+            raise KafkaException(known.error)
+        consumer.assign([TopicPartition(topic, number, 0) for number in known.partitions])
+        left, found = set(known.partitions), []
+        while left:
+            message = consumer.poll(_TIMEOUT)
+            if message is None:
+                raise AssertionError(f"{topic}: the end of partitions {left} was not reached")
+            if not message.error():
+                found.append(message)
+            elif message.error().code() == KafkaError._PARTITION_EOF:
+                left.discard(message.partition())
+            else:
+                raise KafkaException(message.error())
+    finally:
+        consumer.close()
+    return sorted(found, key=lambda message: (message.partition(), message.offset()))

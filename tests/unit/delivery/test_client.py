@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+
+import aiohttp
+import pytest
+from endpoints import LOOPBACK, Peer, a_client, serving
+from test_addresses import BAD_HOSTS
+
+from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.delivery.client import EXCERPT_CHARACTERS
+from streamhooks.delivery.connections import DeniedAddressError
+from streamhooks.delivery.outcomes import judge
+
+STRICT = AddressPolicy()
+LONG = 10.0
+
+
+def answer_with(body: bytes = b"fine", head: bytes = b"HTTP/1.1 200 OK\r\n"):
+    async def behave(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            await peer.send(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    return behave
+
+
+async def test_what_is_sent() -> None:
+    async with serving(answer_with()) as endpoint, a_client() as client:
+        answer = await client.post(
+            endpoint.url, {"Content-Type": "application/json", "webhook-id": "w1"}, b'{"a":1}', LONG
+        )
+    assert (answer.status, answer.error, answer.kind, answer.excerpt) == (200, None, "answered", "fine")
+    assert 0 <= answer.duration_ms < LONG * 1000
+    head, body = endpoint.requests[0].split(b"\r\n\r\n")
+    line, *headers = head.decode().split("\r\n")
+    assert line == "POST /hook?a=b HTTP/1.1"
+    assert body == b'{"a":1}'
+    assert dict(header.split(": ") for header in headers) == {
+        "Host": f"127.0.0.1:{endpoint.port}",
+        "User-Agent": "streamhooks/9.9",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+        "webhook-id": "w1",
+        "Content-Length": "7",
+    }
+
+
+async def test_connections_are_kept_and_cookies_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolves_to(monkeypatch, "127.0.0.1")  # a cookie jar takes none from an address
+    behaviour = answer_with(head=b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\n")
+    async with serving(behaviour) as endpoint, a_client() as client:
+        for _ in range(3):
+            assert (await client.post(f"http://hook.example:{endpoint.port}/", {}, b"{}", LONG)).status == 200
+    assert endpoint.connections == 1
+    assert len(endpoint.requests) == 3
+    assert not any(b"cookie" in request.lower() for request in endpoint.requests)
+
+
+async def test_an_answer_with_too_much_costs_its_connection_only() -> None:
+    async with serving(answer_with(bytes(10_000_000))) as endpoint, a_client() as client:
+        for _ in range(2):
+            assert (await client.post(endpoint.url, {}, b"{}", LONG)).status == 200
+    assert endpoint.connections == 2
+
+
+async def test_an_answer_ahead_of_its_request_is_not_taken() -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(
+            b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        )
+        await peer.hang()
+
+    async with serving(behave) as endpoint, a_client() as client:
+        for _ in range(2):
+            assert (await client.post(endpoint.url, {}, b"{}", LONG)).status == 500
+    assert endpoint.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "excerpt"),
+    [
+        (b"", ""),
+        ("é".encode() * 5000, "é" * EXCERPT_CHARACTERS),
+        ("😀".encode() * 5000, "😀" * EXCERPT_CHARACTERS),
+        (b"x" + "😀".encode() * 5000, "x" + "😀" * (EXCERPT_CHARACTERS - 1)),
+        (b"ab\xff\x00", "ab\ufffd\x00"),
+    ],
+)
+async def test_excerpt(body: bytes, excerpt: str) -> None:
+    async with serving(answer_with(body)) as endpoint, a_client() as client:
+        assert (await client.post(endpoint.url, {}, b"{}", LONG)).excerpt == excerpt
+
+
+async def test_nothing_is_unpacked() -> None:
+    packed = gzip.compress(b"fine")
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+    async with serving(answer_with(packed, head)) as endpoint, a_client() as client:
+        answer = await client.post(endpoint.url, {}, b"{}", LONG)
+    assert answer.excerpt == packed.decode(errors="replace")
+
+
+async def test_retry_after_headers_in_their_order() -> None:
+    head = b"HTTP/1.1 503 X\r\nRetry-After: 7\r\nretry-after: 9\r\n"
+    async with serving(answer_with(head=head)) as endpoint, a_client() as client:
+        answer = await client.post(endpoint.url, {}, b"{}", LONG)
+    assert answer.retry_after_values == ("7", "9")
+    assert judge(answer, 0).retry_after == 7
+
+
+async def test_proxies_of_the_environment_play_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with serving(answer_with()) as endpoint, a_client() as client:
+        assert (await client.post(endpoint.url, {}, b"{}", LONG)).status == 200
+
+
+async def test_cancelling_passes_through() -> None:
+    reached = asyncio.Event()
+
+    async def behave(peer: Peer) -> None:
+        await peer.request()
+        reached.set()
+        await peer.hang()
+
+    async with serving(behave) as endpoint, a_client() as client:
+        task = asyncio.create_task(client.post(endpoint.url, {}, b"{}", LONG))
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_closing_ends_what_is_under_way() -> None:
+    reached = asyncio.Event()
+
+    async def behave(peer: Peer) -> None:
+        await peer.request()
+        reached.set()
+        await peer.hang()
+
+    async with serving(behave) as endpoint, a_client() as client:
+        task = asyncio.create_task(client.post(endpoint.url, {}, b"{}", LONG))
+        await reached.wait()
+        await client.close()
+        assert (await task).kind == "connection"
+        assert (await client.post(endpoint.url, {}, b"{}", LONG)).kind == "connection"
+
+
+async def test_a_header_that_cannot_be_sent_is_given_up() -> None:
+    async with serving(answer_with()) as endpoint, a_client() as client:
+        answer = await client.post(endpoint.url, {"X": "a\r\nB: c"}, b"{}", LONG)
+    assert judge(answer, 0).kind == "rejected"
+    assert not endpoint.requests
+
+
+# Addresses: what is denied is never connected to, on whatever way it came in.
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "[::ffff:127.0.0.1]", "user@127.0.0.1"])
+async def test_urls_are_checked_when_they_are_used(host: str) -> None:
+    async with serving(answer_with()) as endpoint, a_client(STRICT) as client:
+        answer = await client.post(f"http://{host}:{endpoint.port}/", {}, b"{}", LONG)
+    assert (answer.status, answer.kind) == (None, "denied")
+    assert judge(answer, 0).kind == "rejected"
+    assert endpoint.connections == 0
+
+
+REACHING_LOOPBACK = [host for host in BAD_HOSTS if host.isascii() and not set(host) & set("@\\ \t\n\x00")]
+
+
+@pytest.mark.parametrize("host", REACHING_LOOPBACK)
+async def test_connections_are_checked_even_if_the_url_was_not(host: str) -> None:
+    async with serving(answer_with()) as endpoint, a_client(STRICT) as client:
+        with pytest.raises((aiohttp.ClientError, OSError, ValueError)):
+            await asyncio.wait_for(client._session.post(f"http://{host}:{endpoint.port}/", data=b"{}"), LONG)
+    assert endpoint.connections == 0
+
+
+async def test_the_reason_of_a_literal_comes_from_its_connection() -> None:
+    async with serving(answer_with()) as endpoint, a_client(STRICT) as client:
+        with pytest.raises(aiohttp.ClientConnectorError) as raised:
+            await client._session.post(f"http://127.0.0.1:{endpoint.port}/", data=b"{}")
+    assert isinstance(raised.value.os_error, DeniedAddressError)
+
+
+def resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    real = socket.getaddrinfo
+
+    def fake(host: str, port: int, *rest: object, **options: object) -> list[object]:
+        if host != "hook.example":
+            return real(host, port, *rest, **options)  # type: ignore[arg-type,return-value]
+        return [
+            info
+            for a in addresses
+            for info in real(a, port, 0, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", fake)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "text"),
+    [
+        (["127.0.0.1"], "127.0.0.1 is loopback"),
+        (["10.0.0.1", "127.0.0.1"], "10.0.0.1 is private"),
+        (["::ffff:127.0.0.1"], "::ffff:127.0.0.1 is IPv4-mapped"),
+        (["169.254.169.254"], "169.254.169.254 is a cloud's metadata service"),
+        (["64:ff9b::7f00:1"], "64:ff9b::7f00:1 is NAT64"),
+    ],
+)
+async def test_names_of_denied_addresses(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], text: str
+) -> None:
+    resolves_to(monkeypatch, *addresses)
+    async with serving(answer_with()) as endpoint, a_client(STRICT) as client:
+        answer = await client.post(f"http://hook.example:{endpoint.port}/", {}, b"{}", LONG)
+    assert (answer.kind, answer.error) == ("denied", f"denied: {text}")
+    assert judge(answer, 0).kind == "rejected"
+    assert endpoint.connections == 0
+
+
+@pytest.mark.parametrize("addresses", [["10.0.0.1", "127.0.0.1"], ["127.0.0.1", "10.0.0.1"]])
+async def test_of_several_addresses_the_allowed_one_is_used(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str]
+) -> None:
+    resolves_to(monkeypatch, *addresses)
+    asked: list[str] = []
+    real_denied = AddressPolicy.denied
+    monkeypatch.setattr(AddressPolicy, "denied", lambda self, a: (asked.append(a), real_denied(self, a))[1])
+    async with serving(answer_with()) as endpoint, a_client(LOOPBACK) as client:
+        answer = await client.post(f"http://hook.example:{endpoint.port}/", {}, b"{}", LONG)
+    assert answer.status == 200
+    assert asked.count("10.0.0.1") == 1  # by the resolver, never for a socket
+    assert asked.count("127.0.0.1") == 2
+
+
+async def test_an_allowed_address_out_of_reach_is_no_denial(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    for addresses in (["10.0.0.1", "127.0.0.1"], ["127.0.0.1", "10.0.0.1"]):
+        resolves_to(monkeypatch, *addresses)
+        async with a_client(LOOPBACK) as client:
+            answer = await client.post(f"http://hook.example:{port}/", {}, b"{}", LONG)
+        assert answer.error == "connection: Connection refused"
+
+
+async def test_a_name_that_turns_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS rebinding: what counts is the address at the connection, not at the check of the URL."""
+    STRICT.check_url("http://hook.example/")
+    resolves_to(monkeypatch, "8.8.8.8")
+    STRICT.check_url("http://hook.example/")
+    resolves_to(monkeypatch, "127.0.0.1")
+    async with serving(answer_with()) as endpoint, a_client(STRICT) as client:
+        answer = await client.post(f"http://hook.example:{endpoint.port}/", {}, b"{}", LONG)
+    assert answer.kind == "denied"
+    assert endpoint.connections == 0

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from streamhooks.delivery.payloads import (
+    alert_data,
+    app_hook_body,
+    app_hook_headers,
+    resource_change_data,
+    resource_name,
+    service_hook_body,
+    service_hook_headers,
+    standard_headers,
+)
+from streamhooks.delivery.signing import legacy_signature, standard_signature
+from streamhooks.records.event import Event
+
+EVENT_ID = "0123456789abcdef0123456789abcdef"
+
+
+def event(**changes: Any) -> Event:
+    fields: dict[str, Any] = {
+        "event_id": EVENT_ID,
+        "type": "error",
+        "datetime": "2026-01-02T03:04:05Z",
+        "organization": {"id": "1", "slug": "acme"},
+        "project": {"id": "2", "slug": "shop", "name": "The Shop"},
+        "group": {"id": "77", "title": "Bäd"},
+        "data": {"b": 1, "a": [1.5, None, True]},
+    }
+    return Event.from_fields({**fields, **changes})
+
+
+@pytest.mark.parametrize("base", ["https://hooks.example", "https://hooks.example/"])
+def test_service_hook_bytes(base: str) -> None:
+    group_url = "https://hooks.example/organizations/acme/issues/77/"
+    assert (
+        service_hook_body(event(), base)
+        == (
+            '{"project":{"slug":"shop","name":"The Shop"},'
+            f'"group":{{"id":"77","title":"Bäd","url":"{group_url}"}},'
+            f'"event":{{"event_id":"{EVENT_ID}","type":"error","datetime":"2026-01-02T03:04:05Z",'
+            '"organization":{"id":"1","slug":"acme"},"project":{"id":"2","slug":"shop","name":"The Shop"},'
+            '"group":{"id":"77","title":"Bäd"},"data":{"b":1,"a":[1.5,null,true]},'
+            f'"url":"{group_url}events/{EVENT_ID}/"}}}}'
+        ).encode()
+    )
+
+
+def test_no_group() -> None:
+    body = orjson.loads(service_hook_body(event(group=None, url="https://own.example"), "https://h.example"))
+    assert list(body) == ["project", "group", "event"]
+    assert body["group"] is None
+    assert body["event"]["url"] is None
+
+
+def test_own_urls_are_overwritten_and_nothing_is_changed_in_place() -> None:
+    given = event(url="https://evil.example", group={"url": "https://evil.example", "id": 77})
+    body = orjson.loads(service_hook_body(given, "https://h.example/base//"))
+    assert body["group"]["url"] == "https://h.example/base/organizations/acme/issues/77/"
+    assert body["event"]["url"] == f"https://h.example/base/organizations/acme/issues/77/events/{EVENT_ID}/"
+    assert given.fields["url"] == "https://evil.example"
+    assert given.fields["group"]["url"] == "https://evil.example"
+
+
+def test_links_stay_links() -> None:
+    given = event(organization={"id": "1", "slug": "a/../b c"}, group={"id": "7?x"})
+    body = orjson.loads(service_hook_body(given, "https://h.example"))
+    assert body["group"]["url"] == "https://h.example/organizations/a%2F..%2Fb%20c/issues/7%3Fx/"
+
+
+def test_app_hook_bytes() -> None:
+    data = resource_change_data("issue", orjson.Fragment(b'{"id":"77","z":1,"a":2}'))
+    assert app_hook_body("created", "ab" * 16, data, None) == (
+        b'{"action":"created","installation":{"uuid":"' + b"ab" * 16 + b'"},'
+        b'"data":{"issue":{"id":"77","z":1,"a":2}},'
+        b'"actor":{"type":"application","id":"streamhooks","name":"streamhooks"}}'
+    )
+
+
+def test_given_actor_and_data_as_fragment() -> None:
+    body = app_hook_body(
+        "triggered", "u", orjson.Fragment(b'{"x":1}'), {"type": "user", "name": "n", "id": 1}
+    )
+    assert body == (
+        b'{"action":"triggered","installation":{"uuid":"u"},"data":{"x":1},'
+        b'"actor":{"type":"user","name":"n","id":1}}'
+    )
+
+
+def test_alert_data() -> None:
+    data = alert_data(event(), "CPU > 9", "https://h.example", "ticket", {"n": 1})
+    assert list(data) == ["event", "triggered_rule", "ticket"]
+    assert data["event"] == {
+        **event().fields,
+        "url": f"https://h.example/organizations/acme/issues/77/events/{EVENT_ID}/",
+    }
+    assert data["triggered_rule"] == "CPU > 9"
+    assert data["ticket"] == {"n": 1}
+    assert list(alert_data(event(), "r", "https://h.example")) == ["event", "triggered_rule"]
+
+
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ("Group", "issue"),
+        ("Error", "error"),
+        ("Comment", "comment"),
+        ("Release", "release"),
+        ("GROUP", "group"),
+    ],
+)
+def test_resource_names(sender: str, name: str) -> None:
+    assert resource_name(sender) == name
+
+
+def test_headers() -> None:
+    body, secret = b"{}", "whsec_" + "QUJD" * 8
+    assert list(service_hook_headers("h" * 32, secret, 1700000000, body).items()) == [
+        ("Content-Type", "application/json"),
+        ("X-ServiceHook-Timestamp", "1700000000"),
+        ("X-ServiceHook-GUID", "h" * 32),
+        ("X-ServiceHook-Signature", legacy_signature(secret, body)),
+    ]
+    assert list(app_hook_headers("issue", secret, 1700000000, body, "r" * 32).items()) == [
+        ("Content-Type", "application/json"),
+        ("Request-ID", "r" * 32),
+        ("Sentry-Hook-Resource", "issue"),
+        ("Sentry-Hook-Timestamp", "1700000000"),
+        ("Sentry-Hook-Signature", legacy_signature(secret, body)),
+    ]
+    assert standard_headers([secret, "old-secret-16-ch"], "w1", 1700000000, body) == {
+        "webhook-id": "w1",
+        "webhook-timestamp": "1700000000",
+        "webhook-signature": standard_signature([secret, "old-secret-16-ch"], "w1", 1700000000, body),
+    }

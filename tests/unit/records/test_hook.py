@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Any
+
+import pytest
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.records.hook import Hook, HookState, expand_events, generate_secret, masked
+
+HOOK: dict[str, Any] = {
+    "id": "A" * 32,
+    "organization_id": 1,
+    "url": "https://receiver.example/hook",
+    "events": ["event.created"],
+    "secret": "0123456789abcdef",
+}
+
+
+def test_missing_fields_get_defaults():
+    hook = Hook.from_fields(HOOK)
+    assert hook == Hook("a" * 32, "1", HOOK["url"], ("event.created",), HOOK["secret"])
+    assert (hook.project_ids, hook.app_id, hook.version, hook.status, hook.date_created) == (
+        (),
+        None,
+        0,
+        "active",
+        "",
+    )
+
+
+def test_every_field():
+    hook = Hook.from_fields(
+        HOOK
+        | {"project_ids": [3, "20", "3"], "app_id": 9, "events": ["issue.created", "comment"], "version": 1}
+        | {"status": "disabled", "headers": {"X-A": "b"}, "timeout": 3, "max_in_flight": 2, "rate_limit": 0.5}
+        | {"retry_schedule": [1, 2.5], "date_created": "2026-01-31", "previous_secret": "old"}
+        | {"previous_secret_until": 17, "dateCreated": "unknown fields are left out"}
+    )
+    assert hook.project_ids == ("20", "3")
+    assert hook.events == ("comment.created", "comment.deleted", "comment.updated", "issue.created")
+    assert (hook.app_id, hook.version, hook.status) == ("9", 1, "disabled")
+    assert (hook.headers, hook.timeout, hook.max_in_flight, hook.rate_limit) == ({"X-A": "b"}, 3.0, 2, 0.5)
+    assert (hook.retry_schedule, hook.previous_secret, hook.previous_secret_until) == (
+        (1.0, 2.5),
+        "old",
+        17.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("id", (None, "a" * 31, 1)),
+        ("organization_id", (None, "", True)),
+        ("project_ids", ("1", {}, [None], [True])),
+        ("app_id", ("", False)),
+        (
+            "url",
+            (None, "", "ftp://x/", "https://", "https://x/" + "a" * 503, "https://x/ y", "https://x/\n", 1),
+        ),
+        ("events", (None, "event.created", [1], [None], ["issue.created"])),
+        ("secret", (None, "", "short", "x" * 257, "whsec_!!!!!!!!!!!!!", 1)),
+        ("version", (-1, "0", 0.0, True)),
+        ("status", ("paused", 0, True)),
+        ("headers", ([], {"a b": "c"}, {"": "c"}, {"a": "b\r\nc: d"}, {"a": 1})),
+        ("timeout", (0, -1, "5", float("nan"), float("inf"), True)),
+        ("max_in_flight", (0, 1.0, "1", True)),
+        ("rate_limit", (0, -0.5, "1", float("nan"))),
+        ("retry_schedule", ("1", [-1], [None], [True], [float("inf")])),
+        ("date_created", (1, [])),
+        ("previous_secret", ("old secret", 1)),
+        ("previous_secret_until", ("soon", float("nan"))),
+    ],
+)
+def test_broken_hook_names_the_field(field, values):
+    for value in values:
+        with pytest.raises(BrokenRecord, match=f"^{field}: "):
+            Hook.from_fields(HOOK | {field: value})
+
+
+def test_secrets_stay_out_of_texts():
+    secret = generate_secret()
+    hook = Hook.from_fields(
+        HOOK | {"secret": secret, "previous_secret": "forgotten", "previous_secret_until": 1}
+    )
+    assert secret not in repr(hook)
+    assert "forgotten" not in repr(hook)
+    with pytest.raises(BrokenRecord) as broken:
+        Hook.from_fields(HOOK | {"secret": "whsec_verysecret!"})
+    assert "verysecret" not in str(broken.value)
+
+
+def test_secret():
+    first, second = generate_secret(), generate_secret()
+    assert first != second
+    assert first.startswith("whsec_")
+    assert len(b64decode(first.removeprefix("whsec_"), validate=True)) == 32
+    assert masked(first) == masked(second) == "whsec_********"
+    assert masked("my own secret 123") == "********"
+
+
+def test_expansion_of_app_events():
+    assert expand_events(["issue"], True) == (
+        *("issue.archived", "issue.assigned", "issue.created"),
+        *("issue.ignored", "issue.resolved", "issue.unresolved"),
+    )
+    assert expand_events(["invoice.paid", "error", "error.created"], True) == (
+        "error.created",
+        "invoice.paid",
+    )
+    assert expand_events(["event_alert"], True) == ("event_alert.triggered",)
+
+
+def test_expansion_of_service_events():
+    assert expand_events(["event.created", "event.alert", "event.created"], False) == (
+        "event.alert",
+        "event.created",
+    )
+    assert expand_events([], False) == ()
+
+
+@pytest.mark.parametrize("name", ["issue.created", "event", "event.*", "", "Event.created"])
+def test_service_hooks_know_two_events(name):
+    with pytest.raises(BrokenRecord, match=r"^events: "):
+        expand_events(["event.created", name], False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Issue",
+        "issue.Created",
+        "invoice",
+        "issue.creatd",
+        "a.b.c",
+        ".",
+        "a.",
+        ".b",
+        "a b.c",
+        "issue.created\n",
+    ],
+)
+def test_app_hooks_refuse_what_could_never_fire(name):
+    with pytest.raises(BrokenRecord, match=r"^events: "):
+        expand_events([name], True)
+
+
+def test_state():
+    state = HookState.from_fields({"id": "B" * 32, "disabled_since": 5, "missed": {"events:0": 3}})
+    assert state == HookState("b" * 32, disabled_since=5.0, missed={"events:0": 3})
+    assert HookState.from_fields({"id": "b" * 32, "missed": None}).missed == {}
+
+
+@pytest.mark.parametrize("missed", [[], {"events:0": "3"}, {"events:0": True}, {"events:0": -1}])
+def test_broken_state_names_the_field(missed):
+    with pytest.raises(BrokenRecord, match=r"^missed: "):
+        HookState.from_fields({"id": "b" * 32, "missed": missed})
