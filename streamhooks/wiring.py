@@ -5,6 +5,7 @@ docs/how-it-works.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import time
@@ -17,6 +18,7 @@ from faust.types import TP
 from streamhooks.agents.alerts import calls_of_alerts
 from streamhooks.agents.delayed import Scheduler
 from streamhooks.agents.events import calls_of_events
+from streamhooks.agents.firings import Counting
 from streamhooks.agents.intake import Intake
 from streamhooks.agents.resource_changes import calls_of_resource_changes
 from streamhooks.delivery.addresses import AddressPolicy
@@ -28,11 +30,13 @@ from streamhooks.kafka.publisher import Outbox, Publisher
 from streamhooks.kafka.reader import Record, TopicReader, read_range
 from streamhooks.kafka.topics import Topics
 from streamhooks.mended.app import App
+from streamhooks.mended.table import WindowTable
 from streamhooks.metrics import OVERTAKEN
 from streamhooks.settings import Settings
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.pending import Pending
 from streamhooks.tables.resources import Resources
+from streamhooks.tables.rollups import ROLLUPS, Rollup
 from streamhooks.tasks import sending
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.delivering import deliverer
@@ -50,10 +54,13 @@ VERSION = version("streamhooks")
 class System:
     """The parts of one worker, made when it starts, inside of its event loop."""
 
-    def __init__(self, app: App, settings: Settings, partitions: dict[str, int]) -> None:
+    def __init__(
+        self, app: App, counting_app: App, tables: dict[Rollup, WindowTable], settings: Settings, partitions: dict[str, int]
+    ) -> None:
         loop = asyncio.get_running_loop()
         clock = time.time
         self.app = app
+        self.counting_app = counting_app
         self.settings = settings
         self.topics = topics = Topics(settings.topic_prefix)
         self.partitions = partitions["delayed"]
@@ -127,7 +134,13 @@ class System:
             is_natural_hole=app.is_natural_hole,
             clock=clock,
         )
-        self._scheduling: asyncio.Task[None] | None = None
+        for table in tables.values():
+            table.partition_of = self.partition_of
+            table.publish = self.publisher.publish
+        self.counting = Counting(
+            dict(tables), counting_app.tracker, counting_app.gate, self.read_range, clock
+        )
+        self._background: list[asyncio.Task[None]] = []
 
     # --- life
 
@@ -138,12 +151,14 @@ class System:
         await self.hooks_reader.wait_ready()
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.publisher, self.topics.delayed, self.partitions))
-        self._scheduling = asyncio.create_task(self.scheduler.run())
-        self._scheduling.add_done_callback(self._scheduling_ended)
+        for work in (self.scheduler.run(), self.counting.run()):
+            task = asyncio.create_task(work)
+            task.add_done_callback(self._background_ended)
+            self._background.append(task)
 
-    def _scheduling_ended(self, task: asyncio.Task[None]) -> None:
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.critical("the scheduler stopped", exc_info=error)
+            log.critical("a part of the worker stopped", exc_info=error)
             asyncio.ensure_future(self.app.crash(error))  # noqa: RUF006 - the app keeps what crashes it
 
     async def drain(self, grace: float) -> None:
@@ -157,8 +172,8 @@ class System:
 
     async def stop(self) -> None:
         """Confirm what was written, and end."""
-        if self._scheduling is not None:
-            self._scheduling.cancel()
+        for task in self._background:
+            task.cancel()
         self.runner.cancel()
         for reader in (self.delayed_reader, self.resources_reader, self.hooks_reader):
             await reader.stop()
@@ -178,6 +193,19 @@ class System:
         """These partitions may be somebody else's from now on."""
         self.delayed_reader.follow(())
         self.scheduler.release(tp.partition for tp in partitions if tp.topic == self.topics.delayed)
+
+    async def drain_counting(self, grace: float) -> None:
+        """Write what was counted."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(grace, 1.0)):
+                await self.counting.flush()
+
+    async def counting_took_over(self, partitions: set[TP]) -> None:
+        """These are the partitions of the counting app now."""
+        mine = {(tp.topic, tp.partition) for tp in partitions if tp.topic == self.topics.firings}
+        self.counting.release(mine, self.partition_of)
+        self.counting_app.gate.open("rebalance")
+        self.counting_app.gate.open("start")
 
     # --- ties
 
@@ -241,39 +269,58 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
         start_of=partial(_start_of, settings),
         **faust_conf(settings),
     )
+    # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
+    # wait for that.
+    counting_app = App(
+        f"{settings.topic_prefix}counting", grace=settings.grace, web=False, **faust_conf(settings)
+    )
+    tables = {
+        rollup: counting_app.Table(f"fired-{rollup.name}", partitions=partitions["firings"])
+        .tumbling(rollup.seconds, expires=rollup.kept)
+        .table
+        for rollup in ROLLUPS
+    }
     system: System
 
     async def start() -> None:
         nonlocal system
-        system = System(app, settings, partitions)
+        system = System(app, counting_app, tables, settings, partitions)
         app.on_taken_over, app.on_released, app.drain = system.took_over, system.released, system.drain
+        counting_app.on_taken_over, counting_app.drain = system.counting_took_over, system.drain_counting
+        counting_app.on_positioned = system.counting.take_over
         await system.start()
+        counting_app.in_worker = True
+        await app.add_runtime_dependency(counting_app)
 
     async def stop() -> None:
         await system.stop()
 
     app.on_begin, app.on_end = start, stop
 
-    def source(name: str) -> Any:
-        return app.topic(
-            name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
-        )
-
-    @app.agent(source(topics.events), name="events")
+    @app.agent(_source(app, topics.events), name="events")
     async def events(stream: Any) -> None:
         calls_of = calls_of_events(system.hooks, system.partition_of)
         await system.intake.follow(stream.noack().events(), calls_of)
 
-    @app.agent(source(topics.alerts), name="alerts")
+    @app.agent(_source(app, topics.alerts), name="alerts")
     async def alerts(stream: Any) -> None:
         calls_of = calls_of_alerts(system.hooks, system.partition_of, system.partitions)
         await system.intake.follow(stream.noack().events(), calls_of)
 
-    @app.agent(source(topics.resource_changes), name="resource-changes")
+    @app.agent(_source(app, topics.resource_changes), name="resource-changes")
     async def resource_changes(stream: Any) -> None:
         await system.intake.follow(stream.noack().events(), calls_of_resource_changes(system.partitions))
 
+    @counting_app.agent(_source(counting_app, topics.firings), name="firings")
+    async def firings(stream: Any) -> None:
+        await system.counting.follow(stream.noack().events())
+
     return app
+
+
+def _source(app: App, name: str) -> Any:
+    """A topic whose records are taken as they are: a broken one must not crash an agent."""
+    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
 
 def faust_conf(settings: Settings) -> dict[str, Any]:
@@ -301,6 +348,7 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "web_port": settings.web_port,
         "web_host": settings.advertised_host,
         "canonical_url": f"http://{settings.advertised_host}:{settings.web_port}",
+        "Table": WindowTable,
         "web_tables_enabled": False,
         "web_router_enabled": False,
         "worker_redirect_stdouts": False,

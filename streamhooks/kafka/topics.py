@@ -45,6 +45,9 @@ NAMES = {
         "firings",
         "notices",
         "dead-letters",
+        "counting-fired-10s-changelog",
+        "counting-fired-1h-changelog",
+        "counting-fired-1d-changelog",
     )
 }
 
@@ -61,11 +64,23 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
         "segment.bytes": "67108864",
     },
     "firings": {"retention.ms": str(7 * DAY_MS)},
+    # A window's cell is written as long as it is open, and is needed as long as its rollup keeps it.
+    "counting-fired-10s-changelog": {
+        "cleanup.policy": "compact,delete",
+        "retention.ms": str(DAY_MS // 12),
+        "segment.ms": "600000",
+    },
+    "counting-fired-1h-changelog": {"cleanup.policy": "compact,delete", "retention.ms": str(8 * DAY_MS)},
+    "counting-fired-1d-changelog": {"cleanup.policy": "compact,delete", "retention.ms": str(92 * DAY_MS)},
     "dead-letters": {"retention.ms": str(30 * DAY_MS)},
 }
 
 #: Each pair is read side by side, partition by partition.
-COPARTITIONED = (("delayed", "firings"), ("resources", "resource-changes"))
+COPARTITIONED = (
+    ("delayed", "firings"),
+    ("resources", "resource-changes"),
+    *(("firings", f"counting-fired-{rollup}-changelog") for rollup in ("10s", "1h", "1d")),
+)
 
 
 def admin_client(settings: Settings) -> AdminClient:
@@ -120,9 +135,12 @@ def _present(admin: AdminClient, settings: Settings, wait: float) -> dict[str, i
 
 
 def _new_topic(name: str, present: Mapping[str, int], settings: Settings) -> NewTopic:
-    partner = next((b if a == name else a for a, b in COPARTITIONED if name in (a, b)), None)
+    partners = {partner for pair in COPARTITIONED if name in pair for partner in pair}
+    if name.endswith("-changelog"):
+        partners |= {"delayed"}
     # A partner that is there already decides: the user may have made it.
-    partitions = 1 if name == "hooks" else present.get(partner or "", settings.partitions)
+    known = [present[partner] for partner in sorted(partners) if partner in present]
+    partitions = 1 if name == "hooks" else known[0] if known else settings.partitions
     return NewTopic(
         settings.topic_prefix + name,
         num_partitions=partitions,

@@ -35,6 +35,7 @@ class App(faust.App):
         owned_topics: assigned, but not fetched.
         start_of: where to start on (partition, committed or None, first offset, end offset).
         on_begin, on_end: before the first and after the last thing that happens.
+        on_positioned: called with the offset that comes first on each partition, before it is read.
         on_taken_over, on_released: called with the partitions that came and went.
         drain: called with the grace time in seconds when partitions are about to go.
     """
@@ -45,16 +46,20 @@ class App(faust.App):
         *,
         grace: float,
         owned_topics: frozenset[str] = frozenset(),
+        web: bool = True,
         start_of: StartOf = from_the_start,
         **conf: Any,
     ) -> None:
         super().__init__(app_id, TableManager=TableManager, **conf)
+        if not web:
+            self.boot_strategy.enable_web = False
         self.tracker = Tracker()
         self.gate = Gate(self.lease_holds)
         self.owned_topics = owned_topics
         self.start_of = start_of
         self.on_begin: Callable[[], Awaitable[None]] = _nothing
         self.on_end: Callable[[], Awaitable[None]] = _nothing
+        self.on_positioned: Callable[[dict[TP, int]], None] = lambda _starts: None
         self.on_taken_over: Moved = _nothing
         self.on_released: Moved = _nothing
         self.drain: Callable[[float], Awaitable[None]] = _nothing

@@ -181,7 +181,8 @@ class Consumer(driver.Consumer):
         await self._thread.seek_to(starts)
         for tp, offset in starts.items():
             self.app.tracker.assign(tp, offset, committed=positions[tp][0])
-        self._fetched = starts
+        self._fetched = dict(starts)
+        self.app.on_positioned(starts)
 
     # --- handing over
 

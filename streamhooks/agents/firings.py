@@ -1,0 +1,175 @@
+"""`firings`: adds the attempts to the windows, and keeps the latest of each hook for the views."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from streamhooks.agents.intake import Message, to_record
+from streamhooks.errors import BrokenRecord, UnpublishableRecord
+from streamhooks.in_flight.gate import Gate
+from streamhooks.in_flight.tracker import TP, Ticket, Tracker
+from streamhooks.kafka.reader import Record
+from streamhooks.metrics import BROKEN, UNPUBLISHABLE, WINDOWS
+from streamhooks.records.firing import Firing
+from streamhooks.records.formats import decode
+from streamhooks.tables.counters import Counters, counts, window
+from streamhooks.tables.latest import LatestRequests
+from streamhooks.tables.rollups import ROLLUPS, Rollup
+
+log = logging.getLogger(__name__)
+
+#: how long counts are gathered before they are written, in seconds: a cell is written once for many attempts
+GATHERED = 0.25
+#: how often expired windows are looked for, in seconds
+EXPIRY = 10.0
+#: how many records of a partition are read again when it is taken over, for the ids that were counted
+RECALLED = 20_000
+
+ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
+
+
+class Table(Protocol):
+    """A windowed table, as far as counting needs it."""
+
+    def cells(self, text: str, ranges: list[tuple[float, float]]) -> list[Any]:
+        """The values of one text in each window."""
+
+    def expire(self, now: float) -> int:
+        """Forget what is no longer kept."""
+
+    def unconfirmed(self) -> dict[Any, Any]:
+        """The writes since this was asked last."""
+
+    def __setitem__(self, key: Any, value: Any) -> None: ...
+    def __getitem__(self, key: Any) -> Any: ...
+    def __len__(self) -> int: ...
+
+
+class Counting:
+    """Follows `firings`; one for the worker."""
+
+    def __init__(
+        self,
+        tables: dict[Rollup, Table],
+        tracker: Tracker,
+        gate: Gate,
+        read_range: ReadRange,
+        clock: Callable[[], float],
+    ) -> None:
+        self._tables = tables
+        self._tracker = tracker
+        self._gate = gate
+        self._read_range = read_range
+        self._clock = clock
+        self._counters = Counters(self._cell_of)
+        self._tickets: list[Ticket] = []
+        self._recalls: dict[TP, asyncio.Task[None]] = {}
+        self.latest = LatestRequests()
+
+    # --- the agent
+
+    async def follow(self, events: AsyncIterator[Any]) -> None:
+        """Count each record; the body of the agent."""
+        async for event in events:
+            await self._take_up(event.message)
+
+    async def _take_up(self, message: Message) -> None:
+        tp = (message.topic, message.partition)
+        # What starts while partitions move would be remembered as counted, and not be written.
+        await self._gate.wait_open()
+        recall = self._recalls.get(tp)
+        if recall is not None and not recall.done():
+            await asyncio.wait([recall])
+        expected = self._tracker.expected(tp)
+        if expected is not None and message.offset > expected:
+            for record in await self._read_range(*tp, expected, message.offset):
+                self._count(record)
+        self._count(to_record(message))
+
+    def _count(self, record: Record) -> None:
+        if not self._gate.is_open:
+            return
+        ticket = self._tracker.start((record.topic, record.partition), record.offset)
+        if ticket is None:
+            return
+        try:
+            firing = decode(Firing, record.value)
+        except BrokenRecord as error:
+            # Nobody waits for it, and its source is this topic itself: it is counted and let go.
+            BROKEN.labels(record.topic).inc()
+            log.warning("broken record %s: %s", record.source, error)
+            ticket.release()
+            return
+        self._counters.add(firing.hook_id, firing.attempts, record.offset)
+        self.latest.add(firing.hook_id, firing.attempts)
+        self._tickets.append(ticket)
+
+    def _cell_of(self, rollup: Rollup, hook_id: str, bucket: tuple[float, float]) -> list[int] | None:
+        cell: list[int] | None = self._tables[rollup].cells(hook_id, [bucket])[0]
+        return cell
+
+    # --- writing and expiry
+
+    async def run(self) -> None:
+        """Write what was counted, and forget what expired, for ever."""
+        expire_at = self._clock()
+        while True:
+            await asyncio.sleep(GATHERED)
+            await self.flush()
+            if self._clock() >= expire_at:
+                expire_at = self._clock() + EXPIRY
+                for rollup, table in self._tables.items():
+                    table.expire(self._clock())
+                    WINDOWS.labels(rollup.name).set(len(table))
+
+    async def flush(self) -> None:
+        """Write the cells that changed; settle their records when the changelogs are confirmed."""
+        tickets, self._tickets = self._tickets, []
+        for (rollup, hook_id, bucket), cell in self._counters.changes().items():
+            self._tables[rollup][hook_id, bucket] = cell
+        for table in self._tables.values():
+            for future in table.unconfirmed().values():
+                try:
+                    await asyncio.wrap_future(future)
+                except UnpublishableRecord:
+                    UNPUBLISHABLE.labels("changelog").inc()
+        for ticket in tickets:
+            ticket.release()
+
+    # --- partitions
+
+    def take_over(self, starts: dict[TP, int]) -> None:
+        """These partitions are read from these offsets on: recall what was counted before."""
+        for tp, start in starts.items():
+            if tp not in self._recalls:
+                self._recalls[tp] = asyncio.get_running_loop().create_task(self._recall(tp, start))
+
+    async def _recall(self, tp: TP, start: int) -> None:
+        try:
+            records = await self._read_range(*tp, max(0, start - RECALLED), start)
+        except TimeoutError:
+            log.warning("%s:%d: what was counted before could not be read in time", *tp)
+            return
+        for record in records:
+            try:
+                firing = decode(Firing, record.value)
+            except BrokenRecord:
+                continue
+            self._counters.recall(firing.attempts)
+            self.latest.add(firing.hook_id, firing.attempts)
+
+    def release(self, mine: set[TP], partition_of: Callable[[str], int]) -> None:
+        """Only these partitions are ours now."""
+        self._recalls = {tp: task for tp, task in self._recalls.items() if tp in mine}
+        partitions = {partition for _, partition in mine}
+        self.latest.release(lambda hook_id: partition_of(hook_id) not in partitions)
+
+    # --- asking
+
+    def count(self, hook_id: str, rollup: Rollup, starts: list[int]) -> list[tuple[int, int, int]]:
+        """Fired, delivered and failed in each of these buckets."""
+        ranges = [window(rollup, start) for start in starts]
+        return [counts(cell) for cell in self._tables[rollup].cells(hook_id, ranges)]

@@ -1,0 +1,109 @@
+"""How often each hook fired: windowed tables, one a rollup, to which every attempt is added once.
+
+A cell holds `[fired, delivered, failed, offset]`. What keeps it exact: the offset of the last record of `firings` that
+it has seen (a record that is read again after a crash changes nothing), and the ids that were counted already (an
+attempt that was made again after a crash is not counted again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from streamhooks.metrics import COUNTED, COUNTED_TWICE
+from streamhooks.records.firing import Attempt
+from streamhooks.tables.rollups import ROLLUPS, Rollup
+
+FAILED = frozenset({"retried", "dead"})
+#: how many ids are remembered, at least, before the oldest are forgotten
+REMEMBERED = 500_000
+
+Range = tuple[float, float]
+Counts = tuple[int, int, int]
+
+
+class Seen:
+    """Ids that were counted; the last `size` to twice that many are remembered."""
+
+    def __init__(self, size: int = REMEMBERED) -> None:
+        self._size = size
+        self._young: set[int] = set()
+        self._old: set[int] = set()
+
+    def add(self, *parts: object) -> bool:
+        """Remember it; False if it was there already."""
+        key = hash(parts)
+        if key in self._young or key in self._old:
+            return False
+        self._young.add(key)
+        if len(self._young) >= self._size:
+            self._old, self._young = self._young, set()
+        return True
+
+
+class Counters:
+    """Adds attempts to cells; the cells are written to the tables together, by `changes`."""
+
+    def __init__(self, cell_of: Callable[[Rollup, str, Range], list[int] | None]) -> None:
+        self._cell_of = cell_of
+        self._changed: dict[tuple[Rollup, str, Range], list[int]] = {}
+        self.seen = Seen()
+
+    def add(self, hook_id: str, attempts: tuple[Attempt, ...], offset: int) -> None:
+        """Count the attempts of a record of `firings`; all lie in one bucket of the finest rollup."""
+        fired = delivered = failed = 0
+        for attempt in attempts:
+            if not self.remember(attempt):
+                COUNTED_TWICE.inc()
+                continue
+            if attempt.outcome == "dropped":
+                continue
+            fired += 1
+            if attempt.outcome in FAILED:
+                failed += 1
+            elif self.seen.add(attempt.id, "delivered"):
+                delivered += 1
+        COUNTED.inc(fired)
+        if not attempts:
+            return
+        at = attempts[0].at / 1000
+        for rollup in ROLLUPS:
+            cell = self._cell(rollup, hook_id, window(rollup, rollup.bucket(at)))
+            if offset > cell[3]:
+                cell[0] += fired
+                cell[1] += delivered
+                cell[2] += failed
+                cell[3] = offset
+
+    def remember(self, attempt: Attempt) -> bool:
+        """Note that the attempt was counted; False if it was before."""
+        return self.seen.add(attempt.id, attempt.attempt)
+
+    def recall(self, attempts: tuple[Attempt, ...]) -> None:
+        """Note attempts that were counted before this worker had their partition."""
+        for attempt in attempts:
+            self.remember(attempt)
+            if attempt.outcome == "delivered":
+                self.seen.add(attempt.id, "delivered")
+
+    def _cell(self, rollup: Rollup, hook_id: str, bucket: Range) -> list[int]:
+        key = (rollup, hook_id, bucket)
+        cell = self._changed.get(key)
+        if cell is None:
+            cell = self._changed[key] = list(self._cell_of(rollup, hook_id, bucket) or [0, 0, 0, -1])
+        return cell
+
+    def changes(self) -> dict[tuple[Rollup, str, Range], list[int]]:
+        """The cells that changed since this was asked last, to be written to their tables."""
+        found, self._changed = self._changed, {}
+        return found
+
+
+def window(rollup: Rollup, start: int) -> Range:
+    """The window of a bucket as Faust's tumbling windows name it."""
+    return (float(start), start + rollup.seconds - 0.1)
+
+
+def counts(cell: Any) -> Counts:
+    """Fired, delivered and failed of a cell, or of none."""
+    return (0, 0, 0) if cell is None else (cell[0], cell[1], cell[2])

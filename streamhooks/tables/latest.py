@@ -1,0 +1,47 @@
+"""The latest attempts of each hook, for the views; `firings` is the log of all of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+import orjson
+
+from streamhooks.records.firing import Attempt
+
+#: attempts kept of one hook, and of all hooks together
+OF_A_HOOK = 100
+OF_ALL = 200_000
+
+
+class LatestRequests:
+    """The newest attempts of each hook, in memory; hooks that fired longest ago are forgotten first."""
+
+    def __init__(self, of_all: int = OF_ALL) -> None:
+        self._of_all = of_all
+        self._hooks: OrderedDict[str, deque[bytes]] = OrderedDict()
+        self._total = 0
+
+    def add(self, hook_id: str, attempts: tuple[Attempt, ...]) -> None:
+        """Take in the attempts of a record of `firings`."""
+        kept = self._hooks.get(hook_id)
+        if kept is None:
+            kept = self._hooks[hook_id] = deque(maxlen=OF_A_HOOK)
+        else:
+            self._hooks.move_to_end(hook_id)
+        before = len(kept)
+        kept.extend(attempt.to_json() for attempt in attempts[-OF_A_HOOK:])
+        self._total += len(kept) - before
+        while self._total > self._of_all and len(self._hooks) > 1:
+            _, forgotten = self._hooks.popitem(last=False)
+            self._total -= len(forgotten)
+
+    def of_hook(self, hook_id: str) -> list[dict[str, object]]:
+        """The attempts of a hook, the newest first."""
+        found = [orjson.loads(value) for value in self._hooks.get(hook_id, ())]
+        return sorted(found, key=lambda attempt: attempt["at"], reverse=True)
+
+    def release(self, is_gone: Callable[[str], bool]) -> None:
+        """Forget the hooks whose partition went away."""
+        for hook_id in [hook_id for hook_id in self._hooks if is_gone(hook_id)]:
+            self._total -= len(self._hooks.pop(hook_id))
