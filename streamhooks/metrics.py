@@ -31,5 +31,7 @@ PENDING = Gauge("streamhooks_pending_calls", "Calls in the owned partitions of d
 PENDING_BYTES = Gauge("streamhooks_pending_bytes", "Bytes of the values of pending calls")
 HOOKS = Gauge("streamhooks_hooks", "Hooks that this worker knows")
 COUNTED = Counter("streamhooks_counted_attempts_total", "Attempts that were added to the windows")
-COUNTED_TWICE = Counter("streamhooks_repeated_attempts_total", "Attempts that had been counted before, and were not again")
+COUNTED_TWICE = Counter(
+    "streamhooks_repeated_attempts_total", "Attempts that had been counted before, and were not again"
+)
 WINDOWS = Gauge("streamhooks_windows", "Cells of the windowed tables in memory", ["rollup"])

@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         """The host under which other workers reach this one's views."""
         if self.advertise:
             return self.advertise
-        if self.web_bind in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        if self.web_bind in ("0.0.0.0", "::", ""):
             return socket.gethostname()
         return self.web_bind
 
@@ -111,6 +111,7 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises:
         BadSettings: a value is wrong; one line that names each variable.
+
     """
     try:
         return Settings(**overrides)

@@ -16,6 +16,7 @@ def build_app() -> App:
 
     Raises:
         Refusal: a setting is wrong, Kafka does not answer, or a topic is not as it must be.
+
     """
     settings = load_settings()
     if sys.platform != "win32":

@@ -160,9 +160,7 @@ class Scheduler:
                     log.info("healing the log of %s: %s", self._topic, heal.id)
                     headers = [(ATTEMPT_HEADER, str(heal.attempt).encode())] if heal.value is None else None
                     self._spawn(
-                        self._outbox.publish(
-                            self._topic, heal.value, key=heal.id, partition=partition, headers=headers
-                        )
+                        self._outbox.publish(self._topic, heal.value, key=heal.id, partition=partition, headers=headers)
                     )
 
     def _spawn(self, coroutine: object) -> None:

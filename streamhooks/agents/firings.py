@@ -17,7 +17,7 @@ from streamhooks.records.firing import Firing
 from streamhooks.records.formats import decode
 from streamhooks.tables.counters import Counters, counts, window
 from streamhooks.tables.latest import LatestRequests
-from streamhooks.tables.rollups import ROLLUPS, Rollup
+from streamhooks.tables.rollups import Rollup
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +160,11 @@ class Counting:
                 continue
             self._counters.recall(firing.attempts)
             self.latest.add(firing.hook_id, firing.attempts)
+
+    def is_whole(self, tp: TP) -> bool:
+        """Whether what was counted before is recalled."""
+        recall = self._recalls.get(tp)
+        return recall is not None and recall.done()
 
     def release(self, mine: set[TP], partition_of: Callable[[str], int]) -> None:
         """Only these partitions are ours now."""

@@ -167,9 +167,7 @@ class EmbeddedKafka:
         return archive.with_name(f"{archive.name}.{os.getpid()}")
 
     def _wait_ready(self) -> None:
-        client = AdminClient(
-            {"bootstrap.servers": self.brokers, "reconnect.backoff.max.ms": 100, "log_level": 0}
-        )
+        client = AdminClient({"bootstrap.servers": self.brokers, "reconnect.backoff.max.ms": 100, "log_level": 0})
         deadline = time.monotonic() + _READY_TIMEOUT
         while time.monotonic() < deadline:
             if not self.running:

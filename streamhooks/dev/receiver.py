@@ -97,9 +97,7 @@ def create_receiver(
         if verified is False:
             memory.unverified[path] += 1
         text = body.decode(errors="replace") if bodies else None
-        memory.requests.append(
-            _Request(identifier, now, path, query, headers, text, status, verified, signatures)
-        )
+        memory.requests.append(_Request(identifier, now, path, query, headers, text, status, verified, signatures))
         return await _answer(request, behaviour, status) if bad else web.Response()
 
     app = web.Application(client_max_size=_LARGEST_BODY)

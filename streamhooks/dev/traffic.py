@@ -156,22 +156,28 @@ def produce(
     producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 5})
     stop = stop or threading.Event()
     for number in _paced(rate, count, stop, producer.poll):
-        one = record(seed, number, clock(), size)
-        while True:
-            try:
-                producer.produce(
-                    prefix + one.topic, orjson.dumps(one.value), one.key, on_delivery=on_delivery
-                )
-                break
-            except BufferError:
-                producer.poll(0.1)
+        _write(producer, prefix, record(seed, number, clock(), size), on_delivery, stop)
     producer.flush(30)
     return confirmed
 
 
-def _paced(
-    rate: float, count: int | None, stop: threading.Event, idle: Callable[[float], object]
-) -> Iterator[int]:
+def _write(
+    producer: Producer,
+    prefix: str,
+    one: Record,
+    on_delivery: Callable[[object, object], None],
+    stop: threading.Event,
+) -> None:
+    while not stop.is_set():
+        try:
+            producer.produce(prefix + one.topic, orjson.dumps(one.value), one.key, on_delivery=on_delivery)
+        except BufferError:  # the broker is slower than we, or away
+            producer.poll(0.1)
+        else:
+            return
+
+
+def _paced(rate: float, count: int | None, stop: threading.Event, idle: Callable[[float], object]) -> Iterator[int]:
     """Give the numbers from 0, each when it is due; late ones at once, so the rate holds over time."""
     started, number = time.monotonic(), 0
     while not stop.is_set() and (count is None or number < count):

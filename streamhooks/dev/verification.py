@@ -50,9 +50,7 @@ def verify(
     return found
 
 
-def _standard(
-    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: float, tolerance: float
-) -> bool:
+def _standard(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: float, tolerance: float) -> bool:
     identifier, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not identifier or not timestamp.isascii() or not timestamp.isdigit():
         return False

@@ -3,30 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+
+#: how long a first attempt waits for a place of a hook that is not known to be slow, in seconds
+PATIENCE = 0.1
 
 
 class Bulkheads:
     """A bound for all first attempts, a share on top for retries, and a smaller bound for each hook.
 
-    Retries have places of their own: neither can starve the other.
+    Retries have places of their own: neither can starve the other. A burst for a hook that answers quickly waits for
+    its places; once that took longer than the patience, the hook is *slow*: nobody waits for it until it has answered
+    quickly again.
     """
 
-    def __init__(self, total: int, bound_of: Callable[[str], int]) -> None:
+    def __init__(self, total: int, bound_of: Callable[[str], int], clock: Callable[[], float]) -> None:
         self._room = asyncio.Semaphore(total)
         self._room_again = max(1, total // 4)
         self._bound_of = bound_of
+        self._clock = clock
         self._by_hook: dict[str, int] = {}
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._slow: set[str] = set()
         #: called with a hook's id when one of its deliveries left
         self.on_leave: Callable[[str], None] = lambda _hook_id: None
 
     def enter(self, hook_id: str) -> bool:
-        """Take a place of the hook; False if all are taken. Then wait for `room`."""
+        """Take a place of the hook; False if all are taken."""
         taken = self._by_hook.get(hook_id, 0)
         if taken >= self._bound_of(hook_id):
             return False
         self._by_hook[hook_id] = taken + 1
         return True
+
+    async def enter_soon(self, hook_id: str) -> bool:
+        """Take a place of the hook, if need be after a short wait; False if the hook is too slow to wait for."""
+        if self.enter(hook_id):
+            return True
+        if hook_id in self._slow:
+            return False
+        waiter = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(hook_id, deque())
+        waiting.append(waiter)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await waiter
+        except TimeoutError:
+            self._slow.add(hook_id)
+            return False
+        finally:
+            if not waiting:
+                self._waiting.pop(hook_id, None)
+        return self.enter(hook_id)
 
     async def room(self, hook_id: str) -> None:
         """Wait for room among all first attempts, with a place of the hook taken."""
@@ -36,10 +65,10 @@ class Bulkheads:
             self._leave_hook(hook_id)
             raise
 
-    def leave(self, hook_id: str) -> None:
-        """Give both places back."""
+    def leave(self, hook_id: str, since: float) -> None:
+        """Give both places back; `since` is when the delivery started, in the clock's seconds."""
         self._room.release()
-        self._leave_hook(hook_id)
+        self._left(hook_id, since)
 
     def enter_again(self, hook_id: str) -> bool:
         """Take both places for a retry; False if there is none."""
@@ -48,9 +77,14 @@ class Bulkheads:
         self._room_again -= 1
         return True
 
-    def leave_again(self, hook_id: str) -> None:
+    def leave_again(self, hook_id: str, since: float) -> None:
         """Give both places of a retry back."""
         self._room_again += 1
+        self._left(hook_id, since)
+
+    def _left(self, hook_id: str, since: float) -> None:
+        if hook_id in self._slow and self._clock() - since < PATIENCE:
+            self._slow.discard(hook_id)
         self._leave_hook(hook_id)
 
     def _leave_hook(self, hook_id: str) -> None:
@@ -59,6 +93,12 @@ class Bulkheads:
             self._by_hook[hook_id] = taken
         else:
             del self._by_hook[hook_id]
+        waiting = self._waiting.get(hook_id)
+        while waiting:
+            waiter = waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                break
         self.on_leave(hook_id)
 
     def in_flight(self, hook_id: str) -> int:

@@ -33,5 +33,5 @@ class Gate:
 
     async def wait_open(self) -> None:
         """Wait until something may start. A lease is given back by no event that we could wait for: it is polled."""
-        while not self.is_open:
+        while not self.is_open:  # noqa: ASYNC110
             await asyncio.sleep(0.02)

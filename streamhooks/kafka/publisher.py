@@ -71,6 +71,7 @@ class Publisher:
 
         Raises:
             BufferError: the buffer is full; try again later.
+
         """
         future: Future[Published] = Future()
         optional: dict[str, Any] = {"headers": headers} if headers else {}
@@ -135,6 +136,7 @@ class Outbox:
 
         Raises:
             BufferError: the buffer is full; see `wait_for_room`.
+
         """
         future = self._publisher.publish(topic, value, **options)
         future.add_done_callback(lambda done: self._collect(then, done))
@@ -144,6 +146,7 @@ class Outbox:
 
         Raises:
             UnpublishableRecord: the broker will never take it.
+
         """
         waiting: asyncio.Future[Published] = self._loop.create_future()
 

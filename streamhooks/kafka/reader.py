@@ -171,9 +171,7 @@ class TopicReader:
     def _reassign(self, consumer: Consumer, assigned: dict[TP, int]) -> dict[TP, int]:
         wanted = self._wanted
         gone = [TopicPartition(*tp) for tp, number in assigned.items() if wanted.get(tp) != number]
-        new = [
-            TopicPartition(*tp, OFFSET_BEGINNING) for tp, number in wanted.items() if assigned.get(tp) != number
-        ]
+        new = [TopicPartition(*tp, OFFSET_BEGINNING) for tp, number in wanted.items() if assigned.get(tp) != number]
         if gone:
             consumer.incremental_unassign(gone)
         if new:
@@ -223,6 +221,7 @@ def read_range(settings: Settings, topic: str, partition: int, start: int, end: 
 
     Raises:
         TimeoutError: Kafka did not hand over all of them in time.
+
     """
     consumer = new_consumer(settings, **{"enable.partition.eof": True, "fetch.wait.max.ms": 10})
     deadline = time.monotonic() + timeout

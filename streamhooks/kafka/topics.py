@@ -95,6 +95,7 @@ def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
 
     Raises:
         Refusal: Kafka did not answer within `wait` seconds, or a topic is not as it must be.
+
     """
     admin = admin_client(settings)
     present = _present(admin, settings, wait)

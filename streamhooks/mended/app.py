@@ -38,6 +38,7 @@ class App(faust.App):
         on_positioned: called with the offset that comes first on each partition, before it is read.
         on_taken_over, on_released: called with the partitions that came and went.
         drain: called with the grace time in seconds when partitions are about to go.
+
     """
 
     def __init__(
@@ -104,6 +105,10 @@ class App(faust.App):
     def is_mine(self, topic: str, partition: int) -> bool:
         """Whether this worker owns the partition."""
         return self._assignment is not None and TP(topic, partition) in self._assignment
+
+    def owns(self, topic: str) -> bool:
+        """Whether this worker owns any partition of the topic."""
+        return self._assignment is not None and any(tp.topic == topic for tp in self._assignment)
 
     def owner_of(self, topic: str, partition: int) -> str | None:
         """The address of the worker that owns the partition, as the group's leader told; None while it moves."""

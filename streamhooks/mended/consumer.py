@@ -72,7 +72,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def positions(self, tps: Iterable[TP]) -> dict[TP, tuple[int | None, int, int]]:
         """Of each partition what is committed (as the broker has it), its first and its end offset."""
-        return await self.call_thread(self._positions, [TopicPartition(tp.topic, tp.partition) for tp in tps])
+        wanted = [TopicPartition(tp.topic, tp.partition) for tp in tps]
+        found: dict[TP, tuple[int | None, int, int]] = await self.call_thread(self._positions, wanted)
+        return found
 
     async def _positions(self, tps: list[TopicPartition]) -> dict[TP, tuple[int | None, int, int]]:
         consumer = self._ensure_consumer()
@@ -204,8 +206,7 @@ class Consumer(driver.Consumer):
         generation = self.app.consumer_generation_id
         records = await self._getmany(active_partitions=set(active), timeout=1.0)
         index, handlers = self.app.topics._tp_index, self.app.topics._tp_to_callback
-        handed_over = 0
-        for tp, record in self.scheduler.iterate(records):
+        for handed_over, (tp, record) in enumerate(self.scheduler.iterate(records), 1):
             # What is left of the batch is read again after the rebalance: it always seeks.
             if not self.flow_active or generation != self.app.consumer_generation_id:
                 return
@@ -217,10 +218,8 @@ class Consumer(driver.Consumer):
             else:
                 # A full queue must not keep a rebalance from stopping the flow.
                 await self.wait_first(self.callback(message), self.suspend_flow.wait())
-            handed_over += 1
             if handed_over % 100 == 0:
                 await asyncio.sleep(0)
-
 
     def _watch(self, tp: TP, offset: int) -> None:
         """The fetcher reads on without a gap: what it does not bring, Kafka does not have."""

@@ -6,8 +6,6 @@ records have meanwhile come into: a record is never handed to any agent, and the
 
 from __future__ import annotations
 
-import asyncio
-
 from aiokafka.errors import KafkaError
 from faust.tables.manager import TableManager as FaustTableManager
 from faust.tables.recovery import Recovery as FaustRecovery
@@ -52,7 +50,7 @@ class Recovery(FaustRecovery):
         while not self.should_stop:
             try:
                 await FaustRecovery._restart_recovery.fun(self)
-            except (KafkaError, asyncio.TimeoutError) as error:
+            except (TimeoutError, KafkaError) as error:
                 self.log.warning("recovery will be tried again: %r", error)
                 await self.sleep(1.0)
                 self.signal_recovery_start.set()
@@ -62,6 +60,8 @@ class Recovery(FaustRecovery):
 
 class TableManager(FaustTableManager):
     """The table manager of Faust with our recovery."""
+
+    _recovery: Recovery | None = None
 
     @property
     def recovery(self) -> Recovery:

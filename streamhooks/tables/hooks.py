@@ -69,9 +69,11 @@ class HooksTable:
         former = self._hooks.pop(hook_id, None)
         if former is not None:
             for key in _keys(former):
-                subscribed = self._index.get(key)
-                if subscribed is not None and subscribed.pop(hook_id, None) and not subscribed:
-                    del self._index[key]
+                subscribed = self._index.get(key, {})
+                if hook_id in subscribed:
+                    del subscribed[hook_id]
+                    if not subscribed:
+                        del self._index[key]
         self._states.pop(hook_id, None)
         if state is not None:
             self._states[hook_id] = state

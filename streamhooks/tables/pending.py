@@ -77,6 +77,7 @@ class Pending:
 
         Raises:
             BrokenRecord: it is no call; nothing was changed.
+
         """
         key = (record.key or b"").decode("utf-8", "replace")
         entries = self._entries.setdefault(record.partition, {})

@@ -1,4 +1,4 @@
-"""Where the resources lie that users wrote to `resources`: an index of the topic, from which one is read when needed."""
+"""Where the resources lie that users wrote to `resources`: an index, by which one is read when it is needed."""
 
 from __future__ import annotations
 

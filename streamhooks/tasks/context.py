@@ -82,6 +82,7 @@ def current() -> Running:
 
     Raises:
         RuntimeError: this task needs a worker around it.
+
     """
     found = _current.get()
     if found is None:

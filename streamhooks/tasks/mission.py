@@ -18,15 +18,13 @@ from streamhooks.delivery.payloads import (
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.tasks.context import Running, current
-from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
+from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, Headers, HookGone
 from streamhooks.tasks.retry import RetryTaskError, retry
 from streamhooks.tasks.task import Delivery, instrumented_task
 
 log = logging.getLogger(__name__)
 
-_delivers: Callable[[Any], Any] = retry(
-    on=(DeliveryFailed,), exclude=(DeliveryRejected, HookGone, NotImplementedError)
-)
+_delivers: Callable[[Any], Any] = retry(on=(DeliveryFailed,), exclude=(DeliveryRejected, HookGone, NotImplementedError))
 
 
 @instrumented_task(name="streamhooks.process_service_hook", default_retry_delay=300, max_retries=5)
@@ -37,17 +35,14 @@ async def process_service_hook(hook_id: str, event: Event | dict[str, Any]) -> N
     Raises:
         NotImplementedError: the hook wants a payload version that there is not.
         DeliveryFailed, DeliveryRejected, HookGone: what came back.
+
     """
     run = current()
     hook = _hook(run, hook_id)
     if hook is None:
         return
     body = run.services.rendered(event)
-    await run.services.deliver(
-        hook,
-        body,
-        lambda _webhook_id, timestamp, signed: service_hook_headers(hook.id, hook.secret, timestamp, signed),
-    )
+    await run.services.deliver(hook, body, service_headers(hook))
 
 
 @instrumented_task(name="streamhooks.send_alert_event", default_retry_delay=300, max_retries=3)
@@ -60,9 +55,7 @@ async def send_alert_event(
 ) -> list[Delivery]:
     """One delivery for each hook of the app in the event's organization that subscribed to `event_alert.triggered`."""
     known = event if isinstance(event, Event) else Event.from_fields(event)
-    hooks = current().services.hooks.app_hooks(
-        known.organization_id, "event_alert.triggered", known.project_id, app_id
-    )
+    hooks = current().services.hooks.app_hooks(known.organization_id, "event_alert.triggered", known.project_id, app_id)
     args = [known, rule, additional_payload_key, additional_payload]
     return [Delivery(send_alert_webhook, hook.id, [hook.id, *args], "event_alert.triggered") for hook in hooks]
 
@@ -97,6 +90,7 @@ async def process_resource_change(
 
     Raises:
         RetryTaskError: the change ran ahead of its resource.
+
     """
     services = current().services
     name = resource_name(sender)
@@ -116,9 +110,7 @@ async def process_resource_change(
     if instance is None:
         raise RetryTaskError(f"the resource {sender}:{instance_id} is not there yet")
     data = resource_change_data(name, instance)
-    return [
-        Delivery(send_resource_change_webhook, hook.id, [hook.id, event, data, actor], event) for hook in hooks
-    ]
+    return [Delivery(send_resource_change_webhook, hook.id, [hook.id, event, data, actor], event) for hook in hooks]
 
 
 @instrumented_task(name="streamhooks.send_resource_change_webhook", default_retry_delay=300, max_retries=3)
@@ -137,20 +129,31 @@ async def disable_hook(hook_id: str, reason: str, since: float) -> None:
     await current().services.change_state(hook_id, status_reason=reason, disabled_since=since)
 
 
-async def _send_app_webhook(
-    hook_id: str, event: str, data: dict[str, Any], actor: dict[str, Any] | None
-) -> None:
+async def _send_app_webhook(hook_id: str, event: str, data: dict[str, Any], actor: dict[str, Any] | None) -> None:
     run = current()
     hook = _hook(run, hook_id)
     if hook is None:
         return
     resource, action = event.split(".", 1)
-    body = app_hook_body(action, hook.id, data, actor)
+    await run.services.deliver(hook, app_hook_body(action, hook.id, data, actor), app_headers(hook, resource))
 
-    def headers(webhook_id: str, timestamp: int, signed: bytes) -> dict[str, str]:
-        return app_hook_headers(resource, hook.secret, timestamp, signed, webhook_id.removeprefix("msg_"))
 
-    await run.services.deliver(hook, body, headers)
+def service_headers(hook: Hook) -> Headers:
+    """The headers of a service hook, as `deliver` asks for them."""
+
+    def headers(_webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+        return service_hook_headers(hook.id, hook.secret, timestamp, body)
+
+    return headers
+
+
+def app_headers(hook: Hook, resource: str) -> Headers:
+    """The headers of an app hook, as `deliver` asks for them."""
+
+    def headers(webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+        return app_hook_headers(resource, hook.secret, timestamp, body, webhook_id.removeprefix("msg_"))
+
+    return headers
 
 
 def _hook(run: Running, hook_id: str) -> Hook | None:

@@ -92,7 +92,7 @@ class Runner:
         partition_of: Callable[[str], int],
     ) -> None:
         self._registry = registry
-        self._services = services
+        self.services = services
         self._outputs = outputs
         self._firings = firings
         self._gate = gate
@@ -113,7 +113,7 @@ class Runner:
             await self._fan_outs.acquire()
             self.spawn(self._run_fan_out(call, owner))
             return
-        if not self._bulkheads.enter(call.hook_id):
+        if not (self._bulkheads.enter(call.hook_id) or await self._bulkheads.enter_soon(call.hook_id)):
             OVERFLOWED.inc()
             self.spawn(self._overflow(call, owner))
             return
@@ -151,8 +151,9 @@ class Runner:
         await self._outputs.store(call, attempt=call.attempt, due=self._now_ms(), reason="overflow")
         owner.release()
 
-    async def _run_delivery(self, call: Call, owner: Owner, leave: Callable[[str], None]) -> None:
+    async def _run_delivery(self, call: Call, owner: Owner, leave: Callable[[str, float], None]) -> None:
         hook_id = call.hook_id or ""
+        since = self._clock()
         try:
             if not self._gate.is_open:
                 await self._gate.wait_open()
@@ -164,7 +165,7 @@ class Runner:
             finally:
                 IN_FLIGHT.dec()
         finally:
-            leave(hook_id)
+            leave(hook_id, since)
         if run.sent is not None:
             owner.hold()
             self._firings.add(hook_id, self._attempt(call, run.sent, ending), owner.release)
@@ -216,7 +217,7 @@ class Runner:
         )
 
     async def _execute(self, call: Call) -> tuple[Running, Ending, Any]:
-        run = Running(call, self._services)
+        run = Running(call, self.services)
         task = self._registry.get(call.task)
         if task is None:
             return run, Ending("dead", f"unknown task {call.task}"), None
@@ -253,10 +254,10 @@ class Runner:
         if delay is None:
             delay = schedule[call.attempt - 1] if schedule is not None else self._retry_delay(task)
         self._log_failure(call, reason, error, retried=True)
-        return Ending("retry", reason, delay * (1 + JITTER * random.random()))  # noqa: S311 - not a secret
+        return Ending("retry", reason, delay * (1 + JITTER * random.random()))
 
     def _schedule(self, call: Call) -> tuple[float, ...] | None:
-        hook = self._services.hooks.get(call.hook_id) if call.hook_id else None
+        hook = self.services.hooks.get(call.hook_id) if call.hook_id else None
         return hook.retry_schedule if hook is not None else None
 
     def _max_retries(self, task: Task) -> int:

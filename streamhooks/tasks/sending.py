@@ -53,6 +53,7 @@ class Handle:
 
         Raises:
             TimeoutError: the broker has not confirmed it yet.
+
         """
         self._future.result(timeout)
         return self.id

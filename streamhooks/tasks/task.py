@@ -45,6 +45,7 @@ class Task:
 
         Raises:
             TypeError: the arguments are not JSON.
+
         """
         return sending.send(self.name, list(args), dict(kwargs or {}), countdown or 0.0)
 
@@ -66,6 +67,7 @@ def instrumented_task(
 
     Raises:
         ValueError: another function has this name.
+
     """
 
     def decorate(function: Callable[..., Any]) -> Task:

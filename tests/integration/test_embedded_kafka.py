@@ -120,13 +120,13 @@ def test_traffic_ends_when_it_is_told(own, prefix):
     for topic in traffic.KINDS:
         create_topic(own.brokers, prefix + topic)
     stop, written = threading.Event(), []
-    thread = threading.Thread(
-        target=lambda: written.append(traffic.produce(own.brokers, prefix, rate=500, stop=stop))
-    )
+    thread = threading.Thread(target=lambda: written.append(traffic.produce(own.brokers, prefix, rate=500, stop=stop)))
     thread.start()
-    eventually(lambda: consume_all(own.brokers, f"{prefix}events"))
-    stop.set()
-    thread.join(30)
+    try:
+        eventually(lambda: consume_all(own.brokers, f"{prefix}events"))
+    finally:
+        stop.set()
+        thread.join(60)
     assert sum(len(consume_all(own.brokers, prefix + topic)) for topic in traffic.KINDS) == written[0]
 
 

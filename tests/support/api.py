@@ -42,9 +42,7 @@ class Api:
     def delete(self, path: str) -> Answer:
         return self.call("DELETE", path)
 
-    def call(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send `body` as JSON (bytes as they are) and return what came back, whatever its status."""
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data, method=method)

@@ -13,9 +13,7 @@ from support.api import Api
 class Receiver:
     """The misbehaving receiver of `streamhooks.dev`, in a thread of this process."""
 
-    def __init__(
-        self, secrets: Mapping[str, str] | None = None, keep: int = 100_000, port: int | None = None
-    ) -> None:
+    def __init__(self, secrets: Mapping[str, str] | None = None, keep: int = 100_000, port: int | None = None) -> None:
         self.port = port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self._api = Api(self.base)

@@ -39,9 +39,7 @@ class Worker:
             **settings,
         }
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("STREAMHOOKS_")}
-        self._environment = inherited | {
-            f"STREAMHOOKS_{name.upper()}": str(one) for name, one in given.items()
-        }
+        self._environment = inherited | {f"STREAMHOOKS_{name.upper()}": str(one) for name, one in given.items()}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, timeout: float = 60.0) -> Worker:

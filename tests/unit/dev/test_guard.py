@@ -24,9 +24,7 @@ signal.pause()
 def test_it_ends_its_charge_when_the_starter_is_killed(tmp_path):
     folder = tmp_path / "data"
     (folder / "deep").mkdir(parents=True)
-    starter = subprocess.Popen(
-        [sys.executable, "-c", STARTER, str(folder)], stdout=subprocess.PIPE, text=True
-    )
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(folder)], stdout=subprocess.PIPE, text=True)
     pid = int(starter.stdout.readline())
     assert not ended(pid)
     starter.kill()

@@ -1,0 +1,72 @@
+"""A sample event for one hook, sent now and on its own: nothing is counted, stored or retried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from streamhooks.delivery.payloads import alert_data, app_hook_body, resource_change_data, service_hook_body
+from streamhooks.records.event import Event
+from streamhooks.records.hook import Hook
+from streamhooks.tasks import context
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import Running, Services
+from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
+from streamhooks.tasks.mission import app_headers, service_headers
+
+
+async def send_sample(hook: Hook, services: Services, clock: Callable[[], float]) -> dict[str, Any]:
+    """Send a sample of what the hook subscribed to, active or not.
+
+    Returns: `status`, `error`, `duration_ms`, `outcome` (delivered, or what a delivery would become: retried, dead) and
+    `response`.
+    """
+    now = clock()
+    name = hook.events[0] if hook.events else "event.created"
+    run = Running(Call(f"sample_{uuid4().hex}", "sample", 0, int(now * 1000), hook_id=hook.id, event=name), services)
+    event = _sample_event(hook, now)
+    if hook.app_id is None:
+        body, headers = service_hook_body(event, services.base_url), service_headers(hook)
+    else:
+        resource, action = name.split(".", 1)
+        data = (
+            alert_data(event, "A sample rule", services.base_url)
+            if resource == "event_alert"
+            else resource_change_data(resource, {"id": "1", "title": "A sample"})
+        )
+        body, headers = app_hook_body(action, hook.id, data, None), app_headers(hook, resource)
+    token = context.enter(run)
+    outcome, reason = "delivered", None
+    try:
+        await services.deliver(hook, body, headers)
+    except DeliveryFailed as error:
+        outcome, reason = "retried", str(error)
+    except (DeliveryRejected, HookGone) as error:
+        outcome, reason = "dead", str(error)
+    finally:
+        context.leave(token)
+    sent = run.sent
+    return {
+        "status": sent.status if sent else None,
+        "error": (sent.error if sent else None) or (reason if not (sent and sent.status) else None),
+        "duration_ms": sent.duration_ms if sent else 0,
+        "outcome": outcome,
+        "response": sent.excerpt if sent else "",
+        "webhook_id": run.call.webhook_id,
+    }
+
+
+def _sample_event(hook: Hook, now: float) -> Event:
+    project = hook.project_ids[0] if hook.project_ids else "1"
+    return Event.from_fields(
+        {
+            "event_id": uuid4().hex,
+            "type": "default",
+            "datetime": now,
+            "organization": {"id": hook.organization_id, "slug": "sample"},
+            "project": {"id": project, "slug": "sample", "name": "Sample"},
+            "group": {"id": "1", "title": "A sample"},
+            "data": {"message": "This is a sample of streamhooks."},
+        }
+    )

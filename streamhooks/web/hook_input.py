@@ -1,0 +1,178 @@
+"""From the body of a POST or PUT to the hook that is wished: what may be set, and within which bounds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from streamhooks.errors import BadUrl, BrokenRecord
+from streamhooks.records.hook import Hook, generate_secret
+from streamhooks.web.problems import bad_fields
+from streamhooks.web.representation import MASK
+
+CheckUrl = Callable[[str], None]
+
+CHANGEABLE: Final = (
+    "url", "events", "secret", "project_ids", "version", "status",
+    "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
+)  # fmt: skip
+FIXED: Final = ("id", "organization_id", "app_id", "date_created")
+CREATABLE: Final = ("organization_id", "app_id", *CHANGEABLE)
+REQUIRED: Final = ("organization_id", "url", "events")
+
+MAX_ID = 200
+MAX_PROJECTS = 1000
+MAX_HEADERS = 20
+MAX_HEADER_NAME = 100
+MAX_HEADER_VALUE = 1024
+MAX_TIMEOUT = 30
+MAX_IN_FLIGHT = 10_000
+RATE_LIMITS = (0.001, 100_000)
+MAX_RETRIES = 50
+MAX_DELAY = 30 * 86_400
+
+# Signed by us, owned by HTTP itself (RFC 9110, 7.6.1), or decided by the client that sends.
+_RESERVED = re.compile(
+    r"host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*|user-agent"
+    r"|accept-encoding|webhook-.*|x-servicehook-.*|sentry-hook-.*|request-id|traceparent|tracestate",
+    re.IGNORECASE,
+)
+_SENDABLE = re.compile(r"[\t\x20-\x7e]*")
+
+
+def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: CheckUrl) -> Hook:
+    """Return the hook that a POST asks for; null and absent are the same.
+
+    `now` is epoch seconds; `check_url` raises BadUrl. Raise ProblemError with 400 and a map of the wrong fields.
+    """
+    given = {name: value for name, value in fields.items() if value is not None}
+    wrong = {name[:100]: "unknown field" for name in fields if name not in CREATABLE}
+    wrong |= {name: "is required" for name in REQUIRED if name not in given}
+    base = {
+        "id": hook_id,
+        "organization_id": "any",
+        "url": "http://any",
+        "events": [],
+        "secret": generate_secret(),
+        "app_id": "any" if "app_id" in given else None,
+        "date_created": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
+        "enabled_at": now,
+    }
+    return _built(base, {name: given[name] for name in CREATABLE if name in given}, wrong, check_url)
+
+
+def changed_hook(hook: Hook, fields: Mapping[str, Any], now: float, overlap: float, check_url: CheckUrl) -> Hook:
+    """Return the hook with the fields that a PUT gives; null means the default, where there is one.
+
+    A header whose value is the mask keeps its value. A new secret has the old one sign too for `overlap`
+    seconds. `status: active` forgives what the system found until `now` (epoch seconds).
+    Raise ProblemError with 400 and a map of the wrong fields.
+    """
+    wrong = {name[:100]: "unknown field" for name in fields if name not in CHANGEABLE + FIXED}
+    wrong |= {name: "can't be changed" for name in FIXED if name in fields}
+    # The record reads a null as its default, which here would enable a hook by accident.
+    wrong |= {name: "must not be null" for name in ("status", "version") if fields.get(name, 0) is None}
+    given = {name: fields[name] for name in CHANGEABLE if name in fields}
+    if isinstance(given.get("headers"), dict):
+        given["headers"] = _unmasked(given["headers"], hook.headers or {})
+    changed = _built(hook.to_fields(), given, wrong, check_url)
+    if changed.secret != hook.secret:
+        changed = rotated_hook(hook, changed, now, overlap)
+    return replace(changed, enabled_at=now) if given.get("status") == "active" else changed
+
+
+def rotated_hook(former: Hook, hook: Hook, now: float, overlap: float) -> Hook:
+    """Return `hook` with the secret of `former` as the one that signs too until `now` + `overlap` (seconds)."""
+    if overlap <= 0:
+        return replace(hook, previous_secret=None, previous_secret_until=None)
+    return replace(hook, previous_secret=former.secret, previous_secret_until=now + overlap)
+
+
+def _built(base: dict[str, Any], given: Mapping[str, Any], wrong: dict[str, str], check_url: CheckUrl) -> Hook:
+    for name, value in given.items():
+        # Each field by itself in a hook that is right otherwise, so that the caller learns of all that is wrong.
+        problem = _problem_of_record(base, name, value) or _problem_of_bounds(name, value, check_url)
+        if problem:
+            wrong[name] = problem
+    if wrong:
+        raise bad_fields(wrong)
+    return Hook.from_fields({**base, **given})
+
+
+def _problem_of_record(base: Mapping[str, Any], name: str, value: Any) -> str | None:
+    try:
+        Hook.from_fields({**base, name: value})
+    except BrokenRecord as broken:
+        return str(broken).removeprefix(f"{name}: ")
+    return None
+
+
+def _problem_of_bounds(name: str, value: Any, check_url: CheckUrl) -> str | None:
+    if value is None:
+        return None
+    if name == "url":
+        try:
+            check_url(value)
+        except BadUrl as bad:
+            return str(bad)
+    bound = _BOUNDS.get(name)
+    return bound(value) if bound else None
+
+
+def _bad_id(value: Any) -> str | None:
+    return f"must have at most {MAX_ID} characters" if len(str(value)) > MAX_ID else None
+
+
+def _bad_projects(ids: list[Any]) -> str | None:
+    if len(ids) > MAX_PROJECTS:
+        return f"must be at most {MAX_PROJECTS}"
+    return next(filter(None, map(_bad_id, ids)), None)
+
+
+def _bad_headers(headers: Mapping[str, str]) -> str | None:
+    if len(headers) > MAX_HEADERS:
+        return f"must be at most {MAX_HEADERS}"
+    if len({name.lower() for name in headers}) < len(headers):
+        return "a name is given twice"
+    return next(filter(None, (_bad_header(name, value) for name, value in headers.items())), None)
+
+
+def _bad_header(name: str, value: str) -> str | None:
+    if len(name) > MAX_HEADER_NAME:
+        return f"a name must have at most {MAX_HEADER_NAME} characters"
+    if _RESERVED.fullmatch(name):
+        return f"{name} is reserved"
+    if len(value) > MAX_HEADER_VALUE or not _SENDABLE.fullmatch(value):
+        return f"the value of {name} must have at most {MAX_HEADER_VALUE} characters, all of ASCII"
+    if value == MASK:
+        return f"the value of {name} is the mask of a value that is not there"
+    return None
+
+
+def _bad_schedule(delays: list[float]) -> str | None:
+    if len(delays) > MAX_RETRIES or any(delay > MAX_DELAY for delay in delays):
+        return f"must be at most {MAX_RETRIES} delays of at most {MAX_DELAY} seconds"
+    return None
+
+
+def _outside(low: float, high: float) -> Callable[[Any], str | None]:
+    return lambda value: None if low <= value <= high else f"must be from {low} to {high}"
+
+
+_BOUNDS: Mapping[str, Callable[[Any], str | None]] = {
+    "organization_id": _bad_id,
+    "app_id": _bad_id,
+    "project_ids": _bad_projects,
+    "headers": _bad_headers,
+    "timeout": lambda seconds: f"must be at most {MAX_TIMEOUT}" if seconds > MAX_TIMEOUT else None,
+    "max_in_flight": _outside(1, MAX_IN_FLIGHT),
+    "rate_limit": _outside(*RATE_LIMITS),
+    "retry_schedule": _bad_schedule,
+}
+
+
+def _unmasked(given: Mapping[Any, Any], former: Mapping[str, str]) -> dict[Any, Any]:
+    return {name: former.get(name, value) if value == MASK else value for name, value in given.items()}

@@ -1,0 +1,164 @@
+"""The views of hooks: list, create, read, change, delete, rotate the secret, send a sample."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
+
+from aiohttp import web
+
+from streamhooks.errors import UnpublishableRecord
+from streamhooks.records.hook import Hook, generate_secret
+from streamhooks.tables.hooks import HooksTable, Status
+from streamhooks.web.hook_input import changed_hook, new_hook, rotated_hook
+from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, read_nothing
+from streamhooks.web.parts import Parts
+from streamhooks.web.problems import bad_fields, not_found, try_again
+from streamhooks.web.representation import shown_hook
+
+#: how long Kafka may take to confirm a change, in seconds; the publisher itself tries for ever
+CONFIRMED_WITHIN = 10.0
+
+_FILTERS = ("organization_id", "project_id", "app_id", "status")
+_changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+
+async def list_hooks(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with the hooks that match, by id, a page at a time."""
+    given = query(request, (*_FILTERS, "cursor", "limit"))
+    limit = limit_of(given)
+    after = given.get("cursor", "")
+    wrong = {}
+    if after and not is_hook_id(after):
+        wrong["cursor"] = "must be the next_cursor of an answer"
+    if given.get("status") not in (None, "active", "disabled"):
+        wrong["status"] = "must be active or disabled"
+    if wrong:
+        raise bad_fields(wrong)
+    matches = _matcher(parts.hooks, given)
+    # One more than the page holds tells whether there is another.
+    ids = heapq.nsmallest(limit + 1, (hook.id for hook in parts.hooks if hook.id > after and matches(hook)))
+    page = [_shown(parts, hook) for hook in map(parts.hooks.get, ids[:limit]) if hook is not None]
+    return answer({"hooks": page, "next_cursor": ids[limit - 1] if len(ids) > limit else None})
+
+
+async def create_hook(parts: Parts, request: web.Request) -> web.Response:
+    """Make a hook."""
+    query(request)
+    fields = await read_fields(request)
+    hook = new_hook(fields, secrets.token_hex(16), parts.clock(), parts.addresses.check_url)
+    await _publish(parts, hook)
+    return answer(_shown(parts, hook, in_clear=True), 201, {"Location": f"/api/hooks/{hook.id}"})
+
+
+async def get_hook(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with what this worker knows about a hook."""
+    query(request)
+    return answer(_shown(parts, known_hook(parts, hook_id_of(request))))
+
+
+async def change_hook(parts: Parts, request: web.Request) -> web.Response:
+    """Change the fields that are given."""
+    query(request)
+    hook_id = hook_id_of(request)
+    known_hook(parts, hook_id)
+    fields = await read_fields(request)
+    async with _alone(hook_id):
+        former = known_hook(parts, hook_id)
+        overlap = parts.settings.secret_overlap
+        hook = changed_hook(former, fields, parts.clock(), overlap, parts.addresses.check_url)
+        if hook != former:
+            await _publish(parts, hook)
+    return answer(_shown(parts, hook))
+
+
+async def delete_hook(parts: Parts, request: web.Request) -> web.Response:
+    """Forget a hook, and what was found about it."""
+    query(request)
+    hook_id = hook_id_of(request)
+    await read_nothing(request)
+    async with _alone(hook_id):
+        known_hook(parts, hook_id)
+        # In this order: without its state, a hook that the system disabled would be active for a moment.
+        await _write(parts, parts.topics.hooks, hook_id, None)
+        await _write(parts, parts.topics.hook_states, hook_id, None)
+    return web.Response(status=204)
+
+
+async def rotate_secret(parts: Parts, request: web.Request) -> web.Response:
+    """Give a hook a new secret; the old one signs too for a grace time."""
+    query(request)
+    hook_id = hook_id_of(request)
+    await read_nothing(request)
+    async with _alone(hook_id):
+        former = known_hook(parts, hook_id)
+        hook = replace(former, secret=generate_secret())
+        hook = rotated_hook(former, hook, parts.clock(), parts.settings.secret_overlap)
+        await _publish(parts, hook)
+    return answer(_shown(parts, hook, in_clear=True))
+
+
+async def send_test(parts: Parts, request: web.Request) -> web.Response:
+    """Send a sample event and answer with what came back."""
+    query(request)
+    hook = known_hook(parts, hook_id_of(request))
+    await read_nothing(request)
+    return answer(await parts.send_sample(hook))
+
+
+def known_hook(parts: Parts, hook_id: str) -> Hook:
+    """Return the hook; raise ProblemError with 404 if this worker does not know it."""
+    hook = parts.hooks.get(hook_id)
+    if hook is None:
+        raise not_found("hook")
+    return hook
+
+
+@asynccontextmanager
+async def _alone(hook_id: str) -> AsyncIterator[None]:
+    """Keep changes of one hook apart: each starts from what the former has made of it."""
+    lock = _changing.setdefault(hook_id, asyncio.Lock())
+    async with lock:
+        yield
+
+
+async def _publish(parts: Parts, hook: Hook) -> None:
+    await _write(parts, parts.topics.hooks, hook.id, hook.to_json())
+
+
+async def _write(parts: Parts, topic: str, hook_id: str, value: bytes | None) -> None:
+    """Write a record and return when it is in force on this worker."""
+    try:
+        async with asyncio.timeout(CONFIRMED_WITHIN):
+            lies = await parts.outbox.publish(topic, value, key=hook_id)
+            await parts.hooks_reader.wait_applied(lies.topic, lies.partition, lies.offset)
+    except TimeoutError:
+        raise try_again("Kafka has not confirmed the change yet; it may come into force later") from None
+    except UnpublishableRecord as error:
+        raise try_again(f"Kafka does not take the change: {error}") from None
+
+
+def _shown(parts: Parts, hook: Hook, *, in_clear: bool = False) -> dict[str, Any]:
+    try:
+        status = parts.hooks.status(hook.id)
+    except KeyError:  # it was deleted meanwhile
+        status = Status(hook.status, None, None)
+    return shown_hook(hook, status, in_clear=in_clear)
+
+
+def _matcher(hooks: HooksTable, given: Mapping[str, str]) -> Callable[[Hook], bool]:
+    tests: Mapping[str, Callable[[str, Hook], bool]] = {
+        "organization_id": lambda text, hook: hook.organization_id == text,
+        "project_id": lambda text, hook: text in hook.project_ids,
+        "app_id": lambda text, hook: hook.app_id == text,
+        "status": lambda text, hook: hooks.status(hook.id).status == text,
+    }
+    wanted = [partial(tests[name], given[name]) for name in _FILTERS if name in given]
+    return lambda hook: all(test(hook) for test in wanted)

@@ -1,0 +1,167 @@
+"""The table of all calls, and the OpenAPI document that is built from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from streamhooks.web.schemas import (
+    HOOK_ID,
+    LIMIT,
+    OUTCOME,
+    RESOLUTION,
+    SCHEMAS,
+    STATUS,
+    TEXT,
+    TIME,
+    Schema,
+)
+
+_HOOKS = "/api/hooks"
+_HOOK = "/api/hooks/{hook_id}"
+_CALL = "/api/hooks/{hook_id}/pending/{call_id}"
+
+_PATH_PARAMETERS: Final[Mapping[str, Schema]] = {"hook_id": HOOK_ID, "call_id": TEXT}
+_OF_LIST: Final[Mapping[str, Schema]] = {
+    "organization_id": TEXT,
+    "project_id": TEXT,
+    "app_id": TEXT,
+    "status": STATUS,
+    "cursor": {**TEXT, "description": "next_cursor of the former page"},
+    "limit": LIMIT,
+}
+_OF_STATS: Final[Mapping[str, Schema]] = {
+    "since": TIME,
+    "until": TIME,
+    "resolution": RESOLUTION,
+    "outcome": OUTCOME,
+}
+_PROBLEMS: Final[Mapping[int, str]] = {
+    400: "something in the query or the body is wrong",
+    401: "a valid token is needed",
+    404: "not found",
+    409: "not possible now",
+    413: "the body is too large",
+    415: "the body is not application/json",
+    503: "not possible at this moment; see Retry-After",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the API. `answers` is the name of the schema of its JSON answer, None for an answer without."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    answers: str | None
+    status: int = 200
+    problems: tuple[int, ...] = ()
+    query: Mapping[str, Schema] | None = None
+    body: str | None = None
+    is_open: bool = False
+    media: str = "application/json"
+
+
+CALLS: Final = (
+    Call("index", "get", "/", "What this is", "Any", is_open=True),
+    Call("openapi", "get", "/openapi.json", "This document", "Any", is_open=True),
+    Call("live", "get", "/health/live", "Whether the process lives", "Live", is_open=True),
+    Call(
+        "ready", "get", "/health/ready", "Whether tables are recovered and the broker is reachable; 503 if not",
+        "Ready", is_open=True,
+    ),
+    Call("metrics", "get", "/metrics", "Prometheus' text format", None, media="text/plain"),
+    Call("list_hooks", "get", _HOOKS, "The hooks, a page at a time", "Hooks", problems=(400,), query=_OF_LIST),
+    Call(
+        "create_hook", "post", _HOOKS, "Make a hook; the answer shows its secret", "Hook", 201,
+        problems=(400, 413, 415, 503), body="NewHook",
+    ),
+    Call("get_hook", "get", _HOOK, "A hook, as this worker knows it", "Hook", problems=(400, 404)),
+    Call(
+        "change_hook", "put", _HOOK, "Change the fields that are given; `active` enables again", "Hook",
+        problems=(400, 404, 413, 415, 503), body="HookChange",
+    ),
+    Call("delete_hook", "delete", _HOOK, "Delete a hook", None, 204, problems=(400, 404, 503)),
+    Call(
+        "rotate_secret", "post", f"{_HOOK}/rotate-secret",
+        "A new secret, which the answer shows; the old one signs too for a grace time", "Hook",
+        problems=(400, 404, 503),
+    ),
+    Call("send_test", "post", f"{_HOOK}/test", "Send a sample event now", "Sample", problems=(400, 404)),
+    Call(
+        "get_stats", "get", f"{_HOOK}/stats", "Counts a bucket, ascending and zero-filled", "Points",
+        problems=(400, 404, 503), query=_OF_STATS,
+    ),
+    Call(
+        "list_requests", "get", f"{_HOOK}/requests", "The latest attempts, newest first", "Attempts",
+        problems=(400, 404, 503), query={"limit": LIMIT},
+    ),
+    Call(
+        "list_pending", "get", f"{_HOOK}/pending",
+        "The calls that wait, the next one first; their number is in X-Total-Count", "PendingCalls",
+        problems=(400, 404, 503), query={"limit": LIMIT},
+    ),
+    Call("retry_pending", "post", f"{_CALL}/retry", "Run a call now", "PendingCall", 202, problems=(400, 404, 503)),
+    Call("drop_pending", "delete", _CALL, "Drop a call", None, 204, problems=(400, 404, 409, 503)),
+)  # fmt: skip
+
+
+def document(version: str) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of all calls; `version` is the API's."""
+    paths: dict[str, dict[str, Any]] = {}
+    for call in CALLS:
+        paths.setdefault(call.path, {})[call.method] = _operation(call)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "streamhooks", "version": version},
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _operation(call: Call) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": call.name,
+        "summary": call.summary,
+        "parameters": [
+            *(
+                {"name": name, "in": "path", "required": True, "schema": schema}
+                for name, schema in _PATH_PARAMETERS.items()
+                if f"{{{name}}}" in call.path
+            ),
+            *({"name": name, "in": "query", "schema": schema} for name, schema in (call.query or {}).items()),
+        ],
+        "responses": {str(call.status): _response(call)},
+    }
+    if call.name == "ready":
+        operation["responses"]["503"] = {"description": "not ready", "content": _content("Ready")}
+    for status in (*call.problems, *(() if call.is_open else (401,))):
+        operation["responses"][str(status)] = {
+            "description": _PROBLEMS[status],
+            "content": _content("Problem"),
+        }
+    if call.body:
+        operation["requestBody"] = {"required": True, "content": _content(call.body)}
+    if call.is_open:
+        operation["security"] = []
+    return operation
+
+
+def _response(call: Call) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": "no content" if call.status == 204 else "done"}
+    if call.answers:
+        response["content"] = _content(call.answers)
+    elif call.status != 204:
+        response["content"] = {call.media: {"schema": TEXT}}
+    return response
+
+
+def _content(schema: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}

@@ -1,0 +1,107 @@
+"""What the views need of the rest of the system; the wiring hands it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from streamhooks.delivery.addresses import AddressPolicy
+    from streamhooks.kafka.publisher import Published
+    from streamhooks.kafka.topics import Topics
+    from streamhooks.records.hook import Hook
+    from streamhooks.settings import Settings
+    from streamhooks.tables.hooks import HooksTable
+    from streamhooks.tables.pending import Pending
+
+
+class Outbox(Protocol):
+    """What writes to Kafka."""
+
+    async def publish(self, topic: str, value: bytes | None, **options: Any) -> Published:
+        """Publish and wait for the confirmation; `key` is among the options."""
+
+
+class Reader(Protocol):
+    """What feeds the hooks table."""
+
+    async def wait_applied(self, topic: str, partition: int, offset: int) -> None:
+        """Wait until the record at this offset is in the table."""
+
+
+class Scheduler(Protocol):
+    """What runs pending calls."""
+
+    def retry_now(self, partition: int, call_id: str) -> bool:
+        """Run a waiting call now; False if there is none."""
+
+    async def drop(self, partition: int, call_id: str) -> bool:
+        """Settle a waiting call without running it; False if there is none, or it runs."""
+
+
+class Parts(Protocol):
+    """The parts of a running worker, as far as the views need them."""
+
+    @property
+    def settings(self) -> Settings:
+        """Of this worker."""
+
+    @property
+    def topics(self) -> Topics:
+        """The names of the topics."""
+
+    @property
+    def hooks(self) -> HooksTable:
+        """All hooks."""
+
+    @property
+    def hooks_reader(self) -> Reader:
+        """What feeds `hooks`."""
+
+    @property
+    def pending(self) -> Pending:
+        """The pending calls of the owned partitions of `delayed`."""
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """What runs them."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """What writes to Kafka."""
+
+    @property
+    def addresses(self) -> AddressPolicy:
+        """Where deliveries may go."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What gives epoch seconds."""
+
+    @property
+    def partition_of(self) -> Callable[[str], int]:
+        """What gives the partition of a hook, in `delayed` and in `firings`."""
+
+    def is_mine(self, topic: str, partition: int) -> bool:
+        """Whether this worker owns the partition."""
+
+    def is_whole(self, topic: str, partition: int) -> bool:
+        """Whether all of an owned partition is known here: it was read, or recovered, to its end."""
+
+    def owner_of(self, topic: str, partition: int) -> str | None:
+        """The base URL of the partition's owner; None while partitions move."""
+
+    def count(self, hook_id: str, rollup: int, starts: list[int]) -> list[tuple[int, int, int]]:
+        """(fired, delivered, failed) in each of these buckets of an owned hook, epoch and rollup in seconds."""
+
+    def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
+        """The latest attempts of an owned hook, newest first."""
+
+    def not_ready(self) -> list[str]:
+        """Why this worker should not get calls now; empty if it may."""
+
+    async def send_sample(self, hook: Hook) -> dict[str, Any]:
+        """Send a sample event now.
+
+        Return what came back: `status`, `error`, `duration_ms`, `outcome`, `response`.
+        """

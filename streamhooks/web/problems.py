@@ -1,0 +1,44 @@
+"""What goes wrong with a call, as its caller is told: a status and a JSON object, never a stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streamhooks.errors import StreamhooksError
+
+RETRY_AFTER = {"Retry-After": "1"}
+
+
+class ProblemError(StreamhooksError):
+    """A call that ends here; `body` is `{"detail": …}` or a map of fields to what is wrong with each."""
+
+    def __init__(self, status: int, body: Mapping[str, str], headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+        self.headers = headers or {}
+
+
+def bad_request(detail: str) -> ProblemError:
+    """Return a 400 with one text."""
+    return ProblemError(400, {"detail": detail})
+
+
+def bad_fields(fields: Mapping[str, str]) -> ProblemError:
+    """Return a 400 with a map of fields (of the body or the query) to texts."""
+    return ProblemError(400, fields)
+
+
+def not_found(what: str) -> ProblemError:
+    """Return a 404."""
+    return ProblemError(404, {"detail": f"{what} not found"})
+
+
+def conflict(detail: str) -> ProblemError:
+    """Return a 409."""
+    return ProblemError(409, {"detail": detail})
+
+
+def try_again(detail: str) -> ProblemError:
+    """Return a 503 with `Retry-After` (RFC 9110, 10.2.3)."""
+    return ProblemError(503, {"detail": detail}, RETRY_AFTER)

@@ -1,0 +1,60 @@
+"""A hook and a pending call as they are shown: never an own header's value, nor a secret but when it is new."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from streamhooks.records.hook import Hook, masked
+from streamhooks.tables.hooks import Status
+from streamhooks.tables.pending import Entry
+
+MASK: Final = "********"
+
+
+def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[str, Any]:
+    """Return a hook as the contract shows it; `in_clear` shows its secret, for who has just made it."""
+    return {
+        "id": hook.id,
+        "organization_id": hook.organization_id,
+        "project_ids": list(hook.project_ids),
+        "app_id": hook.app_id,
+        "url": hook.url,
+        "events": list(hook.events),
+        "secret": hook.secret if in_clear else masked(hook.secret),
+        "version": hook.version,
+        "status": status.status,
+        "status_reason": status.reason,
+        "disabled_since": _iso(status.disabled_since),
+        "headers": None if hook.headers is None else dict.fromkeys(hook.headers, MASK),
+        "timeout": hook.timeout,
+        "max_in_flight": hook.max_in_flight,
+        "rate_limit": hook.rate_limit,
+        "retry_schedule": None if hook.retry_schedule is None else list(hook.retry_schedule),
+        "date_created": hook.date_created,
+    }
+
+
+def shown_call(entry: Entry) -> dict[str, Any]:
+    """Return a pending call without its arguments, which hold what users send; times in epoch milliseconds."""
+    call = entry.call()
+    return {
+        "call_id": entry.id,
+        "task": call.task,
+        "event": call.event,
+        "attempt": entry.attempt,
+        "due": entry.due,
+        "created": call.created,
+        "reason": call.reason,
+        "state": entry.state,
+        "last": call.last,
+        "source": call.source,
+        "webhook_id": call.webhook_id,
+    }
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    # The topic may hold any number, a datetime can't.
+    return datetime.fromtimestamp(min(seconds, 253_402_300_799), UTC).isoformat(timespec="milliseconds")

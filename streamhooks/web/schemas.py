@@ -1,0 +1,139 @@
+"""The JSON schemas of the OpenAPI document (JSON Schema 2020-12, as OpenAPI 3.1 has it)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from streamhooks.web import hook_input
+from streamhooks.web.stats import OUTCOMES
+
+Schema = dict[str, Any]
+
+TEXT: Final[Schema] = {"type": "string"}
+ID: Final[Schema] = {"type": ["string", "integer"], "description": "ids come out as texts"}
+HOOK_ID: Final[Schema] = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+LIMIT: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}
+TIME: Final[Schema] = {"type": "number", "description": "epoch seconds"}
+STATUS: Final[Schema] = {"enum": ["active", "disabled"]}
+OUTCOME: Final[Schema] = {"enum": list(OUTCOMES), "default": "fired"}
+RESOLUTION: Final[Schema] = {"type": "string", "description": "a rollup: 10s, 1h, 60m, 1d, 24h"}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _object(properties: dict[str, Schema], *required: str) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_MS: Final[Schema] = {"type": "integer", "description": "epoch milliseconds"}
+_LOW, _HIGH = hook_input.RATE_LIMITS
+
+_SETTABLE: Final[dict[str, Schema]] = {
+    "url": {"type": "string", "maxLength": 512, "description": "http or https"},
+    "events": {**_list(TEXT), "description": "a known resource alone, such as issue, means all its actions"},
+    "secret": {"type": "string", "minLength": 16, "maxLength": 256},
+    "project_ids": {**_list(ID), "maxItems": hook_input.MAX_PROJECTS, "description": "none means every project"},
+    "version": {"type": "integer", "minimum": 0, "description": "of the payload; 0 is the only one today"},
+    "status": STATUS,
+    "headers": _or_null(
+        {
+            "type": "object",
+            "additionalProperties": {"type": "string", "maxLength": hook_input.MAX_HEADER_VALUE},
+            "maxProperties": hook_input.MAX_HEADERS,
+            "description": "own headers; their values are masked when shown",
+        }
+    ),
+    "timeout": _or_null({"type": "number", "exclusiveMinimum": 0, "maximum": hook_input.MAX_TIMEOUT}),
+    "max_in_flight": _or_null({"type": "integer", "minimum": 1, "maximum": hook_input.MAX_IN_FLIGHT}),
+    "rate_limit": _or_null({"type": "number", "minimum": _LOW, "maximum": _HIGH}),
+    "retry_schedule": _or_null(
+        {
+            **_list({"type": "number", "minimum": 0, "maximum": hook_input.MAX_DELAY}),
+            "maxItems": hook_input.MAX_RETRIES,
+        }
+    ),
+}
+
+_SHOWN: Final[dict[str, Schema]] = {
+    "id": HOOK_ID,
+    "organization_id": TEXT,
+    "app_id": {**_or_null(TEXT), "description": "null for a service hook"},
+    **_SETTABLE,
+    "project_ids": _list(TEXT),
+    "secret": {**TEXT, "description": "in clear when created and rotated, else masked"},
+    "status_reason": _or_null(TEXT),
+    "disabled_since": {**_or_null(TEXT), "description": "ISO 8601"},
+    "date_created": {**TEXT, "description": "ISO 8601"},
+}
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "NewHook": _object({"organization_id": ID, "app_id": _or_null(ID), **_SETTABLE}, *hook_input.REQUIRED),
+    "HookChange": _object(_SETTABLE),
+    "Hook": _object(_SHOWN, *_SHOWN),
+    "Hooks": _object({"hooks": _list(_ref("Hook")), "next_cursor": _or_null(TEXT)}, "hooks", "next_cursor"),
+    "Sample": {
+        "type": "object",
+        "properties": {
+            "status": {"type": ["integer", "null"]},
+            "error": {"type": ["string", "null"]},
+            "duration_ms": {"type": "number"},
+            "outcome": TEXT,
+            "response": {"type": ["string", "null"]},
+        },
+    },
+    "Points": _list(_object({"ts": {"type": "integer"}, "total": {"type": "integer"}}, "ts", "total")),
+    "Attempts": _list(
+        {
+            "type": "object",
+            "properties": {
+                "id": {**TEXT, "description": "the webhook-id"},
+                "attempt": {"type": "integer", "minimum": 1},
+                "at": _MS,
+                "outcome": {"enum": ["delivered", "retried", "dead", "dropped"]},
+                "status": {"type": ["integer", "null"]},
+                "error": {"type": ["string", "null"]},
+                "duration_ms": {"type": "number"},
+                "source": {"type": ["string", "null"], "description": "<topic>:<partition>:<offset>"},
+                "event": {"type": ["string", "null"]},
+                "url": {"type": ["string", "null"]},
+                "request": {**TEXT, "description": "of failures; cut to 1,024 characters"},
+                "response": {**TEXT, "description": "of failures; cut to 1,024 characters"},
+            },
+        }
+    ),
+    "PendingCall": {
+        "type": "object",
+        "properties": {
+            "call_id": TEXT,
+            "task": TEXT,
+            "event": {"type": ["string", "null"]},
+            "attempt": {"type": "integer", "minimum": 1, "description": "the run that comes next"},
+            "due": _MS,
+            "created": _MS,
+            "reason": {"enum": ["retry", "countdown", "overflow", "paused", "resend"]},
+            "state": {"enum": ["waiting", "queued", "running", "gone"]},
+            "last": {"type": ["object", "null"], "description": "what the last run came to"},
+            "source": {"type": ["string", "null"]},
+            "webhook_id": {"type": ["string", "null"]},
+        },
+    },
+    "PendingCalls": _list(_ref("PendingCall")),
+    "Live": _object({"live": {"type": "boolean"}}, "live"),
+    "Ready": _object({"ready": {"type": "boolean"}, "reasons": _list(TEXT)}, "ready", "reasons"),
+    "Any": {"type": "object"},
+    "Problem": {
+        "type": "object",
+        "additionalProperties": TEXT,
+        "description": "`detail`, or what is wrong with each field",
+    },
+}

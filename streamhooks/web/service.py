@@ -1,0 +1,44 @@
+"""The views of the worker itself: what it is, whether it lives and is ready, its metrics."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+
+from streamhooks.web.messages import answer
+from streamhooks.web.openapi import document
+from streamhooks.web.parts import Parts
+
+
+async def index(_parts: Parts, _request: web.Request) -> web.Response:
+    """Say what this is."""
+    return answer({"name": "streamhooks", "version": version("streamhooks"), "openapi": "/openapi.json"})
+
+
+async def openapi(_parts: Parts, _request: web.Request) -> web.Response:
+    """Answer with the OpenAPI document."""
+    return answer(_document())
+
+
+async def live(_parts: Parts, _request: web.Request) -> web.Response:
+    """Answer as long as the event loop runs."""
+    return answer({"live": True})
+
+
+async def ready(parts: Parts, _request: web.Request) -> web.Response:
+    """Tell whether the worker should get calls."""
+    reasons = parts.not_ready()
+    return answer({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+
+async def metrics(_parts: Parts, _request: web.Request) -> web.Response:
+    """Answer with all metrics in Prometheus' text format."""
+    return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+@cache
+def _document() -> dict[str, object]:
+    return document(version("streamhooks"))

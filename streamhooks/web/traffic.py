@@ -1,0 +1,65 @@
+"""The views of what was sent to a hook and what waits; each is answered by the owner of the hook's partition."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from aiohttp import web
+
+from streamhooks.tables.pending import Entry
+from streamhooks.web.messages import answer, hook_id_of, limit_of, query, read_nothing
+from streamhooks.web.parts import Parts
+from streamhooks.web.problems import conflict, not_found
+from streamhooks.web.representation import shown_call
+from streamhooks.web.stats import PARAMETERS, parse_query, points
+
+
+async def get_stats(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with counts a bucket."""
+    now = parts.clock()
+    asked = parse_query(query(request, PARAMETERS), now)
+    return answer(points(asked, now, partial(parts.count, hook_id_of(request))))
+
+
+async def list_requests(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with the latest attempts, newest first."""
+    limit = limit_of(query(request, ("limit",)))
+    return answer(parts.latest_requests(hook_id_of(request))[:limit])
+
+
+async def list_pending(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with the calls that wait, the next one first; how many there are is in `X-Total-Count`."""
+    limit = limit_of(query(request, ("limit",)))
+    hook_id = hook_id_of(request)
+    entries = parts.pending.of_hook(parts.partition_of(hook_id), hook_id)
+    shown = [shown_call(entry) for entry in entries[:limit]]
+    return answer(shown, headers={"X-Total-Count": str(len(entries))})
+
+
+async def retry_pending(parts: Parts, request: web.Request) -> web.Response:
+    """Let a call run now."""
+    query(request)
+    await read_nothing(request)
+    entry = _entry(parts, request)
+    if not parts.scheduler.retry_now(entry.partition, entry.id):
+        raise not_found("pending call")
+    return answer(shown_call(entry), 202)
+
+
+async def drop_pending(parts: Parts, request: web.Request) -> web.Response:
+    """Settle a call without running it."""
+    query(request)
+    await read_nothing(request)
+    entry = _entry(parts, request)
+    if not await parts.scheduler.drop(entry.partition, entry.id):
+        raise conflict("the call runs at this moment")
+    return web.Response(status=204)
+
+
+def _entry(parts: Parts, request: web.Request) -> Entry:
+    hook_id = hook_id_of(request)
+    entry = parts.pending.get(parts.partition_of(hook_id), request.match_info["call_id"])
+    # A call of another hook is as unknown as none: ids are no keys to others' calls.
+    if entry is None or entry.hook_id != hook_id:
+        raise not_found("pending call")
+    return entry

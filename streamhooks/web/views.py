@@ -1,0 +1,88 @@
+"""Every view, tied to a Faust app by `register`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import faust
+from aiohttp import web
+from faust.web import View
+from faust.web.base import BlueprintManager
+
+from streamhooks.web import hooks, service, traffic
+from streamhooks.web.middlewares import application_options
+from streamhooks.web.openapi import CALLS, Call
+from streamhooks.web.parts import Parts
+from streamhooks.web.routing import Forwarder, Handler
+
+__all__ = ["application_options", "register"]
+
+HANDLERS: Mapping[str, Handler] = {
+    "index": service.index,
+    "openapi": service.openapi,
+    "live": service.live,
+    "ready": service.ready,
+    "metrics": service.metrics,
+    "list_hooks": hooks.list_hooks,
+    "create_hook": hooks.create_hook,
+    "get_hook": hooks.get_hook,
+    "change_hook": hooks.change_hook,
+    "delete_hook": hooks.delete_hook,
+    "rotate_secret": hooks.rotate_secret,
+    "send_test": hooks.send_test,
+    "get_stats": traffic.get_stats,
+    "list_requests": traffic.list_requests,
+    "list_pending": traffic.list_pending,
+    "retry_pending": traffic.retry_pending,
+    "drop_pending": traffic.drop_pending,
+}
+
+#: the topic whose partition decides which worker answers
+OWNED_BY: Mapping[str, str] = {
+    "get_stats": "firings",
+    "list_requests": "firings",
+    "list_pending": "delayed",
+    "retry_pending": "delayed",
+    "drop_pending": "delayed",
+}
+
+Method = Callable[..., Any]
+
+
+def register(app: faust.App, parts: Callable[[], Parts]) -> None:
+    """Add all views to the app, before it starts; `parts` is asked at each call, when the app runs.
+
+    None of Faust's own views is served: they would show tables, settings and the graph of the app.
+    """
+    app.web.blueprints = BlueprintManager()
+    forwarder = Forwarder()
+
+    async def close(_: web.Application) -> None:
+        await forwarder.close()
+
+    app.web.web_app.on_cleanup.append(close)
+    methods: dict[str, dict[str, Method]] = defaultdict(dict)
+    for call in CALLS:
+        methods[call.path][call.method] = _method(call, parts, forwarder)
+    for path, of_path in methods.items():
+        app.page(path, name=path)(_view(of_path))
+
+
+def _method(call: Call, parts: Callable[[], Parts], forwarder: Forwarder) -> Method:
+    handle, topic = HANDLERS[call.name], OWNED_BY.get(call.name)
+
+    async def method(_view: View, request: web.Request, **_: str) -> web.Response:
+        if topic is None:
+            return await handle(parts(), request)
+        known = parts()
+        return await forwarder.by_owner(known, request, getattr(known.topics, topic), handle)
+
+    return method
+
+
+def _view(methods: Mapping[str, Method]) -> type[View]:
+    names = {name.upper() for name in methods} | ({"HEAD"} if "get" in methods else set())
+    # Faust adds HEAD to every view, also where there is nothing to GET.
+    return type("ApiView", (View,), {**methods, "get_methods": lambda _self: names})
