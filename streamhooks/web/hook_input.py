@@ -51,7 +51,7 @@ def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: Che
     given = {name: value for name, value in fields.items() if value is not None}
     wrong = {name[:100]: "unknown field" for name in fields if name not in CREATABLE}
     wrong |= {name: "is required" for name in REQUIRED if name not in given}
-    base = {
+    base: dict[str, Any] = {
         "id": hook_id,
         "organization_id": "any",
         "url": "http://any",

@@ -14,17 +14,13 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
-from streamhooks.errors import UnpublishableRecord
 from streamhooks.records.hook import Hook, generate_secret
 from streamhooks.tables.hooks import HooksTable, Status
 from streamhooks.web.hook_input import changed_hook, new_hook, rotated_hook
 from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, read_nothing
 from streamhooks.web.parts import Parts
-from streamhooks.web.problems import bad_fields, not_found, try_again
+from streamhooks.web.problems import bad_fields, confirmed, not_found
 from streamhooks.web.representation import shown_hook
-
-#: how long Kafka may take to confirm a change, in seconds; the publisher itself tries for ever
-CONFIRMED_WITHIN = 10.0
 
 _FILTERS = ("organization_id", "project_id", "app_id", "status")
 _changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -135,14 +131,9 @@ async def _publish(parts: Parts, hook: Hook) -> None:
 
 async def _write(parts: Parts, topic: str, hook_id: str, value: bytes | None) -> None:
     """Write a record and return when it is in force on this worker."""
-    try:
-        async with asyncio.timeout(CONFIRMED_WITHIN):
-            lies = await parts.outbox.publish(topic, value, key=hook_id)
-            await parts.hooks_reader.wait_applied(lies.topic, lies.partition, lies.offset)
-    except TimeoutError:
-        raise try_again("Kafka has not confirmed the change yet; it may come into force later") from None
-    except UnpublishableRecord as error:
-        raise try_again(f"Kafka does not take the change: {error}") from None
+    async with confirmed():
+        lies = await parts.outbox.publish(topic, value, key=hook_id)
+        await parts.hooks_reader.wait_applied(lies.topic, lies.partition, lies.offset)
 
 
 def _shown(parts: Parts, hook: Hook, *, in_clear: bool = False) -> dict[str, Any]:

@@ -43,10 +43,7 @@ async def read_fields(request: web.Request, *, optional: bool = False) -> dict[s
     # Browsers send JSON to a strange host only after asking it: so a web page can't change hooks on localhost.
     if request.content_type != "application/json":
         raise ProblemError(415, {"detail": "Content-Type must be application/json"})
-    try:
-        body = await request.read()
-    except RequestPayloadError:
-        raise bad_request("the body does not arrive as its headers say") from None
+    body = await read_body(request)
     if optional and not body:
         return {}
     try:
@@ -56,6 +53,14 @@ async def read_fields(request: web.Request, *, optional: bool = False) -> dict[s
     if not isinstance(fields, dict):
         raise bad_request("the body must be a JSON object")
     return fields
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Return the body; raise ProblemError with 400 if it is not encoded as its headers say."""
+    try:
+        return await request.read()
+    except RequestPayloadError:
+        raise bad_request("the body is not what its headers say") from None
 
 
 async def read_nothing(request: web.Request) -> None:

@@ -77,12 +77,12 @@ CALLS: Final = (
     Call("list_hooks", "get", _HOOKS, "The hooks, a page at a time", "Hooks", problems=(400,), query=_OF_LIST),
     Call(
         "create_hook", "post", _HOOKS, "Make a hook; the answer shows its secret", "Hook", 201,
-        problems=(400, 413, 415, 503), body="NewHook",
+        problems=(400, 503), body="NewHook",
     ),
     Call("get_hook", "get", _HOOK, "A hook, as this worker knows it", "Hook", problems=(400, 404)),
     Call(
         "change_hook", "put", _HOOK, "Change the fields that are given; `active` enables again", "Hook",
-        problems=(400, 404, 413, 415, 503), body="HookChange",
+        problems=(400, 404, 503), body="HookChange",
     ),
     Call("delete_hook", "delete", _HOOK, "Delete a hook", None, 204, problems=(400, 404, 503)),
     Call(
@@ -142,7 +142,8 @@ def _operation(call: Call) -> dict[str, Any]:
     }
     if call.name == "ready":
         operation["responses"]["503"] = {"description": "not ready", "content": _content("Ready")}
-    for status in (*call.problems, *(() if call.is_open else (401,))):
+    of_body = () if call.method == "get" else (413, 415)
+    for status in sorted({*call.problems, *of_body, *(() if call.is_open else (401,))}):
         operation["responses"][str(status)] = {
             "description": _PROBLEMS[status],
             "content": _content("Problem"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
-from streamhooks.errors import StreamhooksError
+from streamhooks.errors import StreamhooksError, UnpublishableRecord
 
 RETRY_AFTER = {"Retry-After": "1"}
+#: how long Kafka may take to confirm a change, in seconds; the publisher itself tries for ever
+CONFIRMED_WITHIN = 10.0
 
 
 class ProblemError(StreamhooksError):
@@ -42,3 +46,15 @@ def conflict(detail: str) -> ProblemError:
 def try_again(detail: str) -> ProblemError:
     """Return a 503 with `Retry-After` (RFC 9110, 10.2.3)."""
     return ProblemError(503, {"detail": detail}, RETRY_AFTER)
+
+
+@asynccontextmanager
+async def confirmed() -> AsyncIterator[None]:
+    """Turn what keeps Kafka from confirming the writes in the body into a ProblemError with 503."""
+    try:
+        async with asyncio.timeout(CONFIRMED_WITHIN):
+            yield
+    except TimeoutError:
+        raise try_again("Kafka has not confirmed the change yet; it may come into force later") from None
+    except UnpublishableRecord as error:
+        raise try_again(f"Kafka does not take the change: {error}") from None

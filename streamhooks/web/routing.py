@@ -11,7 +11,7 @@ from aiohttp import web
 from yarl import URL
 
 from streamhooks.web.hooks import known_hook
-from streamhooks.web.messages import hook_id_of
+from streamhooks.web.messages import hook_id_of, read_body
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import try_again
 
@@ -66,7 +66,7 @@ class Forwarder:
         )
         headers = {name: request.headers[name] for name in _THERE if name in request.headers}
         headers[FORWARDED] = "1"
-        body = await request.read() if request.body_exists else None
+        body = await read_body(request) if request.body_exists else None
         try:
             async with self._open().request(
                 request.method, url, headers=headers, data=body, allow_redirects=False, timeout=TIMEOUT

@@ -9,7 +9,7 @@ from aiohttp import web
 from streamhooks.tables.pending import Entry
 from streamhooks.web.messages import answer, hook_id_of, limit_of, query, read_nothing
 from streamhooks.web.parts import Parts
-from streamhooks.web.problems import conflict, not_found
+from streamhooks.web.problems import confirmed, conflict, not_found
 from streamhooks.web.representation import shown_call
 from streamhooks.web.stats import PARAMETERS, parse_query, points
 
@@ -51,7 +51,9 @@ async def drop_pending(parts: Parts, request: web.Request) -> web.Response:
     query(request)
     await read_nothing(request)
     entry = _entry(parts, request)
-    if not await parts.scheduler.drop(entry.partition, entry.id):
+    async with confirmed():
+        dropped = await parts.scheduler.drop(entry.partition, entry.id)
+    if not dropped:
         raise conflict("the call runs at this moment")
     return web.Response(status=204)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 _TIMEOUT = 30.0
@@ -68,18 +68,26 @@ def consume_all(brokers: str, topic: str) -> list[Message]:
         known = consumer.list_topics(topic, _TIMEOUT).topics[topic]
         if known.error:
             raise KafkaException(known.error)
-        consumer.assign([TopicPartition(topic, number, 0) for number in known.partitions])
-        left, found = set(known.partitions), []
-        while left:
+        # What is written from now on is left out: a topic under load has no end.
+        ends = {}
+        for number in known.partitions:
+            first, end = consumer.get_watermark_offsets(TopicPartition(topic, number), _TIMEOUT)
+            if first < end:
+                ends[number] = end
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in ends])
+        found = []
+        while ends:
             message = consumer.poll(_TIMEOUT)
             if message is None:
-                raise AssertionError(f"{topic}: the end of partitions {left} was not reached")
-            if not message.error():
+                raise AssertionError(f"{topic}: the ends {ends} were not reached")
+            number, error = message.partition(), message.error()
+            if error and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            if number in ends and not error and message.offset() < ends[number]:
                 found.append(message)
-            elif message.error().code() == KafkaError._PARTITION_EOF:
-                left.discard(message.partition())
-            else:
-                raise KafkaException(message.error())
+            # Compaction may have taken the last offset, so the end of the partition counts too.
+            if error or message.offset() >= ends.get(number, 0) - 1:
+                ends.pop(number, None)
     finally:
         consumer.close()
     return sorted(found, key=lambda message: (message.partition(), message.offset()))

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamhooks.in_flight.tracker import Tracker
+
+TP = ("events", 0)
+
+
+def tracker(start: int = 0, committed: int | None = 0, window: int = 100) -> Tracker:
+    made = Tracker(window)
+    made.assign(TP, start, committed)
+    return made
+
+
+def committable(made: Tracker) -> dict:
+    return dict(made.committable())
+
+
+def test_a_slow_head_holds_back_a_thousand_finished_followers():
+    made = tracker(window=10_000)
+    tickets = [made.start(TP, offset) for offset in range(1001)]
+    for ticket in tickets[1:]:
+        ticket.release()
+    assert committable(made) == {}
+    tickets[0].release()
+    assert committable(made) == {TP: 1001}
+
+
+@given(st.permutations(range(20)), st.sets(st.integers(0, 19)))
+def test_nothing_is_committed_past_what_is_in_flight(order, unfinished):
+    made = tracker()
+    tickets = [made.start(TP, offset) for offset in range(20)]
+    finished = set()
+    for offset in order:
+        if offset in unfinished:
+            continue
+        tickets[offset].release()
+        finished.add(offset)
+        floor = committable(made).get(TP, 0)
+        assert floor == next((n for n in range(20) if n not in finished), 20)
+        made.committed(TP, floor)
+        assert committable(made) == {}
+        made._partitions[TP].committed = 0
+
+
+def test_a_record_is_settled_when_it_was_released_as_often_as_held():
+    made = tracker()
+    ticket = made.start(TP, 0)
+    ticket.hold()
+    ticket.hold()
+    ticket.release()
+    ticket.release()
+    assert committable(made) == {}
+    ticket.release()
+    assert committable(made) == {TP: 1}
+
+
+def test_what_was_taken_up_already_is_not_taken_up_again():
+    made = tracker(start=5)
+    assert made.start(TP, 4) is None
+    assert made.start(TP, 5) is not None
+    assert made.start(TP, 5) is None
+    assert made.start(("other", 0), 5) is None
+
+
+def test_a_hole_of_kafka_is_let_go_and_committed_past():
+    made = tracker()
+    first = made.start(TP, 0)
+    second = made.start(TP, 7)
+    second.release()
+    assert committable(made) == {}
+    first.release()
+    assert committable(made) == {TP: 8}
+
+
+def test_a_revoked_partition_settles_nothing_and_its_tickets_are_void():
+    made = tracker()
+    ticket = made.start(TP, 0)
+    made.revoke([TP])
+    assert ticket.is_void
+    made.assign(TP, 0, 0)
+    ticket.release()
+    assert committable(made) == {}
+    assert made.in_flight == 0
+    assert made.start(TP, 0) is not None
+
+
+def test_a_start_without_commit_is_worth_a_commit():
+    assert committable(tracker(start=3, committed=None)) == {TP: 3}
+    assert committable(tracker(start=3, committed=3)) == {}
+
+
+async def test_a_full_window_makes_the_intake_wait():
+    made = tracker(window=2)
+    tickets = [made.start(TP, 0), made.start(TP, 1)]
+    waiting = asyncio.ensure_future(made.wait_for_room(TP))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    tickets[1].release()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    tickets[0].release()
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_drain_waits_for_what_is_in_flight_and_gives_up_after_the_time():
+    made = tracker()
+    ticket = made.start(TP, 0)
+    assert not await made.drain(0.01)
+    draining = asyncio.ensure_future(made.drain(5))
+    await asyncio.sleep(0)
+    ticket.release()
+    assert await draining
+
+
+@pytest.mark.parametrize("holes", [[(0, 3)], [(1, 2), (4, 9)], [(0, 1), (1, 2)]])
+def test_holes_anywhere(holes):
+    made = tracker()
+    last = max(end for _, end in holes)
+    missing = {n for start, end in holes for n in range(start, end)}
+    tickets = [made.start(TP, n) for n in range(last + 1) if n not in missing]
+    for ticket in reversed(tickets):
+        ticket.release()
+    assert committable(made) == {TP: last + 1}

@@ -1,0 +1,168 @@
+"""The log of `delayed` and what an owner makes of it, in any order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.kafka.reader import Record
+from streamhooks.records.call import DelayedCall
+from streamhooks.tables.pending import MEMORY, Pending
+
+
+class Clock:
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def call(call_id: str, attempt: int, due: int = 0, partition: int = 0) -> Record:
+    value = DelayedCall(
+        id=call_id, task="t", attempt=attempt, due=due, created=0, reason="retry", hook_id="a" * 32
+    ).to_json()
+    return Record("delayed", partition, 0, 0, call_id.encode(), value)
+
+
+def tombstone(call_id: str, attempt: int | None) -> Record:
+    headers = () if attempt is None else (("attempt", str(attempt).encode()),)
+    return Record("delayed", 0, 0, 0, call_id.encode(), None, headers)
+
+
+def image(pending: Pending) -> dict[str, int]:
+    return {entry.id: entry.attempt for entry in pending.of_hook(0, "a" * 32)}
+
+
+def due(pending: Pending, now: int, ready=lambda _partition: True) -> list[str]:
+    found = []
+    for entry in pending.pop_due(now, ready):
+        entry.state = "running"
+        found.append(entry.id)
+    return found
+
+
+def test_a_call_is_due_at_its_time_the_oldest_first():
+    pending = Pending(Clock())
+    for name, at in (("b", 20), ("a", 10), ("c", 30)):
+        pending.apply(call(name, 1, due=at))
+    assert due(pending, 5) == []
+    assert due(pending, 25) == ["a", "b"]
+    assert due(pending, 25) == []
+    assert due(pending, 30) == ["c"]
+
+
+def test_nothing_runs_before_its_partition_was_read_to_the_end():
+    pending = Pending(Clock())
+    pending.apply(call("a", 1, due=1))
+    assert due(pending, 10, ready=lambda _partition: False) == []
+    assert due(pending, 10) == ["a"]
+
+
+def test_the_next_attempt_replaces_and_its_tombstone_removes():
+    pending = Pending(Clock())
+    pending.apply(call("a", 2))
+    pending.apply(call("a", 3))
+    assert image(pending) == {"a": 3}
+    pending.apply(tombstone("a", 3))
+    assert image(pending) == {}
+    assert len(pending) == 0
+
+
+def test_a_late_tombstone_removes_only_its_own_attempt_and_the_log_is_healed():
+    pending = Pending(Clock())
+    pending.apply(call("a", 3))
+    pending.apply(tombstone("a", 2))
+    assert image(pending) == {"a": 3}
+    (heal,) = pending.heals(0)
+    assert (heal.id, heal.attempt) == ("a", 3)
+    assert heal.value is not None
+    assert pending.heals(0) == []
+
+
+def test_a_late_record_never_resurrects_a_settled_call_and_the_log_is_healed():
+    pending = Pending(Clock())
+    pending.apply(call("a", 2))
+    pending.apply(tombstone("a", 2))
+    pending.apply(call("a", 2))
+    assert image(pending) == {}
+    (heal,) = pending.heals(0)
+    assert (heal.value, heal.attempt) == (None, 2)
+
+
+def test_what_was_settled_is_remembered_for_a_while_and_then_forgotten():
+    clock = Clock()
+    pending = Pending(clock)
+    pending.apply(tombstone("a", 1))
+    clock.now += MEMORY + 1
+    pending.apply(tombstone("b", 1))
+    pending.apply(call("a", 1))
+    assert image(pending) == {}
+    clock.now += MEMORY + 1
+    pending.apply(tombstone("b", 2))
+    pending.apply(call("a", 1))
+    assert image(pending) == {"a": 1}
+
+
+def test_a_tombstone_written_by_hand_settles_whatever_there_is_and_no_more():
+    pending = Pending(Clock())
+    pending.apply(call("a", 4))
+    pending.apply(tombstone("a", None))
+    assert image(pending) == {}
+    pending.apply(call("a", 5))
+    assert image(pending) == {"a": 5}
+
+
+def test_a_partition_that_went_away_is_forgotten():
+    pending = Pending(Clock())
+    pending.apply(call("a", 1))
+    pending.apply(call("b", 1, partition=1))
+    entry = pending.get(0, "a")
+    pending.release([0])
+    assert entry.state == "gone"
+    assert len(pending) == 1
+    assert due(pending, 10) == ["b"]
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b"[1]", b"\xff", b'{"id":"other"}'])
+def test_garbage_changes_nothing(value):
+    pending = Pending(Clock())
+    pending.apply(call("a", 1))
+    with pytest.raises(BrokenRecord):
+        pending.apply(Record("delayed", 0, 0, 0, b"a", value))
+    assert image(pending) == {"a": 1}
+
+
+# Two owners around a hand-over: each writes the history of a call in its order (attempts 1…n, and perhaps a tombstone),
+# and the log mixes the two in any way.
+histories = st.tuples(st.integers(1, 4), st.booleans())
+
+
+@given(histories, st.integers(1, 4), st.randoms(use_true_random=False), st.data())
+def test_two_owners_in_any_order_lose_no_live_call_and_resurrect_no_settled_one(history, reached, random, data):
+    attempts, settled = history
+    one = [call("a", n) for n in range(1, attempts + 1)] + ([tombstone("a", attempts)] if settled else [])
+    # The other owner stopped earlier on the same way: what it writes is old news, at whatever place it comes.
+    other = one[: data.draw(st.integers(0, len(one)))]
+    log, first, second = [], list(one), list(other)
+    while first or second:
+        source = first if first and (not second or random.random() < 0.5) else second
+        log.append(source.pop(0))
+    pending = Pending(Clock())
+    for record in log:
+        pending.apply(record)
+    expected = {} if settled else {"a": attempts}
+    assert image(pending) == expected
+    # What compaction leaves, the last record of the key, after the log was healed: the same image.
+    last = log[-1]
+    for heal in pending.heals(0):
+        last = (
+            tombstone(heal.id, heal.attempt)
+            if heal.value is None
+            else Record("delayed", 0, 0, 0, heal.id.encode(), heal.value)
+        )
+    restarted = Pending(Clock())
+    restarted.apply(last)
+    assert image(restarted) == expected

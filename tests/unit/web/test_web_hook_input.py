@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.records.hook import Hook
+from streamhooks.web.hook_input import changed_hook, new_hook
+from streamhooks.web.problems import ProblemError
+from streamhooks.web.representation import MASK
+
+ID = "0123456789abcdef0123456789abcdef"
+NOW = 1_700_000_000.0
+RIGHT = {"organization_id": "1", "url": "https://example.com/in", "events": ["event.created"]}
+CHECK = AddressPolicy().check_url
+
+
+def make(**fields: Any) -> Hook:
+    return new_hook({**RIGHT, **fields}, ID, NOW, CHECK)
+
+
+def change(hook: Hook, now: float = NOW + 100, overlap: float = 3600, **fields: Any) -> Hook:
+    return changed_hook(hook, fields, now, overlap, CHECK)
+
+
+def problems(call, *args: Any, **fields: Any) -> dict[str, str]:
+    with pytest.raises(ProblemError) as raised:
+        call(*args, **fields)
+    assert raised.value.status == 400
+    return dict(raised.value.body)
+
+
+def test_a_hook_as_small_as_it_can_be() -> None:
+    hook = make()
+    assert (hook.id, hook.organization_id, hook.status, hook.version) == (ID, "1", "active", 0)
+    assert hook.secret.startswith("whsec_")
+    assert hook.secret != make().secret
+    assert hook.enabled_at == NOW
+    assert hook.date_created == "2023-11-14T22:13:20.000+00:00"
+    assert Hook.from_fields(hook.to_fields()) == hook
+
+
+def test_a_hook_with_everything() -> None:
+    hook = make(
+        organization_id=7, app_id=8, events=["issue", "issue.created"], secret="s" * 16, project_ids=[2, "1", 2],
+        version=3, status="disabled", headers={"X-Key": "v"}, timeout=30, max_in_flight=1, rate_limit=0.5,
+        retry_schedule=[0, 5.5],
+    )  # fmt: skip
+    assert (hook.organization_id, hook.app_id, hook.project_ids) == ("7", "8", ("1", "2"))
+    assert hook.events == tuple(
+        f"issue.{name}" for name in ("archived", "assigned", "created", "ignored", "resolved", "unresolved")
+    )
+    assert (hook.secret, hook.version, hook.status) == ("s" * 16, 3, "disabled")
+    assert (hook.headers, hook.timeout, hook.max_in_flight) == ({"X-Key": "v"}, 30, 1)
+    assert (hook.rate_limit, hook.retry_schedule) == (0.5, (0, 5.5))
+
+
+def test_null_is_absent_on_create() -> None:
+    hook = make(app_id=None, secret=None, version=None, status=None, headers=None, project_ids=None)
+    assert (hook.app_id, hook.version, hook.status, hook.headers) == (None, 0, "active", None)
+    assert problems(make, url=None) == {"url": "is required"}
+
+
+def test_all_that_is_wrong_is_told() -> None:
+    wrong = problems(make, url="ftp://x", events=["issue.created"], timeout=-1, colour="red", version=True)
+    assert wrong.keys() == {"url", "events", "timeout", "colour", "version"}
+    assert problems(new_hook, {}, ID, NOW, CHECK).keys() == {"organization_id", "url", "events"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("organization_id", v) for v in ("", True, 1.5, [], {}, "x" * 201)),
+        *(("app_id", v) for v in ("", False, {}, "x" * 201)),
+        *(
+            ("url", v)
+            for v in (
+                5, "", "example.com", "ftp://example.com", "http://127.0.0.1/", "http://127.1/", "http://10.0.0.1",
+                "http://[::1]/", "http://2130706433/", "http://u:p@example.com/", "http://localhost/",
+                "http://169.254.169.254/latest", "https://example.com/" + "x" * 500, "http://exa mple.com/",
+            )
+        ),
+        *(("events", v) for v in ("event.created", ["event"], ["issue"], [1], [None], {"a": 1}, ["event.x"])),
+        *(("secret", v) for v in ("", "x" * 15, "x" * 257, 5, "whsec_" + "*" * 20, True)),
+        *(("project_ids", v) for v in ("1", [""], [None], [True], [1.5], {}, ["x" * 201], list(range(1001)))),
+        *(("version", v) for v in (-1, 1.5, "0", True, 2**64)),
+        *(("status", v) for v in ("", "paused", 1, True, [])),
+        *(("timeout", v) for v in (0, -1, 30.1, "5", True, 1e300, [])),
+        *(("max_in_flight", v) for v in (0, -1, 1.5, "5", True, 10_001)),
+        *(("rate_limit", v) for v in (0, -1, "5", True, 1e-300, 1e9)),
+        *(("retry_schedule", v) for v in (5, [-1], ["1"], [True], [30 * 86_400 + 1], [1] * 51, {})),
+        *(
+            ("headers", v)
+            for v in (
+                [], "x", {"": "v"}, {"a b": "v"}, {"a:": "v"}, {"a\r\n": "v"}, {"X-A": "v\r\nX-B: 1"}, {"X-A": "\n"},
+                {"X-A": 5}, {"X-A": None}, {"X-A": "é"}, {"X-A": "v" * 1025}, {"x" * 101: "v"},
+                {"X-A": "1", "x-a": "2"}, {f"X-{n}": "v" for n in range(21)}, {"X-A": MASK}, {"X-A": "\x00"},
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_values(field: str, value: Any) -> None:
+    assert problems(make, **{field: value}).keys() == {field}
+    if field not in ("organization_id", "app_id"):
+        assert problems(change, make(), **{field: value}).keys() == {field}
+
+
+@pytest.mark.parametrize(
+    "name",
+    "Host host Content-Type content-LENGTH Content-Encoding Transfer-Encoding Connection User-Agent webhook-id "
+    "Webhook-Signature x-servicehook-guid Sentry-Hook-Signature Request-ID traceparent tracestate TE Trailer Upgrade "
+    "Expect Keep-Alive Proxy-Authorization Accept-Encoding".split(),
+)
+def test_reserved_headers(name: str) -> None:
+    assert "reserved" in problems(make, headers={name: "v"})["headers"]
+
+
+def test_headers_that_only_look_reserved() -> None:
+    headers = {"X-Host": "v", "Authorization": "Bearer x", "hostess": "v", "my-webhook-id": "v"}
+    assert make(headers=headers).headers == headers
+
+
+def test_a_problem_never_holds_the_secret() -> None:
+    assert "hunter2" not in str(problems(make, secret="hunter2"))
+    assert "hunter2" not in str(problems(make, headers={"X-Key": "hunter2\n"}))
+
+
+def test_put_changes_only_what_is_given() -> None:
+    hook = make(headers={"X-Key": "v"}, timeout=5, status="disabled")
+    assert change(hook) == hook
+    changed = change(hook, url="https://example.org/")
+    assert changed.url == "https://example.org/"
+    assert changed.to_fields() == {**hook.to_fields(), "url": "https://example.org/"}
+
+
+def test_put_null_is_the_default_where_there_is_one() -> None:
+    hook = make(headers={"X-Key": "v"}, timeout=5, project_ids=["1"], retry_schedule=[1], rate_limit=1, max_in_flight=1)
+    changed = change(
+        hook, headers=None, timeout=None, project_ids=None, retry_schedule=None, rate_limit=None, max_in_flight=None
+    )
+    assert changed.to_fields() == {**make().to_fields(), "secret": hook.secret}
+    for name in ("url", "events", "secret", "status", "version"):
+        assert problems(change, hook, **{name: None}).keys() == {name}
+
+
+@pytest.mark.parametrize("name", ["id", "organization_id", "app_id", "date_created"])
+def test_put_of_what_is_fixed(name: str) -> None:
+    assert problems(change, make(), **{name: "1"}) == {name: "can't be changed"}
+
+
+@pytest.mark.parametrize("name", ["previous_secret", "enabled_at", "status_reason", "x"])
+def test_put_of_unknown_fields(name: str) -> None:
+    assert problems(change, make(), **{name: 1}) == {name: "unknown field"}
+
+
+def test_put_of_events_fits_the_kind() -> None:
+    app = make(app_id="1", events=["issue.created"])
+    assert change(app, events=["comment", "my_model.any"]).events[-1] == "my_model.any"
+    assert problems(change, app, events=["event.alert.x"])
+    assert change(make(), events=["event.alert", "event.alert"]).events == ("event.alert",)
+
+
+def test_put_active_forgives() -> None:
+    hook = make()
+    assert change(hook, status="active").enabled_at == NOW + 100
+    assert change(hook, status="disabled").enabled_at == NOW
+    assert change(hook, timeout=1).enabled_at == NOW
+
+
+def test_put_of_a_secret_has_the_old_one_sign_too() -> None:
+    hook = make()
+    changed = change(hook, secret="n" * 20)
+    assert (changed.secret, changed.previous_secret, changed.previous_secret_until) == (
+        "n" * 20, hook.secret, NOW + 100 + 3600,
+    )  # fmt: skip
+    assert change(hook, secret=hook.secret) == hook
+    assert change(hook, secret="n" * 20, overlap=0).previous_secret is None
+
+
+def test_put_of_a_masked_header_keeps_its_value() -> None:
+    hook = make(headers={"X-Key": "v", "X-Other": "w"})
+    assert change(hook, headers={"X-Key": MASK, "X-New": "n"}).headers == {"X-Key": "v", "X-New": "n"}
+    assert problems(change, hook, headers={"X-Unknown": MASK}).keys() == {"headers"}

@@ -1,0 +1,161 @@
+"""A worker's parts without Kafka: what is published is applied at once, the tables are the real ones."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import faust
+from aiohttp.test_utils import TestClient, TestServer
+
+from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.kafka.publisher import Published
+from streamhooks.kafka.reader import Record
+from streamhooks.kafka.topics import Topics
+from streamhooks.records.call import DelayedCall
+from streamhooks.records.hook import HookState
+from streamhooks.tables.hooks import HooksTable
+from streamhooks.tables.pending import Pending
+from streamhooks.web.views import application_options, register
+
+NOW = 1_700_000_000.0
+TOKEN = "a-good-token"
+PARTITIONS = 4
+
+
+@dataclass
+class FakeSettings:
+    api_token: str | None = None
+    secret_overlap: float = 3600.0
+
+
+@dataclass
+class FakeParts:
+    """`mine` are the owned partitions; `owner` is the address of the owner of the others."""
+
+    settings: FakeSettings = field(default_factory=FakeSettings)
+    topics: Topics = field(default_factory=lambda: Topics("t."))
+    addresses: AddressPolicy = field(default_factory=AddressPolicy)
+    now: float = NOW
+    mine: set[tuple[str, int]] | None = None
+    owner: str | None = None
+    whole: bool = True
+    reasons: list[str] = field(default_factory=list)
+    cells: dict[tuple[str, int, int], tuple[int, int, int]] = field(default_factory=dict)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    retried: list[tuple[int, str]] = field(default_factory=list)
+    dropped: list[tuple[int, str]] = field(default_factory=list)
+    published: list[tuple[str, str, bytes | None]] = field(default_factory=list)
+    confirms: bool = True
+    failure: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states)
+        self.pending = Pending(self.clock)
+        self.outbox = self.hooks_reader = self.scheduler = self
+
+    def clock(self) -> float:
+        return self.now
+
+    def partition_of(self, hook_id: str) -> int:
+        return int(hook_id[:8], 16) % PARTITIONS
+
+    def is_mine(self, topic: str, partition: int) -> bool:
+        return self.mine is None or (topic, partition) in self.mine
+
+    def is_whole(self, topic: str, partition: int) -> bool:
+        return self.whole
+
+    def owner_of(self, topic: str, partition: int) -> str | None:
+        return self.owner
+
+    def not_ready(self) -> list[str]:
+        return self.reasons
+
+    def count(self, hook_id: str, rollup: int, starts: list[int]) -> list[tuple[int, int, int]]:
+        return [self.cells.get((hook_id, rollup, start), (0, 0, 0)) for start in starts]
+
+    def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
+        return self.attempts
+
+    async def send_sample(self, hook) -> dict[str, Any]:
+        if self.failure:
+            raise self.failure
+        return {"status": 200, "error": None, "duration_ms": 3, "outcome": "delivered", "response": "ok"}
+
+    # --- as outbox and reader
+
+    async def publish(self, topic: str, value: bytes | None, *, key: str) -> Published:
+        if self.failure:
+            raise self.failure
+        offset = len(self.published)
+        self.published.append((topic, key, value))
+        await asyncio.sleep(0)
+        if self.confirms:
+            broken = self.hooks.apply([Record(topic, 0, offset, 0, key.encode(), value)])
+            assert not broken
+        return Published(topic, 0, offset)
+
+    async def wait_applied(self, topic: str, partition: int, offset: int) -> None:
+        if not self.confirms:
+            await asyncio.Event().wait()
+
+    # --- as scheduler
+
+    def retry_now(self, partition: int, call_id: str) -> bool:
+        self.retried.append((partition, call_id))
+        return True
+
+    async def drop(self, partition: int, call_id: str) -> bool:
+        entry = self.pending.get(partition, call_id)
+        if entry is None or entry.state == "running":
+            return False
+        self.dropped.append((partition, call_id))
+        return True
+
+    # --- to arrange
+
+    def find(self, hook_id: str, **findings: Any) -> None:
+        """What the system found about a hook."""
+        state = HookState(hook_id, **findings)
+        self.hooks.apply([Record(self.topics.hook_states, 0, 0, 0, hook_id.encode(), state.to_json())])
+
+    def wait_call(self, hook_id: str, call_id: str, due: int = 5000, **fields: Any) -> None:
+        """Put a pending call."""
+        call = DelayedCall(call_id, "a.task", 2, due, 1000, "retry", ["secret args"], hook_id=hook_id, **fields)
+        record = Record("t.delayed", self.partition_of(hook_id), 0, 0, call_id.encode(), call.to_json())
+        self.pending.apply(record)
+
+
+@asynccontextmanager
+async def serving(parts: FakeParts):
+    """A client of a real Faust app's web server with the views of these parts."""
+    app = faust.App("a-test", **app_conf(parts))
+    register(app, lambda: parts)
+    app.web.init_server()
+    async with TestClient(TestServer(app.web.web_app)) as client:
+        yield client
+
+
+def app_conf(parts: FakeParts) -> dict[str, Any]:
+    return {
+        "broker": "kafka://127.0.0.1:1",
+        "store": "memory://",
+        "autodiscover": False,
+        "debug": True,  # with it, Faust would serve all of its own views
+        "web_application_options": application_options(parts.settings),
+    }
+
+
+def new_hook(**fields: Any) -> dict[str, Any]:
+    """The body of a POST that is right."""
+    return {"organization_id": "1", "url": "https://example.com/in", "events": ["event.created"], **fields}
+
+
+async def created(client: TestClient, **fields: Any) -> dict[str, Any]:
+    """Make a hook."""
+    answer = await client.post("/api/hooks", json=new_hook(**fields))
+    assert answer.status == 201, await answer.text()
+    return await answer.json()
