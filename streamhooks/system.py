@@ -67,6 +67,8 @@ class System:
 
         # out
         self.publisher = Publisher(settings)
+        self.publisher.on_fatal = self._crash_soon
+        self._loop = loop
         self.outbox = Outbox(self.publisher, loop)
         self.outputs = Outputs(self.outbox, topics, clock)
         self.firings = Firings(self.outbox, topics.firings, self.partitions)
@@ -156,8 +158,15 @@ class System:
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.critical("a part of the worker stopped", exc_info=error)
-            asyncio.ensure_future(self.app.crash(error))  # noqa: RUF006 - the app keeps what crashes it
+            self._crash(error)
+
+    def _crash_soon(self, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._crash, RuntimeError(reason))
+
+    def _crash(self, error: BaseException) -> None:
+        """End the worker: what is not settled is done again by the next owner."""
+        log.critical("a part of the worker can't go on", exc_info=error)
+        asyncio.ensure_future(self.app.crash(error))  # noqa: RUF006 - the app keeps what crashes it
 
     async def drain(self, grace: float) -> None:
         """Let what is in flight end, for at most `grace` seconds, and let go of the rest."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -49,8 +50,13 @@ class EmbeddedKafka:
         self.brokers = f"127.0.0.1:{port}"
         self._distribution = distribution
         self._keep = keep
-        write_config(folder, port, free_port(), settings)
-        self._launch()
+        self._lock = _lock(folder)
+        try:
+            write_config(folder, port, free_port(), settings)
+            self._launch()
+        except BaseException:
+            self._lock.close()
+            raise
 
     @classmethod
     def start(
@@ -101,6 +107,7 @@ class EmbeddedKafka:
     def stop(self) -> None:
         """Stop it cleanly, and remove its data unless a folder was given. Does no harm a second time."""
         self._end()
+        self._lock.close()
         if not self._keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -118,6 +125,8 @@ class EmbeddedKafka:
     def pause(self) -> None:
         """Freeze it: connections stay open, nothing is answered."""
         self._process.send_signal(signal.SIGSTOP)
+        # Threads that run at this moment stop a little later.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """End a pause."""
@@ -137,6 +146,7 @@ class EmbeddedKafka:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                pass_fds=[self._lock.fileno()],
             )
         self._guard = guard(self.pid, None if self._keep else self.folder)
         try:
@@ -198,6 +208,20 @@ class EmbeddedKafka:
         dismiss(self._guard)
         if self._recorded.exists():
             self._recorded.replace(self._distribution.archive)
+
+
+def _lock(folder: Path) -> IO[bytes]:
+    """Take a data folder for as long as the file returned, or a copy of it that the JVM inherits, is open.
+
+    Kafka's own lock comes too late: before it refuses, a second node has already written to the metadata log.
+    """
+    file = (folder / "lock").open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise Refusal(f"another Kafka runs on the data in {folder}") from None
+    return file
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

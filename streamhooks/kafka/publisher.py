@@ -49,11 +49,13 @@ class Publisher:
             "partitioner": "murmur2_random",
         }
         self._producer = Producer(config)
+        #: why the broker does not take our records, as long as it does not; for the health check
+        self.trouble: str | None = None
+        #: called, in the publisher's thread, with the reason why this producer can't go on
+        self.on_fatal: Callable[[str], None] = lambda _reason: None
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="publisher", daemon=True)
         self._poller.start()
-        #: why the broker does not take our records, as long as it does not; for the health check
-        self.trouble: str | None = None
 
     def publish(
         self,
@@ -93,9 +95,13 @@ class Publisher:
         if error is None:
             self.trouble = None
             future.set_result(Published(message.topic(), message.partition(), message.offset()))
-        else:
+            return
+        if error.fatal():
+            # This producer will never send again: what is not confirmed is done again by a new process.
+            self.on_fatal(error.str())
+        elif error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
             self.trouble = f"the broker does not take records on {message.topic()}: {error.str()}"
-            future.set_exception(UnpublishableRecord(error.str()))
+        future.set_exception(UnpublishableRecord(error.str()))
 
     def _poll(self) -> None:
         while not self._stopping.is_set():

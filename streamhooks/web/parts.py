@@ -103,5 +103,5 @@ class Parts(Protocol):
     async def send_sample(self, hook: Hook) -> dict[str, Any]:
         """Send a sample event now.
 
-        Return what came back: `status`, `error`, `duration_ms`, `outcome`, `response`.
+        Return what came back: `status`, `error`, `duration_ms`, `outcome`, `response`, `webhook_id`.
         """

@@ -89,6 +89,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "duration_ms": {"type": "number"},
             "outcome": TEXT,
             "response": {"type": ["string", "null"]},
+            "webhook_id": TEXT,
         },
     },
     "Points": _list(_object({"ts": {"type": "integer"}, "total": {"type": "integer"}}, "ts", "total")),

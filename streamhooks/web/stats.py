@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from streamhooks.tables.rollups import ROLLUPS
 from streamhooks.web.problems import bad_fields, bad_request
 
-ROLLUPS: Final[Mapping[int, int]] = {10: 360, 3600: 168, 86_400: 90}
+SAMPLES: Final[Mapping[int, int]] = {rollup.seconds: rollup.samples for rollup in ROLLUPS}
 """Seconds of a rollup, the finest first, and how many buckets of it are kept."""
 OUTCOMES: Final = ("fired", "delivered", "failed")
 PARAMETERS: Final = ("since", "until", "resolution", "outcome")
@@ -67,17 +68,17 @@ def parse_resolution(text: str) -> int:
     """Return the seconds of `<int><s|m|h|d>`; raise ProblemError with 400 if they are no rollup."""
     parts = _RESOLUTION.fullmatch(text)
     seconds = int(parts[1]) * _UNITS[parts[2]] if parts else 0
-    if seconds not in ROLLUPS:
+    if seconds not in SAMPLES:
         raise bad_request("Invalid resolution")
     return seconds
 
 
 def optimal_rollup(since: int, until: int) -> int:
     """Return the finest rollup that keeps as long a time as this (microseconds), else the coarsest."""
-    for rollup, samples in ROLLUPS.items():
+    for rollup, samples in SAMPLES.items():
         if rollup * samples * _SECOND >= until - since:
             return rollup
-    return max(ROLLUPS)
+    return max(SAMPLES)
 
 
 def number_of_points(since: int, until: int, rollup: int) -> int:
@@ -95,7 +96,7 @@ def series(since: int, until: int, rollup: int) -> list[int]:
 def points(query: Query, now: float, count: Count) -> list[dict[str, int]]:
     """Return `{"ts", "total"}` for each bucket; `count(rollup, starts)` is asked for those that are kept."""
     starts = series(query.since, query.until, query.rollup)
-    span = query.rollup * ROLLUPS[query.rollup]
+    span = query.rollup * SAMPLES[query.rollup]
     kept = [start for start in starts if start + span > now]
     column = OUTCOMES.index(query.outcome)
     totals = [cell[column] for cell in count(query.rollup, kept)] if kept else []

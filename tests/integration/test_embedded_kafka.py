@@ -86,10 +86,16 @@ def test_data_with_a_folder_is_found_again_on_another_port(tmp_path):
 
 
 def test_a_taken_folder_is_refused_with_one_line(own):
-    with pytest.raises(Refusal) as told:
+    before = (own.folder / "server.properties").read_text()
+    with pytest.raises(Refusal, match="another Kafka runs on the data"):
         EmbeddedKafka.start(own.folder)
+    assert (own.folder / "server.properties").read_text() == before
+
+
+def test_a_start_that_fails_is_told_with_one_line():
+    with pytest.raises(Refusal, match=r"^the embedded Kafka didn't start: .*Exception.*num\.io\.threads") as told:
+        EmbeddedKafka.start(settings={"num.io.threads": "none"})
     assert "\n" not in str(told.value)
-    assert "lock" in str(told.value)
 
 
 def test_compaction_runs(prefix, own):

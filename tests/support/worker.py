@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
 from streamhooks.dev.guard import dismiss, guard
 from streamhooks.dev.ports import free_port
 from support.api import Api
@@ -116,6 +118,7 @@ class Worker:
     def pause(self) -> None:
         """Freeze it (SIGSTOP), as a machine that swaps or a debugger would."""
         self._signal(signal.SIGSTOP)
+        eventually(lambda: psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
 
     def resume(self) -> None:
         """End a pause."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from streamhooks.web.problems import ProblemError
 from streamhooks.web.stats import (
     MAX_POINTS,
-    ROLLUPS,
+    SAMPLES,
     Query,
     number_of_points,
     optimal_rollup,
@@ -48,12 +49,12 @@ def test_series_walks_back_from_until(until: int, span: int, rollup: int) -> Non
     assert number_of_points(since, until, rollup) == len(expected)
 
 
-@given(instants, spans, st.sampled_from(list(ROLLUPS)))
+@given(instants, spans, st.sampled_from(list(SAMPLES)))
 def test_series_is_made_of_whole_neighbouring_buckets(until: int, span: int, rollup: int) -> None:
     starts = series(until - span, until, rollup)
     assert starts[-1] <= until / SECOND < starts[-1] + rollup
     assert all(start % rollup == 0 for start in starts)
-    assert all(later - earlier == rollup for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier == rollup for earlier, later in pairwise(starts))
 
 
 def test_the_default_is_24_hourly_points_to_the_current_hour() -> None:
@@ -151,7 +152,7 @@ def test_points_of_an_outcome(outcome: str) -> None:
     assert found == [{"ts": 10, "total": 0}, {"ts": 20, "total": total}, {"ts": 30, "total": 0}]
 
 
-@given(st.sampled_from(list(ROLLUPS)), st.integers(0, 10**9), st.integers(-50, 5000), st.integers(0, 5000))
+@given(st.sampled_from(list(SAMPLES)), st.integers(0, 10**9), st.integers(-50, 5000), st.integers(0, 5000))
 def test_what_is_older_than_kept_is_0_and_not_asked_for(rollup: int, now: int, back: int, length: int) -> None:
     until = now - back * rollup
     query = Query((until - length * rollup) * SECOND, until * SECOND, rollup, "fired")
@@ -162,7 +163,7 @@ def test_what_is_older_than_kept_is_0_and_not_asked_for(rollup: int, now: int, b
         return [(1, 0, 0)] * len(starts)
 
     found = points(query, now, count)
-    first_kept = now // rollup * rollup - rollup * (ROLLUPS[rollup] - 1)
+    first_kept = now // rollup * rollup - rollup * (SAMPLES[rollup] - 1)
     assert [p["ts"] for p in found] == series(query.since, query.until, rollup)
     assert [p["total"] for p in found] == [int(p["ts"] >= first_kept) for p in found]
     assert all(start >= first_kept for start in asked)

@@ -22,7 +22,6 @@ from streamhooks.web.views import application_options, register
 
 NOW = 1_700_000_000.0
 TOKEN = "a-good-token"
-PARTITIONS = 4
 
 
 @dataclass
@@ -39,6 +38,7 @@ class FakeParts:
     topics: Topics = field(default_factory=lambda: Topics("t."))
     addresses: AddressPolicy = field(default_factory=AddressPolicy)
     now: float = NOW
+    partitions: int = 4
     mine: set[tuple[str, int]] | None = None
     owner: str | None = None
     whole: bool = True
@@ -60,7 +60,7 @@ class FakeParts:
         return self.now
 
     def partition_of(self, hook_id: str) -> int:
-        return int(hook_id[:8], 16) % PARTITIONS
+        return int(hook_id[:8], 16) % self.partitions
 
     def is_mine(self, topic: str, partition: int) -> bool:
         return self.mine is None or (topic, partition) in self.mine

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from web_fakes import NOW, FakeParts, created, new_hook, serving
+
+from streamhooks.errors import UnpublishableRecord
+from streamhooks.records.formats import decode
+from streamhooks.records.hook import Hook
+from streamhooks.web import problems
+
+UNKNOWN = "f" * 32
+
+
+async def test_create_read_change_delete() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client, headers={"X-Key": "hunter2"}, project_ids=[3])
+        assert list(made) == [
+            "id", "organization_id", "project_ids", "app_id", "url", "events", "secret", "version", "status",
+            "status_reason", "disabled_since", "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
+            "date_created",
+        ]  # fmt: skip
+        assert made["secret"] == parts.hooks.get(made["id"]).secret
+        assert made["headers"] == {"X-Key": "********"}
+        url = f"/api/hooks/{made['id']}"
+
+        answer = await client.get(url)
+        assert await answer.json() == {**made, "secret": "whsec_********"}
+
+        answer = await client.put(url, json={"timeout": 7, "secret": "a-new-secret-of-mine"})
+        assert answer.status == 200
+        assert await answer.json() == {**made, "secret": "********", "timeout": 7}
+        assert parts.hooks.get(made["id"]).headers == {"X-Key": "hunter2"}
+
+        answer = await client.delete(url)
+        assert (answer.status, await answer.read()) == (204, b"")
+        assert parts.published[-2:] == [("t.hooks", made["id"], None), ("t.hook-states", made["id"], None)]
+        for call in (client.get, client.delete):
+            assert (await call(url)).status == 404
+        assert (await client.put(url, json={})).status == 404
+
+
+async def test_a_change_is_in_force_before_the_answer() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client)
+        assert (await client.get(f"/api/hooks/{made['id']}")).status == 200
+        topic, key, value = parts.published[0]
+        assert (topic, key) == ("t.hooks", made["id"])
+        assert decode(Hook, value) == parts.hooks.get(made["id"])
+
+
+async def test_rotate() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client)
+        answer = await client.post(f"/api/hooks/{made['id']}/rotate-secret")
+        assert answer.status == 200
+        rotated = await answer.json()
+        assert rotated["secret"].startswith("whsec_")
+        assert rotated["secret"] != made["secret"]
+        assert "previous_secret" not in rotated
+        hook = parts.hooks.get(made["id"])
+        assert (hook.secret, hook.previous_secret) == (rotated["secret"], made["secret"])
+        assert hook.previous_secret_until == NOW + parts.settings.secret_overlap
+
+
+async def test_status_is_wish_and_finding_together() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client)
+        url = f"/api/hooks/{made['id']}"
+        parts.find(made["id"], disabled_since=NOW + 5, status_reason="410 Gone")
+        shown = await (await client.get(url)).json()
+        assert (shown["status"], shown["status_reason"]) == ("disabled", "410 Gone")
+        assert shown["disabled_since"] == "2023-11-14T22:13:25.000+00:00"
+        found = await (await client.get("/api/hooks?status=disabled")).json()
+        assert [hook["id"] for hook in found["hooks"]] == [made["id"]]
+        parts.now += 10
+        shown = await (await client.put(url, json={"status": "active"})).json()
+        assert (shown["status"], shown["status_reason"], shown["disabled_since"]) == ("active", None, None)
+        shown = await (await client.put(url, json={"status": "disabled"})).json()
+        assert (shown["status"], shown["status_reason"]) == ("disabled", "disabled by its owner")
+
+
+async def test_a_time_that_no_calendar_holds() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client)
+        parts.find(made["id"], disabled_since=2.0**60)
+        assert (await client.get(f"/api/hooks/{made['id']}")).status == 200
+
+
+async def test_list_filters() -> None:
+    async with serving(FakeParts()) as client:
+        one = await created(client, organization_id="1", project_ids=["1", "2"])
+        two = await created(client, organization_id="1", app_id="a", events=["issue"], status="disabled")
+        three = await created(client, organization_id="2", project_ids=["2"])
+
+        async def found(query: str) -> set[str]:
+            answer = await client.get(f"/api/hooks?{query}")
+            assert answer.status == 200
+            body = await answer.json()
+            assert body["next_cursor"] is None
+            assert all(hook["secret"] == "whsec_********" for hook in body["hooks"])
+            return {hook["id"] for hook in body["hooks"]}
+
+        everything = {one["id"], two["id"], three["id"]}
+        assert await found("") == everything
+        assert await found("organization_id=&project_id=&app_id=&status=&cursor=&limit=") == everything
+        assert await found("organization_id=1") == {one["id"], two["id"]}
+        assert await found("project_id=2") == {one["id"], three["id"]}
+        assert await found("project_id=2&organization_id=2") == {three["id"]}
+        assert await found("app_id=a") == {two["id"]}
+        assert await found("status=active") == {one["id"], three["id"]}
+        assert await found("status=disabled&organization_id=2") == set()
+
+
+async def test_pages_are_stable() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        ids = sorted([(await created(client))["id"] for _ in range(7)])
+        seen, cursor, sizes = [], "", []
+        while cursor is not None:
+            body = await (await client.get(f"/api/hooks?limit=3&cursor={cursor}")).json()
+            seen += [hook["id"] for hook in body["hooks"]]
+            sizes.append(len(body["hooks"]))
+            cursor = body["next_cursor"]
+            if len(sizes) == 1:  # what went away between two pages shifts nothing
+                await client.delete(f"/api/hooks/{ids[0]}")
+        assert (seen, sizes) == (ids, [3, 3, 1])
+        body = await (await client.get("/api/hooks?limit=6")).json()
+        assert (len(body["hooks"]), body["next_cursor"]) == (6, None)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        *((f"limit={text}", "limit") for text in ("0", "501", "-1", "x", "1.5", "%D9%A1", "1" * 5000, "+1")),
+        ("status=paused", "status"),
+        ("cursor=x", "cursor"),
+        ("colour=red", "colour"),
+        ("limit=1&limit=2", "limit"),
+    ],
+)
+async def test_bad_queries(query: str, field: str) -> None:
+    async with serving(FakeParts()) as client:
+        answer = await client.get(f"/api/hooks?{query}")
+        assert answer.status == 400
+        assert (await answer.json()).keys() == {field}
+
+
+@pytest.mark.parametrize("hook_id", ["x", UNKNOWN[:-1], UNKNOWN + "0", "g" * 32, "%2e%2e", "a%2Fb", "%00"])
+async def test_ids_that_are_none(hook_id: str) -> None:
+    async with serving(FakeParts()) as client:
+        for path in ("", "/stats", "/requests", "/pending"):
+            assert (await client.get(f"/api/hooks/{hook_id}{path}")).status == 404
+        assert (await client.post(f"/api/hooks/{hook_id}/rotate-secret")).status == 404
+
+
+async def test_unknown_hooks() -> None:
+    async with serving(FakeParts()) as client:
+        url = f"/api/hooks/{UNKNOWN}"
+        for method, path in (
+            ("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/rotate-secret"), ("POST", "/test"), ("GET", "/stats"),
+            ("GET", "/requests"), ("GET", "/pending"), ("POST", "/pending/c/retry"), ("DELETE", "/pending/c"),
+        ):  # fmt: skip
+            answer = await client.request(method, url + path)
+            assert (answer.status, await answer.json()) == (404, {"detail": "hook not found"})
+
+
+async def test_test_send() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client)
+        answer = await client.post(f"/api/hooks/{made['id']}/test")
+        assert (answer.status, (await answer.json())["outcome"]) == (200, "delivered")
+
+
+async def test_calls_without_fields_refuse_them() -> None:
+    async with serving(FakeParts()) as client:
+        made = await created(client)
+        for path in ("rotate-secret", "test"):
+            url = f"/api/hooks/{made['id']}/{path}"
+            assert (await client.post(url, json={})).status == 200
+            answer = await client.post(url, json={"secret": "x"})
+            assert (answer.status, await answer.json()) == (400, {"secret": "unknown field"})
+            assert (await client.post(f"{url}?a=b")).status == 400
+
+
+async def test_changes_of_one_hook_do_not_undo_each_other() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client)
+        url = f"/api/hooks/{made['id']}"
+        fields = [{"timeout": 3}, {"rate_limit": 4}, {"max_in_flight": 5}, {"retry_schedule": [6]}]
+        await asyncio.gather(*(client.put(url, json=one) for one in fields))
+        hook = parts.hooks.get(made["id"])
+        assert (hook.timeout, hook.rate_limit, hook.max_in_flight, hook.retry_schedule) == (3, 4, 5, (6,))
+
+
+async def test_a_put_that_changes_nothing_writes_nothing() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client)
+        assert (await client.put(f"/api/hooks/{made['id']}", json={"url": made["url"]})).status == 200
+        assert len(parts.published) == 1
+
+
+async def test_a_hook_that_gitops_wrote_can_be_shown_and_changed() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client)
+        # the topic takes what the API would not: an address that is denied
+        await parts.publish(
+            "t.hooks", replace(parts.hooks.get(made["id"]), url="http://10.0.0.1/").to_json(), key=made["id"]
+        )
+        assert (await client.put(f"/api/hooks/{made['id']}", json={"timeout": 1})).status == 200
+
+
+async def test_kafka_does_not_confirm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problems, "CONFIRMED_WITHIN", 0.05)
+    parts = FakeParts(confirms=False)
+    async with serving(parts) as client:
+        answer = await client.post("/api/hooks", json=new_hook())
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        parts.failure = UnpublishableRecord("no permission")
+        answer = await client.post("/api/hooks", json=new_hook())
+        assert (answer.status, "no permission" in await answer.text()) == (503, True)
