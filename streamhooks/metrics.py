@@ -9,6 +9,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 RECORDS = Counter("streamhooks_records_total", "Source records taken up", ["topic"])
 BROKEN = Counter("streamhooks_broken_records_total", "Records that could not be read", ["topic"])
 TOMBSTONES = Counter("streamhooks_tombstones_total", "Tombstones on the users' topics, skipped", ["topic"])
+DOUBLES = Counter("streamhooks_double_records_total", "Records whose event another record had brought", ["topic"])
 HOLES = Counter("streamhooks_skipped_records_total", "Records that were not handed over and were read again", ["topic"])
 OVERTAKEN = Counter(
     "streamhooks_retention_jumps_total", "Records that retention removed before they were read", ["topic"]

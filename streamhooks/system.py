@@ -17,14 +17,18 @@ from streamhooks.agents.firings import Counting
 from streamhooks.agents.intake import Intake
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
+from streamhooks.errors import Refusal
 from streamhooks.in_flight.bulkheads import Bulkheads
+from streamhooks.in_flight.doubles import Doubles
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Outbox, Publisher
 from streamhooks.kafka.reader import Record, TopicReader, read_range
 from streamhooks.kafka.topics import Topics
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
+from streamhooks.metrics import OVERTAKEN
 from streamhooks.records.hook import Hook
+from streamhooks.records.notice import Notice
 from streamhooks.settings import Settings
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.pending import Pending
@@ -128,6 +132,7 @@ class System:
             may_run=self._may_run,
             clock=clock,
         )
+        self.doubles = Doubles(settings.idempotence_window, clock)
         self.intake = Intake(
             app.tracker,
             self.runner,
@@ -213,6 +218,25 @@ class System:
         self.counting.release(mine, self.partition_of)
         self.counting_app.gate.open("rebalance")
         self.counting_app.gate.open("start")
+
+    def start_of(self, tp: TP, committed: int | None, first: int, end: int) -> int:
+        """Where to start on a source partition; what retention removed unread is told, never silent.
+
+        Raises:
+            Refusal: there is no committed offset, and STREAMHOOKS_START says that this ends the start.
+
+        """
+        if committed is None:
+            if self.settings.start == "fail":
+                raise Refusal(f"{tp.topic}:{tp.partition} has no committed offset, and STREAMHOOKS_START is fail")
+            return end if self.settings.start == "latest" else first
+        if committed < first:
+            OVERTAKEN.labels(tp.topic).inc(first - committed)
+            why = f"retention removed the offsets {committed} to {first - 1} unread"
+            log.error("%s:%d: %s", tp.topic, tp.partition, why)
+            notice = Notice(f"{tp.topic}:{tp.partition}", "retention", why, None, int(self.clock() * 1000))
+            self.publisher.publish(self.topics.notices, notice.to_json(), key=notice.hook_id)
+        return max(committed, first)
 
     # --- what the views ask
 

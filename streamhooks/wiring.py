@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import logging
-from functools import partial
 from typing import Any
-
-from faust.types import TP
 
 from streamhooks.agents.alerts import calls_of_alerts
 from streamhooks.agents.events import calls_of_events
@@ -16,13 +12,10 @@ from streamhooks.errors import Refusal
 from streamhooks.kafka.topics import Topics
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
-from streamhooks.metrics import OVERTAKEN
 from streamhooks.settings import Settings
 from streamhooks.system import System
 from streamhooks.tables.rollups import ROLLUPS
 from streamhooks.web.views import application_options, register
-
-log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, partitions: dict[str, int]) -> App:
@@ -44,7 +37,6 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
         settings.app_id,
         grace=settings.grace,
         owned_topics=frozenset({topics.delayed}),
-        start_of=partial(_start_of, settings),
         **faust_conf(settings),
     )
     # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
@@ -61,7 +53,8 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     async def start() -> None:
         nonlocal system
         system = System(app, counting_app, tables, settings, partitions)
-        app.on_taken_over, app.on_released, app.drain = system.took_over, system.released, system.drain
+        app.start_of, app.drain = system.start_of, system.drain
+        app.on_taken_over, app.on_released = system.took_over, system.released
         counting_app.on_taken_over, counting_app.drain = system.counting_took_over, system.drain_counting
         counting_app.on_positioned = system.counting.take_over
         await system.start()
@@ -75,12 +68,12 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
 
     @app.agent(_source(app, topics.events), name="events")
     async def events(stream: Any) -> None:
-        calls_of = calls_of_events(system.hooks, system.partition_of)
+        calls_of = calls_of_events(system.hooks, system.partition_of, system.doubles)
         await system.intake.follow(stream.noack().events(), calls_of)
 
     @app.agent(_source(app, topics.alerts), name="alerts")
     async def alerts(stream: Any) -> None:
-        calls_of = calls_of_alerts(system.hooks, system.partition_of, system.partitions)
+        calls_of = calls_of_alerts(system.hooks, system.partition_of, system.partitions, system.doubles)
         await system.intake.follow(stream.noack().events(), calls_of)
 
     @app.agent(_source(app, topics.resource_changes), name="resource-changes")
@@ -131,22 +124,3 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "web_router_enabled": False,
         "worker_redirect_stdouts": False,
     }
-
-
-def _start_of(settings: Settings, tp: TP, committed: int | None, first: int, end: int) -> int:
-    """Where to start on a source partition; what retention removed unread is told."""
-    if committed is None:
-        if settings.start == "fail":
-            raise Refusal(f"{tp.topic}:{tp.partition} has no committed offset, and STREAMHOOKS_START is fail")
-        return end if settings.start == "latest" else first
-    if committed < first:
-        OVERTAKEN.labels(tp.topic).inc(first - committed)
-        log.error(
-            "%s:%d: retention removed the offsets %d to %d unread",
-            tp.topic,
-            tp.partition,
-            committed,
-            first - 1,
-        )
-        return first
-    return committed

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from streamhooks.agents.events import PartitionOf, service_hook_calls
 from streamhooks.agents.intake import CallsOf, Origin
+from streamhooks.in_flight.doubles import Doubles
 from streamhooks.kafka.reader import Record
+from streamhooks.metrics import DOUBLES
 from streamhooks.records.event import Alert
 from streamhooks.records.formats import decode
 from streamhooks.tables.hooks import HooksTable
@@ -12,11 +14,14 @@ from streamhooks.tasks.call import Call
 from streamhooks.tasks.mission import send_alert_event
 
 
-def calls_of_alerts(hooks: HooksTable, partition_of: PartitionOf, partitions: int) -> CallsOf:
+def calls_of_alerts(hooks: HooksTable, partition_of: PartitionOf, partitions: int, doubles: Doubles) -> CallsOf:
     """What an `alerts` record asks for; `partitions` is the number of those of `delayed`."""
 
     def calls_of(record: Record, origin: Origin) -> list[Call]:
         alert = decode(Alert, record.value)
+        if doubles.is_double(origin.id, record.topic, alert.event.event_id, alert.rule, alert.app_id or ""):
+            DOUBLES.labels(record.topic).inc()
+            return []
         calls = service_hook_calls(hooks, partition_of, alert.event, "event.alert", origin)
         if alert.app_id is not None:
             calls.append(

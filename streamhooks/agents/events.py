@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streamhooks.agents.intake import CallsOf, Origin
+from streamhooks.in_flight.doubles import Doubles
 from streamhooks.kafka.reader import Record
+from streamhooks.metrics import DOUBLES
 from streamhooks.records.event import Event
 from streamhooks.records.formats import decode
 from streamhooks.records.ids import derived_id
@@ -16,11 +18,14 @@ from streamhooks.tasks.mission import process_service_hook
 PartitionOf = Callable[[str], int]
 
 
-def calls_of_events(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
+def calls_of_events(hooks: HooksTable, partition_of: PartitionOf, doubles: Doubles) -> CallsOf:
     """What an `events` record asks for."""
 
     def calls_of(record: Record, origin: Origin) -> list[Call]:
         event = decode(Event, record.value)
+        if doubles.is_double(origin.id, record.topic, event.event_id):
+            DOUBLES.labels(record.topic).inc()
+            return []
         return service_hook_calls(hooks, partition_of, event, "event.created", origin)
 
     return calls_of

@@ -46,9 +46,7 @@ class PolicyResolver(AbstractResolver):
         if all(refusals.values()):
             raise DeniedAddressError(next(iter(refusals.values())))
         return [
-            ResolveResult(
-                hostname=host, host=address, port=port, family=0, proto=0, flags=socket.AI_NUMERICHOST
-            )
+            ResolveResult(hostname=host, host=address, port=port, family=0, proto=0, flags=socket.AI_NUMERICHOST)
             for address, refusal in refusals.items()
             if refusal is None
         ]

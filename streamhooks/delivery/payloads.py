@@ -80,9 +80,7 @@ def service_hook_headers(hook_id: str, secret: str, timestamp: int, body: bytes)
     }
 
 
-def app_hook_headers(
-    resource: str, secret: str, timestamp: int, body: bytes, request_id: str
-) -> dict[str, str]:
+def app_hook_headers(resource: str, secret: str, timestamp: int, body: bytes, request_id: str) -> dict[str, str]:
     """Return Sentry's headers of an app hook; `resource` without action, `timestamp` in epoch seconds."""
     return {
         "Content-Type": _JSON,
@@ -107,7 +105,5 @@ def _urls(event: Event, base_url: str) -> tuple[str | None, str | None]:
     if event.group is None:
         return None, None
     organization = quote(event.organization_slug, safe="")
-    group_url = (
-        f"{base_url.rstrip('/')}/organizations/{organization}/issues/{quote(str(event.group_id), safe='')}/"
-    )
+    group_url = f"{base_url.rstrip('/')}/organizations/{organization}/issues/{quote(str(event.group_id), safe='')}/"
     return group_url, f"{group_url}events/{quote(event.event_id, safe='')}/"

@@ -15,6 +15,8 @@ What is different from Faust 0.15.3:
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
@@ -26,12 +28,15 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import Service
 
+from streamhooks.errors import Refusal
+
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the group's coordinator."""
 
     #: when the coordinator last answered a heartbeat or gave us an assignment (monotonic seconds)
     last_heartbeat = 0.0
+    _seeks = 0
 
     async def on_start(self) -> None:
         """Watch the heartbeats from the first one on."""
@@ -89,9 +94,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await self.call_thread(self._seek_to, offsets)
 
     async def _seek_to(self, offsets: Mapping[TP, int]) -> None:
+        self._seeks += 1
         consumer = self._ensure_consumer()
         for tp, offset in offsets.items():
             consumer.seek(TopicPartition(tp.topic, tp.partition), offset)
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> dict[TopicPartition, list[Any]]:
+        """Fetch; what a fetch that began before a rebalance finds after the seek is left for the next one.
+
+        Whoever waits for it is from before the rebalance, too, and drops it: the fetcher would read on behind it.
+        """
+        seeks = self._seeks
+        records: dict[TopicPartition, list[Any]] = await super()._fetch_records(*args, **kwargs)
+        if records and seeks != self._seeks:
+            await self._seek_to({ensure_TP(tp): found[0].offset for tp, found in records.items()})
+            return {}
+        return records
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
@@ -170,6 +188,10 @@ class Consumer(driver.Consumer):
             except (KafkaError, TimeoutError) as error:
                 self.log.warning("the committed offsets can't be read, will be tried again: %r", error)
                 await self.sleep(0.5)
+            except Refusal as refusal:
+                # Nothing has been taken up: there is nothing to end in order, and a crash would bury the line.
+                print(f"streamhooks: {refusal}", file=sys.stderr, flush=True)  # noqa: T201
+                os._exit(1)
             else:
                 return
 

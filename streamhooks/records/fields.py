@@ -126,9 +126,7 @@ def number(fields: dict[str, Any], name: str, where: str = "", *, positive: bool
     raise BrokenRecord(f"{where}{name}: must be a number " + ("above 0" if positive else "of at least 0"))
 
 
-def optional_number(
-    fields: dict[str, Any], name: str, where: str = "", *, positive: bool = False
-) -> float | None:
+def optional_number(fields: dict[str, Any], name: str, where: str = "", *, positive: bool = False) -> float | None:
     """Read a number that may be null."""
     return None if fields.get(name) is None else number(fields, name, where, positive=positive)
 

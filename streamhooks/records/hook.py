@@ -230,9 +230,7 @@ def _headers(fields: dict[str, Any]) -> dict[str, str] | None:
         if not _HEADER_NAME.fullmatch(name):
             raise BrokenRecord("headers: a name is no token (RFC 9110)")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            raise BrokenRecord(
-                f"headers: the value of {name[:100]} must be a text without control characters"
-            )
+            raise BrokenRecord(f"headers: the value of {name[:100]} must be a text without control characters")
     return headers
 
 

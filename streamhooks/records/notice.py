@@ -15,6 +15,7 @@ class Notice(Record):
     """What happened to a hook; the value of the topic `notices`."""
 
     hook_id: str
+    """Or `<topic>:<partition>`, where retention removed what was not read yet."""
     what: What
     why: str
     since: float | None

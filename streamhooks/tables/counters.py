@@ -53,14 +53,15 @@ class Counters:
         """Count the attempts of a record of `firings`; all lie in one bucket of the finest rollup."""
         fired = delivered = failed = 0
         for attempt in attempts:
-            if not self.remember(attempt):
+            first = self.remember(attempt)
+            if not first:
                 COUNTED_TWICE.inc()
-                continue
             if attempt.outcome == "dropped":
                 continue
-            fired += 1
+            fired += first
             if attempt.outcome in FAILED:
-                failed += 1
+                failed += first
+            # One that was made again after a crash may end otherwise than the first time.
             elif self.seen.add(attempt.id, "delivered"):
                 delivered += 1
         COUNTED.inc(fired)

@@ -63,6 +63,8 @@ class HooksTable:
             self._replace(hook_id, hook, self._states.get(hook_id))
         else:
             state = None if record.value is None else decode(HookState, record.value)
+            if state is not None and state.id != hook_id:
+                raise BrokenRecord("id: is not the record's key")
             self._replace(hook_id, self._hooks.get(hook_id), state)
 
     def _replace(self, hook_id: str, hook: Hook | None, state: HookState | None) -> None:

@@ -1,0 +1,74 @@
+"""`streamhooks topics`: make the topics of an installation, or tell whether they are as they must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+import orjson
+
+from streamhooks.errors import Refusal
+
+_WAIT = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    help="Seconds that Kafka may take to answer.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+
+
+@click.group()
+def topics() -> None:
+    """Create or check the topics, as STREAMHOOKS_* settings say."""
+
+
+@topics.command()
+@_WAIT
+@_JSON
+def create(wait: float, as_json: bool) -> None:
+    """Create the topics that are missing, and check the others."""
+    from streamhooks.kafka.topics import ensure_topics
+    from streamhooks.settings import load_settings
+
+    settings = load_settings()
+    _show(settings.topic_prefix, ensure_topics(settings, wait=wait), as_json)
+
+
+@topics.command()
+@_WAIT
+@_JSON
+def check(wait: float, as_json: bool) -> None:
+    """Check the topics and create none; exit code 1 if one is missing or not as it must be."""
+    from confluent_kafka import KafkaException
+
+    from streamhooks.kafka.topics import NAMES, admin_client, ensure_topics
+    from streamhooks.settings import load_settings
+
+    settings = load_settings()
+    try:
+        present = admin_client(settings).list_topics(timeout=max(wait, 0.1)).topics
+    except KafkaException as error:
+        text = f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) does not answer"
+        raise Refusal(f"{text}: {error.args[0].str()}") from None
+    wanted = (settings.topic_prefix + name for name in NAMES.values())
+    missing = sorted(name for name in wanted if name not in present)
+    if missing:
+        raise Refusal(f"missing: {', '.join(missing)} (`streamhooks topics create` makes them)")
+    # With nothing missing, nothing is made: what is left of it are the rules.
+    _show(settings.topic_prefix, ensure_topics(settings, wait=wait), as_json)
+
+
+def _show(prefix: str, partitions: Mapping[str, int], as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps({prefix + name: number for name, number in sorted(partitions.items())}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("topic", box=None, pad_edge=False)
+    table.add_column("partitions", justify="right")
+    for name, number in sorted(partitions.items()):
+        table.add_row(prefix + name, str(number))
+    Console().print(table)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamhooks.kafka.reader import Record
+from streamhooks.records.hook import Hook, HookState
+from streamhooks.tables.hooks import HooksTable
+
+SECRET = "whsec_" + base64.b64encode(b"x" * 32).decode()
+
+
+def hook(number: int = 1, **fields) -> Hook:
+    given_fields = {
+        "id": f"{number:032x}",
+        "organization_id": "1",
+        "url": "https://example.com/",
+        "events": ["event.created"],
+        "secret": SECRET,
+    }
+    return Hook.from_fields(given_fields | fields)
+
+
+def written(one: Hook) -> Record:
+    return Record("hooks", 0, 0, 0, one.id.encode(), one.to_json())
+
+
+def found_state(**fields) -> Record:
+    state = HookState(f"{1:032x}", **fields)
+    return Record("states", 0, 0, 0, state.id.encode(), state.to_json())
+
+
+def table(*records: Record) -> HooksTable:
+    made = HooksTable("hooks", "states")
+    assert made.apply(list(records)) == []
+    return made
+
+
+def ids(hooks: list[Hook]) -> set[int]:
+    return {int(one.id, 16) for one in hooks}
+
+
+def test_service_hooks_match_by_organization_project_and_event():
+    made = table(
+        written(hook(1)),
+        written(hook(2, project_ids=["7"])),
+        written(hook(3, project_ids=["8"])),
+        written(hook(4, organization_id="2")),
+        written(hook(5, events=["event.alert"])),
+        written(hook(6, app_id="9", events=["issue.created"])),
+    )
+    assert ids(made.service_hooks("1", "7", "event.created")) == {1, 2}
+    assert ids(made.service_hooks("1", "7", "event.alert")) == {5}
+    assert made.service_hooks("3", "7", "event.created") == []
+
+
+def test_app_hooks_match_by_project_and_a_null_project_only_those_without():
+    made = table(
+        written(hook(1, app_id="a", events=["issue"])),
+        written(hook(2, app_id="a", events=["issue.created"], project_ids=["7"])),
+        written(hook(3, app_id="b", events=["issue.created"])),
+    )
+    assert ids(made.app_hooks("1", "issue.created", "7")) == {1, 2, 3}
+    assert ids(made.app_hooks("1", "issue.created", None)) == {1, 3}
+    assert ids(made.app_hooks("1", "issue.created", "7", app_id="a")) == {1, 2}
+    assert ids(made.app_hooks("1", "issue.resolved", "7")) == {1}
+
+
+def test_a_change_replaces_all_that_the_former_version_matched():
+    made = table(written(hook(1, project_ids=["7", "8"])))
+    made.apply([written(hook(1, project_ids=["9"]))])
+    assert made.service_hooks("1", "7", "event.created") == []
+    assert ids(made.service_hooks("1", "9", "event.created")) == {1}
+    made.apply([Record("hooks", 0, 1, 0, f"{1:032x}".encode(), None)])
+    assert made.service_hooks("1", "9", "event.created") == []
+    assert made._index == {}
+
+
+def test_wish_and_finding_are_shown_together_and_enabling_forgives():
+    made = table(written(hook(1)), found_state(status_reason="the endpoint answered 410", disabled_since=100.0))
+    status = made.status(f"{1:032x}")
+    assert (status.status, status.reason, status.disabled_since) == ("disabled", "the endpoint answered 410", 100.0)
+    assert made.service_hooks("1", "7", "event.created") == []
+    made.apply([written(replace(hook(1), enabled_at=101.0))])
+    assert made.status(f"{1:032x}").status == "active"
+    assert ids(made.service_hooks("1", "7", "event.created")) == {1}
+
+
+def test_a_finding_may_come_before_its_hook():
+    made = table(found_state(disabled_since=100.0), written(hook(1)))
+    assert not made.is_active(f"{1:032x}")
+
+
+def test_a_hook_that_its_owner_disabled_does_not_match():
+    assert table(written(hook(1, status="disabled"))).service_hooks("1", "7", "event.created") == []
+
+
+@pytest.mark.parametrize("value", [b"{", b"[]", b"\xff\xfe", b"{}", orjson.dumps({"id": "1" * 32})])
+def test_a_broken_record_leaves_the_former_version_in_force(value):
+    made = table(written(hook(1)))
+    broken = made.apply([Record("hooks", 0, 5, 0, f"{1:032x}".encode(), value)])
+    assert len(broken) == 1
+    assert ids(made.service_hooks("1", "7", "event.created")) == {1}
+
+
+projects = st.lists(st.sampled_from(["7", "8"]), unique=True)
+events = st.lists(st.sampled_from(["event.created", "event.alert"]), unique=True)
+changes = st.lists(st.tuples(st.integers(1, 4), st.none() | st.tuples(projects, events, st.booleans())), max_size=20)
+
+
+@given(changes)
+def test_the_index_says_what_a_look_at_every_hook_says(history):
+    made = HooksTable("hooks", "states")
+    for number, wish in history:
+        if wish is None:
+            made.apply([Record("hooks", 0, 0, 0, f"{number:032x}".encode(), None)])
+        else:
+            of_projects, subscribed, active = wish
+            status = "active" if active else "disabled"
+            made.apply([written(hook(number, project_ids=of_projects, events=subscribed, status=status))])
+    for project in ("7", "8", "9"):
+        for event in ("event.created", "event.alert"):
+            slow = {
+                int(one.id, 16)
+                for one in made
+                if one.status == "active" and event in one.events and (not one.project_ids or project in one.project_ids)
+            }
+            assert ids(made.service_hooks("1", project, event)) == slow
