@@ -1,0 +1,73 @@
+"""Windows expire: also those that were recovered, and as the clock that is handed in says."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import faust
+import pytest
+from faust.types import TP
+
+from streamhooks.mended.table import WindowTable
+from streamhooks.tables.counters import window
+from streamhooks.tables.rollups import ROLLUPS
+
+FINEST = ROLLUPS[0]
+
+
+@pytest.fixture
+def written() -> list:
+    return []
+
+
+@pytest.fixture
+def table(written) -> WindowTable:
+    app = faust.App("windows", broker="kafka://127.0.0.1:1", Table=WindowTable, store="memory://")
+    made = app.Table("fired", partitions=4).tumbling(FINEST.seconds, expires=FINEST.kept).table
+
+    def publish(topic, value, **options):
+        written.append((topic, options["key"], value, options["partition"]))
+        return Future()
+
+    made.publish = publish
+    made.partition_of = lambda text: len(text) % 4
+    return made
+
+
+def test_a_write_goes_to_the_changelog_of_the_keys_partition_and_is_remembered_until_confirmed(table, written):
+    table["hook1", window(FINEST, 100)] = [1, 1, 0, 7]
+    assert written == [("windows-fired-changelog", '["hook1",[100.0,109.9]]', b"[1,1,0,7]", 1)]
+    assert list(table.unconfirmed()) == [("hook1", (100.0, 109.9))]
+    assert table.unconfirmed() == {}
+    assert table.cells("hook1", [window(FINEST, 100), window(FINEST, 110)]) == [[1, 1, 0, 7], None]
+
+
+def test_a_worker_that_runs_for_weeks_keeps_no_expired_window(table):
+    now = 1_000_000.0
+    for _ in range(3 * 24 * 6):
+        for _ in range(50):
+            table["hook1", window(FINEST, FINEST.bucket(now))] = [1, 1, 0, 7]
+        now += 600
+        table.expire(now)
+    assert len(table) <= FINEST.kept / 600 + 1
+    assert sum(len(cells) for cells in table._cells_by_end.values()) == len(table)
+    table.expire(now + FINEST.kept + FINEST.seconds)
+    assert len(table) == 0
+    assert table._cells_by_end == {}
+
+
+async def test_what_was_recovered_expires_as_well(table):
+    for start in (0, 10, 5000):
+        table.data.data["hook1", window(FINEST, start)] = [1, 1, 0, 7]
+    await table.on_recovery_completed({TP("c", 1)}, set())
+    assert table.expire(FINEST.kept + 15.0) == 1
+    assert len(table) == 2
+    assert table.expire(FINEST.kept + 20.0) == 1
+
+
+async def test_what_belongs_to_a_partition_that_went_away_is_forgotten(table):
+    table["hook1", window(FINEST, 0)] = [1, 1, 0, 7]
+    table["ab", window(FINEST, 0)] = [2, 2, 0, 7]
+    await table.on_recovery_completed({TP("c", 2)}, set())
+    assert table.cells("hook1", [window(FINEST, 0)]) == [None]
+    assert table.cells("ab", [window(FINEST, 0)]) == [[2, 2, 0, 7]]

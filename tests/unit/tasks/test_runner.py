@@ -1,0 +1,291 @@
+"""What becomes of a call by how its run ended, with everything around the runner faked."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from streamhooks.in_flight.bulkheads import Bulkheads
+from streamhooks.in_flight.gate import Gate
+from streamhooks.records.hook import Hook
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import Sent, Services, current
+from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
+from streamhooks.tasks.retry import RetryPolicy, RetryTaskError, retry
+from streamhooks.tasks.runner import JITTER, Limits, Runner
+from streamhooks.tasks.task import Delivery, Task
+
+HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
+NOW = 1000.0
+
+
+@dataclass
+class Outputs:
+    stored: list = field(default_factory=list)
+    settled: list = field(default_factory=list)
+    dead: list = field(default_factory=list)
+
+    async def store(self, call, *, attempt, due, reason, last=None):
+        self.stored.append((call, attempt, due, reason, last))
+
+    async def settle(self, call):
+        self.settled.append(call)
+
+    async def give_up(self, call, reason, last):
+        self.dead.append((call, reason, last))
+
+
+@dataclass
+class Firings:
+    attempts: list = field(default_factory=list)
+
+    def add(self, hook_id, attempt, done):
+        self.attempts.append(attempt)
+        done()
+
+
+@dataclass
+class Owner:
+    holds: int = 1
+    is_void: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hold(self):
+        self.holds += 1
+
+    def release(self):
+        self.holds -= 1
+        if not self.holds:
+            self.ended.set()
+
+
+class Hooks:
+    def __init__(self, hook: Hook = HOOK) -> None:
+        self.hook = hook
+
+    def get(self, hook_id):
+        return self.hook if hook_id == self.hook.id else None
+
+
+class World:
+    def __init__(self, bound: int = 10, **limits) -> None:
+        self.outputs, self.firings = Outputs(), Firings()
+        self.tasks: dict[str, Task] = {}
+        self.gate = Gate(lambda: True)
+        self.gate.open("start")
+        self.hooks = Hooks()
+        services = Services(self.hooks, None, None, None, None, "http://base")
+        self.runner = Runner(
+            self.tasks,
+            services,
+            self.outputs,
+            self.firings,
+            gate=self.gate,
+            bulkheads=Bulkheads(100, lambda _hook: bound, lambda: NOW),
+            limits=Limits(**({"retry_delay": 300.0, "max_retries": None} | limits)),
+            clock=lambda: NOW,
+            partition_of=lambda _hook: 3,
+        )
+
+    def task(self, function, name="streamhooks.t", max_retries=5, policy=None):
+        policy = policy or getattr(function, "__retry_policy__", RetryPolicy())
+        self.tasks[name] = Task(name, function, 300.0, max_retries, policy)
+        return self.tasks[name]
+
+    async def run(self, function, *, attempt=1, hook_id=HOOK.id, stored=False, **options) -> Owner:
+        task = self.task(function, **options)
+        owner = Owner()
+        call = Call("c1", task.name, 0, 0, attempt=attempt, hook_id=hook_id, source="e:0:0", stored=stored)
+        await self.runner.start(call, owner)
+        await asyncio.wait_for(owner.ended.wait(), 5)
+        await self.runner.idle(5)
+        return owner
+
+
+def sends(status: int | None, error: Exception | None = None):
+    async def deliver():
+        current().sent = Sent(5, HOOK.url, b"body", status, None if status else "timeout", 7, "answer")
+        if error is not None:
+            raise error
+
+    return deliver
+
+
+delivering = RetryPolicy(on=(DeliveryFailed,), exclude=(DeliveryRejected, HookGone, NotImplementedError))
+
+
+async def test_what_was_delivered_is_counted_and_settled():
+    world = World()
+    await world.run(sends(200))
+    (attempt,) = world.firings.attempts
+    assert (attempt.outcome, attempt.status, attempt.attempt, attempt.request) == ("delivered", 200, 1, None)
+    assert world.outputs.stored == []
+    assert len(world.outputs.settled) == 1
+
+
+async def test_what_failed_is_stored_for_the_next_attempt_and_counted_with_bodies():
+    world = World()
+    await world.run(sends(500, DeliveryFailed("status 500", None)), policy=delivering)
+    ((_, attempt, due, reason, last),) = world.outputs.stored
+    assert (attempt, reason, last) == (2, "retry", {"status": 500})
+    assert NOW + 300 <= due / 1000 <= NOW + 300 * (1 + JITTER)
+    (counted,) = world.firings.attempts
+    assert (counted.outcome, counted.request, counted.response) == ("retried", "body", "answer")
+    assert world.outputs.settled == []
+
+
+@pytest.mark.parametrize(("attempt", "retried"), [(1, True), (5, True), (6, False)])
+async def test_five_retries_mean_six_runs(attempt, retried):
+    world = World()
+    failing = sends(None, DeliveryFailed("timeout", None))
+    await world.run(failing, attempt=attempt, policy=delivering, max_retries=5)
+    assert bool(world.outputs.stored) == retried
+    assert bool(world.outputs.dead) != retried
+    if not retried:
+        ((_, reason, last),) = world.outputs.dead
+        assert reason == "retries used up: timeout"
+        assert last == {"error": "retries used up: timeout"}
+        assert world.firings.attempts[0].outcome == "dead"
+
+
+async def test_the_setting_overrides_the_retries_of_our_own_tasks_only():
+    world = World(max_retries=0)
+    await world.run(sends(500, DeliveryFailed("x", None)), policy=delivering)
+    assert len(world.outputs.dead) == 1
+    world = World(max_retries=0)
+    await world.run(sends(500, DeliveryFailed("x", None)), policy=delivering, name="users.own")
+    assert len(world.outputs.stored) == 1
+
+
+async def test_what_the_endpoint_asks_for_comes_before_the_delay_of_the_task():
+    world = World()
+    await world.run(sends(503, DeliveryFailed("status 503", 10.0)), policy=delivering)
+    due = world.outputs.stored[0][2] / 1000
+    assert NOW + 10 <= due <= NOW + 10 * (1 + JITTER)
+
+
+async def test_a_hooks_own_schedule_decides_delays_and_number():
+    world = World()
+    world.hooks.hook = Hook(**{**{n: getattr(HOOK, n) for n in HOOK.__slots__}, "retry_schedule": (5.0, 50.0)})
+    failing = sends(500, DeliveryFailed("x", None))
+    await world.run(failing, attempt=2, policy=delivering)
+    assert NOW + 50 <= world.outputs.stored[0][2] / 1000 <= NOW + 60
+    await world.run(failing, attempt=3, policy=delivering)
+    assert len(world.outputs.dead) == 1
+
+
+async def test_what_is_rejected_is_dead_at_once_and_410_disables_the_hook():
+    world = World()
+    await world.run(sends(404, DeliveryRejected("status 404")), policy=delivering)
+    assert world.outputs.dead[0][1:] == ("status 404", {"status": 404})
+    assert world.outputs.stored == []
+    await world.run(sends(410, HookGone("status 410")), policy=delivering)
+    ((note, *_),) = world.outputs.stored
+    assert (note.task, note.partition, note.args[0]) == ("streamhooks.disable_hook", 3, HOOK.id)
+    assert len(world.outputs.dead) == 2
+
+
+async def test_precedence_is_ignore_then_exclude_then_on_and_the_rest_is_given_up():
+    policy = RetryPolicy(on=(ValueError,), exclude=(KeyError,), ignore=(KeyError, IndexError))
+
+    def raises(error):
+        async def body():
+            raise error
+
+        return body
+
+    world = World()
+    await world.run(raises(KeyError("k")), policy=policy)
+    assert (world.outputs.dead, world.outputs.stored) == ([], [])
+    await world.run(raises(ValueError("v")), policy=policy)
+    assert len(world.outputs.stored) == 1
+    await world.run(raises(TypeError("t")), policy=policy)
+    assert world.outputs.dead[0][1] == "TypeError: t"
+    await world.run(raises(RetryTaskError(countdown=1)), policy=policy)
+    assert len(world.outputs.stored) == 2
+
+
+def test_bare_retry_is_every_exception():
+    @retry
+    async def body():
+        """Do nothing."""
+
+    assert body.__retry_policy__.decide(RuntimeError()) == "retry"
+    assert RetryPolicy().decide(RuntimeError()) == "exclude"
+
+
+async def test_what_is_dropped_was_no_attempt():
+    async def body():
+        current().dropped = "unknown hook"
+
+    world = World()
+    await world.run(body)
+    assert world.firings.attempts == []
+    assert world.outputs.dead == []
+
+
+async def test_an_unknown_task_is_dead_lettered():
+    world = World()
+    owner = Owner()
+    await world.runner.start(Call("c1", "gone", 0, 0), owner)
+    await asyncio.wait_for(owner.ended.wait(), 5)
+    assert world.outputs.dead[0][1] == "unknown task gone"
+
+
+async def test_a_fan_out_starts_a_delivery_a_hook_with_an_id_of_its_own_and_ends_after_all():
+    world = World()
+    sent = []
+
+    async def deliver():
+        sent.append(current().call.webhook_id)
+
+    child = world.task(deliver, name="streamhooks.child")
+
+    async def fan_out():
+        return [Delivery(child, hook, [], "issue.created") for hook in ("b" * 32, "c" * 32)]
+
+    await world.run(fan_out, hook_id=None)
+    await world.run(fan_out, hook_id=None, stored=True)
+    assert len(sent) == 4
+    assert len(set(sent)) == 2
+
+
+async def test_what_is_over_a_hooks_bound_is_written_once_and_not_run():
+    world = World(bound=1)
+    hangs = asyncio.Event()
+
+    async def deliver():
+        await hangs.wait()
+
+    task = world.task(deliver)
+    first, second = Owner(), Owner()
+    await world.runner.start(Call("c1", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0"), first)
+    await world.runner.start(Call("c2", task.name, 0, 0, hook_id=HOOK.id, source="e:0:1"), second)
+    await asyncio.wait_for(second.ended.wait(), 5)
+    assert [(call.id, attempt, reason) for call, attempt, _, reason, _ in world.outputs.stored] == [
+        ("c2", 1, "overflow")
+    ]
+    hangs.set()
+    await asyncio.wait_for(first.ended.wait(), 5)
+
+
+async def test_nothing_starts_while_the_gate_is_closed_and_what_is_void_never():
+    world = World()
+    ran = []
+
+    async def deliver():
+        ran.append(1)
+
+    task = world.task(deliver)
+    world.gate.close("rebalance")
+    lost = Owner()
+    await world.runner.start(Call("c1", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0"), lost)
+    await asyncio.sleep(0)
+    assert ran == []
+    lost.is_void = True
+    world.gate.open("rebalance")
+    assert await world.runner.idle(5)
+    assert ran == []
+    assert not lost.ended.is_set()
