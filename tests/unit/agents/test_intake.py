@@ -1,0 +1,139 @@
+"""Holes: what was not handed over is read again, what Kafka does not have is let go."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from streamhooks.agents.intake import Intake
+from streamhooks.errors import BrokenRecord
+from streamhooks.in_flight.tracker import Tracker
+from streamhooks.kafka.reader import Record
+from streamhooks.metrics import HOLES
+
+TP = ("events", 0)
+
+
+def message(offset: int, value: bytes | None = b"{}", headers=()) -> SimpleNamespace:
+    return SimpleNamespace(
+        topic="events", partition=0, offset=offset, timestamp=1.5, key=b"k", value=value, headers=headers
+    )
+
+
+class World:
+    def __init__(self, start: int = 0, kafka=(), natural=()) -> None:
+        self.tracker = Tracker()
+        self.tracker.assign(TP, start, start)
+        self.taken: list[int] = []
+        self.buried: list[tuple[int, str]] = []
+        self.reads: list[tuple[int, int]] = []
+        self.kafka, self.natural = set(kafka), set(natural)
+        self.origins: list = []
+        self.intake = Intake(
+            self.tracker, self, self, read_range=self.read, is_natural_hole=self.is_natural, clock=lambda: 9.0
+        )
+
+    async def read(self, topic, partition, start, end):
+        self.reads.append((start, end))
+        return [Record(topic, partition, n, 0, None, b"{}") for n in sorted(self.kafka) if start <= n < end]
+
+    def is_natural(self, _tp, start, end):
+        return (start, end) in self.natural
+
+    def calls_of(self, record, origin):
+        self.taken.append(record.offset)
+        self.origins.append(origin)
+        if record.value == b"broken":
+            raise BrokenRecord("why")
+        return []
+
+    # what the intake needs of the runner and the outputs
+    def spawn(self, coroutine):
+        try:
+            coroutine.send(None)
+        except StopIteration:
+            return
+
+    async def bury(self, record, reason):
+        self.buried.append((record.offset, reason))
+
+    async def hand_over(self, *offsets: int):
+        for offset in offsets:
+            await self.intake.take_up(message(offset), self.calls_of)
+
+    @property
+    def floor(self) -> int:
+        return self.tracker._partitions[TP].floor
+
+
+async def test_records_in_order_are_taken_up_once():
+    world = World(start=5)
+    await world.hand_over(5, 6, 6, 5, 7, 4)
+    assert world.taken == [5, 6, 7]
+    assert world.floor == 8
+    assert world.reads == []
+
+
+async def test_a_record_that_was_not_handed_over_is_read_again_and_counted():
+    before = HOLES.labels("events")._value.get()
+    world = World(kafka=range(10))
+    await world.hand_over(0, 1, 4)
+    assert world.taken == [0, 1, 2, 3, 4]
+    assert world.reads == [(2, 4)]
+    assert world.floor == 5
+    assert HOLES.labels("events")._value.get() == before + 2
+
+
+async def test_a_first_record_above_the_committed_offset_is_a_hole_too():
+    world = World(start=1795, kafka=[1795, 1796])
+    await world.hand_over(1796)
+    assert world.taken == [1795, 1796]
+
+
+async def test_a_hole_that_kafka_itself_has_is_let_go():
+    world = World(kafka=[0, 3])
+    await world.hand_over(0, 3)
+    assert world.taken == [0, 3]
+    assert world.floor == 4
+
+
+async def test_what_the_fetcher_saw_is_not_read_again():
+    world = World(natural=[(1, 3)])
+    await world.hand_over(0, 3)
+    assert world.reads == []
+    assert world.floor == 4
+
+
+async def test_a_hole_is_tried_until_kafka_answers():
+    world = World(kafka=range(3))
+    answers = [TimeoutError(), None]
+    read = world.read
+
+    async def unsteady(*args):
+        error = answers.pop(0)
+        if error is not None:
+            raise error
+        return await read(*args)
+
+    world.intake._read_range = unsteady
+    await world.hand_over(0, 2)
+    assert world.taken == [0, 1, 2]
+
+
+async def test_tombstones_are_skipped_and_broken_records_buried_with_their_offset():
+    world = World()
+    await world.intake.take_up(message(0, None), world.calls_of)
+    await world.intake.take_up(message(1, b"broken"), world.calls_of)
+    assert world.taken == [1]
+    assert world.buried == [(1, "why")]
+    assert world.floor == 2
+
+
+@pytest.mark.parametrize("headers", [[("traceparent", b"00-1-2-01")], {"traceparent": b"00-1-2-01"}])
+async def test_the_origin_of_a_record(headers):
+    world = World()
+    await world.intake.take_up(message(0, headers=headers), world.calls_of)
+    (origin,) = world.origins
+    assert (origin.source, origin.partition, origin.created, origin.traceparent) == ("events:0:0", 0, 9000, "00-1-2-01")
+    assert origin.id.startswith("msg_")
