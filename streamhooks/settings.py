@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(1000, ge=1, le=100_000)
     hook_max_in_flight: int = Field(50, ge=1, le=10_000)
     max_body: int = Field(1_000_000, ge=1024)
+    breaker: bool = True
+    failing_days: float = Field(5.0, gt=0, le=365)
     idempotence_window: float = Field(0.0, ge=0, le=86400)
     secret_overlap: float = Field(86400.0, ge=0, le=7 * 86400)
     log_bodies: bool = True

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from faust.types import TP
 
+from streamhooks.agents.broken import BrokenRecords
 from streamhooks.agents.delayed import Scheduler
 from streamhooks.agents.firings import Counting
 from streamhooks.agents.intake import Intake
@@ -20,6 +22,7 @@ from streamhooks.delivery.client import HookClient
 from streamhooks.errors import Refusal
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.doubles import Doubles
+from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Outbox, Publisher
 from streamhooks.kafka.reader import Record, TopicReader, read_range
@@ -27,9 +30,10 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
 from streamhooks.metrics import OVERTAKEN
-from streamhooks.records.hook import Hook
+from streamhooks.records.hook import Hook, HookState
 from streamhooks.records.notice import Notice
 from streamhooks.settings import Settings
+from streamhooks.tables.findings import merged, notice_of
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.pending import Pending
 from streamhooks.tables.resources import Resources
@@ -40,6 +44,7 @@ from streamhooks.tasks.delivering import deliverer
 from streamhooks.tasks.firings import Firings
 from streamhooks.tasks.mission import rendering
 from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.runner import Limits, Runner
 from streamhooks.tasks.sample import send_sample
 from streamhooks.tasks.task import registry
@@ -90,12 +95,21 @@ class System:
             [(topics.hooks, 0), *((topics.hook_states, n) for n in range(partitions["hook-states"]))]
         )
         self.resources = Resources(topics.resources, self.read_range)
-        self.resources_reader = TopicReader(settings, self.resources.apply, loop, name="resources")
+        self.resources_reader = TopicReader(settings, self._apply_resources, loop, name="resources")
         self.resources_reader.follow([(topics.resources, n) for n in range(partitions["resources"])])
         self.pending = Pending(clock)
+        self.broken = BrokenRecords(Marks(settings, "broken"), self.outputs.bury, self._tells_of)
 
         # what is done
         bulkheads = Bulkheads(settings.max_in_flight, self._bound_of, clock)
+        self.restraints = Restraints(
+            self.hooks,
+            is_home=lambda hook_id: self.is_mine(topics.delayed, self.partition_of(hook_id)),
+            tell=lambda what, hook_id, found: self.runner.tell_home(what, hook_id, found),
+            clock=clock,
+            breaker=settings.breaker,
+            failing=settings.failing_days * 86400,
+        )
         self.runner = Runner(
             registry,
             Services(
@@ -107,7 +121,7 @@ class System:
                     max_body=settings.max_body,
                 ),
                 find_resource=self.resources.find,
-                change_state=self.change_state,
+                note_finding=self.note_finding,
                 rendered=rendering(settings.base_url),
                 base_url=settings.base_url,
             ),
@@ -115,6 +129,7 @@ class System:
             self.firings,
             gate=app.gate,
             bulkheads=bulkheads,
+            restraints=self.restraints,
             limits=Limits(settings.retry_delay, settings.max_retries, log_bodies=settings.log_bodies),
             clock=clock,
             partition_of=self.partition_of,
@@ -129,7 +144,8 @@ class System:
             gate=app.gate,
             bulkheads=bulkheads,
             is_ready=lambda partition: self.delayed_reader.is_ready((topics.delayed, partition)),
-            may_run=self._may_run,
+            wait=self._wait,
+            on_broken=self.broken.found,
             clock=clock,
         )
         self.doubles = Doubles(settings.idempotence_window, clock)
@@ -144,8 +160,11 @@ class System:
         for table in tables.values():
             table.partition_of = self.partition_of
             table.publish = self.publisher.publish
-        self.counting = Counting(dict(tables), counting_app.tracker, counting_app.gate, self.read_range, clock)
+        self.counting = Counting(
+            dict(tables), counting_app.tracker, counting_app.gate, self.read_range, self._bury_firing, clock
+        )
         self._background: list[asyncio.Task[None]] = []
+        self._findings = asyncio.Lock()
 
     # --- life
 
@@ -156,7 +175,7 @@ class System:
         await self.hooks_reader.wait_ready()
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.publisher, self.topics.delayed, self.partitions))
-        for work in (self.scheduler.run(), self.counting.run()):
+        for work in (self.scheduler.run(), self.counting.run(), self.broken.run()):
             task = asyncio.create_task(work)
             task.add_done_callback(self._background_ended)
             self._background.append(task)
@@ -204,6 +223,7 @@ class System:
     async def released(self, partitions: set[TP]) -> None:
         """These partitions may be somebody else's from now on."""
         self.delayed_reader.follow(())
+        self.restraints.release()
         self.scheduler.release(tp.partition for tp in partitions if tp.topic == self.topics.delayed)
 
     async def drain_counting(self, grace: float) -> None:
@@ -273,9 +293,7 @@ class System:
             reasons.append("the hooks are being read")
         if not reasons and self.app.owns(self.topics.delayed) and not self.delayed_reader.is_ready():
             reasons.append("the pending calls are being read")
-        if self.publisher.trouble:
-            reasons.append(self.publisher.trouble)
-        return reasons
+        return reasons + self.publisher.troubles
 
     async def send_sample(self, hook: Hook) -> dict[str, Any]:
         """Send a sample event now, and tell what came back."""
@@ -284,11 +302,28 @@ class System:
     # --- ties
 
     def _apply_hooks(self, records: list[Record]) -> None:
-        live = self.hooks_reader.is_ready()
         for record, reason in self.hooks.apply(records):
-            # Everybody reads it, at every start; one dead letter is enough: its home writes it, when it comes.
-            if live and self.app.is_mine(self.topics.delayed, 0):
-                self.runner.spawn(self.outputs.bury(record, reason))
+            self.broken.found(record, reason)
+
+    def _apply_resources(self, records: list[Record]) -> None:
+        for record, reason in self.resources.apply(records):
+            self.broken.found(record, reason)
+
+    def _tells_of(self, tp: tuple[str, int]) -> bool:
+        """Whether this worker writes the dead letters of a partition that is read whole."""
+        topic, partition = tp
+        if topic == self.topics.delayed:
+            return self.app.is_mine(topic, partition)
+        if topic == self.topics.resources:
+            return self.app.is_mine(self.topics.resource_changes, partition)
+        return self.app.is_mine(self.topics.delayed, 0)
+
+    def _bury_firing(self, record: Record, reason: str, then: Callable[[], None]) -> None:
+        async def bury() -> None:
+            await self.outputs.bury(record, reason)
+            then()
+
+        self.runner.spawn(bury())
 
     def _apply_delayed(self, records: list[Record]) -> None:
         self.scheduler.apply(records)
@@ -297,18 +332,30 @@ class System:
         hook = self.hooks.get(hook_id)
         return hook.max_in_flight if hook and hook.max_in_flight else self.settings.hook_max_in_flight
 
-    def _may_run(self, hook_id: str) -> bool:
-        """A call of a disabled hook stays where it is; one of an unknown hook runs, and is dropped."""
-        return self.hooks.get(hook_id) is None or self.hooks.is_active(hook_id)
+    def _wait(self, hook_id: str) -> float | None:
+        """How long a pending call must wait: None as long as its hook is disabled; without a hook, it is dropped."""
+        if self.hooks.get(hook_id) is None:
+            return 0.0
+        return self.restraints.wait(hook_id) if self.hooks.is_active(hook_id) else None
 
     async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
         """Records that Kafka still holds; raises TimeoutError."""
         return await asyncio.to_thread(read_range, self.settings, topic, partition, start, end, timeout=10)
 
-    async def change_state(self, hook_id: str, **changes: Any) -> None:
-        """Write what was found about a hook; only its home may."""
-        state = self.hooks.changed_state(hook_id, changes)
-        await self.outbox.publish(self.topics.hook_states, state.to_json(), key=hook_id)
+    async def note_finding(self, hook_id: str, what: str, found: dict[str, Any]) -> None:
+        """Write what was found about a hook, one finding after the other; only its home may."""
+        async with self._findings:
+            if self.hooks.get(hook_id) is None:
+                return
+            former = self.hooks.state(hook_id) or HookState(hook_id)
+            state = merged(former, what, found)
+            if state == former:
+                return
+            written = await self.outbox.publish(self.topics.hook_states, state.to_json(), key=hook_id)
+            notice = notice_of(what, state, self.clock())
+            if notice is not None:
+                await self.outbox.publish(self.topics.notices, notice.to_json(), key=hook_id)
+            await self.hooks_reader.wait_applied(written.topic, written.partition, written.offset)
 
 
 class _WorkerSender:

@@ -60,7 +60,8 @@ class Scheduler:
         gate: Gate,
         bulkheads: Bulkheads,
         is_ready: Callable[[int], bool],
-        may_run: Callable[[str], bool],
+        wait: Callable[[str], float | None],
+        on_broken: Callable[[Record, str], None],
         clock: Callable[[], float],
     ) -> None:
         self._pending = pending
@@ -71,7 +72,9 @@ class Scheduler:
         self._gate = gate
         self._bulkheads = bulkheads
         self._is_ready = is_ready
-        self._may_run = may_run
+        self._wait = wait
+        self._on_broken = on_broken
+        self._not_before: dict[str, float] = {}
         self._clock = clock
         self._queues: dict[str, deque[Entry]] = {}
         self._wake = asyncio.Event()
@@ -86,8 +89,7 @@ class Scheduler:
             try:
                 self._pending.apply(record)
             except BrokenRecord as error:
-                if self._is_ready(record.partition):
-                    self._spawn(self._outputs.bury(record, str(error)))
+                self._on_broken(record, str(error))
         self._wake.set()
 
     def release(self, partitions: Iterable[int]) -> None:
@@ -109,6 +111,8 @@ class Scheduler:
     async def _sleep(self) -> None:
         due = self._pending.next_due()
         until = LONGEST_SLEEP if due is None else due / 1000 - self._clock()
+        if self._not_before:
+            until = min(until, max(min(self._not_before.values()) - self._clock(), 0.002))
         self._wake.clear()
         if until > 0:
             try:
@@ -132,8 +136,9 @@ class Scheduler:
             self._wake.set()
 
     def _pump(self) -> None:
-        """Start queued calls, one of each hook in turn, as long as there is room."""
-        hooks = deque(self._queues)
+        """Start queued calls, one of each hook in turn, as long as there is room and the hook is not held back."""
+        now = self._clock()
+        hooks = deque(hook_id for hook_id in self._queues if self._not_before.get(hook_id, 0.0) <= now)
         while hooks and self._gate.is_open:
             hook_id = hooks.popleft()
             queue = self._queues[hook_id]
@@ -141,11 +146,22 @@ class Scheduler:
                 queue.popleft()
             if not queue:
                 del self._queues[hook_id]
-            elif self._may_run(hook_id) and self._bulkheads.enter_again(hook_id):
+                self._not_before.pop(hook_id, None)
+            elif self._may_start(hook_id):
                 entry = queue.popleft()
                 entry.state = "running"
                 self._runner.start_again(self._call(entry), _PendingRun(entry))
                 hooks.append(hook_id)
+
+    def _may_start(self, hook_id: str) -> bool:
+        """Take the places for a call of the hook, and whatever else it needs; False if it must wait."""
+        if not self._bulkheads.has_place_again(hook_id):
+            return False
+        wait = self._wait(hook_id)
+        if wait == 0.0:
+            return self._bulkheads.enter_again(hook_id)
+        self._not_before[hook_id] = self._clock() + (LONGEST_SLEEP if wait is None else min(wait, LONGEST_SLEEP))
+        return False
 
     @staticmethod
     def _call(entry: Entry) -> Call:

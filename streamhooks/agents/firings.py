@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 from streamhooks.agents.intake import Message, to_record
@@ -12,7 +12,7 @@ from streamhooks.errors import BrokenRecord, UnpublishableRecord
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.reader import Record
-from streamhooks.metrics import BROKEN, UNPUBLISHABLE, WINDOWS
+from streamhooks.metrics import UNPUBLISHABLE, WINDOWS
 from streamhooks.records.firing import Firing
 from streamhooks.records.formats import decode
 from streamhooks.tables.counters import Counters, counts, window
@@ -29,6 +29,7 @@ EXPIRY = 10.0
 RECALLED = 20_000
 
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
+Bury = Callable[[Record, str, Callable[[], None]], None]
 
 
 class Table(Protocol):
@@ -57,16 +58,19 @@ class Counting:
         tracker: Tracker,
         gate: Gate,
         read_range: ReadRange,
+        bury: Bury,
         clock: Callable[[], float],
     ) -> None:
         self._tables = tables
         self._tracker = tracker
         self._gate = gate
         self._read_range = read_range
+        self._bury = bury
         self._clock = clock
         self._counters = Counters(self._cell_of)
         self._tickets: list[Ticket] = []
         self._recalls: dict[TP, asyncio.Task[None]] = {}
+        self._known: dict[TP, int] = {}  # the offset before which the ids are known
         self.latest = LatestRequests()
 
     # --- the agent
@@ -98,11 +102,9 @@ class Counting:
         try:
             firing = decode(Firing, record.value)
         except BrokenRecord as error:
-            # Nobody waits for it, and its source is this topic itself: it is counted and let go.
-            BROKEN.labels(record.topic).inc()
-            log.warning("broken record %s: %s", record.source, error)
-            ticket.release()
+            self._bury(record, str(error), ticket.release)
             return
+        self._known[record.topic, record.partition] = record.offset + 1
         self._counters.add(firing.hook_id, firing.attempts, record.offset)
         self.latest.add(firing.hook_id, firing.attempts)
         self._tickets.append(ticket)
@@ -127,6 +129,8 @@ class Counting:
 
     async def flush(self) -> None:
         """Write the cells that changed; settle their records when the changelogs are confirmed."""
+        if not self._gate.holds_lease:
+            return  # the next owner counts it; what we would write may come after what it writes
         tickets, self._tickets = self._tickets, []
         for (rollup, hook_id, bucket), cell in self._counters.changes().items():
             self._tables[rollup][hook_id, bucket] = cell
@@ -143,16 +147,33 @@ class Counting:
 
     def take_over(self, starts: dict[TP, int]) -> None:
         """These partitions are read from these offsets on: recall what was counted before."""
+        # What was counted and not settled is counted again, by whoever has its partition now.
+        self._counters.changes()
+        self._tickets = []
+        if any(self._known.get(tp, 0) > start for tp, start in starts.items()):
+            self._counters.forget()
+            self._forget(self._recalls.keys())
         for tp, start in starts.items():
-            if tp not in self._recalls:
-                self._recalls[tp] = asyncio.get_running_loop().create_task(self._recall(tp, start))
+            if self._known.get(tp) == start:
+                continue
+            first = max(0, start - RECALLED, self._known.get(tp, 0))
+            self._forget([tp])
+            self._recalls[tp] = asyncio.get_running_loop().create_task(self._recall(tp, first, start))
 
-    async def _recall(self, tp: TP, start: int) -> None:
-        try:
-            records = await self._read_range(*tp, max(0, start - RECALLED), start)
-        except TimeoutError:
-            log.warning("%s:%d: what was counted before could not be read in time", *tp)
-            return
+    def _forget(self, tps: Iterable[TP]) -> None:
+        for tp in list(tps):
+            self._known.pop(tp, None)
+            if recall := self._recalls.pop(tp, None):
+                recall.cancel()
+
+    async def _recall(self, tp: TP, first: int, start: int) -> None:
+        records = None
+        while records is None:
+            try:
+                records = await self._read_range(*tp, first, start) if first < start else []
+            except TimeoutError:
+                log.warning("%s:%d: what was counted before can't be read, will be tried again", *tp)
+        self._known[tp] = start
         for record in records:
             try:
                 firing = decode(Firing, record.value)
@@ -168,7 +189,7 @@ class Counting:
 
     def release(self, mine: set[TP], partition_of: Callable[[str], int]) -> None:
         """Only these partitions are ours now."""
-        self._recalls = {tp: task for tp, task in self._recalls.items() if tp in mine}
+        self._forget(self._recalls.keys() - mine)
         partitions = {partition for _, partition in mine}
         self.latest.release(lambda hook_id: partition_of(hook_id) not in partitions)
 

@@ -70,6 +70,10 @@ class Bulkheads:
         self._room.release()
         self._left(hook_id, since)
 
+    def has_place_again(self, hook_id: str) -> bool:
+        """Whether there are both places for a retry."""
+        return self._room_again > 0 and self._by_hook.get(hook_id, 0) < self._bound_of(hook_id)
+
     def enter_again(self, hook_id: str) -> bool:
         """Take both places for a retry; False if there is none."""
         if not self._room_again or not self.enter(hook_id):

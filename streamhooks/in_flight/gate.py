@@ -18,6 +18,11 @@ class Gate:
         """Whether something may start now."""
         return not self._reasons and self._lease_holds()
 
+    @property
+    def holds_lease(self) -> bool:
+        """Whether our partitions are still ours, as far as we can know."""
+        return self._lease_holds()
+
     def close(self, reason: str) -> None:
         """Let nothing start until the reason is gone; from any thread."""
         self._reasons.add(reason)

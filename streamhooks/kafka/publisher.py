@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from streamhooks.errors import UnpublishableRecord
 from streamhooks.kafka.clients import client_config
 from streamhooks.settings import Settings
+
+log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, bytes]]
 
@@ -49,8 +52,7 @@ class Publisher:
             "partitioner": "murmur2_random",
         }
         self._producer = Producer(config)
-        #: why the broker does not take our records, as long as it does not; for the health check
-        self.trouble: str | None = None
+        self._troubles: dict[str, str] = {}
         #: called, in the publisher's thread, with the reason why this producer can't go on
         self.on_fatal: Callable[[str], None] = lambda _reason: None
         self._stopping = threading.Event()
@@ -93,15 +95,25 @@ class Publisher:
 
     def _delivered(self, future: Future[Published], error: KafkaError | None, message: Message) -> None:
         if error is None:
-            self.trouble = None
+            self._troubles.pop(message.topic(), None)
             future.set_result(Published(message.topic(), message.partition(), message.offset()))
             return
         if error.fatal():
             # This producer will never send again: what is not confirmed is done again by a new process.
             self.on_fatal(error.str())
         elif error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
-            self.trouble = f"the broker does not take records on {message.topic()}: {error.str()}"
+            self._note_trouble(message.topic(), error.str())
         future.set_exception(UnpublishableRecord(error.str()))
+
+    def _note_trouble(self, topic: str, reason: str) -> None:
+        if topic not in self._troubles:
+            log.critical("the broker does not take records on %s: %s", topic, reason)
+        self._troubles[topic] = f"the broker does not take records on {topic}: {reason}"
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why the broker does not take our records, a line a topic, as long as it does not."""
+        return sorted(self._troubles.values())
 
     def _poll(self) -> None:
         while not self._stopping.is_set():

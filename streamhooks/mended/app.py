@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -66,16 +67,27 @@ class App(faust.App):
         self.drain: Callable[[float], Awaitable[None]] = _nothing
         self._grace = grace
         self._natural_holes: dict[TP, dict[int, int]] = {}
+        self._beginning: asyncio.Future[None] | None = None
 
     async def on_start(self) -> None:
         """Begin before Faust connects."""
-        await self.on_begin()
+        self._beginning = asyncio.ensure_future(self.on_begin())
+        await asyncio.wait([self._beginning])
+        if self.should_stop:
+            return
+        self._beginning.result()
         await super().on_start()
 
     async def on_stop(self) -> None:
         """Let nothing start, let what is in flight end, commit it, and leave."""
         self.gate.close("stop")
+        if self._beginning is not None and self._beginning.cancel():
+            # What would go on to start parts of us after they were stopped would never end.
+            await asyncio.wait([self._beginning])
         await super().on_stop()
+
+    def _on_rebalance_when_stopped(self) -> None:
+        """Leave in order, later: Faust closes the connections here, from a thread that is not theirs, and crashes."""
 
     async def on_shutdown(self) -> None:
         """End after Faust has left."""

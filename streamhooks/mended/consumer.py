@@ -36,7 +36,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     #: when the coordinator last answered a heartbeat or gave us an assignment (monotonic seconds)
     last_heartbeat = 0.0
-    _seeks = 0
 
     async def on_start(self) -> None:
         """Watch the heartbeats from the first one on."""
@@ -94,19 +93,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await self.call_thread(self._seek_to, offsets)
 
     async def _seek_to(self, offsets: Mapping[TP, int]) -> None:
-        self._seeks += 1
         consumer = self._ensure_consumer()
         for tp, offset in offsets.items():
             consumer.seek(TopicPartition(tp.topic, tp.partition), offset)
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> dict[TopicPartition, list[Any]]:
-        """Fetch; what a fetch that began before a rebalance finds after the seek is left for the next one.
+        """Fetch; a fetch that began before a rebalance leaves what it finds after it to the next one.
 
         Whoever waits for it is from before the rebalance, too, and drops it: the fetcher would read on behind it.
         """
-        seeks = self._seeks
+        generation = self.app.consumer_generation_id
         records: dict[TopicPartition, list[Any]] = await super()._fetch_records(*args, **kwargs)
-        if records and seeks != self._seeks:
+        if records and generation != self.app.consumer_generation_id:
             await self._seek_to({ensure_TP(tp): found[0].offset for tp, found in records.items()})
             return {}
         return records

@@ -3,7 +3,8 @@
 What is different from Faust 0.15.3: expiry keeps one entry a window instead of one an increment (A2.2 of the notes), it
 knows the windows that came from the changelog (#385), and takes the clock it is given; the changelog is written by our
 own publisher, so that a write can be waited for, and outlives a broker that is away; what belongs to a partition that
-went away is forgotten.
+went away is forgotten; and since the last item of a value says how far it is, what a former owner wrote too late does
+not undo what came of it since.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class WindowTable(faust.Table):
         super().__init__(*args, **kwargs)
         self._cells_by_end: dict[float, set[Cell]] = {}
         self._unconfirmed: dict[Cell, Future[Published]] = {}
+        self._undone: set[Cell] = set()  # the last record of the changelog is older than what holds
 
     # --- writing
 
@@ -68,6 +70,19 @@ class WindowTable(faust.Table):
     def _maybe_set_key_ttl(self, key: Cell, partition: int) -> None:
         self._cells_by_end.setdefault(key[1][1], set()).add(key)
 
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """Take in records of the changelog, as far as they are newer than what there is."""
+        cells = self.data.data
+        for event in batch:
+            key, value = self._to_key(event.key), self._to_value(event.value)
+            if value is None:
+                cells.pop(key, None)
+            elif key in cells and value[-1] < cells[key][-1]:
+                self._undone.add(key)
+            else:
+                cells[key] = value
+                self._undone.discard(key)
+
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Know the windows that were recovered, and forget those of partitions that went away."""
         await super().on_recovery_completed(active_tps, standby_tps)
@@ -77,6 +92,9 @@ class WindowTable(faust.Table):
             self.data.pop(key, None)
         for key in self.data:
             self._maybe_set_key_ttl(key, -1)
+        undone, self._undone = self._undone, set()
+        for key in undone & self.data.data.keys():
+            self[key] = self.data.data[key]
 
     def expire(self, now: float) -> int:
         """Forget the windows that ended longer ago than they are kept; the changelog's retention does the same.

@@ -129,6 +129,8 @@ class HookState(Record):
     disabled_since: float | None = None
     failing_since: float | None = None
     paused_until: float | None = None
+    open_since: float | None = None
+    """Since when its breaker is open."""
     warned_at: float | None = None
     missed: dict[str, int] = field(default_factory=dict)
     """`<topic>:<partition>` and the first offset of it that was passed over while the hook was disabled."""
@@ -146,6 +148,7 @@ class HookState(Record):
             disabled_since=optional_number(fields, "disabled_since"),
             failing_since=optional_number(fields, "failing_since"),
             paused_until=optional_number(fields, "paused_until"),
+            open_since=optional_number(fields, "open_since"),
             warned_at=optional_number(fields, "warned_at"),
             missed=missed,
             resume=optional_mapping(fields, "resume"),

@@ -87,6 +87,10 @@ class Counters:
             if attempt.outcome == "delivered":
                 self.seen.add(attempt.id, "delivered")
 
+    def forget(self) -> None:
+        """Forget the attempts: they will be recalled, or counted again."""
+        self.seen = Seen()
+
     def _cell(self, rollup: Rollup, hook_id: str, bucket: Range) -> list[int]:
         key = (rollup, hook_id, bucket)
         cell = self._changed.get(key)

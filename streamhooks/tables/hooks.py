@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
-from streamhooks.metrics import BROKEN, HOOKS
+from streamhooks.metrics import HOOKS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook, HookState
-
-log = logging.getLogger(__name__)
 
 # app hook or not, organization, project or None for hooks of every project, event
 _Key = tuple[bool, str, str | None, str]
@@ -48,8 +44,6 @@ class HooksTable:
             try:
                 self._apply(record)
             except BrokenRecord as error:
-                BROKEN.labels(record.topic).inc()
-                log.warning("broken record %s: %s", record.source, error)
                 broken.append((record, str(error)))
         HOOKS.set(len(self._hooks))
         return broken
@@ -108,10 +102,6 @@ class HooksTable:
         if state is not None and state.disabled_since is not None and state.disabled_since > hook.enabled_at:
             return Status("disabled", state.status_reason, state.disabled_since)
         return Status("active", None, None)
-
-    def changed_state(self, hook_id: str, changes: dict[str, Any]) -> HookState:
-        """What was found about the hook, with these fields changed; the table itself changes when the topic does."""
-        return replace(self._states.get(hook_id) or HookState(hook_id), **changes)
 
     # --- many
 

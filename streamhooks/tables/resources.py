@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 
+from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
-
-log = logging.getLogger(__name__)
+from streamhooks.records.packing import parse_json
 
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
@@ -23,18 +22,26 @@ class Resources:
         self._read_range = read_range
         self._coordinates: dict[bytes, tuple[int, int]] = {}
 
-    def apply(self, records: list[Record]) -> None:
-        """Take in records of the topic; a tombstone deletes."""
+    def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
+        """Take in records of the topic; a tombstone deletes.
+
+        Returns: the broken ones, each with why; a former resource under such a key is gone.
+        """
+        broken = []
         for record in records:
             if record.key is None:
-                continue
-            if record.value is None:
+                broken.append((record, "a resource needs a key"))
+            elif record.value is None:
                 self._coordinates.pop(record.key, None)
+            elif (reason := _why_broken(record.value)) is not None:
+                self._coordinates.pop(record.key, None)
+                broken.append((record, reason))
             else:
                 self._coordinates[record.key] = (record.partition, record.offset)
+        return broken
 
     async def find(self, sender: str, instance_id: str) -> dict[str, Any] | None:
-        """The resource, or None while it is not there, or is no JSON object."""
+        """The resource, or None while it is not there."""
         key = f"{sender}:{instance_id}".encode()
         found = self._coordinates.get(key)
         if found is None:
@@ -42,14 +49,14 @@ class Resources:
         partition, offset = found
         for record in await self._read_range(self._topic, partition, offset, offset + 1):
             if record.key == key and record.value is not None:
-                return _object(record)
+                resource: dict[str, Any] = orjson.loads(record.value)
+                return resource
         return None
 
 
-def _object(record: Record) -> dict[str, Any] | None:
+def _why_broken(value: bytes) -> str | None:
     try:
-        value = orjson.loads(record.value or b"")
-    except orjson.JSONDecodeError:
-        log.warning("the resource at %s is no JSON", record.source)
-        return None
-    return value if isinstance(value, dict) else None
+        resource = parse_json(value)
+    except BrokenRecord as error:
+        return str(error)
+    return None if isinstance(resource, dict) else "a resource must be a JSON object"

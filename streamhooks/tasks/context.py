@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from streamhooks.tasks.sending import Handle
 
 
+#: the task that runs at a hook's home when any worker has found something about it
+NOTE_FINDING = "streamhooks.note_finding"
+
+
 class Hooks(Protocol):
     """The hooks table, as far as tasks need it."""
 
@@ -41,6 +45,12 @@ class Sent:
     error: str | None
     duration_ms: int
     excerpt: str
+    kind: str = "answered"
+    """What came back, as the client names it: answered, timeout, connection, …."""
+    verdict: str = "delivered"
+    """What it means: delivered, retry, gone, rejected."""
+    retry_after: float | None = None
+    """In how many seconds the endpoint wants to be called again, if it said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class Services:
     hooks: Hooks
     deliver: Callable[[Hook, bytes, Callable[[str, int, bytes], dict[str, str]]], Awaitable[None]]
     find_resource: Callable[[str, str], Awaitable[dict[str, Any] | None]]
-    change_state: Callable[..., Awaitable[None]]
+    note_finding: Callable[[str, str, dict[str, Any]], Awaitable[None]]
     rendered: Callable[[Event | dict[str, Any]], bytes]
     """Payload v0 of an event."""
     base_url: str

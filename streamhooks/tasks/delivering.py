@@ -54,10 +54,19 @@ def deliverer(
         if run.call.traceparent:
             headers["traceparent"] = run.call.traceparent
         answer = await post(hook.url, headers, body, hook.timeout or timeout)
-        run.sent = Sent(
-            int(now * 1000), hook.url, body, answer.status, answer.error, answer.duration_ms, answer.excerpt
-        )
         verdict = judge(answer, now + answer.duration_ms / 1000)
+        run.sent = Sent(
+            int(now * 1000),
+            hook.url,
+            body,
+            answer.status,
+            answer.error,
+            answer.duration_ms,
+            answer.excerpt,
+            answer.kind,
+            verdict.kind,
+            verdict.retry_after,
+        )
         if verdict.kind == "retry":
             raise DeliveryFailed(verdict.reason, verdict.retry_after)
         if verdict.kind == "gone":

@@ -17,7 +17,7 @@ from streamhooks.delivery.payloads import (
 )
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
-from streamhooks.tasks.context import Running, current
+from streamhooks.tasks.context import NOTE_FINDING, Running, current
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, Headers, HookGone
 from streamhooks.tasks.retry import RetryTaskError, retry
 from streamhooks.tasks.task import Delivery, instrumented_task
@@ -122,11 +122,11 @@ async def send_resource_change_webhook(
     await _send_app_webhook(hook_id, event, data, actor)
 
 
-@instrumented_task(name="streamhooks.disable_hook", default_retry_delay=5, max_retries=1000)
+@instrumented_task(name=NOTE_FINDING, default_retry_delay=5, max_retries=1000)
 @retry
-async def disable_hook(hook_id: str, reason: str, since: float) -> None:
-    """Note, at the hook's home, that it is disabled; `since` in epoch seconds."""
-    await current().services.change_state(hook_id, status_reason=reason, disabled_since=since)
+async def note_finding(hook_id: str, what: str, found: dict[str, Any]) -> None:
+    """Note, at the hook's home, what a worker found about it: fields of `HookState`."""
+    await current().services.note_finding(hook_id, what, found)
 
 
 async def _send_app_webhook(hook_id: str, event: str, data: dict[str, Any], actor: dict[str, Any] | None) -> None:

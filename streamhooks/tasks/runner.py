@@ -29,6 +29,7 @@ from streamhooks.tasks.context import Running, Sent, Services
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.tasks.firings import Firings
 from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.retry import RetryTaskError
 from streamhooks.tasks.task import Delivery, Task
 
@@ -87,6 +88,7 @@ class Runner:
         *,
         gate: Gate,
         bulkheads: Bulkheads,
+        restraints: Restraints,
         limits: Limits,
         clock: Callable[[], float],
         partition_of: Callable[[str], int],
@@ -97,6 +99,7 @@ class Runner:
         self._firings = firings
         self._gate = gate
         self._bulkheads = bulkheads
+        self._restraints = restraints
         self._limits = limits
         self._clock = clock
         self._partition_of = partition_of
@@ -113,9 +116,13 @@ class Runner:
             await self._fan_outs.acquire()
             self.spawn(self._run_fan_out(call, owner))
             return
+        due = self._restraints.hold_back(call.hook_id)
+        if due is not None:
+            self.spawn(self._hand_over(call, owner, int(due * 1000), "paused"))
+            return
         if not (self._bulkheads.enter(call.hook_id) or await self._bulkheads.enter_soon(call.hook_id)):
             OVERFLOWED.inc()
-            self.spawn(self._overflow(call, owner))
+            self.spawn(self._hand_over(call, owner, self._now_ms(), "overflow"))
             return
         await self._bulkheads.room(call.hook_id)
         self.spawn(self._run_delivery(call, owner, self._bulkheads.leave))
@@ -147,8 +154,8 @@ class Runner:
             # Whatever it belongs to stays unsettled and is done again; silence would hide a defect of ours.
             log.error("a run ended in an error of streamhooks itself", exc_info=error)
 
-    async def _overflow(self, call: Call, owner: Owner) -> None:
-        await self._outputs.store(call, attempt=call.attempt, due=self._now_ms(), reason="overflow")
+    async def _hand_over(self, call: Call, owner: Owner, due: int, reason: str) -> None:
+        await self._outputs.store(call, attempt=call.attempt, due=due, reason=reason)
         owner.release()
 
     async def _run_delivery(self, call: Call, owner: Owner, leave: Callable[[str, float], None]) -> None:
@@ -167,8 +174,16 @@ class Runner:
         finally:
             leave(hook_id, since)
         if run.sent is not None:
-            owner.hold()
-            self._firings.add(hook_id, self._attempt(call, run.sent, ending), owner.release)
+            self._restraints.note(hook_id, run.sent)
+            attempt = self._attempt(call, run.sent, ending)
+            if call.stored or ending.kind == "retry":
+                # What is written next makes this attempt one that nobody makes again: it has to be counted by then.
+                counted = asyncio.Event()
+                self._firings.add(hook_id, attempt, counted.set)
+                await counted.wait()
+            else:
+                owner.hold()
+                self._firings.add(hook_id, attempt, owner.release)
         await self._conclude(call, run, ending)
         owner.release()
 
@@ -294,17 +309,19 @@ class Runner:
             return
         if ending.kind == "dead":
             if run.sent is not None and run.sent.status == HookGone.status and call.hook_id:
-                await self._disable(call.hook_id, f"the endpoint answered {HookGone.status}")
+                reason = f"the endpoint answered {HookGone.status}"
+                await self._tell("disabled", call.hook_id, {"status_reason": reason, "disabled_since": self._clock()})
             await self._outputs.give_up(call, ending.reason, last)
         await self._outputs.settle(call)
 
-    async def _disable(self, hook_id: str, reason: str) -> None:
-        """Tell the hook's home, the only writer of what was found about it."""
+    def tell_home(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
+        """Tell the hook's home, the only writer of what was found about it, without waiting for it."""
+        self.spawn(self._tell(what, hook_id, found))
+
+    async def _tell(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
         now = self._now_ms()
-        note = Call(
-            derived_id(hook_id, "disable", now), "streamhooks.disable_hook", self._partition_of(hook_id), now,
-            [hook_id, reason, now / 1000],
-        )  # fmt: skip
+        partition = self._partition_of(hook_id)
+        note = Call(derived_id(hook_id, what, now), context.NOTE_FINDING, partition, now, [hook_id, what, found])
         await self._outputs.store(note, attempt=1, due=now, reason="countdown")
 
     def _attempt(self, call: Call, sent: Sent, ending: Ending) -> Attempt:

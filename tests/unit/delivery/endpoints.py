@@ -36,11 +36,7 @@ class Peer:
     async def request(self) -> bytes:
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = next(
-            (
-                int(line.split(b":")[1])
-                for line in head.split(b"\r\n")
-                if line.lower().startswith(b"content-length")
-            ),
+            (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")),
             0,
         )
         request = head + await self.reader.readexactly(length)
@@ -85,9 +81,7 @@ async def serving(behaviour: Behaviour, context: ssl.SSLContext | None = None) -
         assert task is not None
         tasks.add(task)
         endpoint.connections += 1
-        with contextlib.suppress(
-            ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError
-        ):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
             await behaviour(Peer(reader, writer, endpoint.requests))
         writer.close()
         tasks.discard(task)
@@ -137,9 +131,7 @@ def certificate(folder: Path, host: str = "127.0.0.1", *, days: int = 1) -> Path
     )
     path = folder / f"{host}{days}.pem"
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + signed.public_bytes(serialization.Encoding.PEM)
     )
     return path

@@ -368,16 +368,12 @@ def test_good_urls(url: str) -> None:
     STRICT.check_url(url)
 
 
-@pytest.mark.parametrize(
-    "url", ["http://localhost:1/", "http://a.localhost/", "http://127.0.0.1/", "http://[::1]:9/"]
-)
+@pytest.mark.parametrize("url", ["http://localhost:1/", "http://a.localhost/", "http://127.0.0.1/", "http://[::1]:9/"])
 def test_loopback_where_it_is_allowed(url: str) -> None:
     LOOPBACK.check_url(url)
 
 
-@pytest.mark.parametrize(
-    "host", ["127.1", "2130706433", "0x7f.1", "127.0.0.1.", "[::ffff:127.0.0.1]", "[::1%lo]"]
-)
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "127.0.0.1.", "[::ffff:127.0.0.1]", "[::1%lo]"])
 def test_odd_spellings_stay_refused_where_loopback_is_allowed(host: str) -> None:
     with pytest.raises(BadUrl):
         LOOPBACK.check_url(f"http://{host}/")

@@ -70,9 +70,7 @@ async def test_an_answer_with_too_much_costs_its_connection_only() -> None:
 async def test_an_answer_ahead_of_its_request_is_not_taken() -> None:
     async def behave(peer: Peer) -> None:
         await peer.request()
-        await peer.send(
-            b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-        )
+        await peer.send(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         await peer.hang()
 
     async with serving(behave) as endpoint, a_client() as client:
@@ -196,11 +194,7 @@ def resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     def fake(host: str, port: int, *rest: object, **options: object) -> list[object]:
         if host != "hook.example":
             return real(host, port, *rest, **options)  # type: ignore[arg-type,return-value]
-        return [
-            info
-            for a in addresses
-            for info in real(a, port, 0, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        ]
+        return [info for a in addresses for info in real(a, port, 0, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)]
 
     monkeypatch.setattr(socket, "getaddrinfo", fake)
 
@@ -215,9 +209,7 @@ def resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
         (["64:ff9b::7f00:1"], "64:ff9b::7f00:1 is NAT64"),
     ],
 )
-async def test_names_of_denied_addresses(
-    monkeypatch: pytest.MonkeyPatch, addresses: list[str], text: str
-) -> None:
+async def test_names_of_denied_addresses(monkeypatch: pytest.MonkeyPatch, addresses: list[str], text: str) -> None:
     resolves_to(monkeypatch, *addresses)
     async with serving(answer_with()) as endpoint, a_client(STRICT) as client:
         answer = await client.post(f"http://hook.example:{endpoint.port}/", {}, b"{}", LONG)

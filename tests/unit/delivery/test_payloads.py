@@ -82,12 +82,9 @@ def test_app_hook_bytes() -> None:
 
 
 def test_given_actor_and_data_as_fragment() -> None:
-    body = app_hook_body(
-        "triggered", "u", orjson.Fragment(b'{"x":1}'), {"type": "user", "name": "n", "id": 1}
-    )
+    body = app_hook_body("triggered", "u", orjson.Fragment(b'{"x":1}'), {"type": "user", "name": "n", "id": 1})
     assert body == (
-        b'{"action":"triggered","installation":{"uuid":"u"},"data":{"x":1},'
-        b'"actor":{"type":"user","name":"n","id":1}}'
+        b'{"action":"triggered","installation":{"uuid":"u"},"data":{"x":1},"actor":{"type":"user","name":"n","id":1}}'
     )
 
 

@@ -40,13 +40,9 @@ def some(
     return st.fixed_dictionaries(fields, optional={name: st.none() | kind for name, kind in optional.items()})
 
 
-def with_further(
-    fields: st.SearchStrategy[dict[str, Any]], taken: set[str]
-) -> st.SearchStrategy[dict[str, Any]]:
+def with_further(fields: st.SearchStrategy[dict[str, Any]], taken: set[str]) -> st.SearchStrategy[dict[str, Any]]:
     """Add fields that the contract does not know."""
-    further = st.dictionaries(
-        texts.filter(lambda name: name not in taken) | st.just("further"), values, max_size=2
-    )
+    further = st.dictionaries(texts.filter(lambda name: name not in taken) | st.just("further"), values, max_size=2)
     return st.tuples(fields, further).map(lambda both: {**both[0], **both[1]})
 
 
@@ -56,9 +52,7 @@ events = with_further(
         {
             "event_id": hex_32,
             "type": full_texts,
-            "datetime": st.datetimes().map(lambda at: at.isoformat())
-            | st.integers(0, 2**35)
-            | st.floats(-1e9, 1e10),
+            "datetime": st.datetimes().map(lambda at: at.isoformat()) | st.integers(0, 2**35) | st.floats(-1e9, 1e10),
             "organization": with_further(organizations, {"id", "slug"}),
             "project": with_further(
                 st.fixed_dictionaries({"id": ids, "slug": full_texts, "name": full_texts}),

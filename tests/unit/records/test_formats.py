@@ -99,9 +99,7 @@ def test_wrong_types_are_a_broken_record(record, data):
         made = record.from_fields(fields | {name: value})
     except BrokenRecord:
         return
-    assert (
-        present(decode(record, encode_avro(made))) == present(decode(record, made.to_json())) == present(made)
-    )
+    assert present(decode(record, encode_avro(made))) == present(decode(record, made.to_json())) == present(made)
 
 
 @every_record
@@ -174,9 +172,7 @@ def test_a_record_of_another_topic():
 
 
 def test_former_schemas_are_resolved_to_the_newest():
-    old = by_schema(
-        "former/Event-1", pack("Event", {name: EVENT[name] for name in EVENT if name != "release"})
-    )
+    old = by_schema("former/Event-1", pack("Event", {name: EVENT[name] for name in EVENT if name != "release"}))
     event = decode(Event, old)
     assert event.fields == Event.from_fields(changed(EVENT, "release", ...)).fields
     old = by_schema("former/Alert-1", pack("Alert", Alert.from_fields(ALERT).to_fields()))

@@ -81,9 +81,7 @@ def test_broken_hook_names_the_field(field, values):
 
 def test_secrets_stay_out_of_texts():
     secret = generate_secret()
-    hook = Hook.from_fields(
-        HOOK | {"secret": secret, "previous_secret": "forgotten", "previous_secret_until": 1}
-    )
+    hook = Hook.from_fields(HOOK | {"secret": secret, "previous_secret": "forgotten", "previous_secret_until": 1})
     assert secret not in repr(hook)
     assert "forgotten" not in repr(hook)
     with pytest.raises(BrokenRecord) as broken:

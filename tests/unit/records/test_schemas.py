@@ -22,9 +22,7 @@ FORMER = sorted(schemas.folder().glob("former/*.avsc"))
 
 
 def can_read(reader: str, writer: str) -> bool:
-    result = ReaderWriterCompatibilityChecker().get_compatibility(
-        avro.schema.parse(reader), avro.schema.parse(writer)
-    )
+    result = ReaderWriterCompatibilityChecker().get_compatibility(avro.schema.parse(reader), avro.schema.parse(writer))
     return result.compatibility is SchemaCompatibilityType.compatible
 
 
@@ -84,9 +82,7 @@ def test_former_versions_are_compatible(path):
     newest = newest_of(path)
     assert schemas.fingerprint(former) != schemas.fingerprint(newest)
     assert can_read(newest, former), "the newest schema must read what was written by a former one"
-    assert can_read(former, newest), (
-        "an older worker must read what a newer one writes, during a rolling update"
-    )
+    assert can_read(former, newest), "an older worker must read what a newer one writes, during a rolling update"
 
 
 def without(name: str) -> Any:

@@ -128,6 +128,8 @@ def test_the_index_says_what_a_look_at_every_hook_says(history):
             slow = {
                 int(one.id, 16)
                 for one in made
-                if one.status == "active" and event in one.events and (not one.project_ids or project in one.project_ids)
+                if one.status == "active"
+                and event in one.events
+                and (not one.project_ids or project in one.project_ids)
             }
             assert ids(made.service_hooks("1", project, event)) == slow

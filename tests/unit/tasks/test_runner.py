@@ -13,6 +13,7 @@ from streamhooks.records.hook import Hook
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Sent, Services, current
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
+from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.retry import RetryPolicy, RetryTaskError, retry
 from streamhooks.tasks.runner import JITTER, Limits, Runner
 from streamhooks.tasks.task import Delivery, Task
@@ -68,6 +69,9 @@ class Hooks:
     def get(self, hook_id):
         return self.hook if hook_id == self.hook.id else None
 
+    def state(self, hook_id):
+        return None
+
 
 class World:
     def __init__(self, bound: int = 10, **limits) -> None:
@@ -77,6 +81,10 @@ class World:
         self.gate.open("start")
         self.hooks = Hooks()
         services = Services(self.hooks, None, None, None, None, "http://base")
+        self.told: list = []
+        restraints = Restraints(
+            self.hooks, is_home=lambda _hook: True, tell=lambda *told: self.told.append(told), clock=lambda: NOW
+        )
         self.runner = Runner(
             self.tasks,
             services,
@@ -84,6 +92,7 @@ class World:
             self.firings,
             gate=self.gate,
             bulkheads=Bulkheads(100, lambda _hook: bound, lambda: NOW),
+            restraints=restraints,
             limits=Limits(**({"retry_delay": 300.0, "max_retries": None} | limits)),
             clock=lambda: NOW,
             partition_of=lambda _hook: 3,
@@ -183,7 +192,7 @@ async def test_what_is_rejected_is_dead_at_once_and_410_disables_the_hook():
     assert world.outputs.stored == []
     await world.run(sends(410, HookGone("status 410")), policy=delivering)
     ((note, *_),) = world.outputs.stored
-    assert (note.task, note.partition, note.args[0]) == ("streamhooks.disable_hook", 3, HOOK.id)
+    assert (note.task, note.partition, note.args[:2]) == ("streamhooks.note_finding", 3, [HOOK.id, "disabled"])
     assert len(world.outputs.dead) == 2
 
 

@@ -1,0 +1,50 @@
+"""`python -m benchmarks NAME …`: run benchmarks, print their tables, write `results/<name>.json` and `.png`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from benchmarks import plot
+from benchmarks.options import Options
+from benchmarks.report import machine, save, show
+from streamhooks.errors import Refusal
+
+#: `isolation` comes with the isolation of hooks from each other (step 3), as cases/isolation.py
+CASES = ("ceiling", "naive", "deliver", "fan-out", "latency", "retries", "counters", "hooks")
+#: not among all: it needs py-spy, and the right to look into another process
+EXTRA = ("profile",)
+
+
+@click.command(help=__doc__)
+@click.argument("names", nargs=-1, type=click.Choice((*CASES, *EXTRA, "all")), required=True)
+@click.option("--quick", is_flag=True, help="A smoke test of a few seconds each; its numbers mean little.")
+@click.option("--seconds", type=click.IntRange(3), help="How long `latency` holds each rate (default: 12).")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(__file__).parent / "results",
+    help="Where JSON and plots go.",
+)
+def main(names: Sequence[str], quick: bool, seconds: int | None, results: Path) -> None:
+    console = Console()
+    about = machine()
+    console.print(", ".join(f"{name} {value}" for name, value in about.items()), style="dim", highlight=False)
+    for name in CASES if "all" in names else names:
+        case = import_module(f"benchmarks.cases.{name.replace('-', '_')}")
+        with console.status(name) as status:
+            try:
+                result = case.run(Options(quick, seconds), lambda text: status.update(text))  # noqa: B023
+            except Refusal as refusal:
+                raise SystemExit(f"benchmarks: {name}: {refusal}") from None
+        show(console, result)
+        written = [save(results, result, about), *plot.save(results, result)]
+        console.print("written: " + ", ".join(map(str, written)), style="dim", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

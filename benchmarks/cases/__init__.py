@@ -1,0 +1,1 @@
+"""The benchmarks, one module each: `run(options, say)` returns a `benchmarks.report.Result`."""

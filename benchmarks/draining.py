@@ -1,0 +1,97 @@
+"""Draining: events are queued while their sender is held back, then it delivers as fast as it can."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks import sample
+from benchmarks.processes import CpuMeter, held_back
+from benchmarks.stage import Sender, Stage
+from streamhooks.errors import Refusal
+
+_TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class Drain:
+    """One drain.
+
+    rate -- deliveries a second between the first and the last request. doubles -- requests with an id that came
+    before. cpu -- µs a delivery of `sender`, `broker` (Kafka, or Redis) and `receiver`, until all bookkeeping is done.
+    """
+
+    deliveries: int
+    rate: float
+    doubles: int
+    cpu: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Median:
+    """The medians of several drains of one sender; `all_cpu` is of all that sends: sender and broker."""
+
+    name: str
+    deliveries: int
+    rate: float
+    rates: list[float]
+    worker_cpu: float
+    all_cpu: float
+    receiver_cpu: float
+    doubles: int
+
+
+def drain(stage: Stage, sender: Sender, projects: Sequence[str], events: int, fan_out: int = 1) -> Drain:
+    """Queue so many events, each of which fires `fan_out` hooks, and deliver them.
+
+    Raises Refusal if they don't all arrive in time, or if a request's signatures are not right.
+    """
+    pairs = list(sample.events(list(projects), events))
+    expected = events * fan_out
+    stage.forget()
+    helpers = [child.pid for child in sender.helpers] or [stage.kafka_pid]
+    with held_back(sender.pids):
+        sender.queue(pairs)
+        meter = CpuMeter({"sender": sender.pids, "broker": helpers, "receiver": [stage.receiver_pid]})
+    stats = wait_received(stage, expected, sender.name)
+    sender.wait_settled(_TIMEOUT)
+    taken = meter.taken()
+    if stats["unverified"]:
+        raise Refusal(f"{sender.name}: {stats['unverified']} requests are not signed as they should be")
+    return Drain(
+        deliveries=expected,
+        rate=expected / max(stats["last"] - stats["first"], 1e-9),
+        doubles=stats["requests"] - stats["ids"],
+        cpu={name: seconds * 1e6 / expected for name, seconds in taken.items()},
+    )
+
+
+def wait_received(stage: Stage, ids: int, name: str, timeout: float = _TIMEOUT) -> dict:
+    """Wait until the receiver has seen so many ids; return what it counted, or raise Refusal."""
+    deadline = time.monotonic() + timeout
+    while (stats := stage.received())["ids"] < ids:
+        stage.check()
+        if time.monotonic() > deadline:
+            raise Refusal(f"{name}: only {stats['ids']} of {ids} deliveries came within {timeout:.0f} s")
+        time.sleep(0.2)
+    return stats
+
+
+def medians(name: str, drains: Sequence[Drain]) -> Median:
+    """Return the median of each measure on its own."""
+
+    def cpu(*groups: str) -> float:
+        return median(sum(one.cpu[group] for group in groups) for one in drains)
+
+    return Median(
+        name,
+        drains[0].deliveries,
+        median(one.rate for one in drains),
+        [one.rate for one in drains],
+        cpu("sender"),
+        cpu("sender", "broker"),
+        cpu("receiver"),
+        sum(one.doubles for one in drains),
+    )

@@ -1,0 +1,34 @@
+"""Plots of results, where matplotlib is installed (the extra `bench`)."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.report import Result
+
+
+def save(folder: Path, result: Result) -> list[Path]:
+    """Write `<name>.png` with a panel for each of the result's bars; return its path, or nothing if there is none."""
+    if not result.bars or find_spec("matplotlib") is None:
+        return []
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(
+        1, len(result.bars), figsize=(6 * len(result.bars), 0.5 * len(result.bars[0].labels) + 1.5), squeeze=False
+    )
+    for panel, bars in zip(panels[0], result.bars, strict=True):
+        drawn = panel.barh([str(label) for label in bars.labels], list(bars.values))
+        panel.bar_label(drawn, labels=[f"{value:,.4g}" for value in bars.values], padding=3)
+        panel.invert_yaxis()
+        panel.margins(x=0.2)
+        panel.set_title(bars.title)
+    figure.suptitle(result.title)
+    figure.tight_layout()
+    path = folder / f"{result.name}.png"
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+    return [path]

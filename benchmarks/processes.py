@@ -1,0 +1,57 @@
+"""The processes of a benchmark: what CPU and memory they took, and how they are held back while events are queued."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+import psutil
+
+
+def _trees(pids: Iterable[int]) -> Iterator[psutil.Process]:
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            root = psutil.Process(pid)
+            yield root
+            yield from root.children(recursive=True)
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Return what these processes and their children took so far: user and system time of all their threads."""
+    total = 0.0
+    for process in _trees(pids):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def memory_bytes(pids: Iterable[int]) -> int:
+    """Return the resident memory of these processes and their children."""
+    return sum(process.memory_info().rss for process in _trees(pids))
+
+
+@contextmanager
+def held_back(pids: Iterable[int]) -> Iterator[None]:
+    """Stop these processes and their children for the time of the block: far below any session timeout."""
+    stopped = list(_trees(pids))
+    for process in stopped:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.send_signal(signal.SIGCONT)
+
+
+class CpuMeter:
+    """The CPU that named groups of processes take from here on."""
+
+    def __init__(self, groups: Mapping[str, Iterable[int]]) -> None:
+        self._groups = {name: list(pids) for name, pids in groups.items()}
+        self._before = {name: cpu_seconds(pids) for name, pids in self._groups.items()}
+
+    def taken(self) -> dict[str, float]:
+        """Return the seconds of each group."""
+        return {name: cpu_seconds(pids) - self._before[name] for name, pids in self._groups.items()}

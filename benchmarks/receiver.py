@@ -1,0 +1,122 @@
+"""The receiver of the benchmarks: counts requests, distinct webhook-ids and latencies, and answers 200.
+
+`streamhooks.dev.receiver` needs more CPU for a request than the fastest sender, so it would be what is measured.
+
+`GET /_stats`    `requests`, `ids`, `unverified`, `first` and `last` (epoch seconds of the first and the last new id)
+                 and `latency`: `{"n", "p50", "p99", "p99.9", "max"}` in ms, from the event's `datetime` to the receipt
+`DELETE /_stats` forget it
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import time
+from email.parser import BytesParser
+
+import orjson
+import uvloop
+
+from benchmarks.statistics import percentiles
+from streamhooks.dev.verification import verify
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_ID = re.compile(rb"\r\nwebhook-id: *(\S+)", re.IGNORECASE)
+_AT = re.compile(rb'"datetime":(\d+\.\d+)')
+_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#: of so many requests one is verified
+_VERIFIED = 199
+
+
+class Received:
+    """What came since the last reset."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+        self.reset()
+
+    def reset(self) -> None:
+        self.requests = self.unverified = 0
+        self.first = self.last = 0.0
+        self.ids: set[bytes] = set()
+        self.latencies: list[float] = []
+
+    def take(self, head: bytes, body: bytes) -> None:
+        now = time.time()
+        self.requests += 1
+        found = _ID.search(head)
+        identifier = found[1] if found else b""
+        if identifier not in self.ids:
+            self.ids.add(identifier)
+            self.first = self.first or now
+            self.last = now
+            at = _AT.search(body)
+            if at:
+                self.latencies.append((now - float(at[1])) * 1000)
+        if self.requests % _VERIFIED == 1:
+            headers = BytesParser().parsebytes(head.partition(b"\r\n")[2], headersonly=True)
+            made = verify(headers, body, [self._secret], now)
+            self.unverified += not made or not all(made.values())
+
+    def stats(self) -> dict[str, object]:
+        return {
+            "requests": self.requests,
+            "ids": len(self.ids),
+            "unverified": self.unverified,
+            "first": self.first,
+            "last": self.last,
+            "latency": percentiles(self.latencies),
+        }
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, received: Received) -> None:
+        self._received = received
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer + data if self._buffer else data
+        while (end := buffer.find(b"\r\n\r\n")) >= 0:
+            head = buffer[:end]
+            found = _LENGTH.search(head)
+            stop = end + 4 + (int(found[1]) if found else 0)
+            if len(buffer) < stop:
+                break
+            self._transport.write(self._answer(head, buffer[end + 4 : stop]))
+            buffer = buffer[stop:]
+        self._buffer = buffer
+
+    def _answer(self, head: bytes, body: bytes) -> bytes:
+        if head.startswith(b"POST"):
+            self._received.take(head, body)
+            return _OK
+        if head.startswith(b"DELETE"):
+            self._received.reset()
+            return _OK
+        text = orjson.dumps(self._received.stats())
+        return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text)
+
+
+async def _serve(port: int, secret: str) -> None:
+    received = Received(secret)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Connection(received), "127.0.0.1", port, backlog=4096
+    )
+    async with server:
+        await server.serve_forever()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.receiver", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--secret", required=True, help="of every hook")
+    options = parser.parse_args()
+    uvloop.run(_serve(options.port, options.secret))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What all senders send: hooks, and events of which a delivery has a body of about 1 KB."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+ORGANIZATION = {"id": "bench", "slug": "bench"}
+SECRET = "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+BASE_URL = "http://127.0.0.1:6066"
+_FRAMES = [
+    {"file": "shop/checkout.py", "line": 100 + n, "function": f"step_{n}", "context": "total += item.price * rate"}
+    for n in range(4)
+]
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A service hook of one project."""
+
+    id: str
+    project_id: str
+    url: str
+
+    def record(self) -> dict[str, Any]:
+        """Return its value for the topic `hooks`."""
+        return {
+            "id": self.id,
+            "organization_id": ORGANIZATION["id"],
+            "project_ids": [self.project_id],
+            "app_id": None,
+            "url": self.url,
+            "events": ["event.created"],
+            "secret": SECRET,
+            "version": 0,
+            "status": "active",
+        }
+
+
+def hooks(receiver: str, layout: Mapping[str, int]) -> list[Hook]:
+    """Return hooks by a layout of project id to how many hooks it has."""
+    return [
+        Hook(secrets.token_hex(16), project, f"{receiver}/hook/{project}/{number}")
+        for project, count in layout.items()
+        for number in range(count)
+    ]
+
+
+def event(project_id: str, at: float) -> dict[str, Any]:
+    """Return an Event of the contract that happened `at` (epoch seconds)."""
+    return {
+        "event_id": secrets.token_hex(16),
+        "type": "error",
+        # The receiver takes the latency from it, so it is never a whole number.
+        "datetime": round(at, 4) + 0.00001,
+        "organization": ORGANIZATION,
+        "project": {"id": project_id, "slug": f"project-{project_id}", "name": f"Project {project_id}"},
+        "group": {"id": "1001", "title": "KeyError: 'currency'"},
+        "data": {"title": "KeyError: 'currency'", "culprit": "shop.checkout.total", "frames": _FRAMES},
+    }
+
+
+def events(projects: list[str], count: int) -> Iterator[tuple[str, bytes]]:
+    """Return so many records of `events`, key and value, spread over the projects."""
+    for number in range(count):
+        project = projects[number % len(projects)]
+        yield project, orjson.dumps(event(project, time.time()))

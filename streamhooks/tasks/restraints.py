@@ -1,0 +1,193 @@
+"""What holds deliveries of a hook back: a pause that its endpoint asked for, an open breaker, a rate limit.
+
+What must hold over all workers is decided at the hook's *home*, the owner of its partition of `delayed`: it alone
+writes what was found about the hook (`hook-states`), probes, and hands out starts of a rate. The others hand their
+calls over through `delayed`, and tell the home what they see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from streamhooks.in_flight.breakers import Failures, Probing
+from streamhooks.in_flight.rates import Rate
+from streamhooks.metrics import BREAKERS_OPENED, HELD_BACK
+from streamhooks.records.hook import Hook, HookState
+from streamhooks.tasks.context import Sent
+
+#: how long a worker that has told the home something waits before it tells it again, in seconds
+TOLD = 15.0
+#: how long every attempt of a hook may fail before it is disabled, in seconds; at half of it there is a warning
+FAILING = 5 * 86400.0
+
+
+class Hooks(Protocol):
+    """The hooks table, as far as restraints need it."""
+
+    def get(self, hook_id: str) -> Hook | None:
+        """The hook as wished."""
+
+    def state(self, hook_id: str) -> HookState | None:
+        """What was found about it."""
+
+
+Tell = Callable[[str, str, dict[str, object]], None]
+
+
+class Restraints:
+    """Whether deliveries of a hook may start, and what their endings mean for the next ones. One for the worker."""
+
+    def __init__(
+        self,
+        hooks: Hooks,
+        *,
+        is_home: Callable[[str], bool],
+        tell: Tell,
+        clock: Callable[[], float],
+        breaker: bool = True,
+        failing: float = FAILING,
+    ) -> None:
+        self._hooks = hooks
+        self._is_home = is_home
+        self._tell_home = tell
+        self._clock = clock
+        self._breaker = breaker
+        self._failing = failing
+        self._failures: dict[str, Failures] = {}
+        self._probing: dict[str, Probing] = {}
+        self._rates: dict[str, Rate] = {}
+        self._told: dict[tuple[str, str], float] = {}
+        # What this worker saw and the home has not written yet.
+        self._paused: dict[str, float] = {}
+        self._open: dict[str, float] = {}
+
+    # --- before a delivery
+
+    def hold_back(self, hook_id: str) -> float | None:
+        """For a first attempt: None if it may start here and now, else when it is due at the hook's home."""
+        now = self._clock()
+        paused = self._paused_until(hook_id)
+        if paused > now:
+            HELD_BACK.labels("pause").inc()
+            return paused
+        if self._is_open(hook_id, now):
+            HELD_BACK.labels("breaker").inc()
+            return now
+        hook = self._hooks.get(hook_id)
+        if hook is not None and hook.rate_limit and (not self._is_home(hook_id) or self._rate(hook).take(now)):
+            HELD_BACK.labels("rate").inc()
+            return now
+        return None
+
+    def wait(self, hook_id: str) -> float:
+        """For a pending call, at the hook's home: 0 if it may start now, else how many seconds to wait."""
+        now = self._clock()
+        paused = self._paused_until(hook_id)
+        if paused > now:
+            return paused - now
+        if self._is_open(hook_id, now):
+            probing = self._probing.get(hook_id)
+            if probing is None:
+                probing = self._probing[hook_id] = Probing(now)
+            if not probing.take(now):
+                return max(probing.next_at - now, 0.2)
+            return 0.0
+        hook = self._hooks.get(hook_id)
+        return self._rate(hook).take(now) if hook is not None and hook.rate_limit else 0.0
+
+    def is_open(self, hook_id: str) -> bool:
+        """Whether the hook's breaker is open."""
+        return self._is_open(hook_id, self._clock())
+
+    def paused_until(self, hook_id: str) -> float | None:
+        """Until when the endpoint asked not to be called, epoch seconds; None if it did not."""
+        until = self._paused_until(hook_id)
+        return until if until > self._clock() else None
+
+    def _paused_until(self, hook_id: str) -> float:
+        state = self._hooks.state(hook_id)
+        known = (state.paused_until or 0.0) if state is not None else 0.0
+        return max(known, self._paused.get(hook_id, 0.0))
+
+    def _is_open(self, hook_id: str, now: float) -> bool:
+        state = self._hooks.state(hook_id)
+        if state is not None and state.open_since is not None:
+            self._open.pop(hook_id, None)
+            return True
+        if self._open.get(hook_id, 0.0) > now:
+            return True
+        self._probing.pop(hook_id, None)
+        return False
+
+    def _rate(self, hook: Hook) -> Rate:
+        rate = self._rates.get(hook.id)
+        if rate is None or rate.limit != hook.rate_limit:
+            rate = self._rates[hook.id] = Rate(hook.rate_limit or 1.0)
+        return rate
+
+    # --- after a delivery
+
+    def note(self, hook_id: str, sent: Sent) -> None:
+        """Note how a delivery ended."""
+        now = self._clock()
+        failed = sent.verdict == "retry"
+        if sent.retry_after is not None:
+            self._pause(hook_id, now + sent.retry_after, now)
+        failures = self._failures.get(hook_id)
+        if failures is None:
+            failures = self._failures[hook_id] = Failures()
+        too_much = failures.note(now, failed=failed, timed_out=sent.kind == "timeout")
+        state = self._hooks.state(hook_id)
+        if self._is_open(hook_id, now):
+            self._note_probe(hook_id, now, failed)
+        elif too_much and self._breaker:
+            self._failures.pop(hook_id)
+            self._open[hook_id] = now + TOLD
+            BREAKERS_OPENED.inc()
+            self._tell("breaker", hook_id, now, open_since=now)
+        if failed:
+            self._note_failing(hook_id, now, state)
+        elif sent.verdict == "delivered" and state is not None and state.failing_since is not None:
+            self._tell("recovered", hook_id, now, failing_since=None, warned_at=None)
+
+    def _note_probe(self, hook_id: str, now: float, failed: bool) -> None:
+        if failed:
+            if hook_id in self._probing:
+                self._probing[hook_id].failed(now)
+            return
+        self._open.pop(hook_id, None)
+        self._probing.pop(hook_id, None)
+        self._failures.pop(hook_id, None)
+        self._tell("closed", hook_id, now, open_since=None)
+
+    def _note_failing(self, hook_id: str, now: float, state: HookState | None) -> None:
+        hook = self._hooks.get(hook_id)
+        since = state.failing_since if state is not None else None
+        if since is None or (hook is not None and since < hook.enabled_at):
+            self._tell("failing", hook_id, now, failing_since=now, warned_at=None)
+        elif now - since >= self._failing:
+            days = self._failing / 86400
+            reason = f"every attempt failed for {days:g} days"
+            self._tell("disabled", hook_id, now, status_reason=reason, disabled_since=now)
+        elif now - since >= self._failing / 2 and state is not None and state.warned_at is None:
+            self._tell("warned", hook_id, now, warned_at=now)
+
+    def _pause(self, hook_id: str, until: float, now: float) -> None:
+        if until > self._paused_until(hook_id) + 1.0:
+            self._paused[hook_id] = until
+            self._told.pop(("pause", hook_id), None)
+            self._tell("pause", hook_id, now, paused_until=until)
+
+    def _tell(self, what: str, hook_id: str, now: float, **found: object) -> None:
+        if self._told.get((what, hook_id), 0.0) > now:
+            return
+        if len(self._told) > 10_000:
+            self._told = {key: until for key, until in self._told.items() if until > now}
+        self._told[what, hook_id] = now + TOLD
+        self._tell_home(what, hook_id, found)
+
+    def release(self) -> None:
+        """Partitions moved: who probes and who hands out starts may be others now."""
+        self._probing.clear()
+        self._rates.clear()

@@ -1,0 +1,114 @@
+"""The receiver of `streamhooks.dev` in a process of its own, with a ledger of every single request.
+
+`GET /_ledger` returns them, oldest first: `[time, path, webhook-id, number in the body, status]`; the status is null if
+it got no answer. `GET /_count` tells how many signatures were wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from support.api import Api
+from support.eventually import eventually
+
+from chaos.scene import SECRET
+from streamhooks.dev.guard import dismiss, guard
+from streamhooks.dev.ports import free_port
+from streamhooks.dev.receiver import create_receiver
+
+_NUMBER = re.compile(rb'"chaos":(\d+)')
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that came; `at` in epoch seconds."""
+
+    at: float
+    path: str
+    id: str
+    number: int
+    status: int | None
+
+
+class Receiver:
+    """The process, as the one that started it sees it."""
+
+    def __init__(self, folder: Path) -> None:
+        port = free_port()
+        self.base = f"http://127.0.0.1:{port}"
+        self._api = Api(self.base, timeout=60)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "receiver.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "chaos.ledger", str(port)],
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._guard = guard(self._process.pid)
+        eventually(lambda: self._api.get("/_count").status == 200)
+
+    def behave(self, path: str, behaviour: Mapping[str, object]) -> None:
+        """Change how a path behaves."""
+        answer = self._api.put(f"/_behaviour{path}", dict(behaviour))
+        if answer.status != 204:
+            raise AssertionError(answer)
+
+    def requests(self) -> list[Request]:
+        """Return every request, oldest first."""
+        return [Request(*one) for one in self._api.get("/_ledger").json]
+
+    def unverified(self) -> int:
+        """Return how many requests had a wrong signature."""
+        return self._api.get("/_count").json["unverified"]
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        dismiss(self._guard)
+
+
+def create_ledger() -> web.Application:
+    """Make the application."""
+    ledger: list[list[object]] = []
+
+    @web.middleware
+    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == "/_ledger":
+            return web.Response(body=orjson.dumps(ledger), content_type="application/json")
+        if request.path.startswith("/_"):
+            return await handler(request)
+        at = time.time()
+        found = _NUMBER.search(await request.read())
+        entry = [at, request.path, request.headers.get("webhook-id", ""), int(found[1]) if found else -1, None]
+        ledger.append(entry)
+        response = await handler(request)
+        if request.transport is not None and not request.transport.is_closing():
+            entry[4] = response.status
+        return response
+
+    app = create_receiver({"*": SECRET}, keep=1, bodies=False)
+    app.middlewares.append(note)
+    return app
+
+
+if __name__ == "__main__":
+    web.run_app(
+        create_ledger(),
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=0.1,
+    )

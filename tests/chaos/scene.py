@@ -1,0 +1,91 @@
+"""Who subscribed to what, how their endpoints behave, and which hooks a record must reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SECRET = "whsec_Y2hhb3MgY2hhb3MgY2hhb3MgY2hhb3M="
+ORGANIZATION = {"id": "1", "slug": "acme"}
+PROJECTS = tuple(str(number) for number in range(100, 110))
+APP = "pager"
+#: of the resource changes: those of another organization's app, or of senders nobody knows, must reach nobody
+SENDERS = {"Group": "issue", "Comment": "comment", "Deploy": "deploy"}
+ACTIONS = {"Group": ("created", "resolved"), "Comment": ("created", "updated"), "Deploy": ("finished",)}
+
+#: how an endpoint behaves, as `streamhooks.dev.behaviour` reads it
+BEHAVIOURS: Mapping[str, Mapping[str, object]] = {
+    "well": {},
+    "flaky": {"fail": 2},
+    "broken": {"status": 500},
+    "rejecting": {"status": 400},
+    "slow": {"delay": 0.4, "status": 200},
+}
+#: what must become of each delivery to such an endpoint; of the others, as long as they are not troubled: delivered
+DOOMED = ("broken", "rejecting")
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A hook of the contract, and how its endpoint behaves."""
+
+    id: str
+    behaviour: str
+    events: tuple[str, ...]
+    projects: tuple[str, ...] = ()
+    app: str | None = None
+
+    @property
+    def path(self) -> str:
+        return f"/{self.id}"
+
+    def record(self, receiver: str) -> dict[str, Any]:
+        """Return the value of its record in `hooks`; `receiver` is the base URL of the endpoint."""
+        return {
+            "id": self.id,
+            "organization_id": ORGANIZATION["id"],
+            "project_ids": list(self.projects),
+            "app_id": self.app,
+            "url": receiver + self.path,
+            "events": list(self.events),
+            "secret": SECRET,
+        }
+
+
+def hooks() -> tuple[Hook, ...]:
+    """Return all hooks: most records reach two, one of them well behaved; a few reach five or nobody."""
+    made = [Hook("", "well", ("event.created",), (project,)) for project in PROJECTS]
+    made += [Hook("", "flaky", ("event.created", "event.alert"), (project,)) for project in PROJECTS[:4]]
+    made += [Hook("", "broken", ("event.created",), (project,)) for project in PROJECTS[4:5]]
+    made += [Hook("", "rejecting", ("event.created",), (project,)) for project in PROJECTS[5:7]]
+    made += [Hook("", "slow", ("event.created",), (project,)) for project in PROJECTS[7:9]]
+    made += [Hook("", "well", ("event.alert",)), Hook("", "slow", ("event.alert",), PROJECTS[:5])]
+    for behaviour in ("well", "flaky", "broken"):
+        made.append(Hook("", behaviour, ("event_alert.triggered",), app=APP))
+    made += [
+        Hook("", "well", ("issue.created", "issue.resolved", "comment.created"), app="tracker"),
+        Hook("", "flaky", ("issue.created", "deploy.finished"), app="tracker"),
+        Hook("", "rejecting", ("comment.updated",), app="tracker"),
+        Hook("", "well", ("issue.resolved", "deploy.finished"), PROJECTS[:3], app="board"),
+    ]
+    return tuple(
+        Hook(f"{number:032x}", one.behaviour, one.events, one.projects, one.app) for number, one in enumerate(made, 1)
+    )
+
+
+def reached(known: tuple[Hook, ...], topic: str, value: Mapping[str, Any]) -> Iterator[Hook]:
+    """Give the hooks that a record must reach ("What fires what" in the contract); `topic` without the prefix."""
+    if topic == "resource-changes":
+        event = f"{SENDERS[value['sender']]}.{value['action']}"
+        yield from (h for h in known if h.app and event in h.events and _matches(h, value["project_id"]))
+        return
+    project = (value["event"] if topic == "alerts" else value)["project"]["id"]
+    event = "event.alert" if topic == "alerts" else "event.created"
+    yield from (h for h in known if not h.app and event in h.events and _matches(h, project))
+    if topic == "alerts" and value["app_id"]:
+        yield from (h for h in known if h.app == value["app_id"] and "event_alert.triggered" in h.events)
+
+
+def _matches(hook: Hook, project: str | None) -> bool:
+    return not hook.projects or project in hook.projects

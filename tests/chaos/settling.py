@@ -1,0 +1,53 @@
+"""When a run is over: nothing is left to read, and no call waits."""
+
+from __future__ import annotations
+
+import time
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from chaos.evidence import read_pending
+from chaos.load import SOURCES
+
+
+def settled(brokers: str, prefix: str, timeout: float) -> str:
+    """Wait for at most `timeout` seconds; return what is left even then, or an empty text."""
+    deadline = time.monotonic() + timeout
+    while (left := _left(brokers, prefix)) and time.monotonic() < deadline:
+        time.sleep(2)
+    return left
+
+
+def _left(brokers: str, prefix: str) -> str:
+    try:
+        for group, topics in (("worker", SOURCES), ("counting", ("firings",))):
+            for topic in topics:
+                if lag := _lag(brokers, prefix + group, prefix + topic):
+                    return f"{lag} records of {topic} are not settled"
+            # Only what is read in full can be trusted to have made all its calls.
+            if group == "worker" and (pending := read_pending(brokers, prefix)):
+                return f"{len(pending)} calls are pending"
+    except (KafkaException, AssertionError, TimeoutError) as error:
+        return f"Kafka does not tell: {error}"
+    return ""
+
+
+def _lag(brokers: str, group: str, topic: str) -> int:
+    """Return how many records of the topic are not committed by the group."""
+    client = Consumer({"bootstrap.servers": brokers, "group.id": "chaos", "log_level": 0})
+    try:
+        partitions = [
+            TopicPartition(topic, number) for number in client.list_topics(topic, 10).topics[topic].partitions
+        ]
+        asked = ConsumerGroupTopicPartitions(group, partitions)
+        admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+        found = admin.list_consumer_group_offsets([asked])[group].result(30)
+        committed = {tp.partition: tp.offset for tp in found.topic_partitions}
+        lag = 0
+        for partition in partitions:
+            first, end = client.get_watermark_offsets(partition, 10)
+            lag += end - max(first, committed.get(partition.partition, -1))
+        return lag
+    finally:
+        client.close()

@@ -1,0 +1,90 @@
+"""What was taken up and not settled is done again, whatever ends the worker; what no broker takes blocks nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+
+from installation import Installation, event
+from support import api, eventually
+
+FOLLOWERS = 1000
+
+
+def test_a_slow_head_is_redelivered_after_a_kill_though_its_followers_were_done(install, organization: str) -> None:
+    one: Installation = install(session_timeout=6, request_timeout=60, partitions=1)
+    worker = one.add_worker()
+    slow = one.create_hook(organization, project_ids=["1"], behaviour="delay=30")
+    quick = one.create_hook(organization, project_ids=["2"])
+    one.produce("events", "1", event(organization, "1"))
+    slow.received()
+    values = [event(organization, "2") for _ in range(FOLLOWERS)]
+    one.produce_with("events", "2", [json.dumps(value).encode() for value in values])
+    eventually(lambda: one.receiver.count(quick.path)["ids"] == FOLLOWERS, timeout=60)
+    worker.kill()
+    one.receiver.behave(slow.path)
+    worker.start()
+    again = slow.received(2, timeout=60)
+    assert len({request["id"] for request in again}) == 1
+    # The followers are read again as well, and are the same to whoever drops doubles; each is counted once.
+    eventually(lambda: one.totals(quick) == (FOLLOWERS, FOLLOWERS, 0), timeout=60)
+    assert one.receiver.count(quick.path)["ids"] == FOLLOWERS
+
+
+def test_a_call_that_no_broker_takes_becomes_a_truncated_dead_letter_and_blocks_nothing(
+    install, organization: str
+) -> None:
+    one: Installation = install(partitions=1, max_body=5_000_000)
+    one.add_worker()
+    hook = one.create_hook(organization, behaviour="status=500")
+    # The broker's limit is on what is left after compression, and the user's is better than ours.
+    text = base64.b64encode(random.Random(1).randbytes(900_000)).decode()
+    large = json.dumps(event(organization, data={"text": text})).encode()
+    one.produce_with("events", "1", [large], message_max_bytes=2_000_000, compression_type="zstd")
+    one.produce("events", "1", event(organization))
+    letter = one.dead_letter_of(hook)
+    assert letter["truncated"] is True
+    assert letter["task"] is None
+    assert letter["source"] == f"{one.prefix}events:0:0"
+    eventually(lambda: len(one.pending(hook)) == 1)
+    assert one.api.get("/health/ready").status == 200
+
+
+def test_a_broker_that_is_away_costs_time_and_nothing_else(install, organization: str, kafka) -> None:
+    one: Installation = install(retry_delay=1)
+    worker = one.add_worker()
+    hook = one.create_hook(organization)
+    failing = one.create_hook(organization, behaviour="status=500&fail=1")
+    for _ in range(20):
+        one.produce("events", "1", event(organization))
+    kafka.restart()
+    for _ in range(20):
+        one.produce("events", "1", event(organization))
+    eventually(lambda: one.receiver.count(hook.path)["ids"] == 40, timeout=90)
+    eventually(lambda: one.totals(hook) == (40, 40, 0), timeout=90)
+    eventually(lambda: one.totals(failing)[1] == 40, timeout=90)
+    assert worker.running
+    assert worker.stop() == 0
+
+
+def test_an_event_produced_twice_fires_once_and_a_redelivery_still_fires(install, organization: str) -> None:
+    one: Installation = install(idempotence_window=60, session_timeout=6, request_timeout=60)
+    worker = one.add_worker()
+    hook = one.create_hook(organization, behaviour="delay=30")
+    given = event(organization)
+    one.produce("events", "1", given)
+    hook.received()
+    one.produce("events", "1", given)
+    other = event(organization)
+    one.produce("events", "1", other)
+    hook.received(2)
+    one.receiver.behave(hook.path)
+    worker.kill()
+    worker.start()
+    eventually(lambda: one.totals(hook)[1] == 2, timeout=60)
+    assert one.receiver.count(hook.path)["ids"] == 2
+    doubles = [
+        line for line in api(worker).get("/metrics").body.decode().splitlines() if "double_records_total{" in line
+    ]
+    assert [float(line.split()[-1]) for line in doubles] == [1.0]

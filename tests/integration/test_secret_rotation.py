@@ -1,0 +1,68 @@
+"""A secret that is replaced: during the overlap the old one signs too, so that receivers can change in peace."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+from installation import JSON, Hook, Installation, event
+from standardwebhooks import Webhook, WebhookVerificationError
+from support import eventually
+
+SETTINGS = {"secret_overlap": 4}
+
+
+def fire(installation: Installation, organization: str, hook: Hook) -> JSON:
+    before = len(hook.requests())
+    installation.produce("events", "11", event(organization))
+    return hook.received(before + 1)[before]
+
+
+def verifies(secret: str, request: JSON) -> bool:
+    try:
+        Webhook(secret).verify(request["body"], request["headers"])
+    except WebhookVerificationError:
+        return False
+    return True
+
+
+def rotate(installation: Installation, hook: Hook) -> str:
+    answer = installation.api.post(f"/api/hooks/{hook.id}/rotate-secret")
+    assert answer.status == 200
+    return answer.json["secret"]
+
+
+def put_secret(installation: Installation, hook: Hook) -> str:
+    secret = "whsec_c2l4dGVlbiBieXRlcyBhbmQgbW9yZQ=="
+    assert installation.api.put(f"/api/hooks/{hook.id}", {"secret": secret}).status == 200
+    return secret
+
+
+@pytest.mark.parametrize("change", [rotate, put_secret])
+def test_both_sign_during_the_overlap(installation: Installation, organization: str, change) -> None:
+    hook = installation.create_hook(organization)
+    new = change(installation, hook)
+    assert new != hook.secret
+    request = fire(installation, organization, hook)
+    assert verifies(new, request)
+    assert verifies(hook.secret, request)
+    assert len(request["headers"]["webhook-signature"].split()) == 2
+    # There is room for one signature only in Sentry's header.
+    signature = hmac.new(new.encode(), request["body"].encode(), hashlib.sha256).hexdigest()
+    assert request["headers"]["x-servicehook-signature"] == signature
+    # When the overlap is over, only the new one does.
+    request = eventually(
+        lambda: (found := fire(installation, organization, hook)) and not verifies(hook.secret, found) and found,
+        interval=0.5,
+    )
+    assert verifies(new, request)
+    assert len(request["headers"]["webhook-signature"].split()) == 1
+
+
+def test_the_new_secret_is_shown_once(installation: Installation, organization: str) -> None:
+    hook = installation.create_hook(organization)
+    new = rotate(installation, hook)
+    shown = installation.api.get(f"/api/hooks/{hook.id}").body.decode()
+    assert new not in shown
+    assert hook.secret not in shown

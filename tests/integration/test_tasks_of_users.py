@@ -1,0 +1,262 @@
+"""Tasks that users define: called from outside and from tasks, run on a worker, retried as they say."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from installation import JSON, Installation
+from support import Receiver, eventually
+
+from streamhooks.dev.kafka import EmbeddedKafka
+
+MODULE = """
+import asyncio, json, os, time
+from streamhooks import NextTask, RetryTaskError, instrumented_task, retry
+
+def note(task, **fields):
+    line = json.dumps({"task": task, "at": time.time(), "pid": os.getpid(), **fields}) + "\\n"
+    with open(os.environ["NOTES"], "a") as notes:
+        notes.write(line)
+
+@instrumented_task(name="shop.greet")
+async def greet(mark, *names, greeting="hello"):
+    note("greet", mark=mark, names=names, greeting=greeting)
+
+@instrumented_task(name="shop.plain", default_retry_delay=0.2, max_retries=1)
+def plain(mark):
+    note("plain", mark=mark)
+
+class Temporary(Exception): pass
+class Hopeless(Temporary): pass
+class Fine(Hopeless): pass
+
+@instrumented_task(name="shop.fail", default_retry_delay=0.2, max_retries=2)
+@retry(on=(Temporary,), exclude=(Hopeless,), ignore=(Fine,))
+async def fail(mark, kind, times=99):
+    note("fail", mark=mark)
+    with open(os.environ["NOTES"]) as notes:
+        runs = sum(json.loads(line)["mark"] == mark for line in notes)
+    if runs <= times:
+        raise {"temporary": Temporary, "hopeless": Hopeless, "fine": Fine, "other": ValueError}[kind](kind)
+
+@instrumented_task(name="shop.bare", default_retry_delay=0.2, max_retries=1)
+@retry
+async def bare(mark):
+    note("bare", mark=mark)
+    raise ValueError("any")
+
+@instrumented_task(name="shop.no_policy", default_retry_delay=0.2, max_retries=1)
+async def no_policy(mark):
+    note("no_policy", mark=mark)
+    raise ValueError("any")
+
+@instrumented_task(name="shop.asks", default_retry_delay=300, max_retries=1)
+async def asks(mark):
+    note("asks", mark=mark)
+    raise RetryTaskError("again", countdown=0.2)
+
+@instrumented_task(name="shop.parent")
+async def parent(mark):
+    note("parent", mark=mark)
+    greet.delay(mark, "from parent")
+    plain.apply_async([mark], countdown=1)
+    NextTask(greet, [mark, "next"], countdown=0).schedule()
+    await greet.apply_async(args=[mark], kwargs={"greeting": "awaited"})
+
+@instrumented_task(name="shop.blocking_parent")
+def blocking_parent(mark):
+    note("blocking_parent", mark=mark)
+    greet.delay(mark, "from a thread")
+"""
+
+
+class Shop:
+    """A program of a user's, next to the worker that runs its tasks."""
+
+    def __init__(self, installation: Installation, notes: Path) -> None:
+        self._installation, self._notes = installation, notes
+
+    def call(self, code: str) -> str:
+        """Run a program that calls tasks, and return what it printed."""
+        environment = os.environ | {
+            "STREAMHOOKS_BROKERS": self._installation.brokers,
+            "STREAMHOOKS_TOPIC_PREFIX": self._installation.prefix,
+        }
+        command = [sys.executable, "-c", f"import shop_tasks as shop\n{code}"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def notes(self, mark: str) -> list[JSON]:
+        if not self._notes.exists():
+            return []
+        return [one for one in map(json.loads, self._notes.read_text().splitlines()) if one["mark"] == mark]
+
+    def runs(self, mark: str, count: int) -> list[JSON]:
+        return eventually(lambda: len(found := self.notes(mark)) >= count and found)
+
+    def dead_letter(self, mark: str) -> JSON:
+        (letter,) = eventually(
+            lambda: self._installation.dead_letters(lambda one: one["task"] and one["task"]["args"][:1] == [mark])
+        )
+        return letter
+
+
+@pytest.fixture(scope="module")
+def shop(kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "shop_tasks.py").write_text(MODULE)
+    receiver = Receiver()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder))
+        patch.setenv("NOTES", str(folder / "notes"))
+        installation = Installation(kafka.brokers, folder, receiver, task_modules="shop_tasks", retry_delay=0.1)
+        try:
+            installation.add_worker()
+            yield Shop(installation, folder / "notes")
+        finally:
+            installation.end()
+            receiver.stop()
+
+
+@pytest.fixture
+def mark(organization: str) -> str:
+    """What tells the runs of this test from those of others."""
+    return organization
+
+
+def test_called_from_outside(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.greet.delay({mark!r}, 'Ada', 'Bjørn', greeting='hej')")
+    (run,) = shop.runs(mark, 1)
+    assert (run["names"], run["greeting"]) == (["Ada", "Bjørn"], "hej")
+    assert run["pid"] == shop._installation.worker.pid
+
+
+def test_called_from_outside_many_times(shop: Shop, mark: str) -> None:
+    # All of them are flushed at the end of the program, none is run twice.
+    shop.call(f"for number in range(500): shop.greet.delay({mark!r}, number)")
+    runs = shop.runs(mark, 500)
+    assert sorted(run["names"][0] for run in runs) == list(range(500))
+
+
+def test_the_handle(shop: Shop, mark: str) -> None:
+    code = f"""
+import asyncio
+handle = shop.greet.delay({mark!r}, 1)
+print(handle.result(30))
+async def main():
+    print(await shop.greet.delay({mark!r}, 2))
+asyncio.run(main())
+"""
+    ids = shop.call(code).split()
+    assert len(set(ids)) == 2
+    assert len(shop.runs(mark, 2)) == 2
+
+
+def test_a_countdown(shop: Shop, mark: str) -> None:
+    called = float(shop.call(f"import time; print(time.time()); shop.greet.apply_async([{mark!r}], countdown=3)"))
+    (run,) = shop.runs(mark, 1)
+    assert run["at"] - called >= 2.99
+
+
+def test_what_is_no_json(shop: Shop, mark: str) -> None:
+    code = f"""
+try:
+    shop.greet.delay({mark!r}, object())
+except TypeError:
+    print("refused")
+"""
+    assert shop.call(code).strip() == "refused"
+
+
+def test_a_function_that_blocks(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.plain.delay({mark!r})")
+    assert len(shop.runs(mark, 1)) == 1
+
+
+def test_called_from_a_task(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.parent.delay({mark!r})")
+    runs = shop.runs(mark, 5)
+    assert [run["task"] for run in runs].count("parent") == 1
+    greeted = [(run["names"], run["greeting"]) for run in runs if run["task"] == "greet"]
+    assert sorted(greeted) == [([], "awaited"), (["from parent"], "hello"), (["next"], "hello")]
+    (plain,) = (run for run in runs if run["task"] == "plain")
+    # Due times are whole milliseconds.
+    assert plain["at"] - runs[0]["at"] >= 0.99
+
+
+def test_called_from_a_task_that_blocks(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.blocking_parent.delay({mark!r})")
+    assert [run["task"] for run in shop.runs(mark, 2)] == ["blocking_parent", "greet"]
+
+
+def test_next_task_from_outside(shop: Shop, mark: str) -> None:
+    code = f"""
+from streamhooks import NextTask
+later = NextTask(shop.greet, [{mark!r}, "scheduled"], countdown=1)
+later.schedule()
+"""
+    shop.call(code)
+    (run,) = shop.runs(mark, 1)
+    assert run["names"] == ["scheduled"]
+
+
+def test_retried_until_it_works(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.fail.delay({mark!r}, 'temporary', times=1)")
+    first, second = shop.runs(mark, 2)
+    assert second["at"] - first["at"] >= 0.19
+
+
+def test_retries_used_up(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.fail.delay({mark!r}, 'temporary')")
+    letter = shop.dead_letter(mark)
+    assert letter["reason"].startswith("retries used up")
+    assert letter["attempts"] == len(shop.notes(mark)) == 3
+    assert letter["task"] == {"name": "shop.fail", "args": [mark, "temporary"], "kwargs": {}}
+    assert (letter["hook_id"], letter["source"]) == (None, None)
+
+
+@pytest.mark.parametrize("kind", ["hopeless", "other"])
+def test_excluded_or_unnamed_is_not_retried(shop: Shop, mark: str, kind: str) -> None:
+    shop.call(f"shop.fail.delay({mark!r}, {kind!r})")
+    letter = shop.dead_letter(mark)
+    assert (letter["attempts"], len(shop.notes(mark))) == (1, 1)
+    assert kind in letter["reason"]
+
+
+def test_ignored_ends_as_done(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.fail.delay({mark!r}, 'fine')")
+    shop.runs(mark, 1)
+    # Long after it would have been retried, or given up.
+    shop.call(f"shop.greet.apply_async([{mark!r}], countdown=1)")
+    assert [run["task"] for run in shop.runs(mark, 2)] == ["fail", "greet"]
+    assert shop._installation.dead_letters(lambda one: mark in json.dumps(one)) == []
+
+
+def test_bare_retry_is_every_exception(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.bare.delay({mark!r})")
+    assert shop.dead_letter(mark)["attempts"] == len(shop.notes(mark)) == 2
+
+
+def test_without_a_policy_nothing_is_retried(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.no_policy.delay({mark!r})")
+    assert shop.dead_letter(mark)["attempts"] == len(shop.notes(mark)) == 1
+
+
+def test_a_task_asks_to_run_again(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.asks.delay({mark!r})")
+    assert shop.dead_letter(mark)["attempts"] == len(shop.notes(mark)) == 2
+
+
+def test_an_error_is_logged_with_its_traceback(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.no_policy.delay({mark!r})")
+    shop.dead_letter(mark)
+    log = shop._installation.worker.log.read_text()
+    assert "task=shop.no_policy" in log
+    assert 'raise ValueError("any")' in log

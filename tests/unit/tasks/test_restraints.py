@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamhooks.in_flight.breakers import LEAST, OPEN_FIRST, OPEN_LONGEST, TIMEOUTS, Failures, Probing
+from streamhooks.in_flight.rates import Rate
+from streamhooks.records.hook import Hook, HookState
+from streamhooks.tables.findings import merged, notice_of
+from streamhooks.tasks.context import Sent
+from streamhooks.tasks.restraints import TOLD, Restraints
+
+HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
+DAY = 86400.0
+
+
+class World:
+    """Two workers' views of one hook; what they tell the home is written at once."""
+
+    def __init__(self, *, home: bool = True, hook: Hook = HOOK) -> None:
+        self.now = 1000.0 * DAY
+        self.hook = hook
+        self.found: HookState | None = None
+        self.told: list[str] = []
+        self.write = True
+        self.notices: list[str] = []
+        self.restraints = Restraints(self, is_home=lambda _hook: home, tell=self.tell, clock=lambda: self.now)
+
+    def get(self, _hook_id):
+        return self.hook
+
+    def state(self, _hook_id):
+        return self.found
+
+    def tell(self, what, hook_id, found):
+        self.told.append(what)
+        if self.write:
+            self.found = merged(self.found or HookState(hook_id), what, found)
+            if (notice := notice_of(what, self.found, self.now)) is not None:
+                self.notices.append(notice.what)
+
+    def ends(
+        self, verdict: str = "delivered", kind: str = "answered", retry_after: float | None = None, times: int = 1
+    ):
+        for _ in range(times):
+            self.restraints.note(HOOK.id, Sent(0, "", b"", 200, None, 1, "", kind, verdict, retry_after))
+
+    @property
+    def held_until(self) -> float | None:
+        return self.restraints.hold_back(HOOK.id)
+
+    @property
+    def wait(self) -> float:
+        return self.restraints.wait(HOOK.id)
+
+
+def test_a_hook_that_answers_is_not_held_back():
+    world = World()
+    world.ends(times=100)
+    assert world.held_until is None
+    assert world.wait == 0.0
+    assert world.told == []
+
+
+def test_ten_timeouts_in_a_row_open_the_breaker_and_nine_do_not():
+    world = World()
+    world.ends("retry", "timeout", times=TIMEOUTS - 1)
+    world.ends()
+    world.ends("retry", "timeout", times=TIMEOUTS - 1)
+    assert world.held_until is None
+    world.ends("retry", "timeout")
+    assert world.held_until == world.now
+    assert "breaker" in world.told
+
+
+def test_half_failures_of_at_least_twenty_open_it():
+    failures = Failures()
+    assert not any(failures.note(0.0, failed=n % 2 == 0, timed_out=False) for n in range(LEAST - 1))
+    assert failures.note(0.0, failed=True, timed_out=False)
+    failures = Failures()
+    for _ in range(LEAST):
+        failures.note(0.0, failed=False, timed_out=False)
+    assert not any(failures.note(0.0, failed=True, timed_out=False) for _ in range(LEAST - 1))
+    assert failures.note(0.0, failed=True, timed_out=False)
+
+
+def test_what_is_older_than_a_minute_counts_no_more():
+    failures = Failures()
+    for _ in range(LEAST - 1):
+        failures.note(0.0, failed=True, timed_out=False)
+    assert not failures.note(61.0, failed=True, timed_out=False)
+
+
+def test_an_open_breaker_lets_one_probe_through_then_waits_twice_as_long_and_closes_after_a_success():
+    world = World()
+    world.ends("retry", "timeout", times=TIMEOUTS)
+    assert world.wait > 0
+    world.now += OPEN_FIRST
+    assert world.wait == 0.0
+    assert world.wait > 0.0
+    world.ends("retry", "timeout")
+    world.now += 2 * OPEN_FIRST - 1
+    assert world.wait > 0.0
+    world.now += 1
+    assert world.wait == 0.0
+    assert world.held_until == world.now
+    world.ends("delivered")
+    assert "closed" in world.told
+    assert world.held_until is None
+    assert world.wait == 0.0
+
+
+def test_the_wait_between_probes_is_bounded():
+    probing = Probing(0.0)
+    now = 0.0
+    for _ in range(10):
+        now = probing.next_at
+        assert probing.take(now)
+        assert not probing.take(now)
+        probing.failed(now)
+    assert probing.next_at - now == OPEN_LONGEST
+
+
+def test_a_breaker_that_the_home_has_not_heard_of_yet_is_open_here_and_does_not_stay_so_for_ever():
+    world = World(home=False)
+    world.write = False
+    world.ends("retry", "timeout", times=TIMEOUTS)
+    assert world.held_until == world.now
+    world.now += TOLD + 1
+    assert world.held_until is None
+
+
+def test_retry_after_pauses_the_whole_hook():
+    world = World()
+    world.ends("retry", retry_after=30.0)
+    assert world.held_until == world.now + 30
+    assert world.wait == 30
+    assert world.restraints.paused_until(HOOK.id) == world.now + 30
+    world.now += 30
+    assert world.held_until is None
+    assert world.restraints.paused_until(HOOK.id) is None
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one():
+    state = merged(HookState(HOOK.id), "pause", {"paused_until": 50.0})
+    assert merged(state, "pause", {"paused_until": 40.0}).paused_until == 50.0
+
+
+def test_the_first_who_saw_the_breaker_trip_holds():
+    state = merged(HookState(HOOK.id), "breaker", {"open_since": 1.0})
+    assert merged(state, "breaker", {"open_since": 2.0}).open_since == 1.0
+
+
+def test_only_the_home_hands_out_starts_of_a_rate():
+    limited = replace(HOOK, rate_limit=2.0)
+    away = World(home=False, hook=limited)
+    assert away.held_until == away.now
+    home = World(hook=limited)
+    assert home.held_until is None
+    assert home.held_until == home.now
+    assert 0.4 < home.wait <= 0.5
+    home.now += 0.5
+    assert home.wait == 0.0
+
+
+@given(st.floats(0.5, 500), st.lists(st.floats(0, 0.2), min_size=200, max_size=400))
+def test_a_rate_is_never_above_its_limit_by_more_than_a_tenth_and_is_used(limit, lateness):
+    rate, now, starts = Rate(limit), 100.0, []
+    for late in lateness:
+        wait = rate.take(now)
+        if wait == 0.0:
+            starts.append(now)
+        now += wait + (late * 0.01 if wait else 0.0)
+    for n, start in enumerate(starts):
+        within = sum(1 for other in starts[n:] if other < start + 1.0)
+        assert within <= limit * 1.1 + 1
+    if len(starts) > limit and starts[-1] > starts[0]:
+        assert (len(starts) - 1) / (starts[-1] - starts[0]) >= 0.9 * limit
+
+
+def test_a_hook_that_only_fails_is_warned_about_at_half_of_the_span_and_disabled_at_its_end():
+    world = World()
+    world.ends("retry")
+    assert world.found.failing_since == world.now
+    world.now += 2.4 * DAY
+    world.ends("retry")
+    assert world.notices == []
+    world.now += 0.2 * DAY
+    world.ends("retry", times=3)
+    assert world.notices == ["failing"]
+    world.now += 2.5 * DAY
+    world.ends("retry")
+    assert world.notices == ["failing", "disabled"]
+    assert world.found.disabled_since == world.now
+    assert world.found.status_reason == "every attempt failed for 5 days"
+
+
+def test_a_success_resets_the_span():
+    world = World()
+    world.ends("retry")
+    world.now += 4 * DAY
+    world.ends("delivered")
+    assert world.found.failing_since is None
+    world.now += 2 * DAY
+    world.ends("retry")
+    assert world.found.failing_since == world.now
+    assert world.found.disabled_since is None
+
+
+def test_enabling_a_hook_starts_the_span_anew():
+    world = World()
+    world.ends("retry")
+    world.now += 5 * DAY
+    world.ends("retry")
+    assert world.notices == ["disabled"]
+    world.hook = replace(HOOK, enabled_at=world.now + 1)
+    world.now += 10
+    world.ends("retry")
+    assert world.found.failing_since == world.now
+    assert world.notices == ["disabled"]
+
+
+def test_what_was_told_is_not_told_again_and_again():
+    world = World(home=False)
+    world.write = False
+    world.ends("retry", times=5)
+    assert world.told == ["failing"]
+    world.now += TOLD + 1
+    world.ends("retry")
+    assert world.told == ["failing", "failing"]
