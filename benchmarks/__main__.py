@@ -38,7 +38,7 @@ def main(names: Sequence[str], quick: bool, seconds: int | None, results: Path) 
         case = import_module(f"benchmarks.cases.{name.replace('-', '_')}")
         with console.status(name) as status:
             try:
-                result = case.run(Options(quick, seconds), lambda text: status.update(text))  # noqa: B023
+                result = case.run(Options(quick, seconds), lambda text: status.update(text))
             except Refusal as refusal:
                 raise SystemExit(f"benchmarks: {name}: {refusal}") from None
         show(console, result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -25,6 +26,21 @@ def cpu_seconds(pids: Iterable[int]) -> float:
             times = process.cpu_times()
             total += times.user + times.system
     return total
+
+
+def thread_seconds(pid: int) -> dict[str, float]:
+    """Return what the `main` thread, those of `librdkafka` and the `others` of a process took so far (Linux)."""
+    taken = {"main": 0.0, "librdkafka": 0.0, "others": 0.0}
+    for thread in psutil.Process(pid).threads():
+        name = Path(f"/proc/{pid}/task/{thread.id}/comm").read_text()
+        group = "main" if thread.id == pid else "librdkafka" if name.startswith("rdk:") else "others"
+        taken[group] += thread.user_time + thread.system_time
+    return taken
+
+
+def waited_seconds(pid: int) -> float:
+    """Return how long the main thread of a process could run and had no core to run on (Linux)."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def memory_bytes(pids: Iterable[int]) -> int:

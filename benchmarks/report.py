@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 _PACKAGES = (
-    "streamhooks", "faust-streaming", "aiokafka", "aiohttp", "confluent-kafka", "uvloop", "orjson", "celery", "requests",
+    "streamhooks", "faust-streaming", "aiokafka", "aiohttp", "confluent-kafka", "uvloop", "orjson", "celery",
+    "requests",
 )  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def show(console: Console, result: Result) -> None:
     """Print the table and its notes."""
     table = Table(title=result.title, title_justify="left")
     for position, column in enumerate(result.rows[0] if result.rows else ()):
-        table.add_column(column, justify="right" if position else "left")
+        table.add_column(column, justify="right" if position else "left", no_wrap=not position)
     for row in result.rows:
         table.add_row(*map(_text, row.values()))
     console.print(table)

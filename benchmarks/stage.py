@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import orjson
 
@@ -59,17 +60,23 @@ class Stage:
         self.settings = settings
         self.writer = Writer(kafka.brokers)
         self._children = children
+        self._lasting: list[Child] = []
         self.receiver = f"http://127.0.0.1:{(port := free_port())}"
         command = [sys.executable, "-m", "benchmarks.receiver", "--port", str(port), "--secret", sample.SECRET]
         self.receiver_pid = self.start("receiver", command).pid
         wait_ready({f"{self.receiver}/_stats": children[-1]}, _READY)
 
-    def start(self, name: str, command: Sequence[str], **variables: str) -> Child:
-        """Start a process with a log of its own and the environment of this process but its STREAMHOOKS_*."""
+    def start(self, name: str, command: Sequence[str], *, ended: bool = False, **variables: str) -> Child:
+        """Start a process with a log of its own and the environment of this process but its STREAMHOOKS_*.
+
+        ended -- it ends by itself, and nothing is wrong with that.
+        """
         kept = {name: text for name, text in os.environ.items() if not name.startswith("STREAMHOOKS_")}
         path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
         child = Child(name, command, self.folder / name, kept | {"PYTHONPATH": path} | variables)
         self._children.append(child)
+        if not ended:
+            self._lasting.append(child)
         return child
 
     # --- the receiver
@@ -139,9 +146,7 @@ class Stage:
         ]
         children = [self.start(f"{topic}-{number}", command) for number in range(1, count + 1)]
         group = Group(self.brokers, topic, topic)
-        return Sender(
-            f"naive x {count}", children, lambda pairs: self.writer.write(topic, pairs), group.wait_settled
-        )
+        return Sender(f"naive x {count}", children, lambda pairs: self.writer.write(topic, pairs), group.wait_settled)
 
     def celery(self, hooks: Sequence[Hook]) -> Sender | str:
         """Start Redis and a Celery worker with a process a core; or return in a line why not."""
@@ -176,9 +181,19 @@ class Stage:
         path.write_bytes(orjson.dumps([hook.record() for hook in hooks]))
         return path
 
+    def metric(self, base: str, name: str) -> float | None:
+        """Return a metric without labels of the worker whose views are at `base`; None if it has no such."""
+        with urlopen(f"{base}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return next((float(line.split()[1]) for line in lines if line.startswith(f"{name} ")), None)
+
+    def expect_end(self, child: Child) -> None:
+        """A process was ended on purpose."""
+        self._lasting.remove(child)
+
     def check(self) -> None:
-        """Raise Refusal if a process has ended by itself."""
-        for child in self._children:
+        """Raise Refusal if a process that should last has ended."""
+        for child in self._lasting:
             if not child.running:
                 raise Refusal(child.end)
 

@@ -29,6 +29,7 @@ class Writer:
                 "bootstrap.servers": brokers,
                 "partitioner": "murmur2_random",
                 "linger.ms": linger_ms,
+                "log_level": 0,  # Kafka ends before its clients
                 "queue.buffering.max.messages": 1_000_000,
                 "queue.buffering.max.kbytes": 1_000_000,
             }
@@ -56,7 +57,9 @@ class Group:
 
     def __init__(self, brokers: str, group: str, topic: str) -> None:
         self._topic = topic
-        self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": group, "enable.auto.commit": False})
+        self._consumer = Consumer(
+            {"bootstrap.servers": brokers, "group.id": group, "enable.auto.commit": False, "log_level": 0}
+        )
 
     def lag(self) -> int:
         """Return how many records of the topic are not committed."""

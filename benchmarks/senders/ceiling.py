@@ -1,9 +1,13 @@
-"""aiohttp alone: so many deliveries of one event in a loop, rendered and signed each. Neither Kafka nor anything kept."""
+"""aiohttp alone: so many deliveries of one event in a loop, rendered and signed each. Neither Kafka nor anything kept.
+
+It prints the CPU seconds of its loop.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 
 import aiohttp
 import orjson
@@ -23,7 +27,9 @@ async def run(hooks: list[dict], event: dict, base_url: str, count: int, in_flig
                 await answer.read()
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        began = time.process_time()
         await asyncio.gather(*(post() for _ in range(in_flight)))
+        print(time.process_time() - began)
 
 
 if __name__ == "__main__":

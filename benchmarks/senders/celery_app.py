@@ -1,7 +1,8 @@
 """Where the mission comes from: a Celery worker, Redis, and requests, with a session kept by each process.
 
 A `service_hook` task does what Sentry's `process_service_hook` does: it is handed the hook's id and the event, renders
-and signs the body, and posts it; a failure is retried after 300 s. `BENCH_REDIS`, `BENCH_HOOKS`: the URL, and the hooks.
+and signs the body, and posts it; a failure is retried after 300 s. `BENCH_REDIS` and `BENCH_HOOKS` are the URL and the
+file of the hooks.
 """
 
 from __future__ import annotations

@@ -42,9 +42,9 @@ def request(event: dict, hook: dict, base_url: str, identifier: str) -> tuple[by
     }
 
 
-async def run(brokers: str, topic: str, hooks: Path, base_url: str, in_flight: int) -> None:
+async def run(brokers: str, topic: str, hooks: list[dict], base_url: str, in_flight: int) -> None:
     by_project: dict[str, list[dict]] = {}
-    for hook in orjson.loads(hooks.read_bytes()):
+    for hook in hooks:
         by_project.setdefault(hook["project_ids"][0], []).append(hook)
     room = asyncio.Semaphore(in_flight)
     tasks: set[asyncio.Task] = set()
@@ -80,4 +80,5 @@ if __name__ == "__main__":
     parser.add_argument("base_url")
     parser.add_argument("--in-flight", type=int, default=100)
     options = parser.parse_args()
-    uvloop.run(run(options.brokers, options.topic, options.hooks, options.base_url, options.in_flight))
+    hooks = orjson.loads(options.hooks.read_bytes())
+    uvloop.run(run(options.brokers, options.topic, hooks, options.base_url, options.in_flight))

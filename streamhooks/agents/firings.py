@@ -132,6 +132,9 @@ class Counting:
         if not self._gate.holds_lease:
             return  # the next owner counts it; what we would write may come after what it writes
         tickets, self._tickets = self._tickets, []
+        if any(ticket.is_void for ticket in tickets):
+            self._counters.changes()  # the partitions were taken from us: it is counted again, on what there is by then
+            return
         for (rollup, hook_id, bucket), cell in self._counters.changes().items():
             self._tables[rollup][hook_id, bucket] = cell
         for table in self._tables.values():

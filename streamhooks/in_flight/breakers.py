@@ -13,6 +13,8 @@ TIMEOUTS = 10
 #: how long an open breaker stays open before a probe, and at most, in seconds
 OPEN_FIRST = 10.0
 OPEN_LONGEST = 300.0
+#: a probe of which nothing was heard for so long was never sent: its call may have been dropped
+PROBE_LOST = 150.0
 
 
 class Failures:
@@ -49,24 +51,26 @@ class Failures:
 class Probing:
     """An open breaker, at the hook's home: left alone, then one probe, then left alone for twice as long."""
 
-    __slots__ = ("_period", "_under_way", "next_at")
+    __slots__ = ("_period", "_sent_at", "next_at")
 
     def __init__(self, now: float) -> None:
         self._period = OPEN_FIRST
-        self._under_way = False
+        self._sent_at: float | None = None
         #: when the next probe may be sent, in seconds
         self.next_at = now + OPEN_FIRST
 
     def take(self, now: float) -> bool:
         """Whether the caller may send the probe now."""
-        if self._under_way or now < self.next_at:
+        if self._sent_at is not None and now < self._sent_at + PROBE_LOST:
             return False
-        self._under_way = True
+        if now < self.next_at:
+            return False
+        self._sent_at = now
         return True
 
     def failed(self, now: float) -> None:
         """The probe, or what was in flight before it, failed."""
-        if self._under_way:
-            self._under_way = False
+        if self._sent_at is not None:
+            self._sent_at = None
             self._period = min(2 * self._period, OPEN_LONGEST)
             self.next_at = now + self._period

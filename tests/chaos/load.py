@@ -88,6 +88,7 @@ class Load:
                 "linger.ms": 5,
                 "reconnect.backoff.max.ms": 1000,
                 "log_level": 0,
+                "error_cb": lambda _error: None,
             }
         )
         self._stopping = threading.Event()

@@ -48,7 +48,7 @@ class Plan:
             "partitions": self.partitions,
             "session_timeout": self.session_timeout,
             "retry_delay": self.retry_delay,
-            # Endpoints that always fail must use up their retries: an open breaker would let one probe through now and then.
+            # Endpoints that always fail must use up their retries: an open breaker lets a probe through now and then.
             "breaker": False,
             "max_retries": self.max_retries,
             "request_timeout": self.request_timeout,

@@ -1,0 +1,111 @@
+"""`retries`: many pending calls: what one costs, how late those that are due run, how long a restart takes."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+
+import orjson
+
+from benchmarks import sample
+from benchmarks.draining import wait_received
+from benchmarks.options import Options, Say
+from benchmarks.processes import CpuMeter, memory_bytes
+from benchmarks.report import Result
+from benchmarks.sample import Hook
+from benchmarks.stage import PARTITIONS, Sender, Stage, stage
+from streamhooks.dev.processes import wait_ready
+from streamhooks.errors import Refusal
+from streamhooks.kafka.partitions import partition_of
+
+#: calls that come due while they are watched, a second
+DUE_RATE = 150
+_HOUR = 3600.0
+_PENDING = "streamhooks_pending_calls"
+
+
+def run(options: Options, say: Say) -> Result:
+    """Write pending calls of 1 KB to `delayed`, let some come due, and restart the worker."""
+    pending, seconds = options.choose(100_000, 2_000), options.choose(20, 3)
+    layout = {str(number): 1 for number in range(50)}
+    rows: list[dict[str, object]] = []
+    with stage() as scene:
+        hooks = sample.hooks(scene.receiver, layout)
+        worker = scene.workers("one.", 1, hooks)
+        empty = _restart(scene, worker)
+        memory = memory_bytes(worker.pids)
+        say(f"{pending:,} calls that are due in an hour")
+        meter = CpuMeter({"worker": worker.pids})
+        began = time.monotonic()
+        size = _write(scene, hooks, pending, time.time() + _HOUR, 0.0)
+        _wait_pending(scene, worker, pending)
+        rows += [
+            {"measure": "pending calls", "value": pending},
+            {"measure": "bytes of a call's value", "value": size},
+            {"measure": "known after, s", "value": time.monotonic() - began},
+            {"measure": "CPU µs a call, worker", "value": meter.taken()["worker"] * 1e6 / pending},
+            {"measure": "memory a call, bytes", "value": (memory_bytes(worker.pids) - memory) / pending},
+        ]
+        say(f"{DUE_RATE} calls a second come due for {seconds} s")
+        scene.forget()
+        _write(scene, hooks, DUE_RATE * seconds, time.time() + 2.0, 1 / DUE_RATE)
+        lateness = wait_received(scene, DUE_RATE * seconds, "due calls")["latency"]
+        rows += [{"measure": f"lateness {name}, ms", "value": lateness[name]} for name in ("p50", "p99", "max")]
+        _wait_pending(scene, worker, pending)
+        say("restarting")
+        again = _restart(scene, worker)
+        rows += [
+            {"measure": "restart, nothing pending, s", "value": empty},
+            {"measure": "restart, all pending, s", "value": again},
+        ]
+    return Result("retries", "retries: pending calls", rows)
+
+
+def _write(scene: Stage, hooks: Sequence[Hook], count: int, due: float, gap: float) -> int:
+    """Write calls of which the first is due then, and each next one `gap` seconds later; return a value's bytes."""
+    size = 0
+    for number in range(count):
+        hook, at = hooks[number % len(hooks)], due + number * gap
+        call_id = f"msg_{secrets.token_hex(16)}"
+        value = orjson.dumps(
+            {
+                "id": call_id,
+                "task": "streamhooks.process_service_hook",
+                "attempt": 2,
+                "due": int(at * 1000),
+                "created": int(time.time() * 1000),
+                "reason": "retry",
+                # The receiver takes the lateness from the event's time.
+                "args": [hook.id, sample.event(hook.project_id, int(at * 1000) / 1000)],
+                "hook_id": hook.id,
+                "source": f"one.events:0:{number}",
+                "webhook_id": call_id,
+                "event": "event.created",
+            }
+        )
+        size = len(value)
+        scene.writer.send("one.delayed", call_id, value, partition_of(hook.id, PARTITIONS))
+    scene.writer.flush()
+    return size
+
+
+def _wait_pending(scene: Stage, worker: Sender, count: int) -> None:
+    """Wait until the worker knows exactly so many pending calls."""
+    deadline = time.monotonic() + 120
+    while (known := scene.metric(worker.bases[0], _PENDING)) != count:
+        if time.monotonic() > deadline:
+            raise Refusal(f"the worker knows {known:,.0f} pending calls after 120 s, not {count:,}")
+        time.sleep(0.1)
+
+
+def _restart(scene: Stage, worker: Sender) -> float:
+    """Stop the worker in order and start it again; return the seconds from its start until it is ready."""
+    worker.children[0].ask_to_stop()
+    worker.children[0].wait_stopped(30)
+    scene.expect_end(worker.children[0])
+    began = time.monotonic()
+    base, child = scene.worker(worker.prefix, len(worker.bases))
+    wait_ready({f"{base}/health/ready": child}, 120)
+    worker.bases[0], worker.children[0] = base, child
+    return time.monotonic() - began

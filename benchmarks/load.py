@@ -1,0 +1,40 @@
+"""Events at a rate, from a process of its own: `python -m benchmarks.load BROKERS TOPIC RATE SECONDS PROJECTS`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import orjson
+
+from benchmarks import sample
+from benchmarks.topics import Writer
+
+_TICK = 0.002
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    parser.add_argument("brokers")
+    parser.add_argument("topic")
+    parser.add_argument("rate", type=float, help="events a second")
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("projects", type=int, help="how many; they are named 0, 1, 2, …")
+    options = parser.parse_args()
+    writer = Writer(options.brokers, linger_ms=0)
+    count, sent = round(options.rate * options.seconds), 0
+    start = time.monotonic()
+    while sent < count:
+        due = min(count, int((time.monotonic() - start) * options.rate) + 1)
+        for number in range(sent, due):
+            project = str(number % options.projects)
+            # Late events keep the time at which they should have been sent: nothing is hidden by a slow producer.
+            late = time.monotonic() - start - number / options.rate
+            writer.send(options.topic, project, orjson.dumps(sample.event(project, time.time() - late)))
+        sent = due
+        time.sleep(_TICK)
+    writer.flush()
+
+
+if __name__ == "__main__":
+    main()
