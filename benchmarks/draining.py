@@ -43,8 +43,12 @@ class Median:
     doubles: int
 
 
-def drain(stage: Stage, sender: Sender, projects: Sequence[str], events: int, fan_out: int = 1) -> Drain:
+def drain(
+    stage: Stage, sender: Sender, projects: Sequence[str], events: int, fan_out: int = 1, *, held: bool = True
+) -> Drain:
     """Queue so many events, each of which fires `fan_out` hooks, and deliver them.
+
+    held -- whether the sender is held back until all are queued.
 
     Raises Refusal if they don't all arrive in time, or if a request's signatures are not right.
     """
@@ -52,7 +56,7 @@ def drain(stage: Stage, sender: Sender, projects: Sequence[str], events: int, fa
     expected = events * fan_out
     stage.forget()
     helpers = [child.pid for child in sender.helpers] or [stage.kafka_pid]
-    with held_back(sender.pids):
+    with held_back(sender.pids if held else ()):
         sender.queue(pairs)
         meter = CpuMeter({"sender": sender.pids, "broker": helpers, "receiver": [stage.receiver_pid]})
     stats = wait_received(stage, expected, sender.name)

@@ -1,4 +1,4 @@
-"""Events at a rate, from a process of its own: `python -m benchmarks.load BROKERS TOPIC RATE SECONDS PROJECTS`."""
+"""Events at a rate, from a process of its own; of the first two seconds no latencies are taken."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from benchmarks import sample
 from benchmarks.topics import Writer
 
 _TICK = 0.002
+#: connections and caches are warm after so many seconds
+WARM_UP = 2
 
 
 def main() -> None:
@@ -18,11 +20,11 @@ def main() -> None:
     parser.add_argument("brokers")
     parser.add_argument("topic")
     parser.add_argument("rate", type=float, help="events a second")
-    parser.add_argument("seconds", type=float)
+    parser.add_argument("seconds", type=float, help="beyond the warm-up")
     parser.add_argument("projects", type=int, help="how many; they are named 0, 1, 2, …")
     options = parser.parse_args()
     writer = Writer(options.brokers, linger_ms=0)
-    count, sent = round(options.rate * options.seconds), 0
+    count, sent = round(options.rate * (WARM_UP + options.seconds)), 0
     start = time.monotonic()
     while sent < count:
         due = min(count, int((time.monotonic() - start) * options.rate) + 1)
@@ -30,7 +32,8 @@ def main() -> None:
             project = str(number % options.projects)
             # Late events keep the time at which they should have been sent: nothing is hidden by a slow producer.
             late = time.monotonic() - start - number / options.rate
-            writer.send(options.topic, project, orjson.dumps(sample.event(project, time.time() - late)))
+            event = sample.event(project, time.time() - late, timed=number > options.rate * WARM_UP)
+            writer.send(options.topic, project, orjson.dumps(event))
         sent = due
         time.sleep(_TICK)
     writer.flush()

@@ -51,13 +51,13 @@ def hooks(receiver: str, layout: Mapping[str, int]) -> list[Hook]:
     ]
 
 
-def event(project_id: str, at: float) -> dict[str, Any]:
-    """Return an Event of the contract that happened `at` (epoch seconds)."""
+def event(project_id: str, at: float, *, timed: bool = True) -> dict[str, Any]:
+    """Return an Event of the contract that happened `at` (epoch seconds); `timed`: the receiver takes its latency."""
     return {
         "event_id": secrets.token_hex(16),
         "type": "error",
-        # The receiver takes the latency from it, so it is never a whole number.
-        "datetime": round(at, 4) + 0.00001,
+        # The receiver takes latencies from what is no whole number.
+        "datetime": round(at, 4) + 0.00001 if timed else int(at),
         "organization": ORGANIZATION,
         "project": {"id": project_id, "slug": f"project-{project_id}", "name": f"Project {project_id}"},
         "group": {"id": "1001", "title": "KeyError: 'currency'"},

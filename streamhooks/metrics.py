@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
@@ -11,6 +13,7 @@ BROKEN = Counter("streamhooks_broken_records_total", "Records that could not be 
 TOMBSTONES = Counter("streamhooks_tombstones_total", "Tombstones on the users' topics, skipped", ["topic"])
 DOUBLES = Counter("streamhooks_double_records_total", "Records whose event another record had brought", ["topic"])
 HOLES = Counter("streamhooks_skipped_records_total", "Records that were not handed over and were read again", ["topic"])
+LOOPS = Counter("streamhooks_stopped_loops_total", "Records that too many deliveries led to", ["topic"])
 OVERTAKEN = Counter(
     "streamhooks_retention_jumps_total", "Records that retention removed before they were read", ["topic"]
 )
@@ -38,3 +41,10 @@ COUNTED_TWICE = Counter(
     "streamhooks_repeated_attempts_total", "Attempts that had been counted before, and were not again"
 )
 WINDOWS = Gauge("streamhooks_windows", "Cells of the windowed tables in memory", ["rollup"])
+
+
+# A look-up of a child by its labels costs more than to count in it; tasks, outcomes and topics are few.
+records_of = cache(RECORDS.labels)
+tasks_of = cache(TASKS.labels)
+task_seconds_of = cache(TASK_SECONDS.labels)
+queue_seconds_of = cache(QUEUE_SECONDS.labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
@@ -12,14 +13,37 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from streamhooks.errors import BadSettings
 
+LEAST_TOKEN = 8
+_FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+
 
 def _listed(value: Any) -> Any:
     """A comma-separated text as a tuple of its parts."""
     return tuple(part for part in (p.strip() for p in value.split(",")) if part) if isinstance(value, str) else value
 
 
+def _scoped(value: Any) -> Any:
+    """Comma-separated `scope:token` as pairs; the texts of errors hold no token."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition(":")[::2] for part in _listed(value)]
+    if any(scope not in ("read", "write") or len(token) < LEAST_TOKEN for scope, token in pairs):
+        raise ValueError(f"must be read:TOKEN or write:TOKEN, each token of at least {LEAST_TOKEN} characters")
+    return tuple(pairs)
+
+
+def _fernet_keys(value: Any) -> Any:
+    """Comma-separated Fernet keys; the texts of errors hold no key."""
+    for number, key in enumerate(keys := _listed(value), 1):
+        if not _FERNET_KEY.fullmatch(key):
+            raise ValueError(f"key {number} is no Fernet key (32 bytes in URL-safe base64)")
+    return keys
+
+
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
+Tokens = Annotated[tuple[tuple[Literal["read", "write"], str], ...], NoDecode, BeforeValidator(_scoped)]
+FernetKeys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_fernet_keys)]
 Ports = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_listed)]
 
 
@@ -46,7 +70,8 @@ class Settings(BaseSettings):
     # the web views
     web_bind: str = "127.0.0.1"
     web_port: int = Field(6066, ge=1, le=65535)
-    api_token: str | None = Field(None, min_length=8, repr=False)
+    api_token: str | None = Field(None, min_length=LEAST_TOKEN, repr=False)
+    api_tokens: Tokens = Field((), repr=False)
     advertise: str | None = None
 
     # deliveries
@@ -62,6 +87,8 @@ class Settings(BaseSettings):
     breaker: bool = True
     failing_days: float = Field(5.0, gt=0, le=365)
     idempotence_window: float = Field(0.0, ge=0, le=86400)
+    max_hops: int = Field(5, ge=1, le=100)
+    secret_keys: FernetKeys = Field((), repr=False)
     secret_overlap: float = Field(86400.0, ge=0, le=7 * 86400)
     log_bodies: bool = True
 
@@ -72,8 +99,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _is_safe_to_start(self) -> Settings:
-        if not self.api_token and not _is_loopback(self.web_bind):
-            raise ValueError(f"API_TOKEN is needed, since WEB_BIND={self.web_bind} is not loopback")
+        if not (self.api_token or self.api_tokens) and not is_loopback(self.web_bind):
+            text = f"is needed, since WEB_BIND={self.web_bind} is not loopback"
+            raise ValueError(f"API_TOKEN (or STREAMHOOKS_API_TOKENS) {text}")
         if self.security_protocol.startswith("SASL") and not (
             self.sasl_mechanism and self.sasl_username and self.sasl_password
         ):
@@ -100,7 +128,8 @@ class Settings(BaseSettings):
         return ",".join(self.brokers)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host (a name, or an address without brackets) is this machine, seen from itself alone."""
     if host == "localhost":
         return True
     try:

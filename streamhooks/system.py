@@ -27,11 +27,13 @@ from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Outbox, Publisher
 from streamhooks.kafka.reader import Record, TopicReader, read_range
 from streamhooks.kafka.topics import Topics
+from streamhooks.masking import mask_logs
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
 from streamhooks.metrics import OVERTAKEN
 from streamhooks.records.hook import Hook, HookState
 from streamhooks.records.notice import Notice
+from streamhooks.records.sealing import Keys
 from streamhooks.settings import Settings
 from streamhooks.tables.findings import merged, notice_of
 from streamhooks.tables.hooks import HooksTable
@@ -41,12 +43,14 @@ from streamhooks.tables.rollups import ROLLUPS, Rollup
 from streamhooks.tasks import sending
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.delivering import deliverer
+from streamhooks.tasks.endings import Limits
 from streamhooks.tasks.firings import Firings
 from streamhooks.tasks.mission import rendering
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.restraints import Restraints
-from streamhooks.tasks.runner import Limits, Runner
+from streamhooks.tasks.runner import Runner
 from streamhooks.tasks.sample import send_sample
+from streamhooks.tasks.seals import Seals
 from streamhooks.tasks.task import registry
 
 log = logging.getLogger(__name__)
@@ -89,7 +93,8 @@ class System:
         )
 
         # what is known
-        self.hooks = HooksTable(topics.hooks, topics.hook_states)
+        self.keys = Keys(settings.secret_keys)
+        self.hooks = HooksTable(topics.hooks, topics.hook_states, self.keys)
         self.hooks_reader = TopicReader(settings, self._apply_hooks, loop, name="hooks")
         self.hooks_reader.follow(
             [(topics.hooks, 0), *((topics.hook_states, n) for n in range(partitions["hook-states"]))]
@@ -104,7 +109,7 @@ class System:
         bulkheads = Bulkheads(settings.max_in_flight, self._bound_of, clock)
         self.restraints = Restraints(
             self.hooks,
-            is_home=lambda hook_id: self.is_mine(topics.delayed, self.partition_of(hook_id)),
+            is_home=self._is_home,
             tell=lambda what, hook_id, found: self.runner.tell_home(what, hook_id, found),
             clock=clock,
             breaker=settings.breaker,
@@ -130,10 +135,12 @@ class System:
             gate=app.gate,
             bulkheads=bulkheads,
             restraints=self.restraints,
-            limits=Limits(settings.retry_delay, settings.max_retries, log_bodies=settings.log_bodies),
+            limits=Limits(settings.retry_delay, settings.max_retries),
+            log_bodies=settings.log_bodies,
             clock=clock,
             partition_of=self.partition_of,
         )
+        self.seals = Seals(self.hooks, self._is_home, self.runner.tell_home, clock)
         self.delayed_reader = TopicReader(settings, self._apply_delayed, loop, name="delayed")
         self.scheduler = Scheduler(
             self.pending,
@@ -156,6 +163,7 @@ class System:
             read_range=self.read_range,
             is_natural_hole=app.is_natural_hole,
             clock=clock,
+            max_hops=settings.max_hops,
         )
         for table in tables.values():
             table.partition_of = self.partition_of
@@ -170,12 +178,16 @@ class System:
 
     async def start(self) -> None:
         """Know all hooks before the first record is taken up."""
+        mask_logs()
+        if not self.keys:
+            text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
+            log.warning(text, self.topics.hooks)
         for reader in (self.hooks_reader, self.resources_reader, self.delayed_reader):
             reader.start()
         await self.hooks_reader.wait_ready()
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.publisher, self.topics.delayed, self.partitions))
-        for work in (self.scheduler.run(), self.counting.run(), self.broken.run()):
+        for work in (self.scheduler.run(), self.counting.run(), self.broken.run(), self.seals.run()):
             task = asyncio.create_task(work)
             task.add_done_callback(self._background_ended)
             self._background.append(task)
@@ -197,7 +209,7 @@ class System:
         self.firings.flush()
         await self.runner.idle(grace)
         self.firings.flush()
-        if not await self.app.tracker.drain(1.0 if grace else 0.0):
+        if not await self.app.tracker.drain(min(grace, 0.5)):
             log.info("let go of %d records in flight", self.app.tracker.in_flight)
         self.runner.cancel()
 
@@ -328,15 +340,22 @@ class System:
     def _apply_delayed(self, records: list[Record]) -> None:
         self.scheduler.apply(records)
 
+    def _is_home(self, hook_id: str) -> bool:
+        return self.is_mine(self.topics.delayed, self.partition_of(hook_id))
+
     def _bound_of(self, hook_id: str) -> int:
         hook = self.hooks.get(hook_id)
         return hook.max_in_flight if hook and hook.max_in_flight else self.settings.hook_max_in_flight
 
     def _wait(self, hook_id: str) -> float | None:
-        """How long a pending call must wait: None as long as its hook is disabled; without a hook, it is dropped."""
-        if self.hooks.get(hook_id) is None:
+        """How long a pending call must wait: None as long as its hook is disabled, or no key opens its secrets.
+
+        Without a hook, it is dropped.
+        """
+        hook = self.hooks.get(hook_id)
+        if hook is None:
             return 0.0
-        return self.restraints.wait(hook_id) if self.hooks.is_active(hook_id) else None
+        return self.restraints.wait(hook_id) if self.hooks.is_active(hook_id) and not hook.is_sealed else None
 
     async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
         """Records that Kafka still holds; raises TimeoutError."""

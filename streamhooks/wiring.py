@@ -107,7 +107,7 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "table_standby_replicas": 1,
         "broker_commit_interval": 1.0,
         "broker_session_timeout": settings.session_timeout,
-        "broker_heartbeat_interval": min(3.0, settings.session_timeout / 4),
+        "broker_heartbeat_interval": min(1.0, settings.session_timeout / 6),
         "broker_request_timeout": max(30.0, settings.session_timeout + 5),
         "broker_rebalance_timeout": 60.0,
         "broker_max_poll_records": 500,

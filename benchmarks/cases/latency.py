@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks import sample
 from benchmarks.cases.deliver import HOOKS
 from benchmarks.draining import drain, wait_received
+from benchmarks.load import WARM_UP
 from benchmarks.options import Options, Say
 from benchmarks.processes import CpuMeter, memory_bytes
 from benchmarks.report import Bars, Result
@@ -30,7 +31,6 @@ def run(options: Options, say: Say) -> Result:
         maximum = median(drain(scene, worker, list(layout), options.choose(8_000, 1_000)).rate for _ in range(rounds))
         for part in PARTS:
             say(f"{part:.0%} of {maximum:,.0f} a second for {seconds} s")
-            _hold(scene, worker, maximum * part, min(2, seconds))  # the load's own start, and warm caches
             rows.append(_row(part, maximum * part, _hold(scene, worker, maximum * part, seconds)))
     labels = [str(row["load"]) for row in rows]
     bars = [Bars(f"{name}, ms", labels, [float(row[f"{name}, ms"]) for row in rows]) for name in ("p50", "p99")]
@@ -47,7 +47,7 @@ def _hold(scene: Stage, worker: Sender, rate: float, seconds: int) -> dict[str, 
         *(str(rate), str(seconds), str(HOOKS)),
     ]
     load = scene.start("load", command, ended=True)
-    count = round(rate * seconds)
+    count = round(rate * (WARM_UP + seconds))
     stats = wait_received(scene, count, worker.name, timeout=seconds + 60)
     cpu = meter.taken()["worker"] / max(stats["last"] - stats["first"], 1e-9)
     load.wait_stopped(30)

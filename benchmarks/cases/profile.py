@@ -90,7 +90,8 @@ def run(options: Options, say: Say) -> Result:
         watcher = scene.start("py-spy", [*command, "-d", "600"])
         while "Sampling" not in watcher.log.read_text() and watcher.running:
             time.sleep(0.05)
-        watched = drain(scene, worker, list(layout), events)
+        # A process that is stopped would be sampled, too, wherever it was.
+        watched = drain(scene, worker, list(layout), events, held=False)
         os.kill(watcher.pid, signal.SIGINT)  # it writes what it has
         watcher.wait_stopped(60)
         counts, lines = _counted(raw.read_text())

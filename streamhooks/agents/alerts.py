@@ -40,6 +40,7 @@ def calls_of_alerts(hooks: HooksTable, partition_of: PartitionOf, partitions: in
                     source=origin.source,
                     event="event_alert.triggered",
                     traceparent=origin.traceparent,
+                    hops=origin.hops,
                 )
             )
         return calls

@@ -46,6 +46,7 @@ def service_hook_calls(
             source=origin.source,
             event=name,
             traceparent=origin.traceparent,
+            hops=origin.hops,
         )
         for hook in hooks.service_hooks(event.organization_id, event.project_id, name)
     ]

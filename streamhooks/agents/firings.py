@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
 from streamhooks.agents.intake import Message, to_record
@@ -70,7 +70,7 @@ class Counting:
         self._counters = Counters(self._cell_of)
         self._tickets: list[Ticket] = []
         self._recalls: dict[TP, asyncio.Task[None]] = {}
-        self._known: dict[TP, int] = {}  # the offset before which the ids are known
+        self._known: dict[TP, int] = {}  # the offset before which the ids are known; also of former partitions
         self.latest = LatestRequests()
 
     # --- the agent
@@ -155,17 +155,18 @@ class Counting:
         self._tickets = []
         if any(self._known.get(tp, 0) > start for tp, start in starts.items()):
             self._counters.forget()
-            self._forget(self._recalls.keys())
+            self._known.clear()
+            self._drop_recalls(set(self._recalls))
         for tp, start in starts.items():
-            if self._known.get(tp) == start:
+            known = self._known.get(tp, 0) if self.is_whole(tp) else 0
+            if known == start and self.is_whole(tp):
                 continue
-            first = max(0, start - RECALLED, self._known.get(tp, 0))
-            self._forget([tp])
+            self._drop_recalls({tp})
+            first = max(0, start - RECALLED, known)
             self._recalls[tp] = asyncio.get_running_loop().create_task(self._recall(tp, first, start))
 
-    def _forget(self, tps: Iterable[TP]) -> None:
-        for tp in list(tps):
-            self._known.pop(tp, None)
+    def _drop_recalls(self, tps: set[TP]) -> None:
+        for tp in tps:
             if recall := self._recalls.pop(tp, None):
                 recall.cancel()
 
@@ -176,14 +177,16 @@ class Counting:
                 records = await self._read_range(*tp, first, start) if first < start else []
             except TimeoutError:
                 log.warning("%s:%d: what was counted before can't be read, will be tried again", *tp)
-        self._known[tp] = start
-        for record in records:
+        for number, record in enumerate(records, 1):
             try:
                 firing = decode(Firing, record.value)
             except BrokenRecord:
                 continue
             self._counters.recall(firing.attempts)
             self.latest.add(firing.hook_id, firing.attempts)
+            if number % 100 == 0:
+                await asyncio.sleep(0)  # deliveries run in the same loop
+        self._known[tp] = start
 
     def is_whole(self, tp: TP) -> bool:
         """Whether what was counted before is recalled."""
@@ -192,7 +195,7 @@ class Counting:
 
     def release(self, mine: set[TP], partition_of: Callable[[str], int]) -> None:
         """Only these partitions are ours now."""
-        self._forget(self._recalls.keys() - mine)
+        self._drop_recalls(self._recalls.keys() - mine)
         partitions = {partition for _, partition in mine}
         self.latest.release(lambda hook_id: partition_of(hook_id) not in partitions)
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.reader import Record
-from streamhooks.metrics import HOLES, RECORDS, TOMBSTONES, UNSETTLED
+from streamhooks.metrics import HOLES, LOOPS, TOMBSTONES, UNSETTLED, records_of
+from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.ids import source_id
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
@@ -35,7 +36,8 @@ CallsOf = Callable[[Record, "Origin"], list[Call]]
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: that triples the time to make one, and one is made for each delivery.
+@dataclass(slots=True)
 class Origin:
     """What the calls of a source record have in common."""
 
@@ -46,6 +48,8 @@ class Origin:
     partition: int
     """The record's own."""
     traceparent: str | None
+    hops: int = 0
+    """How many deliveries, one causing the next, led to the record."""
 
 
 class Intake:
@@ -60,13 +64,17 @@ class Intake:
         read_range: ReadRange,
         is_natural_hole: Callable[[TP, int, int], bool],
         clock: Callable[[], float],
+        max_hops: int = 5,
     ) -> None:
         self._tracker = tracker
         self._runner = runner
+        # Asked when the metrics are read: cheaper than to tell it at each record, and right when one is settled, too.
+        UNSETTLED.set_function(lambda: tracker.in_flight)
         self._outputs = outputs
         self._read_range = read_range
         self._is_natural_hole = is_natural_hole
         self._clock = clock
+        self._max_hops = max_hops
 
     async def follow(self, events: AsyncIterator[Any], calls_of: CallsOf) -> None:
         """Take up each record of a stream; the body of an agent."""
@@ -102,14 +110,18 @@ class Intake:
         ticket = self._tracker.start(tp, record.offset)
         if ticket is None:
             return
-        UNSETTLED.set(self._tracker.in_flight)
-        RECORDS.labels(record.topic).inc()
+        records_of(record.topic).inc()
         if record.value is None:
             TOMBSTONES.labels(record.topic).inc()
             ticket.release()
             return
+        origin = self._origin(record)
+        if origin.hops >= self._max_hops:
+            LOOPS.labels(record.topic).inc()
+            self._bury(record, f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks", ticket)
+            return
         try:
-            calls = calls_of(record, self._origin(record))
+            calls = calls_of(record, origin)
         except BrokenRecord as error:
             self._bury(record, str(error), ticket)
             return
@@ -133,7 +145,15 @@ class Intake:
             int(self._clock() * 1000),
             record.partition,
             traceparent.decode("ascii", "replace") if traceparent else None,
+            hops_of(record),
         )
+
+
+def hops_of(record: Record) -> int:
+    """Return how many deliveries led to a record, as its headers say; what is no number counts as none."""
+    found = (value for name, value in record.headers if name.lower() == HOPS_HEADER and value)
+    # Of a number without end the first digits are more than any bound.
+    return max((int(value[:9]) for value in found if value.isdigit()), default=0)
 
 
 def to_record(message: Message) -> Record:

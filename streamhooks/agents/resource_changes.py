@@ -34,6 +34,7 @@ def calls_of_resource_changes(partitions: int) -> CallsOf:
                 source=origin.source,
                 event=f"{resource_name(change.sender)}.{change.action}",
                 traceparent=origin.traceparent,
+                hops=origin.hops,
             )
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from streamhooks.delivery.client import Answer
@@ -23,19 +24,24 @@ class Verdict:
     reason: str
 
 
+@cache
+def _delivered(status: int) -> Verdict:
+    return Verdict("delivered", None, f"status {status}")
+
+
 def judge(answer: Answer, now: float) -> Verdict:
     """Return the verdict on an answer; `now` is epoch seconds, for an HTTP date in `Retry-After`.
 
     Whether a retry is left is for the caller to know.
     """
     status = answer.status
+    if answer.kind == "answered" and status is not None and 200 <= status <= 299:
+        return _delivered(status)
     if answer.kind == "denied":
         return Verdict("rejected", None, answer.error or "denied")
     if answer.kind != "answered" or status is None:
         return Verdict("retry", None, answer.error or answer.kind)
     reason = f"status {status}"
-    if 200 <= status <= 299:
-        return Verdict("delivered", None, reason)
     if 500 <= status <= 599 or status in _PASSING:
         retry_after = retry_after_seconds(answer.retry_after_values, now) if status in _SAYS_WHEN else None
         return Verdict("retry", retry_after, reason)

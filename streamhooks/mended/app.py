@@ -14,6 +14,9 @@ from streamhooks.in_flight.tracker import Tracker
 from streamhooks.mended.consumer import Transport
 from streamhooks.mended.recovery import TableManager
 
+#: the part of the session timeout that what is in flight gets while partitions move
+GRACE_WHILE_MOVING = 0.15
+
 StartOf = Callable[[TP, int | None, int, int], int]
 Moved = Callable[[set[TP]], Awaitable[None]]
 
@@ -95,8 +98,12 @@ class App(faust.App):
         await self.on_end()
 
     async def let_go(self) -> None:
-        """Partitions are about to go: give what is in flight the grace time."""
-        await self.drain(self._grace)
+        """Partitions are about to go: give what is in flight the grace time.
+
+        While they move, all workers of the group wait for the slowest: the grace is then a part of the session timeout.
+        """
+        moving = self.conf.broker_session_timeout * GRACE_WHILE_MOVING
+        await self.drain(self._grace if self.should_stop else min(self._grace, moving))
 
     def lease_holds(self) -> bool:
         """Whether the group still knows us: a paused process wakes up and must not go on as if nothing had been."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, Final, Literal, Self, cast, get_args
 
 from streamhooks.records.fields import (
     Record,
@@ -11,10 +11,14 @@ from streamhooks.records.fields import (
     listing,
     optional_mapping,
     optional_text,
+    optional_whole,
     plain,
     text,
     whole,
 )
+
+HOPS_HEADER: Final = "streamhooks-hops"
+"""Of a request: how many deliveries, one causing the next, it is; of a source record: the same, passed on."""
 
 Reason = Literal["retry", "countdown", "overflow", "paused", "resend"]
 
@@ -45,6 +49,8 @@ class DelayedCall(Record):
     """What the last run came to: `status` or `error`."""
     traceparent: str | None = None
     """W3C Trace Context of the first run."""
+    hops: int = 0
+    """How many deliveries, one causing the next, led to it."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -64,6 +70,7 @@ class DelayedCall(Record):
             event=optional_text(fields, "event"),
             last=optional_mapping(fields, "last"),
             traceparent=optional_text(fields, "traceparent"),
+            hops=optional_whole(fields, "hops") or 0,
         )
 
     def to_fields(self) -> dict[str, Any]:

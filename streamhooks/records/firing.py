@@ -13,7 +13,6 @@ from streamhooks.records.fields import (
     number,
     optional_text,
     optional_whole,
-    plain,
     text,
     whole,
 )
@@ -21,7 +20,8 @@ from streamhooks.records.fields import (
 Outcome = Literal["delivered", "retried", "dead", "dropped"]
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: that triples the time to make one, and one is made for each delivery.
+@dataclass(slots=True)
 class Attempt(Record):
     """One attempt to deliver a webhook."""
 
@@ -64,10 +64,23 @@ class Attempt(Record):
 
     def to_fields(self) -> dict[str, Any]:
         """Return the fields of the JSON form; `request` and `response` are left out when there are none."""
-        fields = plain(self)
-        for name in ("request", "response"):
-            if fields[name] is None:
-                del fields[name]
+        # Written out: it is done for each delivery, and `plain` takes twice as long.
+        fields = {
+            "id": self.id,
+            "attempt": self.attempt,
+            "at": self.at,
+            "outcome": self.outcome,
+            "status": self.status,
+            "error": self.error,
+            "duration_ms": self.duration_ms,
+            "source": self.source,
+            "event": self.event,
+            "url": self.url,
+        }
+        if self.request is not None:
+            fields["request"] = self.request
+        if self.response is not None:
+            fields["response"] = self.response
         return fields
 
 

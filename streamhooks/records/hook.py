@@ -27,6 +27,7 @@ from streamhooks.records.fields import (
     plain,
     text,
 )
+from streamhooks.records.own_headers import own_headers
 
 Status = Literal["active", "disabled"]
 
@@ -38,11 +39,12 @@ APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "event_alert": ("triggered",),
 }
 SECRET_PREFIX: Final = "whsec_"
+SEALED: Final = "fernet:"
+"""What an encrypted text begins with; see `records.sealing`."""
 
 _APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100})")
 _URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
-_HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # no line break can smuggle in another header
+_LONGEST_SEALED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Hook(Record):
             app_id=app_id,
             version=optional_whole(fields, "version") or 0,
             status=_status(fields),
-            headers=_headers(fields),
+            headers=own_headers(fields),
             timeout=optional_number(fields, "timeout", positive=True),
             max_in_flight=optional_whole(fields, "max_in_flight", least=1),
             rate_limit=optional_number(fields, "rate_limit", positive=True),
@@ -119,6 +121,13 @@ class Hook(Record):
             "retry_schedule": None if self.retry_schedule is None else list(self.retry_schedule),
         }
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether a part of it is still encrypted, since no key opens it: nothing can be sent to it."""
+        if self.secret.startswith(SEALED) or (self.previous_secret or "").startswith(SEALED):
+            return True
+        return self.headers is not None and any(value.startswith(SEALED) for value in self.headers.values())
+
 
 @dataclass(frozen=True, slots=True)
 class HookState(Record):
@@ -131,6 +140,8 @@ class HookState(Record):
     paused_until: float | None = None
     open_since: float | None = None
     """Since when its breaker is open."""
+    sealed_since: float | None = None
+    """Since when no key opens its secrets."""
     warned_at: float | None = None
     missed: dict[str, int] = field(default_factory=dict)
     """`<topic>:<partition>` and the first offset of it that was passed over while the hook was disabled."""
@@ -149,6 +160,7 @@ class HookState(Record):
             failing_since=optional_number(fields, "failing_since"),
             paused_until=optional_number(fields, "paused_until"),
             open_since=optional_number(fields, "open_since"),
+            sealed_since=optional_number(fields, "sealed_since"),
             warned_at=optional_number(fields, "warned_at"),
             missed=missed,
             resume=optional_mapping(fields, "resume"),
@@ -179,7 +191,12 @@ def generate_secret() -> str:
 
 
 def check_secret(secret: str) -> str:
-    """Return the secret if it may be used; raise BrokenRecord otherwise, without the secret in its text."""
+    """Return the secret if it may be used; raise BrokenRecord otherwise, without the secret in its text.
+
+    One that is encrypted is checked when it is opened.
+    """
+    if secret.startswith(SEALED) and len(secret) <= _LONGEST_SEALED:
+        return secret
     if not 16 <= len(secret) <= 256:
         raise BrokenRecord("secret: must have 16 to 256 characters")
     if secret.startswith(SECRET_PREFIX):
@@ -225,16 +242,6 @@ def _status(fields: dict[str, Any]) -> Status:
     if fields.get("status") is None:
         return "active"
     return cast(Status, choice(fields, "status", get_args(Status)))
-
-
-def _headers(fields: dict[str, Any]) -> dict[str, str] | None:
-    headers = optional_mapping(fields, "headers")
-    for name, value in (headers or {}).items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise BrokenRecord("headers: a name is no token (RFC 9110)")
-        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            raise BrokenRecord(f"headers: the value of {name[:100]} must be a text without control characters")
-    return headers
 
 
 def _retry_schedule(fields: dict[str, Any]) -> tuple[float, ...] | None:

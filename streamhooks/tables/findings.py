@@ -13,6 +13,8 @@ def merged(state: HookState, what: str, found: dict[str, Any]) -> HookState:
     """The state with a finding in it; several workers may have found the same, and the first one holds."""
     if what == "breaker" and state.open_since is not None:
         return state
+    if what == "sealed" and state.sealed_since is not None:
+        return state
     if what == "pause":
         return replace(state, paused_until=max(state.paused_until or 0.0, found["paused_until"]))
     return replace(state, **found)
@@ -25,4 +27,8 @@ def notice_of(what: str, state: HookState, now: float) -> Notice | None:
         return Notice(state.id, "disabled", state.status_reason or "", state.disabled_since, at)
     if what == "warned":
         return Notice(state.id, "failing", "every attempt fails; the hook will be disabled", state.failing_since, at)
+    if what == "sealed":
+        return Notice(state.id, "sealed", "no key opens its secrets; what it would get waits", state.sealed_since, at)
+    if what == "opened":
+        return Notice(state.id, "resumed", "a key opens its secrets again", None, at)
     return None

@@ -10,9 +10,12 @@ from streamhooks.kafka.reader import Record
 from streamhooks.metrics import HOOKS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.sealing import Keys
 
 # app hook or not, organization, project or None for hooks of every project, event
 _Key = tuple[bool, str, str | None, str]
+
+_SEALED = "no key of STREAMHOOKS_SECRET_KEYS opens its secrets; what it would get waits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,15 @@ class Status:
 class HooksTable:
     """The hooks as wished and what was found about them."""
 
-    def __init__(self, hooks_topic: str, states_topic: str) -> None:
+    def __init__(self, hooks_topic: str, states_topic: str, keys: Keys | None = None) -> None:
+        self._keys = keys or Keys()
         self._hooks_topic = hooks_topic
         self._states_topic = states_topic
         self._hooks: dict[str, Hook] = {}
         self._states: dict[str, HookState] = {}
         self._index: dict[_Key, dict[str, Hook]] = {}
+        #: the hooks whose seal is not what was found about them, and must be told to their home
+        self.seals_changed: set[str] = set()
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
         """Take in records of `hooks` and `hook-states`.
@@ -51,7 +57,7 @@ class HooksTable:
     def _apply(self, record: Record) -> None:
         hook_id = _text_key(record)
         if record.topic == self._hooks_topic:
-            hook = None if record.value is None else decode(Hook, record.value)
+            hook = None if record.value is None else self._keys.opened(decode(Hook, record.value))
             if hook is not None and hook.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
             self._replace(hook_id, hook, self._states.get(hook_id))
@@ -73,9 +79,12 @@ class HooksTable:
         self._states.pop(hook_id, None)
         if state is not None:
             self._states[hook_id] = state
+        self.seals_changed.discard(hook_id)
         if hook is None:
             return
         self._hooks[hook_id] = hook
+        if hook.is_sealed != (state is not None and state.sealed_since is not None):
+            self.seals_changed.add(hook_id)
         if self.is_active(hook_id):
             for key in _keys(hook):
                 self._index.setdefault(key, {})[hook_id] = hook
@@ -101,7 +110,7 @@ class HooksTable:
             return Status("disabled", "disabled by its owner", None)
         if state is not None and state.disabled_since is not None and state.disabled_since > hook.enabled_at:
             return Status("disabled", state.status_reason, state.disabled_since)
-        return Status("active", None, None)
+        return Status("active", _SEALED if hook.is_sealed else None, None)
 
     # --- many
 

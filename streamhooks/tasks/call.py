@@ -31,6 +31,8 @@ class Call:
     event: str | None = None
     traceparent: str | None = None
     webhook_id: str = ""
+    hops: int = 0
+    """How many deliveries, one causing the next, led to it."""
     stored: bool = False
     """Whether it has a record in `delayed`, which must be settled by a tombstone."""
 
@@ -55,6 +57,7 @@ class Call:
             event=self.event,
             last=last,
             traceparent=self.traceparent,
+            hops=self.hops,
         ).to_json()
 
     @classmethod
@@ -74,6 +77,7 @@ class Call:
             event=stored.event,
             traceparent=stored.traceparent,
             webhook_id=stored.webhook_id or "",
+            hops=stored.hops,
             stored=True,
         )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.outcomes import judge
 from streamhooks.delivery.payloads import standard_headers
+from streamhooks.masking import without, without_queries
+from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.hook import Hook
 from streamhooks.tasks.context import Sent, current
 
@@ -45,15 +48,18 @@ def deliverer(
         """Send the body, with the headers of its family and of Standard Webhooks, and note what came back."""
         if len(body) > max_body:
             raise DeliveryRejected(f"the body has {len(body)} bytes, more than {max_body}")
+        if hook.is_sealed:
+            raise DeliveryFailed("no key opens the secrets of the hook", None)
         run = current()
         now = clock()
         timestamp = int(now)
         headers = dict(hook.headers) if hook.headers else {}
         headers |= family(run.call.webhook_id, timestamp, body)
         headers |= standard_headers(_secrets(hook, now), run.call.webhook_id, timestamp, body)
+        headers[HOPS_HEADER] = str(run.call.hops + 1)
         if run.call.traceparent:
             headers["traceparent"] = run.call.traceparent
-        answer = await post(hook.url, headers, body, hook.timeout or timeout)
+        answer = _masked(await post(hook.url, headers, body, hook.timeout or timeout), hook)
         verdict = judge(answer, now + answer.duration_ms / 1000)
         run.sent = Sent(
             int(now * 1000),
@@ -75,6 +81,25 @@ def deliverer(
             raise DeliveryRejected(verdict.reason)
 
     return deliver
+
+
+def _masked(answer: Answer, hook: Hook) -> Answer:
+    """Return the answer without what the endpoint may have echoed of our request."""
+    if not answer.error and not answer.excerpt:
+        return answer
+    secrets = tuple(_secret_parts(hook))
+    error = answer.error and without(without_queries(answer.error), secrets)
+    return replace(answer, error=error, excerpt=without(answer.excerpt, secrets))
+
+
+def _secret_parts(hook: Hook) -> Iterator[str]:
+    yield hook.secret
+    yield hook.previous_secret or ""
+    for name, value in (hook.headers or {}).items():
+        yield value
+        if name.lower() == "authorization":
+            yield value.partition(" ")[2]  # without its scheme
+    yield hook.url.partition("?")[2]
 
 
 def _secrets(hook: Hook, now: float) -> tuple[str, ...]:

@@ -70,15 +70,20 @@ class Outputs:
         )
 
     async def bury(self, record: Record, reason: str) -> None:
-        """Put a record that can't be read into `dead-letters`, under its coordinates."""
+        """Put a record that can't be read into `dead-letters`, under its coordinates.
+
+        Of a hook the bytes are left out: they may hold its secret.
+        """
+        secret = record.topic == self._topics.hooks
         BROKEN.labels(record.topic).inc()
         log.warning("broken record %s: %s", record.source, reason)
         letter = DeadLetter(
             id=record.source,
             at=int(self._clock() * 1000),
             reason=reason,
-            raw=record.value or b"",
+            raw=None if secret else record.value or b"",
             source=record.source,
+            truncated=secret,
         )
         await self._bury(letter, key=record.source)
 

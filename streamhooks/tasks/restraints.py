@@ -67,6 +67,10 @@ class Restraints:
     def hold_back(self, hook_id: str) -> float | None:
         """For a first attempt: None if it may start here and now, else when it is due at the hook's home."""
         now = self._clock()
+        hook = self._hooks.get(hook_id)
+        if hook is not None and hook.is_sealed:
+            HELD_BACK.labels("sealed").inc()
+            return now
         paused = self._paused_until(hook_id)
         if paused > now:
             HELD_BACK.labels("pause").inc()
@@ -74,7 +78,6 @@ class Restraints:
         if self._is_open(hook_id, now):
             HELD_BACK.labels("breaker").inc()
             return now
-        hook = self._hooks.get(hook_id)
         if hook is not None and hook.rate_limit and (not self._is_home(hook_id) or self._rate(hook).take(now)):
             HELD_BACK.labels("rate").inc()
             return now

@@ -4,43 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import traceback
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.metrics import (
-    EXHAUSTED,
     IN_FLIGHT,
     OVERFLOWED,
-    QUEUE_SECONDS,
     RETRIES,
-    TASK_SECONDS,
-    TASKS,
+    queue_seconds_of,
+    task_seconds_of,
+    tasks_of,
 )
 from streamhooks.records.firing import Attempt
 from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Sent, Services
-from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
+from streamhooks.tasks.delivering import HookGone
+from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of
 from streamhooks.tasks.firings import Firings
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.restraints import Restraints
-from streamhooks.tasks.retry import RetryTaskError
 from streamhooks.tasks.task import Delivery, Task
 
 log = logging.getLogger(__name__)
 
 #: what an endpoint and a request may add to an attempt, in characters
 EXCERPT = 1024
-#: jitter only adds: up to this part of the delay
-JITTER = 0.2
-
-_EXPECTED = (DeliveryFailed, DeliveryRejected, HookGone, NotImplementedError, RetryTaskError)
+#: how many calls without a hook may run at once: fan-outs, and tasks of users
+FAN_OUTS = 200
 
 
 class Owner(Protocol):
@@ -57,25 +51,6 @@ class Owner(Protocol):
         """One thing has ended, and all that it left behind is confirmed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Settings that the runner needs; None leaves a task's own."""
-
-    retry_delay: float
-    max_retries: int | None
-    fan_outs: int = 200
-    log_bodies: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ended: `done`, `ignored`, `dropped`, `retry` (in `delay` seconds), `dead`."""
-
-    kind: str
-    reason: str = ""
-    delay: float = 0.0
-
-
 class Runner:
     """Starts calls and settles them. One for the worker."""
 
@@ -90,6 +65,7 @@ class Runner:
         bulkheads: Bulkheads,
         restraints: Restraints,
         limits: Limits,
+        log_bodies: bool,
         clock: Callable[[], float],
         partition_of: Callable[[str], int],
     ) -> None:
@@ -101,9 +77,10 @@ class Runner:
         self._bulkheads = bulkheads
         self._restraints = restraints
         self._limits = limits
+        self._log_bodies = log_bodies
         self._clock = clock
         self._partition_of = partition_of
-        self._fan_outs = asyncio.Semaphore(limits.fan_outs)
+        self._fan_outs = asyncio.Semaphore(FAN_OUTS)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, call: Call, owner: Owner) -> None:
@@ -229,6 +206,7 @@ class Runner:
             event=delivery.event,
             traceparent=parent.traceparent,
             webhook_id=child_id,
+            hops=parent.hops,
         )
 
     async def _execute(self, call: Call) -> tuple[Running, Ending, Any]:
@@ -237,68 +215,27 @@ class Runner:
         if task is None:
             return run, Ending("dead", f"unknown task {call.task}"), None
         started = self._clock()
-        QUEUE_SECONDS.labels(call.task).observe(max(0.0, started - (call.due or call.created) / 1000))
+        queue_seconds_of(call.task).observe(max(0.0, started - (call.due or call.created) / 1000))
         token = context.enter(run)
         try:
             result = await task.run(call.args, call.kwargs)
         except Exception as error:
-            return run, self._ending(call, task, error, run), None
+            return run, ending_of(call, task, error, run, self._schedule(call), self._limits), None
         else:
-            return run, Ending("dropped", run.dropped) if run.dropped else Ending("done"), result
+            return run, Ending("dropped", run.dropped) if run.dropped else DONE, result
         finally:
             context.leave(token)
-            TASK_SECONDS.labels(call.task).observe(self._clock() - started)
-
-    def _ending(self, call: Call, task: Task, error: Exception, run: Running) -> Ending:
-        reason = str(error) or type(error).__name__
-        decision = task.policy.decide(error)
-        if decision == "ignore":
-            return Ending("ignored", reason)
-        if run.sent is None and not isinstance(error, NotImplementedError):
-            reason = f"{type(error).__name__}: {reason}" if str(error) else reason
-        if decision == "exclude":
-            self._log_failure(call, reason, error, retried=False)
-            return Ending("dead", reason)
-        schedule = self._schedule(call)
-        retries = len(schedule) if schedule is not None else self._max_retries(task)
-        if call.attempt > retries:
-            EXHAUSTED.labels(call.task).inc()
-            self._log_failure(call, reason, error, retried=False)
-            return Ending("dead", f"retries used up: {reason}")
-        delay = getattr(error, "retry_after", None) or getattr(error, "countdown", None)
-        if delay is None:
-            delay = schedule[call.attempt - 1] if schedule is not None else self._retry_delay(task)
-        self._log_failure(call, reason, error, retried=True)
-        return Ending("retry", reason, delay * (1 + JITTER * random.random()))
+            task_seconds_of(call.task).observe(self._clock() - started)
 
     def _schedule(self, call: Call) -> tuple[float, ...] | None:
         hook = self.services.hooks.get(call.hook_id) if call.hook_id else None
         return hook.retry_schedule if hook is not None else None
 
-    def _max_retries(self, task: Task) -> int:
-        ours = task.name.startswith("streamhooks.") and self._limits.max_retries is not None
-        return self._limits.max_retries if ours else task.max_retries  # type: ignore[return-value]
-
-    def _retry_delay(self, task: Task) -> float:
-        ours = task.name.startswith("streamhooks.") and task.default_retry_delay == 300
-        return self._limits.retry_delay if ours else task.default_retry_delay
-
-    @staticmethod
-    def _log_failure(call: Call, reason: str, error: Exception, *, retried: bool) -> None:
-        # A delivery that failed is daily business; an error in a task's code needs its traceback.
-        trace = "" if isinstance(error, _EXPECTED) else "\n" + "".join(traceback.format_exception(error))
-        log.warning(
-            "task %s: task=%s id=%s attempt=%d hook=%s source=%s reason=%s%s",
-            "will be retried" if retried else "failed",
-            call.task, call.id, call.attempt, call.hook_id, call.source, reason, trace,
-            extra={"task": call.task, "id": call.id, "attempt": call.attempt, "reason": reason},
-        )  # fmt: skip
-
     async def _conclude(self, call: Call, run: Running, ending: Ending) -> None:
         """Write what the ending asks for; in the end the call is settled or stored for its next run."""
         for handle in run.handles:
             await handle
-        TASKS.labels(call.task, ending.kind).inc()
+        tasks_of(call.task, ending.kind).inc()
         last: dict[str, Any] | None = None
         if ending.kind in ("retry", "dead"):
             last = {"status": run.sent.status} if run.sent and run.sent.status else {"error": ending.reason}
@@ -326,7 +263,7 @@ class Runner:
 
     def _attempt(self, call: Call, sent: Sent, ending: Ending) -> Attempt:
         failed = ending.kind in ("retry", "dead")
-        bodies = failed and self._limits.log_bodies
+        bodies = failed and self._log_bodies
         return Attempt(
             id=call.webhook_id,
             attempt=call.attempt,

@@ -75,17 +75,17 @@ def send(task: str, args: list[Any], kwargs: dict[str, Any], countdown: float) -
     now = int(time.time() * 1000)
     if running is None:
         call_id = f"call_{uuid.uuid4().hex}"
-        source, traceparent = None, None
+        source, traceparent, hops = None, None, 0
         partition = partition_of(call_id, sender.partitions)
     else:
         # A run that is repeated after a crash makes the same calls again: under the same ids they are the same.
         parent = running.call
         call_id = derived_id(parent.id, parent.attempt, len(running.handles), task)
-        source, traceparent = parent.source, parent.traceparent
+        source, traceparent, hops = parent.source, parent.traceparent, parent.hops
         partition = parent.partition
     call = Call(
         call_id, task, partition, now, args, kwargs, due=now + int(countdown * 1000),
-        source=source, traceparent=traceparent, webhook_id=derived_id(call_id),
+        source=source, traceparent=traceparent, webhook_id=derived_id(call_id), hops=hops,
     )  # fmt: skip
     value = call.record(attempt=1, due=call.due, reason="countdown")
     handle = Handle(call_id, sender.publish(sender.topic, value, key=call_id, partition=partition))

@@ -27,6 +27,11 @@ class Task:
     default_retry_delay: float = 300.0
     max_retries: int = 5
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    is_async: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked once: it costs more than all else that a call of a coroutine function does.
+        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.function))
 
     def delay(self, *args: Any, **kwargs: Any) -> sending.Handle:
         """Call the task as soon as possible; see `apply_async`."""
@@ -51,7 +56,7 @@ class Task:
 
     async def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Run the function here and now; one that is not a coroutine function runs in a thread."""
-        if inspect.iscoroutinefunction(self.function):
+        if self.is_async:
             return await self.function(*args, **kwargs)
         return await asyncio.to_thread(self.function, *args, **kwargs)
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from streamhooks.errors import BadUrl, BrokenRecord
-from streamhooks.records.hook import Hook, generate_secret
+from streamhooks.masking import MASK
+from streamhooks.records.hook import SEALED, Hook, generate_secret
 from streamhooks.web.problems import bad_fields
-from streamhooks.web.representation import MASK
 
 CheckUrl = Callable[[str], None]
 
@@ -34,12 +34,6 @@ RATE_LIMITS = (0.001, 100_000)
 MAX_RETRIES = 50
 MAX_DELAY = 30 * 86_400
 
-# Signed by us, owned by HTTP itself (RFC 9110, 7.6.1), or decided by the client that sends.
-_RESERVED = re.compile(
-    r"host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*|user-agent"
-    r"|accept-encoding|webhook-.*|x-servicehook-.*|sentry-hook-.*|request-id|traceparent|tracestate",
-    re.IGNORECASE,
-)
 _SENDABLE = re.compile(r"[\t\x20-\x7e]*")
 
 
@@ -86,7 +80,7 @@ def changed_hook(hook: Hook, fields: Mapping[str, Any], now: float, overlap: flo
 
 def rotated_hook(former: Hook, hook: Hook, now: float, overlap: float) -> Hook:
     """Return `hook` with the secret of `former` as the one that signs too until `now` + `overlap` (seconds)."""
-    if overlap <= 0:
+    if overlap <= 0 or former.secret.startswith(SEALED):  # what no key opens can't sign
         return replace(hook, previous_secret=None, previous_secret_until=None)
     return replace(hook, previous_secret=former.secret, previous_secret_until=now + overlap)
 
@@ -143,8 +137,8 @@ def _bad_headers(headers: Mapping[str, str]) -> str | None:
 def _bad_header(name: str, value: str) -> str | None:
     if len(name) > MAX_HEADER_NAME:
         return f"a name must have at most {MAX_HEADER_NAME} characters"
-    if _RESERVED.fullmatch(name):
-        return f"{name} is reserved"
+    if value.startswith(SEALED):
+        return f"the value of {name} must be given in clear, not as {SEALED}…"
     if len(value) > MAX_HEADER_VALUE or not _SENDABLE.fullmatch(value):
         return f"the value of {name} must have at most {MAX_HEADER_VALUE} characters, all of ASCII"
     if value == MASK:
@@ -166,6 +160,7 @@ _BOUNDS: Mapping[str, Callable[[Any], str | None]] = {
     "organization_id": _bad_id,
     "app_id": _bad_id,
     "project_ids": _bad_projects,
+    "secret": lambda secret: f"must be given in clear, not as {SEALED}…" if secret.startswith(SEALED) else None,
     "headers": _bad_headers,
     "timeout": lambda seconds: f"must be at most {MAX_TIMEOUT}" if seconds > MAX_TIMEOUT else None,
     "max_in_flight": _outside(1, MAX_IN_FLIGHT),

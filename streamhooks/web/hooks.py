@@ -132,7 +132,7 @@ async def _alone(hook_id: str) -> AsyncIterator[None]:
 
 
 async def _publish(parts: Parts, hook: Hook) -> None:
-    await _write(parts, parts.topics.hooks, hook.id, hook.to_json())
+    await _write(parts, parts.topics.hooks, hook.id, parts.keys.sealed(hook).to_json())
 
 
 async def _write(parts: Parts, topic: str, hook_id: str, value: bytes | None) -> None:

@@ -40,6 +40,7 @@ _OF_STATS: Final[Mapping[str, Schema]] = {
 _PROBLEMS: Final[Mapping[int, str]] = {
     400: "something in the query or the body is wrong",
     401: "a valid token is needed",
+    403: "the token may only read; or, without tokens, a strange page of a browser calls",
     404: "not found",
     409: "not possible now",
     413: "the body is too large",
@@ -143,7 +144,7 @@ def _operation(call: Call) -> dict[str, Any]:
     if call.name == "ready":
         operation["responses"]["503"] = {"description": "not ready", "content": _content("Ready")}
     of_body = () if call.method == "get" else (413, 415)
-    for status in sorted({*call.problems, *of_body, *(() if call.is_open else (401,))}):
+    for status in sorted({*call.problems, *of_body, *(() if call.is_open else (401, 403))}):
         operation["responses"][str(status)] = {
             "description": _PROBLEMS[status],
             "content": _content("Problem"),

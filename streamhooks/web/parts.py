@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from streamhooks.kafka.publisher import Published
     from streamhooks.kafka.topics import Topics
     from streamhooks.records.hook import Hook
+    from streamhooks.records.sealing import Keys
     from streamhooks.settings import Settings
     from streamhooks.tables.hooks import HooksTable
     from streamhooks.tables.pending import Pending
@@ -69,6 +70,10 @@ class Parts(Protocol):
     @property
     def outbox(self) -> Outbox:
         """What writes to Kafka."""
+
+    @property
+    def keys(self) -> Keys:
+        """What encrypts the secrets of hooks that are written."""
 
     @property
     def addresses(self) -> AddressPolicy:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
+from streamhooks.masking import MASK
 from streamhooks.records.hook import Hook, masked
 from streamhooks.tables.hooks import Status
 from streamhooks.tables.pending import Entry
-
-MASK: Final = "********"
 
 
 def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[str, Any]:

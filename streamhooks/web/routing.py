@@ -80,7 +80,8 @@ class Forwarder:
                     },
                 )
         except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("the owner of a partition, %s, does not answer: %r", base.authority, error)
+            # Not the error itself: it may hold the request, and so the caller's token.
+            log.warning("the owner of a partition, %s, does not answer: %s", base.authority, type(error).__name__)
             raise try_again("the worker that owns the partition of this hook does not answer") from None
 
     def _open(self) -> aiohttp.ClientSession:

@@ -35,7 +35,7 @@ def test_a_hanging_endpoint_is_left_alone_and_holds_up_nobody(installation: Inst
     fire(installation, organization, 100, "1")
     fire(installation, organization, 100, "2")
     healthy.received(100)
-    # The breaker opens after ten timeouts in a row on a worker: what is over waits at the hook's home, and is not tried.
+    # The breaker opens after ten timeouts in a row on a worker: the rest waits at the hook's home, and is not tried.
     eventually(lambda: len(installation.pending(hanging)) == 100)
     tried = installation.receiver.count(hanging.path)["requests"]
     assert tried < 60

@@ -103,6 +103,7 @@ states = some(
     disabled_since=numbers,
     failing_since=numbers,
     paused_until=numbers,
+    sealed_since=numbers,
     warned_at=numbers,
     missed=st.dictionaries(texts, longs, max_size=3),
     resume=objects,
@@ -118,6 +119,7 @@ calls = some(
     event=texts,
     last=objects,
     traceparent=texts,
+    hops=longs,
 )
 attempts = some(
     {"id": full_texts, "attempt": st.integers(1, 9), "at": longs, "duration_ms": numbers}
@@ -144,7 +146,7 @@ letters = some(
 )
 notices = some(
     {"hook_id": full_texts, "why": texts, "at": longs}
-    | {"what": st.sampled_from(["disabled", "failing", "resumed", "retention"])},
+    | {"what": st.sampled_from(["disabled", "failing", "resumed", "sealed", "retention"])},
     since=numbers,
 )
 

@@ -13,9 +13,10 @@ from streamhooks.records.hook import Hook
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Sent, Services, current
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
+from streamhooks.tasks.endings import JITTER, Limits
 from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.retry import RetryPolicy, RetryTaskError, retry
-from streamhooks.tasks.runner import JITTER, Limits, Runner
+from streamhooks.tasks.runner import Runner
 from streamhooks.tasks.task import Delivery, Task
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
@@ -94,6 +95,7 @@ class World:
             bulkheads=Bulkheads(100, lambda _hook: bound, lambda: NOW),
             restraints=restraints,
             limits=Limits(**({"retry_delay": 300.0, "max_retries": None} | limits)),
+            log_bodies=True,
             clock=lambda: NOW,
             partition_of=lambda _hook: 3,
         )

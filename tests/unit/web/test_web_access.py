@@ -153,6 +153,7 @@ async def test_what_is_not_foreseen_is_a_500_without_a_trace(caplog: pytest.LogC
             answer = await client.post(f"/api/hooks/{made['id']}/test")
         assert (answer.status, await answer.json()) == (500, {"detail": "internal error"})
     assert "ZeroDivisionError" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 async def test_answers_are_not_kept_by_caches() -> None:

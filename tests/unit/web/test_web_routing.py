@@ -117,17 +117,19 @@ async def test_what_the_owner_gets_and_what_comes_back() -> None:
         )
 
     async with strange_owner(handle) as owner:
-        parts = FakeParts(mine=set(), owner=owner)
+        parts = FakeParts(settings=FakeSettings("a-token-of-the-caller"), mine=set(), owner=owner)
         async with serving(parts) as client:
+            token = {"Authorization": "Bearer a-token-of-the-caller"}
+            client.session.headers.update(token)
             hook_id = (await created(client))["id"]
             # the caller's own headers, even a Host, decide nothing
-            headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Cookie": "c=d", "X-Other": "x",
-                       "Authorization": "Bearer t"}  # fmt: skip
+            headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Cookie": "c=d", "X-Other": "x"}
             answer = await client.get(f"/api/hooks/{hook_id}/stats?until=1", headers=headers, allow_redirects=False)
     assert seen[0].raw_path == f"/api/hooks/{hook_id}/stats?until=1"
     got = {name.lower() for name in seen[0].headers}
     assert got <= {"host", "authorization", "x-streamhooks-forwarded", "accept", "accept-encoding", "user-agent"}
     assert seen[0].headers["Host"] in owner
+    assert seen[0].headers["Authorization"] == token["Authorization"]
     assert answer.status == 302
     assert not {"Location", "Set-Cookie", "X-Secret"} & set(answer.headers)
 
@@ -140,12 +142,14 @@ async def test_an_absolute_target_does_not_choose_the_host() -> None:
         return web.json_response([])
 
     async with strange_owner(handle) as owner:
-        parts = FakeParts(mine=set(), owner=owner)
+        parts = FakeParts(settings=FakeSettings(TOKEN), mine=set(), owner=owner)
         async with serving(parts) as client:
+            client.session.headers["Authorization"] = f"Bearer {TOKEN}"
             hook_id = (await created(client))["id"]
             reader, writer = await asyncio.open_connection(client.host, client.port)
             target = f"http://evil.example/api/hooks/{hook_id}/requests"
-            writer.write(f"GET {target} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n".encode())
+            head = f"Host: evil.example\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close"
+            writer.write(f"GET {target} HTTP/1.1\r\n{head}\r\n\r\n".encode())
             answer = await reader.read()
             writer.close()
     assert answer.startswith(b"HTTP/1.1 200")

@@ -16,6 +16,7 @@ from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.hook import HookState
+from streamhooks.records.sealing import Keys
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.pending import Pending
 from streamhooks.web.views import application_options, register
@@ -27,6 +28,8 @@ TOKEN = "a-good-token"
 @dataclass
 class FakeSettings:
     api_token: str | None = None
+    api_tokens: tuple[tuple[str, str], ...] = ()
+    advertised_host: str = "127.0.0.1"
     secret_overlap: float = 3600.0
 
 
@@ -38,6 +41,7 @@ class FakeParts:
     topics: Topics = field(default_factory=lambda: Topics("t."))
     addresses: AddressPolicy = field(default_factory=AddressPolicy)
     now: float = NOW
+    keys: Keys = field(default_factory=Keys)
     partitions: int = 4
     mine: set[tuple[str, int]] | None = None
     owner: str | None = None
@@ -52,7 +56,7 @@ class FakeParts:
     failure: Exception | None = None
 
     def __post_init__(self) -> None:
-        self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states)
+        self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states, self.keys)
         self.pending = Pending(self.clock)
         self.outbox = self.hooks_reader = self.scheduler = self
 

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given, settings
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.records.formats import decode, encode_avro
+from streamhooks.records.hook import SEALED, Hook
+from streamhooks.records.sealing import Keys
+
+from .strategies import hooks
+
+OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
+HOOK: dict[str, Any] = {
+    "id": "a" * 32,
+    "organization_id": "1",
+    "url": "https://receiver.example/hook",
+    "events": ["event.created"],
+    "secret": "0123456789abcdef",
+    "headers": {"X-Key": "hunter2", "Authorization": "Bearer hunter3"},
+    "previous_secret": "the one before it",
+    "previous_secret_until": 17,
+}
+PLAIN = Hook.from_fields(HOOK)
+
+
+def test_all_that_is_secret_is_sealed_and_opened_again() -> None:
+    sealed = Keys([OLD]).sealed(PLAIN)
+    written = sealed.to_json().decode()
+    for secret in ("0123456789abcdef", "hunter2", "hunter3", "the one before it"):
+        assert secret not in written
+    assert sealed.is_sealed
+    assert not PLAIN.is_sealed
+    assert sealed.headers is not None
+    assert all(
+        text.startswith(SEALED) for text in (sealed.secret, sealed.previous_secret, *sealed.headers.values()) if text
+    )
+    assert (sealed.url, sealed.headers.keys()) == (PLAIN.url, PLAIN.headers.keys())
+    assert Keys([NEW, OLD]).opened(sealed) == PLAIN
+
+
+@settings(deadline=None)
+@given(hooks)
+def test_any_hook_comes_back_also_through_its_forms(fields: dict[str, Any]) -> None:
+    keys, hook = Keys([NEW]), Hook.from_fields(fields)
+    sealed = keys.sealed(hook)
+    assert keys.opened(decode(Hook, sealed.to_json())) == hook
+    assert keys.opened(decode(Hook, encode_avro(sealed))) == hook
+    assert keys.sealed(sealed) == sealed
+
+
+def test_without_keys_nothing_is_sealed() -> None:
+    assert not Keys()
+    assert Keys().sealed(PLAIN) is PLAIN
+    assert Keys().opened(PLAIN) is PLAIN
+
+
+def test_the_first_key_encrypts_and_all_decrypt() -> None:
+    assert Keys([NEW]).opened(Keys([NEW, OLD]).sealed(PLAIN)) == PLAIN
+    assert Keys([OLD]).opened(Keys([NEW, OLD]).sealed(PLAIN)).is_sealed
+
+
+@pytest.mark.parametrize("keys", [Keys(), Keys([NEW])])
+def test_what_no_key_opens_stays_as_it_is(keys: Keys) -> None:
+    sealed = Keys([LOST]).sealed(PLAIN)
+    assert keys.opened(sealed) == sealed
+    assert keys.sealed(sealed) == sealed
+
+
+@pytest.mark.parametrize("text", ["fernet:", "fernet:nonsense", "fernet:\u00e9", "fernet:" + "A" * 4000])
+def test_what_only_looks_sealed_is_not_opened(text: str) -> None:
+    hook = Hook.from_fields(HOOK | {"secret": text})
+    assert Keys([NEW]).opened(hook).is_sealed
+
+
+def test_one_sealed_part_is_enough() -> None:
+    sealed = Keys([LOST]).sealed(PLAIN)
+    for part in ("secret", "previous_secret"):
+        assert Hook.from_fields(HOOK | {part: getattr(sealed, part)}).is_sealed
+    assert sealed.headers is not None
+    assert Hook.from_fields(HOOK | {"headers": {"X-Key": "v", "Y": sealed.headers["X-Key"]}}).is_sealed
+
+
+def test_a_sealed_text_has_a_bound() -> None:
+    with pytest.raises(BrokenRecord, match=r"^secret: "):
+        Hook.from_fields(HOOK | {"secret": "fernet:" + "A" * 5000})
+
+
+@pytest.mark.parametrize(
+    ("field", "plain"),
+    [("secret", b"short"), ("secret", b"\xff" * 20), ("headers", b"a\r\nHost: b")],
+)
+def test_what_was_encrypted_is_checked_too(field: str, plain: bytes) -> None:
+    text = SEALED + Fernet(NEW.encode()).encrypt(plain).decode()
+    hook = Hook.from_fields(HOOK | {field: {"X-Key": text} if field == "headers" else text})
+    with pytest.raises(BrokenRecord) as broken:
+        Keys([NEW]).opened(hook)
+    assert plain.decode(errors="replace") not in str(broken.value)
+
+
+def test_which_hooks_are_under_the_first_key() -> None:
+    keys = Keys([NEW, OLD])
+    assert keys.is_current(keys.sealed(PLAIN))
+    assert not keys.is_current(PLAIN)
+    assert not keys.is_current(Keys([OLD]).sealed(PLAIN))
+    mixed = {**keys.sealed(PLAIN).to_fields(), "headers": {"X-Key": "plain"}}
+    assert not keys.is_current(Hook.from_fields(mixed))
+    assert not Keys().is_current(PLAIN)
+
+
+@pytest.mark.parametrize("key", ["", "short", "é" * 44, "A" * 44 + "="])
+def test_bad_keys(key: str) -> None:
+    with pytest.raises(ValueError):
+        Keys([key])
+
+
+@pytest.mark.parametrize(
+    "name", ["Host", "content-length", "Transfer-Encoding", "webhook-id", "Streamhooks-Hops", "X-ServiceHook-GUID"]
+)
+def test_reserved_headers_are_broken_also_on_the_topic(name: str) -> None:
+    with pytest.raises(BrokenRecord, match="is reserved"):
+        Hook.from_fields(HOOK | {"headers": {name: "hunter2"}})

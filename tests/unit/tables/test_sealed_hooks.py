@@ -1,0 +1,80 @@
+"""Hooks in the table whose secrets are encrypted on the topic."""
+
+from __future__ import annotations
+
+from cryptography.fernet import Fernet
+
+from streamhooks.kafka.reader import Record
+from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.sealing import Keys
+from streamhooks.tables.findings import merged, notice_of
+from streamhooks.tables.hooks import HooksTable
+
+KEY, LOST = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=("event.created",), secret="x" * 16)
+
+
+def written(key: str | None = None, **fields) -> Record:
+    hook = Keys([key] if key else []).sealed(Hook.from_fields({**HOOK.to_fields(), **fields}))
+    return Record("hooks", 0, 0, 0, HOOK.id.encode(), hook.to_json())
+
+
+def state(**fields) -> Record:
+    return Record("states", 0, 0, 0, HOOK.id.encode(), HookState(HOOK.id, **fields).to_json())
+
+
+def table(*records: Record) -> HooksTable:
+    made = HooksTable("hooks", "states", Keys([KEY]))
+    assert made.apply(list(records)) == []
+    return made
+
+
+def test_in_memory_it_is_in_clear() -> None:
+    made = table(written(KEY, headers={"X": "hunter2"}))
+    found = made.get(HOOK.id)
+    assert (found.secret, found.headers) == (HOOK.secret, {"X": "hunter2"})
+    assert made.status(HOOK.id).reason is None
+    assert made.seals_changed == set()
+
+
+def test_what_no_key_opens_still_matches() -> None:
+    made = table(written(LOST))
+    (found,) = made.service_hooks("1", "7", "event.created")
+    assert found.is_sealed
+    assert made.is_active(HOOK.id)
+    assert (made.status(HOOK.id).status, made.status(HOOK.id).reason is None) == ("active", False)
+    assert made.seals_changed == {HOOK.id}
+
+
+def test_what_is_known_need_not_be_told() -> None:
+    made = table(written(LOST), state(sealed_since=5.0))
+    assert made.seals_changed == set()
+    made.apply([written(KEY)])
+    assert made.seals_changed == {HOOK.id}
+    made.apply([state()])
+    assert made.seals_changed == set()
+    made.apply([written(LOST), Record("hooks", 0, 0, 0, HOOK.id.encode(), None)])
+    assert made.seals_changed == set()
+
+
+def test_what_was_encrypted_is_checked_and_the_former_version_holds() -> None:
+    made = table(written(KEY))
+    token = Fernet(KEY.encode()).encrypt(b"short").decode()
+    fields = {**HOOK.to_fields(), "secret": f"fernet:{token}"}
+    broken = made.apply([Record("hooks", 0, 1, 0, HOOK.id.encode(), Hook.from_fields(fields).to_json())])
+    assert [reason for _, reason in broken] == ["secret: must have 16 to 256 characters"]
+    assert made.get(HOOK.id).secret == HOOK.secret
+
+
+def test_it_is_noticed_once() -> None:
+    first = merged(HookState(HOOK.id), "sealed", {"sealed_since": 5.0})
+    assert first.sealed_since == 5.0
+    assert merged(first, "sealed", {"sealed_since": 6.0}) == first
+    notice = notice_of("sealed", first, 7.0)
+    assert notice is not None
+    assert (notice.hook_id, notice.what, notice.since, notice.at) == (HOOK.id, "sealed", 5.0, 7000)
+    opened = merged(first, "opened", {"sealed_since": None})
+    assert opened == HookState(HOOK.id)
+    news = notice_of("opened", opened, 8.0)
+    assert news is not None
+    assert news.what == "resumed"

@@ -1,0 +1,85 @@
+"""What goes out with a delivery, and what of its answer may be kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from streamhooks.delivery.client import Answer
+from streamhooks.records.hook import Hook
+from streamhooks.tasks import context
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import Running, Services
+from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, deliverer
+
+HOOK = Hook(
+    id="a" * 32,
+    organization_id="1",
+    url="https://example.com/in?token=hunter4&a=%20b",
+    events=(),
+    secret="hunter1hunter1hunter1",
+    headers={"X-Key": "hunter2", "Authorization": "Bearer hunter3"},
+    previous_secret="hunter5hunter5hunter5",
+    previous_secret_until=2000.0,
+)
+ECHO = (
+    "POST /in?token=hunter4&a=%20b HTTP/1.1 X-Key: hunter2 Authorization: Bearer hunter3 "
+    "hunter1hunter1hunter1 token hunter3 hunter5hunter5hunter5 cut: hunter1hun"
+)
+# The URL of somebody else in an error text, such as one that aiohttp quotes.
+ERROR = f"https://elsewhere.example/?hunter6 {ECHO}"
+
+
+async def deliver(answer: Answer, hook: Hook = HOOK, hops: int = 0):
+    """Return the headers that went out, the run and what was raised."""
+    sent: list[dict[str, str]] = []
+
+    async def post(url, headers, body, timeout):
+        sent.append(headers)
+        return answer
+
+    run = Running(Call("c", "t", 0, 0, hook_id=hook.id, hops=hops), Services(None, None, None, None, None, ""))
+    token = context.enter(run)
+    try:
+        send = deliverer(post, clock=lambda: 1000.0, timeout=1.0, max_body=100)
+        await send(hook, b"{}", lambda *_: {"Content-Type": "application/json"})
+    except (DeliveryFailed, DeliveryRejected) as error:
+        return sent, run, error
+    finally:
+        context.leave(token)
+    return sent, run, None
+
+
+@pytest.mark.parametrize("hops", [0, 3])
+async def test_one_hop_more_goes_out(hops: int) -> None:
+    sent, _, _ = await deliver(Answer(200, None, "answered", (), "", 1), hops=hops)
+    assert sent[0]["streamhooks-hops"] == str(hops + 1)
+    assert sent[0]["X-Key"] == "hunter2"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(None, f"garbage: {ERROR}", "garbage", (), "", 1),
+        Answer(None, f"denied: {ERROR}", "denied", (), ECHO, 1),
+        Answer(500, None, "answered", (), ECHO, 1),
+        Answer(400, None, "answered", (), ECHO, 1),
+        Answer(200, None, "answered", (), ECHO, 1),
+    ],
+    ids=lambda answer: answer.kind,
+)
+async def test_what_an_endpoint_echoes_of_our_secrets_is_masked(answer: Answer) -> None:
+    _, run, error = await deliver(answer)
+    kept = f"{run.sent.error} {run.sent.excerpt} {error!r}"
+    assert "********" in kept
+    assert "hunter" not in kept
+    assert run.sent.status == answer.status
+
+
+async def test_nothing_is_signed_with_what_no_key_opens() -> None:
+    for sealed in (replace(HOOK, secret="fernet:A"), replace(HOOK, headers={"X-Key": "fernet:A"})):
+        sent, run, error = await deliver(Answer(200, None, "answered", (), "", 1), sealed)
+        assert sent == []
+        assert run.sent is None
+        assert isinstance(error, DeliveryFailed)
