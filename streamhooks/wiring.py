@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import faust
+
 from streamhooks.agents.alerts import calls_of_alerts
 from streamhooks.agents.events import calls_of_events
 from streamhooks.agents.resource_changes import calls_of_resource_changes
 from streamhooks.errors import Refusal
+from streamhooks.kafka.clients import tls_context
 from streamhooks.kafka.topics import Topics
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
@@ -93,10 +96,23 @@ def _source(app: App, name: str) -> Any:
     return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
 
+def _credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    tls = tls_context(settings)
+    if settings.security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=settings.sasl_username,
+            password=settings.sasl_password,
+            mechanism=settings.sasl_mechanism,
+            ssl_context=tls,
+        )
+    return faust.SSLCredentials(tls) if tls is not None else None
+
+
 def faust_conf(settings: Settings) -> dict[str, Any]:
     """What Faust's own settings are, with the reasons in its notes."""
     return {
         "broker": ";".join(f"kafka://{broker}" for broker in settings.brokers),
+        "broker_credentials": _credentials(settings),
         "store": "memory://",
         "datadir": settings.data_dir,
         "autodiscover": False,

@@ -157,6 +157,7 @@ class Counting:
             self._counters.forget()
             self._known.clear()
             self._drop_recalls(set(self._recalls))
+            self.latest.release(lambda _hook_id: True)
         for tp, start in starts.items():
             known = self._known.get(tp, 0) if self.is_whole(tp) else 0
             if known == start and self.is_whole(tp):

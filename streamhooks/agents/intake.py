@@ -36,8 +36,7 @@ CallsOf = Callable[[Record, "Origin"], list[Call]]
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
 
-# Not frozen: that triples the time to make one, and one is made for each delivery.
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What the calls of a source record have in common."""
 

@@ -32,8 +32,7 @@ IDLE_SECONDS = 4
 _ERROR_CHARACTERS = 200
 
 
-# Not frozen: that triples the time to make one, and one is made for each delivery.
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What came back: a status (`kind` is "answered") or an error, never both.
 

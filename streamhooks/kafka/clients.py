@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
+from streamhooks.errors import BadSettings
 from streamhooks.settings import Settings
 
 
@@ -26,3 +28,21 @@ def client_config(settings: Settings) -> dict[str, Any]:
         "ssl.key.location": settings.tls_key and str(settings.tls_key),
     }
     return config | {name: value for name, value in optional.items() if value is not None}
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """The same for a client in Python, or None without TLS.
+
+    Raises:
+        BadSettings: a file of the TLS settings can't be read, or is none.
+
+    """
+    if settings.security_protocol not in ("SSL", "SASL_SSL"):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=settings.tls_ca)
+        if settings.tls_cert is not None:
+            context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except OSError as error:  # ssl.SSLError is one
+        raise BadSettings(f"STREAMHOOKS_TLS_CA, _TLS_CERT, _TLS_KEY: {error}") from None
+    return context

@@ -20,8 +20,7 @@ log = logging.getLogger(__name__)
 TP = tuple[str, int]
 
 
-# Not frozen: that triples the time to make one, and one is made for each delivery.
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """A record as it lies in a topic; `timestamp` is epoch milliseconds."""
 

@@ -30,8 +30,7 @@ _EPOCH = (-62_135_596_800, 253_402_300_799)
 _NAME = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-# Not frozen: that triples the time to make one, and one is made for each delivery.
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Event(Record):
     """An event of a project. Build it with `from_fields`, which checks what the properties rely on."""
 

@@ -20,8 +20,7 @@ from streamhooks.records.fields import (
 Outcome = Literal["delivered", "retried", "dead", "dropped"]
 
 
-# Not frozen: that triples the time to make one, and one is made for each delivery.
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Attempt(Record):
     """One attempt to deliver a webhook."""
 

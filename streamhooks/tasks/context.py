@@ -33,8 +33,7 @@ class Hooks(Protocol):
         """The active app hooks that subscribed to the event."""
 
 
-# Not frozen: that triples the time to make one, and one is made for each delivery.
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sent:
     """What was sent to an endpoint in this run, and what came back."""
 

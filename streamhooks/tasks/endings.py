@@ -42,7 +42,7 @@ class Limits:
         return self.retry_delay if ours else task.default_retry_delay
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a run ended: `done`, `ignored`, `dropped`, `retry` (in `delay` seconds), `dead`."""
 
