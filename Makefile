@@ -31,5 +31,8 @@ bench: setup  ## measure: make bench ARGS="deliver --quick"
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks $(or $(ARGS),all)
 
+chaos: setup  ## kills, pauses, rebalances, broker restarts: make chaos ARGS="--runs 2 --seed 7", or --short
+	PYTHONPATH=tests $(BIN)/python -m chaos.run $(ARGS)
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
