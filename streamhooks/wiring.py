@@ -62,7 +62,7 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
         counting_app.on_positioned = system.counting.take_over
         await system.start()
         counting_app.in_worker = True
-        await app.add_runtime_dependency(counting_app)
+        app.add_dependency(counting_app)  # starts after all else: deliveries do not wait for its tables
 
     async def stop() -> None:
         await system.stop()
