@@ -25,6 +25,10 @@ class Status:
     status: str
     reason: str | None
     disabled_since: float | None
+    failing_since: float | None = None
+    """Since when every attempt failed; this and the next are epoch seconds."""
+    paused_until: float | None = None
+    breaker: str = "closed"
 
 
 class HooksTable:
@@ -105,12 +109,14 @@ class HooksTable:
 
     def status(self, hook_id: str) -> Status:
         """Whether the hook is active: the user has not disabled it, and the system not since it was last enabled."""
-        hook, state = self._hooks[hook_id], self._states.get(hook_id)
+        hook, state = self._hooks[hook_id], self._states.get(hook_id) or HookState(hook_id)
+        breaker = "closed" if state.open_since is None else "open"
+        found = (state.failing_since, state.paused_until, breaker)
         if hook.status == "disabled":
-            return Status("disabled", "disabled by its owner", None)
-        if state is not None and state.disabled_since is not None and state.disabled_since > hook.enabled_at:
-            return Status("disabled", state.status_reason, state.disabled_since)
-        return Status("active", _SEALED if hook.is_sealed else None, None)
+            return Status("disabled", "disabled by its owner", None, *found)
+        if state.disabled_since is not None and state.disabled_since > hook.enabled_at:
+            return Status("disabled", state.status_reason, state.disabled_since, *found)
+        return Status("active", _SEALED if hook.is_sealed else None, None, *found)
 
     # --- many
 

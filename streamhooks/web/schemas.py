@@ -73,6 +73,9 @@ _SHOWN: Final[dict[str, Schema]] = {
     "secret": {**TEXT, "description": "in clear when created and rotated, else masked"},
     "status_reason": _or_null(TEXT),
     "disabled_since": {**_or_null(TEXT), "description": "ISO 8601"},
+    "failing_since": {**_or_null(TEXT), "description": "ISO 8601; since when every attempt failed"},
+    "paused_until": {**_or_null(TEXT), "description": "ISO 8601; until when the endpoint asked not to be called"},
+    "breaker": {"type": "string", "enum": ["closed", "open"]},
     "date_created": {**TEXT, "description": "ISO 8601"},
 }
 

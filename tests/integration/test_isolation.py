@@ -39,10 +39,12 @@ def test_a_hanging_endpoint_is_left_alone_and_holds_up_nobody(installation: Inst
     eventually(lambda: len(installation.pending(hanging)) == 100)
     tried = installation.receiver.count(hanging.path)["requests"]
     assert tried < 60
+    eventually(lambda: installation.api.get(f"/api/hooks/{hanging.id}").json["breaker"] == "open")
     installation.receiver.behave(hanging.path)
     # One probe closes it, and all that waited is delivered, each once more at the most.
     eventually(lambda: installation.totals(hanging)[1] == 100, timeout=90)
     eventually(lambda: installation.pending(hanging) == [])
+    eventually(lambda: installation.api.get(f"/api/hooks/{hanging.id}").json["breaker"] == "closed")
     assert installation.receiver.count(hanging.path)["ids"] == 100
 
 
