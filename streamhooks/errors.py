@@ -3,7 +3,8 @@
 StreamhooksError
 ├── BrokenRecord            a record that can't be decoded or breaks its schema
 ├── BadUrl                  a hook's URL that may not be used (syntax, scheme, port, userinfo, address)
-├── UnpublishableRecord     the broker will never take this record (too large, no permission)
+├── UnpublishableRecord     the broker will never take this record (too large)
+│   └── NotPermitted        … as long as nobody gives us the permission
 └── Refusal                 the start ends with one line
     └── BadSettings         a setting has a wrong value
 """
@@ -25,6 +26,10 @@ class BadUrl(StreamhooksError):
 
 class UnpublishableRecord(StreamhooksError):
     """The broker will never take a record of ours, however often it is tried."""
+
+
+class NotPermitted(UnpublishableRecord):
+    """We may not write to a topic; that is for an operator to mend, and then goes on."""
 
 
 class Refusal(StreamhooksError):

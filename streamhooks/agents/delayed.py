@@ -155,8 +155,9 @@ class Scheduler:
 
     def _may_start(self, hook_id: str) -> bool:
         """Take the places for a call of the hook, and whatever else it needs; False if it must wait."""
+        self._not_before.pop(hook_id, None)
         if not self._bulkheads.has_place_again(hook_id):
-            return False
+            return False  # a delivery that leaves wakes us
         wait = self._wait(hook_id)
         if wait == 0.0:
             return self._bulkheads.enter_again(hook_id)

@@ -14,13 +14,17 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streamhooks.errors import UnpublishableRecord
+from streamhooks.errors import NotPermitted, UnpublishableRecord
 from streamhooks.kafka.clients import client_config
 from streamhooks.settings import Settings
 
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, bytes]]
+
+_NOT_PERMITTED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+#: how long until a record is tried again that we may not write, in seconds
+PERMISSION_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,8 @@ class Publisher:
             self.on_fatal(error.str())
         elif error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
             self._note_trouble(message.topic(), error.str())
-        future.set_exception(UnpublishableRecord(error.str()))
+        kind = NotPermitted if error.code() in _NOT_PERMITTED else UnpublishableRecord
+        future.set_exception(kind(error.str()))
 
     def _note_trouble(self, topic: str, reason: str) -> None:
         if topic not in self._troubles:
@@ -160,12 +165,22 @@ class Outbox:
         future.add_done_callback(lambda done: self._collect(then, done))
 
     async def publish(self, topic: str, value: bytes | None, **options: Any) -> Published:
-        """Publish and wait for the confirmation; waits for room in the buffer, too.
+        """Publish and wait for the confirmation; waits for room in the buffer, too, and for the permission to write.
 
         Raises:
             UnpublishableRecord: the broker will never take it.
 
         """
+        while True:
+            try:
+                return await self._publish_once(topic, value, options)
+            except BufferError:
+                await asyncio.sleep(0.05)
+            except NotPermitted:
+                # The health check says so. Nothing is settled meanwhile, and nothing is lost.
+                await asyncio.sleep(PERMISSION_PAUSE)
+
+    async def _publish_once(self, topic: str, value: bytes | None, options: dict[str, Any]) -> Published:
         waiting: asyncio.Future[Published] = self._loop.create_future()
 
         def resolve(done: Future[Published]) -> None:
@@ -176,12 +191,7 @@ class Outbox:
                 else:
                     waiting.set_exception(error)
 
-        while True:
-            try:
-                self.send(topic, value, resolve, **options)
-                break
-            except BufferError:
-                await asyncio.sleep(0.05)
+        self.send(topic, value, resolve, **options)
         return await waiting
 
     def _collect(self, then: Callable[[Future[Published]], None], done: Future[Published]) -> None:

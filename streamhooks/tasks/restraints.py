@@ -191,6 +191,10 @@ class Restraints:
         self._tell_home(what, hook_id, found)
 
     def release(self) -> None:
-        """Partitions moved: who probes and who hands out starts may be others now."""
+        """Partitions moved: who probes and who hands out starts may be others now. Forget what is not of today, too."""
+        now = self._clock()
         self._probing.clear()
         self._rates.clear()
+        self._failures.clear()
+        self._paused = {hook_id: until for hook_id, until in self._paused.items() if until > now}
+        self._open = {hook_id: until for hook_id, until in self._open.items() if until > now}
