@@ -89,9 +89,16 @@ class Counting:
             await asyncio.wait([recall])
         expected = self._tracker.expected(tp)
         if expected is not None and message.offset > expected:
-            for record in await self._read_range(*tp, expected, message.offset):
+            for record in await self._read_again(tp, expected, message.offset):
                 self._count(record)
         self._count(to_record(message))
+
+    async def _read_again(self, tp: TP, first: int, end: int) -> list[Record]:
+        while True:
+            try:
+                return await self._read_range(*tp, first, end)
+            except TimeoutError:
+                log.warning("%s:%d: the records from %d on can't be read, will be tried again", *tp, first)
 
     def _count(self, record: Record) -> None:
         if not self._gate.is_open:
@@ -172,12 +179,7 @@ class Counting:
                 recall.cancel()
 
     async def _recall(self, tp: TP, first: int, start: int) -> None:
-        records = None
-        while records is None:
-            try:
-                records = await self._read_range(*tp, first, start) if first < start else []
-            except TimeoutError:
-                log.warning("%s:%d: what was counted before can't be read, will be tried again", *tp)
+        records = await self._read_again(tp, first, start) if first < start else []
         for number, record in enumerate(records, 1):
             try:
                 firing = decode(Firing, record.value)
