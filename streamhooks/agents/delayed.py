@@ -188,13 +188,24 @@ class Scheduler:
     # --- by hand
 
     def retry_now(self, partition: int, call_id: str) -> bool:
-        """Run a waiting call now; False if there is none."""
+        """Run a waiting call now, whatever holds its hook back; False if there is none."""
         entry = self._pending.get(partition, call_id)
         if entry is None:
             return False
         if entry.state in ("waiting", "queued"):
-            self._pending.run_at(entry, int(self._clock() * 1000))
-            self._wake.set()
+            hook_id = entry.hook_id
+            # A person asked for this one: a pause, an open breaker or a rate does not hold it, a disabled hook does.
+            if (
+                hook_id
+                and self._gate.is_open
+                and self._wait(hook_id) is not None
+                and self._bulkheads.enter_again(hook_id)
+            ):
+                entry.state = "running"
+                self._runner.start_again(self._call(entry), _PendingRun(entry))
+            else:
+                self._pending.run_at(entry, int(self._clock() * 1000))
+                self._wake.set()
         return True
 
     async def drop(self, partition: int, call_id: str) -> bool:
