@@ -16,9 +16,10 @@ from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.kafka.publisher import Outbox
 from streamhooks.kafka.reader import Record
+from streamhooks.records.call import ATTEMPT_HEADER
 from streamhooks.tables.pending import Entry, Pending
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.outputs import ATTEMPT_HEADER, Outputs
+from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.runner import Runner
 
 log = logging.getLogger(__name__)

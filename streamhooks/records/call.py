@@ -20,6 +20,9 @@ from streamhooks.records.fields import (
 HOPS_HEADER: Final = "streamhooks-hops"
 """Of a request: how many deliveries, one causing the next, it is; of a source record: the same, passed on."""
 
+#: the header of a tombstone on `delayed` that says which attempt it settles: a late one removes only its own
+ATTEMPT_HEADER = "attempt"
+
 Reason = Literal["retry", "countdown", "overflow", "paused", "resend"]
 
 

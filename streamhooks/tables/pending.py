@@ -16,9 +16,8 @@ from typing import Literal
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import PENDING, PENDING_BYTES
-from streamhooks.records.call import DelayedCall
+from streamhooks.records.call import ATTEMPT_HEADER, DelayedCall
 from streamhooks.records.formats import decode
-from streamhooks.tasks.outputs import ATTEMPT_HEADER
 
 #: how long what is settled is remembered, so that a late record can't bring it back, in seconds
 MEMORY = 600.0

@@ -14,13 +14,11 @@ from streamhooks.kafka.publisher import Outbox
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.metrics import BROKEN, DEAD_LETTERS, UNPUBLISHABLE
+from streamhooks.records.call import ATTEMPT_HEADER
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.tasks.call import Call, plain_arguments
 
 log = logging.getLogger(__name__)
-
-#: the header of a tombstone that says which attempt it settles: a late one removes only its own
-ATTEMPT_HEADER = "attempt"
 
 
 class Outputs:
