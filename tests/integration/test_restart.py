@@ -60,7 +60,7 @@ def test_a_sigterm_lets_deliveries_end(install, organization: str) -> None:
 
 
 def test_another_worker_takes_over_from_a_killed_one(install, organization: str) -> None:
-    one: Installation = install(retry_delay=0.5, max_retries=100, session_timeout=6, partitions=4)
+    one: Installation = install(retry_delay=0.5, max_retries=100, session_timeout=6, partitions=4, breaker=False)
     killed, left = (one.add_worker(start=False) for _ in range(2))
     killed.launch()
     left.launch()
