@@ -150,8 +150,7 @@ class Scheduler:
                 self._not_before.pop(hook_id, None)
             elif self._may_start(hook_id):
                 entry = queue.popleft()
-                entry.state = "running"
-                self._runner.start_again(self._call(entry), _PendingRun(entry))
+                self._start(entry)
                 hooks.append(hook_id)
 
     def _may_start(self, hook_id: str) -> bool:
@@ -164,6 +163,11 @@ class Scheduler:
             return self._bulkheads.enter_again(hook_id)
         self._not_before[hook_id] = self._clock() + (LONGEST_SLEEP if wait is None else min(wait, LONGEST_SLEEP))
         return False
+
+    def _start(self, entry: Entry) -> None:
+        """Run a call of a hook whose places are taken."""
+        entry.state = "running"
+        self._runner.start_again(self._call(entry), _PendingRun(entry))
 
     @staticmethod
     def _call(entry: Entry) -> Call:
@@ -202,8 +206,7 @@ class Scheduler:
                 and self._wait(hook_id) is not None
                 and self._bulkheads.enter_again(hook_id)
             ):
-                entry.state = "running"
-                self._runner.start_again(self._call(entry), _PendingRun(entry))
+                self._start(entry)
             else:
                 self._pending.run_at(entry, int(self._clock() * 1000))
                 self._wake.set()
@@ -217,7 +220,3 @@ class Scheduler:
         entry.state = "running"  # nothing starts it while its tombstone is on the way
         await self._outputs.settle(self._call(entry))
         return True
-
-    def queued(self, hook_id: str) -> int:
-        """How many due calls of the hook wait for room."""
-        return len(self._queues.get(hook_id, ()))

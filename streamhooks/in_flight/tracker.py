@@ -153,7 +153,3 @@ class Tracker:
         progress = self._partitions.get(tp)
         if progress is not None and offset > progress.committed:
             progress.committed = offset
-
-    def partitions(self) -> Iterator[tuple[TP, Progress]]:
-        """Each partition with its progress, for the metrics."""
-        return iter(self._partitions.items())

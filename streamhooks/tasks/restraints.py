@@ -99,10 +99,6 @@ class Restraints:
         hook = self._hooks.get(hook_id)
         return self._rate(hook).take(now) if hook is not None and hook.rate_limit else 0.0
 
-    def is_open(self, hook_id: str) -> bool:
-        """Whether the hook's breaker is open."""
-        return self._is_open(hook_id, self._clock())
-
     def paused_until(self, hook_id: str) -> float | None:
         """Until when the endpoint asked not to be called, epoch seconds; None if it did not."""
         until = self._paused_until(hook_id)
