@@ -26,6 +26,7 @@ QUEUE_SECONDS = Histogram(
 RETRIES = Counter("streamhooks_task_retries_total", "Runs that will be repeated", ["task"])
 EXHAUSTED = Counter("streamhooks_task_exhausted_total", "Calls whose retries are used up", ["task"])
 HELD_BACK = Counter("streamhooks_held_back_calls_total", "Calls handed to the hook's home, by why", ["why"])
+CAUGHT_UP = Counter("streamhooks_caught_up_calls_total", "Calls started for what a hook had missed, and for replays")
 BREAKERS_OPENED = Counter("streamhooks_breakers_opened_total", "Breakers that this worker saw trip")
 OVERFLOWED = Counter("streamhooks_overflowed_calls_total", "Calls beyond what their hook may have in flight")
 DEAD_LETTERS = Counter("streamhooks_dead_letters_total", "What was given up")

@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     hook_max_in_flight: int = Field(50, ge=1, le=10_000)
     max_body: int = Field(1_000_000, ge=1024)
     breaker: bool = True
+    resume_rate: float = Field(500.0, gt=0, le=100_000)
     failing_days: float = Field(5.0, gt=0, le=365)
     idempotence_window: float = Field(0.0, ge=0, le=86400)
     max_hops: int = Field(5, ge=1, le=100)

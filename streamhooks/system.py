@@ -14,15 +14,21 @@ from typing import Any
 from faust.types import TP
 
 from streamhooks.agents.broken import BrokenRecords
+from streamhooks.agents.catch_up import QUEUED, CatchUp, Ways
 from streamhooks.agents.delayed import Scheduler
 from streamhooks.agents.firings import Counting
 from streamhooks.agents.intake import Intake
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
 from streamhooks.errors import Refusal
+from streamhooks.history.dead_letters import DeadLetters
+from streamhooks.history.history import History
+from streamhooks.history.redriving import Redriving
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.doubles import Doubles
+from streamhooks.in_flight.rates import Rate
 from streamhooks.kafka.marks import Marks
+from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Outbox, Publisher
 from streamhooks.kafka.reader import Record, TopicReader, read_range
@@ -34,18 +40,24 @@ from streamhooks.metrics import OVERTAKEN
 from streamhooks.records.hook import Hook, HookState
 from streamhooks.records.notice import Notice
 from streamhooks.records.sealing import Keys
+from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
 from streamhooks.tables.findings import merged, notice_of
 from streamhooks.tables.hooks import HooksTable
-from streamhooks.tables.pending import Pending
+from streamhooks.tables.pending import Entry, Pending
 from streamhooks.tables.resources import Resources
 from streamhooks.tables.rollups import ROLLUPS, Rollup
+from streamhooks.tables.stretches import Stretches
 from streamhooks.tasks import sending
+from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.delivering import deliverer
 from streamhooks.tasks.endings import Limits
 from streamhooks.tasks.firings import Firings
+from streamhooks.tasks.matching import call_for, read_source
+from streamhooks.tasks.missed import Missed
 from streamhooks.tasks.mission import rendering
+from streamhooks.tasks.origin import origin_of
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.runner import Runner
@@ -94,7 +106,9 @@ class System:
 
         # what is known
         self.keys = Keys(settings.secret_keys)
+        self.offsets = Offsets(settings)
         self.hooks = HooksTable(topics.hooks, topics.hook_states, self.keys)
+        self.stretches = Stretches()
         self.hooks_reader = TopicReader(settings, self._apply_hooks, loop, name="hooks")
         self.hooks_reader.follow(
             [(topics.hooks, 0), *((topics.hook_states, n) for n in range(partitions["hook-states"]))]
@@ -114,6 +128,14 @@ class System:
             clock=clock,
             breaker=settings.breaker,
             failing=settings.failing_days * 86400,
+        )
+        self.missed = Missed(
+            self.stretches,
+            self.hooks,
+            write=self.write_stretch,
+            forget=self.forget_stretch,
+            expected=app.tracker.expected,
+            clock=clock,
         )
         self.runner = Runner(
             registry,
@@ -135,6 +157,7 @@ class System:
             gate=app.gate,
             bulkheads=bulkheads,
             restraints=self.restraints,
+            missed=self.missed,
             limits=Limits(settings.retry_delay, settings.max_retries),
             log_bodies=settings.log_bodies,
             clock=clock,
@@ -152,7 +175,41 @@ class System:
             bulkheads=bulkheads,
             is_ready=lambda partition: self.delayed_reader.is_ready((topics.delayed, partition)),
             wait=self._wait,
+            is_skipped=self._is_skipped,
             on_broken=self.broken.found,
+            clock=clock,
+        )
+        self.catch_up = CatchUp(
+            self.stretches,
+            self.hooks,
+            self.runner,
+            Ways(self.read_range, self._first_offset, self._offset_at, self.write_stretch, self.forget_stretch),
+            is_home=self._is_home,
+            may_send=self._may_send,
+            call_for=self._call_for,
+            rate=Rate(settings.resume_rate),
+            clock=clock,
+        )
+        letters = DeadLetters(settings, self.offsets)
+        redriving = Redriving(
+            self.outputs,
+            get_hook=self.hooks.get,
+            source=lambda letter: asyncio.to_thread(letters.source, letter),
+            partition_of=self.partition_of,
+            partitions=self.partitions,
+            topic_prefix=settings.topic_prefix,
+            clock=clock,
+        )
+        self.history = History(
+            settings,
+            self.offsets,
+            self.hooks,
+            self.stretches,
+            letters,
+            redriving,
+            write=self.write_stretch,
+            forget=self.forget_stretch,
+            partitions=self.partitions,
             clock=clock,
         )
         self.doubles = Doubles(settings.idempotence_window, clock)
@@ -187,8 +244,8 @@ class System:
         await self.hooks_reader.wait_ready()
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.publisher, self.topics.delayed, self.partitions))
-        for work in (self.scheduler.run(), self.counting.run(), self.broken.run(), self.seals.run()):
-            task = asyncio.create_task(work)
+        for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up):
+            task = asyncio.create_task(work.run())
             task.add_done_callback(self._background_ended)
             self._background.append(task)
 
@@ -218,6 +275,7 @@ class System:
         for task in self._background:
             task.cancel()
         self.runner.cancel()
+        self.history.close()
         for reader in (self.delayed_reader, self.resources_reader, self.hooks_reader):
             await reader.stop()
         sending.bind(None)
@@ -235,6 +293,7 @@ class System:
     async def released(self, partitions: set[TP]) -> None:
         """These partitions may be somebody else's from now on."""
         self.delayed_reader.follow(())
+        self.catch_up.let_go()
         self.restraints.release()
         self.scheduler.release(tp.partition for tp in partitions if tp.topic == self.topics.delayed)
 
@@ -286,6 +345,10 @@ class System:
         """The base URL of the partition's owner; None while partitions move."""
         return self._app_of(topic).owner_of(topic, partition)
 
+    def workers(self) -> list[str]:
+        """The base URLs of all workers, as far as this one knows."""
+        return self.app.workers()
+
     def _app_of(self, topic: str) -> App:
         return self.counting_app if topic == self.topics.firings else self.app
 
@@ -314,7 +377,9 @@ class System:
     # --- ties
 
     def _apply_hooks(self, records: list[Record]) -> None:
-        for record, reason in self.hooks.apply(records):
+        of_stretches = [one for one in records if one.topic == self.topics.hook_states and Stretches.holds(one)]
+        rest = [one for one in records if one not in of_stretches] if of_stretches else records
+        for record, reason in self.hooks.apply(rest) + self.stretches.apply(of_stretches):
             self.broken.found(record, reason)
 
     def _apply_resources(self, records: list[Record]) -> None:
@@ -357,6 +422,47 @@ class System:
             return 0.0
         return self.restraints.wait(hook_id) if self.hooks.is_active(hook_id) and not hook.is_sealed else None
 
+    def _is_skipped(self, entry: Entry) -> bool:
+        """Whether a pending call is from before a time from which on its hook wanted to be resumed."""
+        hook = self.hooks.get(entry.hook_id or "")
+        if hook is None or hook.resume in (None, "all") or not self.hooks.is_active(hook.id):
+            return False
+        created = entry.call().created / 1000
+        return created < hook.resumed_at and (hook.resume == "skip" or created < float(hook.resume or 0))
+
+    def _may_send(self, hook_id: str) -> bool:
+        """Whether more of what a hook missed may be started."""
+        hook, queued = self.hooks.get(hook_id), self.scheduler.queued(hook_id)
+        if hook is None or hook.is_sealed or self.restraints.paused_until(hook_id):
+            return False
+        # Behind an open breaker one call waits, to be its probe.
+        return queued < (1 if self.restraints.is_held(hook_id) else QUEUED)
+
+    def _call_for(self, hook: Hook, stretch: Stretch, record: Record) -> Call | None:
+        if record.value is None:
+            return None
+        source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
+        origin = origin_of(record, int(self.clock() * 1000))
+        return call_for(hook, source, origin, stretch.id, (self.partition_of(hook.id), self.partitions))
+
+    async def write_stretch(self, stretch: Stretch) -> None:
+        """Write a stretch; returns when this worker's table has it."""
+        await self._write_state(stretch.key, stretch.to_json())
+
+    async def forget_stretch(self, stretch: Stretch) -> None:
+        """Delete a stretch; returns when this worker's table has forgotten it."""
+        await self._write_state(stretch.key, None)
+
+    async def _write_state(self, key: str, value: bytes | None) -> None:
+        written = await self.outbox.publish(self.topics.hook_states, value, key=key)
+        await self.hooks_reader.wait_applied(written.topic, written.partition, written.offset)
+
+    async def _first_offset(self, tp: tuple[str, int]) -> int:
+        return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp][0]
+
+    async def _offset_at(self, tp: tuple[str, int], seconds: float) -> int:
+        return (await asyncio.to_thread(self.offsets.at, [tp], seconds))[tp]
+
     async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
         """Records that Kafka still holds; raises TimeoutError."""
         return await asyncio.to_thread(read_range, self.settings, topic, partition, start, end, timeout=10)
@@ -370,11 +476,10 @@ class System:
             state = merged(former, what, found)
             if state == former:
                 return
-            written = await self.outbox.publish(self.topics.hook_states, state.to_json(), key=hook_id)
+            await self._write_state(hook_id, state.to_json())
             notice = notice_of(what, state, self.clock())
             if notice is not None:
                 await self.outbox.publish(self.topics.notices, notice.to_json(), key=hook_id)
-            await self.hooks_reader.wait_applied(written.topic, written.partition, written.offset)
 
 
 class _WorkerSender:

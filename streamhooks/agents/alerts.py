@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamhooks.agents.events import PartitionOf, service_hook_calls
-from streamhooks.agents.intake import CallsOf, Origin
+from streamhooks.agents.intake import CallsOf
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import DOUBLES
@@ -12,6 +12,7 @@ from streamhooks.records.formats import decode
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.mission import send_alert_event
+from streamhooks.tasks.origin import Origin
 
 
 def calls_of_alerts(hooks: HooksTable, partition_of: PartitionOf, partitions: int, doubles: Doubles) -> CallsOf:

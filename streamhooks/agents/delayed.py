@@ -31,10 +31,11 @@ LONGEST_SLEEP = 0.5
 class _PendingRun:
     """A run of a pending call, as the runner sees what it belongs to."""
 
-    __slots__ = ("_entry",)
+    __slots__ = ("_entry", "_pending")
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, pending: Pending) -> None:
         self._entry = entry
+        self._pending = pending
 
     @property
     def is_void(self) -> bool:
@@ -45,6 +46,11 @@ class _PendingRun:
 
     def release(self) -> None:
         """The log has told already, or will tell, what became of the call."""
+
+    def give_back(self) -> None:
+        """It waits again."""
+        if not self.is_void:
+            self._pending.run_at(self._entry, self._entry.due)
 
 
 class Scheduler:
@@ -62,6 +68,7 @@ class Scheduler:
         bulkheads: Bulkheads,
         is_ready: Callable[[int], bool],
         wait: Callable[[str], float | None],
+        is_skipped: Callable[[Entry], bool],
         on_broken: Callable[[Record, str], None],
         clock: Callable[[], float],
     ) -> None:
@@ -74,6 +81,7 @@ class Scheduler:
         self._bulkheads = bulkheads
         self._is_ready = is_ready
         self._wait = wait
+        self._is_skipped = is_skipped
         self._on_broken = on_broken
         self._not_before: dict[str, float] = {}
         self._clock = clock
@@ -127,7 +135,7 @@ class Scheduler:
     async def _take(self, entry: Entry) -> None:
         if entry.hook_id is None:
             entry.state = "running"
-            await self._runner.start(self._call(entry), _PendingRun(entry))
+            await self._runner.start(self._call(entry), _PendingRun(entry, self._pending))
         else:
             entry.state = "queued"
             self._queues.setdefault(entry.hook_id, deque()).append(entry)
@@ -148,9 +156,11 @@ class Scheduler:
             if not queue:
                 del self._queues[hook_id]
                 self._not_before.pop(hook_id, None)
+            elif self._is_skipped(queue[0]):
+                self._spawn(self._settle(queue.popleft()))
+                hooks.append(hook_id)
             elif self._may_start(hook_id):
-                entry = queue.popleft()
-                self._start(entry)
+                self._start(queue.popleft())
                 hooks.append(hook_id)
 
     def _may_start(self, hook_id: str) -> bool:
@@ -167,7 +177,7 @@ class Scheduler:
     def _start(self, entry: Entry) -> None:
         """Run a call of a hook whose places are taken."""
         entry.state = "running"
-        self._runner.start_again(self._call(entry), _PendingRun(entry))
+        self._runner.start_again(self._call(entry), _PendingRun(entry, self._pending))
 
     @staticmethod
     def _call(entry: Entry) -> Call:
@@ -217,6 +227,13 @@ class Scheduler:
         entry = self._pending.get(partition, call_id)
         if entry is None or entry.state == "running":
             return False
+        await self._settle(entry)
+        return True
+
+    async def _settle(self, entry: Entry) -> None:
         entry.state = "running"  # nothing starts it while its tombstone is on the way
         await self._outputs.settle(self._call(entry))
-        return True
+
+    def queued(self, hook_id: str) -> int:
+        """How many calls of a hook are due and wait for it."""
+        return len(self._queues.get(hook_id, ()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streamhooks.agents.intake import CallsOf, Origin
+from streamhooks.agents.intake import CallsOf
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import DOUBLES
@@ -14,6 +14,7 @@ from streamhooks.records.ids import derived_id
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.mission import process_service_hook
+from streamhooks.tasks.origin import Origin
 
 PartitionOf = Callable[[str], int]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from streamhooks.errors import BrokenRecord
@@ -12,8 +11,8 @@ from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import HOLES, LOOPS, TOMBSTONES, UNSETTLED, records_of
 from streamhooks.records.call import HOPS_HEADER
-from streamhooks.records.ids import source_id
 from streamhooks.tasks.call import Call
+from streamhooks.tasks.origin import Origin, origin_of
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.runner import Runner
 
@@ -32,23 +31,8 @@ class Message(Protocol):
     headers: Any
 
 
-CallsOf = Callable[[Record, "Origin"], list[Call]]
+CallsOf = Callable[[Record, Origin], list[Call]]
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What the calls of a source record have in common."""
-
-    id: str
-    source: str
-    created: int
-    """Epoch milliseconds."""
-    partition: int
-    """The record's own."""
-    traceparent: str | None
-    hops: int = 0
-    """How many deliveries, one causing the next, led to the record."""
 
 
 class Intake:
@@ -114,7 +98,7 @@ class Intake:
             TOMBSTONES.labels(record.topic).inc()
             ticket.release()
             return
-        origin = self._origin(record)
+        origin = origin_of(record, int(self._clock() * 1000))
         if origin.hops >= self._max_hops:
             LOOPS.labels(record.topic).inc()
             self._bury(record, f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks", ticket)
@@ -135,24 +119,6 @@ class Intake:
             ticket.release()
 
         self._runner.spawn(bury())
-
-    def _origin(self, record: Record) -> Origin:
-        traceparent = next((value for name, value in record.headers if name == "traceparent"), None)
-        return Origin(
-            source_id(record.topic, record.partition, record.offset, record.timestamp),
-            record.source,
-            int(self._clock() * 1000),
-            record.partition,
-            traceparent.decode("ascii", "replace") if traceparent else None,
-            hops_of(record),
-        )
-
-
-def hops_of(record: Record) -> int:
-    """Return how many deliveries led to a record, as its headers say; what is no number counts as none."""
-    found = (value for name, value in record.headers if name.lower() == HOPS_HEADER and value)
-    # Of a number without end the first digits are more than any bound.
-    return max((int(value[:9]) for value in found if value.isdigit()), default=0)
 
 
 def to_record(message: Message) -> Record:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from streamhooks.agents.intake import CallsOf, Origin
+from streamhooks.agents.intake import CallsOf
 from streamhooks.delivery.payloads import resource_name
 from streamhooks.kafka.reader import Record
 from streamhooks.records.event import ResourceChange
 from streamhooks.records.formats import decode
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.mission import process_resource_change
+from streamhooks.tasks.origin import Origin
 
 
 def calls_of_resource_changes(partitions: int) -> CallsOf:

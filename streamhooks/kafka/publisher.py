@@ -68,7 +68,7 @@ class Publisher:
         topic: str,
         value: bytes | None,
         *,
-        key: str | None = None,
+        key: str | bytes | None = None,
         partition: int = -1,
         timestamp_ms: int = 0,
         headers: Headers | None = None,

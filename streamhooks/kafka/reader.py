@@ -7,7 +7,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
@@ -223,22 +223,44 @@ def read_range(settings: Settings, topic: str, partition: int, start: int, end: 
         TimeoutError: Kafka did not hand over all of them in time.
 
     """
+    return list(scan(settings, {(topic, partition): (start, end)}, timeout=timeout))
+
+
+def scan(settings: Settings, ranges: Mapping[TP, tuple[int, int]], *, timeout: float) -> Iterator[Record]:
+    """The records of these offsets, [start, end) of each partition, that Kafka still holds.
+
+    Those of a partition come in their order, partitions as Kafka hands them over. Blocks for at most `timeout` seconds.
+
+    Raises:
+        TimeoutError: Kafka did not hand over all of them in time.
+
+    """
+    left = {tp: end for tp, (start, end) in ranges.items() if start < end}
+    if not left:
+        return
+    following = {tp: ranges[tp][0] for tp in left}
     consumer = new_consumer(settings, **{"enable.partition.eof": True, "fetch.wait.max.ms": 10})
     deadline = time.monotonic() + timeout
-    found: list[Record] = []
     try:
-        consumer.assign([TopicPartition(topic, partition, start)])
-        while time.monotonic() < deadline:
-            for message in consumer.consume(num_messages=500, timeout=0.2):
-                error = message.error()
-                if error is None:
-                    if message.offset() >= end:
-                        return found
-                    found.append(to_record(message))
-                    if message.offset() >= end - 1:
-                        return found
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                    return found
-        raise TimeoutError(f"{topic}:{partition} did not answer within {timeout} s")
+        consumer.assign([TopicPartition(*tp, start) for tp, start in following.items()])
+        while left and time.monotonic() < deadline:
+            # It waits for as many as it is asked for: never for more than can come.
+            wanted = min(2000, sum(end - following[tp] for tp, end in left.items()))
+            for message in consumer.consume(num_messages=wanted, timeout=0.2):
+                error, tp = message.error(), (message.topic(), message.partition())
+                ended = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name
+                if tp not in left or (error is not None and not ended):
+                    continue
+                # Beyond its end Kafka has us begin at the start: then nothing of what is wanted is there.
+                ended = ended or message.offset() < following[tp]
+                following[tp] = message.offset() + (not ended)
+                if not ended and message.offset() < left[tp]:
+                    yield to_record(message)
+                if ended or following[tp] >= left[tp]:
+                    del left[tp]
+                    consumer.incremental_unassign([TopicPartition(*tp)])
+        if left:
+            names = ", ".join(f"{topic}:{number}" for topic, number in left)
+            raise TimeoutError(f"{names} did not answer within {timeout} s")
     finally:
         consumer.close()

@@ -129,6 +129,10 @@ class App(faust.App):
         """Whether this worker owns any partition of the topic."""
         return self._assignment is not None and any(tp.topic == topic for tp in self._assignment)
 
+    def workers(self) -> list[str]:
+        """The addresses of all workers that own something, as the group's leader told."""
+        return sorted(set(self.assignor._external_tps_url.values()))
+
     def owner_of(self, topic: str, partition: int) -> str | None:
         """The address of the worker that owns the partition, as the group's leader told; None while it moves."""
         if self.rebalancing:

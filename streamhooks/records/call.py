@@ -54,6 +54,8 @@ class DelayedCall(Record):
     """W3C Trace Context of the first run."""
     hops: int = 0
     """How many deliveries, one causing the next, led to it."""
+    redriven: int = 0
+    """How often it was given up and sent again."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -74,6 +76,7 @@ class DelayedCall(Record):
             last=optional_mapping(fields, "last"),
             traceparent=optional_text(fields, "traceparent"),
             hops=optional_whole(fields, "hops") or 0,
+            redriven=optional_whole(fields, "redriven") or 0,
         )
 
     def to_fields(self) -> dict[str, Any]:

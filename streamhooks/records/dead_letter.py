@@ -44,6 +44,11 @@ class DeadLetter(Record):
     """How often it was sent again."""
     truncated: bool = False
     """Whether it was too large to be kept whole, so that it must be read from its source again."""
+    webhook_id: str | None = None
+    event: str | None = None
+    """Such as `issue.created`."""
+    hops: int = 0
+    """How many deliveries, one causing the next, led to it."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -60,6 +65,9 @@ class DeadLetter(Record):
             source=optional_text(fields, "source"),
             redriven=optional_whole(fields, "redriven") or 0,
             truncated=yes_or_no(fields, "truncated"),
+            webhook_id=optional_text(fields, "webhook_id"),
+            event=optional_text(fields, "event"),
+            hops=optional_whole(fields, "hops") or 0,
         )
 
     def to_fields(self) -> dict[str, Any]:

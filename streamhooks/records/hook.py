@@ -20,7 +20,6 @@ from streamhooks.records.fields import (
     is_number,
     listing,
     optional_identity,
-    optional_mapping,
     optional_number,
     optional_text,
     optional_whole,
@@ -45,6 +44,7 @@ SEALED: Final = "fernet:"
 _APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100})")
 _URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
 _LONGEST_SEALED = 4096
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,10 @@ class Hook(Record):
     date_created: str = ""
     enabled_at: float = 0.0
     """Epoch seconds of when a user last enabled it: what the system found before that is forgiven."""
+    resume: str | None = None
+    """What becomes of what it missed until `resumed_at`: `skip`, `all`, or from when on, epoch seconds as a text."""
+    resumed_at: float = 0.0
+    """Epoch seconds of when a user decided that."""
     previous_secret: str | None = field(default=None, repr=False)
     previous_secret_until: float | None = None
     """Epoch seconds: until then the previous secret signs too."""
@@ -108,6 +112,8 @@ class Hook(Record):
             retry_schedule=_retry_schedule(fields),
             date_created=optional_text(fields, "date_created") or "",
             enabled_at=optional_number(fields, "enabled_at") or 0.0,
+            resume=_resume(fields),
+            resumed_at=optional_number(fields, "resumed_at") or 0.0,
             previous_secret=previous_secret,
             previous_secret_until=previous_secret_until,
         )
@@ -143,16 +149,10 @@ class HookState(Record):
     sealed_since: float | None = None
     """Since when no key opens its secrets."""
     warned_at: float | None = None
-    missed: dict[str, int] = field(default_factory=dict)
-    """`<topic>:<partition>` and the first offset of it that was passed over while the hook was disabled."""
-    resume: dict[str, Any] | None = None
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
         """Check the fields; raise BrokenRecord that names the field. All but `id` have defaults."""
-        missed = optional_mapping(fields, "missed") or {}
-        if not all(type(offset) is int and 0 <= offset <= LARGEST for offset in missed.values()):
-            raise BrokenRecord("missed: must hold offsets")
         return cls(
             id=hex_32(fields, "id"),
             status_reason=optional_text(fields, "status_reason"),
@@ -162,8 +162,6 @@ class HookState(Record):
             open_since=optional_number(fields, "open_since"),
             sealed_since=optional_number(fields, "sealed_since"),
             warned_at=optional_number(fields, "warned_at"),
-            missed=missed,
-            resume=optional_mapping(fields, "resume"),
         )
 
     def to_fields(self) -> dict[str, Any]:
@@ -242,6 +240,13 @@ def _status(fields: dict[str, Any]) -> Status:
     if fields.get("status") is None:
         return "active"
     return cast(Status, choice(fields, "status", get_args(Status)))
+
+
+def _resume(fields: dict[str, Any]) -> str | None:
+    resume = optional_text(fields, "resume")
+    if resume is None or resume in ("skip", "all") or _SECONDS.fullmatch(resume):
+        return resume
+    raise BrokenRecord("resume: must be skip, all, or a time")
 
 
 def _retry_schedule(fields: dict[str, Any]) -> tuple[float, ...] | None:

@@ -41,6 +41,7 @@ class HooksTable:
         self._hooks: dict[str, Hook] = {}
         self._states: dict[str, HookState] = {}
         self._index: dict[_Key, dict[str, Hook]] = {}
+        self._active: set[str] = set()
         #: the hooks whose seal is not what was found about them, and must be told to their home
         self.seals_changed: set[str] = set()
 
@@ -84,14 +85,16 @@ class HooksTable:
         if state is not None:
             self._states[hook_id] = state
         self.seals_changed.discard(hook_id)
+        self._active.discard(hook_id)
         if hook is None:
             return
         self._hooks[hook_id] = hook
         if hook.is_sealed != (state is not None and state.sealed_since is not None):
             self.seals_changed.add(hook_id)
-        if self.is_active(hook_id):
-            for key in _keys(hook):
-                self._index.setdefault(key, {})[hook_id] = hook
+        if self.status(hook_id).status == "active":
+            self._active.add(hook_id)
+        for key in _keys(hook):
+            self._index.setdefault(key, {})[hook_id] = hook
 
     # --- one hook
 
@@ -105,7 +108,7 @@ class HooksTable:
 
     def is_active(self, hook_id: str) -> bool:
         """Whether deliveries may be sent to it."""
-        return hook_id in self._hooks and self.status(hook_id).status == "active"
+        return hook_id in self._active
 
     def status(self, hook_id: str) -> Status:
         """Whether the hook is active: the user has not disabled it, and the system not since it was last enabled."""
@@ -121,13 +124,13 @@ class HooksTable:
     # --- many
 
     def service_hooks(self, organization_id: str, project_id: str, event: str) -> list[Hook]:
-        """The active service hooks that subscribed to an event of the project."""
+        """The service hooks, disabled ones too, that subscribed to an event of the project."""
         return self._subscribed(False, organization_id, project_id, event)
 
     def app_hooks(
         self, organization_id: str, event: str, project_id: str | None, app_id: str | None = None
     ) -> list[Hook]:
-        """The active app hooks that subscribed to the event; None as project matches only those without projects."""
+        """The app hooks, disabled ones too, that subscribed; None as project matches only those without projects."""
         found = self._subscribed(True, organization_id, project_id, event)
         return found if app_id is None else [hook for hook in found if hook.app_id == app_id]
 
@@ -141,6 +144,17 @@ class HooksTable:
             if here:
                 found.extend(here.values())
         return found
+
+    def overview(self) -> dict[str, int]:
+        """How many hooks there are, and how they are."""
+        states = [self._states[hook_id] for hook_id in self._hooks.keys() & self._states.keys()]
+        return {
+            "hooks": len(self._hooks),
+            "active": len(self._active),
+            "disabled": len(self._hooks) - len(self._active),
+            "failing": sum(state.failing_since is not None for state in states),
+            "breakers_open": sum(state.open_since is not None for state in states),
+        }
 
     def __iter__(self) -> Iterator[Hook]:
         return iter(self._hooks.values())

@@ -33,6 +33,8 @@ class Call:
     webhook_id: str = ""
     hops: int = 0
     """How many deliveries, one causing the next, led to it."""
+    redriven: int = 0
+    """How often it was given up and sent again."""
     stored: bool = False
     """Whether it has a record in `delayed`, which must be settled by a tombstone."""
 
@@ -58,6 +60,7 @@ class Call:
             last=last,
             traceparent=self.traceparent,
             hops=self.hops,
+            redriven=self.redriven,
         ).to_json()
 
     @classmethod
@@ -78,6 +81,7 @@ class Call:
             traceparent=stored.traceparent,
             webhook_id=stored.webhook_id or "",
             hops=stored.hops,
+            redriven=stored.redriven,
             stored=True,
         )
 

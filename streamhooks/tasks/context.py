@@ -30,7 +30,7 @@ class Hooks(Protocol):
     def app_hooks(
         self, organization_id: str, event: str, project_id: str | None, app_id: str | None = None
     ) -> list[Hook]:
-        """The active app hooks that subscribed to the event."""
+        """The app hooks, disabled ones too, that subscribed to the event."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,11 @@ async def process_resource_change(
     project_id: str | None = None,
     instance: dict[str, Any] | None = None,
     actor: dict[str, Any] | None = None,
+    only: str | None = None,
 ) -> list[Delivery]:
     """One delivery for each app hook that subscribed to the change, so that one failing webhook fails alone.
+
+    `only` is the id of a hook that alone gets it.
 
     Raises:
         RetryTaskError: the change ran ahead of its resource.
@@ -96,6 +99,8 @@ async def process_resource_change(
     name = resource_name(sender)
     event = f"{name}.{action}"
     hooks = services.hooks.app_hooks(organization_id, event, project_id)
+    if only is not None:
+        hooks = [hook for hook in hooks if hook.id == only]
     if instance is None and sender == "Error":
         log.error(
             "process_resource_change.event_missing_event sender=%s action=%s event_id=%s",

@@ -20,6 +20,9 @@ from streamhooks.tasks.call import Call, plain_arguments
 
 log = logging.getLogger(__name__)
 
+#: of a source record that was written once more by us: how often it was
+REDRIVEN_HEADER = "streamhooks-redriven"
+
 
 class Outputs:
     """Writes what runs leave behind. Each method returns when the broker has confirmed the record."""
@@ -63,6 +66,10 @@ class Outputs:
                 attempts=call.attempt,
                 last=last,
                 source=call.source,
+                redriven=call.redriven,
+                webhook_id=call.webhook_id,
+                event=call.event,
+                hops=call.hops,
             ),
             key=call.hook_id or call.id,
         )
@@ -82,8 +89,17 @@ class Outputs:
             raw=None if secret else record.value or b"",
             source=record.source,
             truncated=secret,
+            redriven=_redriven(record),
         )
         await self._bury(letter, key=record.source)
+
+    async def write_again(self, record: Record, redriven: int) -> None:
+        """Write a source record to its topic once more, so often already."""
+        headers = [(name, value) for name, value in record.headers if name != REDRIVEN_HEADER]
+        headers.append((REDRIVEN_HEADER, str(redriven).encode()))
+        await self._outbox.publish(
+            record.topic, record.value, key=record.key, partition=record.partition, headers=headers
+        )
 
     async def _bury(self, letter: DeadLetter, key: str) -> None:
         DEAD_LETTERS.inc()
@@ -98,3 +114,8 @@ class Outputs:
             UNPUBLISHABLE.labels(self._topics.dead_letters).inc()
             short = replace(letter, task=None, raw=None, truncated=True, reason=letter.reason[:1000])
             await self._outbox.publish(self._topics.dead_letters, short.to_json(), key=key)
+
+
+def _redriven(record: Record) -> int:
+    found = [value for name, value in record.headers if name == REDRIVEN_HEADER and value and value.isdigit()]
+    return int(found[-1][:9]) if found else 0

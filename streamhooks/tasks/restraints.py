@@ -99,6 +99,11 @@ class Restraints:
         hook = self._hooks.get(hook_id)
         return self._rate(hook).take(now) if hook is not None and hook.rate_limit else 0.0
 
+    def is_held(self, hook_id: str) -> bool:
+        """Whether its endpoint is left alone for now, by a pause or an open breaker; asking changes nothing."""
+        now = self._clock()
+        return self._paused_until(hook_id) > now or self._is_open(hook_id, now)
+
     def paused_until(self, hook_id: str) -> float | None:
         """Until when the endpoint asked not to be called, epoch seconds; None if it did not."""
         until = self._paused_until(hook_id)

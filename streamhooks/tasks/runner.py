@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.metrics import (
+    HELD_BACK,
     IN_FLIGHT,
     OVERFLOWED,
     RETRIES,
@@ -51,6 +52,23 @@ class Owner(Protocol):
         """One thing has ended, and all that it left behind is confirmed."""
 
 
+class PendingOwner(Owner, Protocol):
+    """A pending call."""
+
+    def give_back(self) -> None:
+        """It can't run now, and waits again."""
+
+
+class Passing(Protocol):
+    """What keeps what comes for a disabled hook; see `tasks.missed`."""
+
+    def covers(self, hook_id: str, source: str) -> bool:
+        """Whether this is known already."""
+
+    async def pass_over(self, hook_id: str, source: str) -> None:
+        """Note that a record was passed over; returns when that is confirmed."""
+
+
 class Runner:
     """Starts calls and settles them. One for the worker."""
 
@@ -64,6 +82,7 @@ class Runner:
         gate: Gate,
         bulkheads: Bulkheads,
         restraints: Restraints,
+        missed: Passing,
         limits: Limits,
         log_bodies: bool,
         clock: Callable[[], float],
@@ -76,6 +95,7 @@ class Runner:
         self._gate = gate
         self._bulkheads = bulkheads
         self._restraints = restraints
+        self._missed = missed
         self._limits = limits
         self._log_bodies = log_bodies
         self._clock = clock
@@ -93,6 +113,9 @@ class Runner:
             await self._fan_outs.acquire()
             self.spawn(self._run_fan_out(call, owner))
             return
+        if self._is_disabled(call.hook_id):
+            self.spawn(self._pass_over(call, owner))
+            return
         due = self._restraints.hold_back(call.hook_id)
         if due is not None:
             self.spawn(self._hand_over(call, owner, int(due * 1000), "paused"))
@@ -104,9 +127,9 @@ class Runner:
         await self._bulkheads.room(call.hook_id)
         self.spawn(self._run_delivery(call, owner, self._bulkheads.leave))
 
-    def start_again(self, call: Call, owner: Owner) -> None:
+    def start_again(self, call: Call, owner: PendingOwner) -> None:
         """Start a pending call of a hook; the caller has taken its places with `enter_again`."""
-        self.spawn(self._run_delivery(call, owner, self._bulkheads.leave_again))
+        self.spawn(self._run_delivery(call, owner, self._bulkheads.leave_again, owner.give_back))
 
     async def idle(self, timeout: float) -> bool:
         """Wait until nothing runs, for at most `timeout` seconds; whether nothing does."""
@@ -131,17 +154,43 @@ class Runner:
             # Whatever it belongs to stays unsettled and is done again; silence would hide a defect of ours.
             log.error("a run ended in an error of streamhooks itself", exc_info=error)
 
+    def _is_disabled(self, hook_id: str) -> bool:
+        hooks = self.services.hooks
+        return not hooks.is_active(hook_id) and hooks.get(hook_id) is not None
+
+    async def _pass_over(self, call: Call, owner: Owner) -> None:
+        """Keep what comes for a disabled hook: its source is read again when it is enabled, if it has one."""
+        HELD_BACK.labels("disabled").inc()
+        if call.hook_id and call.source:
+            if not self._missed.covers(call.hook_id, call.source):
+                await self._missed.pass_over(call.hook_id, call.source)
+        else:
+            await self._outputs.store(call, attempt=call.attempt, due=self._now_ms(), reason="paused")
+        owner.release()
+
     async def _hand_over(self, call: Call, owner: Owner, due: int, reason: str) -> None:
         await self._outputs.store(call, attempt=call.attempt, due=due, reason=reason)
         owner.release()
 
-    async def _run_delivery(self, call: Call, owner: Owner, leave: Callable[[str, float], None]) -> None:
+    async def _run_delivery(
+        self,
+        call: Call,
+        owner: Owner,
+        leave: Callable[[str, float], None],
+        give_back: Callable[[], None] | None = None,
+    ) -> None:
         hook_id = call.hook_id or ""
         since = self._clock()
         try:
             if not self._gate.is_open:
                 await self._gate.wait_open()
             if owner.is_void:
+                return
+            if self._is_disabled(hook_id):  # since it was started
+                if give_back is not None:
+                    give_back()
+                else:
+                    await self._pass_over(call, owner)
                 return
             IN_FLIGHT.inc()
             try:
@@ -193,9 +242,8 @@ class Runner:
 
     def _child(self, parent: Call, delivery: Delivery) -> Call:
         # One delivery a hook and source record: its id is the same whether the fan-out ran here or as a retry.
-        child_id = derived_id(parent.id, delivery.hook_id)
         return Call(
-            child_id,
+            derived_id(parent.id, delivery.hook_id),
             delivery.task.name,
             self._partition_of(delivery.hook_id),
             self._now_ms(),
@@ -205,7 +253,7 @@ class Runner:
             source=parent.source,
             event=delivery.event,
             traceparent=parent.traceparent,
-            webhook_id=child_id,
+            webhook_id=derived_id(parent.webhook_id, delivery.hook_id),
             hops=parent.hops,
         )
 

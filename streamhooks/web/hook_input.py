@@ -11,7 +11,9 @@ from typing import Any, Final
 from streamhooks.errors import BadUrl, BrokenRecord
 from streamhooks.masking import MASK
 from streamhooks.records.hook import SEALED, Hook, generate_secret
+from streamhooks.tables.hooks import Status
 from streamhooks.web.problems import bad_fields
+from streamhooks.web.times import moment
 
 CheckUrl = Callable[[str], None]
 
@@ -19,6 +21,7 @@ CHANGEABLE: Final = (
     "url", "events", "secret", "project_ids", "version", "status",
     "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
 )  # fmt: skip
+RESUME: Final = "resume"
 FIXED: Final = ("id", "organization_id", "app_id", "date_created")
 CREATABLE: Final = ("organization_id", "app_id", *CHANGEABLE)
 REQUIRED: Final = ("organization_id", "url", "events")
@@ -58,24 +61,47 @@ def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: Che
     return _built(base, {name: given[name] for name in CREATABLE if name in given}, wrong, check_url)
 
 
-def changed_hook(hook: Hook, fields: Mapping[str, Any], now: float, overlap: float, check_url: CheckUrl) -> Hook:
+def changed_hook(
+    hook: Hook, fields: Mapping[str, Any], now: float, overlap: float, check_url: CheckUrl, status: Status
+) -> Hook:
     """Return the hook with the fields that a PUT gives; null means the default, where there is one.
 
     A header whose value is the mask keeps its value. A new secret has the old one sign too for `overlap`
-    seconds. `status: active` forgives what the system found until `now` (epoch seconds).
+    seconds. `status: active` forgives what the system found until `now` (epoch seconds), and decides by `resume` what
+    becomes of what a hook missed that is disabled, as `status` has it.
     Raise ProblemError with 400 and a map of the wrong fields.
     """
-    wrong = {name[:100]: "unknown field" for name in fields if name not in CHANGEABLE + FIXED}
+    wrong = {name[:100]: "unknown field" for name in fields if name not in (*CHANGEABLE, *FIXED, RESUME)}
     wrong |= {name: "can't be changed" for name in FIXED if name in fields}
     # The record reads a null as its default, which here would enable a hook by accident.
     wrong |= {name: "must not be null" for name in ("status", "version") if fields.get(name, 0) is None}
     given = {name: fields[name] for name in CHANGEABLE if name in fields}
     if isinstance(given.get("headers"), dict):
         given["headers"] = _unmasked(given["headers"], hook.headers or {})
+    resume = _resume(fields, wrong)
     changed = _built(hook.to_fields(), given, wrong, check_url)
     if changed.secret != hook.secret:
         changed = rotated_hook(hook, changed, now, overlap)
-    return replace(changed, enabled_at=now) if given.get("status") == "active" else changed
+    if given.get("status") != "active":
+        return changed
+    # Later than what it is to undo, whatever the clock of another worker said.
+    changed = replace(changed, enabled_at=max(now, (status.disabled_since or 0.0) + 0.001))
+    if RESUME in fields or status.status == "disabled":
+        changed = replace(changed, resume=resume, resumed_at=max(now, hook.resumed_at + 0.001))
+    return changed
+
+
+def _resume(fields: Mapping[str, Any], wrong: dict[str, str]) -> str:
+    """Return what becomes of what was missed, as a hook has it; note in `wrong` what is wrong with it."""
+    resume = fields.get(RESUME, "skip")
+    if RESUME in fields and fields.get("status") != "active":
+        wrong[RESUME] = "goes with status: active"
+    if resume in ("skip", "all"):
+        return str(resume)
+    since = moment(resume)
+    if since is None:
+        wrong[RESUME] = "must be skip, all, epoch seconds or ISO 8601"
+    return f"{since or 0.0:.3f}"
 
 
 def rotated_hook(former: Hook, hook: Hook, now: float, overlap: float) -> Hook:

@@ -19,8 +19,8 @@ from streamhooks.tables.hooks import HooksTable, Status
 from streamhooks.web.hook_input import changed_hook, new_hook, rotated_hook
 from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, read_nothing
 from streamhooks.web.parts import Parts
-from streamhooks.web.problems import bad_fields, confirmed, not_found
-from streamhooks.web.representation import shown_hook
+from streamhooks.web.problems import bad_fields, confirmed, kafka_answers, not_found
+from streamhooks.web.representation import shown_hook, shown_missed
 
 #: hooks that are looked at in one go
 _AT_ONCE = 5000
@@ -75,10 +75,15 @@ async def change_hook(parts: Parts, request: web.Request) -> web.Response:
     async with _alone(hook_id):
         former = known_hook(parts, hook_id)
         overlap = parts.settings.secret_overlap
-        hook = changed_hook(former, fields, parts.clock(), overlap, parts.addresses.check_url)
+        status = parts.hooks.status(hook_id)
+        hook = changed_hook(former, fields, parts.clock(), overlap, parts.addresses.check_url, status)
         if hook != former:
             await _publish(parts, hook)
-    return answer(_shown(parts, hook))
+    shown = _shown(parts, hook)
+    if hook.resumed_at > former.resumed_at:
+        async with kafka_answers():
+            shown["missed"] = shown_missed(await parts.history.missed_of(hook_id))
+    return answer(shown)
 
 
 async def delete_hook(parts: Parts, request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from streamhooks.web.schemas import (
     HOOK_ID,
     LIMIT,
+    MOMENT,
     OUTCOME,
     RESOLUTION,
     SCHEMAS,
@@ -21,8 +22,15 @@ from streamhooks.web.schemas import (
 _HOOKS = "/api/hooks"
 _HOOK = "/api/hooks/{hook_id}"
 _CALL = "/api/hooks/{hook_id}/pending/{call_id}"
+_REPLAY = "/api/hooks/{hook_id}/replay"
+_LETTERS = "/api/dead-letters"
 
-_PATH_PARAMETERS: Final[Mapping[str, Schema]] = {"hook_id": HOOK_ID, "call_id": TEXT}
+_PATH_PARAMETERS: Final[Mapping[str, Schema]] = {
+    "hook_id": HOOK_ID,
+    "call_id": TEXT,
+    "replay_id": TEXT,
+    "letter": {**TEXT, "description": "PARTITION:OFFSET"},
+}
 _OF_LIST: Final[Mapping[str, Schema]] = {
     "organization_id": TEXT,
     "project_id": TEXT,
@@ -36,6 +44,20 @@ _OF_STATS: Final[Mapping[str, Schema]] = {
     "until": TIME,
     "resolution": RESOLUTION,
     "outcome": OUTCOME,
+}
+_OF_EXPLAIN: Final[Mapping[str, Schema]] = {
+    "source": {**TEXT, "description": "TOPIC:PARTITION:OFFSET; this or event_id"},
+    "event_id": {**TEXT, "description": "32 hex characters; the first record with it between since and until"},
+    "since": {**MOMENT, "description": "a day before until, unless given"},
+    "until": {**MOMENT, "description": "now, unless given"},
+}
+_OF_LETTERS: Final[Mapping[str, Schema]] = {
+    "hook_id": TEXT,
+    "reason": {**TEXT, "description": "a part of it"},
+    "since": MOMENT,
+    "until": MOMENT,
+    "cursor": {**TEXT, "description": "next_cursor of the former page"},
+    "limit": LIMIT,
 }
 _PROBLEMS: Final[Mapping[int, str]] = {
     400: "something in the query or the body is wrong",
@@ -59,6 +81,8 @@ class Call:
     summary: str
     answers: str | None
     status: int = 200
+    dry_run: bool = False
+    """Whether it can be tried, and then answers 200."""
     problems: tuple[int, ...] = ()
     query: Mapping[str, Schema] | None = None
     body: str | None = None
@@ -82,7 +106,7 @@ CALLS: Final = (
     ),
     Call("get_hook", "get", _HOOK, "A hook, as this worker knows it", "Hook", problems=(400, 404)),
     Call(
-        "change_hook", "put", _HOOK, "Change the fields that are given; `active` enables again", "Hook",
+        "change_hook", "put", _HOOK, "Change the fields that are given; `active` enables again", "ChangedHook",
         problems=(400, 404, 503), body="HookChange",
     ),
     Call("delete_hook", "delete", _HOOK, "Delete a hook", None, 204, problems=(400, 404, 503)),
@@ -107,6 +131,34 @@ CALLS: Final = (
     ),
     Call("retry_pending", "post", f"{_CALL}/retry", "Run a call now", "PendingCall", 202, problems=(400, 404, 503)),
     Call("drop_pending", "delete", _CALL, "Drop a call", None, 204, problems=(400, 404, 409, 503)),
+    Call(
+        "get_missed", "get", f"{_HOOK}/missed", "What a hook has still to get", "Missed", problems=(400, 404, 503),
+    ),
+    Call(
+        "begin_replay", "post", _REPLAY, "Send what a hook got between two moments again; 200 for a dry run", "Replay",
+        202, dry_run=True, problems=(400, 404, 409, 503), body="NewReplay",
+    ),
+    Call(
+        "stop_replay", "delete", f"{_REPLAY}/{{replay_id}}", "Stop a replay", None, 204, problems=(400, 404, 503),
+    ),
+    Call(
+        "get_explanation", "get", "/api/explain",
+        "Which hooks a source record fired, why not the others, and the attempts", "Explanation",
+        problems=(400, 404, 503), query=_OF_EXPLAIN,
+    ),
+    Call(
+        "list_dead_letters", "get", _LETTERS, "What was given up, newest first", "DeadLetters", problems=(400, 503),
+        query=_OF_LETTERS,
+    ),
+    Call(
+        "get_dead_letter", "get", f"{_LETTERS}/{{letter}}", "A dead letter as a whole", "WholeDeadLetter",
+        problems=(400, 404, 503),
+    ),
+    Call(
+        "redrive_dead_letters", "post", f"{_LETTERS}/redrive", "Send dead letters again; 200 for a dry run", "Redriven",
+        202, dry_run=True, problems=(400, 503), body="Redrive",
+    ),
+    Call("get_overview", "get", "/api/overview", "All hooks in a few numbers", "Overview", problems=(400,)),
 )  # fmt: skip
 
 
@@ -141,6 +193,8 @@ def _operation(call: Call) -> dict[str, Any]:
         ],
         "responses": {str(call.status): _response(call)},
     }
+    if call.dry_run:
+        operation["responses"]["200"] = {**_response(call), "description": "a dry run"}
     if call.name == "ready":
         operation["responses"]["503"] = {"description": "not ready", "content": _content("Ready")}
     of_body = () if call.method == "get" else (413, 415)

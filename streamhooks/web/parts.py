@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from streamhooks.delivery.addresses import AddressPolicy
+    from streamhooks.history.history import History
     from streamhooks.kafka.publisher import Published
     from streamhooks.kafka.topics import Topics
     from streamhooks.records.hook import Hook
@@ -80,6 +81,10 @@ class Parts(Protocol):
         """Where deliveries may go."""
 
     @property
+    def history(self) -> History:
+        """What answers questions about the past, and sends it again."""
+
+    @property
     def clock(self) -> Callable[[], float]:
         """What gives epoch seconds."""
 
@@ -95,6 +100,9 @@ class Parts(Protocol):
 
     def owner_of(self, topic: str, partition: int) -> str | None:
         """The base URL of the partition's owner; None while partitions move."""
+
+    def workers(self) -> list[str]:
+        """The base URLs of all workers, as far as this one knows."""
 
     def count(self, hook_id: str, rollup: int, starts: list[int]) -> list[tuple[int, int, int]]:
         """(fired, delivered, failed) in each of these buckets of an owned hook, epoch and rollup in seconds."""

@@ -49,10 +49,19 @@ def try_again(detail: str) -> ProblemError:
 
 
 @asynccontextmanager
-async def confirmed() -> AsyncIterator[None]:
-    """Turn what keeps Kafka from confirming the writes in the body into a ProblemError with 503."""
+async def kafka_answers() -> AsyncIterator[None]:
+    """Turn the TimeoutError of what reads from Kafka in the body into a ProblemError with 503."""
     try:
-        async with asyncio.timeout(CONFIRMED_WITHIN):
+        yield
+    except TimeoutError:
+        raise try_again("Kafka does not answer in time") from None
+
+
+@asynccontextmanager
+async def confirmed(within: float = CONFIRMED_WITHIN) -> AsyncIterator[None]:
+    """Turn what keeps Kafka from confirming the writes in the body into a ProblemError with 503; `within` seconds."""
+    try:
+        async with asyncio.timeout(within):
             yield
     except TimeoutError:
         raise try_again("Kafka has not confirmed the change yet; it may come into force later") from None

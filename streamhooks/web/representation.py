@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
+from streamhooks.history.missed import Missed
 from streamhooks.masking import MASK
 from streamhooks.records.hook import Hook, masked
 from streamhooks.tables.hooks import Status
 from streamhooks.tables.pending import Entry
+from streamhooks.web.times import iso
 
 
 def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[str, Any]:
@@ -24,9 +25,9 @@ def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[st
         "version": hook.version,
         "status": status.status,
         "status_reason": status.reason,
-        "disabled_since": _iso(status.disabled_since),
-        "failing_since": _iso(status.failing_since),
-        "paused_until": _iso(status.paused_until),
+        "disabled_since": iso(status.disabled_since),
+        "failing_since": iso(status.failing_since),
+        "paused_until": iso(status.paused_until),
         "breaker": status.breaker,
         "headers": None if hook.headers is None else dict.fromkeys(hook.headers, MASK),
         "timeout": hook.timeout,
@@ -55,8 +56,23 @@ def shown_call(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _iso(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
-    # The topic may hold any number, a datetime can't.
-    return datetime.fromtimestamp(min(seconds, 253_402_300_799), UTC).isoformat(timespec="milliseconds")
+def shown_missed(missed: Missed) -> dict[str, Any]:
+    """Return what a hook has still to get as it is shown."""
+    return {
+        "records": missed.records,
+        "since": iso(missed.since),
+        "available_from": iso(missed.available_from),
+        "sending": any(one.resume == "all" for one in missed.stretches),
+        "stretches": [
+            {
+                "id": one.id,
+                "why": one.why,
+                "topic": one.topic,
+                "partition": one.partition,
+                "next": one.next,
+                "end": one.end,
+                "sending": one.resume == "all",
+            }
+            for one in missed.stretches
+        ],
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from streamhooks.tasks.matching import SOURCES
 from streamhooks.web import hook_input
 from streamhooks.web.stats import OUTCOMES
 
@@ -14,6 +15,7 @@ ID: Final[Schema] = {"type": ["string", "integer"], "description": "ids come out
 HOOK_ID: Final[Schema] = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 LIMIT: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}
 TIME: Final[Schema] = {"type": "number", "description": "epoch seconds"}
+MOMENT: Final[Schema] = {"type": ["number", "string"], "description": "epoch seconds or ISO 8601"}
 STATUS: Final[Schema] = {"enum": ["active", "disabled"]}
 OUTCOME: Final[Schema] = {"enum": list(OUTCOMES), "default": "fired"}
 RESOLUTION: Final[Schema] = {"type": "string", "description": "a rollup: 10s, 1h, 60m, 1d, 24h"}
@@ -79,10 +81,31 @@ _SHOWN: Final[dict[str, Schema]] = {
     "date_created": {**TEXT, "description": "ISO 8601"},
 }
 
+_LETTER: Final[dict[str, Schema]] = {
+    "letter": {**TEXT, "description": "PARTITION:OFFSET"},
+    "id": TEXT,
+    "at": TEXT,
+    "reason": TEXT,
+    "hook_id": _or_null(TEXT),
+    "task": {**_or_null(TEXT), "description": "its name"},
+    "event": _or_null(TEXT),
+    "attempts": {"type": "integer"},
+    "last": {"type": ["object", "null"]},
+    "source": _or_null(TEXT),
+    "redriven": {"type": "integer", "description": "how often it was sent again"},
+    "truncated": {"type": "boolean"},
+}
+
 SCHEMAS: Final[dict[str, Schema]] = {
     "NewHook": _object({"organization_id": ID, "app_id": _or_null(ID), **_SETTABLE}, *hook_input.REQUIRED),
-    "HookChange": _object(_SETTABLE),
+    "HookChange": _object(
+        {
+            **_SETTABLE,
+            hook_input.RESUME: {**MOMENT, "description": "skip (the default), all, or from when on; what it missed"},
+        }
+    ),
     "Hook": _object(_SHOWN, *_SHOWN),
+    "ChangedHook": _object({**_SHOWN, "missed": _ref("Missed")}, *_SHOWN),
     "Hooks": _object({"hooks": _list(_ref("Hook")), "next_cursor": _or_null(TEXT)}, "hooks", "next_cursor"),
     "Sample": {
         "type": "object",
@@ -132,6 +155,86 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
     },
     "PendingCalls": _list(_ref("PendingCall")),
+    "Missed": _object(
+        {
+            "records": {"type": "integer", "description": "source records that are still to be looked at"},
+            "since": _or_null(TEXT),
+            "available_from": {**_or_null(TEXT), "description": "where retention has removed the beginning"},
+            "sending": {"type": "boolean"},
+            "stretches": _list(
+                _object(
+                    {
+                        "id": TEXT,
+                        "why": {"enum": ["disabled", "replay"]},
+                        "topic": TEXT,
+                        "partition": {"type": "integer"},
+                        "next": {"type": "integer", "description": "the first offset that is still to be looked at"},
+                        "end": {"type": ["integer", "null"], "description": "null as long as the hook is disabled"},
+                        "sending": {"type": "boolean"},
+                    }
+                )
+            ),
+        },
+        "records",
+        "since",
+        "available_from",
+        "sending",
+        "stretches",
+    ),
+    "NewReplay": _object(
+        {
+            "from": MOMENT,
+            "to": {**MOMENT, "description": "now, unless given"},
+            "topics": {**_list({"enum": list(SOURCES)}), "description": "those that can fire the hook, unless given"},
+            "dry_run": {"type": "boolean", "default": False},
+        },
+        "from",
+    ),
+    "Replay": _object(
+        {
+            "replay": {**TEXT, "description": "its id; not of a dry run"},
+            "records": {"type": "integer", "description": "source records between the two moments"},
+            "matches": {"type": "integer", "description": "those that fire the hook; of a dry run"},
+        },
+        "records",
+    ),
+    "Explanation": {
+        "type": "object",
+        "properties": {
+            "source": TEXT,
+            "topic": TEXT,
+            "timestamp": TEXT,
+            "record": {"type": "object"},
+            "hooks": _list(
+                _object(
+                    {
+                        "hook_id": HOOK_ID,
+                        "url": TEXT,
+                        "matched": {"type": "boolean"},
+                        "why": {**TEXT, "description": "or why not"},
+                        "webhook_id": TEXT,
+                        "attempts": _ref("Attempts"),
+                    }
+                )
+            ),
+        },
+    },
+    "DeadLetters": _object({"dead_letters": _list(_ref("DeadLetter")), "next_cursor": _or_null(TEXT)}),
+    "DeadLetter": _object(_LETTER),
+    "WholeDeadLetter": _object({**_LETTER, "task": {"type": ["object", "null"]}, "raw": _or_null(TEXT)}),
+    "Redrive": _object(
+        {
+            "letters": _list({**TEXT, "description": "PARTITION:OFFSET"}),
+            "hook_id": TEXT,
+            "reason": TEXT,
+            "since": MOMENT,
+            "until": MOMENT,
+            "dry_run": {"type": "boolean", "default": False},
+            "force": {"type": "boolean", "default": False, "description": "also what was sent again in vain too often"},
+        }
+    ),
+    "Redriven": _object({"redriven": {"type": "integer"}, "skipped": {"type": "integer"}}, "redriven", "skipped"),
+    "Overview": {"type": "object"},
     "Live": _object({"live": {"type": "boolean"}}, "live"),
     "Ready": _object({"ready": {"type": "boolean"}, "reasons": _list(TEXT)}, "ready", "reasons"),
     "Any": {"type": "object"},

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
-from streamhooks.web.messages import answer
+from streamhooks.web.messages import answer, query
 from streamhooks.web.openapi import document
 from streamhooks.web.parts import Parts
 
@@ -37,6 +37,12 @@ async def ready(parts: Parts, _request: web.Request) -> web.Response:
 async def metrics(_parts: Parts, _request: web.Request) -> web.Response:
     """Answer with all metrics in Prometheus' text format."""
     return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def overview(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with all hooks in a few numbers, and what waits on this worker."""
+    query(request)
+    return answer(parts.hooks.overview() | {"pending": len(parts.pending), "workers": parts.workers()})
 
 
 @cache

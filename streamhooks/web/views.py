@@ -11,7 +11,7 @@ from aiohttp import web
 from faust.web import View
 from faust.web.base import BlueprintManager
 
-from streamhooks.web import hooks, service, traffic
+from streamhooks.web import hooks, past, resending, service, traffic
 from streamhooks.web.middlewares import application_options
 from streamhooks.web.openapi import CALLS, Call
 from streamhooks.web.parts import Parts
@@ -37,6 +37,14 @@ HANDLERS: Mapping[str, Handler] = {
     "list_pending": traffic.list_pending,
     "retry_pending": traffic.retry_pending,
     "drop_pending": traffic.drop_pending,
+    "get_overview": service.overview,
+    "get_missed": resending.get_missed,
+    "begin_replay": resending.begin_replay,
+    "stop_replay": resending.stop_replay,
+    "get_explanation": past.get_explanation,
+    "list_dead_letters": past.list_dead_letters,
+    "get_dead_letter": past.get_dead_letter,
+    "redrive_dead_letters": past.redrive_dead_letters,
 }
 
 #: the topic whose partition decides which worker answers

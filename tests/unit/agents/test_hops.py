@@ -7,7 +7,6 @@ import pytest
 from test_intake import World, message
 
 from streamhooks.agents.events import calls_of_events
-from streamhooks.agents.intake import hops_of
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import LOOPS
@@ -16,6 +15,7 @@ from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tasks.call import Call
+from streamhooks.tasks.origin import hops_of
 
 EVENT = {
     "event_id": "a" * 32,

@@ -12,6 +12,7 @@ from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.firing import Firing
 from streamhooks.records.hook import Hook, HookState
 from streamhooks.records.notice import Notice
+from streamhooks.records.stretch import Stretch
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 full_texts = texts.filter(bool)
@@ -96,6 +97,8 @@ hooks = some(
     rate_limit=positive,
     retry_schedule=st.lists(numbers, max_size=3),
     date_created=texts,
+    resume=st.sampled_from(["skip", "all", "1700000000", "1700000000.5"]),
+    resumed_at=numbers,
 )
 states = some(
     {"id": hex_32},
@@ -105,8 +108,6 @@ states = some(
     paused_until=numbers,
     sealed_since=numbers,
     warned_at=numbers,
-    missed=st.dictionaries(texts, longs, max_size=3),
-    resume=objects,
 )
 calls = some(
     {"id": full_texts, "task": full_texts, "attempt": st.integers(1, 9), "due": longs, "created": longs}
@@ -120,6 +121,7 @@ calls = some(
     last=objects,
     traceparent=texts,
     hops=longs,
+    redriven=longs,
 )
 attempts = some(
     {"id": full_texts, "attempt": st.integers(1, 9), "at": longs, "duration_ms": numbers}
@@ -143,6 +145,16 @@ letters = some(
     source=sources,
     redriven=longs,
     truncated=st.booleans(),
+    webhook_id=texts,
+    event=texts,
+    hops=longs,
+)
+stretches = some(
+    {"hook_id": hex_32, "id": full_texts, "topic": full_texts, "partition": longs, "next": longs, "since": numbers}
+    | {"why": st.sampled_from(["disabled", "replay"])},
+    end=longs,
+    after=numbers,
+    resume=texts,
 )
 notices = some(
     {"hook_id": full_texts, "why": texts, "at": longs}
@@ -160,4 +172,5 @@ RECORDS = {
     Firing: firings,
     DeadLetter: letters,
     Notice: notices,
+    Stretch: stretches,
 }

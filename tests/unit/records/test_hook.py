@@ -145,12 +145,17 @@ def test_app_hooks_refuse_what_could_never_fire(name):
 
 
 def test_state():
-    state = HookState.from_fields({"id": "B" * 32, "disabled_since": 5, "missed": {"events:0": 3}})
-    assert state == HookState("b" * 32, disabled_since=5.0, missed={"events:0": 3})
-    assert HookState.from_fields({"id": "b" * 32, "missed": None}).missed == {}
+    state = HookState.from_fields({"id": "B" * 32, "disabled_since": 5})
+    assert state == HookState("b" * 32, disabled_since=5.0)
 
 
-@pytest.mark.parametrize("missed", [[], {"events:0": "3"}, {"events:0": True}, {"events:0": -1}])
-def test_broken_state_names_the_field(missed):
-    with pytest.raises(BrokenRecord, match=r"^missed: "):
-        HookState.from_fields({"id": "b" * 32, "missed": missed})
+@pytest.mark.parametrize("since", ["5", True, -1])
+def test_broken_state_names_the_field(since):
+    with pytest.raises(BrokenRecord, match=r"^disabled_since: "):
+        HookState.from_fields({"id": "b" * 32, "disabled_since": since})
+
+
+@pytest.mark.parametrize("resume", ["", "some", "-1", "1e9", "2026-11-25"])
+def test_what_becomes_of_what_was_missed_is_one_of_three(resume):
+    with pytest.raises(BrokenRecord, match=r"^resume: "):
+        Hook.from_fields({**HOOK, "resume": resume})

@@ -85,8 +85,9 @@ def test_wish_and_finding_are_shown_together_and_enabling_forgives():
     made = table(written(hook(1)), found_state(status_reason="the endpoint answered 410", disabled_since=100.0))
     status = made.status(f"{1:032x}")
     assert (status.status, status.reason, status.disabled_since) == ("disabled", "the endpoint answered 410", 100.0)
-    assert made.service_hooks("1", "7", "event.created") == []
+    assert not made.is_active(f"{1:032x}")
     made.apply([written(replace(hook(1), enabled_at=101.0))])
+    assert made.is_active(f"{1:032x}")
     assert made.status(f"{1:032x}").status == "active"
     assert ids(made.service_hooks("1", "7", "event.created")) == {1}
 
@@ -96,8 +97,11 @@ def test_a_finding_may_come_before_its_hook():
     assert not made.is_active(f"{1:032x}")
 
 
-def test_a_hook_that_its_owner_disabled_does_not_match():
-    assert table(written(hook(1, status="disabled"))).service_hooks("1", "7", "event.created") == []
+def test_a_hook_that_its_owner_disabled_matches_too_so_that_what_comes_is_passed_over():
+    made = table(written(hook(1, status="disabled")))
+    assert ids(made.service_hooks("1", "7", "event.created")) == {1}
+    assert not made.is_active(f"{1:032x}")
+    assert made.overview() == {"hooks": 1, "active": 0, "disabled": 1, "failing": 0, "breakers_open": 0}
 
 
 @pytest.mark.parametrize("value", [b"{", b"[]", b"\xff\xfe", b"{}", orjson.dumps({"id": "1" * 32})])
@@ -128,8 +132,7 @@ def test_the_index_says_what_a_look_at_every_hook_says(history):
             slow = {
                 int(one.id, 16)
                 for one in made
-                if one.status == "active"
-                and event in one.events
-                and (not one.project_ids or project in one.project_ids)
+                if event in one.events and (not one.project_ids or project in one.project_ids)
             }
             assert ids(made.service_hooks("1", project, event)) == slow
+    assert {one.id for one in made if made.is_active(one.id)} == {one.id for one in made if one.status == "active"}

@@ -66,12 +66,16 @@ class Owner:
 class Hooks:
     def __init__(self, hook: Hook = HOOK) -> None:
         self.hook = hook
+        self.active = True
 
     def get(self, hook_id):
         return self.hook if hook_id == self.hook.id else None
 
     def state(self, hook_id):
         return None
+
+    def is_active(self, hook_id):
+        return self.active and hook_id == self.hook.id
 
 
 class World:
@@ -83,6 +87,7 @@ class World:
         self.hooks = Hooks()
         services = Services(self.hooks, None, None, None, None, "http://base")
         self.told: list = []
+        self.passed_over: list = []
         restraints = Restraints(
             self.hooks, is_home=lambda _hook: True, tell=lambda *told: self.told.append(told), clock=lambda: NOW
         )
@@ -94,11 +99,20 @@ class World:
             gate=self.gate,
             bulkheads=Bulkheads(100, lambda _hook: bound, lambda: NOW),
             restraints=restraints,
+            missed=self,
             limits=Limits(**({"retry_delay": 300.0, "max_retries": None} | limits)),
             log_bodies=True,
             clock=lambda: NOW,
             partition_of=lambda _hook: 3,
         )
+
+    # what keeps what comes for a disabled hook
+
+    def covers(self, hook_id, source):
+        return (hook_id, source) in self.passed_over
+
+    async def pass_over(self, hook_id, source):
+        self.passed_over.append((hook_id, source))
 
     def task(self, function, name="streamhooks.t", max_retries=5, policy=None):
         policy = policy or getattr(function, "__retry_policy__", RetryPolicy())
@@ -300,3 +314,45 @@ async def test_nothing_starts_while_the_gate_is_closed_and_what_is_void_never():
     assert await world.runner.idle(5)
     assert ran == []
     assert not lost.ended.is_set()
+
+
+async def test_what_comes_for_a_disabled_hook_is_passed_over():
+    world = World()
+    world.hooks.active = False
+    await world.run(sends(200))
+    assert world.passed_over == [(HOOK.id, "e:0:0")]
+    assert world.firings.attempts == world.outputs.stored == world.outputs.settled == []
+    await world.run(sends(200))
+    assert len(world.passed_over) == 1  # known by now
+
+
+async def test_a_hook_that_was_disabled_while_the_gate_was_closed_gets_nothing():
+    world = World()
+    world.gate.close("rebalance")
+    task = world.task(sends(200))
+    owner = Owner()
+    await world.runner.start(Call("c1", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0"), owner)
+    world.hooks.active = False
+    world.gate.open("rebalance")
+    await asyncio.wait_for(owner.ended.wait(), 5)
+    assert world.passed_over == [(HOOK.id, "e:0:0")]
+    assert world.firings.attempts == []
+
+
+async def test_a_pending_call_of_a_hook_that_was_disabled_meanwhile_waits_again():
+    world = World()
+    task = world.task(sends(200))
+    world.hooks.active = False
+
+    class Entry(Owner):
+        def give_back(self):
+            self.ended.set()
+
+    owner = Entry()
+    assert world.runner._bulkheads.enter_again(HOOK.id)
+    world.runner.start_again(Call("c1", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0", stored=True), owner)
+    await asyncio.wait_for(owner.ended.wait(), 5)
+    await world.runner.idle(5)
+    assert owner.holds == 1
+    assert world.passed_over == world.firings.attempts == world.outputs.settled == []
+    assert world.runner._bulkheads.in_flight(HOOK.id) == 0

@@ -4,17 +4,12 @@ import gzip
 import logging
 
 import pytest
-from web_fakes import TOKEN, FakeParts, FakeSettings, created, new_hook, serving
+from web_fakes import HOOK, TOKEN, FakeParts, FakeSettings, created, new_hook, path_of, serving
 
 from streamhooks.web.messages import MAX_BODY
 from streamhooks.web.openapi import CALLS
 
-HOOK = "f" * 32
 OPEN = ["/", "/openapi.json", "/health/live", "/health/ready"]
-
-
-def path_of(call) -> str:
-    return call.path.format(hook_id=HOOK, call_id="c")
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)

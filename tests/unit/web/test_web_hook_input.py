@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.records.hook import Hook
+from streamhooks.tables.hooks import Status
 from streamhooks.web.hook_input import changed_hook, new_hook
 from streamhooks.web.problems import ProblemError
 from streamhooks.web.representation import MASK
@@ -20,8 +22,11 @@ def make(**fields: Any) -> Hook:
     return new_hook({**RIGHT, **fields}, ID, NOW, CHECK)
 
 
-def change(hook: Hook, now: float = NOW + 100, overlap: float = 3600, **fields: Any) -> Hook:
-    return changed_hook(hook, fields, now, overlap, CHECK)
+def change(
+    hook: Hook, now: float = NOW + 100, overlap: float = 3600, found: float | None = None, **fields: Any
+) -> Hook:
+    disabled = found is not None or hook.status == "disabled"
+    return changed_hook(hook, fields, now, overlap, CHECK, Status("disabled" if disabled else "active", None, found))
 
 
 def problems(call, *args: Any, **fields: Any) -> dict[str, str]:
@@ -183,3 +188,39 @@ def test_put_of_a_masked_header_keeps_its_value() -> None:
     hook = make(headers={"X-Key": "v", "X-Other": "w"})
     assert change(hook, headers={"X-Key": MASK, "X-New": "n"}).headers == {"X-Key": "v", "X-New": "n"}
     assert problems(change, hook, headers={"X-Unknown": MASK}).keys() == {"headers"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({}, "skip"),
+        ({"resume": "skip"}, "skip"),
+        ({"resume": "all"}, "all"),
+        ({"resume": 1_700_000_000}, "1700000000.000"),
+        ({"resume": "2023-11-14T22:13:20Z"}, "1700000000.000"),
+    ],
+)
+def test_enabling_decides_what_becomes_of_what_was_missed(given, kept) -> None:
+    disabled = change(make(), status="disabled")
+    hook = change(disabled, now=NOW + 200, status="active", **given)
+    assert (hook.resume, hook.resumed_at) == (kept, NOW + 200)
+    # Once decided, it is not decided again by who only says that the hook is to be active.
+    assert change(hook, now=NOW + 300, status="active") == replace(hook, enabled_at=NOW + 300)
+    assert change(hook, now=NOW + 300, timeout=3).resume == kept
+
+
+def test_a_clock_that_is_late_enables_and_decides_all_the_same() -> None:
+    hook = replace(make(), resumed_at=NOW + 500)
+    enabled = change(hook, now=NOW, found=NOW + 60, status="active", resume="all")
+    assert enabled.enabled_at > NOW + 60
+    assert enabled.resumed_at > NOW + 500
+
+
+@pytest.mark.parametrize("resume", [None, "some", "", True, -1, [], "1e400", 1e300])
+def test_wrong_resume(resume) -> None:
+    assert set(problems(change, make(), status="active", resume=resume)) == {"resume"}
+
+
+def test_resume_goes_with_enabling() -> None:
+    assert problems(change, make(), resume="all") == {"resume": "goes with status: active"}
+    assert problems(change, make(), status="disabled", resume="all") == {"resume": "goes with status: active"}

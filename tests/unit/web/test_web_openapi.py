@@ -4,7 +4,7 @@ from typing import Any
 
 from web_fakes import FakeParts, created, serving
 
-from streamhooks.web.hook_input import CHANGEABLE, CREATABLE
+from streamhooks.web.hook_input import CHANGEABLE, CREATABLE, RESUME
 from streamhooks.web.openapi import CALLS
 from streamhooks.web.schemas import SCHEMAS
 from streamhooks.web.stats import PARAMETERS
@@ -53,5 +53,5 @@ async def test_the_schemas_have_the_fields_of_the_views() -> None:
         made = await created(client)
     assert SCHEMAS["Hook"]["properties"].keys() == made.keys()
     assert set(SCHEMAS["NewHook"]["properties"]) == set(CREATABLE)
-    assert set(SCHEMAS["HookChange"]["properties"]) == set(CHANGEABLE)
+    assert set(SCHEMAS["HookChange"]["properties"]) == {*CHANGEABLE, RESUME}
     assert set(next(call for call in CALLS if call.name == "get_stats").query) == set(PARAMETERS)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from web_fakes import FakeParts, FakeSettings, created, new_hook, serving
+from web_fakes import FakeParts, FakeSettings, created, new_hook, path_of, serving
 
 from streamhooks.web.openapi import CALLS
 
-HOOK = "f" * 32
 READ, OTHER_READ, WRITE, ALL = "reader-of-one", "reader-of-two", "writer-token", "all-may-do-token"
 SETTINGS = FakeSettings(ALL, (("read", READ), ("read", OTHER_READ), ("write", WRITE)))
 CLOSED = [call for call in CALLS if not call.is_open]
@@ -16,10 +15,6 @@ CHANGES = [call for call in CLOSED if call.method != "get"]
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-def path_of(call) -> str:
-    return call.path.format(hook_id=HOOK, call_id="c")
 
 
 @pytest.mark.parametrize("call", CLOSED, ids=lambda call: call.name)

@@ -11,6 +11,8 @@ import faust
 from aiohttp.test_utils import TestClient, TestServer
 
 from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.history.dead_letters import Found
+from streamhooks.history.missed import Missed
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
@@ -23,6 +25,12 @@ from streamhooks.web.views import application_options, register
 
 NOW = 1_700_000_000.0
 TOKEN = "a-good-token"
+HOOK = "f" * 32
+
+
+def path_of(call) -> str:
+    """The path of a call with ids of what there is not."""
+    return call.path.format(hook_id=HOOK, call_id="c", replay_id="r", letter="0:0")
 
 
 @dataclass
@@ -31,6 +39,54 @@ class FakeSettings:
     api_tokens: tuple[tuple[str, str], ...] = ()
     advertised_host: str = "127.0.0.1"
     secret_overlap: float = 3600.0
+
+
+class FakeHistory:
+    """What the views ask about the past: nothing was, unless a test says so."""
+
+    def __init__(self) -> None:
+        self.missed = Missed(0, None, None, ())
+        self.asked: list[tuple[Any, ...]] = []
+        self.found_ranges: dict[tuple[str, int], tuple[int, int]] = {}
+        self.found: list[Found] = []
+        self.reached: dict[int, int] | None = None
+        self.record: Record | None = None
+
+    async def missed_of(self, hook_id: str) -> Missed:
+        return self.missed
+
+    async def ranges(self, hook, kinds, since, until):
+        self.asked.append(("ranges", kinds, since, until))
+        return self.found_ranges
+
+    async def count(self, hook, ranges) -> int:
+        return 7
+
+    async def replay(self, hook, ranges) -> str:
+        self.asked.append(("replay", hook.id, ranges))
+        return "r1"
+
+    async def stop_replay(self, hook_id, replay_id) -> bool:
+        return replay_id == "r1"
+
+    async def record_at(self, tp, offset):
+        self.asked.append(("record", tp, offset))
+        return self.record
+
+    async def record_of(self, event_id, since, until):
+        self.asked.append(("event", event_id, since, until))
+        return self.record
+
+    async def letters(self, wanted, before, limit):
+        self.asked.append(("letters", wanted, before, limit))
+        return self.found[:limit], self.reached
+
+    async def letter(self, partition, offset):
+        return next((one for one in self.found if (one.partition, one.offset) == (partition, offset)), None)
+
+    async def redrive(self, wanted, *, force, dry_run):
+        self.asked.append(("redrive", wanted, force, dry_run))
+        return 2, 1
 
 
 @dataclass
@@ -58,6 +114,7 @@ class FakeParts:
     def __post_init__(self) -> None:
         self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states, self.keys)
         self.pending = Pending(self.clock)
+        self.history = FakeHistory()
         self.outbox = self.hooks_reader = self.scheduler = self
 
     def clock(self) -> float:
@@ -74,6 +131,9 @@ class FakeParts:
 
     def owner_of(self, topic: str, partition: int) -> str | None:
         return self.owner
+
+    def workers(self) -> list[str]:
+        return ["http://127.0.0.1:6066"]
 
     def not_ready(self) -> list[str]:
         return self.reasons

@@ -1,0 +1,225 @@
+"""Sends hooks what they have still to get: what they missed while they were disabled, and replays.
+
+A stretch is worked off by its hook's home: the source records are read again by a plain reader, those that fire the
+hook start as live ones do, and how far all is settled is written to the stretch, so that another home goes on there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.in_flight.rates import Rate
+from streamhooks.in_flight.tracker import Tracker
+from streamhooks.kafka.reader import Record
+from streamhooks.metrics import CAUGHT_UP
+from streamhooks.records.hook import Hook
+from streamhooks.records.stretch import Stretch
+from streamhooks.tables.stretches import Stretches
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.missed import Write
+from streamhooks.tasks.runner import Owner
+
+log = logging.getLogger(__name__)
+
+#: how often is looked for stretches, and written how far they are, in seconds
+INTERVAL = 0.5
+PROGRESS = 1.0
+#: source records that are read in one go, and that are in flight of one hook at most
+CHUNK = 500
+WINDOW = 1000
+#: hooks that catch up at once on a worker
+AT_ONCE = 20
+#: calls of a hook that wait in its queue: more are not added to them
+QUEUED = 100
+
+TP = tuple[str, int]
+ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
+
+
+class Hooks(Protocol):
+    """The hooks table, as far as it is needed here."""
+
+    def get(self, hook_id: str) -> Hook | None:
+        """The hook as wished."""
+
+    def is_active(self, hook_id: str) -> bool:
+        """Whether deliveries may be sent to it."""
+
+
+class Starter(Protocol):
+    """What runs calls."""
+
+    async def start(self, call: Call, owner: Owner) -> None:
+        """Start a call as soon as there is room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What is needed of Kafka."""
+
+    read_range: ReadRange
+    first_offset: Callable[[TP], Awaitable[int]]
+    """The first offset that Kafka still holds."""
+    offset_at: Callable[[TP, float], Awaitable[int]]
+    """The offset of a moment, in epoch seconds."""
+    write: Write
+    forget: Write
+
+
+class CatchUp:
+    """Works off the stretches of the hooks whose home is here. One for the worker.
+
+    `call_for` gives the call of a source record for a hook, None if the record does not fire it; `may_send` tells
+    whether the hook's endpoint may get more now; `rate` is for all hooks of this worker together.
+    """
+
+    def __init__(
+        self,
+        stretches: Stretches,
+        hooks: Hooks,
+        starter: Starter,
+        ways: Ways,
+        *,
+        is_home: Callable[[str], bool],
+        may_send: Callable[[str], bool],
+        call_for: Callable[[Hook, Stretch, Record], Call | None],
+        rate: Rate,
+        clock: Callable[[], float],
+    ) -> None:
+        self._stretches = stretches
+        self._hooks = hooks
+        self._starter = starter
+        self._ways = ways
+        self._is_home = is_home
+        self._may_send = may_send
+        self._call_for = call_for
+        self._rate = rate
+        self._clock = clock
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self._sent_until: dict[tuple[str, TP], int] = {}
+
+    async def run(self) -> None:
+        """Catch up, for ever."""
+        try:
+            while True:
+                await asyncio.sleep(INTERVAL)
+                self.look()
+        finally:
+            self.let_go()
+
+    def look(self) -> None:
+        """Begin with hooks that have something to get."""
+        for hook_id in self._stretches.hooks():
+            if hook_id not in self._working and self._is_home(hook_id) and any(self._ready(hook_id)):
+                task = asyncio.get_running_loop().create_task(self._work_off(hook_id))
+                self._working[hook_id] = task
+                task.add_done_callback(partial(self._ended, hook_id))
+
+    def let_go(self) -> None:
+        """Partitions move: the next homes go on where this one has come to."""
+        for task in self._working.values():
+            task.cancel()
+        self._sent_until.clear()
+
+    def is_sending(self, hook_id: str) -> bool:
+        """Whether something is sent to the hook now."""
+        return hook_id in self._working
+
+    def _ended(self, hook_id: str, task: asyncio.Task[None]) -> None:
+        self._working.pop(hook_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("hook %s can't catch up now, will be tried again: %s", hook_id, error)
+
+    def _ready(self, hook_id: str) -> Iterable[Stretch]:
+        hook = self._hooks.get(hook_id)
+        for stretch in self._stretches.of_hook(hook_id):
+            if hook is None or (stretch.resume is not None and self._hooks.is_active(hook_id)):
+                yield stretch
+
+    async def _work_off(self, hook_id: str) -> None:
+        async with self._room:
+            for stretch in self._ready(hook_id):
+                hook = self._hooks.get(hook_id)
+                if hook is None or stretch.resume == "skip" or stretch.end is None:
+                    await self._ways.forget(stretch)
+                elif stretch.resume != "all":
+                    first = await self._ways.offset_at(stretch.tp, float(stretch.resume or 0))
+                    await self._ways.write(replace(stretch, next=max(stretch.next, first), resume="all"))
+                elif await self._send(stretch, stretch.end):
+                    await self._ways.forget(stretch)
+                else:
+                    return
+
+    async def _send(self, stretch: Stretch, end: int) -> bool:
+        """Send a stretch; False if the hook may get no more now."""
+        tp, place = stretch.tp, (stretch.hook_id, stretch.tp)
+        start = max(stretch.next, await self._ways.first_offset(tp))
+        if stretch.why == "disabled":  # two owners around a hand-over may have begun one each
+            start = max(start, self._sent_until.get(place, 0))
+        tracker = Tracker(window=WINDOW)
+        tracker.assign(tp, start, start)
+        writing = asyncio.create_task(self._write_progress(stretch, tracker))
+        try:
+            position = start
+            while position < end:
+                following = min(position + CHUNK, end)
+                for record in await self._ways.read_range(*tp, position, following):
+                    if not await self._start(stretch, record, tracker):
+                        return False
+                position = following
+            while not await tracker.drain(60.0):
+                pass  # its deliveries wait for room
+        finally:
+            writing.cancel()
+            tracker.revoke([tp])
+            with suppress(asyncio.CancelledError):
+                await writing
+        if stretch.why == "disabled":
+            self._sent_until[place] = end
+        return True
+
+    async def _start(self, stretch: Stretch, record: Record, tracker: Tracker) -> bool:
+        await tracker.wait_for_room(stretch.tp)
+        hook = await self._turn(stretch.hook_id)
+        if hook is None:
+            return False
+        ticket = tracker.start(stretch.tp, record.offset)
+        if ticket is None:
+            return True
+        try:
+            call = self._call_for(hook, stretch, record)
+        except BrokenRecord:
+            call = None  # it was told when it was read first
+        if call is None:
+            ticket.release()
+            return True
+        await self._starter.start(call, ticket)
+        CAUGHT_UP.inc()
+        while wait := self._rate.take(self._clock()):  # noqa: ASYNC110 - others may take it meanwhile
+            await asyncio.sleep(wait)
+        return True
+
+    async def _turn(self, hook_id: str) -> Hook | None:
+        """Wait until the hook may get more; None if this is not for us to send any more."""
+        while True:
+            hook = self._hooks.get(hook_id)
+            if hook is None or not self._hooks.is_active(hook_id) or not self._is_home(hook_id):
+                return None
+            if self._may_send(hook_id):
+                return hook
+            await asyncio.sleep(0.1)
+
+    async def _write_progress(self, stretch: Stretch, tracker: Tracker) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS)
+            for tp, floor in list(tracker.committable()):
+                await self._ways.write(replace(stretch, next=floor))
+                tracker.committed(tp, floor)

@@ -1,0 +1,161 @@
+"""Why a source record fired a hook, or did not, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.kafka.offsets import Offsets
+from streamhooks.kafka.partitions import partition_of
+from streamhooks.kafka.reader import Record, scan
+from streamhooks.kafka.topics import Topics
+from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.firing import Firing
+from streamhooks.records.formats import decode
+from streamhooks.records.hook import Hook
+from streamhooks.records.ids import webhook_id
+from streamhooks.settings import Settings
+from streamhooks.tables.hooks import HooksTable
+from streamhooks.tasks.matching import SOURCES, Source, asked_by, read_source, why_not
+
+TIMEOUT = 60.0
+#: records of `firings` of a partition that are looked through for attempts
+LOOKED_THROUGH = 50_000
+#: an attempt lies in `firings` under the time at which its bucket's first one started
+BUCKET_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One hook and one record."""
+
+    hook: Hook
+    matched: bool
+    why: str
+    webhook_id: str
+    """The id that its delivery has, or would have."""
+
+
+def find_event(settings: Settings, offsets: Offsets, event_id: str, since: float, until: float) -> Record | None:
+    """The first record of `events`, else of `alerts`, with this event id, between two moments (epoch seconds); blocks.
+
+    Raises:
+        TimeoutError: Kafka does not answer.
+
+    """
+    wanted = (event_id.lower().encode(), event_id.upper().encode())
+    for kind in ("events", "alerts"):
+        topic = settings.topic_prefix + kind
+        tps = [(topic, number) for number in offsets.partitions(topic)]
+        starts, ends = offsets.at(tps, since), offsets.at(tps, until)
+        found = [
+            record
+            for record in scan(settings, {tp: (starts[tp], ends[tp]) for tp in tps}, timeout=TIMEOUT)
+            if any(text in (record.value or b"") for text in wanted) and _event_id(kind, record) == event_id.lower()
+        ]
+        if found:
+            return min(found, key=lambda record: record.timestamp)
+    return None
+
+
+def _event_id(kind: str, record: Record) -> str | None:
+    try:
+        source = read_source(kind, record.value)
+    except BrokenRecord:
+        return None
+    event = source.event if isinstance(source, Alert) else source
+    return event.event_id if isinstance(event, Event) else None
+
+
+def explain(record: Record, kind: str, hooks: HooksTable) -> tuple[Source, list[Explained]]:
+    """What a source record asked for, and each hook of its organization: those that it fires first.
+
+    `kind` is the topic without the prefix.
+
+    Raises:
+        BrokenRecord: the record can't be read.
+
+    """
+    if kind not in SOURCES:
+        raise BrokenRecord("it is no record of events, alerts or resource-changes")
+    source = read_source(kind, record.value)
+    explained = [
+        _explained(hook, source, record, hooks) for hook in hooks if hook.organization_id == organization_of(source)
+    ]
+    return source, sorted(explained, key=lambda one: (not one.matched, one.hook.id))
+
+
+def _explained(hook: Hook, source: Source, record: Record, hooks: HooksTable) -> Explained:
+    delivery = webhook_id(record.topic, record.partition, record.offset, record.timestamp, hook.id)
+    asked = asked_by(source)
+    if not asked:
+        return Explained(hook, False, "an Error without its instance fires nothing", delivery)
+    reasons = [why_not(hook, one) for one in asked]
+    if None not in reasons:
+        # Of two things that a record asks for, the one that is for this kind of hook tells more.
+        kinds = [reason for one, reason in zip(asked, reasons, strict=True) if one.app == (hook.app_id is not None)]
+        return Explained(hook, False, (kinds or reasons)[0] or "", delivery)
+    event = asked[reasons.index(None)].event
+    status = hooks.status(hook.id)
+    if status.status != "active":
+        return Explained(hook, True, f"it subscribed to {event}, but is disabled now: {status.reason}", delivery)
+    return Explained(hook, True, f"it subscribed to {event}", delivery)
+
+
+def organization_of(source: Source) -> str:
+    """The organization of a source record."""
+    return source.event.organization_id if isinstance(source, Alert) else source.organization_id
+
+
+def summary(source: Source) -> dict[str, Any]:
+    """What a record is about, without what its users wrote into it."""
+    if isinstance(source, ResourceChange):
+        return {
+            "action": source.action,
+            "sender": source.sender,
+            "instance_id": source.instance_id,
+            "organization_id": source.organization_id,
+            "project_id": source.project_id,
+            "has_instance": source.instance is not None,
+        }
+    event = source.event if isinstance(source, Alert) else source
+    shown: dict[str, Any] = {
+        "event_id": event.event_id,
+        "type": event.type,
+        "organization_id": event.organization_id,
+        "project_id": event.project_id,
+        "group_id": event.group_id,
+    }
+    return shown | {"rule": source.rule, "app_id": source.app_id} if isinstance(source, Alert) else shown
+
+
+def attempts_of(
+    settings: Settings, offsets: Offsets, partitions: int, record: Record, matched: Iterable[Explained]
+) -> dict[str, list[dict[str, Any]]]:
+    """The attempts of deliveries, oldest first, by their `webhook-id`, read from `firings`; blocks.
+
+    Raises:
+        TimeoutError: Kafka does not answer.
+
+    """
+    topic = Topics(settings.topic_prefix).firings
+    wanted = {one.webhook_id.encode(): one for one in matched}
+    tps = sorted({(topic, partition_of(one.hook.id, partitions)) for one in wanted.values()})
+    if not tps:
+        return {}
+    starts, ends = offsets.at(tps, (record.timestamp - BUCKET_MS) / 1000), offsets.ends(tps)
+    ranges = {tp: (starts[tp], min(ends[tp][1], starts[tp] + LOOKED_THROUGH)) for tp in tps}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for firing in scan(settings, ranges, timeout=TIMEOUT):
+        if firing.value is None or not any(one in firing.value for one in wanted):
+            continue
+        try:
+            attempts = decode(Firing, firing.value).attempts
+        except BrokenRecord:
+            continue
+        for attempt in attempts:
+            if attempt.id.encode() in wanted:
+                found.setdefault(attempt.id, []).append(attempt.to_fields())
+    return {name: sorted(attempts, key=lambda one: int(one["at"])) for name, attempts in found.items()}

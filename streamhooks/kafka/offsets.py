@@ -1,0 +1,63 @@
+"""Where in a topic something is: its ends, and the offset of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from streamhooks.kafka.reader import TP, new_consumer
+from streamhooks.settings import Settings
+
+TIMEOUT = 10.0
+
+
+class Offsets:
+    """Questions about offsets to one Kafka; each call blocks.
+
+    Raises: TimeoutError, when Kafka does not answer within `timeout` seconds.
+    """
+
+    def __init__(self, settings: Settings, timeout: float = TIMEOUT) -> None:
+        self._settings = settings
+        self._timeout = timeout
+
+    def partitions(self, topic: str) -> list[int]:
+        """The partitions of a topic; none for an unknown one."""
+        with self._asking() as consumer:
+            return sorted(consumer.list_topics(topic, timeout=self._timeout).topics[topic].partitions)
+
+    def ends(self, tps: list[TP]) -> dict[TP, tuple[int, int]]:
+        """The first offset that Kafka still holds, and the one that comes next, of each partition."""
+        with self._asking() as consumer:
+            return {tp: consumer.get_watermark_offsets(TopicPartition(*tp), timeout=self._timeout) for tp in tps}
+
+    def at(self, tps: list[TP], seconds: float) -> dict[TP, int]:
+        """The offset of the first record at or after a moment (epoch seconds), else the one that comes next."""
+        with self._asking() as consumer:
+            wanted = [TopicPartition(*tp, max(0, int(seconds * 1000))) for tp in tps]
+            found = consumer.offsets_for_times(wanted, timeout=self._timeout)
+            end = _ends(consumer, self._timeout)
+            return {
+                (one.topic, one.partition): one.offset if one.offset >= 0 else end(one.topic, one.partition)
+                for one in found
+            }
+
+    @contextmanager
+    def _asking(self) -> Iterator[Consumer]:
+        consumer = new_consumer(self._settings)
+        try:
+            yield consumer
+        except KafkaException as error:
+            raise TimeoutError(f"Kafka does not answer: {error.args[0].str()}") from None
+        finally:
+            consumer.close()
+
+
+def _ends(consumer: Consumer, timeout: float) -> Callable[[str, int], int]:
+    def end(topic: str, partition: int) -> int:
+        _, found = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout)
+        return int(found)
+
+    return end

@@ -1,0 +1,44 @@
+"""What the calls of a source record have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamhooks.kafka.reader import Record
+from streamhooks.records.call import HOPS_HEADER
+from streamhooks.records.ids import source_id
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where calls come from."""
+
+    id: str
+    source: str
+    created: int
+    """Epoch milliseconds."""
+    partition: int
+    """The record's own."""
+    traceparent: str | None
+    hops: int = 0
+    """How many deliveries, one causing the next, led to the record."""
+
+
+def origin_of(record: Record, now_ms: int) -> Origin:
+    """The origin of what a record causes now."""
+    traceparent = next((value for name, value in record.headers if name == "traceparent"), None)
+    return Origin(
+        source_id(record.topic, record.partition, record.offset, record.timestamp),
+        record.source,
+        now_ms,
+        record.partition,
+        traceparent.decode("ascii", "replace") if traceparent else None,
+        hops_of(record),
+    )
+
+
+def hops_of(record: Record) -> int:
+    """Return how many deliveries led to a record, as its headers say; what is no number counts as none."""
+    found = (value for name, value in record.headers if name.lower() == HOPS_HEADER and value)
+    # Of a number without end the first digits are more than any bound.
+    return max((int(value[:9]) for value in found if value.isdigit()), default=0)

@@ -1,0 +1,176 @@
+"""The views of what was: why a record fired a hook or did not, and what was given up."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aiohttp import web
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.history.dead_letters import Filter, Found
+from streamhooks.history.explain import summary
+from streamhooks.kafka.reader import Record
+from streamhooks.tasks.matching import SOURCES
+from streamhooks.web.messages import answer, limit_of, query, read_fields
+from streamhooks.web.parts import Parts
+from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found
+from streamhooks.web.times import iso, moment
+
+_TIME = "must be epoch seconds or ISO 8601"
+_LETTER = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
+_SOURCE = re.compile(r"(.{1,249}):([0-9]{1,9}):([0-9]{1,18})")
+_EVENT_ID = re.compile(r"[0-9a-fA-F]{32}")
+#: how far back an event is looked for without `since`, in seconds
+_DAY = 86_400
+#: letters that one call may name
+_MOST = 1000
+
+
+async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with each hook of a record's organization: whether it fired it, why not, and its attempts."""
+    given = query(request, ("source", "event_id", "since", "until"))
+    async with kafka_answers():
+        record = await _wanted_record(parts, given)
+        try:
+            found = await parts.history.explain(record)
+        except BrokenRecord as broken:
+            raise bad_request(f"the record can't be read: {broken}") from None
+    hooks = [
+        {
+            "hook_id": one.hook.id,
+            "url": one.hook.url,
+            "matched": one.matched,
+            "why": one.why,
+            "webhook_id": one.webhook_id,
+            "attempts": found.attempts.get(one.webhook_id, []),
+        }
+        for one in found.hooks
+    ]
+    return answer(
+        {
+            "source": record.source,
+            "topic": record.topic,
+            "timestamp": iso(record.timestamp / 1000),
+            "record": summary(found.source),
+            "hooks": hooks,
+        }
+    )
+
+
+async def _wanted_record(parts: Parts, given: dict[str, str]) -> Record:
+    if ("source" in given) == ("event_id" in given):
+        raise bad_fields({"source": "give this, or event_id"})
+    if "source" in given:
+        place = _SOURCE.fullmatch(given["source"])
+        prefix = parts.topics.prefix
+        if place is None or place[1].removeprefix(prefix) not in SOURCES:
+            raise bad_fields({"source": f"must be TOPIC:PARTITION:OFFSET of {', '.join(SOURCES)}"})
+        topic = prefix + place[1].removeprefix(prefix)
+        record = await parts.history.record_at((topic, int(place[2])), int(place[3]))
+    else:
+        if not _EVENT_ID.fullmatch(given["event_id"]):
+            raise bad_fields({"event_id": "must be 32 hex characters"})
+        until = _time_of(given, "until") or parts.clock()
+        since = _time_of(given, "since")
+        record = await parts.history.record_of(given["event_id"], until - _DAY if since is None else since, until)
+    if record is None or record.value is None:
+        raise not_found("record, or Kafka holds it no longer,")
+    return record
+
+
+async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with dead letters, newest first."""
+    given = query(request, ("hook_id", "reason", "since", "until", "cursor", "limit"))
+    limit = limit_of(given)
+    wanted = Filter(given.get("hook_id"), given.get("reason"), _time_of(given, "since"), _time_of(given, "until"))
+    before = _cursor(given["cursor"]) if "cursor" in given else {}
+    async with kafka_answers():
+        found, reached = await parts.history.letters(wanted, before, limit)
+    cursor = None if reached is None else ".".join(f"{number}:{offset}" for number, offset in sorted(reached.items()))
+    return answer({"dead_letters": [_shown(one) for one in found], "next_cursor": cursor})
+
+
+async def get_dead_letter(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with a dead letter as a whole."""
+    query(request)
+    place = _LETTER.fullmatch(request.match_info["letter"])
+    if place is None:
+        raise not_found("dead letter")
+    async with kafka_answers():
+        found = await parts.history.letter(int(place[1]), int(place[2]))
+    if found is None:
+        raise not_found("dead letter")
+    fields = found.letter.to_fields()
+    return answer({**_shown(found), "task": fields["task"], "raw": fields["raw"]})
+
+
+async def redrive_dead_letters(parts: Parts, request: web.Request) -> web.Response:
+    """Send dead letters again."""
+    query(request)
+    fields = await read_fields(request)
+    options = ("dry_run", "force")
+    filters = ("hook_id", "reason", "since", "until")
+    wrong = {name[:100]: "unknown field" for name in fields if name not in ("letters", *options, *filters)}
+    wrong |= {name: "must be true or false" for name in options if not isinstance(fields.get(name, False), bool)}
+    wrong |= {name: _TIME for name in ("since", "until") if name in fields and moment(fields[name]) is None}
+    wrong |= {name: "must be a text" for name in ("hook_id", "reason") if not isinstance(fields.get(name, ""), str)}
+    given = [name for name in filters if name in fields]
+    letters = fields.get("letters")
+    if (letters is None) == (not given):
+        wrong["letters"] = "give these, or one at least of hook_id, reason, since, until"
+    elif letters is not None and not _are_letters(letters):
+        wrong["letters"] = f"must be a list of at most {_MOST} texts PARTITION:OFFSET"
+    if wrong:
+        raise bad_fields(wrong)
+    wanted: Filter | list[tuple[int, int]]
+    if letters is None:
+        wanted = Filter(
+            fields.get("hook_id"), fields.get("reason"), moment(fields.get("since")), moment(fields.get("until"))
+        )
+    else:
+        wanted = [(int(place[1]), int(place[2])) for one in letters if (place := _LETTER.fullmatch(one))]
+    dry_run = fields.get("dry_run", False)
+    async with kafka_answers(), confirmed(within=600.0):
+        sent, skipped = await parts.history.redrive(wanted, force=fields.get("force", False), dry_run=dry_run)
+    return answer({"redriven": sent, "skipped": skipped}, 200 if dry_run else 202)
+
+
+def _shown(found: Found) -> dict[str, Any]:
+    letter = found.letter
+    return {
+        "letter": found.name,
+        "id": letter.id,
+        "at": iso(letter.at / 1000),
+        "reason": letter.reason,
+        "hook_id": letter.hook_id,
+        "task": letter.task and letter.task["name"],
+        "event": letter.event,
+        "attempts": letter.attempts,
+        "last": letter.last,
+        "source": letter.source,
+        "redriven": letter.redriven,
+        "truncated": letter.truncated,
+    }
+
+
+def _time_of(given: dict[str, str], name: str) -> float | None:
+    if name not in given:
+        return None
+    found = moment(given[name])
+    if found is None:
+        raise bad_fields({name: _TIME})
+    return found
+
+
+def _cursor(text: str) -> dict[int, int]:
+    places = [_LETTER.fullmatch(part) for part in text.split(".")]
+    if not all(places) or len(places) > 10_000:
+        raise bad_fields({"cursor": "must be the next_cursor of an answer"})
+    return {int(place[1]): int(place[2]) for place in places if place}
+
+
+def _are_letters(letters: Any) -> bool:
+    if not isinstance(letters, list) or not 1 <= len(letters) <= _MOST:
+        return False
+    return all(isinstance(one, str) and _LETTER.fullmatch(one) for one in letters)

@@ -1,0 +1,74 @@
+"""The views of what is sent once more to one hook: what it missed, and replays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from streamhooks.tasks.matching import SOURCES
+from streamhooks.web.hooks import known_hook
+from streamhooks.web.messages import answer, hook_id_of, query, read_fields, read_nothing
+from streamhooks.web.parts import Parts
+from streamhooks.web.problems import bad_fields, confirmed, conflict, kafka_answers, not_found
+from streamhooks.web.representation import shown_missed
+from streamhooks.web.times import moment
+
+_TIME = "must be epoch seconds or ISO 8601"
+
+
+async def get_missed(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with what a hook has still to get."""
+    query(request)
+    hook = known_hook(parts, hook_id_of(request))
+    async with kafka_answers():
+        missed = await parts.history.missed_of(hook.id)
+    return answer(shown_missed(missed))
+
+
+async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
+    """Count what a hook would get again, or send it."""
+    query(request)
+    hook = known_hook(parts, hook_id_of(request))
+    fields = await read_fields(request)
+    wrong = {name[:100]: "unknown field" for name in fields if name not in ("from", "to", "topics", "dry_run")}
+    since, until = moment(fields.get("from")), moment(fields.get("to", parts.clock()))
+    if since is None:
+        wrong["from"] = _TIME if "from" in fields else "is required"
+    if until is None:
+        wrong["to"] = _TIME
+    kinds, dry_run = fields.get("topics"), fields.get("dry_run", False)
+    if kinds is not None and not _are_sources(kinds):
+        wrong["topics"] = f"must be a list of {', '.join(SOURCES)}"
+    if not isinstance(dry_run, bool):
+        wrong["dry_run"] = "must be true or false"
+    if since is not None and until is not None and since > until:
+        wrong["from"] = "must not be after to"
+    if wrong or since is None or until is None:
+        raise bad_fields(wrong)
+    if not dry_run and not parts.hooks.is_active(hook.id):
+        raise conflict("the hook is disabled: enable it first")
+    async with kafka_answers():
+        ranges = await parts.history.ranges(hook, kinds, since, until)
+        records = sum(end - start for start, end in ranges.values())
+        if dry_run:
+            return answer({"records": records, "matches": await parts.history.count(hook, ranges)})
+    async with confirmed():
+        replay_id = await parts.history.replay(hook, ranges)
+    return answer({"replay": replay_id, "records": records}, 202)
+
+
+async def stop_replay(parts: Parts, request: web.Request) -> web.Response:
+    """Stop a replay."""
+    query(request)
+    hook_id = hook_id_of(request)
+    await read_nothing(request)
+    async with confirmed():
+        found = await parts.history.stop_replay(hook_id, request.match_info["replay_id"])
+    if not found:
+        raise not_found("replay")
+    return web.Response(status=204)
+
+
+def _are_sources(kinds: Any) -> bool:
+    return isinstance(kinds, list) and bool(kinds) and all(kind in SOURCES for kind in kinds)

@@ -1,0 +1,142 @@
+"""Stretches of what comes for a disabled hook begin before the ack, and end where the hook is sent to again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from streamhooks.kafka.reader import Record
+from streamhooks.records.hook import Hook
+from streamhooks.records.stretch import Stretch
+from streamhooks.tables.stretches import Stretches
+from streamhooks.tasks.missed import UNDECIDED, Missed, coordinates
+
+HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
+
+
+class World:
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.hook: Hook | None = HOOK
+        self.active = False
+        self.next: dict[tuple[str, int], int] = {("e", 0): 8}
+        self.stretches = Stretches()
+        self.log: list[Stretch] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.missed = Missed(
+            self.stretches, self, write=self.write, forget=self.forget, expected=self.next.get, clock=lambda: self.now
+        )
+
+    def get(self, hook_id):
+        return self.hook
+
+    def is_active(self, hook_id):
+        return self.active
+
+    async def write(self, stretch: Stretch) -> None:
+        self.log.append(stretch)
+        await self.open.wait()
+        self.apply(stretch, stretch.to_json())
+
+    async def forget(self, stretch: Stretch) -> None:
+        self.apply(stretch, None)
+
+    def apply(self, stretch: Stretch, value: bytes | None) -> None:
+        assert self.stretches.apply([Record("states", 0, 0, 0, stretch.key.encode(), value)]) == []
+
+    @property
+    def known(self) -> list[tuple[int, int | None, str | None]]:
+        return [(one.next, one.end, one.resume) for one in self.stretches.of_hook(HOOK.id)]
+
+    def enable(self, resume: str | None, at: float = 2000.0) -> None:
+        self.hook = replace(HOOK, resume=resume, resumed_at=at)
+        self.active = True
+
+
+async def test_the_first_offset_is_noted_once():
+    world = World()
+    for offset in (5, 6, 7):
+        await world.missed.pass_over(HOOK.id, f"e:0:{offset}")
+    assert world.known == [(5, None, None)]
+    assert len(world.log) == 1
+    assert world.missed.covers(HOOK.id, "e:0:9")
+    assert not world.missed.covers(HOOK.id, "e:0:4")
+    assert not world.missed.covers(HOOK.id, "e:1:9")
+
+
+async def test_nobody_goes_on_before_the_first_offset_is_confirmed():
+    world = World()
+    world.open.clear()
+    waiting = [asyncio.create_task(world.missed.pass_over(HOOK.id, f"e:0:{offset}")) for offset in (5, 6)]
+    await asyncio.sleep(0)
+    assert not world.missed.covers(HOOK.id, "e:0:6")
+    assert not any(task.done() for task in waiting)
+    world.open.set()
+    await asyncio.gather(*waiting)
+    assert world.known == [(5, None, None)]
+
+
+async def test_an_older_record_begins_a_stretch_of_its_own():
+    world = World()
+    await world.missed.pass_over(HOOK.id, "e:0:5")
+    await world.missed.pass_over(HOOK.id, "e:0:3")  # a fan-out that had to wait for its resource
+    assert world.known == [(3, None, None), (5, None, None)]
+
+
+@pytest.mark.parametrize(("resume", "known"), [("all", [(5, 8, "all")]), ("1500.5", [(5, 8, "1500.5")]), ("skip", [])])
+async def test_enabling_ends_it_where_the_hook_is_sent_to_again(resume, known):
+    world = World()
+    await world.missed.pass_over(HOOK.id, "e:0:5")
+    await world.missed.end()
+    assert world.known == [(5, None, None)]
+    world.enable(resume)
+    await world.missed.end()
+    assert world.known == known
+    world.active = False
+    await world.missed.pass_over(HOOK.id, "e:0:9")
+    assert world.known == [*known, (9, None, None)]
+
+
+async def test_the_owner_of_the_partition_ends_it():
+    world = World()
+    await world.missed.pass_over(HOOK.id, "e:0:5")
+    world.enable("all")
+    del world.next["e", 0]
+    await world.missed.end()
+    assert world.known == [(5, None, None)]
+
+
+async def test_a_decision_from_before_it_began_is_about_another_one():
+    world = World()
+    world.hook = replace(HOOK, resume="all", resumed_at=500.0)
+    await world.missed.pass_over(HOOK.id, "e:0:5")
+    world.active = True  # seen active, and nothing that was decided since: this worker may just not know yet
+    await world.missed.end()
+    assert world.known == [(5, None, None)]
+    world.now += UNDECIDED
+    await world.missed.end()
+    assert world.known == []
+
+
+async def test_what_comes_while_it_ends_begins_a_new_one():
+    world = World()
+    await world.missed.pass_over(HOOK.id, "e:0:5")
+    world.enable("all")
+    world.open.clear()
+    ending = asyncio.create_task(world.missed.end())
+    await asyncio.sleep(0)
+    world.active = False
+    passing = asyncio.create_task(world.missed.pass_over(HOOK.id, "e:0:8"))
+    await asyncio.sleep(0)
+    world.open.set()
+    await asyncio.gather(ending, passing)
+    assert world.known == [(5, 8, "all"), (8, None, None)]
+
+
+def test_coordinates_of_a_topic_with_colons():
+    assert coordinates("a:b:3:17") == ("a:b", 3, 17)
+    with pytest.raises(ValueError, match="invalid"):
+        coordinates("a:b:c")
