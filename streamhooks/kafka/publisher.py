@@ -82,6 +82,8 @@ class Publisher:
 
         """
         future: Future[Published] = Future()
+        # Who waits may give up, the record goes its way: a future that was cancelled can't be resolved.
+        future.set_running_or_notify_cancel()
         optional: dict[str, Any] = {"headers": headers} if headers else {}
         try:
             self._producer.produce(
@@ -122,7 +124,11 @@ class Publisher:
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
-            self._producer.poll(0.5)
+            try:
+                self._producer.poll(0.5)
+            except Exception:
+                # Raised by a callback. Without this thread nothing would ever be confirmed again.
+                log.exception("a confirmation could not be told")
 
     def __len__(self) -> int:
         return len(self._producer)
