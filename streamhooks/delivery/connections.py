@@ -10,9 +10,11 @@ from functools import partial
 from typing import Any
 
 from aiohappyeyeballs import AddrInfoType
-from aiohttp import TCPConnector
+from aiohttp import ClientOSError, ClientRequest, ClientTimeout, ServerDisconnectedError, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 
 from streamhooks.delivery.addresses import AddressPolicy
 
@@ -21,6 +23,10 @@ _RESOLVING_THREADS = 32
 
 class DeniedAddressError(OSError):
     """The address policy refuses the address; the text says which and why."""
+
+
+class StaleConnectionError(ServerDisconnectedError):
+    """A connection that was kept had ended when it was used again: of this request nothing came back."""
 
 
 class PolicyResolver(AbstractResolver):
@@ -64,6 +70,13 @@ class HookConnector(TCPConnector):
         protocol: type[ResponseHandler] = _HeadFirst
         self._factory = partial(protocol, loop=self._loop)
 
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
+        """Return a new connection, or one that was kept, which then knows that it was."""
+        connection = await super().connect(req, traces, timeout)
+        if isinstance(connection.protocol, _HeadFirst):
+            connection.protocol.begin()
+        return connection
+
     async def close(self, *, abort_ssl: bool = False) -> None:
         """Close the connections and the resolver, which aiohttp leaves to who made it."""
         await super().close(abort_ssl=abort_ssl)
@@ -75,9 +88,26 @@ class _HeadFirst(ResponseHandler):
 
     aiohttp's parser gives out nothing of a packet in which it finds a fault, so that a 200 with one byte too
     many is an answer or garbage by the luck of packets; and of a later fault the reader never hears.
+
+    And it tells a connection that had ended before the request from an endpoint that does not answer it.
     """
 
+    _requests = 0
+    _heard = False
+
+    def begin(self) -> None:
+        """Another request is about to be sent."""
+        self._requests += 1
+        self._heard = False
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        """Note what went wrong."""
+        if self._requests > 1 and not self._heard and isinstance(exc, ClientOSError | ServerDisconnectedError):
+            exc = StaleConnectionError()
+        super().set_exception(exc, *cause)
+
     def data_received(self, data: bytes) -> None:
+        self._heard = True
         end = data.find(b"\r\n\r\n") + 4
         if 4 <= end < len(data):
             super().data_received(data[:end])
