@@ -366,6 +366,8 @@ class System:
         async with self._findings:
             if self.hooks.get(hook_id) is None:
                 return
+            if what == "disabled" and not self.hooks.is_active(hook_id):
+                return  # many deliveries were under way: its owner hears of it once
             former = self.hooks.state(hook_id) or HookState(hook_id)
             state = merged(former, what, found)
             if state == former:

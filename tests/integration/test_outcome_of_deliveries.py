@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from email.utils import formatdate
 
@@ -137,6 +138,25 @@ def test_gone_disables_the_hook(installation: Installation, organization: str) -
     assert (answer.status, answer.json["status"]) == (200, "active")
     fire(installation, organization)
     hook.received(2)
+
+
+def test_many_that_hear_it_is_gone_are_one_notice(installation: Installation, organization: str) -> None:
+    hook = installation.create_hook(organization, behaviour="gone&delay=0.5")
+    for _ in range(10):
+        fire(installation, organization)
+    eventually(lambda: len(installation.dead_letters(lambda letter: letter["hook_id"] == hook.id)) == 10)
+    # By the time that a later one is told, all about the first hook is.
+    last = installation.create_hook(organization, behaviour="gone")
+    fire(installation, organization)
+    eventually(lambda: [notice["what"] for notice in notices(installation, last)] == ["disabled"])
+    (notice,) = notices(installation, hook)
+    assert notice["what"] == "disabled"
+    assert "410" in notice["why"]
+
+
+def notices(installation: Installation, hook: Hook) -> list[dict]:
+    found = [json.loads(record.value()) for record in installation.records("notices")]
+    return [notice for notice in found if notice["hook_id"] == hook.id]
 
 
 def test_another_payload_version(installation: Installation, organization: str) -> None:
