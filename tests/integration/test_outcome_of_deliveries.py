@@ -192,3 +192,16 @@ def test_retry_after_that_says_nothing(installation: Installation, organization:
     fire(installation, organization)
     hook.received(2)
     assert outcomes(installation, hook, 2) == [(1, "retried"), (2, "delivered")]
+
+
+def test_a_schedule_by_setting_and_one_of_a_hook(install, organization: str) -> None:
+    one: Installation = install(retry_schedule="0.2,1.5")
+    one.add_worker()
+    hook = one.create_hook(organization, behaviour="status=500")
+    impatient = one.create_hook(organization, behaviour="status=500", retry_schedule=[0.1])
+    fire(one, organization)
+    assert one.dead_letter_of(hook)["attempts"] == 3
+    assert one.dead_letter_of(impatient)["attempts"] == 2
+    first, second, third = (request["time"] for request in hook.requests())
+    assert second - first >= 0.19  # due times are whole milliseconds
+    assert third - second >= 1.49

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -168,6 +168,41 @@ async def test_the_setting_overrides_the_retries_of_our_own_tasks_only():
     world = World(max_retries=0)
     await world.run(sends(500, DeliveryFailed("x", None)), policy=delivering, name="users.own")
     assert len(world.outputs.stored) == 1
+
+
+@pytest.mark.parametrize(
+    ("attempt", "max_retries", "delay"),
+    [(1, None, 5), (2, None, 60), (3, None, None), (1, 1, 5), (2, 1, None), (3, 3, 60), (4, 3, None), (1, 0, None)],
+)
+async def test_a_schedule_by_setting_decides_delays_and_number(attempt, max_retries, delay):
+    world = World(schedule=(5.0, 60.0), max_retries=max_retries)
+    await world.run(sends(500, DeliveryFailed("x", None)), attempt=attempt, policy=delivering, max_retries=3)
+    if delay is None:
+        assert len(world.outputs.dead) == 1
+    else:
+        assert NOW + delay <= world.outputs.stored[0][2] / 1000 <= NOW + delay * (1 + JITTER)
+
+
+async def test_a_schedule_by_setting_is_for_the_mission_only_and_a_hooks_own_comes_before_it():
+    world = World(schedule=(5.0,), max_retries=0)
+    failing = sends(500, DeliveryFailed("x", None))
+    await world.run(failing, policy=delivering, name="users.own")
+    assert world.outputs.stored[0][2] / 1000 >= NOW + 300
+    world = World(schedule=(5.0,))
+    world.hooks.hook = replace(HOOK, retry_schedule=(7.0, 8.0))
+    await world.run(failing, attempt=2, policy=delivering)
+    assert NOW + 8 <= world.outputs.stored[0][2] / 1000 <= NOW + 8 * (1 + JITTER)
+    world.hooks.hook = replace(HOOK, retry_schedule=())
+    await world.run(failing, policy=delivering)
+    assert len(world.outputs.dead) == 1
+
+
+async def test_the_settings_leave_our_own_notes_alone():
+    # What was found about a hook must not be given up because deliveries are not retried.
+    world = World(max_retries=0, schedule=(5.0,))
+    task = Task("streamhooks.note", None, 5.0, 1000)
+    limits = world.runner._limits
+    assert (limits.retries_of(task), limits.delay_of(task, 1)) == (1000, 5.0)
 
 
 async def test_what_the_endpoint_asks_for_comes_before_the_delay_of_the_task():
