@@ -135,7 +135,7 @@ class System:
             gate=app.gate,
             bulkheads=bulkheads,
             restraints=self.restraints,
-            limits=Limits(settings.retry_delay, settings.max_retries),
+            limits=Limits(settings.retry_delay, settings.max_retries, settings.retry_schedule),
             log_bodies=settings.log_bodies,
             clock=clock,
             partition_of=self.partition_of,
@@ -259,7 +259,7 @@ class System:
 
         """
         if committed is None:
-            if self.settings.start == "fail":
+            if self.settings.start == "fail" and tp.topic != self.topics.notices:  # which is ours
                 raise Refusal(f"{tp.topic}:{tp.partition} has no committed offset, and STREAMHOOKS_START is fail")
             return end if self.settings.start == "latest" else first
         if committed < first:

@@ -54,8 +54,13 @@ class Limits:
         return self.retry_delay
 
 
+def is_ours(task: str) -> bool:
+    """Whether a task, by its name, is one of streamhooks itself."""
+    return task.startswith(_OURS)
+
+
 def _is_of_the_mission(task: Task) -> bool:
-    return task.name.startswith(_OURS) and task.default_retry_delay == MISSION_DELAY
+    return is_ours(task.name) and task.default_retry_delay == MISSION_DELAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ DONE = Ending("done")
 
 
 def ending_of(
-    call: Call, task: Task, error: Exception, run: Running, schedule: tuple[float, ...] | None, limits: Limits
+    call: Call, task: Task, error: BaseException, run: Running, schedule: tuple[float, ...] | None, limits: Limits
 ) -> Ending:
     """What becomes of a run that raised; logged, as each failure is.
 
@@ -98,7 +103,7 @@ def ending_of(
     return Ending("retry", reason, delay * (1 + JITTER * random.random()))
 
 
-def _log_failure(call: Call, reason: str, error: Exception, *, retried: bool) -> None:
+def _log_failure(call: Call, reason: str, error: BaseException, *, retried: bool) -> None:
     # A delivery that failed is daily business; an error in a task's code needs its traceback.
     trace = "" if isinstance(error, _EXPECTED) else "\n" + "".join(traceback.format_exception(error))
     log.warning(
