@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
+from streamhooks.errors import UnpublishableRecord
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.metrics import (
@@ -23,7 +24,7 @@ from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Sent, Services
 from streamhooks.tasks.delivering import HookGone
-from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of
+from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of, is_ours
 from streamhooks.tasks.firings import Firings
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.restraints import Restraints
@@ -33,8 +34,10 @@ log = logging.getLogger(__name__)
 
 #: what an endpoint and a request may add to an attempt, in characters
 EXCERPT = 1024
-#: how many calls without a hook may run at once: fan-outs, and tasks of users
+#: how many calls without a hook may run at once, each: fan-outs of records, pending ones of ours, tasks of users
 FAN_OUTS = 200
+#: the kinds of pending calls without a hook: neither waits for the other
+OURS, OF_USERS = "ours", "of users"
 
 
 class Owner(Protocol):
@@ -81,6 +84,7 @@ class Runner:
         self._clock = clock
         self._partition_of = partition_of
         self._fan_outs = asyncio.Semaphore(FAN_OUTS)
+        self._room_again = {OURS: FAN_OUTS, OF_USERS: FAN_OUTS}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, call: Call, owner: Owner) -> None:
@@ -91,7 +95,7 @@ class Runner:
         """
         if call.hook_id is None:
             await self._fan_outs.acquire()
-            self.spawn(self._run_fan_out(call, owner))
+            self.spawn(self._run_fan_out(call, owner, self._fan_outs.release))
             return
         due = self._restraints.hold_back(call.hook_id)
         if due is not None:
@@ -104,9 +108,22 @@ class Runner:
         await self._bulkheads.room(call.hook_id)
         self.spawn(self._run_delivery(call, owner, self._bulkheads.leave))
 
+    def has_room_again(self, kind: str) -> bool:
+        """Whether a pending call of this kind without a hook may start."""
+        return self._room_again[kind] > 0
+
     def start_again(self, call: Call, owner: Owner) -> None:
-        """Start a pending call of a hook; the caller has taken its places with `enter_again`."""
+        """Start a pending call; of a hook the caller has taken the places with `enter_again`, else there is room."""
+        if call.hook_id is None:
+            kind = kind_of(call.task)
+            self._room_again[kind] -= 1
+            self.spawn(self._run_fan_out(call, owner, lambda: self._leave_again(kind)))
+            return
         self.spawn(self._run_delivery(call, owner, self._bulkheads.leave_again))
+
+    def _leave_again(self, kind: str) -> None:
+        self._room_again[kind] += 1
+        self._bulkheads.on_leave(kind)
 
     async def idle(self, timeout: float) -> bool:
         """Wait until nothing runs, for at most `timeout` seconds; whether nothing does."""
@@ -164,7 +181,7 @@ class Runner:
         await self._conclude(call, run, ending)
         owner.release()
 
-    async def _run_fan_out(self, call: Call, owner: Owner) -> None:
+    async def _run_fan_out(self, call: Call, owner: Owner, leave: Callable[[], None]) -> None:
         try:
             if not self._gate.is_open:
                 await self._gate.wait_open()
@@ -172,7 +189,7 @@ class Runner:
                 return
             run, ending, result = await self._execute(call)
         finally:
-            self._fan_outs.release()
+            leave()
         if call.stored:
             # Its record is settled by a tombstone only when all that it caused is.
             children = _Family(owner)
@@ -219,7 +236,10 @@ class Runner:
         token = context.enter(run)
         try:
             result = await task.run(call.args, call.kwargs)
-        except Exception as error:
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_let_go():
+                raise
+            # A task that would end the process, or that was cancelled from inside, has failed like another.
             return run, ending_of(call, task, error, run, self._schedule(call), self._limits), None
         else:
             return run, Ending("dropped", run.dropped) if run.dropped else DONE, result
@@ -233,8 +253,12 @@ class Runner:
 
     async def _conclude(self, call: Call, run: Running, ending: Ending) -> None:
         """Write what the ending asks for; in the end the call is settled or stored for its next run."""
-        for handle in run.handles:
-            await handle
+        try:
+            for handle in run.handles:
+                await handle
+        except UnpublishableRecord as error:
+            if ending.kind not in ("retry", "dead"):
+                ending = Ending("dead", f"a call that it made can't be stored: {error}")
         tasks_of(call.task, ending.kind).inc()
         last: dict[str, Any] | None = None
         if ending.kind in ("retry", "dead"):
@@ -281,6 +305,16 @@ class Runner:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def kind_of(task: str) -> str:
+    """The kind of a task's pending calls without a hook."""
+    return OURS if is_ours(task) else OF_USERS
+
+
+def _is_let_go() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class _Family:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from streamhooks.errors import UnpublishableRecord
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.records.hook import Hook
@@ -335,3 +336,54 @@ async def test_nothing_starts_while_the_gate_is_closed_and_what_is_void_never():
     assert await world.runner.idle(5)
     assert ran == []
     assert not lost.ended.is_set()
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()])
+async def test_a_task_that_ends_the_process_or_cancels_itself_has_failed(error):
+    async def body():
+        raise error
+
+    world = World()
+    await world.run(body, hook_id=None)
+    assert world.outputs.dead[0][1].startswith(type(error).__name__)
+
+
+async def test_a_plain_function_that_exits_has_failed_too():
+    def body():
+        raise SystemExit(3)
+
+    world = World()
+    await world.run(body, hook_id=None)
+    assert world.outputs.dead[0][1] == "SystemExit: 3"
+
+
+async def test_a_run_that_we_let_go_is_not_concluded():
+    started = asyncio.Event()
+
+    async def body():
+        started.set()
+        await asyncio.Event().wait()
+
+    world = World()
+    task = world.task(body)
+    owner = Owner()
+    await world.runner.start(Call("c1", task.name, 0, 0), owner)
+    await asyncio.wait_for(started.wait(), 5)
+    world.runner.cancel()
+    assert await world.runner.idle(5)
+    assert (world.outputs.dead, owner.holds) == ([], 1)
+
+
+async def test_a_call_that_can_never_be_stored_is_the_failure_of_the_task_that_made_it():
+    class TooLarge:
+        def __await__(self):
+            yield from asyncio.sleep(0).__await__()
+            raise UnpublishableRecord("Message size too large")
+
+    async def body():
+        current().handles.append(TooLarge())
+
+    world = World()
+    await world.run(body, hook_id=None, stored=True)
+    assert world.outputs.dead[0][1] == "a call that it made can't be stored: Message size too large"
+    assert len(world.outputs.settled) == 1
