@@ -167,7 +167,7 @@ class System:
         )
         for table in tables.values():
             table.partition_of = self.partition_of
-            table.publish = self.publisher.publish
+            table.publish = self.outbox.publish_soon
         self.counting = Counting(
             dict(tables), counting_app.tracker, counting_app.gate, self.read_range, self._bury_firing, clock
         )
@@ -267,7 +267,7 @@ class System:
             why = f"retention removed the offsets {committed} to {first - 1} unread"
             log.error("%s:%d: %s", tp.topic, tp.partition, why)
             notice = Notice(f"{tp.topic}:{tp.partition}", "retention", why, None, int(self.clock() * 1000))
-            self.publisher.publish(self.topics.notices, notice.to_json(), key=notice.hook_id)
+            self.outbox.publish_soon(self.topics.notices, notice.to_json(), key=notice.hook_id)
         return max(committed, first)
 
     # --- what the views ask

@@ -170,6 +170,16 @@ class Outbox:
         future = self._publisher.publish(topic, value, **options)
         future.add_done_callback(lambda done: self._collect(then, done))
 
+    def publish_soon(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
+        """Publish, in the loop, as soon as there is room in the buffer; see `Publisher.publish`.
+
+        What follows may overtake what had to wait.
+        """
+        try:
+            return self._publisher.publish(topic, value, **options)
+        except BufferError:
+            return asyncio.run_coroutine_threadsafe(self.publish(topic, value, **options), self._loop)
+
     async def publish(self, topic: str, value: bytes | None, **options: Any) -> Published:
         """Publish and wait for the confirmation; waits for room in the buffer, too, and for the permission to write.
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 import pytest
 
 from streamhooks.errors import UnpublishableRecord
-from streamhooks.kafka.publisher import Published, Publisher
+from streamhooks.kafka.publisher import Outbox, Published, Publisher
 from streamhooks.settings import Settings
 
 
@@ -44,3 +44,25 @@ async def test_a_callback_that_raises_does_not_either(publisher: Publisher, capl
     patient = publisher.publish("t", b"2")
     assert isinstance(await asyncio.to_thread(ended, publisher, patient), UnpublishableRecord)
     assert "a confirmation could not be told" in caplog.text
+
+
+class Crowded:
+    """A publisher whose buffer has no room for the first so many records."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def publish(self, topic: str, _value: bytes | None, **_: object) -> Future[Published]:
+        self.times -= 1
+        if self.times >= 0:
+            raise BufferError("Local: Queue full")
+        future: Future[Published] = Future()
+        future.set_result(Published(topic, 0, 7))
+        return future
+
+
+@pytest.mark.parametrize("times", [0, 3])
+async def test_what_is_published_soon_waits_for_room_without_its_caller(times: int) -> None:
+    outbox = Outbox(Crowded(times), asyncio.get_running_loop())  # type: ignore[arg-type]
+    future = outbox.publish_soon("t", b"1", key="k", partition=1)
+    assert (await asyncio.wait_for(asyncio.wrap_future(future), 5)).offset == 7
