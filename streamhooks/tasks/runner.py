@@ -133,8 +133,10 @@ class Runner:
 
     def cancel(self) -> None:
         """Let go of what is running: the next owner of its source will do it again."""
+        loop = asyncio.get_running_loop()
         for task in self._tasks:
-            task.cancel()
+            # Behind its first turn: one that is cancelled before it never gives its places back.
+            loop.call_soon(task.cancel)
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run something that must end before the worker lets go of its partitions."""

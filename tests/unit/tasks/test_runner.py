@@ -17,7 +17,7 @@ from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookG
 from streamhooks.tasks.endings import JITTER, Limits
 from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.retry import RetryPolicy, RetryTaskError, retry
-from streamhooks.tasks.runner import Runner
+from streamhooks.tasks.runner import FAN_OUTS, OURS, Runner
 from streamhooks.tasks.task import Delivery, Task
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
@@ -387,3 +387,26 @@ async def test_a_call_that_can_never_be_stored_is_the_failure_of_the_task_that_m
     await world.run(body, hook_id=None, stored=True)
     assert world.outputs.dead[0][1] == "a call that it made can't be stored: Message size too large"
     assert len(world.outputs.settled) == 1
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_what_is_let_go_before_it_began_gives_its_places_back(stored):
+    world = World()
+
+    async def deliver():
+        await asyncio.Event().wait()
+
+    task = world.task(deliver)
+    bulkheads = world.runner._bulkheads
+    world.gate.close("rebalance")
+    for hook_id in (HOOK.id, None):
+        call = Call("c1", task.name, 0, 0, hook_id=hook_id, stored=stored)
+        if not stored:
+            await world.runner.start(call, Owner())
+        elif hook_id is None or bulkheads.enter_again(hook_id):
+            world.runner.start_again(call, Owner())
+    world.runner.cancel()  # not one of them has had its first turn
+    assert await world.runner.idle(5)
+    assert bulkheads.in_flight(HOOK.id) == 0
+    assert (bulkheads._room._value, bulkheads._room_again) == (100, 25)
+    assert world.runner._fan_outs._value == world.runner._room_again[OURS] == FAN_OUTS
