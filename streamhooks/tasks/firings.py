@@ -16,8 +16,7 @@ from streamhooks.records.firing import Attempt
 
 #: the finest rollup: a record never spans one of its buckets
 BUCKET_MS = 10_000
-#: with room for what is around the attempts, a record stays below 500,000 bytes
-MAX_BYTES = 499_000
+MAX_BYTES = 500_000
 #: how long attempts of one hook are gathered, in seconds
 LINGER = 0.2
 
