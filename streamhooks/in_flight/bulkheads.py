@@ -10,6 +10,10 @@ from collections.abc import Callable
 PATIENCE = 0.1
 #: how much of it a hook gets back for each delivery that was answered within it, in seconds
 EARNED = 0.005
+#: how much is waited in vain, for all hooks together, before it is waited for none, in seconds
+IN_VAIN = 0.5
+#: the part of the time that may be waited in vain in the long run
+IN_VAIN_SHARE = 0.1
 
 
 class Bulkheads:
@@ -28,6 +32,8 @@ class Bulkheads:
         self._by_hook: dict[str, int] = {}
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._waited_until: dict[str, float] = {}  # of hooks that are waited for: until when that is reckoned
+        self._in_vain = 0.0
+        self._in_vain_at = clock()
         self._patience: dict[str, float] = {}  # of hooks with which there is less than at first
         #: called with a hook's id when one of its deliveries left
         self.on_leave: Callable[[str], None] = lambda _hook_id: None
@@ -45,7 +51,7 @@ class Bulkheads:
         if self.enter(hook_id):
             return True
         patience = self._patience.get(hook_id, PATIENCE)
-        if patience < EARNED:
+        if patience < EARNED or self._waited_in_vain() >= IN_VAIN:
             return False
         waiter = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(hook_id, deque())
@@ -58,10 +64,18 @@ class Bulkheads:
         except TimeoutError:
             if waiter.cancelled():
                 self._patience[hook_id] = 0.0
+                self._in_vain = self._waited_in_vain() + patience
                 return False
         finally:
             self._stop_waiting(hook_id, waiter)
         return self.enter(hook_id)
+
+    def _waited_in_vain(self) -> float:
+        """How long was waited in vain lately, in seconds: many hooks that hang must not cost their patience each."""
+        now = self._clock()
+        self._in_vain = max(0.0, self._in_vain - IN_VAIN_SHARE * (now - self._in_vain_at))
+        self._in_vain_at = now
+        return self._in_vain
 
     def _stop_waiting(self, hook_id: str, waiter: asyncio.Future[None]) -> None:
         # However many wait at the same time, others are held up once.

@@ -139,3 +139,24 @@ async def test_what_was_waited_for_in_vain_leaves_nothing_behind():
     made.leave("a", since=0.0)
     assert (made._waiting, made._waited_until) == ({}, {})
     assert made.in_flight("a") == 0
+
+
+async def test_many_hooks_that_hang_are_not_waited_for_one_after_the_other():
+    clock = Clock()
+    made = bulkheads(total=100, bound=1, clock=clock)
+    at_once = 0
+    for number in range(20):
+        assert await enter(made, f"hook-{number}")
+        second = asyncio.ensure_future(enter(made, f"hook-{number}"))
+        await asyncio.sleep(0)
+        at_once += second.done()
+        assert not await second
+    assert at_once == 15
+    # After a while there is patience with others again.
+    clock.now += 10.0
+    assert await enter(made, "new")
+    second = asyncio.ensure_future(enter(made, "new"))
+    await asyncio.sleep(0)
+    assert not second.done()
+    made.leave("new", since=clock.now)
+    assert await second
