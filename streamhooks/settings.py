@@ -44,6 +44,8 @@ Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
 Tokens = Annotated[tuple[tuple[Literal["read", "write"], str], ...], NoDecode, BeforeValidator(_scoped)]
 FernetKeys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_fernet_keys)]
+Delay = Annotated[float, Field(ge=0, le=30 * 86400, allow_inf_nan=False)]
+Schedule = Annotated[tuple[Delay, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1, max_length=50)]
 Ports = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_listed)]
 
 
@@ -79,6 +81,7 @@ class Settings(BaseSettings):
     allowed_networks: Networks = ()
     allowed_ports: Ports = ()
     retry_delay: float = Field(300.0, gt=0, le=30 * 86400)
+    retry_schedule: Schedule | None = None
     max_retries: int | None = Field(None, ge=0, le=1000)
     request_timeout: float = Field(5.0, gt=0, le=120)
     max_in_flight: int = Field(1000, ge=1, le=100_000)

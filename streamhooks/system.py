@@ -18,6 +18,7 @@ from streamhooks.agents.catch_up import QUEUED, CatchUp, Ways
 from streamhooks.agents.delayed import Scheduler
 from streamhooks.agents.firings import Counting
 from streamhooks.agents.intake import Intake
+from streamhooks.agents.notices import calls_of_notices
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
 from streamhooks.errors import Refusal
@@ -54,7 +55,7 @@ from streamhooks.tasks.context import Services
 from streamhooks.tasks.delivering import deliverer
 from streamhooks.tasks.endings import Limits
 from streamhooks.tasks.firings import Firings
-from streamhooks.tasks.matching import call_for, read_source
+from streamhooks.tasks.matching import again, call_for, read_source
 from streamhooks.tasks.missed import Missed
 from streamhooks.tasks.mission import rendering
 from streamhooks.tasks.origin import origin_of
@@ -158,7 +159,7 @@ class System:
             bulkheads=bulkheads,
             restraints=self.restraints,
             missed=self.missed,
-            limits=Limits(settings.retry_delay, settings.max_retries),
+            limits=Limits(settings.retry_delay, settings.max_retries, settings.retry_schedule),
             log_bodies=settings.log_bodies,
             clock=clock,
             partition_of=self.partition_of,
@@ -224,7 +225,7 @@ class System:
         )
         for table in tables.values():
             table.partition_of = self.partition_of
-            table.publish = self.publisher.publish
+            table.publish = self.outbox.publish_soon
         self.counting = Counting(
             dict(tables), counting_app.tracker, counting_app.gate, self.read_range, self._bury_firing, clock
         )
@@ -318,7 +319,7 @@ class System:
 
         """
         if committed is None:
-            if self.settings.start == "fail":
+            if self.settings.start == "fail" and tp.topic != self.topics.notices:  # which is ours
                 raise Refusal(f"{tp.topic}:{tp.partition} has no committed offset, and STREAMHOOKS_START is fail")
             return end if self.settings.start == "latest" else first
         if committed < first:
@@ -326,7 +327,7 @@ class System:
             why = f"retention removed the offsets {committed} to {first - 1} unread"
             log.error("%s:%d: %s", tp.topic, tp.partition, why)
             notice = Notice(f"{tp.topic}:{tp.partition}", "retention", why, None, int(self.clock() * 1000))
-            self.publisher.publish(self.topics.notices, notice.to_json(), key=notice.hook_id)
+            self.outbox.publish_soon(self.topics.notices, notice.to_json(), key=notice.hook_id)
         return max(committed, first)
 
     # --- what the views ask
@@ -441,8 +442,11 @@ class System:
     def _call_for(self, hook: Hook, stretch: Stretch, record: Record) -> Call | None:
         if record.value is None:
             return None
-        source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
         origin = origin_of(record, int(self.clock() * 1000))
+        if record.topic == self.topics.notices:
+            calls = calls_of_notices(self.hooks, self.partition_of)(record, origin)
+            return next((again(call, stretch.id) for call in calls if call.hook_id == hook.id), None)
+        source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
         return call_for(hook, source, origin, stretch.id, (self.partition_of(hook.id), self.partitions))
 
     async def write_stretch(self, stretch: Stretch) -> None:
@@ -472,6 +476,8 @@ class System:
         async with self._findings:
             if self.hooks.get(hook_id) is None:
                 return
+            if what == "disabled" and not self.hooks.is_active(hook_id):
+                return  # many deliveries were under way: its owner hears of it once
             former = self.hooks.state(hook_id) or HookState(hook_id)
             state = merged(former, what, found)
             if state == former:

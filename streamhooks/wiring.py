@@ -9,6 +9,7 @@ import faust
 
 from streamhooks.agents.alerts import calls_of_alerts
 from streamhooks.agents.events import calls_of_events
+from streamhooks.agents.notices import calls_of_notices
 from streamhooks.agents.resource_changes import calls_of_resource_changes
 from streamhooks.errors import Refusal
 from streamhooks.kafka.clients import tls_context
@@ -82,6 +83,11 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     @app.agent(_source(app, topics.resource_changes), name="resource-changes")
     async def resource_changes(stream: Any) -> None:
         await system.intake.follow(stream.noack().events(), calls_of_resource_changes(system.partitions))
+
+    @app.agent(_source(app, topics.notices), name="notices")
+    async def notices(stream: Any) -> None:
+        calls_of = calls_of_notices(system.hooks, system.partition_of)
+        await system.intake.follow(stream.noack().events(), calls_of)
 
     @counting_app.agent(_source(counting_app, topics.firings), name="firings")
     async def firings(stream: Any) -> None:

@@ -7,6 +7,7 @@ import sys
 
 from streamhooks.kafka.topics import ensure_topics
 from streamhooks.mended.app import App
+from streamhooks.open_files import allow_many
 from streamhooks.settings import load_settings
 from streamhooks.wiring import create_app
 
@@ -23,4 +24,5 @@ def build_app() -> App:
         import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    allow_many(settings.max_in_flight)
     return create_app(settings, ensure_topics(settings))

@@ -20,7 +20,7 @@ from streamhooks.records.call import ATTEMPT_HEADER
 from streamhooks.tables.pending import Entry, Pending
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
-from streamhooks.tasks.runner import Runner
+from streamhooks.tasks.runner import OF_USERS, OURS, Runner, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class _PendingRun:
 
 
 class Scheduler:
-    """Starts what is due. A hook whose bound is reached has a queue; the hooks with queues take turns."""
+    """Starts what is due. Each hook has a queue, and each kind of calls without one; the queues take turns."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Scheduler:
         while True:
             await self._gate.wait_open()
             for entry in self._pending.pop_due(int(self._clock() * 1000), self._is_ready):
-                await self._take(entry)
+                self._take(entry)
             self._pump()
             self._heal()
             await self._sleep()
@@ -132,13 +132,10 @@ class Scheduler:
         else:
             await asyncio.sleep(0.01)
 
-    async def _take(self, entry: Entry) -> None:
-        if entry.hook_id is None:
-            entry.state = "running"
-            await self._runner.start(self._call(entry), _PendingRun(entry, self._pending))
-        else:
-            entry.state = "queued"
-            self._queues.setdefault(entry.hook_id, deque()).append(entry)
+    def _take(self, entry: Entry) -> None:
+        entry.state = "queued"
+        queue = entry.hook_id if entry.hook_id is not None else kind_of(entry.call().task)
+        self._queues.setdefault(queue, deque()).append(entry)
 
     def _left(self, _hook_id: str) -> None:
         if self._queues:
@@ -166,6 +163,8 @@ class Scheduler:
     def _may_start(self, hook_id: str) -> bool:
         """Take the places for a call of the hook, and whatever else it needs; False if it must wait."""
         self._not_before.pop(hook_id, None)
+        if hook_id in (OURS, OF_USERS):
+            return self._runner.has_room_again(hook_id)
         if not self._bulkheads.has_place_again(hook_id):
             return False  # a delivery that leaves wakes us
         wait = self._wait(hook_id)
@@ -175,7 +174,7 @@ class Scheduler:
         return False
 
     def _start(self, entry: Entry) -> None:
-        """Run a call of a hook whose places are taken."""
+        """Run a call whose places are taken."""
         entry.state = "running"
         self._runner.start_again(self._call(entry), _PendingRun(entry, self._pending))
 

@@ -27,6 +27,10 @@ GATHERED = 0.25
 EXPIRY = 10.0
 #: how many records of a partition are read again when it is taken over, for the ids that were counted
 RECALLED = 20_000
+#: how many of them are in memory at the same time: on a busy hook each holds tens of kilobytes
+READ_AT_ONCE = 1000
+#: after how many attempts the loop gets a turn
+RECALLED_AT_ONCE = 500
 
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 Bury = Callable[[Record, str, Callable[[], None]], None]
@@ -179,16 +183,19 @@ class Counting:
                 recall.cancel()
 
     async def _recall(self, tp: TP, first: int, start: int) -> None:
-        records = await self._read_again(tp, first, start) if first < start else []
-        for number, record in enumerate(records, 1):
-            try:
-                firing = decode(Firing, record.value)
-            except BrokenRecord:
-                continue
-            self._counters.recall(firing.attempts)
-            self.latest.add(firing.hook_id, firing.attempts)
-            if number % 100 == 0:
-                await asyncio.sleep(0)  # deliveries run in the same loop
+        attempts = 0
+        for begin in range(first, start, READ_AT_ONCE):
+            for record in await self._read_again(tp, begin, min(begin + READ_AT_ONCE, start)):
+                try:
+                    firing = decode(Firing, record.value)
+                except BrokenRecord:
+                    continue
+                self._counters.recall(firing.attempts)
+                self.latest.add(firing.hook_id, firing.attempts)
+                attempts += len(firing.attempts)
+                if attempts >= RECALLED_AT_ONCE:
+                    attempts = 0
+                    await asyncio.sleep(0)  # deliveries run in the same loop
         self._known[tp] = start
 
     def is_whole(self, tp: TP) -> bool:

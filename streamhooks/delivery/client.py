@@ -13,9 +13,10 @@ from typing import Literal
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
 
 from streamhooks.delivery.addresses import AddressPolicy
-from streamhooks.delivery.connections import DeniedAddressError, HookConnector
+from streamhooks.delivery.connections import DeniedAddressError, HookConnector, StaleConnectionError
 from streamhooks.errors import BadUrl
 
 Kind = Literal["answered", "timeout", "connection", "dns", "tls", "garbage", "denied"]
@@ -68,22 +69,15 @@ class HookClient:
         self._loop = asyncio.get_running_loop()
         self._max_read = max_read
         self._target = lru_cache(maxsize=16_384)(policy.parsed_url)
-        self._session = aiohttp.ClientSession(
-            connector=HookConnector(
-                policy,
-                limit=limit,
-                ttl_dns_cache=DNS_SECONDS,
-                keepalive_timeout=IDLE_SECONDS,
-                ssl=True if ssl_context is None else ssl_context,
+        ssl_option = True if ssl_context is None else ssl_context
+        self._session = _session(
+            HookConnector(
+                policy, limit=limit, ttl_dns_cache=DNS_SECONDS, keepalive_timeout=IDLE_SECONDS, ssl=ssl_option
             ),
-            headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            trust_env=False,
-            auto_decompress=False,
-            max_line_size=MAX_HEADER_LINE,
-            max_field_size=MAX_HEADER_LINE,
-            max_headers=MAX_HEADERS,
+            user_agent,
+        )
+        self._fresh = _session(
+            HookConnector(policy, limit=limit, ttl_dns_cache=DNS_SECONDS, force_close=True, ssl=ssl_option), user_agent
         )
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
@@ -100,9 +94,7 @@ class HookClient:
         kind: Kind = "answered"
         try:
             async with asyncio.timeout(timeout):
-                response = await self._session.post(
-                    self._target(url), data=body, headers=headers, allow_redirects=False
-                )
+                response = await self._answer(self._target(url), body, headers)
                 try:
                     excerpt = await _read(response.content, self._max_read)
                 finally:
@@ -125,9 +117,32 @@ class HookClient:
             duration_ms=round((self._loop.time() - started) * 1000),
         )
 
+    async def _answer(self, url: URL, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        try:
+            return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
+        except StaleConnectionError:
+            # The endpoint closes what it lets us keep. Whether it has handled the POST can't be known: it gets it
+            # once more, with the same webhook-id, and this is still the same attempt.
+            return await self._fresh.post(url, data=body, headers=headers, allow_redirects=False)
+
     async def close(self) -> None:
         """Close all connections; deliveries under way fail."""
         await self._session.close()
+        await self._fresh.close()
+
+
+def _session(connector: HookConnector, user_agent: str) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        trust_env=False,
+        auto_decompress=False,
+        max_line_size=MAX_HEADER_LINE,
+        max_field_size=MAX_HEADER_LINE,
+        max_headers=MAX_HEADERS,
+    )
 
 
 async def _read(content: aiohttp.StreamReader, limit: int) -> bytes:

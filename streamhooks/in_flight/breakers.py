@@ -42,6 +42,10 @@ class Failures:
         total = failures + sum(self._ok)
         return self.timeouts >= TIMEOUTS or (total >= LEAST and failures >= RATE * total)
 
+    def is_recent(self, now: float) -> bool:
+        """Whether what is noted still counts."""
+        return int(now * BUCKETS / WINDOW) < self._number + BUCKETS
+
     def _turn(self, number: int) -> None:
         for passed in range(max(self._number + 1, number - BUCKETS + 1), number + 1):
             self._ok[passed % BUCKETS] = self._failed[passed % BUCKETS] = 0
@@ -49,15 +53,19 @@ class Failures:
 
 
 class Probing:
-    """An open breaker, at the hook's home: left alone, then one probe, then left alone for twice as long."""
+    """An open breaker, at the hook's home: left alone, then one probe, then left alone for twice as long.
 
-    __slots__ = ("_period", "_sent_at", "next_at")
+    What was in flight before it opened tells nothing about now: it is no probe, whether it fails or goes well.
+    """
 
-    def __init__(self, now: float) -> None:
+    __slots__ = ("_began", "_period", "_sent_at", "next_at")
+
+    def __init__(self, now: float, open_since: float) -> None:
+        self._began = now
         self._period = OPEN_FIRST
         self._sent_at: float | None = None
         #: when the next probe may be sent, in seconds
-        self.next_at = now + OPEN_FIRST
+        self.next_at = min(now, open_since) + OPEN_FIRST
 
     def take(self, now: float) -> bool:
         """Whether the caller may send the probe now."""
@@ -68,9 +76,18 @@ class Probing:
         self._sent_at = now
         return True
 
-    def failed(self, now: float) -> None:
-        """The probe, or what was in flight before it, failed."""
-        if self._sent_at is not None:
+    def failed(self, now: float, started: float) -> None:
+        """A delivery that started then failed; was it the probe, the next one has to wait for twice as long."""
+        if self._sent_at is not None and _is_from(started, self._sent_at):
             self._sent_at = None
             self._period = min(2 * self._period, OPEN_LONGEST)
             self.next_at = now + self._period
+
+    def is_over(self, started: float) -> bool:
+        """Whether a delivery that started then, and went well, closes the breaker: also one that a person sent."""
+        return _is_from(started, self._began)
+
+
+def _is_from(started: float, moment: float) -> bool:
+    # When a delivery started is known in whole milliseconds.
+    return started > moment - 0.001

@@ -6,16 +6,22 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-#: how long a first attempt waits for a place of a hook that is not known to be slow, in seconds
+#: how long first attempts wait at most for places of a hook, in seconds: they hold up all that comes behind them
 PATIENCE = 0.1
+#: how much of it a hook gets back for each delivery that was answered within it, in seconds
+EARNED = 0.005
+#: how much is waited in vain, for all hooks together, before it is waited for none, in seconds
+IN_VAIN = 0.5
+#: the part of the time that may be waited in vain in the long run
+IN_VAIN_SHARE = 0.1
 
 
 class Bulkheads:
     """A bound for all first attempts, a share on top for retries, and a smaller bound for each hook.
 
     Retries have places of their own: neither can starve the other. A burst for a hook that answers quickly waits for
-    its places; once that took longer than the patience, the hook is *slow*: nobody waits for it until it has answered
-    quickly again.
+    its places, as long as there is patience with it. Waiting uses it up, quick answers bring it back bit by bit:
+    a hook whose places rarely become free is *slow*, also if each of them does so in time, and nobody waits for it.
     """
 
     def __init__(self, total: int, bound_of: Callable[[str], int], clock: Callable[[], float]) -> None:
@@ -25,7 +31,10 @@ class Bulkheads:
         self._clock = clock
         self._by_hook: dict[str, int] = {}
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        self._slow: set[str] = set()
+        self._waited_until: dict[str, float] = {}  # of hooks that are waited for: until when that is reckoned
+        self._in_vain = 0.0
+        self._in_vain_at = clock()
+        self._patience: dict[str, float] = {}  # of hooks with which there is less than at first
         #: called with a hook's id when one of its deliveries left
         self.on_leave: Callable[[str], None] = lambda _hook_id: None
 
@@ -41,21 +50,46 @@ class Bulkheads:
         """Take a place of the hook, if need be after a short wait; False if the hook is too slow to wait for."""
         if self.enter(hook_id):
             return True
-        if hook_id in self._slow:
+        patience = self._patience.get(hook_id, PATIENCE)
+        if patience < EARNED or self._waited_in_vain() >= IN_VAIN:
             return False
         waiter = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(hook_id, deque())
+        if not waiting:
+            self._waited_until[hook_id] = self._clock()
         waiting.append(waiter)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 await waiter
         except TimeoutError:
-            self._slow.add(hook_id)
-            return False
+            if waiter.cancelled():
+                self._patience[hook_id] = 0.0
+                self._in_vain = self._waited_in_vain() + patience
+                return False
         finally:
-            if not waiting:
-                self._waiting.pop(hook_id, None)
+            self._stop_waiting(hook_id, waiter)
         return self.enter(hook_id)
+
+    def _waited_in_vain(self) -> float:
+        """How long was waited in vain lately, in seconds: many hooks that hang must not cost their patience each."""
+        now = self._clock()
+        self._in_vain = max(0.0, self._in_vain - IN_VAIN_SHARE * (now - self._in_vain_at))
+        self._in_vain_at = now
+        return self._in_vain
+
+    def _stop_waiting(self, hook_id: str, waiter: asyncio.Future[None]) -> None:
+        # However many wait at the same time, others are held up once.
+        now = self._clock()
+        waited = now - self._waited_until.get(hook_id, now)
+        if waited > 0:
+            self._patience[hook_id] = max(0.0, self._patience.get(hook_id, PATIENCE) - waited)
+        self._waited_until[hook_id] = now
+        waiting = self._waiting.get(hook_id)
+        if waiting is not None and waiter in waiting:
+            waiting.remove(waiter)
+        if not waiting:
+            self._waiting.pop(hook_id, None)
+            self._waited_until.pop(hook_id, None)
 
     async def room(self, hook_id: str) -> None:
         """Wait for room among all first attempts, with a place of the hook taken."""
@@ -87,8 +121,10 @@ class Bulkheads:
         self._left(hook_id, since)
 
     def _left(self, hook_id: str, since: float) -> None:
-        if hook_id in self._slow and self._clock() - since < PATIENCE:
-            self._slow.discard(hook_id)
+        if hook_id in self._patience and self._clock() - since < PATIENCE:
+            self._patience[hook_id] += EARNED
+            if self._patience[hook_id] >= PATIENCE:
+                del self._patience[hook_id]
         self._leave_hook(hook_id)
 
     def _leave_hook(self, hook_id: str) -> None:

@@ -20,5 +20,5 @@ class Rate:
         """Take a start; 0 if there is one now, else how many seconds to wait."""
         if now < self._next:
             return self._next - now
-        self._next = max(self._next, now - min(LATENESS, self._interval)) + self._interval
+        self._next = max(self._next, now - LATENESS) + self._interval
         return 0.0

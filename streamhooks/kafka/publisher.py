@@ -82,6 +82,8 @@ class Publisher:
 
         """
         future: Future[Published] = Future()
+        # Who waits may give up, the record goes its way: a future that was cancelled can't be resolved.
+        future.set_running_or_notify_cancel()
         optional: dict[str, Any] = {"headers": headers} if headers else {}
         try:
             self._producer.produce(
@@ -122,7 +124,11 @@ class Publisher:
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
-            self._producer.poll(0.5)
+            try:
+                self._producer.poll(0.5)
+            except Exception:
+                # Raised by a callback. Without this thread nothing would ever be confirmed again.
+                log.exception("a confirmation could not be told")
 
     def __len__(self) -> int:
         return len(self._producer)
@@ -163,6 +169,16 @@ class Outbox:
         """
         future = self._publisher.publish(topic, value, **options)
         future.add_done_callback(lambda done: self._collect(then, done))
+
+    def publish_soon(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
+        """Publish, in the loop, as soon as there is room in the buffer; see `Publisher.publish`.
+
+        What follows may overtake what had to wait.
+        """
+        try:
+            return self._publisher.publish(topic, value, **options)
+        except BufferError:
+            return asyncio.run_coroutine_threadsafe(self.publish(topic, value, **options), self._loop)
 
     async def publish(self, topic: str, value: bytes | None, **options: Any) -> Published:
         """Publish and wait for the confirmation; waits for room in the buffer, too, and for the permission to write.

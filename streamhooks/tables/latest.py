@@ -9,9 +9,10 @@ import orjson
 
 from streamhooks.records.firing import Attempt
 
-#: attempts kept of one hook, and of all hooks together
+#: attempts kept of one hook
 OF_A_HOOK = 100
-OF_ALL = 200_000
+#: bytes kept of all hooks together: attempts that failed have bodies, up to some kilobytes each
+OF_ALL = 100_000_000
 
 
 class LatestRequests:
@@ -26,15 +27,18 @@ class LatestRequests:
         """Take in the attempts of a record of `firings`."""
         kept = self._hooks.get(hook_id)
         if kept is None:
-            kept = self._hooks[hook_id] = deque(maxlen=OF_A_HOOK)
+            kept = self._hooks[hook_id] = deque()
         else:
             self._hooks.move_to_end(hook_id)
-        before = len(kept)
-        kept.extend(attempt.to_json() for attempt in attempts[-OF_A_HOOK:])
-        self._total += len(kept) - before
+        for attempt in attempts[-OF_A_HOOK:]:
+            if len(kept) == OF_A_HOOK:
+                self._total -= len(kept.popleft())
+            value = attempt.to_json()
+            kept.append(value)
+            self._total += len(value)
         while self._total > self._of_all and len(self._hooks) > 1:
             _, forgotten = self._hooks.popitem(last=False)
-            self._total -= len(forgotten)
+            self._total -= sum(map(len, forgotten))
 
     def of_hook(self, hook_id: str) -> list[dict[str, object]]:
         """The attempts of a hook, the newest first."""
@@ -44,4 +48,4 @@ class LatestRequests:
     def release(self, is_gone: Callable[[str], bool]) -> None:
         """Forget the hooks whose partition went away."""
         for hook_id in [hook_id for hook_id in self._hooks if is_gone(hook_id)]:
-            self._total -= len(self._hooks.pop(hook_id))
+            self._total -= sum(map(len, self._hooks.pop(hook_id)))

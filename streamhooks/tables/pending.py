@@ -62,6 +62,7 @@ class Pending:
         self._clock = clock
         self._entries: dict[int, dict[str, Entry]] = {}
         self._heap: list[tuple[int, str, int]] = []
+        self._unread: dict[int, list[tuple[int, str, int]]] = {}  # due, of partitions that are being read
         self._settled: dict[str, int] = {}
         self._settled_before: dict[str, int] = {}
         self._rotated = clock()
@@ -127,7 +128,12 @@ class Pending:
 
     def release(self, partitions: Iterable[int]) -> None:
         """The partitions are somebody else's: forget their calls."""
-        for partition in partitions:
+        gone = set(partitions)
+        # When they come back they are read, and pushed, again.
+        self._heap = [item for item in self._heap if item[2] not in gone]
+        heapq.heapify(self._heap)
+        for partition in gone:
+            self._unread.pop(partition, None)
             for entry in self._entries.pop(partition, {}).values():
                 self._forget(entry)
             self.heals(partition)
@@ -154,24 +160,26 @@ class Pending:
 
     def pop_due(self, now_ms: int, is_ready: Callable[[int], bool]) -> Iterator[Entry]:
         """Take the calls that are due, the oldest first, of the partitions that were read to their end."""
-        later = []
-        try:
-            while self._heap and self._heap[0][0] <= now_ms:
-                item = heapq.heappop(self._heap)
-                due, key, partition = item
-                entry = self._entries.get(partition, {}).get(key)
-                if entry is None or entry.state != "waiting" or entry.due != due:
-                    continue
-                if is_ready(partition):
-                    yield entry
-                else:
-                    later.append(item)
-        finally:
-            for item in later:
+        for partition in [partition for partition in self._unread if is_ready(partition)]:
+            for item in self._unread.pop(partition):
                 heapq.heappush(self._heap, item)
+        while self._heap and self._heap[0][0] <= now_ms:
+            item = heapq.heappop(self._heap)
+            due, key, partition = item
+            entry = self._entries.get(partition, {}).get(key)
+            if entry is None or entry.state != "waiting" or entry.due != due:
+                continue
+            if is_ready(partition):
+                yield entry
+            else:
+                # Kept apart: it may be many, and they are not to be looked at each time.
+                self._unread.setdefault(partition, []).append(item)
 
     def next_due(self) -> int | None:
-        """When the next call is due, epoch milliseconds; it may be one that is gone by now."""
+        """When the next call is due, epoch milliseconds; it may be one that is gone by now.
+
+        Without what is due and waits for its partition to be read.
+        """
         return self._heap[0][0] if self._heap else None
 
     def run_at(self, entry: Entry, due: int) -> None:

@@ -27,19 +27,40 @@ _EXPECTED = (DeliveryFailed, DeliveryRejected, HookGone, NotImplementedError, Re
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Settings about retries; None leaves a task's own. They are for our own tasks only."""
+    """Settings about retries; None leaves a task's own. They are for the tasks of the mission only.
+
+    `schedule` are the seconds before each retry. Its length is their number, unless `max_retries` says another; beyond
+    its end the last delay holds.
+    """
 
     retry_delay: float
     max_retries: int | None
+    schedule: tuple[float, ...] | None = None
 
     def retries_of(self, task: Task) -> int:
         """How often a task is tried again."""
-        return self.max_retries if self.max_retries is not None and task.name.startswith(_OURS) else task.max_retries
+        if not _is_of_the_mission(task):
+            return task.max_retries
+        if self.max_retries is not None:
+            return self.max_retries
+        return task.max_retries if self.schedule is None else len(self.schedule)
 
-    def delay_of(self, task: Task) -> float:
-        """How long until it is tried again, in seconds."""
-        ours = task.name.startswith(_OURS) and task.default_retry_delay == MISSION_DELAY
-        return self.retry_delay if ours else task.default_retry_delay
+    def delay_of(self, task: Task, attempt: int) -> float:
+        """How long until it is tried again after this attempt, in seconds."""
+        if not _is_of_the_mission(task):
+            return task.default_retry_delay
+        if self.schedule:
+            return self.schedule[min(attempt, len(self.schedule)) - 1]
+        return self.retry_delay
+
+
+def is_ours(task: str) -> bool:
+    """Whether a task, by its name, is one of streamhooks itself."""
+    return task.startswith(_OURS)
+
+
+def _is_of_the_mission(task: Task) -> bool:
+    return is_ours(task.name) and task.default_retry_delay == MISSION_DELAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +76,7 @@ DONE = Ending("done")
 
 
 def ending_of(
-    call: Call, task: Task, error: Exception, run: Running, schedule: tuple[float, ...] | None, limits: Limits
+    call: Call, task: Task, error: BaseException, run: Running, schedule: tuple[float, ...] | None, limits: Limits
 ) -> Ending:
     """What becomes of a run that raised; logged, as each failure is.
 
@@ -77,12 +98,12 @@ def ending_of(
         return Ending("dead", f"retries used up: {reason}")
     delay = getattr(error, "retry_after", None) or getattr(error, "countdown", None)
     if delay is None:
-        delay = limits.delay_of(task) if schedule is None else schedule[call.attempt - 1]
+        delay = limits.delay_of(task, call.attempt) if schedule is None else schedule[call.attempt - 1]
     _log_failure(call, reason, error, retried=True)
     return Ending("retry", reason, delay * (1 + JITTER * random.random()))
 
 
-def _log_failure(call: Call, reason: str, error: Exception, *, retried: bool) -> None:
+def _log_failure(call: Call, reason: str, error: BaseException, *, retried: bool) -> None:
     # A delivery that failed is daily business; an error in a task's code needs its traceback.
     trace = "" if isinstance(error, _EXPECTED) else "\n" + "".join(traceback.format_exception(error))
     log.warning(

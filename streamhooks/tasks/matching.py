@@ -126,9 +126,8 @@ def call_for(hook: Hook, source: Source, origin: Origin, id_of: str, partitions:
         return None
     task, args = asked.call(hook.id)
     is_fan_out = task == process_resource_change.name
-    webhook_id = origin.id if is_fan_out else derived_id(origin.id, hook.id)
-    return Call(
-        derived_id(webhook_id, id_of),
+    call = Call(
+        origin.id if is_fan_out else derived_id(origin.id, hook.id),
         task,
         origin.partition % partitions[1] if is_fan_out else partitions[0],
         origin.created,
@@ -137,6 +136,12 @@ def call_for(hook: Hook, source: Source, origin: Origin, id_of: str, partitions:
         source=origin.source,
         event=asked.event,
         traceparent=origin.traceparent,
-        webhook_id=webhook_id,
         hops=origin.hops,
     )
+    return again(call, id_of)
+
+
+def again(call: Call, id_of: str) -> Call:
+    """The call as another one with the same `webhook-id`: what is known of the first one does not concern it."""
+    call.id = derived_id(call.webhook_id, id_of)
+    return call

@@ -76,7 +76,7 @@ async def send_alert_webhook(
 
 
 @instrumented_task(name="streamhooks.process_resource_change", default_retry_delay=300, max_retries=3)
-@retry(on=(RetryTaskError,))
+@retry(on=(RetryTaskError, TimeoutError))
 async def process_resource_change(
     action: str,
     sender: str,
@@ -93,6 +93,7 @@ async def process_resource_change(
 
     Raises:
         RetryTaskError: the change ran ahead of its resource.
+        TimeoutError: Kafka did not hand the resource over in time.
 
     """
     services = current().services

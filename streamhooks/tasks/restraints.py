@@ -20,6 +20,8 @@ from streamhooks.tasks.context import Sent
 TOLD = 15.0
 #: how long every attempt of a hook may fail before it is disabled, in seconds; at half of it there is a warning
 FAILING = 5 * 86400.0
+#: with so many hooks it is looked for those of which nothing is worth knowing any more
+MANY = 20_000
 
 
 class Hooks(Protocol):
@@ -55,6 +57,7 @@ class Restraints:
         self._breaker = breaker
         self._failing = failing
         self._failures: dict[str, Failures] = {}
+        self._many = MANY
         self._probing: dict[str, Probing] = {}
         self._rates: dict[str, Rate] = {}
         self._told: dict[tuple[str, str], float] = {}
@@ -92,7 +95,7 @@ class Restraints:
         if self._is_open(hook_id, now):
             probing = self._probing.get(hook_id)
             if probing is None:
-                probing = self._probing[hook_id] = Probing(now)
+                probing = self._probing[hook_id] = Probing(now, self._open_since(hook_id, now))
             if not probing.take(now):
                 return max(probing.next_at - now, 0.2)
             return 0.0
@@ -124,6 +127,10 @@ class Restraints:
         self._probing.pop(hook_id, None)
         return False
 
+    def _open_since(self, hook_id: str, now: float) -> float:
+        state = self._hooks.state(hook_id)
+        return now if state is None or state.open_since is None else state.open_since
+
     def _rate(self, hook: Hook) -> Rate:
         rate = self._rates.get(hook.id)
         if rate is None or rate.limit != hook.rate_limit:
@@ -138,32 +145,45 @@ class Restraints:
         failed = sent.verdict == "retry"
         if sent.retry_after is not None:
             self._pause(hook_id, now + sent.retry_after, now)
-        failures = self._failures.get(hook_id)
-        if failures is None:
-            failures = self._failures[hook_id] = Failures()
-        too_much = failures.note(now, failed=failed, timed_out=sent.kind == "timeout")
+        too_much = self._failures_of(hook_id, now).note(now, failed=failed, timed_out=sent.kind == "timeout")
         state = self._hooks.state(hook_id)
         if self._is_open(hook_id, now):
-            self._note_probe(hook_id, now, failed)
+            self._note_probe(hook_id, now, sent.at / 1000, failed)
         elif too_much and self._breaker:
             self._failures.pop(hook_id)
             self._open[hook_id] = now + TOLD
             BREAKERS_OPENED.inc()
+            # It was closed since this was told last, perhaps a moment ago.
+            self._told.pop(("breaker", hook_id), None)
             self._tell("breaker", hook_id, now, open_since=now)
-        if failed:
+        if failed or sent.verdict == "rejected":
             self._note_failing(hook_id, now, state)
         elif sent.verdict == "delivered" and state is not None and state.failing_since is not None:
             self._tell("recovered", hook_id, now, failing_since=None, warned_at=None)
 
-    def _note_probe(self, hook_id: str, now: float, failed: bool) -> None:
-        if failed:
-            if hook_id in self._probing:
-                self._probing[hook_id].failed(now)
+    def _failures_of(self, hook_id: str, now: float) -> Failures:
+        failures = self._failures.get(hook_id)
+        if failures is None:
+            if len(self._failures) >= self._many:
+                self._failures = {known: one for known, one in self._failures.items() if one.is_recent(now)}
+                self._rates = {known: one for known, one in self._rates.items() if self._hooks.get(known) is not None}
+                self._many = max(MANY, 2 * len(self._failures))
+            failures = self._failures[hook_id] = Failures()
+        return failures
+
+    def _note_probe(self, hook_id: str, now: float, started: float, failed: bool) -> None:
+        # Only at its home is known since when the hook is left alone, and what was sent all the same.
+        probing = self._probing.get(hook_id)
+        if probing is None:
             return
-        self._open.pop(hook_id, None)
-        self._probing.pop(hook_id, None)
-        self._failures.pop(hook_id, None)
-        self._tell("closed", hook_id, now, open_since=None)
+        if failed:
+            probing.failed(now, started)
+        elif probing.is_over(started):
+            self._open.pop(hook_id, None)
+            self._probing.pop(hook_id, None)
+            self._failures.pop(hook_id, None)
+            self._told.pop(("closed", hook_id), None)
+            self._tell("closed", hook_id, now, open_since=None)
 
     def _note_failing(self, hook_id: str, now: float, state: HookState | None) -> None:
         hook = self._hooks.get(hook_id)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
+from streamhooks.errors import UnpublishableRecord
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.metrics import (
@@ -24,7 +25,7 @@ from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Sent, Services
 from streamhooks.tasks.delivering import HookGone
-from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of
+from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of, is_ours
 from streamhooks.tasks.firings import Firings
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.restraints import Restraints
@@ -34,8 +35,10 @@ log = logging.getLogger(__name__)
 
 #: what an endpoint and a request may add to an attempt, in characters
 EXCERPT = 1024
-#: how many calls without a hook may run at once: fan-outs, and tasks of users
+#: how many calls without a hook may run at once, each: fan-outs of records, pending ones of ours, tasks of users
 FAN_OUTS = 200
+#: the kinds of pending calls without a hook: neither waits for the other
+OURS, OF_USERS = "ours", "of users"
 
 
 class Owner(Protocol):
@@ -101,6 +104,7 @@ class Runner:
         self._clock = clock
         self._partition_of = partition_of
         self._fan_outs = asyncio.Semaphore(FAN_OUTS)
+        self._room_again = {OURS: FAN_OUTS, OF_USERS: FAN_OUTS}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, call: Call, owner: Owner) -> None:
@@ -111,7 +115,7 @@ class Runner:
         """
         if call.hook_id is None:
             await self._fan_outs.acquire()
-            self.spawn(self._run_fan_out(call, owner))
+            self.spawn(self._run_fan_out(call, owner, self._fan_outs.release))
             return
         if self._is_disabled(call.hook_id):
             self.spawn(self._pass_over(call, owner))
@@ -127,9 +131,22 @@ class Runner:
         await self._bulkheads.room(call.hook_id)
         self.spawn(self._run_delivery(call, owner, self._bulkheads.leave))
 
+    def has_room_again(self, kind: str) -> bool:
+        """Whether a pending call of this kind without a hook may start."""
+        return self._room_again[kind] > 0
+
     def start_again(self, call: Call, owner: PendingOwner) -> None:
-        """Start a pending call of a hook; the caller has taken its places with `enter_again`."""
+        """Start a pending call; of a hook the caller has taken the places with `enter_again`, else there is room."""
+        if call.hook_id is None:
+            kind = kind_of(call.task)
+            self._room_again[kind] -= 1
+            self.spawn(self._run_fan_out(call, owner, lambda: self._leave_again(kind)))
+            return
         self.spawn(self._run_delivery(call, owner, self._bulkheads.leave_again, owner.give_back))
+
+    def _leave_again(self, kind: str) -> None:
+        self._room_again[kind] += 1
+        self._bulkheads.on_leave(kind)
 
     async def idle(self, timeout: float) -> bool:
         """Wait until nothing runs, for at most `timeout` seconds; whether nothing does."""
@@ -139,8 +156,10 @@ class Runner:
 
     def cancel(self) -> None:
         """Let go of what is running: the next owner of its source will do it again."""
+        loop = asyncio.get_running_loop()
         for task in self._tasks:
-            task.cancel()
+            # Behind its first turn: one that is cancelled before it never gives its places back.
+            loop.call_soon(task.cancel)
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run something that must end before the worker lets go of its partitions."""
@@ -213,7 +232,7 @@ class Runner:
         await self._conclude(call, run, ending)
         owner.release()
 
-    async def _run_fan_out(self, call: Call, owner: Owner) -> None:
+    async def _run_fan_out(self, call: Call, owner: Owner, leave: Callable[[], None]) -> None:
         try:
             if not self._gate.is_open:
                 await self._gate.wait_open()
@@ -221,7 +240,7 @@ class Runner:
                 return
             run, ending, result = await self._execute(call)
         finally:
-            self._fan_outs.release()
+            leave()
         if call.stored:
             # Its record is settled by a tombstone only when all that it caused is.
             children = _Family(owner)
@@ -255,6 +274,7 @@ class Runner:
             traceparent=parent.traceparent,
             webhook_id=derived_id(parent.webhook_id, delivery.hook_id),
             hops=parent.hops,
+            redriven=parent.redriven,
         )
 
     async def _execute(self, call: Call) -> tuple[Running, Ending, Any]:
@@ -267,7 +287,10 @@ class Runner:
         token = context.enter(run)
         try:
             result = await task.run(call.args, call.kwargs)
-        except Exception as error:
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_let_go():
+                raise
+            # A task that would end the process, or that was cancelled from inside, has failed like another.
             return run, ending_of(call, task, error, run, self._schedule(call), self._limits), None
         else:
             return run, Ending("dropped", run.dropped) if run.dropped else DONE, result
@@ -281,8 +304,12 @@ class Runner:
 
     async def _conclude(self, call: Call, run: Running, ending: Ending) -> None:
         """Write what the ending asks for; in the end the call is settled or stored for its next run."""
-        for handle in run.handles:
-            await handle
+        try:
+            for handle in run.handles:
+                await handle
+        except UnpublishableRecord as error:
+            if ending.kind not in ("retry", "dead"):
+                ending = Ending("dead", f"a call that it made can't be stored: {error}")
         tasks_of(call.task, ending.kind).inc()
         last: dict[str, Any] | None = None
         if ending.kind in ("retry", "dead"):
@@ -329,6 +356,16 @@ class Runner:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def kind_of(task: str) -> str:
+    """The kind of a task's pending calls without a hook."""
+    return OURS if is_ours(task) else OF_USERS
+
+
+def _is_let_go() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class _Family:

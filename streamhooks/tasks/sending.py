@@ -6,7 +6,7 @@ import asyncio
 import atexit
 import time
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from functools import cache
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from streamhooks.records.ids import derived_id
 from streamhooks.settings import load_settings
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
+from streamhooks.tasks.retry import RetryTaskError
 
 #: how long a program that ends waits for the broker to confirm its calls, in seconds
 FLUSH_AT_EXIT = 30.0
@@ -88,7 +89,13 @@ def send(task: str, args: list[Any], kwargs: dict[str, Any], countdown: float) -
         source=source, traceparent=traceparent, webhook_id=derived_id(call_id), hops=hops,
     )  # fmt: skip
     value = call.record(attempt=1, due=call.due, reason="countdown")
-    handle = Handle(call_id, sender.publish(sender.topic, value, key=call_id, partition=partition))
+    try:
+        handle = Handle(call_id, sender.publish(sender.topic, value, key=call_id, partition=partition))
+    except BufferError:
+        if running is None:
+            raise
+        # Kafka has been away for long. The run is repeated, and makes the same calls.
+        raise RetryTaskError("the buffer of records is full", countdown=1.0) from None
     if running is not None:
         running.handles.append(handle)
     return handle
@@ -103,8 +110,21 @@ class _OwnSender:
             raise LookupError(f"there is no topic {self.topic}: has a worker been started on this Kafka?")
         self.partitions = len(found.partitions)
         self._publisher = Publisher(settings)
-        self.publish = self._publisher.publish
+        self.publish = _patient(self._publisher.publish)
         atexit.register(self._publisher.close, FLUSH_AT_EXIT)
+
+
+def _patient(publish: Callable[..., Future[Published]]) -> Callable[..., Future[Published]]:
+    """Publish as soon as the buffer has room: a program may make calls faster than Kafka takes them."""
+
+    def patient(*args: Any, **options: Any) -> Future[Published]:
+        while True:
+            try:
+                return publish(*args, **options)
+            except BufferError:
+                time.sleep(0.01)
+
+    return patient
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from email.utils import formatdate
 
@@ -139,6 +140,25 @@ def test_gone_disables_the_hook(installation: Installation, organization: str) -
     hook.received(2)
 
 
+def test_many_that_hear_it_is_gone_are_one_notice(installation: Installation, organization: str) -> None:
+    hook = installation.create_hook(organization, behaviour="gone&delay=0.5")
+    for _ in range(10):
+        fire(installation, organization)
+    eventually(lambda: len(installation.dead_letters(lambda letter: letter["hook_id"] == hook.id)) == 10)
+    # By the time that a later one is told, all about the first hook is.
+    last = installation.create_hook(organization, behaviour="gone")
+    fire(installation, organization)
+    eventually(lambda: [notice["what"] for notice in notices(installation, last)] == ["disabled"])
+    (notice,) = notices(installation, hook)
+    assert notice["what"] == "disabled"
+    assert "410" in notice["why"]
+
+
+def notices(installation: Installation, hook: Hook) -> list[dict]:
+    found = [json.loads(record.value()) for record in installation.records("notices")]
+    return [notice for notice in found if notice["hook_id"] == hook.id]
+
+
 def test_another_payload_version(installation: Installation, organization: str) -> None:
     path = installation.path()
     hook_id = installation.write_hook(organization, version=1, url=installation.receiver.url(path))
@@ -172,3 +192,16 @@ def test_retry_after_that_says_nothing(installation: Installation, organization:
     fire(installation, organization)
     hook.received(2)
     assert outcomes(installation, hook, 2) == [(1, "retried"), (2, "delivered")]
+
+
+def test_a_schedule_by_setting_and_one_of_a_hook(install, organization: str) -> None:
+    one: Installation = install(retry_schedule="0.2,1.5")
+    one.add_worker()
+    hook = one.create_hook(organization, behaviour="status=500")
+    impatient = one.create_hook(organization, behaviour="status=500", retry_schedule=[0.1])
+    fire(one, organization)
+    assert one.dead_letter_of(hook)["attempts"] == 3
+    assert one.dead_letter_of(impatient)["attempts"] == 2
+    first, second, third = (request["time"] for request in hook.requests())
+    assert second - first >= 0.19  # due times are whole milliseconds
+    assert third - second >= 1.49

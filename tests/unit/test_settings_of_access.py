@@ -66,3 +66,14 @@ def test_secrets_stay_out_of_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert "hunter2" not in repr(settings)
     assert KEY not in repr(settings)
+
+
+def test_a_schedule_of_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(monkeypatch).retry_schedule is None
+    assert read(monkeypatch, retry_schedule="5, 300,1800.5").retry_schedule == (5.0, 300.0, 1800.5)
+
+
+@pytest.mark.parametrize("value", ["soon", "5,-1", "5,nan", "inf", "5,1e9", "", ",".join(["1"] * 51)])
+def test_bad_schedules(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    with pytest.raises(BadSettings, match=r"^STREAMHOOKS_RETRY_SCHEDULE: "):
+        read(monkeypatch, retry_schedule=value)

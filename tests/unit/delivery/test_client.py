@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import threading
 
 import aiohttp
 import pytest
@@ -11,7 +12,7 @@ from test_addresses import BAD_HOSTS
 
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import EXCERPT_CHARACTERS
-from streamhooks.delivery.connections import DeniedAddressError
+from streamhooks.delivery.connections import DeniedAddressError, PolicyResolver
 from streamhooks.delivery.outcomes import judge
 
 STRICT = AddressPolicy()
@@ -253,3 +254,41 @@ async def test_a_name_that_turns_to_loopback(monkeypatch: pytest.MonkeyPatch) ->
         answer = await client.post(f"http://hook.example:{endpoint.port}/", {}, b"{}", LONG)
     assert answer.kind == "denied"
     assert endpoint.connections == 0
+
+
+async def test_names_whose_servers_hang_hold_up_no_name_that_answered_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs = threading.Event()
+
+    def fake(host: str, port: int, *_: object, **__: object) -> list[object]:
+        if host.endswith("slow.example"):
+            hangs.wait(LONG)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", fake)
+    resolver = PolicyResolver(LOOPBACK)
+    await resolver.resolve("hook.example", 80)
+    hanging = [asyncio.create_task(resolver.resolve(f"{number}.slow.example", 80)) for number in range(100)]
+    try:
+        for _ in range(3):
+            await asyncio.wait_for(resolver.resolve("hook.example", 80), 5)
+    finally:
+        hangs.set()
+        await asyncio.gather(*hanging)
+        await resolver.close()
+
+
+async def test_a_name_that_became_slow_takes_no_room_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def fake(host: str, port: int, *_: object, **__: object) -> list[object]:
+        nonlocal now
+        now += 5.0 if host == "slow.example" else 0.0
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", fake)
+    resolver = PolicyResolver(LOOPBACK, clock=lambda: now)
+    for host in ("slow.example", "hook.example"):
+        await resolver.resolve(host, 80)
+    assert resolver.is_quick("hook.example")
+    assert not resolver.is_quick("slow.example")
+    await resolver.close()

@@ -91,3 +91,72 @@ async def test_whoever_gives_up_waiting_for_room_leaves_no_place_taken():
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     assert made.in_flight("b") == 0
+
+
+async def test_a_hook_with_few_places_that_answers_in_time_holds_nobody_up_for_long():
+    # Answered within the patience each time, and yet all others would get a turn ten times a second only.
+    loop = asyncio.get_running_loop()
+    made = Bulkheads(100, lambda _hook: 1, loop.time)
+    waited = refused = 0
+    for _ in range(20):
+        if await enter(made, "a"):
+            waited += 1
+            loop.call_later(0.05, made.leave, "a", loop.time())
+        else:
+            refused += 1
+            await asyncio.sleep(0.01)
+    assert waited + refused == 20
+    assert refused >= 10
+
+
+async def test_a_hook_that_lets_some_hang_and_answers_others_holds_nobody_up_for_long():
+    loop = asyncio.get_running_loop()
+    made = Bulkheads(100, lambda _hook: 3, loop.time)
+    refused = 0
+    for _ in range(2):
+        assert await enter(made, "a")
+    for _ in range(20):
+        if await enter(made, "a"):
+            loop.call_later(0.05, made.leave, "a", loop.time())
+        else:
+            refused += 1
+            await asyncio.sleep(0.01)
+    assert refused >= 10
+
+
+async def test_a_quick_hook_is_waited_for_however_much_there_is_to_send():
+    loop = asyncio.get_running_loop()
+    made = Bulkheads(100, lambda _hook: 10, loop.time)
+    for _ in range(2000):
+        assert await enter(made, "a")
+        loop.call_later(0.002, made.leave, "a", loop.time())
+
+
+async def test_what_was_waited_for_in_vain_leaves_nothing_behind():
+    made = bulkheads(bound=1)
+    await enter(made, "a")
+    assert not await enter(made, "a")
+    made.leave("a", since=0.0)
+    assert (made._waiting, made._waited_until) == ({}, {})
+    assert made.in_flight("a") == 0
+
+
+async def test_many_hooks_that_hang_are_not_waited_for_one_after_the_other():
+    clock = Clock()
+    made = bulkheads(total=100, bound=1, clock=clock)
+    at_once = 0
+    for number in range(20):
+        assert await enter(made, f"hook-{number}")
+        second = asyncio.ensure_future(enter(made, f"hook-{number}"))
+        await asyncio.sleep(0)
+        at_once += second.done()
+        assert not await second
+    assert at_once == 15
+    # After a while there is patience with others again.
+    clock.now += 10.0
+    assert await enter(made, "new")
+    second = asyncio.ensure_future(enter(made, "new"))
+    await asyncio.sleep(0)
+    assert not second.done()
+    made.leave("new", since=clock.now)
+    assert await second

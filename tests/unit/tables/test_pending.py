@@ -166,3 +166,44 @@ def test_two_owners_in_any_order_lose_no_live_call_and_resurrect_no_settled_one(
     restarted = Pending(Clock())
     restarted.apply(last)
     assert image(restarted) == expected
+
+
+def test_what_is_due_in_a_partition_that_is_not_read_yet_is_not_looked_at_again_and_again():
+    pending = Pending(lambda: 0.0)
+    ready = {1}
+    for number in range(100):
+        for partition in (0, 1):
+            call = DelayedCall(f"c{partition}-{number}", "t", 1, number, 0, "retry", hook_id="h")
+            pending.apply(Record("delayed", partition, number, 0, call.id.encode(), call.to_json()))
+
+    def due() -> list[str]:
+        found = []
+        for entry in pending.pop_due(1000, lambda partition: partition in ready):
+            entry.state = "running"
+            found.append(entry.id)
+        return found
+
+    assert due() == [f"c1-{number}" for number in range(100)]
+    assert pending.next_due() is None
+    assert due() == []
+    late = DelayedCall("late", "t", 1, 50, 0, "retry", hook_id="h")
+    pending.apply(Record("delayed", 0, 200, 0, b"late", late.to_json()))
+    assert due() == []
+    ready.add(0)
+    found = due()
+    assert len(found) == 101
+    assert [int(name.split("-")[1]) for name in found if name != "late"] == list(range(100))
+    assert found.index("late") in (50, 51)
+
+
+def test_what_waited_for_its_log_and_went_away_is_forgotten():
+    pending = Pending(lambda: 0.0)
+    call = DelayedCall("c", "t", 1, 5, 0, "retry", hook_id="h")
+    record = Record("delayed", 0, 1, 0, b"c", call.to_json())
+    pending.apply(record)
+    assert list(pending.pop_due(10, lambda _partition: False)) == []
+    for _ in range(3):
+        pending.release([0])
+        pending.apply(record)
+    assert len(pending._heap) == 1
+    assert [entry.id for entry in pending.pop_due(10, lambda _partition: True)] == ["c"]

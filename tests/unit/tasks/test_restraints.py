@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +12,7 @@ from streamhooks.in_flight.rates import Rate
 from streamhooks.records.hook import Hook, HookState
 from streamhooks.tables.findings import merged, notice_of
 from streamhooks.tasks.context import Sent
-from streamhooks.tasks.restraints import TOLD, Restraints
+from streamhooks.tasks.restraints import MANY, TOLD, Restraints
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 DAY = 86400.0
@@ -42,10 +44,16 @@ class World:
                 self.notices.append(notice.what)
 
     def ends(
-        self, verdict: str = "delivered", kind: str = "answered", retry_after: float | None = None, times: int = 1
+        self,
+        verdict: str = "delivered",
+        kind: str = "answered",
+        retry_after: float | None = None,
+        times: int = 1,
+        started: float | None = None,
     ):
+        at = int((self.now if started is None else started) * 1000)
         for _ in range(times):
-            self.restraints.note(HOOK.id, Sent(0, "", b"", 200, None, 1, "", kind, verdict, retry_after))
+            self.restraints.note(HOOK.id, Sent(at, "", b"", 200, None, 1, "", kind, verdict, retry_after))
 
     @property
     def held_until(self) -> float | None:
@@ -113,13 +121,13 @@ def test_an_open_breaker_lets_one_probe_through_then_waits_twice_as_long_and_clo
 
 
 def test_the_wait_between_probes_is_bounded():
-    probing = Probing(0.0)
+    probing = Probing(0.0, 0.0)
     now = 0.0
     for _ in range(10):
         now = probing.next_at
         assert probing.take(now)
         assert not probing.take(now)
-        probing.failed(now)
+        probing.failed(now, now)
     assert probing.next_at - now == OPEN_LONGEST
 
 
@@ -230,3 +238,89 @@ def test_what_was_told_is_not_told_again_and_again():
     world.now += TOLD + 1
     world.ends("retry")
     assert world.told == ["failing", "failing"]
+
+
+def test_what_was_in_flight_when_the_breaker_opened_neither_closes_it_nor_counts_as_its_probe():
+    world = World()
+    before = world.now
+    world.now += 1
+    world.ends("retry", "timeout", times=TIMEOUTS)
+    assert world.wait > 0.0
+    world.now += 1
+    world.ends("delivered", started=before)
+    assert world.held_until == world.now
+    assert "closed" not in world.told
+    world.now += OPEN_FIRST
+    assert world.wait == 0.0  # the probe
+    world.ends("retry", "timeout", started=before)
+    world.ends("delivered")
+    assert world.told[-1] == "closed"
+    assert world.held_until is None
+
+
+def test_another_worker_does_not_close_it():
+    away = World(home=False)
+    away.ends("retry", "timeout", times=TIMEOUTS)
+    away.ends("delivered")
+    assert "closed" not in away.told
+
+
+def test_who_had_nothing_to_send_while_it_was_open_probes_at_once():
+    world = World()
+    world.ends("retry", "timeout", times=TIMEOUTS)
+    world.now += OPEN_FIRST + 5
+    assert world.wait == 0.0
+    assert world.wait > 0.0
+
+
+def test_what_a_person_sends_in_spite_of_an_open_breaker_closes_it():
+    world = World()
+    world.ends("retry", "timeout", times=TIMEOUTS)
+    world.now += 1
+    assert world.wait > 0.0  # asked, and not heeded
+    world.ends("delivered")
+    assert world.held_until is None
+
+
+def test_an_endpoint_that_only_refuses_fails_as_well():
+    world = World()
+    world.ends("rejected")
+    world.now += 2.6 * DAY
+    world.ends("rejected")
+    world.now += 2.5 * DAY
+    world.ends("rejected")
+    assert world.notices == ["failing", "disabled"]
+    assert "breaker" not in world.told
+
+
+@pytest.mark.parametrize("limit", [20.0, 100.0, 500.0, 1000.0, 5000.0])
+@pytest.mark.parametrize("late", [0.002, 0.01, 0.03])
+def test_a_rate_is_used_though_the_loop_wakes_up_late(limit: float, late: float):
+    rate, now, starts = Rate(limit), 100.0, []
+    while now < 110.0:
+        while rate.take(now) == 0.0:
+            starts.append(now)
+        now += rate.take(now) + late
+    assert len(starts) / 10 >= 0.9 * limit
+    for n, start in enumerate(starts):
+        end = bisect_left(starts, start + 1.0, n)
+        assert end - n <= limit * 1.1
+
+
+def test_hooks_of_which_nothing_was_heard_lately_are_forgotten():
+    world = World()
+    for number in range(3 * MANY):
+        world.now += 0.01
+        world.restraints.note(f"{number:032x}", Sent(0, "", b"", 200, None, 1, "", "answered", "delivered", None))
+    assert len(world.restraints._failures) < 2 * MANY
+
+
+def test_a_breaker_that_opens_again_soon_is_told_again():
+    world = World()
+    for _ in range(2):
+        world.ends("retry", "timeout", times=TIMEOUTS)
+        assert world.found.open_since == world.now
+        assert world.wait > 0.0
+        world.now += 1
+        world.ends("delivered")
+        assert world.found.open_since is None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from streamhooks.errors import UnpublishableRecord
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.records.hook import Hook
@@ -16,7 +17,7 @@ from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookG
 from streamhooks.tasks.endings import JITTER, Limits
 from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.retry import RetryPolicy, RetryTaskError, retry
-from streamhooks.tasks.runner import Runner
+from streamhooks.tasks.runner import FAN_OUTS, OURS, Runner
 from streamhooks.tasks.task import Delivery, Task
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
@@ -61,6 +62,9 @@ class Owner:
         self.holds -= 1
         if not self.holds:
             self.ended.set()
+
+    def give_back(self):
+        self.ended.set()
 
 
 class Hooks:
@@ -182,6 +186,41 @@ async def test_the_setting_overrides_the_retries_of_our_own_tasks_only():
     world = World(max_retries=0)
     await world.run(sends(500, DeliveryFailed("x", None)), policy=delivering, name="users.own")
     assert len(world.outputs.stored) == 1
+
+
+@pytest.mark.parametrize(
+    ("attempt", "max_retries", "delay"),
+    [(1, None, 5), (2, None, 60), (3, None, None), (1, 1, 5), (2, 1, None), (3, 3, 60), (4, 3, None), (1, 0, None)],
+)
+async def test_a_schedule_by_setting_decides_delays_and_number(attempt, max_retries, delay):
+    world = World(schedule=(5.0, 60.0), max_retries=max_retries)
+    await world.run(sends(500, DeliveryFailed("x", None)), attempt=attempt, policy=delivering, max_retries=3)
+    if delay is None:
+        assert len(world.outputs.dead) == 1
+    else:
+        assert NOW + delay <= world.outputs.stored[0][2] / 1000 <= NOW + delay * (1 + JITTER)
+
+
+async def test_a_schedule_by_setting_is_for_the_mission_only_and_a_hooks_own_comes_before_it():
+    world = World(schedule=(5.0,), max_retries=0)
+    failing = sends(500, DeliveryFailed("x", None))
+    await world.run(failing, policy=delivering, name="users.own")
+    assert world.outputs.stored[0][2] / 1000 >= NOW + 300
+    world = World(schedule=(5.0,))
+    world.hooks.hook = replace(HOOK, retry_schedule=(7.0, 8.0))
+    await world.run(failing, attempt=2, policy=delivering)
+    assert NOW + 8 <= world.outputs.stored[0][2] / 1000 <= NOW + 8 * (1 + JITTER)
+    world.hooks.hook = replace(HOOK, retry_schedule=())
+    await world.run(failing, policy=delivering)
+    assert len(world.outputs.dead) == 1
+
+
+async def test_the_settings_leave_our_own_notes_alone():
+    # What was found about a hook must not be given up because deliveries are not retried.
+    world = World(max_retries=0, schedule=(5.0,))
+    task = Task("streamhooks.note", None, 5.0, 1000)
+    limits = world.runner._limits
+    assert (limits.retries_of(task), limits.delay_of(task, 1)) == (1000, 5.0)
 
 
 async def test_what_the_endpoint_asks_for_comes_before_the_delay_of_the_task():
@@ -343,12 +382,7 @@ async def test_a_pending_call_of_a_hook_that_was_disabled_meanwhile_waits_again(
     world = World()
     task = world.task(sends(200))
     world.hooks.active = False
-
-    class Entry(Owner):
-        def give_back(self):
-            self.ended.set()
-
-    owner = Entry()
+    owner = Owner()
     assert world.runner._bulkheads.enter_again(HOOK.id)
     world.runner.start_again(Call("c1", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0", stored=True), owner)
     await asyncio.wait_for(owner.ended.wait(), 5)
@@ -356,3 +390,77 @@ async def test_a_pending_call_of_a_hook_that_was_disabled_meanwhile_waits_again(
     assert owner.holds == 1
     assert world.passed_over == world.firings.attempts == world.outputs.settled == []
     assert world.runner._bulkheads.in_flight(HOOK.id) == 0
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()])
+async def test_a_task_that_ends_the_process_or_cancels_itself_has_failed(error):
+    async def body():
+        raise error
+
+    world = World()
+    await world.run(body, hook_id=None)
+    assert world.outputs.dead[0][1].startswith(type(error).__name__)
+
+
+async def test_a_plain_function_that_exits_has_failed_too():
+    def body():
+        raise SystemExit(3)
+
+    world = World()
+    await world.run(body, hook_id=None)
+    assert world.outputs.dead[0][1] == "SystemExit: 3"
+
+
+async def test_a_run_that_we_let_go_is_not_concluded():
+    started = asyncio.Event()
+
+    async def body():
+        started.set()
+        await asyncio.Event().wait()
+
+    world = World()
+    task = world.task(body)
+    owner = Owner()
+    await world.runner.start(Call("c1", task.name, 0, 0), owner)
+    await asyncio.wait_for(started.wait(), 5)
+    world.runner.cancel()
+    assert await world.runner.idle(5)
+    assert (world.outputs.dead, owner.holds) == ([], 1)
+
+
+async def test_a_call_that_can_never_be_stored_is_the_failure_of_the_task_that_made_it():
+    class TooLarge:
+        def __await__(self):
+            yield from asyncio.sleep(0).__await__()
+            raise UnpublishableRecord("Message size too large")
+
+    async def body():
+        current().handles.append(TooLarge())
+
+    world = World()
+    await world.run(body, hook_id=None, stored=True)
+    assert world.outputs.dead[0][1] == "a call that it made can't be stored: Message size too large"
+    assert len(world.outputs.settled) == 1
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_what_is_let_go_before_it_began_gives_its_places_back(stored):
+    world = World()
+
+    async def deliver():
+        await asyncio.Event().wait()
+
+    task = world.task(deliver)
+    bulkheads = world.runner._bulkheads
+    world.gate.close("rebalance")
+    for hook_id in (HOOK.id, None):
+        call = Call("c1", task.name, 0, 0, hook_id=hook_id, stored=stored)
+        if not stored:
+            await world.runner.start(call, Owner())
+        elif hook_id is None or bulkheads.enter_again(hook_id):
+            world.runner.start_again(call, Owner())
+    world.runner.cancel()  # not one of them has had its first turn
+    assert await world.runner.idle(5)
+    assert bulkheads.in_flight(HOOK.id) == 0
+    assert (bulkheads._room._value, bulkheads._room_again) == (100, 25)
+    assert world.runner._fan_outs._value == world.runner._room_again[OURS] == FAN_OUTS

@@ -1,0 +1,84 @@
+"""`notices`: each fires the app hooks of its organization that subscribed to `hook.<what happened>`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from streamhooks.agents.events import PartitionOf
+from streamhooks.agents.intake import CallsOf
+from streamhooks.delivery.payloads import resource_change_data
+from streamhooks.kafka.reader import Record
+from streamhooks.masking import without_queries
+from streamhooks.records.formats import decode
+from streamhooks.records.hook import Hook
+from streamhooks.records.ids import derived_id
+from streamhooks.records.notice import Notice
+from streamhooks.tables.hooks import HooksTable
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.mission import send_resource_change_webhook
+from streamhooks.tasks.origin import Origin
+
+RESOURCE = "hook"
+
+
+def calls_of_notices(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
+    """What a record of `notices` asks for; nothing, if it is about a hook that gets notices itself.
+
+    Else two hooks whose endpoints fail could have notices about each other sent without an end.
+    """
+
+    def calls_of(record: Record, origin: Origin) -> list[Call]:
+        notice = decode(Notice, record.value)
+        about = hooks.get(notice.hook_id)
+        if about is None or _gets_notices(about):
+            return []
+        event = f"{RESOURCE}.{notice.what}"
+        data = resource_change_data(RESOURCE, _shown(about, notice))
+        return [
+            Call(
+                derived_id(origin.id, hook.id),
+                send_resource_change_webhook.name,
+                partition_of(hook.id),
+                origin.created,
+                [hook.id, event, data, None],
+                hook_id=hook.id,
+                source=origin.source,
+                event=event,
+                traceparent=origin.traceparent,
+                hops=origin.hops,
+            )
+            for hook in _subscribed(hooks, about, event)
+        ]
+
+    return calls_of
+
+
+def _gets_notices(hook: Hook) -> bool:
+    return any(event.startswith(f"{RESOURCE}.") for event in hook.events)
+
+
+def _subscribed(hooks: HooksTable, about: Hook, event: str) -> list[Hook]:
+    """The app hooks of any of the hook's projects; of every project, if it has none itself."""
+    found: dict[str, Hook] = {}
+    for project_id in about.project_ids or (None,):
+        found |= {hook.id: hook for hook in hooks.app_hooks(about.organization_id, event, project_id)}
+    return list(found.values())
+
+
+def _shown(about: Hook, notice: Notice) -> dict[str, Any]:
+    return {
+        "id": about.id,
+        "organization_id": about.organization_id,
+        "project_ids": list(about.project_ids),
+        "app_id": about.app_id,
+        "url": without_queries(about.url),
+        "events": list(about.events),
+        "why": notice.why,
+        "since": None if notice.since is None else _iso(notice.since),
+        "at": _iso(notice.at / 1000),
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(min(seconds, 253_402_300_799), UTC).isoformat(timespec="milliseconds")

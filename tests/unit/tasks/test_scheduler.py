@@ -1,0 +1,87 @@
+"""The pending calls as they become due, with a real runner: one kind of them must not hold up another."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+from test_runner import HOOK, NOW, World
+
+from streamhooks.agents.delayed import Scheduler
+from streamhooks.kafka.reader import Record
+from streamhooks.records.call import DelayedCall
+from streamhooks.tables.pending import Pending
+
+
+def pending_call(number: int, task: str, hook_id: str | None = None) -> Record:
+    call = DelayedCall(f"c{number}", task, 1, int(NOW * 1000) - 1000 + number, 0, "countdown", hook_id=hook_id)
+    return Record("delayed", 0, number, 0, call.id.encode(), call.to_json())
+
+
+@asynccontextmanager
+async def scheduling(world: World, *records: Record):
+    pending = Pending(lambda: NOW)
+    scheduler = Scheduler(
+        pending,
+        world.runner,
+        world.outputs,
+        None,
+        topic="delayed",
+        gate=world.gate,
+        bulkheads=world.runner._bulkheads,
+        is_ready=lambda _partition: True,
+        wait=lambda _hook_id: 0.0,
+        is_skipped=lambda _entry: False,
+        on_broken=lambda _record, _reason: None,
+        clock=lambda: NOW,
+    )
+    scheduler.apply(list(records))
+    running = asyncio.create_task(scheduler.run())
+    try:
+        yield scheduler
+    finally:
+        running.cancel()
+        world.runner.cancel()
+
+
+async def test_slow_tasks_of_users_hold_up_neither_deliveries_nor_our_own_tasks():
+    world = World()
+    hangs, ended = asyncio.Event(), asyncio.Event()
+    ran: list[str] = []
+
+    async def slow():
+        await hangs.wait()
+
+    async def deliver():
+        ran.append("delivery")
+
+    async def note():
+        ran.append("note")
+        ended.set()
+
+    world.task(slow, name="shop.slow")
+    world.task(deliver, name="streamhooks.deliver")
+    world.task(note, name="streamhooks.note")
+    records = [pending_call(number, "shop.slow") for number in range(300)]
+    records += [pending_call(301, "streamhooks.deliver", HOOK.id), pending_call(302, "streamhooks.note")]
+    async with scheduling(world, *records):
+        await asyncio.wait_for(ended.wait(), 5)
+        assert sorted(ran) == ["delivery", "note"]
+
+
+async def test_all_calls_without_a_hook_run_in_the_end():
+    world = World()
+    ran = 0
+    ended = asyncio.Event()
+
+    async def quick():
+        nonlocal ran
+        await asyncio.sleep(0)
+        ran += 1
+        if ran == 1000:
+            ended.set()
+
+    world.task(quick, name="shop.quick")
+    async with scheduling(world, *[pending_call(number, "shop.quick") for number in range(1000)]):
+        await asyncio.wait_for(ended.wait(), 10)
+    assert len(world.outputs.settled) >= 800
