@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streamhooks.errors import Refusal
+from streamhooks.errors import BadSettings, Refusal
 from streamhooks.kafka.clients import client_config
 from streamhooks.settings import Settings
 
@@ -84,8 +84,17 @@ COPARTITIONED = (
 
 
 def admin_client(settings: Settings) -> AdminClient:
-    """An admin client of the installation's Kafka."""
-    return AdminClient(client_config(settings))
+    """An admin client of the installation's Kafka.
+
+    Raises:
+        BadSettings: no client can be made with these settings.
+
+    """
+    try:
+        return AdminClient(client_config(settings))
+    except KafkaException as error:
+        text = "STREAMHOOKS_BROKERS, _SECURITY_PROTOCOL, _SASL_*, _TLS_*"
+        raise BadSettings(f"{text}: {error.args[0].str()}") from None
 
 
 def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
@@ -106,7 +115,9 @@ def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
             log.info("created topic %s", topic)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise Refusal(f"the topic {topic} can't be created: {error.args[0].str()}") from None
+                numbers = f"{settings.partitions} and {settings.replication}"
+                text = f"the topic {topic} can't be created (STREAMHOOKS_PARTITIONS, _REPLICATION: {numbers})"
+                raise Refusal(f"{text}: {error.args[0].str()}") from None
     deadline = time.monotonic() + wait
     while missing and not set(NAMES.values()) <= (present := _present(admin, settings, wait)).keys():
         if time.monotonic() > deadline:
