@@ -219,4 +219,5 @@ class Scheduler:
             return False
         entry.state = "running"  # nothing starts it while its tombstone is on the way
         await self._outputs.settle(self._call(entry))
+        self._pending.settle(entry)  # who looks now must not see it any more
         return True
