@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     tls_ca: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    schema_registry: str | None = Field(None, pattern=r"^https?://[^\s/]+[^\s]*$", repr=False)
 
     # the web views
     web_bind: str = "127.0.0.1"
