@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from streamhooks.errors import BadSettings, Refusal
 from streamhooks.kafka.clients import client_config
@@ -63,7 +63,8 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
         "segment.ms": "600000",
         "segment.bytes": "67108864",
     },
-    "firings": {"retention.ms": str(7 * DAY_MS)},
+    # Its records carry the time of their attempts, also where a broker by itself would note the time of arrival.
+    "firings": {"retention.ms": str(7 * DAY_MS), "message.timestamp.type": "CreateTime"},
     # A window's cell is written as long as it is open, and is needed as long as its rollup keeps it.
     "counting-fired-10s-changelog": {
         "cleanup.policy": "compact,delete",
@@ -124,7 +125,24 @@ def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
             raise Refusal("the topics that were created do not show up")
         time.sleep(0.1)
     _check(present, settings)
+    made = {topic.topic for topic in missing}
+    compacted = [name for name, config in CONFIGS.items() if "compact" in config.get("cleanup.policy", "")]
+    _warn_of_retention(admin, [topic for name in compacted if (topic := settings.topic_prefix + name) not in made])
     return present
+
+
+def _warn_of_retention(admin: AdminClient, compacted: list[str]) -> None:
+    """Tell of topics that somebody else made, perhaps a broker by itself, and that forget what they must keep."""
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in compacted]
+    for resource, future in admin.describe_configs(resources, request_timeout=10).items() if resources else ():
+        try:
+            policy = future.result()["cleanup.policy"].value
+        except KafkaException as error:  # such as: we may not look
+            log.debug("the configuration of %s can't be read: %s", resource.name, error.args[0].str())
+            continue
+        if "compact" not in policy:
+            text = "the topic %s has cleanup.policy=%s and needs compact: what is older than its retention gets lost"
+            log.warning(text, resource.name, policy)
 
 
 def _present(admin: AdminClient, settings: Settings, wait: float) -> dict[str, int]:

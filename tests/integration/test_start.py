@@ -179,6 +179,16 @@ def event_ids(one: Installation, path: str, count: int) -> list[str]:
     return [request["body"].partition('"event_id":"')[2][:32] for request in one.receiver.requests(path)]
 
 
+def test_a_topic_that_forgets_is_told(install, organization: str) -> None:
+    # As a broker makes it by itself (auto.create.topics.enable) when somebody writes before the first worker starts.
+    one: Installation = install(partitions=1)
+    create_topic(one.brokers, f"{one.prefix}hooks")
+    create_topic(one.brokers, f"{one.prefix}hook-states", cleanup_policy="compact")
+    log = one.add_worker().log.read_text()
+    (line,) = [line for line in log.splitlines() if "needs compact" in line]
+    assert f"the topic {one.prefix}hooks has cleanup.policy=delete" in line
+
+
 def test_from_the_latest(install, organization: str) -> None:
     one, path = written_before(install, organization, start="latest")
     worker = one.add_worker()
