@@ -2,6 +2,7 @@
 
 StreamhooksError
 ├── BrokenRecord            a record that can't be decoded or breaks its schema
+├── RegistryAway            the schema registry gives no answer; the record may be fine
 ├── BadUrl                  a hook's URL that may not be used (syntax, scheme, port, userinfo, address)
 ├── UnpublishableRecord     the broker will never take this record (too large)
 │   └── NotPermitted        … as long as nobody gives us the permission
@@ -18,6 +19,10 @@ class StreamhooksError(Exception):
 
 class BrokenRecord(StreamhooksError):
     """A record can't be decoded or breaks its schema; the text says why, for the dead letter."""
+
+
+class RegistryAway(StreamhooksError):
+    """The schema registry gives no answer: what needs it waits."""
 
 
 class BadUrl(StreamhooksError):

@@ -15,11 +15,28 @@ from streamhooks.errors import BadSettings
 
 LEAST_TOKEN = 8
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+_BROKER = re.compile(rf"{_HOST}(?::[0-9]{{1,5}})?")
 
 
 def _listed(value: Any) -> Any:
     """A comma-separated text as a tuple of its parts."""
     return tuple(part for part in (p.strip() for p in value.split(",")) if part) if isinstance(value, str) else value
+
+
+def _brokers(value: Any) -> Any:
+    """Comma-separated `host` or `host:port`: what is none would be waited for until the start gives up."""
+    found = _listed(value)
+    if not found or not all(_BROKER.fullmatch(str(broker)) for broker in found):
+        raise ValueError("must be host:port, or several of them with commas between")
+    return found
+
+
+def _host(value: Any) -> Any:
+    """A host alone, an IPv6 address with or without its brackets: other workers put it into URLs."""
+    if isinstance(value, str) and not (re.fullmatch(_HOST, value) or is_ipv6(value)):
+        raise ValueError("must be a host name or an address, without scheme and port")
+    return value
 
 
 def _scoped(value: Any) -> Any:
@@ -40,6 +57,8 @@ def _fernet_keys(value: Any) -> Any:
     return keys
 
 
+Brokers = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_brokers)]
+Host = Annotated[str, BeforeValidator(_host)]
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
 Tokens = Annotated[tuple[tuple[Literal["read", "write"], str], ...], NoDecode, BeforeValidator(_scoped)]
@@ -55,7 +74,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STREAMHOOKS_", env_file=".env", extra="ignore", frozen=True)
 
     # Kafka
-    brokers: Listed = ("127.0.0.1:9092",)
+    brokers: Brokers = ("127.0.0.1:9092",)
     topic_prefix: str = Field("streamhooks.", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     partitions: int = Field(8, ge=1, le=1000)
     replication: int = Field(1, ge=1, le=10)
@@ -68,13 +87,14 @@ class Settings(BaseSettings):
     tls_ca: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    schema_registry: str | None = Field(None, pattern=r"^https?://[^\s/]+[^\s]*$", repr=False)
 
     # the web views
     web_bind: str = "127.0.0.1"
     web_port: int = Field(6066, ge=1, le=65535)
     api_token: str | None = Field(None, min_length=LEAST_TOKEN, repr=False)
     api_tokens: Tokens = Field((), repr=False)
-    advertise: str | None = None
+    advertise: Host | None = None
 
     # deliveries
     base_url: str = Field("http://127.0.0.1:6066", pattern=r"^https?://[^\s]+$")
@@ -104,7 +124,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _is_safe_to_start(self) -> Settings:
         if not (self.api_token or self.api_tokens) and not is_loopback(self.web_bind):
-            text = f"is needed, since WEB_BIND={self.web_bind} is not loopback"
+            text = f"is needed, since STREAMHOOKS_WEB_BIND={self.web_bind} is not loopback"
             raise ValueError(f"API_TOKEN (or STREAMHOOKS_API_TOKENS) {text}")
         if self.security_protocol.startswith("SASL") and not (
             self.sasl_mechanism and self.sasl_username and self.sasl_password
@@ -122,6 +142,12 @@ class Settings(BaseSettings):
         return self.web_bind
 
     @property
+    def advertised_url(self) -> str:
+        """The base URL under which other workers reach this one's views."""
+        host = self.advertised_host
+        return f"http://{f'[{host}]' if is_ipv6(host) else host}:{self.web_port}"
+
+    @property
     def app_id(self) -> str:
         """The consumer group of the delivering app: the prefix is in it, so two installations share one Kafka."""
         return f"{self.topic_prefix}worker"
@@ -130,6 +156,14 @@ class Settings(BaseSettings):
     def bootstrap_servers(self) -> str:
         """The brokers as librdkafka wants them."""
         return ",".join(self.brokers)
+
+
+def is_ipv6(host: str) -> bool:
+    """Tell whether this is an IPv6 address without brackets, which it needs in a URL."""
+    try:
+        return ip_address(host).version == 6
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:
@@ -153,6 +187,8 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise BadSettings("; ".join(_named(e) for e in error.errors())) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"the file .env with STREAMHOOKS_* settings can't be read: {error}") from None
 
 
 def _named(error: Any) -> str:

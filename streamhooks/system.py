@@ -38,8 +38,10 @@ from streamhooks.masking import mask_logs
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
 from streamhooks.metrics import OVERTAKEN
+from streamhooks.records.formats import use_registry
 from streamhooks.records.hook import Hook, HookState
 from streamhooks.records.notice import Notice
+from streamhooks.records.registry import SchemaRegistry
 from streamhooks.records.sealing import Keys
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
@@ -106,11 +108,14 @@ class System:
         )
 
         # what is known
+        self.registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
+        use_registry(self.registry)
         self.keys = Keys(settings.secret_keys)
         self.offsets = Offsets(settings)
         self.hooks = HooksTable(topics.hooks, topics.hook_states, self.keys)
         self.stretches = Stretches()
-        self.hooks_reader = TopicReader(settings, self._apply_hooks, loop, name="hooks")
+        learn = self.registry.learn if self.registry else None
+        self.hooks_reader = TopicReader(settings, self._apply_hooks, loop, name="hooks", prepare=learn)
         self.hooks_reader.follow(
             [(topics.hooks, 0), *((topics.hook_states, n) for n in range(partitions["hook-states"]))]
         )
@@ -222,6 +227,7 @@ class System:
             is_natural_hole=app.is_natural_hole,
             clock=clock,
             max_hops=settings.max_hops,
+            registry=self.registry,
         )
         for table in tables.values():
             table.partition_of = self.partition_of
@@ -369,6 +375,8 @@ class System:
             reasons.append("the hooks are being read")
         if not reasons and self.app.owns(self.topics.delayed) and not self.delayed_reader.is_ready():
             reasons.append("the pending calls are being read")
+        if self.registry is not None and self.registry.trouble:
+            reasons.append(self.registry.trouble)
         return reasons + self.publisher.troubles
 
     async def send_sample(self, hook: Hook) -> dict[str, Any]:

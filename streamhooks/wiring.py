@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import traceback
 from typing import Any
 
 import faust
@@ -34,8 +36,11 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     for module in settings.task_modules:
         try:
             importlib.import_module(module)
-        except ImportError as error:
-            raise Refusal(f"STREAMHOOKS_TASK_MODULES: {module} can't be imported: {error}") from None
+        except Exception as error:  # the module is the user's: it may raise anything
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            reason = " ".join(f"{type(error).__name__}: {error}".split())  # in one line
+            text = f"STREAMHOOKS_TASK_MODULES: {module} can't be imported: {reason}"
+            raise Refusal(f"{text} ({frame.filename}:{frame.lineno})") from None
     topics = Topics(settings.topic_prefix)
     app = App(
         settings.app_id,
@@ -56,19 +61,18 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
 
     async def start() -> None:
         nonlocal system
+        await _check_address(settings)
         system = System(app, counting_app, tables, settings, partitions)
         app.start_of, app.drain = system.start_of, system.drain
         app.on_taken_over, app.on_released = system.took_over, system.released
         counting_app.on_taken_over, counting_app.drain = system.counting_took_over, system.drain_counting
         counting_app.on_positioned = system.counting.take_over
+        app.on_end = system.stop  # not before there is something to stop
         await system.start()
         counting_app.in_worker = True
         app.add_dependency(counting_app)  # starts after all else: deliveries do not wait for its tables
 
-    async def stop() -> None:
-        await system.stop()
-
-    app.on_begin, app.on_end = start, stop
+    app.on_begin = start
 
     @app.agent(_source(app, topics.events), name="events")
     async def events(stream: Any) -> None:
@@ -95,6 +99,22 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
 
     register(app, lambda: system)
     return app
+
+
+async def _check_address(settings: Settings) -> None:
+    """Listen for a moment where the views will: Faust would crash with a traceback, and later.
+
+    Raises:
+        Refusal: another process listens there, or it is no address of this machine.
+
+    """
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, settings.web_bind, settings.web_port)
+    except OSError as error:
+        text = f"STREAMHOOKS_WEB_BIND, _WEB_PORT: the web views can't listen on {settings.web_bind}:{settings.web_port}"
+        raise Refusal(f"{text}: {error.strerror or error}") from None
+    server.close()
+    await server.wait_closed()
 
 
 def _source(app: App, name: str) -> Any:
@@ -139,7 +159,7 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "web_bind": settings.web_bind,
         "web_port": settings.web_port,
         "web_host": settings.advertised_host,
-        "canonical_url": f"http://{settings.advertised_host}:{settings.web_port}",
+        "canonical_url": settings.advertised_url,
         "Table": WindowTable,
         "web_application_options": application_options(settings),
         "web_tables_enabled": False,

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from streamhooks.errors import BadSettings
+from streamhooks.kafka.clients import tls_context
 from streamhooks.kafka.topics import ensure_topics
 from streamhooks.mended.app import App
 from streamhooks.open_files import allow_many
@@ -20,9 +28,35 @@ def build_app() -> App:
 
     """
     settings = load_settings()
+    tls_context(settings)  # what is wrong with its files is told before the first client stumbles over it
+    _make_folder(settings.data_dir)
     if sys.platform != "win32":
         import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     allow_many(settings.max_in_flight)
-    return create_app(settings, ensure_topics(settings))
+    with _ended_by_sigterm():
+        partitions = ensure_topics(settings)
+    return create_app(settings, partitions)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSettings(f"STREAMHOOKS_DATA_DIR: {folder} can't be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadSettings(f"STREAMHOOKS_DATA_DIR: {folder} can't be written to")
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the process in order (exit code 0) while it waits for Kafka; Faust does it from then on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

@@ -232,6 +232,7 @@ class Scheduler:
     async def _settle(self, entry: Entry) -> None:
         entry.state = "running"  # nothing starts it while its tombstone is on the way
         await self._outputs.settle(self._call(entry))
+        self._pending.settle(entry)  # who looks now must not see it any more
 
     def queued(self, hook_id: str) -> int:
         """How many calls of a hook are due and wait for it."""

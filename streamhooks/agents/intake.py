@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from streamhooks.errors import BrokenRecord
+from streamhooks.errors import BrokenRecord, RegistryAway
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import HOLES, LOOPS, TOMBSTONES, UNSETTLED, records_of
 from streamhooks.records.call import HOPS_HEADER
+from streamhooks.records.registry import SchemaRegistry
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.origin import Origin, origin_of
 from streamhooks.tasks.outputs import Outputs
@@ -48,6 +50,7 @@ class Intake:
         is_natural_hole: Callable[[TP, int, int], bool],
         clock: Callable[[], float],
         max_hops: int = 5,
+        registry: SchemaRegistry | None = None,
     ) -> None:
         self._tracker = tracker
         self._runner = runner
@@ -58,6 +61,7 @@ class Intake:
         self._is_natural_hole = is_natural_hole
         self._clock = clock
         self._max_hops = max_hops
+        self._registry = registry
 
     async def follow(self, events: AsyncIterator[Any], calls_of: CallsOf) -> None:
         """Take up each record of a stream; the body of an agent."""
@@ -103,6 +107,8 @@ class Intake:
             LOOPS.labels(record.topic).inc()
             self._bury(record, f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks", ticket)
             return
+        if self._registry is not None and not self._registry.knows(record.value):
+            await self._learn(self._registry, record)
         try:
             calls = calls_of(record, origin)
         except BrokenRecord as error:
@@ -112,6 +118,16 @@ class Intake:
             ticket.hold()
             await self._runner.start(call, ticket)
         ticket.release()
+
+    @staticmethod
+    async def _learn(registry: SchemaRegistry, record: Record) -> None:
+        """Ask the registry outside of the event loop, until it answers: the record may be fine."""
+        while True:
+            try:
+                return await asyncio.to_thread(registry.learn, record.value)
+            except RegistryAway as away:
+                log.warning("%s waits: %s", record.source, away)
+                await asyncio.sleep(1.0)
 
     def _bury(self, record: Record, reason: str, ticket: Ticket) -> None:
         async def bury() -> None:

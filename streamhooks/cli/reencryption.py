@@ -42,7 +42,7 @@ def reencrypt(read: Read, write: Write, keys: Keys) -> Outcome:
             continue
         name = (record.key or b"").decode("utf-8", "replace")
         try:
-            as_written = decode(Hook, record.value)
+            as_written = decode(Hook, record.value).written_at(record.timestamp)
             hook = keys.opened(as_written)
         except BrokenRecord:
             broken.append(name)
@@ -70,7 +70,9 @@ def _write_last(read: Read, write: Write, keys: Keys, wanted: list[tuple[Record,
 
 def _sealed(record: Record, keys: Keys) -> bytes | None:
     try:
-        return None if record.value is None else keys.sealed(keys.opened(decode(Hook, record.value))).to_json()
+        if record.value is None:
+            return None
+        return keys.sealed(keys.opened(decode(Hook, record.value).written_at(record.timestamp))).to_json()
     except BrokenRecord:
         return record.value
 

@@ -39,6 +39,9 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     """
     if settings.security_protocol not in ("SSL", "SASL_SSL"):
         return None
+    for name, path in (("CA", settings.tls_ca), ("CERT", settings.tls_cert), ("KEY", settings.tls_key)):
+        if path is not None and not path.is_file():
+            raise BadSettings(f"STREAMHOOKS_TLS_{name}: there is no file {path}")
     try:
         context = ssl.create_default_context(cafile=settings.tls_ca)
         if settings.tls_cert is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
+from streamhooks.errors import RegistryAway
 from streamhooks.kafka.clients import client_config
 from streamhooks.settings import Settings
 
@@ -73,6 +74,8 @@ class TopicReader:
 
     A partition is *ready* when everything was handed over that it held when it was assigned. The end may be a record
     that compaction removed, or a marker of a transaction: only Kafka's end-of-partition event tells.
+
+    `prepare` is called in the thread with each value before it is handed over, again as long as it raises RegistryAway.
     """
 
     def __init__(
@@ -82,9 +85,11 @@ class TopicReader:
         loop: asyncio.AbstractEventLoop,
         *,
         name: str,
+        prepare: Callable[[bytes | None], None] | None = None,
     ) -> None:
         self._settings = settings
         self._handle = handle
+        self._prepare = prepare
         self._loop = loop
         self._name = name
         # A partition that goes and comes back is another one: it is read from its start again.
@@ -187,6 +192,7 @@ class TopicReader:
             if error is None:
                 records.append(to_record(message))
                 reached[tp] = message.offset() + 1
+                self._prepare_value(message.value())
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
                 reached[tp] = message.offset()
                 ended.add(tp)
@@ -196,6 +202,16 @@ class TopicReader:
             self._free.acquire()
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._receive, records, reached, ended, assigned)
+
+    def _prepare_value(self, value: bytes | None) -> None:
+        while self._prepare is not None and not self._stopping.is_set():
+            try:
+                self._prepare(value)
+            except RegistryAway as away:
+                log.warning("the reader of %s waits: %s", self._name, away)
+                self._stopping.wait(1.0)
+            else:
+                return
 
     # --- in the loop
 

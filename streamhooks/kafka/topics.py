@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
-from streamhooks.errors import Refusal
+from streamhooks.errors import BadSettings, Refusal
 from streamhooks.kafka.clients import client_config
 from streamhooks.settings import Settings
 
@@ -63,7 +63,8 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
         "segment.ms": "600000",
         "segment.bytes": "67108864",
     },
-    "firings": {"retention.ms": str(7 * DAY_MS)},
+    # Its records carry the time of their attempts, also where a broker by itself would note the time of arrival.
+    "firings": {"retention.ms": str(7 * DAY_MS), "message.timestamp.type": "CreateTime"},
     # A window's cell is written as long as it is open, and is needed as long as its rollup keeps it.
     "counting-fired-10s-changelog": {
         "cleanup.policy": "compact,delete",
@@ -84,8 +85,17 @@ COPARTITIONED = (
 
 
 def admin_client(settings: Settings) -> AdminClient:
-    """An admin client of the installation's Kafka."""
-    return AdminClient(client_config(settings))
+    """An admin client of the installation's Kafka.
+
+    Raises:
+        BadSettings: no client can be made with these settings.
+
+    """
+    try:
+        return AdminClient(client_config(settings))
+    except KafkaException as error:
+        text = "STREAMHOOKS_BROKERS, _SECURITY_PROTOCOL, _SASL_*, _TLS_*"
+        raise BadSettings(f"{text}: {error.args[0].str()}") from None
 
 
 def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
@@ -106,14 +116,33 @@ def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
             log.info("created topic %s", topic)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise Refusal(f"the topic {topic} can't be created: {error.args[0].str()}") from None
+                numbers = f"{settings.partitions} and {settings.replication}"
+                text = f"the topic {topic} can't be created (STREAMHOOKS_PARTITIONS, _REPLICATION: {numbers})"
+                raise Refusal(f"{text}: {error.args[0].str()}") from None
     deadline = time.monotonic() + wait
     while missing and not set(NAMES.values()) <= (present := _present(admin, settings, wait)).keys():
         if time.monotonic() > deadline:
             raise Refusal("the topics that were created do not show up")
         time.sleep(0.1)
     _check(present, settings)
+    made = {topic.topic for topic in missing}
+    compacted = [name for name, config in CONFIGS.items() if "compact" in config.get("cleanup.policy", "")]
+    _warn_of_retention(admin, [topic for name in compacted if (topic := settings.topic_prefix + name) not in made])
     return present
+
+
+def _warn_of_retention(admin: AdminClient, compacted: list[str]) -> None:
+    """Tell of topics that somebody else made, perhaps a broker by itself, and that forget what they must keep."""
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in compacted]
+    for resource, future in admin.describe_configs(resources, request_timeout=10).items() if resources else ():
+        try:
+            policy = future.result()["cleanup.policy"].value
+        except KafkaException as error:  # such as: we may not look
+            log.debug("the configuration of %s can't be read: %s", resource.name, error.args[0].str())
+            continue
+        if "compact" not in policy:
+            text = "the topic %s has cleanup.policy=%s and needs compact: what is older than its retention gets lost"
+            log.warning(text, resource.name, policy)
 
 
 def _present(admin: AdminClient, settings: Settings, wait: float) -> dict[str, int]:

@@ -9,9 +9,10 @@ from typing import Any
 import faust
 from faust.types import TP
 
+from streamhooks.errors import Refusal
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import Tracker
-from streamhooks.mended.consumer import Transport
+from streamhooks.mended.consumer import Transport, end_refused
 from streamhooks.mended.recovery import TableManager
 
 #: the part of the session timeout that what is in flight gets while partitions move
@@ -73,12 +74,15 @@ class App(faust.App):
         self._beginning: asyncio.Future[None] | None = None
 
     async def on_start(self) -> None:
-        """Begin before Faust connects."""
+        """Begin before Faust connects; a Refusal ends the process with its line."""
         self._beginning = asyncio.ensure_future(self.on_begin())
         await asyncio.wait([self._beginning])
         if self.should_stop:
             return
-        self._beginning.result()
+        try:
+            self._beginning.result()
+        except Refusal as refusal:
+            end_refused(refusal)
         await super().on_start()
 
     async def on_stop(self) -> None:

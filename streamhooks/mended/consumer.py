@@ -19,7 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -29,6 +29,15 @@ from faust.types import TP
 from mode import Service
 
 from streamhooks.errors import Refusal
+
+
+def end_refused(refusal: Refusal) -> NoReturn:
+    """End the process with the refusal's line.
+
+    Nothing has been taken up: there is nothing to end in order, and a crash would bury the line.
+    """
+    print(f"streamhooks: {refusal}", file=sys.stderr, flush=True)  # noqa: T201
+    os._exit(1)
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -187,9 +196,7 @@ class Consumer(driver.Consumer):
                 self.log.warning("the committed offsets can't be read, will be tried again: %r", error)
                 await self.sleep(0.5)
             except Refusal as refusal:
-                # Nothing has been taken up: there is nothing to end in order, and a crash would bury the line.
-                print(f"streamhooks: {refusal}", file=sys.stderr, flush=True)  # noqa: T201
-                os._exit(1)
+                end_refused(refusal)
             else:
                 return
 

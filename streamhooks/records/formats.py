@@ -11,24 +11,32 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.records import schemas
 from streamhooks.records.fields import Record
 from streamhooks.records.packing import pack, parse_json, unpack
+from streamhooks.records.registry import WIRE
 
 R = TypeVar("R", bound=Record)
 
 SINGLE_OBJECT = b"\xc3\x01"
 """The first bytes of Avro single-object encoding (Avro 1.12 specification)."""
-WIRE = b"\x00"
-"""The first byte of the wire format of Confluent's schema registry; the schema's id follows, 4 bytes."""
 
 
 class Registry(Protocol):
     """A schema registry, as far as decoding needs one."""
 
     def schema(self, schema_id: int) -> Any:
-        """Return the writer's schema, parsed by fastavro; raise LookupError for an id that is not known.
+        """Return the writer's schema, parsed by fastavro; raise LookupError with the reason if there is none.
 
         Other errors (no answer) go through `decode` as they are, since the record may be fine.
         """
         ...
+
+
+_configured: Registry | None = None
+
+
+def use_registry(registry: Registry | None) -> None:
+    """Have `decode` ask this registry, in the whole process, where it is not told of another."""
+    global _configured
+    _configured = registry
 
 
 def decode(record: type[R], value: bytes | None, registry: Registry | None = None) -> R:
@@ -44,7 +52,7 @@ def decode(record: type[R], value: bytes | None, registry: Registry | None = Non
     if value.startswith(SINGLE_OBJECT):
         return record.from_fields(_single_object(record, value))
     if value.startswith(WIRE):
-        return record.from_fields(_wire(record, value, registry))
+        return record.from_fields(_wire(record, value, registry or _configured))
     fields = parse_json(value, record.deepest)
     if not isinstance(fields, dict):
         raise BrokenRecord("the value is not a JSON object")
@@ -79,8 +87,8 @@ def _wire(record: type[Record], value: bytes, registry: Registry | None) -> dict
     schema_id = int.from_bytes(value[1:5], "big")
     try:
         writer = registry.schema(schema_id)
-    except LookupError:
-        raise BrokenRecord(f"Avro: the schema registry has no schema {schema_id}") from None
+    except LookupError as error:
+        raise BrokenRecord(f"Avro: {error}") from None
     return _read(record, writer, value, 5)
 
 

@@ -7,7 +7,7 @@ import re
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self, cast, get_args
 
 from streamhooks.errors import BrokenRecord
@@ -126,6 +126,16 @@ class Hook(Record):
             "project_ids": list(self.project_ids),
             "retry_schedule": None if self.retry_schedule is None else list(self.retry_schedule),
         }
+
+    def written_at(self, timestamp: int) -> Self:
+        """Return the hook as of a record with this timestamp (epoch milliseconds).
+
+        Who writes hooks without us (GitOps) need not know `enabled_at`: the record that wishes for an active hook is
+        then what enables it. Otherwise such a hook could never be enabled again once the system has disabled it.
+        """
+        if self.enabled_at or self.status != "active":
+            return self
+        return replace(self, enabled_at=max(timestamp, 0) / 1000)
 
     @property
     def is_sealed(self) -> bool:

@@ -62,7 +62,8 @@ class HooksTable:
     def _apply(self, record: Record) -> None:
         hook_id = _text_key(record)
         if record.topic == self._hooks_topic:
-            hook = None if record.value is None else self._keys.opened(decode(Hook, record.value))
+            wish = None if record.value is None else decode(Hook, record.value).written_at(record.timestamp)
+            hook = None if wish is None else self._keys.opened(wish)
             if hook is not None and hook.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
             self._replace(hook_id, hook, self._states.get(hook_id))

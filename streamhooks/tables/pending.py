@@ -119,6 +119,14 @@ class Pending:
             self._forget(current)
             del self._entries[record.partition][key]
 
+    def settle(self, entry: Entry) -> None:
+        """Its tombstone is confirmed: what the log will tell in a moment holds already."""
+        entries = self._entries.get(entry.partition, {})
+        if entries.get(entry.id) is entry:
+            self._remember(entry.id, entry.attempt)
+            self._forget(entry)
+            del entries[entry.id]
+
     def heals(self, partition: int) -> list[Heal]:
         """What must be written so that the log of a partition says what holds; each is told once."""
         found = [heal for heal in self._stale.values() if heal.partition == partition]

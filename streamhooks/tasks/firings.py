@@ -17,6 +17,7 @@ from streamhooks.records.firing import Attempt
 #: the finest rollup: a record never spans one of its buckets
 BUCKET_MS = 10_000
 MAX_BYTES = 500_000
+_FRAME = b'{"hook_id":%s,"attempts":[%s]}'
 #: how long attempts of one hook are gathered, in seconds
 LINGER = 0.2
 
@@ -29,6 +30,7 @@ class _Batch:
     at: int
     attempts: list[bytes] = field(default_factory=list)
     size: int = 0
+    """Of the record, in bytes."""
     done: list[Done] = field(default_factory=list)
 
 
@@ -52,7 +54,7 @@ class Firings:
             self._send(self._open.pop(key))
             batch = None
         if batch is None:
-            batch = self._open[key] = _Batch(hook_id, attempt.at)
+            batch = self._open[key] = _Batch(hook_id, attempt.at, size=len(_FRAME) + len(orjson.dumps(hook_id)))
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(LINGER, self.flush)
         batch.attempts.append(value)
@@ -80,7 +82,7 @@ class Firings:
         task.add_done_callback(self._sending.discard)
 
     async def _publish(self, batch: _Batch) -> None:
-        value = b'{"hook_id":%s,"attempts":[%s]}' % (orjson.dumps(batch.hook_id), b",".join(batch.attempts))
+        value = _FRAME % (orjson.dumps(batch.hook_id), b",".join(batch.attempts))
         try:
             await self._outbox.publish(
                 self._topic,

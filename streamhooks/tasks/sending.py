@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import time
 import uuid
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 
 from streamhooks.kafka.partitions import partition_of
@@ -19,6 +20,8 @@ from streamhooks.settings import load_settings
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.retry import RetryTaskError
+
+log = logging.getLogger(__name__)
 
 #: how long a program that ends waits for the broker to confirm its calls, in seconds
 FLUSH_AT_EXIT = 30.0
@@ -90,15 +93,24 @@ def send(task: str, args: list[Any], kwargs: dict[str, Any], countdown: float) -
     )  # fmt: skip
     value = call.record(attempt=1, due=call.due, reason="countdown")
     try:
-        handle = Handle(call_id, sender.publish(sender.topic, value, key=call_id, partition=partition))
+        future = sender.publish(sender.topic, value, key=call_id, partition=partition)
     except BufferError:
         if running is None:
             raise
         # Kafka has been away for long. The run is repeated, and makes the same calls.
         raise RetryTaskError("the buffer of records is full", countdown=1.0) from None
+    future.add_done_callback(partial(_tell_of_failure, task, call_id))
+    handle = Handle(call_id, future)
     if running is not None:
         running.handles.append(handle)
     return handle
+
+
+def _tell_of_failure(task: str, call_id: str, future: Future[Published]) -> None:
+    """Log what the broker will never take: a handle that nobody awaits would keep it to itself."""
+    error = None if future.cancelled() else future.exception()
+    if error is not None:
+        log.error("a call of %s was not taken and is lost: id=%s reason=%s", task, call_id, error)
 
 
 class _OwnSender:

@@ -7,7 +7,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from installation import Hook, Installation, coordinates, event
+from installation import Hook, Installation, coordinates, event, hook_record
 from support import eventually
 
 from streamhooks.dev.ports import free_port
@@ -157,6 +157,22 @@ def test_many_that_hear_it_is_gone_are_one_notice(installation: Installation, or
 def notices(installation: Installation, hook: Hook) -> list[dict]:
     found = [json.loads(record.value()) for record in installation.records("notices")]
     return [notice for notice in found if notice["hook_id"] == hook.id]
+
+
+def test_who_writes_a_hook_by_hand_enables_it_by_writing_it_again(
+    installation: Installation, organization: str
+) -> None:
+    path = installation.path()
+    gone = installation.receiver.url(f"{path}?gone")
+    hook_id = installation.write_hook(organization, url=gone)
+    fire(installation, organization)
+    shown = f"/api/hooks/{hook_id}"
+    eventually(lambda: installation.api.get(shown).json["status"] == "disabled")
+    moved = installation.receiver.url(f"{path}/moved")
+    installation.produce("hooks", hook_id, hook_record(hook_id, organization, url=moved))
+    eventually(lambda: (found := installation.api.get(shown).json)["url"] == moved and found["status"] == "active")
+    fire(installation, organization)
+    eventually(lambda: len(installation.receiver.requests(f"{path}/moved")) == 1)
 
 
 def test_another_payload_version(installation: Installation, organization: str) -> None:

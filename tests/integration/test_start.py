@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -39,16 +40,74 @@ def refusal(worker: Worker) -> str:
         ("security_protocol", "TLS"),
         ("replication", "three"),
         ("task_modules", "there_is_no_such_module"),
+        ("advertise", "http://worker-1"),
+        ("web_bind", "nobody.invalid"),
     ],
 )
 def test_bad_settings(install, name: str, value: object) -> None:
     assert f"STREAMHOOKS_{name.upper()}" in refusal(install(**{name: value}).add_worker(start=False))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("BROKERS", ""), ("BROKERS", "kafka://127.0.0.1:9092"), ("DATA_DIR", "/proc/streamhooks")]
+)
+def test_bad_settings_that_every_worker_of_the_tests_has(install, name: str, value: str) -> None:
+    worker = install().add_worker(start=False)
+    worker._environment[f"STREAMHOOKS_{name}"] = value
+    assert f"STREAMHOOKS_{name}: " in refusal(worker)
+
+
 def test_all_bad_settings_at_once(install) -> None:
     line = refusal(install().add_worker(start=False, partitions="many", web_port="none"))
     assert "STREAMHOOKS_PARTITIONS" in line
     assert "STREAMHOOKS_WEB_PORT" in line
+
+
+def test_a_file_of_tls_that_is_not_there(install) -> None:
+    line = refusal(install().add_worker(start=False, security_protocol="SSL", tls_ca="/there/is/none"))
+    assert "STREAMHOOKS_TLS_CA" in line
+    assert "/there/is/none" in line
+
+
+def test_an_address_of_another_machine(install) -> None:
+    line = refusal(install(token="a token of the tests").add_worker(start=False, web_bind="192.0.2.1"))
+    assert "STREAMHOOKS_WEB_BIND, _WEB_PORT" in line
+
+
+def test_an_address_that_is_taken(install) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        line = refusal(install().add_worker(start=False, web_port=taken.getsockname()[1]))
+    assert "STREAMHOOKS_WEB_BIND, _WEB_PORT" in line
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [("def (:", "SyntaxError"), ("raise ValueError('it is' + chr(10) + 'broken')", "ValueError: it is broken")],
+)
+def test_a_broken_module_of_tasks(
+    install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, why: str
+) -> None:
+    (tmp_path / "broken_tasks.py").write_text(source)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    line = refusal(install().add_worker(start=False, task_modules="broken_tasks"))
+    assert "STREAMHOOKS_TASK_MODULES: broken_tasks" in line
+    assert why in line
+    assert "broken_tasks.py" in line
+
+
+def test_more_replicas_than_brokers(install) -> None:
+    assert "_REPLICATION" in refusal(install().add_worker(start=False, replication=9))
+
+
+def test_a_worker_on_ipv6(install, organization: str) -> None:
+    one = install()
+    worker = one.add_worker(start=False, web_bind="::1")
+    worker.base = f"http://[::1]:{worker.port}"
+    worker.start()
+    hook = one.create_hook(organization)
+    one.produce("events", "11", event(organization))
+    eventually(lambda: one.totals(hook) == (1, 1, 0))
+    assert worker.stop() == 0
 
 
 def test_sasl_needs_its_user(install) -> None:
@@ -83,6 +142,8 @@ def test_without_a_kafka_it_waits(tmp_path: Path) -> None:
     try:
         eventually(lambda: "waiting for Kafka" in worker.log.read_text())
         assert worker.running
+        # And it can be told to give up: that is no failure either.
+        assert worker.stop() == 0
     finally:
         worker.kill()
 
@@ -116,6 +177,16 @@ def written_before(install, organization: str, **settings: object) -> tuple[Inst
 def event_ids(one: Installation, path: str, count: int) -> list[str]:
     eventually(lambda: one.receiver.count(path)["requests"] >= count)
     return [request["body"].partition('"event_id":"')[2][:32] for request in one.receiver.requests(path)]
+
+
+def test_a_topic_that_forgets_is_told(install, organization: str) -> None:
+    # As a broker makes it by itself (auto.create.topics.enable) when somebody writes before the first worker starts.
+    one: Installation = install(partitions=1)
+    create_topic(one.brokers, f"{one.prefix}hooks")
+    create_topic(one.brokers, f"{one.prefix}hook-states", cleanup_policy="compact")
+    log = one.add_worker().log.read_text()
+    (line,) = [line for line in log.splitlines() if "needs compact" in line]
+    assert f"the topic {one.prefix}hooks has cleanup.policy=delete" in line
 
 
 def test_from_the_latest(install, organization: str) -> None:

@@ -175,6 +175,17 @@ except TypeError:
     assert shop.call(code).strip() == "refused"
 
 
+def test_what_the_broker_will_never_take_is_told(shop: Shop, mark: str) -> None:
+    # Random, since what is sent is compressed. Nobody awaits the handle.
+    code = f"""
+import logging, os, sys
+logging.basicConfig(stream=sys.stdout)
+shop.greet.delay({mark!r}, os.urandom(2_000_000).hex())
+"""
+    (line,) = [line for line in shop.call(code).splitlines() if line.startswith("ERROR:streamhooks")]
+    assert "a call of shop.greet was not taken and is lost" in line
+
+
 def test_a_function_that_blocks(shop: Shop, mark: str) -> None:
     shop.call(f"shop.plain.delay({mark!r})")
     assert len(shop.runs(mark, 1)) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
@@ -132,3 +133,12 @@ def test_the_last_wish_of_somebody_else_always_holds(rounds) -> None:
 def test_without_keys_it_is_refused() -> None:
     result = CliRunner().invoke(main, ["hooks", "reencrypt"], env={"STREAMHOOKS_SECRET_KEYS": ""})
     assert (result.exit_code, result.stderr) == (1, "Error: STREAMHOOKS_SECRET_KEYS is not set\n")
+
+
+def test_when_a_hook_was_written_by_hand_is_kept():
+    topic = Topic()
+    topic.put(hook().id, hook().to_json())
+    topic.records[0] = replace(topic.records[0], timestamp=1_500_000)
+    reencrypt(topic.read, topic.write, KEYS)
+    # Else the new record, written now, would enable a hook that the system has disabled since.
+    assert decode(Hook, topic.records[-1].value).enabled_at == 1500.0

@@ -136,3 +136,44 @@ def test_the_index_says_what_a_look_at_every_hook_says(history):
             }
             assert ids(made.service_hooks("1", project, event)) == slow
     assert {one.id for one in made if made.is_active(one.id)} == {one.id for one in made if one.status == "active"}
+
+
+def gitops(timestamp: float, **fields) -> Record:
+    """A record by somebody who knows nothing of `enabled_at`; `timestamp` in epoch seconds."""
+    value = {name: value for name, value in hook(**fields).to_fields().items() if name != "enabled_at"}
+    return Record("hooks", 0, 0, int(timestamp * 1000), f"{1:032x}".encode(), orjson.dumps(value))
+
+
+def test_who_writes_hooks_by_hand_enables_them_by_writing_them_again():
+    made = table(gitops(1000), found_state(disabled_since=1500.0, status_reason="the endpoint answered 410"))
+    assert not made.is_active(f"{1:032x}")
+    made.apply([gitops(1400)])  # an earlier wish changes nothing
+    assert not made.is_active(f"{1:032x}")
+    made.apply([gitops(1600, status="disabled")])
+    assert made.status(f"{1:032x}").reason == "disabled by its owner"
+    made.apply([gitops(1700, url="https://example.com/moved")])
+    assert made.is_active(f"{1:032x}")
+    # It is disabled again by what is found after that.
+    made.apply([found_state(disabled_since=1800.0)])
+    assert not made.is_active(f"{1:032x}")
+
+
+def test_a_hook_that_was_deleted_by_hand_and_comes_back_is_a_new_wish():
+    made = table(gitops(1000), found_state(disabled_since=1500.0))
+    made.apply([Record("hooks", 0, 1, 1_600_000, f"{1:032x}".encode(), None), gitops(1700)])
+    assert made.is_active(f"{1:032x}")
+
+
+def test_what_the_api_wrote_says_itself_when_it_was_enabled():
+    made = table(
+        Record("hooks", 0, 0, 2_000_000, f"{1:032x}".encode(), hook(enabled_at=1000.0).to_json()),
+        found_state(disabled_since=1500.0),
+    )
+    assert not made.is_active(f"{1:032x}")
+
+
+def test_a_record_without_a_timestamp_can_be_written_again():
+    made = table(gitops(-0.001))
+    known = made.get(f"{1:032x}")
+    assert known is not None
+    assert Hook.from_fields(known.to_fields()) == known

@@ -207,3 +207,27 @@ def test_what_waited_for_its_log_and_went_away_is_forgotten():
         pending.apply(record)
     assert len(pending._heap) == 1
     assert [entry.id for entry in pending.pop_due(10, lambda _partition: True)] == ["c"]
+
+
+def test_what_was_settled_here_is_gone_before_the_log_tells() -> None:
+    pending = Pending(Clock())
+    entry = pending.apply(call("a", 1))
+    assert entry is not None
+    pending.settle(entry)
+    assert pending.get(0, "a") is None
+    assert entry.state == "gone"
+    # Neither a late record of its attempt nor the tombstone changes that; what is settled twice was settled once.
+    pending.apply(call("a", 1))
+    pending.settle(entry)
+    assert len(pending) == 0
+    pending.heals(0)
+    pending.apply(tombstone("a", 1))
+    assert (len(pending), pending.heals(0)) == (0, [])
+
+
+def test_a_later_attempt_is_not_settled_with_a_former_one() -> None:
+    pending = Pending(Clock())
+    entry = pending.apply(call("a", 1))
+    pending.apply(call("a", 2))
+    pending.settle(entry)
+    assert image(pending) == {"a": 2}

@@ -1,0 +1,112 @@
+"""Records in the wire format of a schema registry, which is somebody else's and may be away."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+
+import fastavro
+import pytest
+from installation import Installation, coordinates, event, hook_record
+from support import eventually
+
+from streamhooks.records import schemas
+from streamhooks.records.event import Event
+from streamhooks.records.hook import Hook
+from streamhooks.records.packing import pack
+
+
+class Registry:
+    """The one call of Confluent's API that a reader needs; its ids are those of the records' names."""
+
+    IDS = {1: "Event", 2: "Alert", 3: "ResourceChange", 4: "Hook"}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.asked: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                status, answer = outer.answer(self.path)
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/registry"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def answer(self, path: str) -> tuple[int, bytes]:
+        if self.is_away:
+            return 503, b""
+        name = self.IDS.get(int(path.removeprefix("/registry/schemas/ids/")))
+        if name is None:
+            return 404, b'{"error_code": 40403, "message": "Schema not found"}'
+        return 200, json.dumps({"schema": (schemas.folder() / f"{name}.avsc").read_text()}).encode()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    one = Registry()
+    yield one
+    one.stop()
+
+
+def wire(record: Event | Hook, schema_id: int) -> bytes:
+    name = type(record).__name__
+    body = BytesIO()
+    fastavro.schemaless_writer(body, schemas.load().newest[name], pack(name, record.to_fields()))
+    return b"\x00" + schema_id.to_bytes(4, "big") + body.getvalue()
+
+
+def test_events_and_hooks(install, registry: Registry, organization: str) -> None:
+    one: Installation = install(schema_registry=registry.url, retry_delay=0.3)
+    worker = one.add_worker()
+    path, hook_id = one.path(), "ab" * 16
+    hook = Hook.from_fields(hook_record(hook_id, organization, url=one.receiver.url(f"{path}?status=500&fail=1")))
+    one.produce("hooks", hook_id, wire(hook, 4))
+    one.wait_known(hook_id)
+    given = event(organization)
+    for _ in range(2):
+        one.produce("events", "11", wire(Event.from_fields(given), 1))
+    eventually(lambda: one.receiver.count(path)["requests"] == 4)
+    sent = json.loads(one.receiver.requests(path)[0]["body"])["event"]
+    assert {name: sent[name] for name in given} == given
+    # Each schema was asked for once.
+    assert sorted(registry.asked) == ["/registry/schemas/ids/1", "/registry/schemas/ids/4"]
+    # What it does not know is broken, and the partition goes on.
+    written = one.produce("events", "11", wire(Event.from_fields(given), 99))
+    assert "no schema 99" in one.dead_letter_at(written)["reason"]
+    one.produce("events", "11", event(organization))
+    eventually(lambda: one.receiver.count(path)["ids"] == 3)
+    # After a restart the hook is read with the registry's help again.
+    assert worker.stop() == 0
+    worker.start()
+    assert one.api.get(f"/api/hooks/{hook_id}").status == 200
+
+
+def test_one_that_is_away_costs_time_only(install, registry: Registry, organization: str) -> None:
+    one: Installation = install(schema_registry=registry.url)
+    one.add_worker()
+    hook = one.create_hook(organization)
+    registry.is_away = True
+    written = one.produce("events", "11", wire(Event.from_fields(event(organization)), 1))
+    reasons = eventually(lambda: one.api.get("/health/ready").json["reasons"])
+    assert any("schema registry" in reason for reason in reasons)
+    assert hook.requests() == []
+    registry.is_away = False
+    hook.received()
+    eventually(lambda: one.api.get("/health/ready").status == 200)
+    assert one.dead_letters(lambda letter: letter["source"] == coordinates(written)) == []

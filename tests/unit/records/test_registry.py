@@ -1,0 +1,160 @@
+"""A schema registry: what it is asked, how often, and what its answers mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+
+import fastavro
+import pytest
+
+from streamhooks.errors import BrokenRecord, RegistryAway
+from streamhooks.records import formats, schemas
+from streamhooks.records.event import Event
+from streamhooks.records.registry import UNKNOWN_FOR, SchemaRegistry
+
+EVENT = {
+    "event_id": "ab" * 16,
+    "type": "error",
+    "datetime": 1_700_000_000,
+    "organization": {"id": 1, "slug": "acme"},
+    "project": {"id": 2, "slug": "p", "name": "P"},
+    "group": None,
+}
+#: as another program may have it: without the fields that have defaults, with one of its own, under a namespace
+OTHER = {
+    "type": "record",
+    "name": "Event",
+    "namespace": "com.example",
+    "fields": [
+        {"name": "event_id", "type": "string"},
+        {"name": "type", "type": "string"},
+        {"name": "datetime", "type": "long"},
+        {"name": "own", "type": "int"},
+        {"name": "organization", "type": {"type": "record", "name": "Organization", "fields": [
+            {"name": "id", "type": "long"}, {"name": "slug", "type": "string"}]}},
+        {"name": "project", "type": {"type": "record", "name": "Project", "fields": [
+            {"name": "id", "type": "string"}, {"name": "slug", "type": "string"}, {"name": "name", "type": "string"}]}},
+    ],
+}  # fmt: skip
+
+
+class Answers:
+    """Stands for HTTP: an answer by id, or what is raised."""
+
+    def __init__(self, **answers: object) -> None:
+        self.answers: dict[str, object] = answers
+        self.asked: list[int] = []
+
+    def __call__(self, schema_id: int) -> bytes:
+        self.asked.append(schema_id)
+        answer = self.answers.get(f"_{schema_id}", LookupError(f"no schema {schema_id}"))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+
+
+def schema_text(name: str = "Event") -> str:
+    return (schemas.folder() / f"{name}.avsc").read_text()
+
+
+def wire(schema_id: int, schema: object, datum: dict) -> bytes:
+    body = BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(schema), datum)
+    return b"\x00" + schema_id.to_bytes(4, "big") + body.getvalue()
+
+
+def registry(fetch: Answers, clock: Callable[[], float] = lambda: 0.0) -> SchemaRegistry:
+    return SchemaRegistry("http://unused", fetch, clock)
+
+
+def test_our_own_schema() -> None:
+    asked = Answers(_7={"schema": schema_text()})
+    known = registry(asked)
+    value = wire(7, json.loads(schema_text()), {**EVENT, "further": "{}"} | {
+        name: {**EVENT[name], "further": "{}"} for name in ("organization", "project")
+    })  # fmt: skip
+    for _ in range(3):
+        event = formats.decode(Event, value, known)
+    assert (event.event_id, event.organization_id, event.project_id) == ("ab" * 16, "1", "2")
+    assert asked.asked == [7]
+
+
+def test_a_schema_of_somebody_else() -> None:
+    value = wire(70_000, OTHER, {**EVENT, "own": 5, "project": {"id": "2", "slug": "p", "name": "P"}})
+    event = formats.decode(Event, value, registry(Answers(_70000={"schema": json.dumps(OTHER)})))
+    assert event.fields["datetime"] == 1_700_000_000
+    assert event.group is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (LookupError("the schema registry has no schema 7"), "has no schema 7"),
+        ({"schemaType": "JSON", "schema": "{}"}, "'JSON', not Avro"),
+        ({"schema": "{"}, "can't be read"),
+        (
+            {"schema": '{"type": "record", "name": "A", "fields": [{"name": "b", "type": "Elsewhere"}]}'},
+            "can't be read",
+        ),
+        ({}, "can't be read"),
+        (b"<html>", "can't be read"),
+        ({"schema": '"string"'}, "SchemaResolutionError"),
+    ],
+)
+def test_what_makes_a_record_broken(answer: object, why: str) -> None:
+    with pytest.raises(BrokenRecord, match=f"Avro: .*{why}"):
+        formats.decode(Event, b"\x00\x00\x00\x00\x07\x02a", registry(Answers(_7=answer)))
+
+
+def test_an_unknown_id_is_asked_for_again_after_a_while() -> None:
+    now, asked = [100.0], Answers()
+    known = registry(asked, lambda: now[0])
+    for moment in (100.0, 100.0, 100.0 + UNKNOWN_FOR - 1):
+        now[0] = moment
+        with pytest.raises(LookupError):
+            known.schema(7)
+    assert asked.asked == [7]
+    now[0] = 100.0 + UNKNOWN_FOR
+    asked.answers["_7"] = {"schema": schema_text()}
+    assert known.schema(7)["name"].endswith("Event")
+
+
+def test_no_answer_is_no_verdict() -> None:
+    asked = Answers(_7=RegistryAway("away"))
+    known = registry(asked)
+    value = b"\x00\x00\x00\x00\x07\x02a"
+    for call in (known.learn, lambda value: formats.decode(Event, value, known)):
+        with pytest.raises(RegistryAway):
+            call(value)
+    assert known.trouble == "away"
+    asked.answers["_7"] = {"schema": schema_text()}
+    assert not known.knows(value)
+    known.learn(value)
+    assert known.knows(value)
+    assert known.trouble is None
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{}", b"\xc3\x01" + b"\x00" * 9, b"\x00", b"\x00\x01\x02\x03"])
+def test_what_needs_no_registry(value: bytes | None) -> None:
+    asked = Answers()
+    registry(asked).learn(value)
+    assert asked.asked == []
+
+
+def test_the_one_of_the_process() -> None:
+    value = wire(7, OTHER, {**EVENT, "own": 5, "project": {"id": "2", "slug": "p", "name": "P"}})
+    formats.use_registry(registry(Answers(_7={"schema": json.dumps(OTHER)})))
+    try:
+        assert formats.decode(Event, value).event_id == "ab" * 16
+    finally:
+        formats.use_registry(None)
+    with pytest.raises(BrokenRecord, match="no schema registry is configured"):
+        formats.decode(Event, value)
+
+
+def test_nobody_listens() -> None:
+    with pytest.raises(RegistryAway) as raised:
+        SchemaRegistry("http://user:hunter2hunter2@127.0.0.1:9").schema(7)
+    assert "hunter2" not in str(raised.value)
