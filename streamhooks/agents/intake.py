@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
@@ -17,7 +18,12 @@ from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.runner import Runner
 
+if TYPE_CHECKING:
+    from streamhooks.tracing import Tracing
+
 log = logging.getLogger(__name__)
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Message(Protocol):
@@ -64,6 +70,7 @@ class Intake:
         is_natural_hole: Callable[[TP, int, int], bool],
         clock: Callable[[], float],
         max_hops: int = 5,
+        tracing: Tracing | None = None,
     ) -> None:
         self._tracker = tracker
         self._runner = runner
@@ -74,6 +81,7 @@ class Intake:
         self._is_natural_hole = is_natural_hole
         self._clock = clock
         self._max_hops = max_hops
+        self._tracing = tracing
 
     async def follow(self, events: AsyncIterator[Any], calls_of: CallsOf) -> None:
         """Take up each record of a stream; the body of an agent."""
@@ -124,10 +132,17 @@ class Intake:
         except BrokenRecord as error:
             self._bury(record, str(error), ticket)
             return
+        if self._tracing is not None and calls:
+            with self._tracing.taking_up(record, calls):
+                await self._start_calls(calls, ticket)
+        else:
+            await self._start_calls(calls, ticket)
+        ticket.release()
+
+    async def _start_calls(self, calls: list[Call], ticket: Ticket) -> None:
         for call in calls:
             ticket.hold()
             await self._runner.start(call, ticket)
-        ticket.release()
 
     def _bury(self, record: Record, reason: str, ticket: Ticket) -> None:
         async def bury() -> None:
@@ -138,12 +153,14 @@ class Intake:
 
     def _origin(self, record: Record) -> Origin:
         traceparent = next((value for name, value in record.headers if name == "traceparent"), None)
+        if traceparent is not None and not _TRACEPARENT.fullmatch(traceparent):
+            traceparent = None  # what can't be a header would keep the delivery from going out
         return Origin(
             source_id(record.topic, record.partition, record.offset, record.timestamp),
             record.source,
             int(self._clock() * 1000),
             record.partition,
-            traceparent.decode("ascii", "replace") if traceparent else None,
+            traceparent.decode() if traceparent else None,
             hops_of(record),
         )
 

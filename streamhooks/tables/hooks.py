@@ -31,6 +31,15 @@ class Status:
     breaker: str = "closed"
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many hooks are in trouble; failing and open breakers are those of active hooks."""
+
+    disabled: int
+    failing: int
+    breakers_open: int
+
+
 class HooksTable:
     """The hooks as wished and what was found about them."""
 
@@ -141,6 +150,22 @@ class HooksTable:
             if here:
                 found.extend(here.values())
         return found
+
+    def tally(self) -> Tally:
+        """How many hooks are in trouble; looks at each."""
+        disabled = failing = breakers_open = 0
+        for hook_id, hook in self._hooks.items():
+            state = self._states.get(hook_id)
+            if state is None:
+                disabled += hook.status == "disabled"
+                continue
+            status = self.status(hook_id)
+            if status.status == "disabled":
+                disabled += 1
+            else:
+                failing += status.failing_since is not None
+                breakers_open += status.breaker == "open"
+        return Tally(disabled, failing, breakers_open)
 
     def __iter__(self) -> Iterator[Hook]:
         return iter(self._hooks.values())

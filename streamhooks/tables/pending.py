@@ -36,6 +36,8 @@ class Entry:
     attempt: int
     due: int
     """Epoch milliseconds."""
+    created: int
+    """When it was called first, epoch milliseconds."""
     hook_id: str | None
     value: bytes
     state: State = "waiting"
@@ -97,7 +99,7 @@ class Pending:
             else:
                 self._stale.pop((record.partition, key), None)
             return None
-        entry = Entry(key, record.partition, call.attempt, call.due, call.hook_id, record.value)
+        entry = Entry(key, record.partition, call.attempt, call.due, call.created, call.hook_id, record.value)
         if current is not None:
             self._forget(current)
         self._stale.pop((record.partition, key), None)
@@ -190,6 +192,26 @@ class Pending:
         """The calls of a hook, the next one first."""
         found = [e for e in self._entries.get(partition, {}).values() if e.hook_id == hook_id]
         return sorted(found, key=lambda entry: entry.due)
+
+    def oldest(self, hook_id: str) -> int | None:
+        """When the oldest call of a hook that still waits was called first, epoch milliseconds.
+
+        For one hook: who wants it of many asks `oldest_by_hook` once.
+        """
+        return min(
+            (e.created for entries in self._entries.values() for e in entries.values() if e.hook_id == hook_id),
+            default=None,
+        )
+
+    def oldest_by_hook(self) -> dict[str, int]:
+        """The same of each hook that has pending calls."""
+        oldest: dict[str, int] = {}
+        for entries in self._entries.values():
+            for entry in entries.values():
+                hook_id = entry.hook_id
+                if hook_id is not None and (hook_id not in oldest or entry.created < oldest[hook_id]):
+                    oldest[hook_id] = entry.created
+        return oldest
 
     def partitions(self) -> list[int]:
         """The partitions of which something was read."""

@@ -105,6 +105,9 @@ class Parts(Protocol):
     def not_ready(self) -> list[str]:
         """Why this worker should not get calls now; empty if it may."""
 
+    async def refresh_gauges(self) -> None:
+        """Bring the gauges up to date that are computed when somebody looks."""
+
     async def send_sample(self, hook: Hook) -> dict[str, Any]:
         """Send a sample event now.
 

@@ -34,8 +34,9 @@ async def ready(parts: Parts, _request: web.Request) -> web.Response:
     return answer({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
 
-async def metrics(_parts: Parts, _request: web.Request) -> web.Response:
+async def metrics(parts: Parts, _request: web.Request) -> web.Response:
     """Answer with all metrics in Prometheus' text format."""
+    await parts.refresh_gauges()
     return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

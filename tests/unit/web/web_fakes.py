@@ -84,6 +84,9 @@ class FakeParts:
     def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
         return self.attempts
 
+    async def refresh_gauges(self) -> None:
+        pass
+
     async def send_sample(self, hook) -> dict[str, Any]:
         if self.failure:
             raise self.failure
