@@ -18,9 +18,9 @@ from streamhooks.metrics import (
     READY,
 )
 from streamhooks.tables.hooks import HooksTable
-from streamhooks.tables.pending import Pending
+from streamhooks.tables.pending import Entry, Pending, oldest_by_hook
 
-#: how long what Kafka told holds, in seconds: several who ask at once must not ask Kafka as often
+#: how long what was looked up holds, in seconds: several who ask at once must not have it looked up as often
 FRESH = 1.0
 
 Floors = Mapping[TP, int]
@@ -51,13 +51,14 @@ class Gauges:
         self._clock = clock
         self._measuring = asyncio.Lock()
         self._lags: dict[TP, Behind] = {}
+        self._waiting: list[tuple[int, str]] = []  # the oldest call of each hook, the oldest first
         self._measured_at = 0.0
 
     async def refresh(self) -> None:
         """Bring all of them up to date; takes a few seconds at most, when Kafka does not answer."""
         async with self._measuring:
             if not 0 <= self._clock() - self._measured_at < FRESH:
-                self._lags = await asyncio.to_thread(self._measure, self._floors())
+                await asyncio.to_thread(self._look, self._floors(), self._pending.snapshot())
                 self._measured_at = self._clock()
         self._show_lags()
         tally = self._hooks.tally()
@@ -66,9 +67,13 @@ class Gauges:
         BREAKERS_OPEN.set(tally.breakers_open)
         READY.set(not self._not_ready())
         # What a disabled hook left behind waits for a person: its age tells nothing about the worker.
-        waiting = self._pending.oldest_by_hook()
-        oldest = min((at for hook_id, at in waiting.items() if self._hooks.is_active(hook_id)), default=None)
+        oldest = next((at for at, hook_id in self._waiting if self._hooks.is_active(hook_id)), None)
         OLDEST_UNDELIVERED.set(0 if oldest is None else max(0.0, self._clock() - oldest / 1000))
+
+    def _look(self, floors: Floors, pending: list[Entry]) -> None:
+        """What takes long, in a thread: what Kafka tells, and a look at each pending call."""
+        self._lags = self._measure(floors)
+        self._waiting = sorted((at, hook_id) for hook_id, at in oldest_by_hook(pending).items())
 
     def _show_lags(self) -> None:
         now = self._clock()

@@ -123,7 +123,7 @@ class HooksTable:
         found = (state.failing_since, state.paused_until, breaker)
         if hook.status == "disabled":
             return Status("disabled", "disabled by its owner", None, *found)
-        if state.disabled_since is not None and state.disabled_since > hook.enabled_at:
+        if _was_disabled(hook, state):
             return Status("disabled", state.status_reason, state.disabled_since, *found)
         return Status("active", _SEALED if hook.is_sealed else None, None, *found)
 
@@ -156,15 +156,11 @@ class HooksTable:
         disabled = failing = breakers_open = 0
         for hook_id, hook in self._hooks.items():
             state = self._states.get(hook_id)
-            if state is None:
-                disabled += hook.status == "disabled"
-                continue
-            status = self.status(hook_id)
-            if status.status == "disabled":
+            if hook.status == "disabled" or (state is not None and _was_disabled(hook, state)):
                 disabled += 1
-            else:
-                failing += status.failing_since is not None
-                breakers_open += status.breaker == "open"
+            elif state is not None:
+                failing += state.failing_since is not None
+                breakers_open += state.open_since is not None
         return Tally(disabled, failing, breakers_open)
 
     def __iter__(self) -> Iterator[Hook]:
@@ -172,6 +168,11 @@ class HooksTable:
 
     def __len__(self) -> int:
         return len(self._hooks)
+
+
+def _was_disabled(hook: Hook, state: HookState) -> bool:
+    """Whether the system has disabled the hook since a user last enabled it."""
+    return state.disabled_since is not None and state.disabled_since > hook.enabled_at
 
 
 def _keys(hook: Hook) -> Iterator[_Key]:
