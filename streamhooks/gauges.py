@@ -18,7 +18,7 @@ from streamhooks.metrics import (
     READY,
 )
 from streamhooks.tables.hooks import HooksTable
-from streamhooks.tables.pending import Entry, Pending, oldest_by_hook
+from streamhooks.tables.pending import Pending, oldest_by_hook
 
 #: how long what was looked up holds, in seconds: several who ask at once must not have it looked up as often
 FRESH = 1.0
@@ -49,31 +49,40 @@ class Gauges:
         self._measure = measure
         self._not_ready = not_ready
         self._clock = clock
-        self._measuring = asyncio.Lock()
+        self._looking = asyncio.Lock()
         self._lags: dict[TP, Behind] = {}
+        self._lags_at = 0.0
         self._waiting: list[tuple[int, str]] = []  # the oldest call of each hook, the oldest first
-        self._measured_at = 0.0
+        self._waiting_at = 0.0
 
     async def refresh(self) -> None:
         """Bring all of them up to date; takes a few seconds at most, when Kafka does not answer."""
-        async with self._measuring:
-            if not 0 <= self._clock() - self._measured_at < FRESH:
-                await asyncio.to_thread(self._look, self._floors(), self._pending.snapshot())
-                self._measured_at = self._clock()
+        async with self._looking:
+            if self._is_old(self._lags_at):
+                self._lags = await asyncio.to_thread(self._measure, self._floors())
+                self._lags_at = self._clock()
         self._show_lags()
         tally = self._hooks.tally()
         DISABLED_HOOKS.set(tally.disabled)
         FAILING_HOOKS.set(tally.failing)
         BREAKERS_OPEN.set(tally.breakers_open)
         READY.set(not self._not_ready())
-        # What a disabled hook left behind waits for a person: its age tells nothing about the worker.
-        oldest = next((at for at, hook_id in self._waiting if self._hooks.is_active(hook_id)), None)
-        OLDEST_UNDELIVERED.set(0 if oldest is None else max(0.0, self._clock() - oldest / 1000))
+        OLDEST_UNDELIVERED.set(await self.oldest_undelivered() or 0)
 
-    def _look(self, floors: Floors, pending: list[Entry]) -> None:
-        """What takes long, in a thread: what Kafka tells, and a look at each pending call."""
-        self._lags = self._measure(floors)
-        self._waiting = sorted((at, hook_id) for hook_id, at in oldest_by_hook(pending).items())
+    async def oldest_undelivered(self) -> float | None:
+        """The age of the oldest pending delivery of an active hook, in seconds; None without any."""
+        async with self._looking:
+            if self._is_old(self._waiting_at):
+                # A look at each pending call takes long.
+                oldest = await asyncio.to_thread(oldest_by_hook, self._pending.snapshot())
+                self._waiting = sorted((at, hook_id) for hook_id, at in oldest.items())
+                self._waiting_at = self._clock()
+        # What a disabled hook left behind waits for a person: its age tells nothing about the worker.
+        oldest_at = next((at for at, hook_id in self._waiting if self._hooks.is_active(hook_id)), None)
+        return None if oldest_at is None else max(0.0, self._clock() - oldest_at / 1000)
+
+    def _is_old(self, looked_at: float) -> bool:
+        return not 0 <= self._clock() - looked_at < FRESH
 
     def _show_lags(self) -> None:
         now = self._clock()

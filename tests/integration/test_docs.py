@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from installation import Installation, hook_record
+from installation import Installation, coordinates, event, hook_record
 from support import Receiver, eventually
 from support.snippets import PAGES, ROOT, Snippet, snippets
 
@@ -39,6 +39,8 @@ def documented(kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inst
         fields = {"id": HOOK, "project_ids": ["7"], "url": receiver.url(), "secret": "a-secret-for-development"}
         one.produce("hooks", HOOK, hook_record(HOOK, "1", **fields))
         one.wait_known(HOOK)
+        assert coordinates(one.produce("events", "7", event("1", "7"))) == f"{PREFIX}events:3:0"
+        eventually(lambda: receiver.requests("/hook"))
         yield one
     finally:
         one.end(show_logs=False)

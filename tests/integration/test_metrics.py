@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from installation import Installation, event
 from support import api, eventually
+
+from streamhooks.dev.kafka import EmbeddedKafka
 
 SETTINGS = {"request_timeout": 60, "retry_delay": 300}
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -44,6 +47,20 @@ def test_what_waits_for_its_retry_has_an_age_until_it_is_dropped(installation: I
     (call,) = installation.pending(hook)
     assert installation.api.delete(f"/api/hooks/{hook.id}/pending/{call['call_id']}").status == 204
     eventually(lambda: shown(installation, "oldest_undelivered_seconds") == 0)
+
+
+def test_the_lag_grows_while_kafka_does_not_answer(installation: Installation, kafka: object) -> None:
+    if not isinstance(kafka, EmbeddedKafka):
+        pytest.skip("a Kafka of others is not paused")
+    eventually(lambda: shown(installation, "lag_seconds", "events") == 0)
+    kafka.pause()
+    try:
+        grown = eventually(lambda: shown(installation, "lag_seconds", "events"))
+        eventually(lambda: shown(installation, "lag_seconds", "events") > grown)
+    finally:
+        kafka.resume()
+    eventually(lambda: shown(installation, "lag_seconds", "events") == 0)
+    eventually(lambda: shown(installation, "ready") == 1)
 
 
 def test_each_line_is_of_a_metric_that_the_docs_name(installation: Installation) -> None:
