@@ -3,7 +3,7 @@ WORKDIR /src
 COPY pyproject.toml README.md ./
 COPY schemas schemas
 COPY streamhooks streamhooks
-RUN pip install --no-cache-dir --disable-pip-version-check --prefix /install .
+RUN pip install --no-cache-dir --disable-pip-version-check --prefix /install '.[otel]'
 
 FROM python:3.12-slim
 COPY --from=build /install /usr/local

@@ -37,11 +37,22 @@ UNSETTLED = Gauge("streamhooks_unsettled_records", "Source records taken up and 
 PENDING = Gauge("streamhooks_pending_calls", "Calls in the owned partitions of delayed")
 PENDING_BYTES = Gauge("streamhooks_pending_bytes", "Bytes of the values of pending calls")
 HOOKS = Gauge("streamhooks_hooks", "Hooks that this worker knows")
+# The next ones are computed when they are read (`gauges.py`).
+READY = Gauge("streamhooks_ready", "Whether this worker is ready, as /health/ready tells")
+DISABLED_HOOKS = Gauge("streamhooks_disabled_hooks", "Hooks that are disabled, by their owner or by the system")
+FAILING_HOOKS = Gauge("streamhooks_failing_hooks", "Active hooks of which every attempt fails")
+BREAKERS_OPEN = Gauge("streamhooks_open_breakers", "Active hooks whose breaker is open")
+LAG_SECONDS = Gauge("streamhooks_lag_seconds", "Age of the oldest record that is not settled", ["topic"])
+LAG_RECORDS = Gauge("streamhooks_lag_records", "Records between what is settled and the end", ["topic"])
+OLDEST_UNDELIVERED = Gauge(
+    "streamhooks_oldest_undelivered_seconds", "Age of the oldest pending delivery of an active hook"
+)
 COUNTED = Counter("streamhooks_counted_attempts_total", "Attempts that were added to the windows")
 COUNTED_TWICE = Counter(
     "streamhooks_repeated_attempts_total", "Attempts that had been counted before, and were not again"
 )
 WINDOWS = Gauge("streamhooks_windows", "Cells of the windowed tables in memory", ["rollup"])
+LOST_SPANS = Counter("streamhooks_lost_spans_total", "Spans that no collector took")
 
 
 # A look-up of a child by its labels costs more than to count in it; tasks, outcomes and topics are few.

@@ -117,6 +117,7 @@ class Settings(BaseSettings):
     log_bodies: bool = True
 
     # this worker
+    otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^\s]+$")
     data_dir: Path = Path("data")
     grace: float = Field(5.0, ge=0, le=50)
     task_modules: Listed = ()

@@ -22,12 +22,14 @@ from streamhooks.agents.notices import calls_of_notices
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
 from streamhooks.errors import Refusal
+from streamhooks.gauges import Gauges
 from streamhooks.history.dead_letters import DeadLetters
 from streamhooks.history.history import History
 from streamhooks.history.redriving import Redriving
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.in_flight.rates import Rate
+from streamhooks.kafka.lag import KafkaLog, Lags
 from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
@@ -67,6 +69,7 @@ from streamhooks.tasks.runner import Runner
 from streamhooks.tasks.sample import send_sample
 from streamhooks.tasks.seals import Seals
 from streamhooks.tasks.task import registry
+from streamhooks.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +86,14 @@ class System:
         tables: dict[Rollup, WindowTable],
         settings: Settings,
         partitions: dict[str, int],
+        tracing: Tracing | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.clock = clock = time.time
         self.app = app
         self.counting_app = counting_app
         self.settings = settings
+        self.tracing = tracing
         self.topics = topics = Topics(settings.topic_prefix)
         self.partitions = partitions["delayed"]
         self.partition_of = partial(_partition_of, self.partitions)
@@ -168,6 +173,7 @@ class System:
             log_bodies=settings.log_bodies,
             clock=clock,
             partition_of=self.partition_of,
+            tracing=tracing,
         )
         self.seals = Seals(self.hooks, self._is_home, self.runner.tell_home, clock)
         self.delayed_reader = TopicReader(settings, self._apply_delayed, loop, name="delayed")
@@ -228,12 +234,22 @@ class System:
             clock=clock,
             max_hops=settings.max_hops,
             registry=self.registry,
+            tracing=tracing,
         )
         for table in tables.values():
             table.partition_of = self.partition_of
             table.publish = self.outbox.publish_soon
         self.counting = Counting(
             dict(tables), counting_app.tracker, counting_app.gate, self.read_range, self._bury_firing, clock
+        )
+        self._floors: dict[App, dict[tuple[str, int], int]] = {}
+        self.gauges = Gauges(
+            self.hooks,
+            self.pending,
+            floors=self.floors,
+            measure=Lags(KafkaLog(settings), clock).measure,
+            not_ready=self.not_ready,
+            clock=clock,
         )
         self._background: list[asyncio.Task[None]] = []
         self._findings = asyncio.Lock()
@@ -290,6 +306,8 @@ class System:
         if left:
             log.warning("%d records of ours are not confirmed; what caused them will be read again", left)
         await self.client.close()
+        if self.tracing is not None:
+            await self.tracing.close()
 
     async def took_over(self, partitions: set[TP]) -> None:
         """These are the partitions that this worker has now."""
@@ -378,6 +396,24 @@ class System:
         if self.registry is not None and self.registry.trouble:
             reasons.append(self.registry.trouble)
         return reasons + self.publisher.troubles
+
+    async def refresh_gauges(self) -> None:
+        """Bring the gauges up to date that are computed when somebody looks."""
+        await self.gauges.refresh()
+
+    async def oldest_undelivered(self) -> float | None:
+        """The age of the oldest pending delivery here of an active hook, in seconds; None without any."""
+        return await self.gauges.oldest_undelivered()
+
+    def floors(self) -> dict[tuple[str, int], int]:
+        """Our partitions, each with the offset below which all is settled.
+
+        While they move, those that we had count, too: nobody else tells how far behind they are.
+        """
+        for app in (self.app, self.counting_app):
+            floors = app.tracker.floors()
+            self._floors[app] = self._floors.get(app, {}) | floors if app.gate.reasons else floors
+        return {tp: floor for floors in self._floors.values() for tp, floor in floors.items()}
 
     async def send_sample(self, hook: Hook) -> dict[str, Any]:
         """Send a sample event now, and tell what came back."""

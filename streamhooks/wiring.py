@@ -21,6 +21,7 @@ from streamhooks.mended.table import WindowTable
 from streamhooks.settings import Settings
 from streamhooks.system import System
 from streamhooks.tables.rollups import ROLLUPS
+from streamhooks.tracing import make_tracing
 from streamhooks.web.views import application_options, register
 
 
@@ -30,7 +31,7 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     `partitions` is the number of partitions of each topic, as `kafka.topics.ensure_topics` returns it.
 
     Raises:
-        Refusal: a module of STREAMHOOKS_TASK_MODULES can't be imported.
+        Refusal: a module of STREAMHOOKS_TASK_MODULES can't be imported, or the packages for traces.
 
     """
     for module in settings.task_modules:
@@ -42,6 +43,7 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
             text = f"STREAMHOOKS_TASK_MODULES: {module} can't be imported: {reason}"
             raise Refusal(f"{text} ({frame.filename}:{frame.lineno})") from None
     topics = Topics(settings.topic_prefix)
+    tracing = make_tracing(settings)
     app = App(
         settings.app_id,
         grace=settings.grace,
@@ -62,7 +64,7 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     async def start() -> None:
         nonlocal system
         await _check_address(settings)
-        system = System(app, counting_app, tables, settings, partitions)
+        system = System(app, counting_app, tables, settings, partitions, tracing)
         app.start_of, app.drain = system.start_of, system.drain
         app.on_taken_over, app.on_released = system.took_over, system.released
         counting_app.on_taken_over, counting_app.drain = system.counting_took_over, system.drain_counting

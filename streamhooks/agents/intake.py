@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from streamhooks.errors import BrokenRecord, RegistryAway
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
@@ -17,6 +17,9 @@ from streamhooks.tasks.call import Call
 from streamhooks.tasks.origin import Origin, origin_of
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.runner import Runner
+
+if TYPE_CHECKING:
+    from streamhooks.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,7 @@ class Intake:
         clock: Callable[[], float],
         max_hops: int = 5,
         registry: SchemaRegistry | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._tracker = tracker
         self._runner = runner
@@ -62,6 +66,7 @@ class Intake:
         self._clock = clock
         self._max_hops = max_hops
         self._registry = registry
+        self._tracing = tracing
 
     async def follow(self, events: AsyncIterator[Any], calls_of: CallsOf) -> None:
         """Take up each record of a stream; the body of an agent."""
@@ -114,10 +119,17 @@ class Intake:
         except BrokenRecord as error:
             self._bury(record, str(error), ticket)
             return
+        if self._tracing is not None and calls:
+            with self._tracing.taking_up(record, calls):
+                await self._start_calls(calls, ticket)
+        else:
+            await self._start_calls(calls, ticket)
+        ticket.release()
+
+    async def _start_calls(self, calls: list[Call], ticket: Ticket) -> None:
         for call in calls:
             ticket.hold()
             await self._runner.start(call, ticket)
-        ticket.release()
 
     @staticmethod
     async def _learn(registry: SchemaRegistry, record: Record) -> None:

@@ -102,6 +102,10 @@ class Tracker:
         progress = self._partitions.get(tp)
         return None if progress is None else progress.next
 
+    def floors(self) -> dict[TP, int]:
+        """Our partitions, each with the offset below which all is settled."""
+        return {tp: progress.floor for tp, progress in self._partitions.items()}
+
     def start(self, tp: TP, offset: int) -> Ticket | None:
         """A record is taken up; None if it was already, or is not ours. The caller has looked for a hole before it."""
         progress = self._partitions.get(tp)

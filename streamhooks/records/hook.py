@@ -135,7 +135,8 @@ class Hook(Record):
         """
         if self.enabled_at or self.status != "active":
             return self
-        return replace(self, enabled_at=max(timestamp, 0) / 1000)
+        written = max(timestamp, 0) / 1000
+        return replace(self, enabled_at=written, resumed_at=self.resumed_at or written)
 
     @property
     def is_sealed(self) -> bool:

@@ -31,6 +31,15 @@ class Status:
     breaker: str = "closed"
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many hooks are in trouble; failing and open breakers are those of active hooks."""
+
+    disabled: int
+    failing: int
+    breakers_open: int
+
+
 class HooksTable:
     """The hooks as wished and what was found about them."""
 
@@ -118,7 +127,7 @@ class HooksTable:
         found = (state.failing_since, state.paused_until, breaker)
         if hook.status == "disabled":
             return Status("disabled", "disabled by its owner", None, *found)
-        if state.disabled_since is not None and state.disabled_since > hook.enabled_at:
+        if _was_disabled(hook, state):
             return Status("disabled", state.status_reason, state.disabled_since, *found)
         return Status("active", _SEALED if hook.is_sealed else None, None, *found)
 
@@ -146,22 +155,28 @@ class HooksTable:
                 found.extend(here.values())
         return found
 
-    def overview(self) -> dict[str, int]:
-        """How many hooks there are, and how they are."""
-        states = [self._states[hook_id] for hook_id in self._hooks.keys() & self._states.keys()]
-        return {
-            "hooks": len(self._hooks),
-            "active": len(self._active),
-            "disabled": len(self._hooks) - len(self._active),
-            "failing": sum(state.failing_since is not None for state in states),
-            "breakers_open": sum(state.open_since is not None for state in states),
-        }
+    def tally(self) -> Tally:
+        """How many hooks are in trouble; looks at each."""
+        disabled = failing = breakers_open = 0
+        for hook_id, hook in self._hooks.items():
+            state = self._states.get(hook_id)
+            if hook.status == "disabled" or (state is not None and _was_disabled(hook, state)):
+                disabled += 1
+            elif state is not None:
+                failing += state.failing_since is not None
+                breakers_open += state.open_since is not None
+        return Tally(disabled, failing, breakers_open)
 
     def __iter__(self) -> Iterator[Hook]:
         return iter(self._hooks.values())
 
     def __len__(self) -> int:
         return len(self._hooks)
+
+
+def _was_disabled(hook: Hook, state: HookState) -> bool:
+    """Whether the system has disabled the hook since a user last enabled it."""
+    return state.disabled_since is not None and state.disabled_since > hook.enabled_at
 
 
 def _keys(hook: Hook) -> Iterator[_Key]:

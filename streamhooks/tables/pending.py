@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from streamhooks.errors import BrokenRecord
@@ -36,6 +37,8 @@ class Entry:
     attempt: int
     due: int
     """Epoch milliseconds."""
+    created: int
+    """When it was called first, epoch milliseconds."""
     hook_id: str | None
     value: bytes
     state: State = "waiting"
@@ -98,7 +101,7 @@ class Pending:
             else:
                 self._stale.pop((record.partition, key), None)
             return None
-        entry = Entry(key, record.partition, call.attempt, call.due, call.hook_id, record.value)
+        entry = Entry(key, record.partition, call.attempt, call.due, call.created, call.hook_id, record.value)
         if current is not None:
             self._forget(current)
         self._stale.pop((record.partition, key), None)
@@ -207,12 +210,36 @@ class Pending:
         found = [e for e in self._entries.get(partition, {}).values() if e.hook_id == hook_id]
         return sorted(found, key=lambda entry: entry.due)
 
+    def oldest(self, hook_id: str) -> int | None:
+        """When the oldest call of a hook that still waits was called first, epoch milliseconds.
+
+        For one hook: who wants it of many asks `oldest_by_hook` once, in a thread.
+        """
+        return min(
+            (e.created for entries in self._entries.values() for e in entries.values() if e.hook_id == hook_id),
+            default=None,
+        )
+
+    def snapshot(self) -> list[Entry]:
+        """All calls as they are now, for who looks at them in another thread: there may be a million."""
+        return list(chain.from_iterable(entries.values() for entries in self._entries.values()))
+
     def partitions(self) -> list[int]:
         """The partitions of which something was read."""
         return list(self._entries)
 
     def __len__(self) -> int:
         return sum(len(entries) for entries in self._entries.values())
+
+
+def oldest_by_hook(entries: Iterable[Entry]) -> dict[str, int]:
+    """When the oldest of these calls was called first, of each hook, epoch milliseconds."""
+    oldest: dict[str, int] = {}
+    for entry in entries:
+        hook_id = entry.hook_id
+        if hook_id is not None and (hook_id not in oldest or entry.created < oldest[hook_id]):
+            oldest[hook_id] = entry.created
+    return oldest
 
 
 def _attempt_of(record: Record) -> int:

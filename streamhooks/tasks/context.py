@@ -72,6 +72,8 @@ class Running:
 
     call: Call
     services: Services
+    traceparent: str | None = None
+    """What names the attempt to the receiver (W3C Trace Context)."""
     handles: list[Handle] = field(default_factory=list)
     """The calls that the task has made."""
     sent: Sent | None = None

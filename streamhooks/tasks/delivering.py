@@ -57,8 +57,8 @@ def deliverer(
         headers |= family(run.call.webhook_id, timestamp, body)
         headers |= standard_headers(_secrets(hook, now), run.call.webhook_id, timestamp, body)
         headers[HOPS_HEADER] = str(run.call.hops + 1)
-        if run.call.traceparent:
-            headers["traceparent"] = run.call.traceparent
+        if run.traceparent:
+            headers["traceparent"] = run.traceparent
         answer = _masked(await post(hook.url, headers, body, hook.timeout or timeout), hook)
         verdict = judge(answer, now + answer.duration_ms / 1000)
         run.sent = Sent(

@@ -8,6 +8,7 @@ import traceback
 from dataclasses import dataclass
 
 from streamhooks.metrics import EXHAUSTED
+from streamhooks.records.firing import Outcome
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
@@ -73,6 +74,13 @@ class Ending:
 
 
 DONE = Ending("done")
+
+_OUTCOMES: dict[str, Outcome] = {"retry": "retried", "dead": "dead", "dropped": "dropped"}
+
+
+def outcome_of(ending: Ending) -> Outcome:
+    """How an attempt that ended so is shown: delivered, retried, dead; dropped where nothing was sent."""
+    return _OUTCOMES.get(ending.kind, "delivered")
 
 
 def ending_of(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.ids import source_id
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,14 @@ class Origin:
 def origin_of(record: Record, now_ms: int) -> Origin:
     """The origin of what a record causes now."""
     traceparent = next((value for name, value in record.headers if name == "traceparent"), None)
+    if traceparent is not None and not _TRACEPARENT.fullmatch(traceparent):
+        traceparent = None  # what can't be a header would keep the delivery from going out
     return Origin(
         source_id(record.topic, record.partition, record.offset, record.timestamp),
         record.source,
         now_ms,
         record.partition,
-        traceparent.decode("ascii", "replace") if traceparent else None,
+        traceparent.decode() if traceparent else None,
         hops_of(record),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from streamhooks.errors import UnpublishableRecord
 from streamhooks.in_flight.bulkheads import Bulkheads
@@ -25,11 +25,14 @@ from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Sent, Services
 from streamhooks.tasks.delivering import HookGone
-from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of, is_ours
+from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of, is_ours, outcome_of
 from streamhooks.tasks.firings import Firings
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.task import Delivery, Task
+
+if TYPE_CHECKING:
+    from streamhooks.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +93,7 @@ class Runner:
         log_bodies: bool,
         clock: Callable[[], float],
         partition_of: Callable[[str], int],
+        tracing: Tracing | None = None,
     ) -> None:
         self._registry = registry
         self.services = services
@@ -103,6 +107,7 @@ class Runner:
         self._log_bodies = log_bodies
         self._clock = clock
         self._partition_of = partition_of
+        self._tracing = tracing
         self._fan_outs = asyncio.Semaphore(FAN_OUTS)
         self._room_again = {OURS: FAN_OUTS, OF_USERS: FAN_OUTS}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -213,7 +218,7 @@ class Runner:
                 return
             IN_FLIGHT.inc()
             try:
-                run, ending, _ = await self._execute(call)
+                run, ending, _ = await (self._execute(call) if self._tracing is None else self._traced(call))
             finally:
                 IN_FLIGHT.dec()
         finally:
@@ -277,8 +282,15 @@ class Runner:
             redriven=parent.redriven,
         )
 
-    async def _execute(self, call: Call) -> tuple[Running, Ending, Any]:
-        run = Running(call, self.services)
+    async def _traced(self, call: Call) -> tuple[Running, Ending, Any]:
+        assert self._tracing is not None
+        with self._tracing.delivering(call) as span:
+            run, ending, result = await self._execute(call, span.traceparent)
+            span.ended(run, ending)
+        return run, ending, result
+
+    async def _execute(self, call: Call, traceparent: str | None = None) -> tuple[Running, Ending, Any]:
+        run = Running(call, self.services, traceparent or call.traceparent)
         task = self._registry.get(call.task)
         if task is None:
             return run, Ending("dead", f"unknown task {call.task}"), None
@@ -343,7 +355,7 @@ class Runner:
             id=call.webhook_id,
             attempt=call.attempt,
             at=sent.at,
-            outcome="retried" if ending.kind == "retry" else "dead" if failed else "delivered",
+            outcome=outcome_of(ending),
             status=sent.status,
             error=sent.error,
             duration_ms=sent.duration_ms,

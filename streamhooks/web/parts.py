@@ -101,6 +101,9 @@ class Parts(Protocol):
     def owner_of(self, topic: str, partition: int) -> str | None:
         """The base URL of the partition's owner; None while partitions move."""
 
+    async def oldest_undelivered(self) -> float | None:
+        """The age of the oldest pending delivery here of an active hook, in seconds; None without any."""
+
     def workers(self) -> list[str]:
         """The base URLs of all workers, as far as this one knows."""
 
@@ -112,6 +115,9 @@ class Parts(Protocol):
 
     def not_ready(self) -> list[str]:
         """Why this worker should not get calls now; empty if it may."""
+
+    async def refresh_gauges(self) -> None:
+        """Bring the gauges up to date that are computed when somebody looks."""
 
     async def send_sample(self, hook: Hook) -> dict[str, Any]:
         """Send a sample event now.

@@ -34,15 +34,28 @@ async def ready(parts: Parts, _request: web.Request) -> web.Response:
     return answer({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
 
-async def metrics(_parts: Parts, _request: web.Request) -> web.Response:
+async def metrics(parts: Parts, _request: web.Request) -> web.Response:
     """Answer with all metrics in Prometheus' text format."""
+    await parts.refresh_gauges()
     return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def overview(parts: Parts, request: web.Request) -> web.Response:
     """Answer with all hooks in a few numbers, and what waits on this worker."""
     query(request)
-    return answer(parts.hooks.overview() | {"pending": len(parts.pending), "workers": parts.workers()})
+    tally = parts.hooks.tally()
+    return answer(
+        {
+            "hooks": len(parts.hooks),
+            "active": len(parts.hooks) - tally.disabled,
+            "disabled": tally.disabled,
+            "failing": tally.failing,
+            "breakers_open": tally.breakers_open,
+            "pending": len(parts.pending),
+            "oldest_undelivered_seconds": await parts.oldest_undelivered(),
+            "workers": parts.workers(),
+        }
+    )
 
 
 @cache

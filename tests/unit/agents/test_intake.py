@@ -13,6 +13,7 @@ from streamhooks.kafka.reader import Record
 from streamhooks.metrics import HOLES
 
 TP = ("events", 0)
+TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def message(offset: int, value: bytes | None = b"{}", headers=()) -> SimpleNamespace:
@@ -130,10 +131,25 @@ async def test_tombstones_are_skipped_and_broken_records_buried_with_their_offse
     assert world.floor == 2
 
 
-@pytest.mark.parametrize("headers", [[("traceparent", b"00-1-2-01")], {"traceparent": b"00-1-2-01"}])
+@pytest.mark.parametrize("headers", [[("traceparent", TRACEPARENT)], {"traceparent": TRACEPARENT}])
 async def test_the_origin_of_a_record(headers):
     world = World()
     await world.intake.take_up(message(0, headers=headers), world.calls_of)
     (origin,) = world.origins
-    assert (origin.source, origin.partition, origin.created, origin.traceparent) == ("events:0:0", 0, 9000, "00-1-2-01")
+    assert (origin.source, origin.partition, origin.created, origin.traceparent) == (
+        "events:0:0",
+        0,
+        9000,
+        TRACEPARENT.decode(),
+    )
     assert origin.id.startswith("msg_")
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"00-1-2-01", TRACEPARENT + b"\r\nX-Other: 1", TRACEPARENT.upper(), b"\xff", None]
+)
+async def test_what_is_no_traceparent_goes_no_further(value) -> None:
+    world = World()
+    await world.intake.take_up(message(0, headers=[("traceparent", value)]), world.calls_of)
+    (origin,) = world.origins
+    assert origin.traceparent is None

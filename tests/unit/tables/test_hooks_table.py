@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.tables.hooks import HooksTable
+from streamhooks.tables.hooks import HooksTable, Tally
 
 SECRET = "whsec_" + base64.b64encode(b"x" * 32).decode()
 
@@ -101,7 +101,7 @@ def test_a_hook_that_its_owner_disabled_matches_too_so_that_what_comes_is_passed
     made = table(written(hook(1, status="disabled")))
     assert ids(made.service_hooks("1", "7", "event.created")) == {1}
     assert not made.is_active(f"{1:032x}")
-    assert made.overview() == {"hooks": 1, "active": 0, "disabled": 1, "failing": 0, "breakers_open": 0}
+    assert made.tally() == Tally(disabled=1, failing=0, breakers_open=0)
 
 
 @pytest.mark.parametrize("value", [b"{", b"[]", b"\xff\xfe", b"{}", orjson.dumps({"id": "1" * 32})])

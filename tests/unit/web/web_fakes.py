@@ -132,6 +132,9 @@ class FakeParts:
     def owner_of(self, topic: str, partition: int) -> str | None:
         return self.owner
 
+    async def oldest_undelivered(self) -> float | None:
+        return None
+
     def workers(self) -> list[str]:
         return ["http://127.0.0.1:6066"]
 
@@ -143,6 +146,9 @@ class FakeParts:
 
     def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
         return self.attempts
+
+    async def refresh_gauges(self) -> None:
+        pass
 
     async def send_sample(self, hook) -> dict[str, Any]:
         if self.failure:

@@ -1,0 +1,145 @@
+"""How far behind this worker is on its partitions: from where all is settled to their end. Asked for, never kept up.
+
+A record is behind as long as it is not settled, whether it was taken up or not. Its age is that of its Kafka timestamp.
+When Kafka does not answer, nobody knows whether there is something new: then a partition counts as behind since the
+moment when it was last known to have nothing unsettled, so that the lag of a worker that can't read grows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import Protocol
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from streamhooks.kafka.reader import TP, new_consumer
+from streamhooks.kafka.topics import admin_client
+from streamhooks.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """How far behind a partition is: `since` is the time of the oldest unsettled record, epoch seconds, if any."""
+
+    records: int
+    since: float | None
+
+
+SETTLED = Behind(0, None)
+
+
+class Log(Protocol):
+    """What Kafka tells, each within a time limit of its own; what it did not tell is missing in the answer."""
+
+    def ends(self, tps: Collection[TP]) -> dict[TP, int]:
+        """The end offset of each partition."""
+
+    def first(self, floors: Mapping[TP, int]) -> dict[TP, tuple[int, float] | None]:
+        """Offset and time (epoch seconds) of the first record at or behind each offset; None if there is none."""
+
+
+class Lags:
+    """How far behind partitions are. Not for several threads at once."""
+
+    def __init__(self, log: Log, clock: Callable[[], float]) -> None:
+        self._log = log
+        self._clock = clock
+        self._settled_at: dict[TP, float] = {}  # when nothing was behind, as far as is known; else when first asked
+        self._oldest: dict[TP, tuple[int, float]] = {}  # the floor, and the time of the record there
+        self._former: dict[TP, Behind] = {}
+
+    def measure(self, floors: Mapping[TP, int]) -> dict[TP, Behind]:
+        """How far behind each partition is, below whose floor all is settled; blocks for a few seconds at most."""
+        now = self._clock()
+        for kept in (self._settled_at, self._oldest, self._former):
+            for gone in kept.keys() - floors.keys():
+                del kept[gone]
+        ends = self._log.ends(floors.keys()) if floors else {}
+        behind = {tp: floor for tp, floor in floors.items() if tp in ends and ends[tp] > floor}
+        # What is stuck is stuck at the same record: it need not be read again.
+        unread = {tp: floor for tp, floor in behind.items() if self._oldest.get(tp, (-1,))[0] != floor}
+        found = self._log.first(unread) if unread else {}
+        for tp, floor in floors.items():
+            self._former[tp] = self._of(tp, floor, ends, found, now)
+        return dict(self._former)
+
+    def _of(
+        self,
+        tp: TP,
+        floor: int,
+        ends: Mapping[TP, int],
+        found: Mapping[TP, tuple[int, float] | None],
+        now: float,
+    ) -> Behind:
+        settled_at = self._settled_at.setdefault(tp, now)
+        end = ends.get(tp)
+        # Behind a floor there may be nothing but the markers of transactions.
+        if end is not None and (end <= floor or (tp in found and found[tp] is None)):
+            self._settled_at[tp] = now
+            return SETTLED
+        record = found.get(tp)
+        if record is not None:
+            self._oldest[tp] = (floor, record[1] if record[1] > 0 else settled_at)
+        known_floor, since = self._oldest.get(tp, (-1, settled_at))
+        if end is not None and known_floor == floor:
+            return Behind(end - (record[0] if record else floor), since)
+        # Not known now. What is settled by now was older than what is not.
+        former = self._former.get(tp, SETTLED)
+        records = former.records if end is None else end - floor
+        return Behind(records, settled_at if former.since is None else former.since)
+
+
+class KafkaLog:
+    """The same from Kafka; connects when it is asked first. `timeout` is in seconds, for each question."""
+
+    def __init__(self, settings: Settings, timeout: float = 2.0) -> None:
+        self._settings = settings
+        self._timeout = timeout
+        self._admin: AdminClient | None = None
+        self._consumer: Consumer | None = None
+
+    def ends(self, tps: Collection[TP]) -> dict[TP, int]:
+        """The end offset of each partition; that of the last settled transaction, if one is open."""
+        if self._admin is None:
+            self._admin = admin_client(self._settings)
+        try:
+            asked = self._admin.list_offsets(
+                {TopicPartition(*tp): OffsetSpec.latest() for tp in tps},
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=self._timeout,
+            )
+        except KafkaException:
+            return {}
+        answers: dict[Future[object], TP] = {future: (tp.topic, tp.partition) for tp, future in asked.items()}
+        done, _ = wait(answers, self._timeout)
+        return {answers[future]: future.result().offset for future in done if future.exception() is None}  # type: ignore[attr-defined]
+
+    def first(self, floors: Mapping[TP, int]) -> dict[TP, tuple[int, float] | None]:
+        """Offset and time of the first record at or behind each offset."""
+        if self._consumer is None:
+            # One record of each partition is wanted: little is fetched ahead.
+            few = {"enable.partition.eof": True, "fetch.wait.max.ms": 10, "queued.max.messages.kbytes": 64}
+            self._consumer = new_consumer(self._settings, **few, **{"fetch.message.max.bytes": 16384})
+        consumer = self._consumer
+        found: dict[TP, tuple[int, float] | None] = {}
+        deadline = time.monotonic() + self._timeout
+        try:
+            consumer.assign([TopicPartition(*tp, offset) for tp, offset in floors.items()])
+            while len(found) < len(floors) and (left := deadline - time.monotonic()) > 0:
+                for message in consumer.consume(num_messages=100, timeout=min(left, 0.05)):
+                    error, tp = message.error(), (message.topic(), message.partition())
+                    if error is None:
+                        found.setdefault(tp, (message.offset(), message.timestamp()[1] / 1000))
+                    elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                        found.setdefault(tp, None)
+        except KafkaException:
+            pass
+        finally:
+            with contextlib.suppress(KafkaException):
+                consumer.unassign()
+        return found

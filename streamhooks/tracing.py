@@ -1,0 +1,167 @@
+"""OpenTelemetry spans, if somebody wants them: of a source record, and of each delivery that it causes.
+
+Off unless STREAMHOOKS_OTLP_ENDPOINT is set; then the packages of the extra `otel` are needed, and what the standard
+OTEL_* variables say about sampling, headers, resource and batches holds. Spans wait in a bounded queue of the SDK: when
+no collector takes them they are lost and counted, and nothing else happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from streamhooks.errors import Refusal
+from streamhooks.kafka.reader import Record
+from streamhooks.metrics import LOST_SPANS
+from streamhooks.settings import Settings
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import Running
+from streamhooks.tasks.endings import Ending, outcome_of
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+    from opentelemetry.trace import Span
+
+#: how long spans that wait may take to go out when the worker ends, in seconds
+LAST_EXPORT = 2.0
+
+
+class Delivering:
+    """The span of one attempt."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        #: what names this span to the receiver (W3C Trace Context)
+        self.traceparent = _traceparent(span)
+
+    def ended(self, run: Running, ending: Ending) -> None:
+        """Note what came of the attempt."""
+        from opentelemetry.trace import StatusCode
+
+        span, sent = self._span, run.sent
+        span.set_attribute("streamhooks.outcome", outcome_of(ending))
+        if sent is not None:
+            parts = urlsplit(sent.url)
+            span.set_attribute("http.request.method", "POST")
+            span.set_attribute("server.address", parts.hostname or "")
+            span.set_attribute("server.port", parts.port or (443 if parts.scheme == "https" else 80))
+            if sent.status is not None:
+                span.set_attribute("http.response.status_code", sent.status)
+        if ending.kind in ("retry", "dead"):
+            span.set_attribute("error.type", "not sent" if sent is None else str(sent.status or sent.kind))
+            span.set_status(StatusCode.ERROR, ending.reason)
+
+
+class Tracing:
+    """Makes spans. One for the worker; `provider` is of the SDK."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        from opentelemetry.trace import SpanKind
+
+        self._provider = provider
+        self._tracer = provider.get_tracer("streamhooks")
+        self._consumer, self._client = SpanKind.CONSUMER, SpanKind.CLIENT
+
+    @contextmanager
+    def taking_up(self, record: Record, calls: Sequence[Call]) -> Iterator[None]:
+        """The span of a record, while its calls are started; theirs are its children, also those of retries."""
+        parent = _context(calls[0].traceparent)
+        attributes: dict[str, Any] = {
+            "messaging.system": "kafka",
+            "messaging.operation.type": "process",
+            "messaging.operation.name": "process",
+            "messaging.destination.name": record.topic,
+            "messaging.destination.partition.id": str(record.partition),
+            "messaging.kafka.offset": record.offset,
+        }
+        name = f"process {record.topic}"
+        with self._tracer.start_as_current_span(name, parent, self._consumer, attributes) as span:
+            for call in calls:
+                call.traceparent = _traceparent(span)
+            yield
+
+    @contextmanager
+    def delivering(self, call: Call) -> Iterator[Delivering]:
+        """The span of an attempt of a delivery."""
+        attributes: dict[str, Any] = {
+            "streamhooks.hook.id": call.hook_id or "",
+            "streamhooks.webhook.id": call.webhook_id,
+            "streamhooks.attempt": call.attempt,
+            "streamhooks.event": call.event or "",
+            "streamhooks.source": call.source or "",
+            "streamhooks.task": call.task,
+        }
+        parent = _context(call.traceparent)
+        with self._tracer.start_as_current_span("deliver", parent, self._client, attributes) as span:
+            yield Delivering(span)
+
+    async def close(self) -> None:
+        """Send what waits, for a short while, and let go of the rest."""
+        # Not in a pool of threads, which the end of the process would wait for.
+        ending = threading.Thread(target=self._provider.shutdown, name="tracing-shutdown", daemon=True)
+        ending.start()
+        await asyncio.to_thread(ending.join, LAST_EXPORT)
+
+
+def make_tracing(settings: Settings) -> Tracing | None:
+    """What the settings ask for; None without an endpoint.
+
+    Raises:
+        Refusal: the packages are not there.
+
+    """
+    if settings.otlp_endpoint is None:
+        return None
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError:
+        text = "STREAMHOOKS_OTLP_ENDPOINT needs the extra otel: pip install 'streamhooks[otel]'"
+        raise Refusal(text) from None
+    ours = {
+        "service.name": "streamhooks",
+        "service.instance.id": f"{settings.advertised_host}:{settings.web_port}",
+    }
+    resource = Resource(ours).merge(OTELResourceDetector().detect())
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    exporter = OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces")
+    provider.add_span_processor(BatchSpanProcessor(_counting(exporter)))
+    return Tracing(provider)
+
+
+def _counting(exporter: SpanExporter) -> SpanExporter:
+    """Count what the exporter could not send."""
+    from opentelemetry.sdk.trace.export import SpanExportResult
+
+    send = exporter.export
+
+    def export(spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = send(spans)
+        if result is not SpanExportResult.SUCCESS:
+            LOST_SPANS.inc(len(spans))
+        return result
+
+    exporter.export = export  # type: ignore[method-assign]
+    return exporter
+
+
+def _context(traceparent: str | None) -> Context:
+    """What a span with this parent begins in: an empty one without."""
+    from opentelemetry.context import Context
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    carrier = {"traceparent": traceparent} if traceparent else {}
+    return TraceContextTextMapPropagator().extract(carrier, Context())
+
+
+def _traceparent(span: Span) -> str:
+    context = span.get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"

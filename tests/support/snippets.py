@@ -1,0 +1,41 @@
+"""The fenced blocks of the documentation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+_FENCE = re.compile(
+    r"^(?P<indent> *)(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<text>.*?)^ *(?P=fence) *$", re.MULTILINE | re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A fenced block: ` ```language mark `; `line` is that of its first line in the page."""
+
+    page: Path
+    line: int
+    language: str
+    mark: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+
+def snippets(page: Path, language: str) -> list[Snippet]:
+    """The blocks of a page in a language, in their order."""
+    text = page.read_text()
+    found = []
+    for match in _FENCE.finditer(text):
+        named, _, mark = match["info"].strip().partition(" ")
+        if named == language:
+            indent = match["indent"]
+            body = "".join(line.removeprefix(indent) for line in match["text"].splitlines(keepends=True))
+            found.append(Snippet(page, text.count("\n", 0, match.start()) + 2, named, mark.strip(), body))
+    return found

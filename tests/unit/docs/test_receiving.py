@@ -1,0 +1,135 @@
+"""docs/receiving.md is run: its code verifies what the sender's code signs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standardwebhooks import WebhookVerificationError
+from support.snippets import ROOT, snippets
+
+from streamhooks.delivery.payloads import app_hook_headers, service_hook_headers, standard_headers
+from streamhooks.records.hook import generate_secret
+
+PAGE = ROOT / "docs" / "receiving.md"
+BODY = '{"event":{"title":"grüße"}}'.encode()
+SECRET = generate_secret()
+
+
+def signed(secret: str = SECRET, body: bytes = BODY, at: float | None = None) -> dict[str, str]:
+    now = int(time.time() if at is None else at)
+    return standard_headers((secret, "an old secret of sixteen"), "msg_1", now, body)
+
+
+# --- Python
+
+
+@pytest.fixture(scope="module")
+def python() -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    for snippet in snippets(PAGE, "python"):
+        exec(compile("\n" * (snippet.line - 1) + snippet.text, str(PAGE), "exec"), names)
+    return names
+
+
+def test_python_verifies(python: dict[str, Any]) -> None:
+    assert python["receive"](signed(), BODY, SECRET) == json.loads(BODY)
+    for headers, body in ((signed(), BODY + b" "), (signed(generate_secret()), BODY), (signed(at=1), BODY)):
+        with pytest.raises(WebhookVerificationError):
+            python["receive"](headers, body, SECRET)
+
+
+def test_python_verifies_the_legacy_headers(python: dict[str, Any]) -> None:
+    service = service_hook_headers("a" * 32, SECRET, 0, BODY)["X-ServiceHook-Signature"]
+    app = app_hook_headers("issue", SECRET, 0, BODY, "r")["Sentry-Hook-Signature"]
+    verify = python["verify_legacy"]
+    assert verify(BODY, service, SECRET)
+    assert verify(BODY, app, SECRET)
+    for signature in ("", "ü", app.upper(), app[:-1] + "x"):
+        assert not verify(BODY, signature, SECRET)
+    assert not verify(BODY + b" ", app, SECRET)
+
+
+def test_python_drops_doubles(python: dict[str, Any]) -> None:
+    database = sqlite3.connect(":memory:")
+    (table,) = snippets(PAGE, "sql")
+    database.execute(table.text)
+    handled: list[str] = []
+
+    def fail() -> None:
+        raise OSError
+
+    with pytest.raises(OSError):
+        python["handle_once"](database, "msg_1", fail)
+    assert python["handle_once"](database, "msg_1", lambda: handled.append("msg_1"))
+    assert not python["handle_once"](database, "msg_1", lambda: handled.append("again"))
+    assert handled == ["msg_1"]
+
+
+# --- Node
+
+_HARNESS = """
+import * as page from "./page.mjs";
+const given = JSON.parse(process.argv[2]);
+const said = [];
+for (const { headers, body, secret, signature } of given) {
+  const bytes = Buffer.from(body, "base64");
+  try {
+    said.push(headers ? page.receive(headers, bytes, secret) : page.verifyLegacy(bytes, signature, secret));
+  } catch (error) {
+    said.push(error.constructor.name);
+  }
+}
+const ids = new Set(), handled = [];
+const client = { query: async (_, [id]) => ({ rowCount: ids.has(id) ? 0 : (ids.add(id), 1) }) };
+for (const id of ["a", "b", "a"]) said.push(await page.handleOnce(client, id, () => handled.push(id)));
+console.log(JSON.stringify([...said, handled]));
+"""
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the npm package of the page; skipped where it can't be had."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("there is no node or npm on this machine")
+    folder = tmp_path_factory.mktemp("node")
+    (folder / "package.json").write_text("{}")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "standardwebhooks"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=90)
+    except subprocess.TimeoutExpired:
+        pytest.skip("the npm registry does not answer")
+    if done.returncode:
+        pytest.skip(f"the npm package standardwebhooks can't be had: {done.stderr[-200:]}")
+    (folder / "page.mjs").write_text("\n".join(snippet.text for snippet in snippets(PAGE, "js")))
+    (folder / "harness.mjs").write_text(_HARNESS)
+    return folder
+
+
+def test_node_verifies_and_drops_doubles(node: Path) -> None:
+
+    legacy = service_hook_headers("a" * 32, SECRET, 0, BODY)["X-ServiceHook-Signature"]
+    cases = [
+        {"headers": signed()},
+        {"headers": signed(), "body": BODY + b" "},
+        {"headers": signed(generate_secret())},
+        {"headers": signed(at=1)},
+        {"signature": legacy},
+        {"signature": legacy, "body": BODY + b" "},
+        {"signature": ""},
+    ]
+    given = [{**case, "body": base64.b64encode(case.get("body", BODY)).decode(), "secret": SECRET} for case in cases]
+    command = ["node", "harness.mjs", json.dumps(given)]
+    done = subprocess.run(command, cwd=node, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    refused = ["WebhookVerificationError"] * 3
+    assert json.loads(done.stdout) == [
+        json.loads(BODY), *refused, True, False, False, True, True, False, ["a", "b"],
+    ]  # fmt: skip
