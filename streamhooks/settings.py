@@ -128,6 +128,15 @@ class Settings(BaseSettings):
         return ",".join(self.brokers)
 
 
+class ClientSettings(BaseSettings):
+    """What the command line needs to know to call a worker; a worker reads the same `STREAMHOOKS_API_TOKEN`."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAMHOOKS_", env_file=".env", extra="ignore", frozen=True)
+
+    url: str = "http://127.0.0.1:6066"
+    api_token: str | None = Field(default=None, repr=False)
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a host (a name, or an address without brackets) is this machine, seen from itself alone."""
     if host == "localhost":
