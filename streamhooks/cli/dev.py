@@ -41,7 +41,8 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def dev(duration: float | None, workers: int, rate: float, keep_data: Path | None, plain: bool) -> None:
     """Show it all, with sample traffic: the demo.
 
-    A Kafka, workers, a receiver that misbehaves, and hooks. Everything runs on this machine on free ports, and ends with this command.
+    A Kafka, workers, a receiver that misbehaves, and hooks. Everything runs on this machine on free ports, and ends
+    with this command.
     """
     from rich.console import Console
 
