@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import signal
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,7 +82,7 @@ def listen(
         nonlocal wrong
         wrong += received.verified is False
         if as_json:
-            click.echo(orjson.dumps(_for_programs(received)))
+            click.echo(orjson.dumps(received.to_fields()))
         else:
             _show(received, full, short)
         sys.stdout.flush()
@@ -146,10 +145,6 @@ def _answering(delay: float, count: int | None, done: asyncio.Event) -> Middlewa
         return response
 
     return answering
-
-
-def _for_programs(received: Received) -> dict[str, Any]:
-    return asdict(received) | {"headers": {name.lower(): text for name, text in received.headers.items()}}
 
 
 def _show(received: Received, full: bool, short: bool) -> None:

@@ -48,6 +48,10 @@ class Received:
     verified: bool | None
     signatures: dict[str, bool]
 
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields for JSON, the names of headers in lower case."""
+        return vars(self) | {"headers": {name.lower(): text for name, text in self.headers.items()}}
+
 
 @dataclass
 class _Memory:
@@ -166,11 +170,7 @@ async def _no_answer(request: web.Request, behaviour: Behaviour) -> web.StreamRe
 
 async def _requests(request: web.Request) -> web.Response:
     path, since = request.query.get("path"), float(request.query.get("since", 0))
-    found = [
-        vars(one) | {"headers": {name.lower(): text for name, text in one.headers.items()}}
-        for one in request.app[_MEMORY].requests
-        if one.time >= since and path in (None, one.path)
-    ]
+    found = [one.to_fields() for one in request.app[_MEMORY].requests if one.time >= since and path in (None, one.path)]
     return _json(found)
 
 
