@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -11,6 +10,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook
@@ -27,6 +28,7 @@ BODY = b'{"event":{"message":"it \xe2\x80\xae broke","n":1}}'
 class Listener:
     process: subprocess.Popen[str]
     api: Api
+    errors: Path
     number: int = field(default=0)
 
     def post(self, path: str = "/hook", body: bytes = BODY, secret: str | None = SECRET, identifier: str | None = None):
@@ -34,24 +36,22 @@ class Listener:
         identifier = identifier or f"msg_{self.number}"
         headers = {"webhook-id": identifier}
         if secret:
-            from datetime import UTC, datetime
-
             now = datetime.fromtimestamp(int(time.time()), UTC)
             signature = Webhook(secret).sign(identifier, now, body.decode())
             headers |= {"webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
         return self.api.call("POST", path, body, headers)
 
     def ended(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=30)
-        return self.process.returncode, out, err
+        out, _ = self.process.communicate(timeout=30)
+        return self.process.returncode, out, self.errors.read_text()
 
 
 @pytest.fixture
-def listen() -> Iterator[Callable[..., Listener]]:
+def listen(tmp_path) -> Iterator[Callable[..., Listener]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> Listener:
-        port = free_port()
+        port, errors = free_port(), tmp_path / str(len(started))
         run = [
             sys.executable,
             "-c",
@@ -61,16 +61,13 @@ def listen() -> Iterator[Callable[..., Listener]]:
             str(port),
             *options,
         ]
-        process = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ})
+        with errors.open("w") as file:
+            process = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=file, text=True)
         started.append(process)
-
-        def answers() -> bool:
-            assert process.poll() is None, process.communicate()
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-
-        eventually(answers)
-        return Listener(process, Api(f"http://127.0.0.1:{port}"))
+        # Not whether somebody answers on the port: that may be another.
+        eventually(lambda: f":{port}/ (Ctrl-C" in errors.read_text() or process.poll() is not None)
+        assert process.poll() is None, errors.read_text()
+        return Listener(process, Api(f"http://127.0.0.1:{port}"), errors)
 
     yield start
     for process in started:
