@@ -159,6 +159,15 @@ class Settings(BaseSettings):
         return ",".join(self.brokers)
 
 
+class ClientSettings(BaseSettings):
+    """What the command line needs to know to call a worker; a worker reads the same `STREAMHOOKS_API_TOKEN`."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAMHOOKS_", env_file=".env", extra="ignore", frozen=True)
+
+    url: str = "http://127.0.0.1:6066"
+    api_token: str | None = Field(default=None, repr=False)
+
+
 def is_ipv6(host: str) -> bool:
     """Tell whether this is an IPv6 address without brackets, which it needs in a URL."""
     try:

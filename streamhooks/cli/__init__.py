@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from streamhooks.cli.completion import completion
+from streamhooks.cli.dead_letters import dead_letters
 from streamhooks.cli.dev import dev, kafka, receiver
+from streamhooks.cli.explain import explain
 from streamhooks.cli.group import Group
 from streamhooks.cli.hooks import hooks
+from streamhooks.cli.listen import listen
+from streamhooks.cli.params import api_options
+from streamhooks.cli.replay import missed, replay
+from streamhooks.cli.send import send
+from streamhooks.cli.stats import stats
 from streamhooks.cli.topics import topics
+from streamhooks.cli.traffic import pending, requests
 
-main = Group(
-    name="streamhooks",
-    help="Webhooks straight from Kafka. A worker is started by: faust -A streamhooks worker -l info",
-    commands=[dev, hooks, kafka, receiver, topics],
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-)
+main = api_options(
+    Group(
+        name="streamhooks",
+        help="""Webhooks straight from Kafka. A worker is started by: faust -A streamhooks worker -l info
+
+        Exit codes: 0 done, 1 not possible (one line on stderr says why), 2 wrong use.""",
+        commands=[
+            completion, dead_letters, dev, explain, hooks, kafka, listen, missed, pending, receiver, replay, requests,
+            send, stats, topics,
+        ],
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    )
+)  # fmt: skip

@@ -39,9 +39,10 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 )
 @click.option("--plain", is_flag=True, help="A line every 2 s instead of a live table, as without a terminal.")
 def dev(duration: float | None, workers: int, rate: float, keep_data: Path | None, plain: bool) -> None:
-    """Show it all: a Kafka, workers, a receiver that misbehaves, hooks, and sample traffic.
+    """Show it all, with sample traffic: the demo.
 
-    Everything runs on this machine on free ports, and ends with this command.
+    A Kafka, workers, a receiver that misbehaves, and hooks. Everything runs on this machine on free ports, and ends
+    with this command.
     """
     from rich.console import Console
 
@@ -131,7 +132,10 @@ def _ignore_signals() -> None:
     help="Keep the data here; else it is removed at the end.",
 )
 def kafka(port: int | None, data_dir: Path | None) -> None:
-    """Run an embedded Kafka until Ctrl-C; the first line is `brokers HOST:PORT`."""
+    """Run an embedded Kafka until Ctrl-C.
+
+    The first line is `brokers HOST:PORT`.
+    """
     from streamhooks.dev.kafka import main
 
     try:
@@ -147,9 +151,9 @@ def kafka(port: int | None, data_dir: Path | None) -> None:
 @click.option("--keep", type=click.IntRange(min=0), default=10_000, show_default=True, help="Requests to remember.")
 @click.option("--no-bodies", is_flag=True, help="Don't remember their bodies.")
 def receiver(host: str, port: int, secret: tuple[str, ...], keep: int, no_bodies: bool) -> None:
-    """Run a receiver that verifies signatures and misbehaves as a hook's URL asks (`/any?status=500&fail=1`).
+    """Run a receiver that verifies, and misbehaves on request.
 
-    GET /_requests shows what came, /_count counts it.
+    A hook's URL says how: `/any?status=500&fail=1`. GET /_requests shows what came, /_count counts it.
     """
     from streamhooks.dev.receiver import main
 

@@ -1,88 +1,198 @@
-"""`streamhooks hooks`: what is done to all hooks of an installation at once."""
+"""`streamhooks hooks`: list, make, change and try hooks, by the web API of a worker."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
+from streamhooks.cli.hooks_apply import apply
+from streamhooks.cli.hooks_fields import UNSETTABLE, field_options, given, merged_headers
+from streamhooks.cli.hooks_reencrypt import reencrypt
+from streamhooks.cli.params import HOOK, TIME, hook_argument, iso, json_option, with_api, yes_option
 from streamhooks.errors import Refusal
 
 if TYPE_CHECKING:
-    from streamhooks.kafka.publisher import Publisher
-    from streamhooks.kafka.reader import Record
-    from streamhooks.settings import Settings
-
-# Seconds for the whole topic, or for all confirmations.
-_TIMEOUT = 120.0
-_AT_ONCE = 10_000  # fit into the publisher's buffer
-_SHOWN = 10
+    from streamhooks.cli.api import JSON, Api
 
 
 @click.group()
 def hooks() -> None:
-    """Do something to all hooks, as STREAMHOOKS_* settings say."""
+    """List, make, change and try hooks."""
+
+
+hooks.add_command(apply)
+hooks.add_command(reencrypt)
+
+
+@hooks.command("list")
+@click.option("--organization", "organization_id", metavar="ID")
+@click.option("--project", "project_id", metavar="ID", help="Those that name this project.")
+@click.option("--app", "app_id", metavar="ID")
+@click.option("--status", type=click.Choice(["active", "disabled"]))
+@click.option("--search", "q", metavar="TEXT", help="A part of the URL or the id.")
+@click.option("--limit", type=click.IntRange(min=1), help="How many at most; else all.")
+@json_option
+@with_api
+def list_hooks(api: Api, /, limit: int | None, as_json: bool, **filters: str | None) -> None:
+    """Show all hooks, or those that fit."""
+    from streamhooks.cli import show
+
+    found = list(api.pages("/api/hooks", "hooks", limit, **filters))
+    if as_json:
+        show.as_json(found)
+        return
+    shown = show.table("id", "organization", "app", "status", "url", "events", whole=("id",))
+    rows = (
+        (hook["id"], hook["organization_id"], hook["app_id"], _status(hook), hook["url"], hook["events"])
+        for hook in found
+    )
+    show.rows(shown, rows, "no hooks")
 
 
 @hooks.command()
-@click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
-def reencrypt(as_json: bool) -> None:
-    """Encrypt the secrets of all hooks by the first of STREAMHOOKS_SECRET_KEYS.
+@click.argument("endpoint")
+@click.option("--organization", "organization_id", required=True, metavar="ID")
+@click.option("--app", "app_id", metavar="ID", help="Makes it a hook of an app; else it is a service hook.")
+@field_options
+@click.option("--disabled", is_flag=True, help="Send nothing before it is enabled.")
+@json_option
+@with_api
+def add(
+    api: Api, /, endpoint: str, organization_id: str, app_id: str | None, disabled: bool, as_json: bool, **options: Any
+) -> None:
+    """Make a hook that calls ENDPOINT, and show its secret, now and never again."""
+    if not options["events"]:
+        options["events"] = () if app_id else ("event.created",)
+    body = {"organization_id": organization_id, "url": endpoint, "events": [], **given(options)}
+    if app_id:
+        body["app_id"] = app_id
+    if disabled:
+        body["status"] = "disabled"
+    _show(api.post("/api/hooks", body), as_json)
 
-    For a rotation: when all workers know the new key and have it in front, run this, then take the old key away.
-    Workers may run meanwhile. Exit code 1 if a hook can't be opened by any key.
+
+@hooks.command("show")
+@hook_argument
+@json_option
+@with_api
+def show_hook(api: Api, /, hook: str, as_json: bool) -> None:
+    """Show all of a hook, and what the system found about it."""
+    _show(api.get(_path(hook)), as_json)
+
+
+@hooks.command()
+@hook_argument
+@click.option("--endpoint", "url_of_hook", metavar="URL", help="Where it goes.")
+@field_options
+@click.option("--unset", type=click.Choice(UNSETTABLE), multiple=True, help="Back to the default; may be repeated.")
+@json_option
+@with_api
+def edit(
+    api: Api, /, hook: str, url_of_hook: str | None, unset: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
+    """Change the fields that are given.
+
+    Events and projects are replaced by those given; own headers are added to those that are there, and
+    `--header 'NAME:'` takes one away.
     """
-    from streamhooks.cli.reencryption import reencrypt as write_anew
-    from streamhooks.errors import UnpublishableRecord
-    from streamhooks.kafka.publisher import Publisher
-    from streamhooks.kafka.topics import ensure_topics
-    from streamhooks.records.sealing import Keys
-    from streamhooks.settings import load_settings
+    changes: JSON = {**({"url": url_of_hook} if url_of_hook else {}), **given(options)}
+    if "headers" in changes and "headers" not in unset:
+        changes["headers"] = merged_headers(api.get(_path(hook))["headers"] or {}, changes["headers"])
+    changes |= {name: [] if name == "project_ids" else None for name in unset if name not in changes}
+    if not changes:
+        raise click.UsageError("nothing to change is given")
+    _show(api.put(_path(hook), changes), as_json)
 
-    settings = load_settings()
-    if not settings.secret_keys:
-        raise Refusal("STREAMHOOKS_SECRET_KEYS is not set")
-    ensure_topics(settings, wait=5.0)
-    publisher = Publisher(settings)
-    try:
-        outcome = write_anew(
-            lambda start: _read(settings, start),
-            lambda wanted: _write(settings, publisher, wanted),
-            Keys(settings.secret_keys),
-        )
-    except TimeoutError:
-        raise Refusal(f"Kafka at {settings.bootstrap_servers} did not answer in time; run it again") from None
-    except UnpublishableRecord as error:
-        raise Refusal(f"Kafka does not take a hook, run it again: {error}") from None
-    finally:
-        publisher.close(0.0)
+
+@hooks.command()
+@click.argument("hooks_to_go", type=HOOK, nargs=-1, required=True, metavar="HOOK...")
+@yes_option
+@with_api
+def rm(api: Api, /, hooks_to_go: tuple[str, ...], yes: bool) -> None:
+    """Delete hooks; what waits for them is dropped."""
+    from streamhooks.cli import show
+
+    for hook in hooks_to_go:
+        found = api.get(_path(hook))
+        show.confirm(f"Delete {hook}, which calls {show.clean(found['url'])}?", yes)
+        api.delete(_path(hook))
+        click.echo(f"deleted {hook}")
+
+
+@hooks.command()
+@hook_argument
+@click.option(
+    "--resume",
+    metavar="skip|all|TIME",
+    help="What it missed meanwhile is thrown away (as without this), sent, or sent from a time on.",
+)
+@json_option
+@with_api
+def enable(api: Api, /, hook: str, resume: str | None, as_json: bool) -> None:
+    """Enable a hook again, whoever disabled it; the time may be as in `--resume 2h` (ago)."""
+    body = {"status": "active"}
+    if resume:
+        body["resume"] = resume if resume in ("skip", "all") else str(iso(TIME.convert(resume, None, None)))
+    _show(api.put(_path(hook), body), as_json)
+
+
+@hooks.command()
+@hook_argument
+@json_option
+@with_api
+def disable(api: Api, /, hook: str, as_json: bool) -> None:
+    """Send nothing to a hook until it is enabled again; see `missed`."""
+    _show(api.put(_path(hook), {"status": "disabled"}), as_json)
+
+
+@hooks.command("rotate-secret")
+@hook_argument
+@json_option
+@with_api
+def rotate_secret(api: Api, /, hook: str, as_json: bool) -> None:
+    """Give a hook a new secret and show it; the old one signs too for a day (STREAMHOOKS_SECRET_OVERLAP)."""
+    made = api.post(_path(hook, "rotate-secret"))
     if as_json:
-        click.echo(orjson.dumps(outcome))
+        _show(made, as_json)
     else:
-        click.echo(f"rewritten {outcome.rewritten}, already under the first key {outcome.current}")
-    for reason, keys in (("no key opens", outcome.unopened), ("can't be read:", outcome.broken)):
-        if keys:
-            click.echo(f"{len(keys)} hooks: {reason} {', '.join(keys[:_SHOWN])}", err=True)
-    if outcome.unopened:
-        raise Refusal("not all hooks are encrypted by the first key: keep the old keys")
+        click.echo(made["secret"])
 
 
-def _read(settings: Settings, start: int) -> list[Record]:
-    from streamhooks.kafka.reader import read_range
-    from streamhooks.kafka.topics import Topics
+@hooks.command()
+@hook_argument
+@json_option
+@with_api
+def test(api: Api, /, hook: str, as_json: bool) -> None:
+    """Send a sample event now and show what came back; exit code 1 if it was not delivered."""
+    from streamhooks.cli import show
 
-    return read_range(settings, Topics(settings.topic_prefix).hooks, 0, start, 2**62, timeout=_TIMEOUT)
+    came = api.post(_path(hook, "test"))
+    if as_json:
+        show.as_json(came)
+    else:
+        names = ("outcome", "status", "error", "duration_ms", "webhook_id", "response")
+        show.fields((name, came.get(name)) for name in names)
+    if came["outcome"] != "delivered":
+        raise Refusal(f"not delivered: {show.clean(str(came.get('error') or came.get('status')))}")
 
 
-def _write(settings: Settings, publisher: Publisher, wanted: list[tuple[Record, bytes | None]]) -> list[int]:
-    from streamhooks.kafka.topics import Topics
+def _show(hook: JSON, as_json: bool) -> None:
+    from streamhooks.cli import show
 
-    topic, offsets = Topics(settings.topic_prefix).hooks, list[int]()
-    for start in range(0, len(wanted), _AT_ONCE):
-        confirmed = [
-            publisher.publish(topic, value, key=(record.key or b"").decode(), partition=0, headers=list(record.headers))
-            for record, value in wanted[start : start + _AT_ONCE]
-        ]
-        offsets += [future.result(_TIMEOUT).offset for future in confirmed]
-    return offsets
+    if as_json:
+        show.as_json(hook)
+    else:
+        show.fields((name, value) for name, value in hook.items() if value not in ([], {}))
+
+
+def _status(hook: JSON) -> str:
+    if hook["status"] == "active" and hook["breaker"] == "open":
+        return "breaker open"
+    return str(hook["status"])
+
+
+def _path(hook: str, *parts: str) -> str:
+    from streamhooks.cli.api import hook_path
+
+    return hook_path(hook, *parts)

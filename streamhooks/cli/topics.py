@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 import click
 import orjson
 
+from streamhooks.cli.params import json_option
 from streamhooks.errors import Refusal
+
+if TYPE_CHECKING:
+    from streamhooks.settings import Settings
 
 _WAIT = click.option(
     "--wait",
@@ -16,7 +21,6 @@ _WAIT = click.option(
     show_default=True,
     help="Seconds that Kafka may take to answer.",
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
 
 
 @click.group()
@@ -26,7 +30,7 @@ def topics() -> None:
 
 @topics.command()
 @_WAIT
-@_JSON
+@json_option
 def create(wait: float, as_json: bool) -> None:
     """Create the topics that are missing, and check the others."""
     from streamhooks.kafka.topics import ensure_topics
@@ -38,26 +42,33 @@ def create(wait: float, as_json: bool) -> None:
 
 @topics.command()
 @_WAIT
-@_JSON
+@json_option
 def check(wait: float, as_json: bool) -> None:
     """Check the topics and create none; exit code 1 if one is missing or not as it must be."""
-    from confluent_kafka import KafkaException
-
-    from streamhooks.kafka.topics import NAMES, admin_client, ensure_topics
+    from streamhooks.kafka.topics import NAMES, ensure_topics
     from streamhooks.settings import load_settings
 
     settings = load_settings()
-    try:
-        present = admin_client(settings).list_topics(timeout=max(wait, 0.1)).topics
-    except KafkaException as error:
-        text = f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) does not answer"
-        raise Refusal(f"{text}: {error.args[0].str()}") from None
+    present = present_topics(settings, wait)
     wanted = (settings.topic_prefix + name for name in NAMES.values())
     missing = sorted(name for name in wanted if name not in present)
     if missing:
         raise Refusal(f"missing: {', '.join(missing)} (`streamhooks topics create` makes them)")
     # With nothing missing, nothing is made: what is left of it are the rules.
     _show(settings.topic_prefix, ensure_topics(settings, wait=wait), as_json)
+
+
+def present_topics(settings: Settings, wait: float) -> Collection[str]:
+    """Return the names of all topics of the settings' Kafka; raise Refusal if it does not answer in `wait` seconds."""
+    from confluent_kafka import KafkaException
+
+    from streamhooks.kafka.topics import admin_client
+
+    try:
+        return set(admin_client(settings).list_topics(timeout=max(wait, 0.1)).topics)
+    except KafkaException as error:
+        text = f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) does not answer"
+        raise Refusal(f"{text}: {error.args[0].str()}") from None
 
 
 def _show(prefix: str, partitions: Mapping[str, int], as_json: bool) -> None:

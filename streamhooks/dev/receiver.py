@@ -20,7 +20,7 @@ import socket
 import struct
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,9 @@ _CHUNK = b"x" * 65536
 
 
 @dataclass
-class _Request:
+class Received:
+    """A request that came; the fields are those of `GET /_requests`."""
+
     id: str
     time: float
     path: str
@@ -46,12 +48,16 @@ class _Request:
     verified: bool | None
     signatures: dict[str, bool]
 
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields for JSON, the names of headers in lower case."""
+        return vars(self) | {"headers": {name.lower(): text for name, text in self.headers.items()}}
+
 
 @dataclass
 class _Memory:
     """All that a receiver knows; the requests are bounded, the counts are exact."""
 
-    requests: deque[_Request]
+    requests: deque[Received]
     secrets: dict[str, list[str]] = field(default_factory=dict)
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     seen: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -66,6 +72,9 @@ def create_receiver(
     keep: int = 10_000,
     bodies: bool = True,
     clock: Callable[[], float] = time.time,
+    *,
+    behaviour: Behaviour = GOOD,
+    on_request: Callable[[Received], None] = lambda _received: None,
 ) -> web.Application:
     """Make the receiver's application.
 
@@ -73,6 +82,8 @@ def create_receiver(
     keep -- how many requests are remembered.
     bodies -- whether their bodies are, too.
     clock -- epoch seconds.
+    behaviour -- of what asks for none and was given none.
+    on_request -- told of each request, before it is answered.
     """
     memory = _Memory(deque(maxlen=keep), {hook: [secret] for hook, secret in (secrets or {}).items()})
 
@@ -86,9 +97,9 @@ def create_receiver(
             chosen = from_query(query) if query else GOOD
         except ValueError as error:
             return web.Response(status=400, text=str(error))
-        behaviour = memory.behaviours.get(path, GOOD) if chosen == GOOD else chosen
-        bad = behaviour != GOOD and behaviour.misbehaves(identifier, seen[identifier])
-        status = behaviour.answer() if bad else 200
+        wanted = memory.behaviours.get(path, behaviour) if chosen == GOOD else chosen
+        bad = wanted != GOOD and wanted.misbehaves(identifier, seen[identifier])
+        status = wanted.answer() if bad else 200
         now = clock()
         signatures: dict[str, bool] = {}
         if memory.secrets and (known := _secrets_of(memory, headers, body)):
@@ -97,8 +108,10 @@ def create_receiver(
         if verified is False:
             memory.unverified[path] += 1
         text = body.decode(errors="replace") if bodies else None
-        memory.requests.append(_Request(identifier, now, path, query, headers, text, status, verified, signatures))
-        return await _answer(request, behaviour, status) if bad else web.Response()
+        received = Received(identifier, now, path, query, headers, text, status, verified, signatures)
+        memory.requests.append(received)
+        on_request(received)
+        return await _answer(request, wanted, status) if bad else web.Response()
 
     app = web.Application(client_max_size=_LARGEST_BODY)
     app[_MEMORY] = memory
@@ -157,11 +170,7 @@ async def _no_answer(request: web.Request, behaviour: Behaviour) -> web.StreamRe
 
 async def _requests(request: web.Request) -> web.Response:
     path, since = request.query.get("path"), float(request.query.get("since", 0))
-    found = [
-        vars(one) | {"headers": {name.lower(): text for name, text in one.headers.items()}}
-        for one in request.app[_MEMORY].requests
-        if one.time >= since and path in (None, one.path)
-    ]
+    found = [one.to_fields() for one in request.app[_MEMORY].requests if one.time >= since and path in (None, one.path)]
     return _json(found)
 
 
@@ -212,6 +221,11 @@ async def serve(app: web.Application, port: int, host: str = "127.0.0.1") -> web
     return runner
 
 
+def secrets_of(given: Iterable[str]) -> dict[str, str]:
+    """Return the secrets that a command line gives, as `create_receiver` takes them."""
+    return dict(map(_hook_and_secret, given))
+
+
 def _hook_and_secret(text: str) -> tuple[str, str]:
     """Split `HOOK=SECRET`; a secret alone may hold a `=` too, so only a hook's id counts as one."""
     found = re.fullmatch(r"([0-9a-f]{32}|[0-9a-f-]{36})=(.+)", text)
@@ -227,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--keep", type=int, default=10_000, help="how many requests are remembered")
     parser.add_argument("--no-bodies", action="store_true", help="don't remember bodies")
     options = parser.parse_args(arguments)
-    secrets = dict(_hook_and_secret(text) for text in options.secret)
+    secrets = secrets_of(options.secret)
     app = create_receiver(secrets, options.keep, not options.no_bodies)
     web.run_app(
         app,

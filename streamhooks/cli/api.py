@@ -1,0 +1,143 @@
+"""A client of the web API: what a command asks a worker, and the one line that says why it did not get it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from streamhooks.cli.show import clean
+from streamhooks.dev.json_client import Answer, call
+from streamhooks.errors import Refusal
+from streamhooks.settings import is_loopback
+
+# Seconds. A worker hands a call on to another for up to 10 s, and waits as long for Kafka to confirm a change.
+TIMEOUT = 25.0
+#: a call that reads very many records first, in seconds
+LONG = 300.0
+#: how often a call is tried again that got a 503, and how long it is waited for at most in between, in seconds
+_TRIES, _LONGEST_PAUSE = 5, 5.0
+_PAGE = 500
+
+JSON = dict[str, Any]
+
+
+class ProblemAnswer(Refusal):
+    """A worker has answered, but not with what was asked; the text says why."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Api:
+    """The web API of one worker; any of them will do, they route calls to each other.
+
+    Every method raises Refusal when no worker answers, and ProblemAnswer when it answers with a problem. A GET that
+    gets a 503 is tried again a few times, other calls only where the caller says `again`: a 503 may also mean that
+    a change comes into force later, and then a second one would be one too many.
+    """
+
+    base: str
+    token: str | None = field(default=None, repr=False)
+    sleep: Callable[[float], None] = time.sleep
+
+    def get(self, path: str, **query: object) -> Any:
+        """Return what is there; a None in the query is left out."""
+        return self.answer("GET", path, query=query).json
+
+    def post(self, path: str, body: object = None, *, again: bool = False, timeout: float = TIMEOUT) -> Any:
+        """Return what a POST answers with."""
+        return self.answer("POST", path, body, again=again, timeout=timeout).json
+
+    def put(self, path: str, body: object) -> Any:
+        """Return what a PUT answers with."""
+        return self.answer("PUT", path, body).json
+
+    def delete(self, path: str, *, again: bool = False) -> None:
+        """Send a DELETE."""
+        self.answer("DELETE", path, again=again)
+
+    def pages(self, path: str, name: str, limit: int | None = None, **query: object) -> Iterator[JSON]:
+        """Give what is under `name` in the answers of all pages, `limit` at most."""
+        cursor, left = None, limit
+        while left is None or left > 0:
+            page = self.get(path, cursor=cursor, limit=min(_PAGE, left or _PAGE), **query)
+            yield from page[name]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+            left = None if left is None else left - len(page[name])
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        query: Mapping[str, object] | None = None,
+        again: bool | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Answer:
+        """Call and return the whole answer, with its headers; its status is a 2xx."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        url = self.base + path + (f"?{urlencode(given)}" if given else "")
+        again = method == "GET" if again is None else again
+        for left in range(_TRIES if again else 0, -1, -1):
+            answer = self._call(method, url, body, timeout)
+            if answer.status != 503 or not left:
+                break
+            self.sleep(_pause(answer.headers.get("Retry-After", "1")))
+        if 200 <= answer.status < 300:
+            return answer
+        raise ProblemAnswer(answer.status, self._text(answer))
+
+    def _call(self, method: str, url: str, body: object, timeout: float) -> Answer:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        try:
+            proxies = not is_loopback(urlsplit(url).hostname or "")
+            return call(method, url, body, timeout, headers=headers, proxies=proxies)
+        except OSError as error:
+            reason = clean(str(getattr(error, "reason", None) or error))
+            raise Refusal(f"no worker answers at {self.base} (--url, STREAMHOOKS_URL): {reason}") from None
+        except ValueError:  # its text may hold the token
+            raise Refusal(f"{clean(self.base)} is no URL, or the token is none that can be sent") from None
+
+    def _text(self, answer: Answer) -> str:
+        given = answer.json if isinstance(answer.json, dict) else {"detail": answer.json}
+        detail = given.get("detail", "") if given.keys() <= {"detail"} else _map(given)
+        text = clean(str(detail or "no reason given"))
+        match answer.status:
+            case 401 if self.token:
+                return f"{self.base} does not know this token (--token, STREAMHOOKS_API_TOKEN)"
+            case 401:
+                return f"{self.base} asks for a token (--token, STREAMHOOKS_API_TOKEN)"
+            case 403:
+                return f"not allowed: {text}"
+            case 400 | 404 | 409:
+                return text
+            case 503:
+                return f"not possible at this moment, try again: {text}"
+            case status if 300 <= status < 400:
+                return f"{self.base} is no worker: it redirects to {clean(answer.headers.get('Location', '?'))}"
+            case status:
+                return f"{self.base} answers with {status}: {text}"
+
+
+def hook_path(hook: str, *parts: str) -> str:
+    """Return the path of a hook, or of something of it."""
+    return "/".join(["/api/hooks", *(quote(part, safe="") for part in (hook, *parts))])
+
+
+def _map(fields: Mapping[str, object]) -> str:
+    return "; ".join(f"{name}: {text}" for name, text in fields.items())
+
+
+def _pause(retry_after: str) -> float:
+    try:
+        return min(max(float(retry_after), 0.0), _LONGEST_PAUSE)
+    except ValueError:  # a date: nobody of ours sends one
+        return 1.0

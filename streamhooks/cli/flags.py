@@ -1,0 +1,141 @@
+"""The options that make one record for `streamhooks send`, without a file."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import IO, Any, TypeVar
+
+import click
+import orjson
+
+JSON = dict[str, Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class JsonValue(click.ParamType):
+    """A JSON value."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what the text holds."""
+        try:
+            return orjson.loads(value) if isinstance(value, str) else value
+        except orjson.JSONDecodeError as error:
+            self.fail(f"{value!r} is no JSON: {error.msg}", param, ctx)
+
+
+_JSON = JsonValue()
+_ORGANIZATION = click.option("--organization", metavar="ID[:SLUG]", help="Needed, without FILE.")
+_EVENT = (
+    _ORGANIZATION,
+    click.option("--project", metavar="ID[:SLUG]", help="Needed, without FILE."),
+    click.option("--group", metavar="ID", help="Of an issue; else none."),
+    click.option("--type", metavar="TEXT", help="Else error."),
+    click.option("--event-id", metavar="HEX", help="Else a new one."),
+    click.option("--data", type=_JSON, help="An object of your own."),
+    click.option("--message", metavar="TEXT", help="The same as --data '{\"message\": TEXT}'."),
+)
+_ALERT = (
+    click.option("--rule", metavar="TEXT", help="The rule that fired; needed, without FILE."),
+    click.option("--app", metavar="ID", help="The app to notify."),
+    click.option("--payload", nargs=2, type=(str, _JSON), metavar="KEY JSON", help="An additional payload."),
+)
+_CHANGE = (
+    _ORGANIZATION,
+    click.option("--project", metavar="ID", help="Else of the whole organization."),
+    click.option("--sender", metavar="NAME", help="Group (an issue), Error, Comment, or any other; needed."),
+    click.option("--action", metavar="NAME", help="created, resolved, …; needed, without FILE."),
+    click.option("--instance-id", metavar="ID", help="Needed, without FILE."),
+    click.option("--instance", type=_JSON, help="The resource itself, an object."),
+    click.option("--actor", type=_JSON, help="Who did it, an object."),
+)
+
+#: the names of all these options, as they come to a command
+NAMES = frozenset(
+    {
+        "organization", "project", "group", "type", "event_id", "data", "message",
+        "rule", "app", "payload",
+        "sender", "action", "instance_id", "instance", "actor",
+    }
+)  # fmt: skip
+
+
+def _adding(options: tuple[Callable[[Any], Any], ...]) -> Callable[[F], F]:
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+of_event = _adding(_EVENT)
+of_alert = _adding(_ALERT)
+of_change = _adding(_CHANGE)
+
+
+def event(options: JSON) -> JSON:
+    """Return an Event that happened now; raises click.UsageError for a missing option."""
+    _need(options, "organization", "project")
+    project_id, slug = _id_and_slug(options["project"], "project")
+    group = options.get("group")
+    data = options.get("data", {})
+    if "message" in options:
+        data = {**(data if isinstance(data, dict) else {}), "message": options["message"]}
+    return {
+        "event_id": options.get("event_id") or secrets.token_hex(16),
+        "type": options.get("type", "error"),
+        "datetime": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "organization": _organization(options),
+        "project": {"id": project_id, "slug": slug, "name": slug},
+        "group": None if group is None else {"id": group},
+        "data": data,
+    }
+
+
+def alert(options: JSON) -> JSON:
+    """Return an Alert for an event that happened now; raises like `event`."""
+    _need(options, "organization", "project", "rule")
+    key, payload = options.get("payload") or (None, None)
+    return {
+        "event": event(options),
+        "rule": options["rule"],
+        "app_id": options.get("app"),
+        "additional_payload_key": key,
+        "additional_payload": payload,
+    }
+
+
+def change(options: JSON) -> JSON:
+    """Return a ResourceChange; raises like `event`."""
+    _need(options, "organization", "sender", "action", "instance_id")
+    names = ("action", "sender", "instance_id", "instance", "actor")
+    return {
+        **{name: options.get(name) for name in names},
+        "organization": _organization(options),
+        "project_id": options.get("project"),
+    }
+
+
+def document(record: JSON) -> IO[bytes]:
+    """Return a file with one record."""
+    return io.BytesIO(orjson.dumps(record))
+
+
+def _need(options: JSON, *names: str) -> None:
+    if missing := [f"--{name.replace('_', '-')}" for name in names if name not in options]:
+        raise click.UsageError(f"without FILE, {' and '.join(missing)} must be given")
+
+
+def _organization(options: JSON) -> JSON:
+    identifier, slug = _id_and_slug(options["organization"], "organization")
+    return {"id": identifier, "slug": slug}
+
+
+def _id_and_slug(text: str, name: str) -> tuple[str, str]:
+    identifier, _, slug = text.partition(":")
+    return identifier, slug or f"{name}-{identifier}"

@@ -1,0 +1,203 @@
+"""Hooks as they are wished in a file, and what has to be done so that a worker's hooks are like that.
+
+    organizations: [1, 2]      # optional, for --prune: further ones whose hooks are all in this file
+    hooks:
+      - organization_id: 1     # with app_id and url: which hook this is, if it has no id
+        url: https://example.com/hook
+        events: [event.created]
+        timeout: 3             # and any other field of a hook
+
+A field that is not in the file gets its default, but `secret` and `status`, which stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from streamhooks.errors import BrokenRecord, Refusal
+from streamhooks.masking import MASK
+from streamhooks.records.hook import Hook
+
+JSON = dict[str, Any]
+Key = tuple[str, str | None, str]
+
+_FIXED = ("id", "organization_id", "app_id")
+#: what is compared; a field of the file that is in neither of these lists is unknown
+_COMPARED = (
+    "url", "events", "project_ids", "version", "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
+)  # fmt: skip
+_KEPT = ("secret", "status")
+_ID, _SECRET = "0" * 32, "x" * 16  # where a file has none
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A hook of the file: `fields` in the form of the API, without those that stay as they are."""
+
+    place: str
+    id: str | None
+    fields: JSON = field(repr=False)
+
+    @property
+    def key(self) -> Key:
+        """What tells which hook it is, without an id."""
+        return _key(self.fields)
+
+
+@dataclass(frozen=True)
+class File:
+    """What a file wishes; `organizations` are those whose other hooks may go."""
+
+    hooks: Sequence[Wish]
+    organizations: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do. `changes` are name, before and after, fit to be shown; `unseen` can't be compared."""
+
+    what: Literal["create", "change", "delete", "keep"]
+    id: str | None
+    url: str
+    organization_id: str
+    body: JSON = field(default_factory=dict, repr=False)
+    changes: Sequence[tuple[str, Any, Any]] = ()
+    unseen: Sequence[str] = ()
+
+
+def read_file(text: str | bytes) -> File:
+    """Return what a YAML (or JSON) file wishes; raise Refusal that names all that is wrong with it."""
+    import yaml
+
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refusal(f"this is no YAML: {error}") from None
+    data = {"hooks": data} if isinstance(data, list) else data
+    if not isinstance(data, dict) or not isinstance(data.get("hooks"), list):
+        raise Refusal("the file must hold a list of hooks, or `hooks:` with one")
+    wrong = [f"{name}: unknown" for name in data if name not in ("hooks", "organizations")]
+    wishes = []
+    for number, entry in enumerate(data["hooks"], 1):
+        try:
+            wishes.append(_wish(f"hook {number}", entry))
+        except BrokenRecord as broken:
+            wrong.append(f"hook {number}: {broken}")
+    named = data.get("organizations") or []
+    if not isinstance(named, list) or not all(isinstance(one, str | int) for one in named):
+        wrong.append("organizations: must be a list of ids")
+        named = []
+    wrong += _doubles(wishes)
+    if wrong:
+        raise Refusal("; ".join(wrong))
+    organizations = {str(one) for one in named} | {wish.fields["organization_id"] for wish in wishes}
+    return File(wishes, frozenset(organizations))
+
+
+def plan(wishes: Iterable[Wish], present: Sequence[JSON]) -> list[Step]:
+    """Return what makes the hooks that are `present` (as the API shows them) like the wishes, one step a wish.
+
+    Raises Refusal that names each wish of which it is not clear what it means.
+    """
+    by_id = {hook["id"]: hook for hook in present}
+    wishes = list(wishes)
+    taken = {wish.id for wish in wishes if wish.id is not None}
+    by_key: dict[Key, list[JSON]] = {}
+    for hook in present:
+        if hook["id"] not in taken:
+            by_key.setdefault(_key(hook), []).append(hook)
+    steps, wrong = [], []
+    for wish in wishes:
+        found = by_key.get(wish.key, []) if wish.id is None else [by_id[wish.id]] if wish.id in by_id else []
+        if wish.id is not None and not found:
+            wrong.append(f"{wish.place}: there is no hook {wish.id} (a new hook gets its id from the worker)")
+        elif len(found) > 1:
+            ids = " and ".join(hook["id"] for hook in found)
+            wrong.append(f"{wish.place}: may be {ids}; give it one of these ids")
+        elif found and (fixed := [name for name in _FIXED[1:] if found[0][name] != wish.fields[name]]):
+            wrong.append(f"{wish.place}: {' and '.join(fixed)} of {wish.id} can't be changed")
+        else:
+            steps.append(_change(wish, found[0]) if found else _creation(wish))
+    if wrong:
+        raise Refusal("; ".join(wrong))
+    return steps
+
+
+def superfluous(file: File, steps: Iterable[Step], present: Iterable[JSON]) -> list[Step]:
+    """Return the deletion of each hook of the file's organizations that the file does not have."""
+    wished = {step.id for step in steps}
+    return [
+        Step("delete", hook["id"], hook["url"], hook["organization_id"])
+        for hook in present
+        if hook["id"] not in wished and hook["organization_id"] in file.organizations
+    ]
+
+
+def _wish(place: str, entry: Any) -> Wish:
+    if not isinstance(entry, dict):
+        raise BrokenRecord("must have fields")
+    if unknown := [str(name) for name in entry if name not in _FIXED + _COMPARED + _KEPT]:
+        raise BrokenRecord(f"{', '.join(unknown)}: unknown")
+    if isinstance(entry.get("headers"), dict) and not all(isinstance(name, str) for name in entry["headers"]):
+        raise BrokenRecord("headers: a name is no text")
+    hook = Hook.from_fields({"id": _ID, "secret": _SECRET} | {n: v for n, v in entry.items() if v is not None})
+    shown = {**hook.to_fields(), "headers": hook.headers or None}
+    fields = {name: shown[name] for name in (*_FIXED[1:], *_COMPARED)}
+    fields |= {name: entry[name] for name in _KEPT if entry.get(name) is not None}
+    return Wish(place, hook.id if entry.get("id") is not None else None, fields)
+
+
+def _doubles(wishes: Iterable[Wish]) -> list[str]:
+    ids = Counter(wish.id for wish in wishes if wish.id is not None)
+    keys = Counter(wish.key for wish in wishes if wish.id is None)
+    wrong = [f"{hook_id} is there {number} times" for hook_id, number in ids.items() if number > 1]
+    wrong += [
+        f"{url} of organization {organization} is there {number} times: give each its id"
+        for (organization, _app, url), number in keys.items()
+        if number > 1
+    ]
+    return wrong
+
+
+def _creation(wish: Wish) -> Step:
+    body = {name: value for name, value in wish.fields.items() if value is not None}
+    changes = [(name, None, _shown(name, value)) for name, value in body.items() if value not in ([], 0)]
+    return Step("create", None, wish.fields["url"], wish.fields["organization_id"], body, changes)
+
+
+def _change(wish: Wish, hook: JSON) -> Step:
+    wanted = wish.fields
+    names = [name for name in (*_COMPARED, "status") if name in wanted]
+    different = [name for name in names if _comparable(name, wanted[name]) != _comparable(name, hook[name])]
+    # What a worker masks can't be compared: it is sent, and changes nothing if it is the same.
+    unseen = [name for name in ("headers", "secret") if name not in different and _has_values(wanted.get(name))]
+    return Step(
+        "change" if different else "keep",
+        hook["id"],
+        wanted["url"],
+        hook["organization_id"],
+        {name: wanted[name] for name in (*different, *unseen)},
+        [(name, _shown(name, hook[name]), _shown(name, wanted[name])) for name in different],
+        unseen,
+    )
+
+
+def _key(hook: JSON) -> Key:
+    return hook["organization_id"], hook["app_id"], hook["url"]
+
+
+def _comparable(name: str, value: Any) -> Any:
+    return sorted(map(str.lower, value or ())) if name == "headers" else value
+
+
+def _has_values(value: Any) -> bool:
+    return any(one != MASK for one in value.values()) if isinstance(value, dict) else value is not None
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name == "headers" and value is not None:
+        return dict.fromkeys(value, MASK)
+    return MASK if name == "secret" else value

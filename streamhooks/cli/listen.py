@@ -1,0 +1,214 @@
+"""`streamhooks listen`: the receiver of `streamhooks.dev`, which shows what comes while it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from streamhooks.cli.params import json_option
+from streamhooks.errors import Refusal
+
+if TYPE_CHECKING:
+    from aiohttp import web
+    from aiohttp.typedefs import Handler, Middleware
+
+    from streamhooks.dev.behaviour import Behaviour
+    from streamhooks.dev.receiver import Received
+
+_LINES = 30
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Share(click.ParamType):
+    """How many of the requests: `2` of each webhook-id, or a share, `0.3` or `30%`."""
+
+    name = "n|share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
+        """Return a whole number from 0, or a share as a float above 0 and up to 1."""
+        text = str(value)
+        try:
+            if text.isascii() and text.isdigit():
+                return int(text)
+            share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            share = 0.0
+        if not 0 < share <= 1:
+            self.fail(f"{text!r} is no number of requests (2), and no share (0.3, 30%)", param, ctx)
+        return share
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option("--secret", multiple=True, metavar="[HOOK=]SECRET", help="Of one hook, or of all; may be repeated.")
+@click.option("--fail", type=Share(), help="The first N requests of each webhook-id fail, or that share: 0.3, 30%.")
+@click.option("--status", type=click.IntRange(200, 599), help="What failures answer (500), or all without --fail.")
+@click.option(
+    "--delay", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Each answer comes so much later."
+)
+@click.option("--full", is_flag=True, help="Show the headers, and bodies in whole.")
+@click.option("--short", is_flag=True, help="Show one line for each.")
+@click.option("--count", type=click.IntRange(min=1), help="End after so many requests; else with Ctrl-C.")
+@json_option
+def listen(
+    host: str,
+    port: int,
+    secret: tuple[str, ...],
+    fail: float | None,
+    status: int | None,
+    delay: float,
+    full: bool,
+    short: bool,
+    count: int | None,
+    as_json: bool,
+) -> None:
+    """Receive webhooks, verify and show them.
+
+    Any path will do; a URL may ask for a behaviour of its own, as /any?status=500&fail=1 (see `receiver`). A worker
+    needs STREAMHOOKS_ALLOWED_NETWORKS=127.0.0.0/8 to send to this machine. Exit code 1 if a signature was wrong.
+    """
+    from streamhooks.dev.receiver import create_receiver, secrets_of
+
+    wrong = 0
+
+    def seen(received: Received) -> None:
+        nonlocal wrong
+        wrong += received.verified is False
+        if as_json:
+            click.echo(orjson.dumps(received.to_fields()))
+        else:
+            _show(received, full, short)
+        sys.stdout.flush()
+
+    try:
+        app = create_receiver(secrets_of(secret), keep=1000, behaviour=_behaviour(fail, status), on_request=seen)
+        asyncio.run(_run(app, host, port, delay, count))
+    except OSError as error:
+        raise Refusal(f"can't listen on {host}:{port}: {error.strerror or error}") from error
+    if wrong:
+        raise Refusal(f"{wrong} requests had wrong signatures")
+
+
+def _behaviour(fail: float | None, status: int | None) -> Behaviour:
+    from streamhooks.dev.behaviour import GOOD, Behaviour
+
+    if isinstance(fail, float):
+        return Behaviour(rate=fail, status=status or 0)
+    if fail is not None:
+        return Behaviour(fail=fail, status=status or 0) if fail else GOOD
+    return Behaviour(status=status) if status else GOOD
+
+
+async def _run(app: web.Application, host: str, port: int, delay: float, count: int | None) -> None:
+    from streamhooks.dev.receiver import serve
+
+    done = asyncio.Event()
+    app.middlewares.append(_answering(delay, count, done))
+    runner = await serve(app, port, host)
+    for number in _ENDING:
+        with contextlib.suppress(NotImplementedError):  # on Windows
+            asyncio.get_running_loop().add_signal_handler(number, done.set)
+    click.echo(f"listening on http://{host}:{port}/ (Ctrl-C ends it)", err=True)
+    try:
+        await done.wait()
+    finally:
+        await runner.cleanup()
+
+
+def _answering(delay: float, count: int | None, done: asyncio.Event) -> Middleware:
+    """Return a middleware that answers later, and says `done` when so many webhooks are answered."""
+    from aiohttp import web
+
+    answered = 0
+
+    @web.middleware
+    async def answering(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal answered
+        response = await handler(request)
+        if request.path.startswith("/_"):
+            return response
+        await asyncio.sleep(delay)
+        # The answer is out before the end.
+        with contextlib.suppress(ConnectionError):
+            await response.prepare(request)
+            await response.write_eof()
+        answered += 1
+        if count is not None and answered >= count:
+            done.set()
+        return response
+
+    return answering
+
+
+def _show(received: Received, full: bool, short: bool) -> None:
+    from rich.text import Text
+
+    from streamhooks.cli.show import clean, console, time_of
+
+    out = console()
+    failed = received.status is None or received.status >= 300
+    target = received.path + (f"?{received.query}" if received.query else "")
+    out.print(
+        Text.assemble(
+            (f"{str(time_of(received.time))[11:]}  ", "dim"),
+            (clean(target), "bold"),
+            f"  {clean(_event(received))}  {clean(received.id)}  ",
+            _verdict(received),
+            ("  → ", "dim"),
+            (str(received.status or "no answer"), "red" if failed else "green"),
+        ),
+        soft_wrap=True,
+    )
+    if short:
+        return
+    if full:
+        for name, text in received.headers.items():
+            out.print(Text(f"  {clean(name.lower())}: {clean(text)}", style="cyan"), soft_wrap=True)
+    lines = _body(received.body or "")
+    for line in lines if full else lines[:_LINES]:
+        out.print(line, soft_wrap=True)
+    if len(lines) > _LINES and not full:
+        out.print(Text(f"  … {len(lines) - _LINES} lines more (--full)", style="dim"))
+    out.print()
+
+
+def _verdict(received: Received) -> tuple[str, str]:
+    if received.verified is None:
+        return ("not checked", "dim") if received.signatures or "webhook-signature" in received.headers else (
+            "not signed", "yellow"
+        )  # fmt: skip
+    if received.verified:
+        return (f"verified ({', '.join(received.signatures)})", "green")
+    wrong = [name for name, right in received.signatures.items() if not right]
+    return (f"WRONG signature ({', '.join(wrong)})", "bold red")
+
+
+def _event(received: Received) -> str:
+    """Return what the webhook is about, as far as its headers say it."""
+    headers = received.headers
+    if resource := headers.get("Sentry-Hook-Resource"):
+        return str(resource)
+    return "service hook" if "X-ServiceHook-GUID" in headers else "?"
+
+
+def _body(text: str) -> list[Any]:
+    """Return the lines of a body, JSON indented."""
+    from rich.highlighter import JSONHighlighter
+    from rich.text import Text
+
+    from streamhooks.cli.show import clean
+
+    try:
+        text = orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return [Text(f"  {clean(line)}") for line in text.splitlines()]
+    highlighter = JSONHighlighter()
+    # A string of JSON holds no control character, but what turns the direction of writing.
+    return [highlighter(Text(f"  {clean(line)}")) for line in text.splitlines()]

@@ -1,0 +1,152 @@
+"""What many commands have in common: the worker that they call, `--json`, times, hooks."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from streamhooks.errors import Refusal
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from streamhooks.cli.api import Api
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+_URL, _TOKEN = "streamhooks.url", "streamhooks.token"
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+_AGO = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LATEST = 253_402_300_799
+_COMPLETED = 100
+
+
+class Time(click.ParamType):
+    """A time, as epoch seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return epoch seconds: `now`, `15m` (ago), ISO 8601 (UTC without an offset), or a number as it is."""
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        if text == "now":
+            return time.time()
+        if ago := _AGO.fullmatch(text):
+            return time.time() - float(ago[1]) * _SECONDS[ago[2]]
+        seconds = -1.0
+        if _NUMBER.fullmatch(text):
+            seconds = float(text)
+        else:
+            with suppress(ValueError):
+                found = datetime.fromisoformat(text.upper())
+                seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        if not 0 <= seconds <= _LATEST:
+            self.fail(f"{text!r} is no time: 2026-11-25T10:00, epoch seconds, now, or 15m, 2h, 3d (ago)", param, ctx)
+        return seconds
+
+
+class HookId(click.ParamType):
+    """The id of a hook."""
+
+    name = "hook"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id in lower case; whether there is such a hook, the worker tells."""
+        text = str(value).strip().lower()
+        if not re.fullmatch(r"[0-9a-f]{32}", text):
+            self.fail(f"{value!r} is no id of a hook (32 hex characters)", param, ctx)
+        return text
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the hooks that a worker knows; none if it does not answer at once."""
+        from click.shell_completion import CompletionItem
+
+        try:
+            hooks = api_of(ctx).answer("GET", "/api/hooks", query={"limit": 500}, again=False, timeout=1.0).json
+        except Refusal:
+            return []
+        found = [hook for hook in hooks["hooks"] if hook["id"].startswith(incomplete.lower())]
+        return [CompletionItem(hook["id"], help=hook["url"]) for hook in found[:_COMPLETED]]
+
+
+TIME = Time()
+HOOK = HookId()
+
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many at most."
+)
+hook_argument = click.argument("hook", type=HOOK)
+
+
+def api_options(command: F) -> F:
+    """Add `--url` and `--token`; given behind a command they come before those in front of it."""
+    url = click.option(
+        "--url",
+        callback=_remember(_URL),
+        expose_value=False,
+        metavar="URL",
+        help="Of any worker.  [env: STREAMHOOKS_URL; default: http://127.0.0.1:6066]",
+    )
+    token = click.option(
+        "--token",
+        callback=_remember(_TOKEN),
+        expose_value=False,
+        metavar="TOKEN",
+        help="For its API.  [env: STREAMHOOKS_API_TOKEN]",
+    )
+    return url(token(command))
+
+
+def with_api(command: Callable[Concatenate[Api, P], R]) -> Callable[P, R]:
+    """Hand a command the client of the API first, which all commands of a run share."""
+
+    @api_options
+    @click.pass_context
+    @wraps(command)
+    def run(ctx: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return command(api_of(ctx), *args, **kwargs)
+
+    return run
+
+
+def api_of(ctx: click.Context) -> Api:
+    """Return the client of the API that the options, else the environment or `.env`, describe."""
+    root = ctx.find_root()
+    if root.obj is None:
+        from streamhooks.cli.api import Api
+        from streamhooks.settings import ClientSettings
+
+        known = ClientSettings()
+        url = ctx.meta.get(_URL) or known.url or ClientSettings.model_fields["url"].default
+        if not re.match(r"https?://[^/?#]", url):
+            raise click.UsageError(f"--url (STREAMHOOKS_URL) must begin with http:// or https://: {url!r}")
+        root.obj = Api(url.rstrip("/"), ctx.meta.get(_TOKEN) or known.api_token or None)
+    client: Api = root.obj
+    return client
+
+
+def iso(seconds: float | None) -> str | None:
+    """Return epoch seconds as ISO 8601 for the body of a call."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _remember(name: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
+    def remember(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+        if value:
+            ctx.meta[name] = value
+
+    return remember

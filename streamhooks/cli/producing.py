@@ -1,0 +1,73 @@
+"""Records are written to Kafka, many at a time, and each one's coordinates are given back in their order."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from streamhooks.errors import Refusal, UnpublishableRecord
+
+if TYPE_CHECKING:
+    from streamhooks.cli.records import Item
+    from streamhooks.kafka.publisher import Published, Publisher
+    from streamhooks.settings import Settings
+
+_AT_ONCE = 10_000
+
+
+def produce(
+    settings: Settings, topic: str, items: Iterable[Item], wait: float
+) -> Iterator[tuple[Item, Published | str]]:
+    """Write records; give each with where it lies, or with why Kafka does not take it.
+
+    Raises Refusal when Kafka confirms nothing for `wait` seconds, or does not take anything any more.
+    """
+    from streamhooks.kafka.publisher import Publisher
+
+    publisher = Publisher(settings)
+    waiting: deque[tuple[Item, Future[Published]]] = deque()
+    fatal: list[str] = []
+    publisher.on_fatal = fatal.append
+    confirmed = 0
+
+    def first() -> tuple[Item, Published | str]:
+        nonlocal confirmed
+        item, future = waiting[0]
+        try:
+            outcome: Published | str = future.result(wait)
+            confirmed += 1
+        except TimeoutError:
+            raise Refusal(
+                f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) has confirmed {confirmed} records, "
+                f"and nothing more for {wait:g} s: from number {item.number} on they may be written, or not"
+            ) from None
+        except UnpublishableRecord as error:
+            if fatal:
+                raise Refusal(f"Kafka takes nothing more after {confirmed} records: {fatal[0]}") from None
+            outcome = str(error)
+        waiting.popleft()
+        return item, outcome
+
+    try:
+        for item in items:
+            waiting.append((item, _published(publisher, topic, item, wait, settings)))
+            while waiting and (waiting[0][1].done() or len(waiting) >= _AT_ONCE):
+                yield first()
+        while waiting:
+            yield first()
+    finally:
+        publisher.close(0.0)
+
+
+def _published(publisher: Publisher, topic: str, item: Item, wait: float, settings: Settings) -> Future[Published]:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return publisher.publish(topic, item.value, key=item.key)
+        except BufferError:
+            if time.monotonic() > deadline:
+                raise Refusal(f"Kafka at {settings.bootstrap_servers} takes nothing any more") from None
+            time.sleep(0.01)

@@ -1,0 +1,83 @@
+"""Records to send: read from a file, checked as a worker would check them, with the key that the contract wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Final, Literal
+
+import orjson
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.formats import decode
+from streamhooks.records.packing import parse_json
+
+Kind = Literal["event", "alert", "resource-change"]
+
+#: the topics behind the prefix
+TOPICS: Final[dict[Kind, str]] = {"event": "events", "alert": "alerts", "resource-change": "resource-changes"}
+_DEEPEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A record to send, or what is wrong with it; `number` is its line, or its place in a list, from 1."""
+
+    number: int
+    value: bytes
+    key: str = ""
+    problem: str | None = None
+
+
+def read_items(kind: Kind, source: IO[bytes]) -> Iterator[Item]:
+    """Give the records of a file: JSON lines, or one JSON document, an object or a list of them.
+
+    Lines are given as they come. Empty ones are left out, but counted.
+    """
+    for number, line in enumerate(source, 1):
+        if not line.strip():
+            continue
+        if number > 1 or _is_whole(line):
+            yield checked(kind, number, line.strip())
+        else:
+            yield from _of_document(kind, line + source.read())
+
+
+def checked(kind: Kind, number: int, value: bytes) -> Item:
+    """Return a record with its key, or with what is wrong with it."""
+    try:
+        return Item(number, value, key_of(kind, value))
+    except BrokenRecord as broken:
+        return Item(number, value, problem=str(broken))
+
+
+def key_of(kind: Kind, value: bytes) -> str:
+    """Return the key of a record; raise BrokenRecord if a worker could not read it."""
+    if kind == "event":
+        return decode(Event, value).project_id
+    if kind == "alert":
+        return decode(Alert, value).event.project_id
+    change = decode(ResourceChange, value)
+    return f"{change.sender}:{change.instance_id}"
+
+
+def _is_whole(line: bytes) -> bool:
+    """Tell whether a first line is a record by itself; an object that goes on in the next line is none."""
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _of_document(kind: Kind, text: bytes) -> Iterator[Item]:
+    try:
+        data = parse_json(text, _DEEPEST + 1)
+    except BrokenRecord:  # so it is JSON lines, and the first one is broken
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                yield checked(kind, number, line.strip())
+        return
+    documents: list[Any] = data if isinstance(data, list) else [data]
+    for number, one in enumerate(documents, 1):
+        yield checked(kind, number, orjson.dumps(one))

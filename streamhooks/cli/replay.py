@@ -1,0 +1,160 @@
+"""`streamhooks missed` and `replay`: what a hook has still to get, and sending it again what it once would have got."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from streamhooks.cli.params import TIME, hook_argument, iso, json_option, with_api, yes_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamhooks.cli.api import JSON, Api
+
+_TOPICS = ("events", "alerts", "resource-changes")
+# Seconds between two looks.
+_LOOK = 1.0
+
+
+@click.command()
+@hook_argument
+@json_option
+@with_api
+def missed(api: Api, /, hook: str, as_json: bool) -> None:
+    """Show what a hook has still to get.
+
+    Of the time when it was disabled, and of replays.
+    """
+    from streamhooks.cli import show
+    from streamhooks.cli.api import hook_path
+
+    found = api.get(hook_path(hook, "missed"))
+    if as_json:
+        show.as_json(found)
+        return
+    if not found["stretches"]:
+        click.echo("nothing was missed")
+        return
+    show.fields(
+        [
+            ("records to look at", found["records"]),
+            ("since (UTC)", show.time_of_iso(found["since"])),
+            ("sending", "yes" if found["sending"] else "no: `streamhooks hooks enable HOOK --resume all` sends it"),
+            ("only available from (UTC)", show.time_of_iso(found["available_from"])),
+        ]
+    )
+    table = show.table(
+        "why", "topic", "partition", "next", "end", "sending", "id",
+        right=("partition", "next", "end"), whole=("topic", "id"),
+    )  # fmt: skip
+    rows = (
+        (
+            one["why"],
+            one["topic"],
+            one["partition"],
+            one["next"],
+            "open" if one["end"] is None else one["end"],
+            "yes" if one["sending"] else "no",
+            one["id"],
+        )
+        for one in found["stretches"]
+    )
+    show.rows(table, rows, "")
+
+
+@click.command()
+@hook_argument
+@click.option("--from", "start", type=TIME, help="As 2026-11-25T10:00, epoch seconds, or 2h (ago).")
+@click.option("--to", "end", type=TIME, help="Else now.")
+@click.option("--topic", "topics", type=click.Choice(_TOPICS), multiple=True, help="Else all that can fire the hook.")
+@click.option("--dry-run", is_flag=True, help="Count, and send nothing.")
+@click.option("--no-wait", is_flag=True, help="Don't follow how it goes.")
+@click.option("--stop", metavar="REPLAY", help="Stop a replay that runs (its id, as shown when it began).")
+@yes_option
+@json_option
+@with_api
+def replay(
+    api: Api,
+    /,
+    hook: str,
+    start: float | None,
+    end: float | None,
+    topics: tuple[str, ...],
+    dry_run: bool,
+    no_wait: bool,
+    stop: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Send again what a hook would have got in a time.
+
+    It is counted first, and sent after you have agreed, beside the live traffic. The webhook-ids are those of the first
+    time, so that the receiver can drop what it has already.
+    """
+    from streamhooks.cli import show
+    from streamhooks.cli.api import LONG, hook_path
+
+    path = hook_path(hook, "replay")
+    if stop is not None:
+        api.delete(hook_path(hook, "replay", stop), again=True)
+        click.echo(f"stopped {stop}")
+        return
+    if start is None:
+        raise click.UsageError("Missing option '--from'.")
+    end = time.time() if end is None else end  # the same for counting and sending
+    if end < start:
+        raise click.UsageError("--to is before --from")
+    body: JSON = {"from": iso(start), "to": iso(end), **({"topics": list(topics)} if topics else {})}
+    if dry_run or not yes:
+        with show.console(stderr=True).status("counting …"):
+            counts = api.post(path, {**body, "dry_run": True}, again=True, timeout=LONG)
+        if dry_run and as_json:
+            show.as_json(counts)
+            return
+        found = f"{counts['records']} records from {show.time_of(start)} to {show.time_of(end)} UTC"
+        click.echo(f"{found}: {counts['matches']} fire this hook", err=not dry_run)
+        if dry_run or not counts["matches"]:
+            return
+        show.confirm(f"Send {counts['matches']} deliveries?", yes)
+    begun = api.post(path, {**body, "dry_run": False}, timeout=LONG)
+    if as_json:
+        show.as_json(begun)
+    else:
+        click.echo(f"replay {begun['replay']}: {begun['records']} records")
+    if not no_wait:
+        _follow(api, hook, begun["replay"], begun["records"])
+        click.echo("all of it is under way", err=as_json)
+
+
+def _follow(api: Api, hook: str, replay_id: str, records: int) -> None:
+    """Show how far it is until nothing is left to look at."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from streamhooks.cli.show import console
+
+    shown = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*shown, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task("records", total=records)
+        try:
+            for left in _left(api, hook, replay_id):
+                progress.update(task, completed=records - left)
+        except KeyboardInterrupt:
+            click.echo(f"it goes on without you; `streamhooks replay {hook} --stop {replay_id}` stops it", err=True)
+            raise
+
+
+def _left(api: Api, hook: str, replay_id: str) -> Iterator[int]:
+    """Give how many records are still to be looked at, until there are none."""
+    from streamhooks.cli.api import hook_path
+
+    gone = 0
+    while gone < 2:  # a worker may not know of it at the first look
+        stretches = api.get(hook_path(hook, "missed"))["stretches"]
+        mine = [one for one in stretches if one["id"] == replay_id or one["id"].startswith(f"{replay_id}:")]
+        yield sum(max(0, one["end"] - one["next"]) for one in mine if one["end"] is not None)
+        gone = 0 if mine else gone + 1
+        if gone < 2:
+            api.sleep(_LOOK)

@@ -1,0 +1,188 @@
+"""`streamhooks send`: write events, alerts and resource changes to Kafka, checked before a worker sees them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import click
+import orjson
+
+from streamhooks.cli import flags
+from streamhooks.cli.params import json_option
+from streamhooks.errors import Refusal
+
+if TYPE_CHECKING:
+    from streamhooks.cli.records import Item, Kind
+    from streamhooks.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+_BAD_SHOWN = 10
+_MANY = 100
+_IN_MEMORY = 16 * 1024 * 1024
+
+_OPTIONS = (
+    click.argument("file", type=click.File("rb"), required=False),
+    click.option("--dry-run", is_flag=True, help="Check them, and write nothing."),
+    click.option("--skip-bad", is_flag=True, help="Write the good ones as they come, and leave the bad ones out."),
+    click.option(
+        "--wait",
+        type=click.FloatRange(min=0, min_open=True),
+        default=10.0,
+        show_default=True,
+        help="Seconds that Kafka may take to confirm.",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="Don't print where each one lies."),
+    json_option,
+)
+
+
+def _sending(command: F) -> F:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.group()
+def send() -> None:
+    """Write events, alerts and resource changes to Kafka.
+
+    Where, STREAMHOOKS_BROKERS and the other settings say.
+
+    FILE holds JSON lines, or one JSON document (an object, or a list of them); `-` is stdin. Without FILE, a record is
+    made of the options. All are checked before the first is written; what is printed is where each lies now:
+    topic:partition:offset.
+    """
+
+
+@send.command()
+@flags.of_event
+@_sending
+def event(file: IO[bytes] | None, **options: Any) -> None:
+    """Write events, with their project as the key."""
+    _send("event", file, options, flags.event)
+
+
+@send.command()
+@flags.of_event
+@flags.of_alert
+@_sending
+def alert(file: IO[bytes] | None, **options: Any) -> None:
+    """Write alerts: rules that fired for an event, with its project as the key."""
+    _send("alert", file, options, flags.alert)
+
+
+@send.command("resource-change")
+@flags.of_change
+@_sending
+def resource_change(file: IO[bytes] | None, **options: Any) -> None:
+    """Write resource changes, with `SENDER:INSTANCE-ID` as the key."""
+    _send("resource-change", file, options, flags.change)
+
+
+def _send(kind: Kind, file: IO[bytes] | None, options: dict[str, Any], made: Callable[[dict[str, Any]], Any]) -> None:
+    from streamhooks.cli.records import TOPICS, read_items
+    from streamhooks.settings import load_settings
+
+    settings = load_settings()
+    of_record = {name: value for name, value in options.items() if name in flags.NAMES and value is not None}
+    if file is not None and of_record:
+        raise click.UsageError("give FILE or options for a record, not both")
+    source = flags.document(made(of_record)) if file is None else file
+    number = None
+    if not options["skip_bad"]:
+        # Twice through the file, so that nothing is written if a part of it is wrong.
+        source = _rewindable(source)
+        number = _count_of_good(read_items(kind, source))
+        source.seek(0)
+    topic = settings.topic_prefix + TOPICS[kind]
+    bad: list[int] = []
+    good = _without_bad(read_items(kind, source), bad)
+    if options["dry_run"]:
+        _show_dry(good, topic, options["quiet"], options["as_json"])
+    else:
+        _write(settings, topic, _with_progress(good, number, options), options, bad)
+    if bad:
+        raise Refusal(f"{len(bad)} records are left out")
+
+
+def _write(settings: Settings, topic: str, good: Iterable[Item], options: dict[str, Any], bad: list[int]) -> None:
+    from streamhooks.cli.producing import produce
+    from streamhooks.cli.topics import present_topics
+
+    if topic not in present_topics(settings, options["wait"]):
+        raise Refusal(f"there is no topic {topic}: `streamhooks topics create` makes it, as does a worker's start")
+    count = 0
+    for item, outcome in produce(settings, topic, good, options["wait"]):
+        if isinstance(outcome, str):
+            click.echo(f"{item.number}: Kafka does not take it: {outcome}", err=True)
+            bad.append(item.number)
+            continue
+        count += 1
+        if options["as_json"]:
+            lies = {"topic": outcome.topic, "partition": outcome.partition, "offset": outcome.offset}
+            click.echo(orjson.dumps({"number": item.number, "key": item.key, **lies}))
+        elif not options["quiet"]:
+            click.echo(f"{outcome.topic}:{outcome.partition}:{outcome.offset}")
+    if options["quiet"] and not options["as_json"]:
+        click.echo(f"{count} records are written to {topic}")
+
+
+def _rewindable(source: IO[bytes]) -> IO[bytes]:
+    if source.seekable():
+        return source
+    kept = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it goes when it is not used any more
+    shutil.copyfileobj(source, kept)
+    kept.seek(0)
+    return kept
+
+
+def _count_of_good(items: Iterable[Item]) -> int:
+    """Return how many there are; raise Refusal, after a line for each of the first bad ones, if there are such."""
+    good, bad = 0, list[int]()
+    for _ in _without_bad(items, bad):
+        good += 1
+    if bad:
+        raise Refusal(f"{len(bad)} of {good + len(bad)} records are bad: nothing is written (--skip-bad)")
+    return good
+
+
+def _without_bad(items: Iterable[Item], bad: list[int]) -> Iterator[Item]:
+    """Give the good ones, tell of the others, and note their numbers."""
+    for item in items:
+        if item.problem is None:
+            yield item
+            continue
+        bad.append(item.number)
+        if len(bad) <= _BAD_SHOWN:
+            click.echo(f"{item.number}: {item.problem}", err=True)
+        elif len(bad) == _BAD_SHOWN + 1:
+            click.echo("…", err=True)
+
+
+def _show_dry(items: Iterable[Item], topic: str, quiet: bool, as_json: bool) -> None:
+    count = 0
+    for count, item in enumerate(items, 1):  # noqa: B007 - the last one is how many there are
+        if as_json:
+            value = orjson.Fragment(item.value)
+            click.echo(orjson.dumps({"number": item.number, "topic": topic, "key": item.key, "value": value}))
+        elif not quiet:
+            click.echo(f"{topic}  key {item.key}  {len(item.value)} bytes")
+    if not as_json:
+        click.echo(f"{count} records are right, nothing is written")
+
+
+def _with_progress(items: Iterable[Item], number: int | None, options: dict[str, Any]) -> Iterable[Item]:
+    """Show a bar on a terminal, if there are many, and their coordinates are not printed over it."""
+    if number is None or number < _MANY or not sys.stderr.isatty():
+        return items
+    if sys.stdout.isatty() and not options["quiet"]:
+        return items
+    from rich.progress import track
+
+    from streamhooks.cli.show import console
+
+    return track(items, "records", total=number, console=console(stderr=True), transient=True)

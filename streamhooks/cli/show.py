@@ -1,0 +1,120 @@
+"""How commands show things: tables and colours for people, JSON for programs, and nothing that drives a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+# Everything that a terminal would take for a command, and what turns the direction of writing around.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+#: wider than any table: what goes to a file or a pipe is not cut
+_PIPE_WIDTH = 1000
+
+COLOURS = {
+    "delivered": "green",
+    "retried": "yellow",
+    "dead": "red",
+    "dropped": "magenta",
+    "active": "green",
+    "disabled": "red",
+    "breaker open": "yellow",
+}
+
+
+def clean(text: str) -> str:
+    """Return a text that may come from a stranger so that it can be shown: control characters as escapes."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console on stdout; what goes to a file or a pipe has no colours, and lines of any length."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not made.is_terminal:
+        made.width = _PIPE_WIDTH
+    return made
+
+
+def table(*columns: str, right: Iterable[str] = (), whole: Iterable[str] = ()) -> Table:
+    """Make a table; `right` are columns of numbers, `whole` those that are never broken (what one copies)."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name in whole, overflow="fold")
+    return made
+
+
+def cell(value: Any) -> Text:
+    """Return a value for a table: texts cleaned, None empty, what is an outcome or a status coloured."""
+    from rich.text import Text
+
+    text = "" if value is None else clean(value if isinstance(value, str) else as_text(value))
+    return Text(text, style=COLOURS.get(text, ""))
+
+
+def as_text(value: Any) -> str:
+    """Return a value of JSON as people read it: lists as words, the rest as JSON."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def rows(shown: Table, found: Iterable[Iterable[Any]], empty: str) -> None:
+    """Print a table with these rows, or a line that there are none."""
+    for row in found:
+        shown.add_row(*(cell(value) for value in row))
+    if shown.row_count:
+        console().print(shown)
+    else:
+        click.echo(empty)
+
+
+def fields(pairs: Iterable[tuple[str, Any]]) -> None:
+    """Print names and values, one a line; what is None is left out."""
+    shown = table("", "", whole=("",))
+    shown.show_header = False
+    for name, value in pairs:
+        if value is not None:
+            shown.add_row(name, cell(value))
+    console().print(shown)
+
+
+def as_json(value: Any) -> None:
+    """Print JSON for programs, in one line."""
+    click.echo(orjson.dumps(value))
+
+
+def time_of(seconds: float | None) -> str | None:
+    """Return epoch seconds as people read them, in UTC."""
+    return None if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def time_of_ms(milliseconds: float | None) -> str | None:
+    """Return epoch milliseconds as people read them, in UTC."""
+    return None if milliseconds is None else time_of(milliseconds / 1000)
+
+
+def time_of_iso(text: str | None) -> str | None:
+    """Return what the API shows as people read it, in UTC."""
+    return None if text is None else time_of(datetime.fromisoformat(text).timestamp())
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before something is done that can't be undone; `yes` is the answer that was given before.
+
+    Raises click.Abort, which ends with 1, for any other answer and without a terminal.
+    """
+    if not yes:
+        click.confirm(question, abort=True, err=True)

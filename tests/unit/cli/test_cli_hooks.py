@@ -1,0 +1,158 @@
+"""`streamhooks hooks …` against the fake of a worker, whose hooks are made by the real rules."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from streamhooks.masking import MASK
+
+
+def made_by(result):
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_a_hook_is_made_with_all_fields(worker_api):
+    made = made_by(
+        worker_api.run(
+            "hooks", "add", "http://e.test/x", "--organization", "7", "--project", "2", "--project", "1",
+            "--event", "event.alert", "--header", "Authorization: Bearer: x", "--timeout", "3", "--max-in-flight", "5",
+            "--rate-limit", "0.5", "--retry-schedule", "1,60", "--disabled", "--json",
+        )
+    )  # fmt: skip
+    assert made["secret"].startswith("whsec_")
+    hook = worker_api.hooks[made["id"]]
+    assert (hook.organization_id, hook.project_ids, hook.events) == ("7", ("1", "2"), ("event.alert",))
+    assert (hook.headers, hook.timeout, hook.status) == ({"Authorization": "Bearer: x"}, 3.0, "disabled")
+    assert (hook.max_in_flight, hook.rate_limit, hook.retry_schedule) == (5, 0.5, (1.0, 60.0))
+
+
+def test_a_service_hook_without_events_gets_those_of_events(worker_api):
+    assert made_by(worker_api.run("hooks", "add", "http://e.test", "--organization", "1", "--json"))["events"] == [
+        "event.created"
+    ]
+
+
+def test_a_secret_can_come_by_stdin(worker_api):
+    arguments = ("hooks", "add", "http://e.test", "--organization", "1", "--secret", "-", "--json")
+    made = made_by(worker_api.run(*arguments, input="a secret of my own\nmore"))
+    assert worker_api.hooks[made["id"]].secret == "a secret of my own"
+
+
+def test_the_secret_is_seen_once(worker_api):
+    shown = worker_api.run("hooks", "add", "http://e.test/", "--organization", "1").stdout
+    (hook,) = worker_api.hooks.values()
+    assert hook.secret in shown
+    for command in ("show", "disable", "enable"):
+        result = worker_api.run("hooks", command, hook.id)
+        assert "whsec_********" in result.stdout
+    fresh = worker_api.run("hooks", "rotate-secret", hook.id).stdout.strip()
+    assert fresh == worker_api.hooks[hook.id].secret != hook.secret
+
+
+def test_the_list_is_for_people_and_programs(worker_api):
+    ids = {worker_api.add(url=f"http://e.test/{'long' * 40}/{number}") for number in range(3)}
+    worker_api.add(organization_id="2")
+    found = made_by(worker_api.run("hooks", "list", "--organization", "1", "--json"))
+    assert {hook["id"] for hook in found} == ids
+    lines = worker_api.run("hooks", "list", "--organization", "1").stdout.splitlines()
+    assert len(lines) == 4, "what goes to a pipe is one line a hook"
+    assert worker_api.run("hooks", "list", "--app", "none").stdout == "no hooks\n"
+
+
+def test_what_a_stranger_wrote_drives_no_terminal(worker_api):
+    worker_api.say("GET", "/api/hooks", {"hooks": [], "next_cursor": None})
+    hook = worker_api.add()
+    shown = made_by(worker_api.run("hooks", "show", hook, "--json"))
+    worker_api.say("GET", f"/api/hooks/{hook}", {**shown, "status_reason": "410: \x1b]0;x\x07 \u202e [bold]b[/bold]"})
+    text = worker_api.run("hooks", "show", hook).stdout
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert r"\x1b]0;x\x07 \u202e [bold]b[/bold]" in text
+
+
+def test_an_edit_changes_only_what_is_given(worker_api):
+    hook = worker_api.add(headers={"X-A": "1", "X-B": "2"}, timeout=3)
+    worker_api.run("hooks", "edit", hook, "--endpoint", "http://e.test/new", "--header", "X-C: 3", "--header", "x-a:")
+    now = worker_api.hooks[hook]
+    assert (now.url, now.headers, now.timeout) == ("http://e.test/new", {"X-B": "2", "X-C": "3"}, 3.0)
+    assert worker_api.made("PUT")[0][2]["headers"] == {"X-B": MASK, "X-C": "3"}
+    assert worker_api.run("hooks", "edit", hook, "--unset", "timeout", "--unset", "headers").exit_code == 0
+    assert (worker_api.hooks[hook].timeout, worker_api.hooks[hook].headers) == (None, None)
+    assert worker_api.run("hooks", "edit", hook).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        ([], {"status": "active"}),
+        (["--resume", "skip"], {"status": "active", "resume": "skip"}),
+        (["--resume", "all"], {"status": "active", "resume": "all"}),
+        (["--resume", "1700000000.5"], {"status": "active", "resume": "2023-11-14T22:13:20.500+00:00"}),
+        (["--resume", "2026-11-25T10:00"], {"status": "active", "resume": "2026-11-25T10:00:00.000+00:00"}),
+    ],
+)
+def test_enabling_says_what_becomes_of_what_was_missed(worker_api, arguments, body):
+    hook = worker_api.add(status="disabled")
+    assert worker_api.run("hooks", "enable", hook, *arguments).exit_code == 0
+    assert worker_api.made() == [("PUT", f"/api/hooks/{hook}", body)]
+    assert worker_api.hooks[hook].status == "active"
+
+
+def test_deleting_asks_first(worker_api):
+    hook, other = worker_api.add(), worker_api.add(url="http://e.test/b")
+    refused = worker_api.run("hooks", "rm", hook, input="n\n")
+    assert (refused.exit_code, hook in worker_api.hooks) == (1, True)
+    assert worker_api.run("hooks", "rm", hook).exit_code == 1, "nobody is there to agree"
+    assert worker_api.run("hooks", "rm", hook, other, "--yes").exit_code == 0
+    assert worker_api.hooks == {}
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("delivered", 0), ("retried", 1), ("dead", 1)])
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_sample_that_is_not_delivered_ends_with_1(worker_api, outcome, code, options):
+    hook = worker_api.add()
+    came = {"outcome": outcome, "status": 500, "error": None, "duration_ms": 1.5, "webhook_id": "msg_1", "response": ""}
+    worker_api.say("POST", f"/api/hooks/{hook}/test", came)
+    result = worker_api.run("hooks", "test", hook, *options)
+    assert result.exit_code == code
+    assert outcome in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "nonsense"),
+        ("enable", "a" * 32, "--resume", "soon"),
+        ("add", "http://e.test"),
+        ("add", "http://e.test", "--organization", "1", "--header", "none"),
+        ("edit", "a" * 32, "--retry-schedule", "soon"),
+        ("apply",),
+    ],
+)
+def test_a_wrong_use_ends_with_2_and_calls_nobody(worker_api, arguments):
+    result = worker_api.run("hooks", *arguments)
+    assert (result.exit_code, worker_api.made()) == (2, [])
+
+
+def test_ids_of_hooks_are_completed(worker_api):
+    hook = worker_api.add()
+    words = f"streamhooks hooks show {hook[:3]}"
+    env = {"COMP_WORDS": words, "COMP_CWORD": "3"}
+    from click.shell_completion import BashComplete
+
+    from streamhooks.cli import main
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STREAMHOOKS_URL", worker_api.base)
+        for name, text in env.items():
+            patch.setenv(name, text)
+        completed = BashComplete(main, {}, "streamhooks", "_STREAMHOOKS_COMPLETE").complete()
+    assert completed == f"plain,{hook}"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_is_printed(worker_api, shell):
+    assert "_STREAMHOOKS_COMPLETE" in worker_api.run("completion", shell).stdout
