@@ -91,8 +91,8 @@ class FakeWorker:
             case "GET", []:
                 return 200, self._shown(hook)
             case "PUT", []:
-                fields = {name: value for name, value in call.body.items() if name != "resume"}
-                self.hooks[hook.id] = changed_hook(hook, fields, now, 60, lambda _url: None)
+                status = Status(hook.status, None, None)
+                self.hooks[hook.id] = changed_hook(hook, call.body, now, 60, lambda _url: None, status)
                 return 200, self._shown(self.hooks[hook.id])
             case "DELETE", []:
                 del self.hooks[hook.id]
