@@ -14,6 +14,7 @@ from streamhooks.errors import Refusal
 from streamhooks.kafka.clients import tls_context
 from streamhooks.kafka.topics import Topics
 from streamhooks.mended.app import App
+from streamhooks.mended.lanes import records_of
 from streamhooks.mended.table import WindowTable
 from streamhooks.settings import Settings
 from streamhooks.system import System
@@ -72,20 +73,20 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     @app.agent(_source(app, topics.events), name="events")
     async def events(stream: Any) -> None:
         calls_of = calls_of_events(system.hooks, system.partition_of, system.doubles)
-        await system.intake.follow(stream.noack().events(), calls_of)
+        await system.intake.follow(records_of(stream), calls_of)
 
     @app.agent(_source(app, topics.alerts), name="alerts")
     async def alerts(stream: Any) -> None:
         calls_of = calls_of_alerts(system.hooks, system.partition_of, system.partitions, system.doubles)
-        await system.intake.follow(stream.noack().events(), calls_of)
+        await system.intake.follow(records_of(stream), calls_of)
 
     @app.agent(_source(app, topics.resource_changes), name="resource-changes")
     async def resource_changes(stream: Any) -> None:
-        await system.intake.follow(stream.noack().events(), calls_of_resource_changes(system.partitions))
+        await system.intake.follow(records_of(stream), calls_of_resource_changes(system.partitions))
 
     @counting_app.agent(_source(counting_app, topics.firings), name="firings")
     async def firings(stream: Any) -> None:
-        await system.counting.follow(stream.noack().events())
+        await system.counting.follow(records_of(stream))
 
     register(app, lambda: system)
     return app
@@ -93,6 +94,7 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
 
 def _source(app: App, name: str) -> Any:
     """A topic whose records are taken as they are: a broken one must not crash an agent."""
+    app.plain_topics.add(name)
     return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
 
