@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from typing import Any
 
@@ -62,6 +63,8 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
         counting_app.on_taken_over, counting_app.drain = system.counting_took_over, system.drain_counting
         counting_app.on_positioned = system.counting.take_over
         await system.start()
+        gc.collect()
+        gc.freeze()  # what is here now stays: no later collection has to look at it
         counting_app.in_worker = True
         app.add_dependency(counting_app)  # starts after all else: deliveries do not wait for its tables
 

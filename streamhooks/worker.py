@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 
 from streamhooks.kafka.topics import ensure_topics
@@ -18,6 +19,9 @@ def build_app() -> App:
         Refusal: a setting is wrong, Kafka does not answer, or a topic is not as it must be.
 
     """
+    # Python looks for cycles after each 700 objects that were made and not freed: with a thousand deliveries in flight
+    # that is all the time. There are few cycles, and they are still found.
+    gc.set_threshold(20_000, 20, 20)
     settings = load_settings()
     if sys.platform != "win32":
         import uvloop

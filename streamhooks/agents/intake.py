@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
@@ -23,8 +23,7 @@ CallsOf = Callable[[Record, "Origin"], list[Call]]
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What the calls of a source record have in common."""
 
     id: str

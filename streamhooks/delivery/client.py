@@ -7,9 +7,8 @@ import os
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import aiohttp
 from aiohttp.http import RawResponseMessage
@@ -37,8 +36,7 @@ _SWITCHING = 101
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back: a status (`kind` is "answered") or an error, never both.
 
     `retry_after_values` are the `Retry-After` headers in their order, `excerpt` the first 1,024 characters of

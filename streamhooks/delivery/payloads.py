@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -104,6 +105,10 @@ def _urls(event: Event, base_url: str) -> tuple[str | None, str | None]:
     """Return the links to the group and to the event; both None for an event without a group."""
     if event.group is None:
         return None, None
-    organization = quote(event.organization_slug, safe="")
-    group_url = f"{base_url.rstrip('/')}/organizations/{organization}/issues/{quote(str(event.group_id), safe='')}/"
-    return group_url, f"{group_url}events/{quote(event.event_id, safe='')}/"
+    group_url = _group_url(base_url, event.organization_slug, event.group_id or "")
+    return group_url, f"{group_url}events/{event.event_id}/"  # 32 hex characters
+
+
+@lru_cache(maxsize=4096)
+def _group_url(base_url: str, organization: str, group_id: str) -> str:
+    return f"{base_url.rstrip('/')}/organizations/{quote(organization, safe='')}/issues/{quote(group_id, safe='')}/"

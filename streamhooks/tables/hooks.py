@@ -105,7 +105,12 @@ class HooksTable:
 
     def is_active(self, hook_id: str) -> bool:
         """Whether deliveries may be sent to it."""
-        return hook_id in self._hooks and self.status(hook_id).status == "active"
+        # Asked for each delivery; `status` tells the same, with the reasons.
+        hook = self._hooks.get(hook_id)
+        if hook is None or hook.status == "disabled":
+            return False
+        state = self._states.get(hook_id)
+        return state is None or state.disabled_since is None or state.disabled_since <= hook.enabled_at
 
     def status(self, hook_id: str) -> Status:
         """Whether the hook is active: the user has not disabled it, and the system not since it was last enabled."""

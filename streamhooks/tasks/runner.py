@@ -12,9 +12,9 @@ from streamhooks.in_flight.gate import Gate
 from streamhooks.metrics import (
     IN_FLIGHT,
     OVERFLOWED,
+    QUEUE_SECONDS,
     RETRIES,
-    queue_seconds_of,
-    task_seconds_of,
+    TASK_SECONDS,
     tasks_of,
 )
 from streamhooks.records.firing import Attempt
@@ -82,6 +82,8 @@ class Runner:
         self._partition_of = partition_of
         self._fan_outs = asyncio.Semaphore(FAN_OUTS)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        IN_FLIGHT.set_function(lambda: self._in_flight)
 
     async def start(self, call: Call, owner: Owner) -> None:
         """Start a call as soon as it may and there is room; the owner is released when all of it has ended.
@@ -143,11 +145,11 @@ class Runner:
                 await self._gate.wait_open()
             if owner.is_void:
                 return
-            IN_FLIGHT.inc()
+            self._in_flight += 1
             try:
                 run, ending, _ = await self._execute(call)
             finally:
-                IN_FLIGHT.dec()
+                self._in_flight -= 1
         finally:
             leave(hook_id, since)
         if run.sent is not None:
@@ -215,7 +217,7 @@ class Runner:
         if task is None:
             return run, Ending("dead", f"unknown task {call.task}"), None
         started = self._clock()
-        queue_seconds_of(call.task).observe(max(0.0, started - (call.due or call.created) / 1000))
+        QUEUE_SECONDS.observe(call.task, max(0.0, started - (call.due or call.created) / 1000))
         token = context.enter(run)
         try:
             result = await task.run(call.args, call.kwargs)
@@ -225,7 +227,7 @@ class Runner:
             return run, Ending("dropped", run.dropped) if run.dropped else DONE, result
         finally:
             context.leave(token)
-            task_seconds_of(call.task).observe(self._clock() - started)
+            TASK_SECONDS.observe(call.task, self._clock() - started)
 
     def _schedule(self, call: Call) -> tuple[float, ...] | None:
         hook = self.services.hooks.get(call.hook_id) if call.hook_id else None
