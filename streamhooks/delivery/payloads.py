@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from operator import is_not
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from urllib.parse import quote
 
 import orjson
@@ -14,9 +15,31 @@ from streamhooks.delivery.signing import legacy_signature, standard_signature
 if TYPE_CHECKING:
     from streamhooks.records.event import Event
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 OWN_ACTOR = {"type": "application", "id": "streamhooks", "name": "streamhooks"}
 _RENAMED = {"Group": "issue"}
 _JSON = "application/json"
+
+
+def remembering_last(function: Callable[P, R]) -> Callable[P, R]:
+    """Give the last result again for the very same arguments: the deliveries of one record follow one another.
+
+    Arguments and result must not be changed afterwards.
+    """
+    former: tuple[Any, ...] = (function,)  # no call has these arguments
+    result: Any = None
+
+    def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
+        nonlocal former, result
+        if kwargs:
+            return function(*args, **kwargs)
+        if len(args) != len(former) or any(map(is_not, args, former)):
+            result, former = function(*args, **kwargs), args
+        return cast(R, result)
+
+    return wraps(function)(remembered)
 
 
 def service_hook_body(event: Event, base_url: str) -> bytes:
@@ -38,18 +61,25 @@ def service_hook_body(event: Event, base_url: str) -> bytes:
 def app_hook_body(action: str, installation_id: str, data: Any, actor: dict[str, Any] | None) -> bytes:
     """Return the body of an app hook: `{"action", "installation": {"uuid"}, "data", "actor"}` (Sentry).
 
-    `data` is JSON or an `orjson.Fragment` of it; without an actor, streamhooks itself is the actor.
+    `data` is JSON; what is handed in again and again, for one hook after the other, is rendered once. Without an actor,
+    streamhooks itself is the actor.
     """
     return orjson.dumps(
         {
             "action": action,
             "installation": {"uuid": installation_id},
-            "data": data,
+            "data": _rendered(data),
             "actor": OWN_ACTOR if actor is None else actor,
         }
     )
 
 
+@remembering_last
+def _rendered(data: Any) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(data))
+
+
+@remembering_last
 def alert_data(
     event: Event, rule: str, base_url: str, additional_key: str | None = None, additional_payload: Any = None
 ) -> dict[str, Any]:
@@ -62,7 +92,7 @@ def alert_data(
 
 
 def resource_change_data(name: str, instance: Any) -> dict[str, Any]:
-    """Return the `data` of a resource change: the resource (JSON or `orjson.Fragment`) under its name."""
+    """Return the `data` of a resource change: the resource under its name."""
     return {name: instance}
 
 
