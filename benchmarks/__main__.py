@@ -14,8 +14,7 @@ from benchmarks.options import Options
 from benchmarks.report import machine, save, show
 from streamhooks.errors import Refusal
 
-#: `isolation` comes with the isolation of hooks from each other (step 3), as cases/isolation.py
-CASES = ("ceiling", "naive", "deliver", "fan-out", "latency", "retries", "counters", "hooks")
+CASES = ("ceiling", "naive", "deliver", "fan-out", "latency", "retries", "counters", "hooks", "isolation")
 #: not among all: it needs py-spy, and the right to look into another process
 EXTRA = ("profile",)
 

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("rate", type=float, help="events a second")
     parser.add_argument("seconds", type=float, help="beyond the warm-up")
     parser.add_argument("projects", type=int, help="how many; they are named 0, 1, 2, …")
+    parser.add_argument("--every", type=int, default=0, help="so many-th event is for the project `apart`")
     options = parser.parse_args()
     writer = Writer(options.brokers, linger_ms=0)
     count, sent = round(options.rate * (WARM_UP + options.seconds)), 0
@@ -29,7 +30,8 @@ def main() -> None:
     while sent < count:
         due = min(count, int((time.monotonic() - start) * options.rate) + 1)
         for number in range(sent, due):
-            project = str(number % options.projects)
+            apart = options.every and number % options.every == 0
+            project = "apart" if apart else str(number % options.projects)
             # Late events keep the time at which they should have been sent: nothing is hidden by a slow producer.
             late = time.monotonic() - start - number / options.rate
             event = sample.event(project, time.time() - late, timed=number > options.rate * WARM_UP)

@@ -5,6 +5,9 @@
 `GET /_stats`    `requests`, `ids`, `unverified`, `first` and `last` (epoch seconds of the first and the last new id)
                  and `latency`: `{"n", "p50", "p99", "p99.9", "max"}` in ms, from the event's `datetime` to the receipt
 `DELETE /_stats` forget it
+
+What is posted to `/apart/…` is counted as `apart` and nowhere else; from `PUT /_hang` to `DELETE /_hang` it gets no
+answer, and what was sent then stays without one.
 """
 
 from __future__ import annotations
@@ -34,10 +37,11 @@ class Received:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
+        self.hangs = False
         self.reset()
 
     def reset(self) -> None:
-        self.requests = self.unverified = 0
+        self.requests = self.unverified = self.apart = 0
         self.first = self.last = 0.0
         self.ids: set[bytes] = set()
         self.latencies: list[float] = []
@@ -64,6 +68,7 @@ class Received:
             "requests": self.requests,
             "ids": len(self.ids),
             "unverified": self.unverified,
+            "apart": self.apart,
             "first": self.first,
             "last": self.last,
             "latency": percentiles(self.latencies),
@@ -86,13 +91,20 @@ class _Connection(asyncio.Protocol):
             stop = end + 4 + (int(found[1]) if found else 0)
             if len(buffer) < stop:
                 break
-            self._transport.write(self._answer(head, buffer[end + 4 : stop]))
+            if answer := self._answer(head, buffer[end + 4 : stop]):
+                self._transport.write(answer)
             buffer = buffer[stop:]
         self._buffer = buffer
 
     def _answer(self, head: bytes, body: bytes) -> bytes:
+        if head.startswith(b"POST /apart/"):
+            self._received.apart += 1
+            return b"" if self._received.hangs else _OK
         if head.startswith(b"POST"):
             self._received.take(head, body)
+            return _OK
+        if b" /_hang " in head:
+            self._received.hangs = head.startswith(b"PUT")
             return _OK
         if head.startswith(b"DELETE"):
             self._received.reset()

@@ -51,6 +51,11 @@ def hooks(receiver: str, layout: Mapping[str, int]) -> list[Hook]:
     ]
 
 
+def hook_apart(receiver: str, project: str) -> Hook:
+    """Return the one hook of a project that the receiver counts apart and may let hang."""
+    return Hook(secrets.token_hex(16), project, f"{receiver}/apart/{project}")
+
+
 def event(project_id: str, at: float, *, timed: bool = True) -> dict[str, Any]:
     """Return an Event of the contract that happened `at` (epoch seconds); `timed`: the receiver takes its latency."""
     return {

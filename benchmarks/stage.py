@@ -85,6 +85,10 @@ class Stage:
         """Let the receiver count from nothing."""
         call("DELETE", f"{self.receiver}/_stats")
 
+    def hang(self, hangs: bool) -> None:
+        """Let the receiver answer what is posted to `/apart/…`, or not."""
+        call("PUT" if hangs else "DELETE", f"{self.receiver}/_hang")
+
     def received(self) -> dict[str, Any]:
         """What the receiver counted."""
         stats: dict[str, Any] = call("GET", f"{self.receiver}/_stats", timeout=30).json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import traceback
 from typing import Any
@@ -17,6 +18,7 @@ from streamhooks.errors import Refusal
 from streamhooks.kafka.clients import tls_context
 from streamhooks.kafka.topics import Topics
 from streamhooks.mended.app import App
+from streamhooks.mended.lanes import records_of
 from streamhooks.mended.table import WindowTable
 from streamhooks.settings import Settings
 from streamhooks.system import System
@@ -71,6 +73,8 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
         counting_app.on_positioned = system.counting.take_over
         app.on_end = system.stop  # not before there is something to stop
         await system.start()
+        gc.collect()
+        gc.freeze()  # what is here now stays: no later collection has to look at it
         counting_app.in_worker = True
         app.add_dependency(counting_app)  # starts after all else: deliveries do not wait for its tables
 
@@ -79,25 +83,25 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     @app.agent(_source(app, topics.events), name="events")
     async def events(stream: Any) -> None:
         calls_of = calls_of_events(system.hooks, system.partition_of, system.doubles)
-        await system.intake.follow(stream.noack().events(), calls_of)
+        await system.intake.follow(records_of(stream), calls_of)
 
     @app.agent(_source(app, topics.alerts), name="alerts")
     async def alerts(stream: Any) -> None:
         calls_of = calls_of_alerts(system.hooks, system.partition_of, system.partitions, system.doubles)
-        await system.intake.follow(stream.noack().events(), calls_of)
+        await system.intake.follow(records_of(stream), calls_of)
 
     @app.agent(_source(app, topics.resource_changes), name="resource-changes")
     async def resource_changes(stream: Any) -> None:
-        await system.intake.follow(stream.noack().events(), calls_of_resource_changes(system.partitions))
+        await system.intake.follow(records_of(stream), calls_of_resource_changes(system.partitions))
 
     @app.agent(_source(app, topics.notices), name="notices")
     async def notices(stream: Any) -> None:
         calls_of = calls_of_notices(system.hooks, system.partition_of)
-        await system.intake.follow(stream.noack().events(), calls_of)
+        await system.intake.follow(records_of(stream), calls_of)
 
     @counting_app.agent(_source(counting_app, topics.firings), name="firings")
     async def firings(stream: Any) -> None:
-        await system.counting.follow(stream.noack().events())
+        await system.counting.follow(records_of(stream))
 
     register(app, lambda: system)
     return app
@@ -121,6 +125,7 @@ async def _check_address(settings: Settings) -> None:
 
 def _source(app: App, name: str) -> Any:
     """A topic whose records are taken as they are: a broken one must not crash an agent."""
+    app.plain_topics.add(name)
     return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
 

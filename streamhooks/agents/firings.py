@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from streamhooks.agents.intake import Message, to_record
 from streamhooks.errors import BrokenRecord, UnpublishableRecord
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
@@ -79,23 +78,23 @@ class Counting:
 
     # --- the agent
 
-    async def follow(self, events: AsyncIterator[Any]) -> None:
+    async def follow(self, records: AsyncIterator[Record]) -> None:
         """Count each record; the body of the agent."""
-        async for event in events:
-            await self._take_up(event.message)
+        async for record in records:
+            await self._take_up(record)
 
-    async def _take_up(self, message: Message) -> None:
-        tp = (message.topic, message.partition)
+    async def _take_up(self, record: Record) -> None:
+        tp = (record.topic, record.partition)
         # What starts while partitions move would be remembered as counted, and not be written.
         await self._gate.wait_open()
         recall = self._recalls.get(tp)
         if recall is not None and not recall.done():
             await asyncio.wait([recall])
         expected = self._tracker.expected(tp)
-        if expected is not None and message.offset > expected:
-            for record in await self._read_again(tp, expected, message.offset):
-                self._count(record)
-        self._count(to_record(message))
+        if expected is not None and record.offset > expected:
+            for missed in await self._read_again(tp, expected, record.offset):
+                self._count(missed)
+        self._count(record)
 
     async def _read_again(self, tp: TP, first: int, end: int) -> list[Record]:
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from streamhooks.errors import BrokenRecord, RegistryAway
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
@@ -22,18 +22,6 @@ if TYPE_CHECKING:
     from streamhooks.tracing import Tracing
 
 log = logging.getLogger(__name__)
-
-
-class Message(Protocol):
-    """A record as Faust hands it over; `timestamp` is epoch seconds."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: float
-    key: bytes | None
-    value: bytes | None
-    headers: Any
 
 
 CallsOf = Callable[[Record, Origin], list[Call]]
@@ -68,20 +56,20 @@ class Intake:
         self._registry = registry
         self._tracing = tracing
 
-    async def follow(self, events: AsyncIterator[Any], calls_of: CallsOf) -> None:
+    async def follow(self, records: AsyncIterator[Record], calls_of: CallsOf) -> None:
         """Take up each record of a stream; the body of an agent."""
-        async for event in events:
-            await self.take_up(event.message, calls_of)
+        async for record in records:
+            await self.take_up(record, calls_of)
 
-    async def take_up(self, message: Message, calls_of: CallsOf) -> None:
+    async def take_up(self, record: Record, calls_of: CallsOf) -> None:
         """Start what a record asks for. Returns when all of it has started."""
-        tp = (message.topic, message.partition)
+        tp = (record.topic, record.partition)
         expected = self._tracker.expected(tp)
-        if expected is None or message.offset < expected:
+        if expected is None or record.offset < expected:
             return
-        if message.offset > expected and not self._is_natural_hole(tp, expected, message.offset):
-            await self._fill(tp, expected, message.offset, calls_of)
-        await self._start(to_record(message), calls_of)
+        if record.offset > expected and not self._is_natural_hole(tp, expected, record.offset):
+            await self._fill(tp, expected, record.offset, calls_of)
+        await self._start(record, calls_of)
 
     async def _fill(self, tp: TP, start: int, end: int, calls_of: CallsOf) -> None:
         """Read again what was not handed over; a hole that Kafka itself has is let go."""
@@ -147,17 +135,3 @@ class Intake:
             ticket.release()
 
         self._runner.spawn(bury())
-
-
-def to_record(message: Message) -> Record:
-    """A record of Faust as ours."""
-    headers = message.headers
-    return Record(
-        message.topic,
-        message.partition,
-        message.offset,
-        round(message.timestamp * 1000) if message.timestamp is not None else 0,
-        message.key,
-        message.value,
-        tuple(headers.items() if isinstance(headers, dict) else headers or ()),
-    )

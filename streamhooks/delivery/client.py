@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import aiohttp
+from aiohttp.http import RawResponseMessage
 from aiohttp.http_exceptions import HttpProcessingError
-from yarl import URL
 
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.connections import DeniedAddressError, HookConnector, StaleConnectionError
+from streamhooks.delivery.targets import Target, target_of, written
 from streamhooks.errors import BadUrl
 
 Kind = Literal["answered", "timeout", "connection", "dns", "tls", "garbage", "denied"]
@@ -31,10 +31,12 @@ DNS_SECONDS = 30
 IDLE_SECONDS = 4
 
 _ERROR_CHARACTERS = 200
+_SWITCHING = 101
+#: the one limit is the total, around all of an exchange
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back: a status (`kind` is "answered") or an error, never both.
 
     `retry_after_values` are the `Retry-After` headers in their order, `excerpt` the first 1,024 characters of
@@ -68,16 +70,14 @@ class HookClient:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._max_read = max_read
-        self._target = lru_cache(maxsize=16_384)(policy.parsed_url)
         ssl_option = True if ssl_context is None else ssl_context
-        self._session = _session(
-            HookConnector(
-                policy, limit=limit, ttl_dns_cache=DNS_SECONDS, keepalive_timeout=IDLE_SECONDS, ssl=ssl_option
-            ),
-            user_agent,
+        self._connector = HookConnector(
+            policy, limit=limit, ttl_dns_cache=DNS_SECONDS, keepalive_timeout=IDLE_SECONDS, ssl=ssl_option
         )
-        self._fresh = _session(
-            HookConnector(policy, limit=limit, ttl_dns_cache=DNS_SECONDS, force_close=True, ssl=ssl_option), user_agent
+        self._fresh = HookConnector(policy, limit=limit, ttl_dns_cache=DNS_SECONDS, force_close=True, ssl=ssl_option)
+        fixed = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
+        self._target: Callable[[str], Target] = lru_cache(maxsize=16_384)(
+            lambda url: target_of(policy.parsed_url(url), self._loop, ssl_context, fixed)
         )
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
@@ -94,15 +94,11 @@ class HookClient:
         kind: Kind = "answered"
         try:
             async with asyncio.timeout(timeout):
-                response = await self._answer(self._target(url), body, headers)
-                try:
-                    excerpt = await _read(response.content, self._max_read)
-                finally:
-                    # Keeps the connection if the answer was read to its end, else drops it without waiting.
-                    response.close()
-            status = response.status
+                target = self._target(url)
+                message, excerpt = await self._answer(target, written(target, headers, body))
+            status = message.code
             if status >= 400:
-                retry_after = tuple(response.headers.getall("Retry-After", ()))
+                retry_after = tuple(message.headers.getall("Retry-After", ()))
         except TimeoutError:
             kind, error = "timeout", f"timeout: not done within {timeout:g} s"
         except _FAILURES as failure:
@@ -117,32 +113,49 @@ class HookClient:
             duration_ms=round((self._loop.time() - started) * 1000),
         )
 
-    async def _answer(self, url: URL, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _answer(self, target: Target, request: bytes) -> tuple[RawResponseMessage, bytes]:
         try:
-            return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
+            return await self._exchange(self._connector, target, request)
         except StaleConnectionError:
             # The endpoint closes what it lets us keep. Whether it has handled the POST can't be known: it gets it
             # once more, with the same webhook-id, and this is still the same attempt.
-            return await self._fresh.post(url, data=body, headers=headers, allow_redirects=False)
+            return await self._exchange(self._fresh, target, request)
+
+    async def _exchange(
+        self, connector: HookConnector, target: Target, request: bytes
+    ) -> tuple[RawResponseMessage, bytes]:
+        """Write a request; return the head of its answer and the beginning of the body."""
+        if connector.closed:
+            raise aiohttp.ClientConnectionError("the client is closed")
+        connection = await connector.connect(target.request, [], _NO_TIMEOUT)
+        try:
+            protocol, transport = connection.protocol, connection.transport
+            if protocol is None or transport is None:
+                raise aiohttp.ServerDisconnectedError
+            protocol.set_response_params(
+                read_until_eof=True,
+                auto_decompress=False,
+                max_line_size=MAX_HEADER_LINE,
+                max_field_size=MAX_HEADER_LINE,
+                max_headers=MAX_HEADERS,
+            )
+            transport.write(request)
+            message, content = await protocol.read()
+            while 100 <= message.code < 200 and message.code != _SWITCHING:
+                message, content = await protocol.read()
+            excerpt = b"" if content.at_eof() else await _read(content, self._max_read)
+            if transport.get_write_buffer_size():
+                transport.abort()  # it has answered before it read the request, and may never read it
+            # Keeps the connection if the answer was read to its end and nothing follows, else drops it.
+            connection.release()
+            return message, excerpt
+        finally:
+            connection.close()
 
     async def close(self) -> None:
         """Close all connections; deliveries under way fail."""
-        await self._session.close()
+        await self._connector.close()
         await self._fresh.close()
-
-
-def _session(connector: HookConnector, user_agent: str) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector,
-        headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        trust_env=False,
-        auto_decompress=False,
-        max_line_size=MAX_HEADER_LINE,
-        max_field_size=MAX_HEADER_LINE,
-        max_headers=MAX_HEADERS,
-    )
 
 
 async def _read(content: aiohttp.StreamReader, limit: int) -> bytes:
@@ -172,7 +185,7 @@ def _told(failure: Exception) -> tuple[Kind, str]:
             kind = "dns"
         case aiohttp.ClientSSLError() | ssl.SSLError():
             kind = "tls"
-        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError() | HttpProcessingError():
+        case aiohttp.ClientPayloadError() | HttpProcessingError():
             kind = "garbage"
         case aiohttp.ClientConnectionError() | OSError() | RuntimeError():
             kind = "connection"
@@ -186,7 +199,7 @@ def _text(cause: Exception) -> str:
     match cause:
         case aiohttp.ServerDisconnectedError():
             return "closed without an answer"
-        case aiohttp.ClientResponseError():
+        case HttpProcessingError():
             return cause.message
         case OSError(errno=int(number)) if not isinstance(cause, ssl.SSLError):
             # Without the address, so that equal failures read alike; those of look-ups are negative.

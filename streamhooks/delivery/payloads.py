@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from operator import is_not
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from urllib.parse import quote
 
 import orjson
@@ -13,9 +15,31 @@ from streamhooks.delivery.signing import legacy_signature, standard_signature
 if TYPE_CHECKING:
     from streamhooks.records.event import Event
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 OWN_ACTOR = {"type": "application", "id": "streamhooks", "name": "streamhooks"}
 _RENAMED = {"Group": "issue"}
 _JSON = "application/json"
+
+
+def remembering_last(function: Callable[P, R]) -> Callable[P, R]:
+    """Give the last result again for the very same arguments: the deliveries of one record follow one another.
+
+    Arguments and result must not be changed afterwards.
+    """
+    former: tuple[Any, ...] = (function,)  # no call has these arguments
+    result: Any = None
+
+    def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
+        nonlocal former, result
+        if kwargs:
+            return function(*args, **kwargs)
+        if len(args) != len(former) or any(map(is_not, args, former)):
+            result, former = function(*args, **kwargs), args
+        return cast(R, result)
+
+    return wraps(function)(remembered)
 
 
 def service_hook_body(event: Event, base_url: str) -> bytes:
@@ -37,18 +61,25 @@ def service_hook_body(event: Event, base_url: str) -> bytes:
 def app_hook_body(action: str, installation_id: str, data: Any, actor: dict[str, Any] | None) -> bytes:
     """Return the body of an app hook: `{"action", "installation": {"uuid"}, "data", "actor"}` (Sentry).
 
-    `data` is JSON or an `orjson.Fragment` of it; without an actor, streamhooks itself is the actor.
+    `data` is JSON; what is handed in again and again, for one hook after the other, is rendered once. Without an actor,
+    streamhooks itself is the actor.
     """
     return orjson.dumps(
         {
             "action": action,
             "installation": {"uuid": installation_id},
-            "data": data,
+            "data": _rendered(data),
             "actor": OWN_ACTOR if actor is None else actor,
         }
     )
 
 
+@remembering_last
+def _rendered(data: Any) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(data))
+
+
+@remembering_last
 def alert_data(
     event: Event, rule: str, base_url: str, additional_key: str | None = None, additional_payload: Any = None
 ) -> dict[str, Any]:
@@ -61,7 +92,7 @@ def alert_data(
 
 
 def resource_change_data(name: str, instance: Any) -> dict[str, Any]:
-    """Return the `data` of a resource change: the resource (JSON or `orjson.Fragment`) under its name."""
+    """Return the `data` of a resource change: the resource under its name."""
     return {name: instance}
 
 
@@ -104,6 +135,10 @@ def _urls(event: Event, base_url: str) -> tuple[str | None, str | None]:
     """Return the links to the group and to the event; both None for an event without a group."""
     if event.group is None:
         return None, None
-    organization = quote(event.organization_slug, safe="")
-    group_url = f"{base_url.rstrip('/')}/organizations/{organization}/issues/{quote(str(event.group_id), safe='')}/"
-    return group_url, f"{group_url}events/{quote(event.event_id, safe='')}/"
+    group_url = _group_url(base_url, event.organization_slug, event.group_id or "")
+    return group_url, f"{group_url}events/{event.event_id}/"  # 32 hex characters
+
+
+@lru_cache(maxsize=4096)
+def _group_url(base_url: str, organization: str, group_id: str) -> str:
+    return f"{base_url.rstrip('/')}/organizations/{quote(organization, safe='')}/issues/{quote(group_id, safe='')}/"

@@ -38,6 +38,7 @@ class App(faust.App):
         tracker: what is in flight.
         gate: whether anything may start.
         owned_topics: assigned, but not fetched.
+        plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
         start_of: where to start on (partition, committed or None, first offset, end offset).
         on_begin, on_end: before the first and after the last thing that happens.
         on_positioned: called with the offset that comes first on each partition, before it is read.
@@ -62,6 +63,7 @@ class App(faust.App):
         self.tracker = Tracker()
         self.gate = Gate(self.lease_holds)
         self.owned_topics = owned_topics
+        self.plain_topics: set[str] = set()
         self.start_of = start_of
         self.on_begin: Callable[[], Awaitable[None]] = _nothing
         self.on_end: Callable[[], Awaitable[None]] = _nothing

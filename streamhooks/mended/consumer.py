@@ -29,6 +29,8 @@ from faust.types import TP
 from mode import Service
 
 from streamhooks.errors import Refusal
+from streamhooks.kafka.reader import Record
+from streamhooks.mended.lanes import Pressure, plain
 
 
 def end_refused(refusal: Refusal) -> NoReturn:
@@ -148,6 +150,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._fetched: dict[TP, int] = {}  # the offset after the last one that was fetched
+        self._pressure = Pressure(self.on_buffer_full, self.on_buffer_drop)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -232,21 +235,36 @@ class Consumer(driver.Consumer):
             return
         generation = self.app.consumer_generation_id
         records = await self._getmany(active_partitions=set(active), timeout=1.0)
-        index, handlers = self.app.topics._tp_index, self.app.topics._tp_to_callback
-        for handed_over, (tp, record) in enumerate(self.scheduler.iterate(records), 1):
+        plain_topics = self.app.plain_topics
+        for number, (tp, record) in enumerate(self.scheduler.iterate(records), 1):
+            if number % 100 == 0:
+                await asyncio.sleep(0)
             # What is left of the batch is read again after the rebalance: it always seeks.
             if not self.flow_active or generation != self.app.consumer_generation_id:
                 return
             self._watch(tp, record.offset)
-            message = self._to_message(tp, record)
-            handler = handlers.get(tp)
-            if handler is not None and not any(channel.queue.full() for channel in index[tp]):
-                await handler(message)
+            if tp.topic in plain_topics:
+                await self._hand_over_plain(tp, plain(record))
             else:
-                # A full queue must not keep a rebalance from stopping the flow.
-                await self.wait_first(self.callback(message), self.suspend_flow.wait())
-            if handed_over % 100 == 0:
-                await asyncio.sleep(0)
+                await self._hand_over(tp, record)
+
+    async def _hand_over(self, tp: TP, record: Any) -> None:
+        topics = self.app.topics
+        message = self._to_message(tp, record)
+        handler = topics._tp_to_callback.get(tp)
+        if handler is not None and not any(channel.queue.full() for channel in topics._tp_index[tp]):
+            await handler(message)
+        else:
+            # A full queue must not keep a rebalance from stopping the flow.
+            await self.wait_first(self.callback(message), self.suspend_flow.wait())
+
+    async def _hand_over_plain(self, tp: TP, record: Record) -> None:
+        for channel in tuple(self.app.topics._tp_index[tp]):
+            queue = channel.queue
+            if queue.full():
+                await self.wait_first(queue.put(record), self.suspend_flow.wait())
+            else:
+                queue.put_nowait_enhanced(record, **self._pressure.of(tp))
 
     def _watch(self, tp: TP, offset: int) -> None:
         """The fetcher reads on without a gap: what it does not bring, Kafka does not have."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from streamhooks.records.event import Event
@@ -33,8 +33,7 @@ class Hooks(Protocol):
         """The app hooks, disabled ones too, that subscribed to the event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """What was sent to an endpoint in this run, and what came back."""
 
     at: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.outcomes import judge
@@ -89,7 +88,7 @@ def _masked(answer: Answer, hook: Hook) -> Answer:
         return answer
     secrets = tuple(_secret_parts(hook))
     error = answer.error and without(without_queries(answer.error), secrets)
-    return replace(answer, error=error, excerpt=without(answer.excerpt, secrets))
+    return answer._replace(error=error, excerpt=without(answer.excerpt, secrets))
 
 
 def _secret_parts(hook: Hook) -> Iterator[str]:

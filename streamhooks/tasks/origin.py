@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import HOPS_HEADER
@@ -12,8 +12,7 @@ from streamhooks.records.ids import source_id
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where calls come from."""
 
     id: str

@@ -14,9 +14,9 @@ from streamhooks.metrics import (
     HELD_BACK,
     IN_FLIGHT,
     OVERFLOWED,
+    QUEUE_SECONDS,
     RETRIES,
-    queue_seconds_of,
-    task_seconds_of,
+    TASK_SECONDS,
     tasks_of,
 )
 from streamhooks.records.firing import Attempt
@@ -111,6 +111,8 @@ class Runner:
         self._fan_outs = asyncio.Semaphore(FAN_OUTS)
         self._room_again = {OURS: FAN_OUTS, OF_USERS: FAN_OUTS}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        IN_FLIGHT.set_function(lambda: self._in_flight)
 
     async def start(self, call: Call, owner: Owner) -> None:
         """Start a call as soon as it may and there is room; the owner is released when all of it has ended.
@@ -216,11 +218,11 @@ class Runner:
                 else:
                     await self._pass_over(call, owner)
                 return
-            IN_FLIGHT.inc()
+            self._in_flight += 1
             try:
                 run, ending, _ = await (self._execute(call) if self._tracing is None else self._traced(call))
             finally:
-                IN_FLIGHT.dec()
+                self._in_flight -= 1
         finally:
             leave(hook_id, since)
         if run.sent is not None:
@@ -295,7 +297,7 @@ class Runner:
         if task is None:
             return run, Ending("dead", f"unknown task {call.task}"), None
         started = self._clock()
-        queue_seconds_of(call.task).observe(max(0.0, started - (call.due or call.created) / 1000))
+        QUEUE_SECONDS.observe(call.task, max(0.0, started - (call.due or call.created) / 1000))
         token = context.enter(run)
         try:
             result = await task.run(call.args, call.kwargs)
@@ -308,7 +310,7 @@ class Runner:
             return run, Ending("dropped", run.dropped) if run.dropped else DONE, result
         finally:
             context.leave(token)
-            task_seconds_of(call.task).observe(self._clock() - started)
+            TASK_SECONDS.observe(call.task, self._clock() - started)
 
     def _schedule(self, call: Call) -> tuple[float, ...] | None:
         hook = self.services.hooks.get(call.hook_id) if call.hook_id else None

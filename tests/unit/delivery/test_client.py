@@ -9,11 +9,13 @@ import aiohttp
 import pytest
 from endpoints import LOOPBACK, Peer, a_client, serving
 from test_addresses import BAD_HOSTS
+from yarl import URL
 
 from streamhooks.delivery.addresses import AddressPolicy
-from streamhooks.delivery.client import EXCERPT_CHARACTERS
+from streamhooks.delivery.client import EXCERPT_CHARACTERS, HookClient
 from streamhooks.delivery.connections import DeniedAddressError, PolicyResolver
 from streamhooks.delivery.outcomes import judge
+from streamhooks.delivery.targets import target_of, written
 
 STRICT = AddressPolicy()
 LONG = 10.0
@@ -171,6 +173,11 @@ async def test_urls_are_checked_when_they_are_used(host: str) -> None:
     assert endpoint.connections == 0
 
 
+async def post_unchecked(client: HookClient, url: str) -> None:
+    target = target_of(URL(url), asyncio.get_running_loop(), None, {})
+    await client._answer(target, written(target, {}, b"{}"))
+
+
 REACHING_LOOPBACK = [host for host in BAD_HOSTS if host.isascii() and not set(host) & set("@\\ \t\n\x00")]
 
 
@@ -178,14 +185,14 @@ REACHING_LOOPBACK = [host for host in BAD_HOSTS if host.isascii() and not set(ho
 async def test_connections_are_checked_even_if_the_url_was_not(host: str) -> None:
     async with serving(answer_with()) as endpoint, a_client(STRICT) as client:
         with pytest.raises((aiohttp.ClientError, OSError, ValueError)):
-            await asyncio.wait_for(client._session.post(f"http://{host}:{endpoint.port}/", data=b"{}"), LONG)
+            await asyncio.wait_for(post_unchecked(client, f"http://{host}:{endpoint.port}/"), LONG)
     assert endpoint.connections == 0
 
 
 async def test_the_reason_of_a_literal_comes_from_its_connection() -> None:
     async with serving(answer_with()) as endpoint, a_client(STRICT) as client:
         with pytest.raises(aiohttp.ClientConnectorError) as raised:
-            await client._session.post(f"http://127.0.0.1:{endpoint.port}/", data=b"{}")
+            await post_unchecked(client, f"http://127.0.0.1:{endpoint.port}/")
     assert isinstance(raised.value.os_error, DeniedAddressError)
 
 

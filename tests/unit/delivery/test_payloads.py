@@ -9,6 +9,7 @@ from streamhooks.delivery.payloads import (
     alert_data,
     app_hook_body,
     app_hook_headers,
+    remembering_last,
     resource_change_data,
     resource_name,
     service_hook_body,
@@ -134,3 +135,24 @@ def test_headers() -> None:
         "webhook-timestamp": "1700000000",
         "webhook-signature": standard_signature([secret, "old-secret-16-ch"], "w1", 1700000000, body),
     }
+
+
+def test_what_the_hooks_of_a_record_have_in_common_is_made_once_and_for_that_record_only() -> None:
+    made: list[tuple[Any, ...]] = []
+
+    @remembering_last
+    def make(*args: Any) -> list[Any]:
+        made.append(args)
+        return list(args)
+
+    first, equal = {"a": 1}, {"a": 1}
+    assert make(first, "x") is make(first, "x")
+    assert len(made) == 1
+    assert make(equal, "x") is not make(first, "x")  # equal is not the same
+    assert make(first) == [first]
+    assert len(made) == 4
+    for number in (1, 2):
+        body = app_hook_body("created", "u", {"issue": {"id": number}}, None)
+        assert orjson.loads(body)["data"] == {"issue": {"id": number}}
+    alerts = [orjson.dumps(alert_data(event(), rule, "http://x")) for rule in ("one", "one", "two")]
+    assert [orjson.loads(alert)["triggered_rule"] for alert in alerts] == ["one", "one", "two"]

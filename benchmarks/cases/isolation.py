@@ -1,0 +1,97 @@
+"""`isolation`: one of 50 hooks hangs while a fifth of the events is for it: what the others notice, in one run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from statistics import median
+from typing import Any
+
+from benchmarks import sample
+from benchmarks.cases.deliver import HOOKS
+from benchmarks.draining import drain
+from benchmarks.load import WARM_UP
+from benchmarks.options import Options, Say
+from benchmarks.processes import CpuMeter
+from benchmarks.report import Bars, Result
+from benchmarks.stage import Sender, Stage, stage
+
+#: every fifth event is for the hook that will hang, from the beginning: only its answers stop
+EVERY = 5
+#: of the rate at which the same worker drains
+PART = 0.4
+#: the time limit of a request is 5 s: all of this is before the first breaker trips
+FIRST = 5
+_APART = "apart"
+_HELD_BACK = ("streamhooks_overflowed_calls_total", "streamhooks_breakers_opened_total")
+
+
+def run(options: Options, say: Say) -> Result:
+    """Hold one rate; while it is held, let one hook hang, and let it answer again."""
+    before, during = options.seconds or options.choose(15, 3), options.seconds or options.choose(25, 8)
+    layout = {str(number): 1 for number in range(HOOKS - 1)}
+    with stage() as scene:
+        hooks = [*sample.hooks(scene.receiver, layout), sample.hook_apart(scene.receiver, _APART)]
+        worker = scene.workers("one.", 1, hooks)
+        say("looking for the maximal rate")
+        drain(scene, worker, list(layout), options.choose(2_000, 200))
+        rounds = options.choose(3, 1)
+        maximum = median(drain(scene, worker, list(layout), options.choose(6_000, 600)).rate for _ in range(rounds))
+        rate = maximum * PART
+        command = [
+            *(sys.executable, "-m", "benchmarks.load", scene.brokers, f"{worker.prefix}events"),
+            *(str(rate), str(2 * before + during), str(HOOKS - 1), "--every", str(EVERY)),
+        ]
+        load = scene.start("load", command, ended=True)
+        say(f"{rate:,.0f} a second: all hooks answer")
+        _wait_for_ids(scene, rate * WARM_UP)
+        rows = [_phase(scene, worker, "all answer", before)]
+        say("one hook hangs")
+        scene.hang(True)
+        rows.append(_phase(scene, worker, f"one hangs, the first {FIRST} s", FIRST))
+        rows.append(_phase(scene, worker, f"one hangs, the next {during - FIRST} s", during - FIRST))
+        counted = [f"{name}: {scene.metric(worker.bases[0], name) or 0:,.0f}" for name in _HELD_BACK]
+        say("it answers again")
+        scene.hang(False)
+        rows.append(_phase(scene, worker, "it answers again", before - WARM_UP))
+        load.wait_stopped(60)
+    for row in rows:
+        row["p99, of before"] = row["p99, ms"] / rows[0]["p99, ms"]
+        row["rate, of before"] = row["deliveries/s to the others"] / rows[0]["deliveries/s to the others"]
+    notes = [
+        f"{rate:,.0f} events/s, {PART:.0%} of the {maximum:,.0f} at which this worker drained in this run",
+        f"every {EVERY}th event is for the hook that hangs, from the beginning",
+        "latency from produce to receipt, and rate, of the other 49 hooks",
+        "while it hung: " + ", ".join(counted),
+    ]
+    labels = [str(row["phase"]) for row in rows]
+    bars = [
+        Bars("p99 of the others, ms", labels, [float(row["p99, ms"]) for row in rows]),
+        Bars("deliveries/s to the others", labels, [float(row["deliveries/s to the others"]) for row in rows]),
+    ]
+    return Result("isolation", "isolation: one of 50 hooks hangs", rows, notes, bars)
+
+
+def _wait_for_ids(scene: Stage, count: float) -> None:
+    while scene.received()["requests"] < count * (1 - 1 / EVERY):
+        scene.check()
+        time.sleep(0.1)
+
+
+def _phase(scene: Stage, worker: Sender, name: str, seconds: float) -> dict[str, Any]:
+    """Let the load go on for so long, and return what came to the others meanwhile."""
+    scene.forget()
+    meter = CpuMeter({"worker": worker.pids})
+    began = time.monotonic()
+    time.sleep(seconds)
+    stats = scene.received()
+    took = time.monotonic() - began
+    scene.check()
+    latency = stats["latency"]
+    return {
+        "phase": name,
+        **{f"{part}, ms": latency[part] for part in ("p50", "p99", "max")},
+        "deliveries/s to the others": stats["ids"] / took,
+        "requests to the one": stats["apart"],
+        "CPU, cores of the worker": meter.taken()["worker"] / took,
+    }
