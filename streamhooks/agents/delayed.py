@@ -212,6 +212,7 @@ class Scheduler:
             if (
                 hook_id
                 and self._gate.is_open
+                and self._bulkheads.has_place_again(hook_id)
                 and self._wait(hook_id) is not None
                 and self._bulkheads.enter_again(hook_id)
             ):

@@ -83,6 +83,10 @@ class Probing:
             self._period = min(2 * self._period, OPEN_LONGEST)
             self.next_at = now + self._period
 
+    def unsent(self) -> None:
+        """What was taken for the probe had nothing to send: the next one may be it."""
+        self._sent_at = None
+
     def is_over(self, started: float) -> bool:
         """Whether a delivery that started then, and went well, closes the breaker: also one that a person sent."""
         return _is_from(started, self._began)

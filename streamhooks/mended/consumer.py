@@ -18,7 +18,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -42,25 +42,38 @@ def end_refused(refusal: Refusal) -> NoReturn:
     os._exit(1)
 
 
+def watched(
+    heartbeat: Callable[[], Awaitable[bool]], note: Callable[[float], None], clock: Callable[[], float]
+) -> Callable[[], Awaitable[bool]]:
+    """The heartbeat, with a note of when it was sent for each that the coordinator answered.
+
+    Not of when the answer was read: a process that was paused in between reads it when its session is long over.
+    """
+
+    async def watching() -> bool:
+        sent = clock()
+        alive = await heartbeat()
+        if alive:
+            note(sent)
+        return alive
+
+    return watching
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the group's coordinator."""
 
-    #: when the coordinator last answered a heartbeat or gave us an assignment (monotonic seconds)
+    #: when the last heartbeat was sent that was answered, or an assignment came (monotonic seconds)
     last_heartbeat = 0.0
 
     async def on_start(self) -> None:
         """Watch the heartbeats from the first one on."""
         await super().on_start()
         coordinator = self._consumer._coordinator
-        heartbeat = coordinator._do_heartbeat
+        coordinator._do_heartbeat = watched(coordinator._do_heartbeat, self._note_heartbeat, time.monotonic)
 
-        async def watched() -> bool:
-            alive: bool = await heartbeat()
-            if alive:
-                self.last_heartbeat = time.monotonic()
-            return alive
-
-        coordinator._do_heartbeat = watched
+    def _note_heartbeat(self, sent: float) -> None:
+        self.last_heartbeat = max(sent, self.last_heartbeat)
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Subscribe to the owned topics as well: they are fetched by nobody, but assigned."""

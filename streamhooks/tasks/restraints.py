@@ -161,6 +161,12 @@ class Restraints:
         elif sent.verdict == "delivered" and state is not None and state.failing_since is not None:
             self._tell("recovered", hook_id, now, failing_since=None, warned_at=None)
 
+    def unsent(self, hook_id: str) -> None:
+        """Note that a pending call that might start had nothing to send."""
+        probing = self._probing.get(hook_id)
+        if probing is not None:
+            probing.unsent()
+
     def _failures_of(self, hook_id: str, now: float) -> Failures:
         failures = self._failures.get(hook_id)
         if failures is None:

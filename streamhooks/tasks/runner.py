@@ -236,6 +236,8 @@ class Runner:
             else:
                 owner.hold()
                 self._firings.add(hook_id, attempt, owner.release)
+        elif call.stored:
+            self._restraints.unsent(hook_id)
         await self._conclude(call, run, ending)
         owner.release()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
@@ -138,7 +137,7 @@ def test_without_keys_it_is_refused() -> None:
 def test_when_a_hook_was_written_by_hand_is_kept():
     topic = Topic()
     topic.put(hook().id, hook().to_json())
-    topic.records[0] = replace(topic.records[0], timestamp=1_500_000)
+    topic.records[0] = topic.records[0]._replace(timestamp=1_500_000)
     reencrypt(topic.read, topic.write, KEYS)
     # Else the new record, written now, would enable a hook that the system has disabled since.
     assert decode(Hook, topic.records[-1].value).enabled_at == 1500.0

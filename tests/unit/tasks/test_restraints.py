@@ -324,3 +324,15 @@ def test_a_breaker_that_opens_again_soon_is_told_again():
         world.now += 1
         world.ends("delivered")
         assert world.found.open_since is None
+
+
+def test_a_probe_that_had_nothing_to_send_is_none():
+    world = World()
+    world.ends("retry", "timeout", times=TIMEOUTS)
+    world.now += OPEN_FIRST
+    assert world.wait == 0.0
+    assert world.wait > 0.0
+    world.restraints.unsent(HOOK.id)
+    assert world.wait == 0.0
+    world.ends("delivered")
+    assert world.held_until is None

@@ -464,3 +464,20 @@ async def test_what_is_let_go_before_it_began_gives_its_places_back(stored):
     assert bulkheads.in_flight(HOOK.id) == 0
     assert (bulkheads._room._value, bulkheads._room_again) == (100, 25)
     assert world.runner._fan_outs._value == world.runner._room_again[OURS] == FAN_OUTS
+
+
+async def test_a_pending_call_that_had_nothing_to_send_is_told_to_the_restraints():
+    async def body():
+        raise DeliveryRejected("the body has 9 bytes, more than 8")
+
+    world = World()
+    told = []
+    world.runner._restraints.unsent = told.append
+    await world.run(body, policy=delivering)
+    assert told == []
+    task = world.tasks["streamhooks.t"]
+    assert world.runner._bulkheads.enter_again(HOOK.id)
+    owner = Owner()
+    world.runner.start_again(Call("c2", task.name, 0, 0, hook_id=HOOK.id, stored=True), owner)
+    await asyncio.wait_for(owner.ended.wait(), 5)
+    assert told == [HOOK.id]

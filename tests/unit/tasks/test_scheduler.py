@@ -19,7 +19,7 @@ def pending_call(number: int, task: str, hook_id: str | None = None) -> Record:
 
 
 @asynccontextmanager
-async def scheduling(world: World, *records: Record):
+async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0):
     pending = Pending(lambda: NOW)
     scheduler = Scheduler(
         pending,
@@ -30,7 +30,7 @@ async def scheduling(world: World, *records: Record):
         gate=world.gate,
         bulkheads=world.runner._bulkheads,
         is_ready=lambda _partition: True,
-        wait=lambda _hook_id: 0.0,
+        wait=wait,
         is_skipped=lambda _entry: False,
         on_broken=lambda _record, _reason: None,
         clock=lambda: NOW,
@@ -85,3 +85,14 @@ async def test_all_calls_without_a_hook_run_in_the_end():
     async with scheduling(world, *[pending_call(number, "shop.quick") for number in range(1000)]):
         await asyncio.wait_for(ended.wait(), 10)
     assert len(world.outputs.settled) >= 800
+
+
+async def test_a_person_who_finds_no_place_takes_no_start_from_others():
+    world = World(bound=1)
+    asked = []
+    world.gate.close("rebalance")  # the loop itself starts nothing
+    async with scheduling(world, pending_call(1, "streamhooks.t", HOOK.id), wait=asked.append) as scheduler:
+        world.gate.open("rebalance")
+        assert world.runner._bulkheads.enter(HOOK.id)
+        assert scheduler.retry_now(0, "c1")
+    assert asked == []
