@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from aiohttp import web
 
 from streamhooks.records.hook import Hook, generate_secret
+from streamhooks.records.notice import Notice
 from streamhooks.tables.hooks import HooksTable, Status
 from streamhooks.web.hook_input import changed_hook, new_hook, rotated_hook
 from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, read_nothing
@@ -79,6 +80,11 @@ async def change_hook(parts: Parts, request: web.Request) -> web.Response:
         hook = changed_hook(former, fields, parts.clock(), overlap, parts.addresses.check_url, status)
         if hook != former:
             await _publish(parts, hook)
+        if status.status == "disabled" and parts.hooks.is_active(hook_id):
+            why = f"enabled by its owner; what it missed: {hook.resume}"
+            notice = Notice(hook_id, "resumed", why, status.disabled_since, int(parts.clock() * 1000))
+            async with confirmed():
+                await parts.outbox.publish(parts.topics.notices, notice.to_json(), key=hook_id)
     shown = _shown(parts, hook)
     if hook.resumed_at > former.resumed_at:
         async with kafka_answers():

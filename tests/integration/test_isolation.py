@@ -106,6 +106,9 @@ def test_an_endpoint_that_only_fails_is_warned_about_and_disabled(install, organ
     # Its pending call stays, and runs when the hook is enabled again.
     (waiting,) = one.pending(failing)
     one.receiver.behave(failing.path)
-    assert one.api.put(f"/api/hooks/{failing.id}", {"status": "active"}).json["status"] == "active"
+    enabled = one.api.put(f"/api/hooks/{failing.id}", {"status": "active", "resume": "all"}).json
+    assert enabled["status"] == "active"
     eventually(lambda: one.pending(failing) == [])
     assert failing.requests()[-1]["id"] == waiting["webhook_id"]
+    resumed = json.loads(one.records("notices")[-1].value())
+    assert (resumed["hook_id"], resumed["what"], resumed["since"]) == (failing.id, "resumed", notices[1]["since"])
