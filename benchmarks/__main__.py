@@ -14,7 +14,7 @@ from benchmarks.options import Options
 from benchmarks.report import machine, save, show
 from streamhooks.errors import Refusal
 
-CASES = ("ceiling", "naive", "deliver", "fan-out", "latency", "retries", "counters", "hooks", "isolation")
+CASES = ("ceiling", "naive", "deliver", "fan-out", "latency", "retries", "counters", "hooks", "isolation", "resume")
 #: not among all: it needs py-spy, and the right to look into another process
 EXTRA = ("profile",)
 

@@ -6,8 +6,8 @@
                  and `latency`: `{"n", "p50", "p99", "p99.9", "max"}` in ms, from the event's `datetime` to the receipt
 `DELETE /_stats` forget it
 
-What is posted to `/apart/…` is counted as `apart` and nowhere else; from `PUT /_hang` to `DELETE /_hang` it gets no
-answer, and what was sent then stays without one.
+What is posted to `/apart/…` is counted as `apart` and `ids_apart`, and nowhere else; from `PUT /_hang` to
+`DELETE /_hang` it gets no answer, and what was sent then stays without one.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Received:
         self.requests = self.unverified = self.apart = 0
         self.first = self.last = 0.0
         self.ids: set[bytes] = set()
+        self.ids_apart: set[bytes] = set()
         self.latencies: list[float] = []
 
     def take(self, head: bytes, body: bytes) -> None:
@@ -63,12 +64,18 @@ class Received:
             made = verify(headers, body, [self._secret], now)
             self.unverified += not made or not all(made.values())
 
+    def take_apart(self, head: bytes) -> None:
+        self.apart += 1
+        if found := _ID.search(head):
+            self.ids_apart.add(found[1])
+
     def stats(self) -> dict[str, object]:
         return {
             "requests": self.requests,
             "ids": len(self.ids),
             "unverified": self.unverified,
             "apart": self.apart,
+            "ids_apart": len(self.ids_apart),
             "first": self.first,
             "last": self.last,
             "latency": percentiles(self.latencies),
@@ -98,7 +105,7 @@ class _Connection(asyncio.Protocol):
 
     def _answer(self, head: bytes, body: bytes) -> bytes:
         if head.startswith(b"POST /apart/"):
-            self._received.apart += 1
+            self._received.take_apart(head)
             return b"" if self._received.hangs else _OK
         if head.startswith(b"POST"):
             self._received.take(head, body)
