@@ -14,9 +14,10 @@ from typing import Any
 from faust.types import TP
 
 from streamhooks.agents.broken import BrokenRecords
-from streamhooks.agents.catch_up import QUEUED, CatchUp, Ways
+from streamhooks.agents.catch_up import CatchUp, Ways
 from streamhooks.agents.delayed import Scheduler
 from streamhooks.agents.firings import Counting
+from streamhooks.agents.hook_states import HookStates
 from streamhooks.agents.intake import Intake
 from streamhooks.agents.notices import calls_of_notices
 from streamhooks.delivery.addresses import AddressPolicy
@@ -41,19 +42,19 @@ from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
 from streamhooks.metrics import OVERTAKEN
 from streamhooks.records.formats import use_registry
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
 from streamhooks.records.notice import Notice
 from streamhooks.records.registry import SchemaRegistry
 from streamhooks.records.sealing import Keys
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
-from streamhooks.tables.findings import merged, notice_of
 from streamhooks.tables.hooks import HooksTable
-from streamhooks.tables.pending import Entry, Pending
+from streamhooks.tables.pending import Pending
 from streamhooks.tables.resources import Resources
 from streamhooks.tables.rollups import ROLLUPS, Rollup
 from streamhooks.tables.stretches import Stretches
 from streamhooks.tasks import sending
+from streamhooks.tasks.admission import Admission
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.delivering import deliverer
@@ -131,7 +132,7 @@ class System:
         self.broken = BrokenRecords(Marks(settings, "broken"), self.outputs.bury, self._tells_of)
 
         # what is done
-        bulkheads = Bulkheads(settings.max_in_flight, self._bound_of, clock)
+        self.hook_states = HookStates(self.outbox, topics, self.hooks, self.hooks_reader, clock)
         self.restraints = Restraints(
             self.hooks,
             is_home=self._is_home,
@@ -140,11 +141,13 @@ class System:
             breaker=settings.breaker,
             failing=settings.failing_days * 86400,
         )
+        admission = Admission(self.hooks, self.restraints, settings.hook_max_in_flight)
+        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, clock)
         self.missed = Missed(
             self.stretches,
             self.hooks,
-            write=self.write_stretch,
-            forget=self.forget_stretch,
+            write=self.hook_states.write,
+            forget=self.hook_states.forget,
             expected=app.tracker.expected,
             clock=clock,
         )
@@ -159,7 +162,7 @@ class System:
                     max_body=settings.max_body,
                 ),
                 find_resource=self.resources.find,
-                note_finding=self.note_finding,
+                note_finding=self.hook_states.note,
                 rendered=rendering(settings.base_url),
                 base_url=settings.base_url,
             ),
@@ -186,8 +189,8 @@ class System:
             gate=app.gate,
             bulkheads=bulkheads,
             is_ready=lambda partition: self.delayed_reader.is_ready((topics.delayed, partition)),
-            wait=self._wait,
-            is_skipped=self._is_skipped,
+            wait=admission.wait,
+            is_skipped=admission.is_skipped,
             on_broken=self.broken.found,
             clock=clock,
         )
@@ -195,9 +198,9 @@ class System:
             self.stretches,
             self.hooks,
             self.runner,
-            Ways(self.read_range, self._first_offset, self._offset_at, self.write_stretch, self.forget_stretch),
+            Ways(self.read_range, self._first_offset, self._offset_at, self.hook_states.write, self.hook_states.forget),
             is_home=self._is_home,
-            may_send=self._may_send,
+            may_send=lambda hook_id: admission.may_catch_up(hook_id, self.scheduler.queued),
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
             clock=clock,
@@ -219,8 +222,8 @@ class System:
             self.stretches,
             letters,
             redriving,
-            write=self.write_stretch,
-            forget=self.forget_stretch,
+            write=self.hook_states.write,
+            forget=self.hook_states.forget,
             partitions=self.partitions,
             clock=clock,
         )
@@ -252,7 +255,6 @@ class System:
             clock=clock,
         )
         self._background: list[asyncio.Task[None]] = []
-        self._findings = asyncio.Lock()
 
     # --- life
 
@@ -422,9 +424,12 @@ class System:
     # --- ties
 
     def _apply_hooks(self, records: list[Record]) -> None:
-        of_stretches = [one for one in records if one.topic == self.topics.hook_states and Stretches.holds(one)]
-        rest = [one for one in records if one not in of_stretches] if of_stretches else records
-        for record, reason in self.hooks.apply(rest) + self.stretches.apply(of_stretches):
+        of_hooks: list[Record] = []
+        of_stretches: list[Record] = []
+        for record in records:
+            is_stretch = record.topic == self.topics.hook_states and Stretches.holds(record)
+            (of_stretches if is_stretch else of_hooks).append(record)
+        for record, reason in self.hooks.apply(of_hooks) + self.stretches.apply(of_stretches):
             self.broken.found(record, reason)
 
     def _apply_resources(self, records: list[Record]) -> None:
@@ -453,36 +458,6 @@ class System:
     def _is_home(self, hook_id: str) -> bool:
         return self.is_mine(self.topics.delayed, self.partition_of(hook_id))
 
-    def _bound_of(self, hook_id: str) -> int:
-        hook = self.hooks.get(hook_id)
-        return hook.max_in_flight if hook and hook.max_in_flight else self.settings.hook_max_in_flight
-
-    def _wait(self, hook_id: str) -> float | None:
-        """How long a pending call must wait: None as long as its hook is disabled, or no key opens its secrets.
-
-        Without a hook, it is dropped.
-        """
-        hook = self.hooks.get(hook_id)
-        if hook is None:
-            return 0.0
-        return self.restraints.wait(hook_id) if self.hooks.is_active(hook_id) and not hook.is_sealed else None
-
-    def _is_skipped(self, entry: Entry) -> bool:
-        """Whether a pending call is from before a time from which on its hook wanted to be resumed."""
-        hook = self.hooks.get(entry.hook_id or "")
-        if hook is None or hook.resume in (None, "all") or not self.hooks.is_active(hook.id):
-            return False
-        created = entry.call().created / 1000
-        return created < hook.resumed_at and (hook.resume == "skip" or created < float(hook.resume or 0))
-
-    def _may_send(self, hook_id: str) -> bool:
-        """Whether more of what a hook missed may be started."""
-        hook, queued = self.hooks.get(hook_id), self.scheduler.queued(hook_id)
-        if hook is None or hook.is_sealed or self.restraints.paused_until(hook_id):
-            return False
-        # Behind an open breaker one call waits, to be its probe.
-        return queued < (1 if self.restraints.is_held(hook_id) else QUEUED)
-
     def _call_for(self, hook: Hook, stretch: Stretch, record: Record) -> Call | None:
         if record.value is None:
             return None
@@ -493,18 +468,6 @@ class System:
         source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
         return call_for(hook, source, origin, stretch.id, (self.partition_of(hook.id), self.partitions))
 
-    async def write_stretch(self, stretch: Stretch) -> None:
-        """Write a stretch; returns when this worker's table has it."""
-        await self._write_state(stretch.key, stretch.to_json())
-
-    async def forget_stretch(self, stretch: Stretch) -> None:
-        """Delete a stretch; returns when this worker's table has forgotten it."""
-        await self._write_state(stretch.key, None)
-
-    async def _write_state(self, key: str, value: bytes | None) -> None:
-        written = await self.outbox.publish(self.topics.hook_states, value, key=key)
-        await self.hooks_reader.wait_applied(written.topic, written.partition, written.offset)
-
     async def _first_offset(self, tp: tuple[str, int]) -> int:
         return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp][0]
 
@@ -514,22 +477,6 @@ class System:
     async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
         """Records that Kafka still holds; raises TimeoutError."""
         return await asyncio.to_thread(read_range, self.settings, topic, partition, start, end, timeout=10)
-
-    async def note_finding(self, hook_id: str, what: str, found: dict[str, Any]) -> None:
-        """Write what was found about a hook, one finding after the other; only its home may."""
-        async with self._findings:
-            if self.hooks.get(hook_id) is None:
-                return
-            if what == "disabled" and not self.hooks.is_active(hook_id):
-                return  # many deliveries were under way: its owner hears of it once
-            former = self.hooks.state(hook_id) or HookState(hook_id)
-            state = merged(former, what, found)
-            if state == former:
-                return
-            await self._write_state(hook_id, state.to_json())
-            notice = notice_of(what, state, self.clock())
-            if notice is not None:
-                await self.outbox.publish(self.topics.notices, notice.to_json(), key=hook_id)
 
 
 class _WorkerSender:

@@ -36,8 +36,6 @@ CHUNK = 500
 WINDOW = 1000
 #: hooks that catch up at once on a worker
 AT_ONCE = 20
-#: calls of a hook that wait in its queue: more are not added to them
-QUEUED = 100
 
 TP = tuple[str, int]
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]

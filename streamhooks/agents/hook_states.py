@@ -1,0 +1,60 @@
+"""`hook-states`: writes what was found about hooks, and the stretches of what they have still to get.
+
+What is written is in force on this worker before a method returns: its table has read it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from streamhooks.kafka.publisher import Outbox
+from streamhooks.kafka.reader import TopicReader
+from streamhooks.kafka.topics import Topics
+from streamhooks.records.hook import HookState
+from streamhooks.records.stretch import Stretch
+from streamhooks.tables.findings import merged, notice_of
+from streamhooks.tables.hooks import HooksTable
+
+
+class HookStates:
+    """The writer of `hook-states` and of the notices that come of it. One for the worker."""
+
+    def __init__(
+        self, outbox: Outbox, topics: Topics, hooks: HooksTable, reader: TopicReader, clock: Callable[[], float]
+    ) -> None:
+        self._outbox = outbox
+        self._topics = topics
+        self._hooks = hooks
+        self._reader = reader
+        self._clock = clock
+        self._noting = asyncio.Lock()
+
+    async def note(self, hook_id: str, what: str, found: dict[str, Any]) -> None:
+        """Write what was found about a hook, one finding after the other; only its home may."""
+        async with self._noting:
+            if self._hooks.get(hook_id) is None:
+                return
+            if what == "disabled" and not self._hooks.is_active(hook_id):
+                return  # many deliveries were under way: its owner hears of it once
+            former = self._hooks.state(hook_id) or HookState(hook_id)
+            state = merged(former, what, found)
+            if state == former:
+                return
+            await self._write(hook_id, state.to_json())
+            notice = notice_of(what, state, self._clock())
+            if notice is not None:
+                await self._outbox.publish(self._topics.notices, notice.to_json(), key=hook_id)
+
+    async def write(self, stretch: Stretch) -> None:
+        """Write a stretch."""
+        await self._write(stretch.key, stretch.to_json())
+
+    async def forget(self, stretch: Stretch) -> None:
+        """Delete a stretch."""
+        await self._write(stretch.key, None)
+
+    async def _write(self, key: str, value: bytes | None) -> None:
+        written = await self._outbox.publish(self._topics.hook_states, value, key=key)
+        await self._reader.wait_applied(written.topic, written.partition, written.offset)
