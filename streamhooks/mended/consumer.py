@@ -9,12 +9,14 @@ What is different from Faust 0.15.3:
 - Where to start is decided here, not by `auto.offset.reset`: a committed offset that retention overtook is a loss that
   must be told, and never a jump to the latest.
 - A record is handed over without two tasks for each (A8 of the notes): half of what Faust costs.
+- A broker that is away when the clients connect first is waited for; Faust crashes.
 - Partitions of *owned* topics are assigned, but not fetched: who has them is all that we want to know.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -31,6 +33,8 @@ from mode import Service
 from streamhooks.errors import Refusal
 from streamhooks.kafka.reader import Record
 from streamhooks.mended.lanes import Pressure, plain
+
+log = logging.getLogger(__name__)
 
 
 def end_refused(refusal: Refusal) -> NoReturn:
@@ -60,6 +64,36 @@ def watched(
     return watching
 
 
+def patient(
+    bootstrap: Callable[[], Awaitable[None]], should_stop: Callable[[], bool], pause: float = 1.0
+) -> Callable[[], Awaitable[None]]:
+    """The first connection to Kafka, tried every `pause` seconds until it succeeds: Faust crashes without it.
+
+    The topics were made by then, so Kafka was there, and a broker that restarts at this moment is away for a while.
+    """
+
+    async def connecting() -> None:
+        while True:
+            try:
+                return await bootstrap()
+            except KafkaError as error:
+                if should_stop():
+                    raise
+                log.warning("no connection to Kafka, will be tried again: %s", error)
+                await asyncio.sleep(pause)
+
+    return connecting
+
+
+class Producer(driver.Producer):
+    """Faust's own producer. What we write goes through `kafka.publisher`; this one has to start all the same."""
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        producer.client.bootstrap = patient(producer.client.bootstrap, lambda: self.app.should_stop)
+        return producer
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the group's coordinator."""
 
@@ -71,6 +105,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         coordinator = self._consumer._coordinator
         coordinator._do_heartbeat = watched(coordinator._do_heartbeat, self._note_heartbeat, time.monotonic)
+
+    def _create_consumer(self, *args: Any, **kwargs: Any) -> Any:
+        consumer = super()._create_consumer(*args, **kwargs)
+        consumer._client.bootstrap = patient(consumer._client.bootstrap, lambda: self.app.should_stop)
+        return consumer
 
     def _note_heartbeat(self, sent: float) -> None:
         self.last_heartbeat = max(sent, self.last_heartbeat)
@@ -289,6 +328,7 @@ class Consumer(driver.Consumer):
 
 
 class Transport(driver.Transport):
-    """The transport of Faust with our consumer."""
+    """The transport of Faust with our consumer and our producer."""
 
     Consumer = Consumer
+    Producer = Producer
