@@ -21,7 +21,7 @@ from streamhooks.tables.rollups import Rollup
 log = logging.getLogger(__name__)
 
 #: how long counts are gathered before they are written, in seconds: a cell is written once for many attempts
-GATHERED = 0.25
+GATHERED = 0.5
 #: how often expired windows are looked for, in seconds
 EXPIRY = 10.0
 #: how many records of a partition are read again when it is taken over, for the ids that were counted
