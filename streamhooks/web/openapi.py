@@ -22,12 +22,13 @@ _HOOKS = "/api/hooks"
 _HOOK = "/api/hooks/{hook_id}"
 _CALL = "/api/hooks/{hook_id}/pending/{call_id}"
 
-_PATH_PARAMETERS: Final[Mapping[str, Schema]] = {"hook_id": HOOK_ID, "call_id": TEXT}
+_PATH_PARAMETERS: Final[Mapping[str, Schema]] = {"hook_id": HOOK_ID, "call_id": TEXT, "name": TEXT}
 _OF_LIST: Final[Mapping[str, Schema]] = {
     "organization_id": TEXT,
     "project_id": TEXT,
     "app_id": TEXT,
     "status": STATUS,
+    "q": {**TEXT, "description": "a part of the URL or of the id, in any case"},
     "cursor": {**TEXT, "description": "next_cursor of the former page"},
     "limit": LIMIT,
 }
@@ -67,7 +68,11 @@ class Call:
 
 
 CALLS: Final = (
-    Call("index", "get", "/", "What this is", "Any", is_open=True),
+    Call("index", "get", "/", "What this is; for a browser (Accept: text/html), the page", "Any", is_open=True),
+    Call(
+        "asset", "get", "/assets/{name}", "A file of the page", None,
+        problems=(400, 404), is_open=True, media="text/*",
+    ),
     Call("openapi", "get", "/openapi.json", "This document", "Any", is_open=True),
     Call("live", "get", "/health/live", "Whether the process lives", "Live", is_open=True),
     Call(
@@ -75,7 +80,7 @@ CALLS: Final = (
         "Ready", is_open=True,
     ),
     Call("metrics", "get", "/metrics", "Prometheus' text format", None, media="text/plain"),
-    Call("list_hooks", "get", _HOOKS, "The hooks, a page at a time", "Hooks", problems=(400,), query=_OF_LIST),
+    Call("list_hooks", "get", _HOOKS, "The hooks, a page at a time; how many match is in X-Total-Count", "Hooks", problems=(400,), query=_OF_LIST),
     Call(
         "create_hook", "post", _HOOKS, "Make a hook; the answer shows its secret", "Hook", 201,
         problems=(400, 503), body="NewHook",
