@@ -84,8 +84,8 @@ class FakeWorker:
 
     async def _serve(self, port: int) -> None:
         app = web.Application(middlewares=[json_errors, self._check])
-        app.router.add_get("/", lambda request: page.index(None, request))
-        app.router.add_get("/assets/{name}", lambda request: page.asset(None, request))
+        app.router.add_get("/", self._page(page.index))
+        app.router.add_get("/assets/{name}", self._page(page.asset))
         for method, path, handler in (
             ("GET", "/api/hooks", self._list),
             ("POST", "/api/hooks", self._create),
@@ -131,6 +131,13 @@ class FakeWorker:
         if found is None:
             raise web.HTTPNotFound(reason="hook not found")
         return found
+
+    @staticmethod
+    def _page(handler: Any) -> Any:
+        async def answer(request: web.Request) -> web.Response:
+            return await handler(None, request)
+
+        return answer
 
     def _of(self, what: Any) -> Any:
         async def answer(request: web.Request) -> web.Response:
@@ -203,7 +210,7 @@ class FakeWorker:
         return web.Response(status=204)
 
     async def _replay(self, request: web.Request) -> web.Response:
-        if (await request.json())["dry_run" if "dry_run" in await request.json() else "from"] is True:
+        if (await request.json()).get("dry_run"):
             return web.json_response({"records": 1200, "matches": 37})
         stretch = {"id": "r1", "why": "replay", "topic": "events", "partition": 0, "next": 0, "end": 9, "sending": True}
         self.missed = {**self.missed, "records": 1200, "sending": True, "stretches": [stretch]}

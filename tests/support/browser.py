@@ -45,7 +45,7 @@ class Browser:
     def all(self, css: str) -> list[Any]:
         """What is visible of a selector, in a dialog if one is open."""
         top = self.driver.find_elements("css selector", "dialog[open]")
-        place = top[-1] if top else self.driver
+        place = top[-1] if top and not css.startswith("dialog") else self.driver
         return [one for one in place.find_elements("css selector", css) if one.is_displayed()]
 
     def find(self, css: str, text: str = "") -> Any:
@@ -122,19 +122,10 @@ class Browser:
         self.driver.save_screenshot(str(file))
 
     def _settled(self, probe: Callable[[], Any], what: str) -> Any:
-        """Try until there is something; what is replaced while we look at it is looked for again."""
-        from selenium.common.exceptions import ElementNotInteractableException, StaleElementReferenceException
-
-        def attempt() -> Any:
-            try:
-                return probe()
-            except (StaleElementReferenceException, ElementNotInteractableException):
-                return None
-
         try:
-            return eventually(attempt, 15)
-        except AssertionError:
-            raise AssertionError(f"not found: {what}\n{self.text()}") from None
+            return eventually(probe, 15)
+        except AssertionError as error:
+            raise AssertionError(f"not found: {what} ({error})\n{self.text()}") from None
 
 
 @contextmanager

@@ -29,7 +29,9 @@ export function chart() {
     h("thead", {}, h("tr", {}, ["From", "Fired", "Delivered", "Failed"].map((name) => h("th", { scope: "col" }, name)))),
     rows)));
   const node = h("div", { class: "chart" }, legend, plot, readout, numbers);
+  let all = [];
   let points = [];
+  let bucket = 1;
   let seconds = 1;
   let selected = null;
 
@@ -37,20 +39,23 @@ export function chart() {
   numbers.addEventListener("toggle", fillNumbers);
 
   function update(newPoints, newSeconds) {
-    [points, seconds] = [newPoints, newSeconds];
-    if (selected !== null && selected >= points.length) selected = null;
+    [all, bucket] = [newPoints, newSeconds];
     redraw();
     fillNumbers();
     legend.replaceChildren(...["fired", "delivered", "failed"].map((name) => h("span", { class: `key ${name}` },
-      `${name} ${count(points.reduce((sum, point) => sum + point[name], 0))}`)));
+      `${name} ${count(all.reduce((sum, point) => sum + point[name], 0))}`)));
   }
 
   function redraw() {
     const width = plot.clientWidth;
-    if (!width || !points.length) return;
+    if (!width || !all.length) return;
     svg.setAttribute("width", width);
     const inner = { width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
-    const top = niceTop(Math.max(...points.map((point) => Math.max(point.fired, point.delivered + point.failed))));
+    // On a narrow screen there is no room for each: a bar is then the sum of a few.
+    const together = Math.ceil((2 * all.length) / inner.width);
+    [points, seconds] = [sums(all, together), bucket * together];
+    if (selected !== null && selected >= points.length) selected = null;
+    const { top, lines } = axis(Math.max(...points.map((point) => Math.max(point.fired, point.delivered + point.failed))));
     const step = inner.width / points.length;
     const gap = step > 4 ? 1 : 0;
     const x = (index) => MARGIN.left + index * step;
@@ -70,15 +75,15 @@ export function chart() {
         bars.push(draw("rect", { ...place, class: "fired", y: y(point.fired) - 1, height: 2 }));
       }
     });
-    svg.replaceChildren(...grid(top, y, width), ...times(points, seconds, x, inner.width), ...bars);
+    svg.replaceChildren(...grid(lines, y, width), ...times(points, seconds, x, inner.width), ...bars);
     if (selected !== null) {
       svg.append(draw("rect", { class: "cursor", x: x(selected), width: Math.max(1, step), y: MARGIN.top, height: inner.height }));
     }
     plot.setAttribute("aria-valuemax", points.length - 1);
     plot.setAttribute("aria-valuenow", selected ?? points.length - 1);
-    const text = points[selected ?? points.length - 1];
-    plot.setAttribute("aria-valuetext", describe(text));
-    write(readout, selected === null ? `A bar is ${span(seconds)}. Point at one, or use the arrow keys.` : describe(text));
+    const text = describe(points[selected ?? points.length - 1]);
+    plot.setAttribute("aria-valuetext", text);
+    write(readout, selected === null ? `A bar is ${span(seconds)}. Point at one, or use the arrow keys.` : text);
   }
 
   function describe(point) {
@@ -105,7 +110,7 @@ export function chart() {
 
   function fillNumbers() {
     if (!numbers.open) return;
-    rows.replaceChildren(...points.filter((point) => point.fired || point.delivered || point.failed).reverse().map((point) => h("tr", {},
+    rows.replaceChildren(...all.filter((point) => point.fired || point.delivered || point.failed).reverse().map((point) => h("tr", {},
       [absolute(point.ts * 1000), count(point.fired), count(point.delivered), count(point.failed)].map((text) => h("td", {}, text)))));
   }
 
@@ -124,19 +129,30 @@ export function sparkline(values) {
   })));
 }
 
-/** The end of the axis: 1, 2 or 5 times a power of ten, at least 4. */
-function niceTop(most) {
-  if (most <= 4) return 4;
-  const power = 10 ** Math.floor(Math.log10(most));
-  return [1, 2, 4, 5, 10].map((factor) => factor * power).find((value) => value >= most);
+/** Sums of so many points that follow each other, from the newest back. */
+function sums(points, together) {
+  if (together === 1) return points;
+  const found = [];
+  for (let end = points.length; end > 0; end -= together) {
+    const part = points.slice(Math.max(0, end - together), end);
+    const total = (name) => part.reduce((sum, point) => sum + point[name], 0);
+    found.unshift({ ts: part[0].ts, fired: total("fired"), delivered: total("delivered"), failed: total("failed") });
+  }
+  return found;
 }
 
-function grid(top, y, width) {
-  return [0, top / 4, top / 2, (3 * top) / 4, top].flatMap((value) => [
+/** Lines at whole multiples of 1, 2 or 5 times a power of ten, at most six, and the highest. */
+function axis(most) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, most / 5)));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((value) => value * 5 >= most);
+  const top = Math.max(4, Math.ceil(most / step)) * step;
+  return { top, lines: Array.from({ length: top / step + 1 }, (_, index) => index * step) };
+}
+
+function grid(lines, y, width) {
+  return lines.flatMap((value) => [
     draw("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }),
-    Number.isInteger(value)
-      ? draw("text", { x: MARGIN.left - 6, y: y(value) + 4, "text-anchor": "end" }, compact(value))
-      : "",
+    draw("text", { x: MARGIN.left - 6, y: y(value) + 4, "text-anchor": "end" }, compact(value)),
   ]);
 }
 

@@ -10,7 +10,7 @@ import { live } from "./live.js";
 /** Dead letters as rows: {node, update(letters)}; `changed` is called after one was sent again. */
 export function lettersTable(changed, { chosen = null, withHook = false } = {}) {
   const columns = [chosen && "Choose", "Time", "Reason", withHook && "Hook", "Attempts", "Last", "Record", "Actions"].filter(Boolean);
-  const node = table("Dead letters", columns, "cards");
+  const node = table("Dead letters", columns, withHook ? "cards framed" : "cards");
   return { node, update: (letters) => keyed(node, letters, (one) => one.letter, () => letterRow(changed, chosen, withHook)) };
 }
 
@@ -30,7 +30,7 @@ function letterRow(changed, chosen, withHook) {
         })),
         cell("Time", at(letter.at)),
         cell("Reason", h("span", { class: "clip" }, letter.reason)),
-        withHook && cell("Hook", letter.hook_id ? h("a", { href: `#/hooks/${encodeURIComponent(letter.hook_id)}` }, `${letter.hook_id.slice(0, 8)}…`) : "–"),
+        withHook && cell("Hook", letter.hook_id ? h("a", { class: "id", href: `#/hooks/${encodeURIComponent(letter.hook_id)}` }, `${letter.hook_id.slice(0, 8)}…`) : "–"),
         cell("Attempts", String(letter.attempts ?? "–"), letter.redriven ? [" ", badge(`redriven ${letter.redriven}×`, "warn")] : ""),
         cell("Last", h("span", { class: "clip" }, letter.last ? cameBack(letter.last) : "–")),
         cell("Record", sourceLink(letter.source)),

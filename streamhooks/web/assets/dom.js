@@ -42,8 +42,9 @@ export function table(caption, columns, extra = "") {
   return node;
 }
 
+/** A cell; what it holds is kept together beside the label that it has on a narrow screen. */
 export function cell(label, ...children) {
-  return h("td", { role: "cell", "data-label": label }, ...children);
+  return h("td", { role: "cell", "data-label": label }, h("div", {}, ...children));
 }
 
 const rowsOf = new WeakMap();

@@ -74,5 +74,5 @@ function explained(hook) {
     hook.attempts?.length ? h("ol", { class: "history" }, hook.attempts.map((attempt) => h("li", {},
       at(attempt.at), ` attempt ${attempt.attempt} `, outcomeBadge(attempt.outcome), ` ${cameBack(attempt)}, ${Math.round(attempt.duration_ms)} ms`))) : null,
     hook.pending?.length ? h("ul", { class: "history" }, hook.pending.map((pending) => h("li", {},
-      badge("pending", "warn"), ` attempt ${pending.attempt} (${pending.reason}) `, ago(pending.due)))) : null);
+      badge("pending", "warn"), ` attempt ${pending.attempt} (${pending.reason}), due `, ago(pending.due)))) : null);
 }

@@ -7,6 +7,8 @@ import { fill, h, toast, write } from "./dom.js";
 const SERVICE_EVENTS = ["event.created", "event.alert"];
 const KNOWN = ["issue", "issue.created", "issue.resolved", "error.created", "comment", "comment.created", "event_alert.triggered"];
 
+const APP_HINT = "Such as issue.created; issue alone means all its actions.";
+
 const list = (text) => text.split(/[\s,]+/).filter(Boolean);
 /** What is no number stays a text, which the API refuses with a reason. */
 const numberOf = (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
@@ -78,7 +80,7 @@ export function newView() {
     const isApp = kinds.querySelector(":checked").value === "app";
     fields.all.delete("events");
     fill(places, isApp
-      ? fields.add("events", "Events", appEvents, () => list(appEvents.value), "Such as issue.created; issue alone means all its actions.")
+      ? fields.add("events", "Events", appEvents, () => list(appEvents.value), APP_HINT)
       : fields.add("events", "Events", serviceEvents, () => checked(serviceEvents)));
     appId.hidden = !isApp;
   }
@@ -97,7 +99,7 @@ export function editView(signal, _query, id) {
     const fields = new Fields();
     const common = commonFields(fields, hook);
     const control = hook.app_id === null ? eventBoxes(hook.events) : eventText(hook.events);
-    const events = fields.add("events", "Events", control, () => (hook.app_id === null ? checked(control) : list(control.value)));
+    const events = fields.add("events", "Events", control, () => (hook.app_id === null ? checked(control) : list(control.value)), hook.app_id === null ? "" : APP_HINT);
     const before = fields.values();
     fill(place, formView("Edit", `#/hooks/${id}`, fields, [common.url, events, common.projects, common.advanced], "Save", async () => {
       // Only what was changed: what another person changed meanwhile stays.

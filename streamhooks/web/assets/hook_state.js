@@ -8,7 +8,7 @@ export function stateBadges(hook) {
   if (hook.status === "disabled") found.push(badge("disabled", "off"));
   if (hook.breaker === "open") found.push(badge("breaker open", "bad"));
   if (hook.paused_until && Date.parse(hook.paused_until) > Date.now()) {
-    found.push(badge(`paused, goes on ${relative(Date.parse(hook.paused_until))}`, "warn"));
+    found.push(badge(`paused for ${relative(Date.parse(hook.paused_until)).replace("in ", "")}`, "warn"));
   }
   if (hook.failing_since) found.push(badge(`failing since ${relative(Date.parse(hook.failing_since)).replace(" ago", "")}`, "bad"));
   if (!found.length) found.push(badge("active", "good"));

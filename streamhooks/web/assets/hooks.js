@@ -9,6 +9,7 @@ import { fewAtATime, live } from "./live.js";
 
 const MINUTES = 10;
 const OLDEST_OF = 100;
+const COLUMNS = ["Hook", "State", `Attempts, ${MINUTES} min`, "Failed", "Undelivered"];
 let trail = [];
 
 export function hooksView(signal, query) {
@@ -19,7 +20,7 @@ export function hooksView(signal, query) {
   const status = choice("status", state.status, [["", "any state"], ["active", "active"], ["disabled", "disabled"]]);
   const limit = choice("limit", state.limit, ["25", "50", "100"].map((value) => [value, value]));
   const rows = h("tbody", { role: "rowgroup" });
-  const list = table("Hooks", ["Hook", "State", `Attempts, last ${MINUTES} min`, "Failed", "Undelivered"], "cards hooks");
+  const list = table("Hooks", COLUMNS, "cards framed hooks");
   list.append(rows);
   const summary = h("p", { class: "summary", role: "status" });
   const empty = h("p", { class: "empty", hidden: true });
@@ -125,11 +126,11 @@ export function hooksView(signal, query) {
 function row(observer) {
   const link = h("a", {});
   const about = h("span", { class: "minor" });
-  const states = h("td", { role: "cell", "data-label": "State" });
-  const rate = cell(`Attempts, last ${MINUTES} min`, "…");
-  const failed = cell("Failed", "…");
-  const waiting = cell("Undelivered", "…");
-  const node = h("tr", { role: "row" }, h("td", { role: "cell", class: "main" }, link, about), states, rate, failed, waiting);
+  const [states, rate, failed, waiting] = ["", "…", "…", "…"].map((text) => h("div", { class: "number" }, text));
+  states.className = "badges";
+  const node = h("tr", { role: "row" },
+    h("td", { role: "cell", class: "main" }, link, about),
+    cell("State", states), cell(COLUMNS[2], rate), cell("Failed", failed), cell("Undelivered", waiting));
 
   node.showCounts = (counts) => {
     if (counts === null) {
@@ -137,11 +138,12 @@ function row(observer) {
       return;
     }
     const sum = counts.fired.reduce((total, value) => total + value, 0);
-    fill(rate, h("span", { class: "number" }, sum ? `${perMinute(sum)} a minute` : "none"), sparkline(counts.fired));
-    fill(failed, h("span", { class: counts.failed ? "number bad" : "number" }, count(counts.failed)));
-    fill(waiting, h("span", { class: "number" }, counts.pending
+    fill(rate, sum ? `${perMinute(sum)} a minute` : "none", sparkline(counts.fired));
+    write(failed, count(counts.failed));
+    failed.className = counts.failed ? "number bad" : "number";
+    write(waiting, counts.pending
       ? `${count(counts.pending)}, oldest ${counts.pending > OLDEST_OF ? "over " : ""}${span(Math.max(0, (Date.now() - counts.oldest) / 1000))}`
-      : "none"));
+      : "none");
   };
 
   return {
