@@ -25,12 +25,12 @@ from streamhooks.web.representation import shown_hook, shown_missed
 
 #: hooks that are looked at in one go
 _AT_ONCE = 5000
-_FILTERS = ("organization_id", "project_id", "app_id", "status")
+_FILTERS = ("organization_id", "project_id", "app_id", "status", "q")
 _changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 async def list_hooks(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with the hooks that match, by id, a page at a time."""
+    """Answer with the hooks that match, by id, a page at a time; how many there are is in `X-Total-Count`."""
     given = query(request, (*_FILTERS, "cursor", "limit"))
     limit = limit_of(given)
     after = given.get("cursor", "")
@@ -44,12 +44,13 @@ async def list_hooks(parts: Parts, request: web.Request) -> web.Response:
     matches = _matcher(parts.hooks, given)
     hooks, found = list(parts.hooks), list[str]()
     for start in range(0, len(hooks), _AT_ONCE):
-        found += [hook.id for hook in hooks[start : start + _AT_ONCE] if hook.id > after and matches(hook)]
+        found += [hook.id for hook in hooks[start : start + _AT_ONCE] if matches(hook)]
         await asyncio.sleep(0)  # deliveries go on meanwhile
     # One more than the page holds tells whether there is another.
-    ids = heapq.nsmallest(limit + 1, found)
+    ids = heapq.nsmallest(limit + 1, (hook_id for hook_id in found if hook_id > after))
     page = [_shown(parts, hook) for hook in map(parts.hooks.get, ids[:limit]) if hook is not None]
-    return answer({"hooks": page, "next_cursor": ids[limit - 1] if len(ids) > limit else None})
+    body = {"hooks": page, "next_cursor": ids[limit - 1] if len(ids) > limit else None}
+    return answer(body, headers={"X-Total-Count": str(len(found))})
 
 
 async def create_hook(parts: Parts, request: web.Request) -> web.Response:
@@ -167,6 +168,7 @@ def _matcher(hooks: HooksTable, given: Mapping[str, str]) -> Callable[[Hook], bo
         "project_id": lambda text, hook: text in hook.project_ids,
         "app_id": lambda text, hook: hook.app_id == text,
         "status": lambda text, hook: hooks.is_active(hook.id) == (text == "active"),
+        "q": lambda text, hook: text.casefold() in hook.url.casefold() or text.lower() in hook.id,
     }
     wanted = [partial(tests[name], given[name]) for name in _FILTERS if name in given]
     return lambda hook: all(test(hook) for test in wanted)

@@ -29,6 +29,7 @@ _PATH_PARAMETERS: Final[Mapping[str, Schema]] = {
     "hook_id": HOOK_ID,
     "call_id": TEXT,
     "replay_id": TEXT,
+    "name": TEXT,
     "letter": {**TEXT, "description": "PARTITION:OFFSET"},
 }
 _OF_LIST: Final[Mapping[str, Schema]] = {
@@ -36,6 +37,7 @@ _OF_LIST: Final[Mapping[str, Schema]] = {
     "project_id": TEXT,
     "app_id": TEXT,
     "status": STATUS,
+    "q": {**TEXT, "description": "a part of the URL or of the id, in any case"},
     "cursor": {**TEXT, "description": "next_cursor of the former page"},
     "limit": LIMIT,
 }
@@ -91,7 +93,11 @@ class Call:
 
 
 CALLS: Final = (
-    Call("index", "get", "/", "What this is", "Any", is_open=True),
+    Call("index", "get", "/", "What this is; for a browser (Accept: text/html), the page", "Any", is_open=True),
+    Call(
+        "asset", "get", "/assets/{name}", "A file of the page", None,
+        problems=(400, 404), is_open=True, media="text/*",
+    ),
     Call("openapi", "get", "/openapi.json", "This document", "Any", is_open=True),
     Call("live", "get", "/health/live", "Whether the process lives", "Live", is_open=True),
     Call(
@@ -99,7 +105,10 @@ CALLS: Final = (
         "Ready", is_open=True,
     ),
     Call("metrics", "get", "/metrics", "Prometheus' text format", None, media="text/plain"),
-    Call("list_hooks", "get", _HOOKS, "The hooks, a page at a time", "Hooks", problems=(400,), query=_OF_LIST),
+    Call(
+        "list_hooks", "get", _HOOKS, "The hooks, a page at a time; how many match is in X-Total-Count", "Hooks",
+        problems=(400,), query=_OF_LIST,
+    ),
     Call(
         "create_hook", "post", _HOOKS, "Make a hook; the answer shows its secret", "Hook", 201,
         problems=(400, 503), body="NewHook",

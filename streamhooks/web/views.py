@@ -11,7 +11,7 @@ from aiohttp import web
 from faust.web import View
 from faust.web.base import BlueprintManager
 
-from streamhooks.web import hooks, past, resending, service, traffic
+from streamhooks.web import hooks, page, past, resending, service, traffic
 from streamhooks.web.middlewares import application_options
 from streamhooks.web.openapi import CALLS, Call
 from streamhooks.web.parts import Parts
@@ -20,7 +20,8 @@ from streamhooks.web.routing import Forwarder, Handler
 __all__ = ["application_options", "register"]
 
 HANDLERS: Mapping[str, Handler] = {
-    "index": service.index,
+    "index": page.index,
+    "asset": page.asset,
     "openapi": service.openapi,
     "live": service.live,
     "ready": service.ready,

@@ -9,7 +9,7 @@ from web_fakes import HOOK, TOKEN, FakeParts, FakeSettings, created, new_hook, p
 from streamhooks.web.messages import MAX_BODY
 from streamhooks.web.openapi import CALLS
 
-OPEN = ["/", "/openapi.json", "/health/live", "/health/ready"]
+OPEN = ["/", "/openapi.json", "/health/live", "/health/ready", "/assets/{name}"]
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
@@ -55,8 +55,7 @@ async def test_the_scheme_is_read_in_any_case() -> None:
 @pytest.mark.parametrize(
     "path",
     ["/graph", "/graph/", "/stats", "/stats/", "/monitor/", "/router", "/router/", "/table", "/table/",
-     "/table/hooks/a", "/performance/", "/favicon.ico", "/api", "/api/hooks/", "/health", "/metrics/", "/assets/x",
-     "/.env"],
+     "/table/hooks/a", "/performance/", "/favicon.ico", "/api", "/api/hooks/", "/health", "/metrics/", "/.env"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_there_is_nothing_else_neither_of_faust(path: str, method: str) -> None:

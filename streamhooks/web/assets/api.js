@@ -1,0 +1,80 @@
+// Calls of the HTTP API, with the token that the reader gave; it is kept for this tab alone.
+
+const KEY = "streamhooks.token";
+
+/** An answer that is none of 2xx: `fields` is a map of fields to texts, or holds `detail`. */
+export class Problem extends Error {
+  constructor(status, fields) {
+    super(fields.detail ?? Object.entries(fields).map(([name, text]) => `${name}: ${text}`).join("; "));
+    this.status = status;
+    this.fields = fields;
+  }
+
+  /** Whether this worker has no such call, as an older one. */
+  get isUnknownCall() {
+    return this.status === 404 && this.fields.detail === "not found";
+  }
+}
+
+let askForToken = null;
+let asked = null;
+
+/** `ask(wasRefused)` resolves to a token. */
+export function onTokenNeeded(ask) {
+  askForToken = ask;
+}
+
+export const hasToken = () => sessionStorage.getItem(KEY) !== null;
+export const forgetToken = () => sessionStorage.removeItem(KEY);
+
+/** Call the API and return {data, headers}; throws Problem, or TypeError if nobody answers. */
+export async function call(method, path, { query = {}, body, signal } = {}) {
+  const wanted = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined));
+  const url = `.${path}${wanted.size ? `?${wanted}` : ""}`;
+  for (;;) {
+    const token = sessionStorage.getItem(KEY);
+    const headers = { Accept: "application/json" };
+    if (token !== null) headers.Authorization = `Bearer ${bytesOf(token)}`;
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const answer = await fetch(url, {
+      method, headers, signal, cache: "no-store",
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    if (answer.status === 401) {
+      await renewToken(token);
+      continue;
+    }
+    const data = answer.status === 204 ? null : await answer.json().catch(() => ({ detail: `status ${answer.status}` }));
+    if (!answer.ok) throw new Problem(answer.status, data);
+    return { data, headers: answer.headers };
+  }
+}
+
+export const get = async (path, query, signal) => (await call("GET", path, { query, signal })).data;
+export const post = async (path, body) => (await call("POST", path, { body })).data;
+export const put = async (path, body) => (await call("PUT", path, { body })).data;
+export const remove = async (path) => (await call("DELETE", path)).data;
+
+/** Like `get`, but null where the worker has no such call. */
+export async function getIfKnown(path, query, signal) {
+  try {
+    return await get(path, query, signal);
+  } catch (problem) {
+    if (problem instanceof Problem && problem.isUnknownCall) return null;
+    throw problem;
+  }
+}
+
+export const hookPath = (id, rest = "") => `/api/hooks/${encodeURIComponent(id)}${rest}`;
+
+async function renewToken(refused) {
+  // Another call may have renewed it meanwhile, or be asking.
+  if (sessionStorage.getItem(KEY) !== refused) return;
+  asked ??= askForToken(refused !== null).finally(() => { asked = null; });
+  sessionStorage.setItem(KEY, await asked);
+}
+
+/** A header holds bytes; a token may hold any character, and the worker compares its UTF-8. */
+function bytesOf(text) {
+  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
+}

@@ -1,0 +1,183 @@
+// What was given up, of one hook or of all: look at it, and send it again.
+
+import { attemptTo, body, facts, sourceLink } from "./attempts.js";
+import { Problem, get, getIfKnown, post } from "./api.js";
+import { form, open, showResult } from "./dialogs.js";
+import { badge, button, cell, fill, h, keyed, table, write } from "./dom.js";
+import { at, cameBack, count, isoOf, plural } from "./format.js";
+import { live } from "./live.js";
+
+/** Dead letters as rows: {node, update(letters)}; `changed` is called after one was sent again. */
+export function lettersTable(changed, { chosen = null, withHook = false } = {}) {
+  const columns = [chosen && "Choose", "Time", "Reason", withHook && "Hook", "Attempts", "Last", "Record", "Actions"].filter(Boolean);
+  const node = table("Dead letters", columns, withHook ? "cards framed" : "cards");
+  return { node, update: (letters) => keyed(node, letters, (one) => one.letter, () => letterRow(changed, chosen, withHook)) };
+}
+
+function letterRow(changed, chosen, withHook) {
+  const node = h("tbody", { role: "rowgroup" });
+  let shown = "";
+  return {
+    node,
+    update(letter) {
+      const text = JSON.stringify(letter);
+      if (text === shown) return;
+      shown = text;
+      fill(node, h("tr", { role: "row" },
+        chosen && cell("Choose", h("input", {
+          type: "checkbox", "aria-label": `Choose ${letter.letter}`, checked: chosen.has(letter.letter),
+          on: { change: (event) => chosen.set(letter.letter, event.target.checked) },
+        })),
+        cell("Time", at(letter.at)),
+        cell("Reason", h("span", { class: "clip" }, letter.reason)),
+        withHook && cell("Hook", letter.hook_id ? h("a", { class: "id", href: `#/hooks/${encodeURIComponent(letter.hook_id)}` }, `${letter.hook_id.slice(0, 8)}…`) : "–"),
+        cell("Attempts", String(letter.attempts ?? "–"), letter.redriven ? [" ", badge(`redriven ${letter.redriven}×`, "warn")] : ""),
+        cell("Last", h("span", { class: "clip" }, letter.last ? cameBack(letter.last) : "–")),
+        cell("Record", sourceLink(letter.source)),
+        cell("Actions", h("span", { class: "actions" },
+          button("Show", () => showResult(`Dead letter ${letter.letter}`, () => letterDetails(letter)), { class: "quiet" }),
+          button("Redrive", async () => {
+            await attemptTo(() => redrive({ letters: [letter.letter] }), told);
+            changed();
+          })))));
+    },
+  };
+}
+
+async function letterDetails(letter) {
+  const whole = await get(`/api/dead-letters/${encodeURIComponent(letter.letter)}`);
+  return [
+    facts([["Reason", whole.reason], ["Call", h("code", {}, whole.id ?? "–")], ["Attempts", String(whole.attempts)], ["Record", sourceLink(whole.source)]]),
+    whole.truncated ? h("p", { class: "hint" }, "It was too large to be kept whole: it is read from its record when it is redriven.") : null,
+    whole.task ? body("Task", JSON.stringify(whole.task)) : null,
+    whole.raw ? body("Raw bytes", textOf(whole.raw)) : null,
+  ].filter(Boolean);
+}
+
+function textOf(base64) {
+  return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+}
+
+async function redrive(body) {
+  return post("/api/dead-letters/redrive", body);
+}
+
+const told = (result) => `${plural(result.redriven, "dead letter")} sent again`
+  + (result.skipped ? `, ${count(result.skipped)} skipped: they were redriven 3 times` : "");
+
+/** Count what matches, ask, and send it again. */
+export async function redriveMatching(filter, changed) {
+  await open("Redrive", (close) => {
+    const found = h("p", { role: "status" }, "Counting …");
+    const force = h("input", { type: "checkbox", id: "force" });
+    const recount = () => redrive({ ...filter, force: force.checked, dry_run: true }).then(
+      (result) => write(found, `${plural(result.redriven, "dead letter")} would be sent again`
+        + (result.skipped ? `, ${count(result.skipped)} skipped: they were redriven 3 times or more.` : ".")),
+      (problem) => write(found, problem.message),
+    );
+    force.addEventListener("change", recount);
+    recount();
+    return [found, form(
+      h("label", { class: "line" }, force, h("span", {}, "Also those that were redriven 3 times or more")),
+      "Redrive", async () => {
+        const result = await redrive({ ...filter, force: force.checked });
+        await attemptTo(async () => result, told);
+        changed();
+        return true;
+      }, close)];
+  });
+}
+
+export function deadLettersView(signal, query) {
+  const filter = { hook_id: query.get("hook_id") ?? "", reason: query.get("reason") ?? "", since: query.get("since") ?? "", until: query.get("until") ?? "" };
+  const chosen = new Choice(() => { some.disabled = chosen.size === 0; write(some, chosen.size ? `Redrive ${count(chosen.size)} chosen` : "Redrive chosen"); });
+  const list = lettersTable(() => read(), { chosen, withHook: true });
+  const empty = h("p", { class: "empty", hidden: true });
+  const cursors = [""];
+  let next = null;
+
+  const read = live(signal, 10, async () => {
+    const cursor = cursors.at(-1);
+    const found = await getIfKnown("/api/dead-letters", { ...filter, cursor, limit: 50 }, signal);
+    if (signal.aborted || cursor !== cursors.at(-1)) return;
+    const letters = found?.dead_letters ?? [];
+    list.update(letters);
+    list.node.hidden = letters.length === 0;
+    empty.hidden = letters.length > 0;
+    write(empty, found === null ? "This worker has no view of dead letters." : Object.values(filter).some(Boolean) ? "None matches." : "Nothing was given up.");
+    next = found?.next_cursor ?? null;
+    onward.disabled = next === null;
+    back.disabled = cursors.length === 1;
+  });
+
+  const some = button("Redrive chosen", async () => {
+    await attemptTo(() => redrive({ letters: chosen.all() }), told);
+    chosen.clear();
+    for (const box of list.node.querySelectorAll("[type=checkbox]")) box.checked = false;
+    read();
+  }, { disabled: true });
+  const matching = button("Redrive all that match …", () => redriveMatching(Object.fromEntries(Object.entries(filter).filter(([, value]) => value)), read),
+    { disabled: !Object.values(filter).some(Boolean) });
+  const back = button("Newer", () => { cursors.pop(); read(); }, { disabled: true });
+  const onward = button("Older", () => { cursors.push(next); read(); }, { disabled: true });
+
+  const inputs = {
+    hook_id: h("input", { id: "f-hook", value: filter.hook_id, autocomplete: "off", spellcheck: "false" }),
+    reason: h("input", { id: "f-reason", value: filter.reason, autocomplete: "off" }),
+    since: h("input", { id: "f-since", type: "datetime-local", step: 1 }),
+    until: h("input", { id: "f-until", type: "datetime-local", step: 1 }),
+  };
+  const submit = (event) => {
+    event.preventDefault();
+    Object.assign(filter, { hook_id: inputs.hook_id.value.trim(), reason: inputs.reason.value.trim(), since: isoOf(inputs.since), until: isoOf(inputs.until) });
+    history.replaceState(null, "", `#/dead-letters?${new URLSearchParams(Object.entries(filter).filter(([, value]) => value))}`);
+    matching.disabled = !Object.values(filter).some(Boolean);
+    cursors.splice(0, cursors.length, "");
+    chosen.clear();
+    read();
+  };
+  return h("div", {},
+    h("h1", { tabindex: "-1" }, "Dead letters"),
+    h("p", { class: "hint" }, "What was given up: after the last retry, because of an answer that no retry mends, or because it could not be read."),
+    h("form", { class: "filters", role: "search", on: { submit } },
+      h("div", { class: "grow" }, h("label", { for: "f-hook" }, "Hook (id)"), inputs.hook_id),
+      h("div", { class: "grow" }, h("label", { for: "f-reason" }, "Reason contains"), inputs.reason),
+      h("div", {}, h("label", { for: "f-since" }, "Since"), inputs.since),
+      h("div", {}, h("label", { for: "f-until" }, "Until"), inputs.until),
+      h("button", { type: "submit", class: "primary" }, "Find")),
+    h("div", { class: "actions" }, some, matching),
+    list.node, empty,
+    h("div", { class: "actions pages" }, back, onward));
+}
+
+/** The letters that are chosen, over all pages. */
+class Choice {
+  #letters = new Set();
+
+  constructor(changed) {
+    this.changed = changed;
+  }
+
+  get size() {
+    return this.#letters.size;
+  }
+
+  has(letter) {
+    return this.#letters.has(letter);
+  }
+
+  set(letter, isChosen) {
+    if (isChosen) this.#letters.add(letter);
+    else this.#letters.delete(letter);
+    this.changed();
+  }
+
+  all() {
+    return [...this.#letters];
+  }
+
+  clear() {
+    this.#letters.clear();
+    this.changed();
+  }
+}

@@ -1,0 +1,88 @@
+// Times, numbers and durations as a person reads them.
+
+import { h } from "./dom.js";
+
+const whole = new Intl.NumberFormat("en");
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const dated = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit",
+});
+const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
+
+export const count = (number) => whole.format(number);
+
+export function plural(number, one, many = `${one}s`) {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}
+
+/** A few seconds, minutes, hours or days; `seconds` is not negative. */
+export function span(seconds) {
+  if (seconds < 1) return "less than 1 s";
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
+}
+
+export function relative(milliseconds, now = Date.now()) {
+  const seconds = (milliseconds - now) / 1000;
+  if (Math.abs(seconds) < 1) return "now";
+  return seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`;
+}
+
+export function absolute(milliseconds) {
+  const date = new Date(milliseconds);
+  return date.toDateString() === new Date().toDateString() ? clock.format(date) : dated.format(date);
+}
+
+/** A moment (epoch milliseconds or ISO 8601) that is kept true by `tick`. */
+export function ago(moment) {
+  const milliseconds = typeof moment === "number" ? moment : Date.parse(moment);
+  if (!Number.isFinite(milliseconds)) return String(moment);
+  const date = new Date(milliseconds);
+  return h(
+    "time",
+    { datetime: date.toISOString(), title: full.format(date), class: "relative" },
+    relative(milliseconds),
+  );
+}
+
+export function at(moment) {
+  const milliseconds = typeof moment === "number" ? moment : Date.parse(moment);
+  if (!Number.isFinite(milliseconds)) return String(moment);
+  const date = new Date(milliseconds);
+  return h("time", { datetime: date.toISOString(), title: full.format(date) }, absolute(milliseconds));
+}
+
+export function tick() {
+  for (const node of document.querySelectorAll("time.relative")) {
+    const text = relative(Date.parse(node.dateTime));
+    if (node.textContent !== text) node.textContent = text;
+  }
+}
+
+/** What came back, in a few words: "503", "timeout". */
+export function cameBack(attempt) {
+  return attempt.error || (attempt.status ? String(attempt.status) : "no answer");
+}
+
+/** Text of a body: JSON is indented, all else is left as it is. */
+export function pretty(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+/** ISO 8601 of a datetime-local input, whose value is in the reader's time zone; "" for none. */
+export function isoOf(input) {
+  return input.value ? new Date(input.value).toISOString() : "";
+}
+
+/** The value of a datetime-local input for epoch milliseconds. */
+export function localInput(milliseconds) {
+  const date = new Date(milliseconds);
+  date.setMinutes(date.getMinutes() - date.getTimezoneOffset());
+  return date.toISOString().slice(0, 19);
+}

@@ -1,0 +1,205 @@
+// One hook: its chart, what was sent, what waits, what was given up, and all that can be done about it.
+
+import { attemptTo, attemptsTable, facts, outcomeBadge, pendingTable, body } from "./attempts.js";
+import { Problem, call, get, getIfKnown, hookPath, post, put, remove } from "./api.js";
+import { chart } from "./chart.js";
+import { confirm, showResult, showSecret } from "./dialogs.js";
+import { lettersTable, redriveMatching } from "./dead_letters.js";
+import { button, copyable, fill, h, write } from "./dom.js";
+import { ago, at, count } from "./format.js";
+import { kindOf, projectsOf, stateBadges } from "./hook_state.js";
+import { live } from "./live.js";
+import { enable, missedPanel, replay } from "./replay.js";
+
+const ROLLUPS = [
+  ["hour", "Last hour", "10s", 10, 3600],
+  ["week", "7 days", "1h", 3600, 7 * 86_400],
+  ["quarter", "90 days", "1d", 86_400, 90 * 86_400],
+];
+const LATEST = 50;
+
+export function hookView(signal, _query, id) {
+  const title = h("h1", { tabindex: "-1", class: "url" }, `Hook ${id.slice(0, 8)}…`);
+  const states = h("p", { class: "badges" });
+  const why = h("p", { class: "hint" });
+  const about = h("div");
+  const bar = h("div", { class: "actions" });
+  const gone = h("p", { class: "empty", hidden: true }, "There is no such hook (any more). ", h("a", { href: "#/" }, "All hooks"));
+  let hook = null;
+
+  const content = h("div", { hidden: true });
+  const missed = missedPanel(id, signal);
+
+  const readHook = live(signal, 4, async () => {
+    try {
+      hook = await get(hookPath(id), {}, signal);
+    } catch (problem) {
+      if (!(problem instanceof Problem && problem.status === 404)) throw problem;
+      [content.hidden, gone.hidden] = [true, false];
+      return;
+    }
+    if (signal.aborted) return;
+    [content.hidden, gone.hidden] = [false, true];
+    write(title, hook.url);
+    document.title = `${hook.url} · streamhooks`;
+    fill(states, stateBadges(hook));
+    write(why, [hook.status_reason, hook.disabled_since && `since ${new Date(hook.disabled_since).toLocaleString("en-GB")}`].filter(Boolean).join(", "));
+    const text = JSON.stringify(hook);
+    if (about.dataset.text !== text) {
+      about.dataset.text = text;
+      fill(about, details(hook));
+      fill(toggle, hook.status === "active" ? "Disable" : "Enable …");
+    }
+  });
+
+  const toggle = button("Disable", async () => {
+    const done = hook.status === "active"
+      ? await confirm("Disable this hook?", "Nothing is sent to it until it is enabled again; then you choose whether it gets what it missed.",
+        "Disable", () => put(hookPath(id), { status: "disabled" }))
+      : await enable(id);
+    if (done) readHook();
+    missed.read();
+  });
+  bar.append(
+    button("Send a test", () => showResult("Test", async () => testResult(await post(hookPath(id, "/test")))), { class: "primary" }),
+    toggle,
+    button("Replay …", async () => { await replay(hook, missed.began); missed.read(); }),
+    button("Rotate secret …", async () => {
+      let rotated = null;
+      if (await confirm("Rotate the secret?", "The hook gets a new one. The old one signs too for a while (STREAMHOOKS_SECRET_OVERLAP).",
+        "Rotate", async () => { rotated = await post(hookPath(id, "/rotate-secret")); })) await showSecret(rotated, "The new secret");
+    }),
+    h("a", { class: "button", href: `#/hooks/${id}/edit` }, "Edit"),
+    button("Delete …", async () => {
+      if (await confirm("Delete this hook?", "Its deliveries stop, and what waits for it is dropped. This can't be undone.",
+        "Delete", () => remove(hookPath(id)))) location.hash = "#/";
+    }, { class: "danger-quiet" }),
+  );
+
+  fill(content, bar, missed.node, chartSection(id, signal), listsSection(id, signal), h("details", { class: "settings", open: true },
+    h("summary", {}, h("h2", {}, "Settings")), about));
+  return h("div", {}, h("p", { class: "back" }, h("a", { href: "#/" }, "← All hooks")), title, states, why, gone, content);
+}
+
+function details(hook) {
+  const seconds = (value) => (value === null ? "the worker's default" : `${value} s`);
+  return facts([
+    ["Id", copyable(hook.id, "Id")],
+    ["Kind", kindOf(hook)],
+    ["Organization", hook.organization_id],
+    ["Projects", projectsOf(hook)],
+    ["Events", hook.events.join(", ")],
+    ["Secret", h("code", {}, hook.secret)],
+    ["Own headers", hook.headers && Object.keys(hook.headers).length ? Object.keys(hook.headers).join(", ") : "none"],
+    ["Timeout", seconds(hook.timeout)],
+    ["In flight at most", hook.max_in_flight === null ? "the worker's default" : count(hook.max_in_flight)],
+    ["Rate limit", hook.rate_limit === null ? "none" : `${hook.rate_limit} a second`],
+    ["Retries after", hook.retry_schedule === null ? "the worker's default" : hook.retry_schedule.map((one) => `${one} s`).join(", ") || "none"],
+    ["Created", hook.date_created ? at(hook.date_created) : null],
+    ["Failing since", hook.failing_since ? ago(hook.failing_since) : null],
+  ]);
+}
+
+function testResult(result) {
+  return [
+    h("p", {}, outcomeBadge(result.outcome), ` ${result.status ?? ""} ${result.error ?? ""} in ${Math.round(result.duration_ms)} ms`),
+    result.outcome === "delivered" ? null : h("p", { class: "hint" }, "A test is sent once and not counted."),
+    body("Response", result.response),
+  ].filter(Boolean);
+}
+
+function chartSection(id, signal) {
+  const picture = chart();
+  let chosen = ROLLUPS[0];
+  const read = live(signal, 5, async () => {
+    const [, , resolution, seconds, length] = chosen;
+    const until = Math.floor(Date.now() / 1000);
+    const asked = { resolution, until, since: until - length + 1 };
+    const series = await Promise.all(["fired", "delivered", "failed"].map((outcome) =>
+      get(hookPath(id, "/stats"), { ...asked, outcome }, signal)));
+    if (signal.aborted || chosen[2] !== resolution) return;
+    const [fired, delivered, failed] = series;
+    picture.update(fired.map((point, index) => ({
+      ts: point.ts, fired: point.total, delivered: delivered[index]?.total ?? 0, failed: failed[index]?.total ?? 0,
+    })), seconds);
+  });
+  const choices = ROLLUPS.map((rollup, index) => h("label", { class: "choice" },
+    h("input", { type: "radio", name: "rollup", value: rollup[0], checked: index === 0, on: { change: () => { chosen = rollup; read(); } } }),
+    h("span", {}, rollup[1])));
+  return h("section", {}, h("div", { class: "heading" }, h("h2", {}, "Attempts"),
+    h("fieldset", { class: "choices" }, h("legend", { class: "unseen" }, "Time"), choices)), picture.node);
+}
+
+/** What was sent, what waits and what was given up, behind tabs: only what is shown is asked for. */
+function listsSection(id, signal) {
+  const attempts = attemptsTable();
+  const pending = pendingTable(id, () => read());
+  const letters = lettersTable(() => read());
+  const nothing = h("p", { class: "empty", hidden: true });
+  const note = h("p", { class: "hint" });
+  const above = h("div", { class: "actions" });
+  let chosen = "requests";
+
+  const tabs = [["requests", "Requests"], ["pending", "Pending"], ["letters", "Dead letters"]].map(([name, text]) =>
+    h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "list", on: { click: () => choose(name) } }, text));
+  const place = h("div", { role: "tabpanel", id: "list", tabindex: 0 });
+  const bar = h("div", { role: "tablist", "aria-label": "Of this hook", on: { keydown: onKey } }, tabs);
+
+  const kinds = {
+    async requests() {
+      const found = await get(hookPath(id, "/requests"), { limit: LATEST }, signal);
+      return [attempts, found, "Nothing was sent to this hook yet.", found.length === LATEST ? `The latest ${LATEST}.` : "", null];
+    },
+    async pending() {
+      const { data, headers } = await call("GET", hookPath(id, "/pending"), { query: { limit: LATEST }, signal });
+      const total = Number(headers.get("X-Total-Count") ?? data.length);
+      write(tabs[1], total ? `Pending (${count(total)})` : "Pending");
+      return [pending, data, "Nothing waits for this hook.", total > data.length ? `The next ${data.length} of ${count(total)}.` : "", null];
+    },
+    async letters() {
+      const found = await getIfKnown("/api/dead-letters", { hook_id: id, limit: LATEST }, signal);
+      if (found === null) return [letters, [], "This worker has no view of dead letters.", "", null];
+      const more = found.next_cursor ? [`The newest ${found.dead_letters.length}. `, h("a", { href: `#/dead-letters?hook_id=${id}` }, "All of them")] : "";
+      const all = found.dead_letters.length ? button("Redrive all of this hook …", () => redriveMatching({ hook_id: id }, read)) : null;
+      return [letters, found.dead_letters, "Nothing was given up.", more, all];
+    },
+  };
+
+  const read = live(signal, 4, async () => {
+    const name = chosen;
+    const [list, items, none, text, extra] = await kinds[name]();
+    if (signal.aborted || name !== chosen) return;
+    list.update(items);
+    if (place.firstChild !== list.node) fill(place, list.node, nothing);
+    list.node.hidden = items.length === 0;
+    nothing.hidden = items.length > 0;
+    write(nothing, none);
+    fill(note, text);
+    if (Boolean(extra) !== above.hasChildNodes()) fill(above, extra);
+  });
+
+  function choose(name) {
+    chosen = name;
+    for (const tab of tabs) {
+      const isChosen = tab.id === `tab-${name}`;
+      tab.setAttribute("aria-selected", String(isChosen));
+      tab.tabIndex = isChosen ? 0 : -1;
+    }
+    place.setAttribute("aria-labelledby", `tab-${name}`);
+    fill(above);
+    fill(note);
+    fill(place);
+    read();
+  }
+
+  function onKey(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const to = tabs[(tabs.findIndex((tab) => tab.id === `tab-${chosen}`) + step + tabs.length) % tabs.length];
+    to.focus();
+    choose(to.id.slice(4));
+  }
+
+  choose("requests");
+  return h("section", {}, bar, above, place, note);
+}

@@ -1,0 +1,192 @@
+// The form of a new hook, and of one that is changed.
+
+import { Problem, get, hookPath, post, put } from "./api.js";
+import { showSecret } from "./dialogs.js";
+import { fill, h, toast, write } from "./dom.js";
+
+const SERVICE_EVENTS = ["event.created", "event.alert"];
+const KNOWN = ["issue", "issue.created", "issue.resolved", "error.created", "comment", "comment.created", "event_alert.triggered"];
+
+const APP_HINT = "Such as issue.created; issue alone means all its actions.";
+
+const list = (text) => text.split(/[\s,]+/).filter(Boolean);
+/** What is no number stays a text, which the API refuses with a reason. */
+const numberOf = (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
+const numberOrNull = (text) => (text.trim() === "" ? null : numberOf(text.trim()));
+
+/** The fields that can be set, by name: their control, what it is called, and how it is read. */
+class Fields {
+  constructor() {
+    this.all = new Map();
+  }
+
+  add(name, label, control, read, hint = "") {
+    const id = `field-${name}`;
+    const problem = h("p", { class: "wrong", id: `${id}-wrong` });
+    const note = hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null;
+    control.id = id;
+    control.setAttribute("aria-describedby", [note && note.id, problem.id].filter(Boolean).join(" "));
+    const node = control.tagName === "FIELDSET"
+      ? h("div", { class: "field" }, control, note, problem)
+      : h("div", { class: "field" }, h("label", { for: id }, label), control, note, problem);
+    this.all.set(name, { control, read, problem, node });
+    return node;
+  }
+
+  values() {
+    return Object.fromEntries([...this.all].filter(([, one]) => !one.node.hidden).map(([name, one]) => [name, one.read()]));
+  }
+
+  /** Tell what is wrong at each field; returns what belongs to none of them. */
+  tell(wrong) {
+    const rest = [];
+    for (const [, { control, problem }] of this.all) {
+      write(problem, "");
+      control.removeAttribute("aria-invalid");
+    }
+    for (const [name, text] of Object.entries(wrong)) {
+      const field = this.all.get(name);
+      if (!field || field.node.hidden) rest.push(name === "detail" ? text : `${name}: ${text}`);
+      else {
+        write(field.problem, text);
+        field.control.setAttribute("aria-invalid", "true");
+        field.node.closest("details")?.setAttribute("open", "");
+      }
+    }
+    const first = [...this.all.values()].find(({ control }) => control.getAttribute("aria-invalid"));
+    (first?.control.matches("fieldset") ? first.control.querySelector("input") : first?.control)?.focus();
+    return rest;
+  }
+}
+
+export function newView() {
+  const fields = new Fields();
+  const service = kind("service", "Events and alerts of a project (service hook)", true);
+  const app = kind("app", "Changes of resources, for an app", false);
+  const serviceEvents = eventBoxes(["event.created"]);
+  const appEvents = eventText([]);
+  const kinds = h("fieldset", { on: { change: choose } }, h("legend", {}, "What it gets"), service, app);
+  const organization = fields.add("organization_id", "Organization", h("input", { required: true, autocomplete: "off" }), () => organizationInput().value.trim());
+  const organizationInput = () => fields.all.get("organization_id").control;
+  const appId = fields.add("app_id", "App", h("input", { autocomplete: "off" }), () => fields.all.get("app_id").control.value.trim() || null, "The id of the app whose hook this is.");
+  const common = commonFields(fields, null);
+  const places = h("div", {});
+
+  function kind(value, text, checked) {
+    return h("label", { class: "line" }, h("input", { type: "radio", name: "kind", value, checked }), h("span", {}, text));
+  }
+
+  function choose() {
+    const isApp = kinds.querySelector(":checked").value === "app";
+    fields.all.delete("events");
+    fill(places, isApp
+      ? fields.add("events", "Events", appEvents, () => list(appEvents.value), APP_HINT)
+      : fields.add("events", "Events", serviceEvents, () => checked(serviceEvents)));
+    appId.hidden = !isApp;
+  }
+
+  choose();
+  return formView("Add a hook", "#/", fields, [organization, kinds, appId, common.url, places, common.projects, common.advanced], "Add it", async () => {
+    const made = await post("/api/hooks", given(fields.values()));
+    await showSecret(made, "The hook is there");
+    location.hash = `#/hooks/${made.id}`;
+  });
+}
+
+export function editView(signal, _query, id) {
+  const place = h("div", {}, h("h1", { tabindex: "-1" }, "Edit"));
+  get(hookPath(id), {}, signal).then((hook) => {
+    const fields = new Fields();
+    const common = commonFields(fields, hook);
+    const control = hook.app_id === null ? eventBoxes(hook.events) : eventText(hook.events);
+    const events = fields.add("events", "Events", control, () => (hook.app_id === null ? checked(control) : list(control.value)), hook.app_id === null ? "" : APP_HINT);
+    const before = fields.values();
+    fill(place, formView("Edit", `#/hooks/${id}`, fields, [common.url, events, common.projects, common.advanced], "Save", async () => {
+      // Only what was changed: what another person changed meanwhile stays.
+      const now = fields.values();
+      const changed = Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
+      if (Object.keys(changed).length) await put(hookPath(id), changed);
+      toast("Saved");
+      location.hash = `#/hooks/${id}`;
+    }));
+    place.querySelector("h1").focus();
+  }, (problem) => {
+    if (!signal.aborted) place.append(h("p", { class: "wrong", role: "alert" }, problem.message));
+  });
+  return place;
+}
+
+function formView(title, back, fields, nodes, label, submit) {
+  const problem = h("p", { class: "wrong", role: "alert" });
+  const go = h("button", { type: "submit", class: "primary" }, label);
+  return h("div", { class: "narrow" },
+    h("p", { class: "back" }, h("a", { href: back }, "← Back")),
+    h("h1", { tabindex: "-1" }, title),
+    h("form", {
+      novalidate: true,
+      on: {
+        submit: async (event) => {
+          event.preventDefault();
+          go.disabled = true;
+          write(problem, "");
+          fields.tell({});
+          try {
+            await submit();
+          } catch (error) {
+            write(problem, (error instanceof Problem ? fields.tell(error.fields) : [error.message]).join("; "));
+          } finally {
+            go.disabled = false;
+          }
+        },
+      },
+    }, nodes, problem, h("div", { class: "actions" }, go, h("a", { class: "button", href: back }, "Cancel"))));
+}
+
+function commonFields(fields, hook) {
+  const input = (attributes) => h("input", { autocomplete: "off", ...attributes });
+  const text = (name) => fields.all.get(name).control.value;
+  const number = (name) => () => numberOrNull(text(name));
+  return {
+    url: fields.add("url", "URL", input({ type: "url", inputmode: "url", value: hook?.url ?? "", placeholder: "https://example.com/hook", maxlength: 512 }), () => text("url").trim()),
+    projects: fields.add("project_ids", "Projects", input({ value: hook?.project_ids.join(", ") ?? "" }), () => list(text("project_ids")), "Ids; none means every project of the organization."),
+    advanced: h("details", { class: "more-fields" }, h("summary", {}, "More"),
+      fields.add("headers", "Own headers", h("textarea", { rows: 3, spellcheck: "false", placeholder: "X-Tenant: 7" }, headerText(hook?.headers)), () => headersOf(text("headers")),
+        hook ? "One a line. A value that is shown as ******** stays as it is." : "One a line."),
+      fields.add("timeout", "Timeout (seconds)", input({ inputmode: "decimal", value: hook?.timeout ?? "" }), number("timeout"), "Empty: the worker's default; so for the next three."),
+      fields.add("max_in_flight", "Deliveries in flight at most, a worker", input({ inputmode: "numeric", value: hook?.max_in_flight ?? "" }), number("max_in_flight")),
+      fields.add("rate_limit", "Deliveries a second at most, over all workers", input({ inputmode: "decimal", value: hook?.rate_limit ?? "" }), number("rate_limit")),
+      fields.add("retry_schedule", "Seconds before each retry", input({ value: hook?.retry_schedule?.join(", ") ?? "", placeholder: "10, 60, 600" }), () => {
+        const delays = list(text("retry_schedule")).map(numberOf);
+        return delays.length ? delays : null;
+      }),
+      hook ? null : fields.add("secret", "Secret of your own", input({ type: "password", autocomplete: "new-password" }), () => text("secret") || null, "Empty: a new one is made, and shown once.")),
+  };
+}
+
+function eventBoxes(chosen) {
+  return h("fieldset", {}, h("legend", {}, "Events"), SERVICE_EVENTS.map((name) => h("label", { class: "line" },
+    h("input", { type: "checkbox", value: name, checked: chosen.includes(name) }), h("span", {}, name))));
+}
+
+function eventText(chosen) {
+  return h("textarea", { rows: 3, spellcheck: "false", placeholder: KNOWN.slice(1, 3).join("\n") }, chosen.join("\n"));
+}
+
+const checked = (fieldset) => [...fieldset.querySelectorAll(":checked")].map((box) => box.value);
+
+/** Null is left out: it is the default of every field of a new hook. */
+function given(values) {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+}
+
+function headerText(headers) {
+  return Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}`).join("\n");
+}
+
+function headersOf(text) {
+  const pairs = text.split("\n").filter((line) => line.trim()).map((line) => {
+    const [name, ...value] = line.split(":");
+    return [name.trim(), value.join(":").trim()];
+  });
+  return pairs.length ? Object.fromEntries(pairs) : null;
+}

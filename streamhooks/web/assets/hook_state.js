@@ -1,0 +1,24 @@
+// What a hook's fields say about its state, as badges.
+
+import { badge } from "./dom.js";
+import { relative } from "./format.js";
+
+export function stateBadges(hook) {
+  const found = [];
+  if (hook.status === "disabled") found.push(badge("disabled", "off"));
+  if (hook.breaker === "open") found.push(badge("breaker open", "bad"));
+  if (hook.paused_until && Date.parse(hook.paused_until) > Date.now()) {
+    found.push(badge(`paused for ${relative(Date.parse(hook.paused_until)).replace("in ", "")}`, "warn"));
+  }
+  if (hook.failing_since) found.push(badge(`failing since ${relative(Date.parse(hook.failing_since)).replace(" ago", "")}`, "bad"));
+  if (!found.length) found.push(badge("active", "good"));
+  return found;
+}
+
+export function kindOf(hook) {
+  return hook.app_id === null ? "service hook" : `app ${hook.app_id}`;
+}
+
+export function projectsOf(hook) {
+  return hook.project_ids.length ? hook.project_ids.join(", ") : "every project";
+}

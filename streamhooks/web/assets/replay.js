@@ -1,0 +1,122 @@
+// Enabling a hook with what it missed, replaying a stretch of time, and how far both are.
+
+import { call, getIfKnown, hookPath, post, put, remove } from "./api.js";
+import { form, open } from "./dialogs.js";
+import { button, fill, h, toast, write } from "./dom.js";
+import { ago, count, isoOf, localInput, plural } from "./format.js";
+import { live } from "./live.js";
+
+const TOPICS = ["events", "alerts", "resource-changes"];
+
+/** Ask what becomes of what a hook missed, and enable it; true if it was done. */
+export async function enable(id) {
+  const missed = await getIfKnown(hookPath(id, "/missed")).catch(() => null);
+  return (await open("Enable this hook", (close) => {
+    const time = h("input", { type: "datetime-local", step: 1, "aria-label": "From this time on", value: localInput(Date.parse(missed?.since ?? "") || Date.now() - 3_600_000) });
+    const choice = (value, text, checked = false) => h("label", { class: "line" },
+      h("input", { type: "radio", name: "resume", value, checked }), h("span", {}, text));
+    const choices = h("fieldset", {}, h("legend", {}, "What it missed"),
+      choice("skip", "is thrown away", true),
+      choice("all", "is sent"),
+      choice("time", ["is sent from this time on: ", time]));
+    time.addEventListener("input", () => { choices.querySelector("[value=time]").checked = true; });
+    const known = missed && h("p", {}, `${plural(missed.records, "record")} passed by`, missed.since ? [" since ", ago(missed.since)] : "", ".",
+      missed.available_from ? [" Kafka's retention has removed those before ", ago(missed.available_from), "."] : "");
+    return [known, form(missed ? choices : [], "Enable", async () => {
+      const chosen = missed ? choices.querySelector(":checked").value : "skip";
+      if (chosen === "time" && !time.value) throw new Error("Choose a time.");
+      // Without `resume`, what was missed is thrown away, in every version.
+      await put(hookPath(id), { status: "active", ...(chosen === "skip" ? {} : { resume: chosen === "all" ? "all" : isoOf(time) }) });
+      return true;
+    }, close)];
+  })) === true;
+}
+
+/** Ask for a stretch of time, count, and send again what the hook would have got; `began(records)` when it has begun. */
+export function replay(hook, began) {
+  return open("Replay", (close) => {
+    const now = Date.now();
+    const from = h("input", { type: "datetime-local", id: "replay-from", step: 1, required: true, value: localInput(now - 3_600_000) });
+    const to = h("input", { type: "datetime-local", id: "replay-to", step: 1 });
+    const topics = h("fieldset", {}, h("legend", {}, "Topics"), TOPICS.filter((name) => (hook.app_id === null ? name !== "resource-changes" : name !== "events")).map((name) =>
+      h("label", { class: "line" }, h("input", { type: "checkbox", name: "topics", value: name, checked: true }), h("span", {}, name))));
+    const found = h("p", { class: "found", role: "status" });
+    let counted = "";
+
+    const asked = () => ({
+      from: isoOf(from),
+      ...(to.value ? { to: isoOf(to) } : {}),
+      topics: [...topics.querySelectorAll(":checked")].map((box) => box.value),
+    });
+    const node = form([
+      h("p", {}, "What this hook would have got is sent beside the live traffic. Every delivery has the webhook-id that it had, so a receiver can drop what it has."),
+      h("div", { class: "pair" },
+        h("div", {}, h("label", { for: "replay-from" }, "From"), from),
+        h("div", {}, h("label", { for: "replay-to" }, "To (now, if empty)"), to)),
+      topics,
+      found,
+    ], "Count first", async () => {
+      const body = asked();
+      if (!body.topics.length) throw new Error("Choose a topic.");
+      if (counted !== JSON.stringify(body)) {
+        write(found, "Counting …");
+        const result = await call("POST", hookPath(hook.id, "/replay"), { body: { ...body, dry_run: true } }).catch((problem) => {
+          write(found, "");
+          throw problem.isUnknownCall ? new Error("This worker can't replay.") : problem;
+        });
+        write(found, `${plural(result.data.matches, "delivery", "deliveries")} out of ${plural(result.data.records, "record")}.`);
+        counted = JSON.stringify(body);
+        write(go, `Send ${plural(result.data.matches, "delivery", "deliveries")}`);
+        return undefined;
+      }
+      const begun = await post(hookPath(hook.id, "/replay"), body);
+      began(begun.records);
+      toast(`The replay of ${plural(begun.records, "record")} has begun`);
+      return true;
+    }, (value) => { if (value !== undefined) close(value); });
+    const go = node.querySelector("[type=submit]");
+    // What was counted is no longer what is asked for.
+    node.addEventListener("input", () => {
+      counted = "";
+      write(go, "Count first");
+      write(found, "");
+    });
+    return node;
+  });
+}
+
+/** What a hook still has to get of the past: {node, read, began}. Hidden while there is nothing. */
+export function missedPanel(id, signal) {
+  const bar = h("progress", { "aria-label": "Progress" });
+  const text = h("p", {});
+  const stops = h("div", { class: "actions" });
+  const node = h("section", { class: "missed", hidden: true }, h("h2", {}, "From the past"), text, bar, stops);
+  let most = 0;
+
+  const read = live(signal, 3, async () => {
+    const missed = await getIfKnown(hookPath(id, "/missed"), {}, signal);
+    if (signal.aborted) return;
+    const stretches = missed?.stretches ?? [];
+    node.hidden = !missed || (missed.records === 0 && stretches.length === 0);
+    if (node.hidden) {
+      most = 0;
+      return;
+    }
+    most = Math.max(most, missed.records);
+    bar.hidden = !missed.sending;
+    bar.max = Math.max(1, most);
+    bar.value = most - missed.records;
+    write(text, missed.sending
+      ? `${plural(missed.records, "record")} still to be looked at.`
+      : `${plural(missed.records, "record")} passed by while it was disabled; what becomes of them is chosen when it is enabled.`);
+    const replays = [...new Set(stretches.filter((one) => one.why === "replay").map((one) => one.id))];
+    if (stops.dataset.of !== replays.join()) {
+      stops.dataset.of = replays.join();
+      fill(stops, replays.map((one) => button(replays.length > 1 ? `Stop replay ${one.slice(0, 6)}` : "Stop the replay", async () => {
+        await remove(hookPath(id, `/replay/${encodeURIComponent(one)}`)).catch((problem) => toast(problem.message, true));
+        read();
+      }, { class: "danger-quiet" })));
+    }
+  });
+  return { node, read, began: (records) => { most = records; read(); } };
+}

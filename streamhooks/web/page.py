@@ -1,0 +1,98 @@
+"""The page of a worker: one HTML document, its scripts and its style, from the files in `assets`.
+
+They hold no data and so need no token: the page asks for one and calls the API with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Final
+
+from aiohttp import ETag, web
+
+from streamhooks.web import service
+from streamhooks.web.messages import query
+from streamhooks.web.parts import Parts
+from streamhooks.web.problems import not_found
+
+_INDEX: Final = "index.html"
+_TYPES: Final[Mapping[str, str]] = {
+    "css": "text/css",
+    "html": "text/html",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+}
+_CACHING: Final[Mapping[str, str]] = {
+    # Asked for again each time, and answered with a 304: a worker of another version may serve the next page.
+    "Cache-Control": "no-cache",
+    # What receivers answer is shown on the page. It is shown as text; should that ever fail, no script of theirs runs.
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of the page."""
+
+    body: bytes
+    media: str
+    tag: str
+
+
+async def index(parts: Parts, request: web.Request) -> web.Response:
+    """Answer a browser with the page, and others with what this is, in JSON."""
+    if _wants_html(request):
+        found = _answer(request, assets()[_INDEX])
+    else:
+        found = await service.index(parts, request)
+    found.headers["Vary"] = "Accept"
+    return found
+
+
+async def asset(_parts: Parts, request: web.Request) -> web.Response:
+    """Answer with a file of the page; raise ProblemError with 404 for any other name."""
+    query(request)
+    found = assets().get(request.match_info["name"])
+    if found is None:
+        raise not_found("asset")
+    return _answer(request, found)
+
+
+@cache
+def assets() -> Mapping[str, Asset]:
+    """Return the files of the page by name. Nothing else is ever served: no path is made of what is asked for."""
+    found = {}
+    for file in (files("streamhooks.web") / "assets").iterdir():
+        media = _TYPES.get(file.name.rpartition(".")[2])
+        if media is not None:
+            body = file.read_bytes()
+            found[file.name] = Asset(body, media, sha256(body).hexdigest()[:32])
+    return found
+
+
+def _answer(request: web.Request, found: Asset) -> web.Response:
+    known = request.if_none_match or ()
+    if any(tag.value in (found.tag, "*") for tag in known):
+        response = web.Response(status=304, headers=_CACHING)
+    else:
+        response = web.Response(body=found.body, headers=_CACHING, content_type=found.media, charset="utf-8")
+    response.etag = ETag(found.tag)
+    return response
+
+
+def _wants_html(request: web.Request) -> bool:
+    """Tell whether HTML is asked for by name, as every browser does; `*/*` is what programs send."""
+    for entry in request.headers.get("Accept", "").split(","):
+        media, *parameters = (part.strip().lower() for part in entry.split(";"))
+        if media == "text/html":
+            return not any(part.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for part in parameters)
+    return False

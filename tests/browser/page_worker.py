@@ -1,0 +1,330 @@
+"""A worker's web views with made-up data, so that every view of the page can be tried without Kafka.
+
+Answers as the OpenAPI document says. `log` holds the calls that came: (method, path with query, body).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from streamhooks.dev.ports import free_port
+from streamhooks.web import page
+from streamhooks.web.middlewares import json_errors
+
+JSON = dict[str, Any]
+EVIL = "<img src=x onerror=\"document.title='pwned'\"><script>document.title='pwned'</script>"
+NEWER = ("/missed", "/replay", "/api/dead-letters", "/api/explain", "/api/overview")
+
+
+def iso(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime(seconds))
+
+
+def hook(number: int, **fields: Any) -> JSON:
+    return {
+        "id": f"{number:032x}",
+        "organization_id": "1",
+        "project_ids": [],
+        "app_id": None,
+        "url": f"https://receiver-{number}.example.com/hooks/in",
+        "events": ["event.created"],
+        "secret": "whsec_********",
+        "version": 0,
+        "status": "active",
+        "status_reason": None,
+        "disabled_since": None,
+        "failing_since": None,
+        "paused_until": None,
+        "breaker": "closed",
+        "headers": None,
+        "timeout": None,
+        "max_in_flight": None,
+        "rate_limit": None,
+        "retry_schedule": None,
+        "date_created": iso(time.time() - 86_400),
+        **fields,
+    }
+
+
+class FakeWorker:
+    """Serves in a thread until `stop`. `older` has none of the newer calls; `token` is asked for, if any."""
+
+    def __init__(self, hooks: list[JSON], *, token: str | None = None, older: bool = False) -> None:
+        self.hooks = {one["id"]: one for one in hooks}
+        self.token, self.older = token, older
+        self.log: list[tuple[str, str, Any]] = []
+        self.attempts: list[JSON] = []
+        self.pending: list[JSON] = []
+        self.letters: list[JSON] = []
+        self.missed: JSON = {"records": 0, "since": None, "available_from": None, "sending": False, "stretches": []}
+        self.explained: JSON | None = None
+        self.failing: int | None = None
+        self.base = f"http://127.0.0.1:{(port := free_port())}"
+        self._started, self._loop, self._end = Event(), asyncio.new_event_loop(), asyncio.Event()
+        self._thread = Thread(target=lambda: self._loop.run_until_complete(self._serve(port)), daemon=True)
+        self._thread.start()
+        assert self._started.wait(10)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(10)
+
+    def calls(self, method: str, path: str = "") -> list[tuple[str, Any]]:
+        return [(where, body) for how, where, body in self.log if how == method and path in where]
+
+    def counted(self, path: str) -> int:
+        return Counter(path in where for _, where, _ in self.log)[True]
+
+    async def _serve(self, port: int) -> None:
+        app = web.Application(middlewares=[json_errors, self._check])
+        app.router.add_get("/", self._page(page.index))
+        app.router.add_get("/assets/{name}", self._page(page.asset))
+        for method, path, handler in (
+            ("GET", "/api/hooks", self._list),
+            ("POST", "/api/hooks", self._create),
+            ("*", "/api/hooks/{id}", self._one),
+            ("POST", "/api/hooks/{id}/rotate-secret", self._rotate),
+            ("POST", "/api/hooks/{id}/test", self._test),
+            ("GET", "/api/hooks/{id}/stats", self._stats),
+            ("GET", "/api/hooks/{id}/requests", self._of(lambda: self.attempts)),
+            ("GET", "/api/hooks/{id}/pending", self._of(lambda: self.pending)),
+            ("POST", "/api/hooks/{id}/pending/{call}/retry", self._retry),
+            ("DELETE", "/api/hooks/{id}/pending/{call}", self._drop),
+            ("GET", "/api/hooks/{id}/missed", self._of(lambda: self.missed)),
+            ("POST", "/api/hooks/{id}/replay", self._replay),
+            ("DELETE", "/api/hooks/{id}/replay/{replay}", self._stop_replay),
+            ("GET", "/api/dead-letters", self._letters),
+            ("GET", "/api/dead-letters/{letter}", self._letter),
+            ("POST", "/api/dead-letters/redrive", self._redrive),
+            ("GET", "/api/explain", self._explain),
+            ("GET", "/api/overview", self._overview),
+        ):
+            app.router.add_route(method, path, handler)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        self._started.set()
+        await self._end.wait()
+        await runner.cleanup()
+
+    @web.middleware
+    async def _check(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.path.startswith("/api/"):
+            self.log.append((request.method, request.path_qs, await request.json() if request.body_exists else None))
+            if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
+                return web.json_response({"detail": "a valid token is needed"}, status=401)
+            if self.failing:
+                return web.json_response({"detail": "the partition is moving"}, status=self.failing)
+            if self.older and any(part in request.path for part in NEWER):
+                raise web.HTTPNotFound
+        return await handler(request)
+
+    def _hook(self, request: web.Request) -> JSON:
+        found = self.hooks.get(request.match_info["id"])
+        if found is None:
+            raise web.HTTPNotFound(reason="hook not found")
+        return found
+
+    @staticmethod
+    def _page(handler: Any) -> Any:
+        async def answer(request: web.Request) -> web.Response:
+            return await handler(None, request)
+
+        return answer
+
+    def _of(self, what: Any) -> Any:
+        async def answer(request: web.Request) -> web.Response:
+            self._hook(request)
+            found = what()
+            total = {"X-Total-Count": str(len(found))} if isinstance(found, list) else {}
+            return web.json_response(found, headers=total)
+
+        return answer
+
+    async def _list(self, request: web.Request) -> web.Response:
+        given = request.query
+        limit, after = int(given.get("limit", 100)), given.get("cursor", "")
+        fits = [
+            one
+            for one in sorted(self.hooks.values(), key=lambda one: one["id"])
+            if given.get("q", "").lower() in one["url"] + one["id"] and given.get("status") in (None, one["status"])
+        ]
+        rest = [one for one in fits if one["id"] > after]
+        cursor = rest[limit - 1]["id"] if len(rest) > limit else None
+        body = {"hooks": rest[:limit], "next_cursor": cursor}
+        return web.json_response(body, headers={"X-Total-Count": str(len(fits))})
+
+    async def _create(self, request: web.Request) -> web.Response:
+        fields = await request.json()
+        if not fields.get("url", "").startswith("http"):
+            return web.json_response({"url": "must be http or https", "events": "must not be empty"}, status=400)
+        made = hook(len(self.hooks) + 1, **fields)
+        self.hooks[made["id"]] = made
+        return web.json_response({**made, "secret": "whsec_shown-once"}, status=201)
+
+    async def _one(self, request: web.Request) -> web.Response:
+        found = self._hook(request)
+        if request.method == "DELETE":
+            del self.hooks[found["id"]]
+            return web.Response(status=204)
+        if request.method == "PUT":
+            changes = await request.json()
+            changes.pop("resume", None)
+            found.update(changes)
+        return web.json_response(found)
+
+    async def _rotate(self, request: web.Request) -> web.Response:
+        return web.json_response({**self._hook(request), "secret": "whsec_rotated"})
+
+    async def _test(self, request: web.Request) -> web.Response:
+        self._hook(request)
+        return web.json_response(
+            {
+                "status": 500,
+                "error": None,
+                "duration_ms": 12.3,
+                "outcome": "retried",
+                "response": EVIL,
+                "webhook_id": "m",
+            }
+        )
+
+    async def _stats(self, request: web.Request) -> web.Response:
+        given = request.query
+        step = {"10s": 10, "1h": 3600, "1d": 86_400}[given["resolution"]]
+        last, span = int(given["until"]), int(given["until"]) - int(given["since"])
+        starts = [(last - step * back) // step * step for back in range(span // step, -1, -1)]
+
+        def total(start: int) -> int:
+            fired = (start // step * 7919) % 23 + 4 * (step > 10) * ((start // step) % 11)
+            failed = fired // 3 if (start // step) % 9 < 3 else 0
+            return {"fired": fired, "failed": failed, "delivered": fired - failed}[given["outcome"]]
+
+        return web.json_response([{"ts": start, "total": total(start)} for start in starts])
+
+    async def _retry(self, request: web.Request) -> web.Response:
+        return web.json_response({"call_id": request.match_info["call"]}, status=202)
+
+    async def _drop(self, request: web.Request) -> web.Response:
+        self.pending = [one for one in self.pending if one["call_id"] != request.match_info["call"]]
+        return web.Response(status=204)
+
+    async def _replay(self, request: web.Request) -> web.Response:
+        if (await request.json()).get("dry_run"):
+            return web.json_response({"records": 1200, "matches": 37})
+        stretch = {"id": "r1", "why": "replay", "topic": "events", "partition": 0, "next": 0, "end": 9, "sending": True}
+        self.missed = {**self.missed, "records": 1200, "sending": True, "stretches": [stretch]}
+        return web.json_response({"replay": "r1", "records": 1200}, status=202)
+
+    async def _stop_replay(self, request: web.Request) -> web.Response:
+        self.missed = {**self.missed, "records": 0, "sending": False, "stretches": []}
+        return web.Response(status=204)
+
+    async def _letters(self, request: web.Request) -> web.Response:
+        found = [
+            one
+            for one in self.letters
+            if request.query.get("hook_id") in (None, one["hook_id"])
+            and request.query.get("reason", "") in one["reason"]
+        ]
+        return web.json_response({"dead_letters": found, "next_cursor": None})
+
+    async def _letter(self, request: web.Request) -> web.Response:
+        found = next(one for one in self.letters if one["letter"] == request.match_info["letter"])
+        return web.json_response({**found, "task": {"task": "send", "args": [EVIL]}})
+
+    async def _redrive(self, request: web.Request) -> web.Response:
+        dry = bool((await request.json()).get("dry_run"))
+        return web.json_response({"redriven": 2, "skipped": 1}, status=200 if dry else 202)
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        if self.explained is None:
+            return web.json_response({"detail": "the record is no longer there: retention"}, status=404)
+        return web.json_response(self.explained)
+
+    async def _overview(self, _request: web.Request) -> web.Response:
+        active = sum(one["status"] == "active" for one in self.hooks.values())
+        failing = sum(one["failing_since"] is not None for one in self.hooks.values())
+        return web.json_response(
+            {
+                "hooks": len(self.hooks), "active": active, "disabled": len(self.hooks) - active, "failing": failing,
+                "breakers_open": 1, "pending": len(self.pending), "oldest_undelivered_seconds": 421.5,
+                "workers": [self.base],
+            }
+        )  # fmt: skip
+
+
+def full(worker: FakeWorker) -> str:
+    """Fill a worker with what a page has to show, much of it hostile; the id of the hook that it is about."""
+    now = time.time()
+    for number, fields in enumerate(
+        (
+            {"failing_since": iso(now - 7200), "breaker": "open"},
+            {"status": "disabled", "status_reason": "410 Gone", "disabled_since": iso(now - 90_000)},
+            {"paused_until": iso(now + 300)},
+            {"app_id": "billing", "events": ["issue.created", "issue.resolved"], "project_ids": ["7", "9"]},
+            {"url": f"http://evil.example/{quote(EVIL, safe='<>=()/')}"},
+        ),
+        1,
+    ):
+        worker.hooks[f"{number:032x}"].update(fields)
+    one = f"{1:032x}"
+    worker.attempts = [
+        {
+            "id": f"msg_{number:032x}", "attempt": number % 3 + 1, "at": int((now - number * 37) * 1000),
+            "outcome": ("delivered", "retried", "delivered", "dead")[number % 4],
+            "status": (200, 503, 204, None)[number % 4], "error": (None, None, None, "timeout after 5 s")[number % 4],
+            "duration_ms": 12.5 + number, "source": f"streamhooks.events:3:{1200 - number}", "event": "event.created",
+            "url": worker.hooks[one]["url"],
+            **({"request": '{"project":{"slug":"web"},"event":{}}', "response": EVIL} if number % 2 else {}),
+        }
+        for number in range(12)
+    ]  # fmt: skip
+    worker.pending = [
+        {
+            "call_id": f"call-{number}", "task": "streamhooks.deliver", "event": "event.created", "attempt": number + 2,
+            "due": int((now + 60 * number + 20) * 1000), "created": int((now - 400) * 1000),
+            "reason": "retry", "state": "waiting", "last": {"status": 503}, "source": f"streamhooks.events:3:{number}",
+            "webhook_id": f"msg_{number}",
+        }
+        for number in range(3)
+    ]  # fmt: skip
+    worker.letters = [
+        {
+            "letter": f"{number}:{number + 40}", "id": f"call-{number}", "at": iso(now - 3600 * number - 60),
+            "reason": ("503 after 6 attempts", f"an answer of {EVIL}", "404")[number % 3],
+            "hook_id": (one, None)[number % 4 == 3], "task": "streamhooks.deliver", "attempts": 6,
+            "last": {"status": 503}, "source": f"streamhooks.events:1:{number}", "redriven": number % 3,
+            "truncated": False,
+        }
+        for number in range(5)
+    ]  # fmt: skip
+    worker.explained = {
+        "source": "streamhooks.events:3:1200",
+        "topic": "streamhooks.events",
+        "timestamp": iso(now - 60),
+        "record": {"event_id": "0e7a6ba24f8f4d1e9b1f1b7b4b1d2c3a", "organization": "1", "project": "7", "title": EVIL},
+        "hooks": [
+            {
+                "hook_id": one, "url": worker.hooks[one]["url"], "matched": True,
+                "why": "subscribed to event.created of every project", "webhook_id": "msg_1",
+                "attempts": worker.attempts[1:3], "pending": worker.pending[:1],
+            },
+            {
+                "hook_id": f"{2:032x}", "url": worker.hooks[f"{2:032x}"]["url"], "matched": False,
+                "why": "disabled since yesterday: 410 Gone", "webhook_id": None, "attempts": [], "pending": [],
+            },
+            {
+                "hook_id": f"{5:032x}", "url": worker.hooks[f"{5:032x}"]["url"], "matched": False,
+                "why": "of another project: 9", "webhook_id": None, "attempts": [], "pending": [],
+            },
+        ],
+    }  # fmt: skip
+    return one
