@@ -55,7 +55,7 @@ DONE = Ending("done")
 
 
 def ending_of(
-    call: Call, task: Task, error: Exception, run: Running, schedule: tuple[float, ...] | None, limits: Limits
+    call: Call, task: Task, error: BaseException, run: Running, schedule: tuple[float, ...] | None, limits: Limits
 ) -> Ending:
     """What becomes of a run that raised; logged, as each failure is.
 
@@ -82,7 +82,7 @@ def ending_of(
     return Ending("retry", reason, delay * (1 + JITTER * random.random()))
 
 
-def _log_failure(call: Call, reason: str, error: Exception, *, retried: bool) -> None:
+def _log_failure(call: Call, reason: str, error: BaseException, *, retried: bool) -> None:
     # A delivery that failed is daily business; an error in a task's code needs its traceback.
     trace = "" if isinstance(error, _EXPECTED) else "\n" + "".join(traceback.format_exception(error))
     log.warning(

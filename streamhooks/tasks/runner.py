@@ -219,7 +219,11 @@ class Runner:
         token = context.enter(run)
         try:
             result = await task.run(call.args, call.kwargs)
-        except Exception as error:
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            return run, ending_of(call, task, error, run, self._schedule(call), self._limits), None
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # let through, the last two would end the worker
             return run, ending_of(call, task, error, run, self._schedule(call), self._limits), None
         else:
             return run, Ending("dropped", run.dropped) if run.dropped else DONE, result
@@ -281,6 +285,12 @@ class Runner:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def is_cancelled() -> bool:
+    """Whether somebody wants the current task to end; else a CancelledError in it comes from the code that it runs."""
+    current = asyncio.current_task()
+    return current is not None and current.cancelling() > 0
 
 
 class _Family:

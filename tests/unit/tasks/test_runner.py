@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 
 import pytest
@@ -300,3 +301,55 @@ async def test_nothing_starts_while_the_gate_is_closed_and_what_is_void_never():
     assert await world.runner.idle(5)
     assert ran == []
     assert not lost.ended.is_set()
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+@pytest.mark.parametrize("blocking", [True, False])
+async def test_what_is_no_exception_is_given_up_like_any_other_error(error: BaseException, blocking: bool):
+    """A task that calls `sys.exit` must not end the worker, nor every worker after it."""
+
+    def blocks():
+        raise error
+
+    async def awaits():
+        raise error
+
+    world = World()
+    await world.run(blocks if blocking else awaits)
+    ((_, reason, _),) = world.outputs.dead
+    assert type(error).__name__ in reason
+
+
+async def test_a_run_that_is_let_go_is_not_given_up():
+    started = asyncio.Event()
+
+    async def hangs():
+        started.set()
+        await asyncio.Event().wait()
+
+    world = World()
+    running = asyncio.create_task(world.run(hangs))
+    await started.wait()
+    world.runner.cancel()
+    await world.runner.idle(5)
+    running.cancel()
+    assert (world.outputs.dead, world.outputs.settled) == ([], [])
+
+
+async def test_blocking_functions_leave_the_threads_of_others_alone():
+    release, together = threading.Event(), threading.Barrier(40)
+    all_run, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def blocks():
+        if together.wait(30) == 0:
+            loop.call_soon_threadsafe(all_run.set)
+        release.wait(30)
+
+    world = World(bound=100)
+    waiting = [asyncio.create_task(world.run(blocks)) for _ in range(40)]
+    await asyncio.wait_for(all_run.wait(), 30)
+    # A pool would have no thread left for this.
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: 7), 10) == 7
+    release.set()
+    await asyncio.gather(*waiting)
+    assert world.outputs.dead == []
