@@ -338,7 +338,7 @@ class System:
         self.counting_app.gate.open("start")
 
     def start_of(self, tp: TP, committed: int | None, first: int, end: int) -> int:
-        """Where to start on a source partition; what retention removed unread is told, never silent.
+        """Where to start on a source partition; what is not as it was left is told, never silent.
 
         Raises:
             Refusal: there is no committed offset, and STREAMHOOKS_START says that this ends the start.
@@ -351,10 +351,15 @@ class System:
         if committed < first:
             OVERTAKEN.labels(tp.topic).inc(first - committed)
             why = f"retention removed the offsets {committed} to {first - 1} unread"
-            log.error("%s:%d: %s", tp.topic, tp.partition, why)
-            notice = Notice(f"{tp.topic}:{tp.partition}", "retention", why, None, int(self.clock() * 1000))
-            self.outbox.publish_soon(self.topics.notices, notice.to_json(), key=notice.hook_id)
-        return max(committed, first)
+        elif committed > end:
+            # The topic was made anew, or a leader without the last records was elected: what is there now may be new.
+            why = f"the log ends at {end}, before the committed offset {committed}: it is read from {first} on"
+        else:
+            return committed
+        log.error("%s:%d: %s", tp.topic, tp.partition, why)
+        notice = Notice(f"{tp.topic}:{tp.partition}", "retention", why, None, int(self.clock() * 1000))
+        self.outbox.publish_soon(self.topics.notices, notice.to_json(), key=notice.hook_id)
+        return first
 
     # --- what the views ask
 

@@ -26,9 +26,9 @@ async def _nothing(*_: Any) -> None:
     """What happens where nobody has something to do."""
 
 
-def from_the_start(_tp: TP, committed: int | None, first: int, _end: int) -> int:
-    """Where the last owner stopped, else at the first record that there is."""
-    return first if committed is None else max(committed, first)
+def from_the_start(_tp: TP, committed: int | None, first: int, end: int) -> int:
+    """Where the last owner stopped, if the log has that, else at the first record that there is."""
+    return committed if committed is not None and first <= committed <= end else first
 
 
 class App(faust.App):

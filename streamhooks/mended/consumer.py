@@ -265,7 +265,9 @@ class Consumer(driver.Consumer):
         starts = {tp: self.app.start_of(tp, *position) for tp, position in positions.items()}
         await self._thread.seek_to(starts)
         for tp, offset in starts.items():
-            self.app.tracker.assign(tp, offset, committed=positions[tp][0])
+            committed = positions[tp][0]
+            # One that lies behind the end of the log is nothing to build on: the next commit goes back.
+            self.app.tracker.assign(tp, offset, committed if committed is not None and committed <= offset else None)
         self._fetched = dict(starts)
         self.app.on_positioned(starts)
 

@@ -303,7 +303,7 @@ class Runner:
         token = context.enter(run)
         try:
             result = await task.run(call.args, call.kwargs)
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
+        except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _is_let_go():
                 raise
             # A task that would end the process, or that was cancelled from inside, has failed like another.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 
 from streamhooks.tasks import sending
 from streamhooks.tasks.retry import RetryPolicy
+from streamhooks.tasks.threads import in_thread
 
 #: every task that was defined, by its name
 registry: dict[str, Task] = {}
@@ -58,7 +58,7 @@ class Task:
         """Run the function here and now; one that is not a coroutine function runs in a thread."""
         if self.is_async:
             return await self.function(*args, **kwargs)
-        return await asyncio.to_thread(self.function, *args, **kwargs)
+        return await in_thread(self.function, *args, **kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function itself, for tests and for other tasks."""

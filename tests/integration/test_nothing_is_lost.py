@@ -8,6 +8,8 @@ import random
 from pathlib import Path
 
 import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
 from installation import Installation, event
 from support import Receiver, api, eventually
 
@@ -53,6 +55,64 @@ def test_a_call_that_no_broker_takes_becomes_a_truncated_dead_letter_and_blocks_
     assert letter["source"] == f"{one.prefix}events:0:0"
     eventually(lambda: len(one.pending(hook)) == 1)
     assert one.api.get("/health/ready").status == 200
+
+
+def notices(one: Installation) -> list[str]:
+    return [json.loads(record.value())["why"] for record in one.records("notices")]
+
+
+def test_what_retention_removed_unread_is_told(install, organization: str) -> None:
+    one: Installation = install(partitions=1)
+    worker = one.add_worker()
+    hook = one.create_hook(organization)
+    one.produce("events", "1", event(organization))
+    hook.received()
+    assert worker.stop() == 0
+    for _ in range(5):
+        one.produce("events", "1", event(organization))
+    admin = AdminClient({"bootstrap.servers": one.brokers})
+    (removed,) = admin.delete_records([TopicPartition(f"{one.prefix}events", 0, 4)]).values()
+    removed.result(30)
+    worker.start()
+    # What Kafka still holds is delivered, and no more than was removed is told.
+    assert len({request["id"] for request in hook.received(3)}) == 3
+    (why,) = eventually(lambda: notices(one))
+    assert "the offsets 1 to 3" in why
+    metrics = one.api.get("/metrics").body.decode()
+    assert f'streamhooks_retention_jumps_total{{topic="{one.prefix}events"}} 3.0' in metrics
+    # Once: the next start goes on from there.
+    assert worker.stop() == 0
+    worker.start()
+    one.produce("events", "1", event(organization))
+    hook.received(4)
+    assert len(notices(one)) == 1
+
+
+def test_a_log_that_ends_before_what_was_committed_is_read_again(install, organization: str) -> None:
+    # As after an election of a leader that did not have the last records.
+    one: Installation = install(partitions=1)
+    worker = one.add_worker()
+    hook = one.create_hook(organization)
+    one.produce("events", "1", event(organization))
+    (first,) = hook.received()
+    assert worker.stop() == 0
+    admin = AdminClient({"bootstrap.servers": one.brokers})
+    beyond = ConsumerGroupTopicPartitions(f"{one.prefix}worker", [TopicPartition(f"{one.prefix}events", 0, 1000)])
+    (changed,) = admin.alter_consumer_group_offsets([beyond]).values()
+    changed.result(30)
+    one.produce("events", "1", event(organization))
+    worker.start()
+    requests = hook.received(3)
+    assert [request["id"] for request in requests].count(first["id"]) == 2
+    assert len({request["id"] for request in requests}) == 2
+    (why,) = eventually(lambda: notices(one))
+    assert "1000" in why
+    # The commit has gone back with it.
+    assert worker.stop() == 0
+    worker.start()
+    one.produce("events", "1", event(organization))
+    hook.received(4)
+    assert len(hook.requests()) == 4
 
 
 @pytest.mark.timeout(300)

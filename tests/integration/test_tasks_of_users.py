@@ -271,3 +271,29 @@ def test_an_error_is_logged_with_its_traceback(shop: Shop, mark: str) -> None:
     log = shop._installation.worker.log.read_text()
     assert "task=shop.no_policy" in log
     assert 'raise ValueError("any")' in log
+
+
+BLOCKING = """
+
+@instrumented_task(name="shop.blocks")
+def blocks(mark):
+    note("blocks", mark=mark)
+    time.sleep(300)
+"""
+
+
+def test_a_function_that_blocks_does_not_keep_a_worker_from_ending(
+    install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    (tmp_path / "shop_tasks.py").write_text(MODULE + BLOCKING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
+    one: Installation = install(task_modules="shop_tasks", grace=1)
+    worker = one.add_worker()
+    shop = Shop(one, tmp_path / "notes")
+    shop.call(f"shop.blocks.delay({mark!r})")
+    shop.runs(mark, 1)
+    assert worker.stop() == 0
+    # It was not settled: the next worker runs it again.
+    worker.start()
+    shop.runs(mark, 2)

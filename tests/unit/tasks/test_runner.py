@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -481,3 +482,22 @@ async def test_a_pending_call_that_had_nothing_to_send_is_told_to_the_restraints
     world.runner.start_again(Call("c2", task.name, 0, 0, hook_id=HOOK.id, stored=True), owner)
     await asyncio.wait_for(owner.ended.wait(), 5)
     assert told == [HOOK.id]
+
+
+async def test_blocking_functions_leave_the_threads_of_others_alone():
+    release, together = threading.Event(), threading.Barrier(40)
+    all_run, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def blocks():
+        if together.wait(30) == 0:
+            loop.call_soon_threadsafe(all_run.set)
+        release.wait(30)
+
+    world = World(bound=100)
+    waiting = [asyncio.create_task(world.run(blocks)) for _ in range(40)]
+    await asyncio.wait_for(all_run.wait(), 30)
+    # A pool would have no thread left for this.
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: 7), 10) == 7
+    release.set()
+    await asyncio.gather(*waiting)
+    assert world.outputs.dead == []

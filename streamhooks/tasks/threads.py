@@ -1,0 +1,47 @@
+"""Functions that block, in threads of their own: they hold up neither the event loop nor the end of the process.
+
+A thread pool would do both: with all of its few threads taken, whatever else of the worker needs one waits as well,
+and Python waits at its end for what runs in a pool, however long that takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call the function in a thread that ends with the process, with the context of the caller; return its result.
+
+    If the caller is cancelled, the function goes on, and nobody hears of what it came to.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = context.run(function, *args, **kwargs)
+        except BaseException as raised:  # whatever it is, the caller judges it
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(end, result, error)
+
+    def end(result: Any, error: BaseException | None) -> None:
+        if ended.done():
+            return
+        if error is None:
+            ended.set_result(result)
+        elif isinstance(error, StopIteration):
+            # No future takes it.
+            ended.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
+        else:
+            ended.set_exception(error)
+
+    threading.Thread(target=work, name=f"task-{getattr(function, '__name__', '')}", daemon=True).start()
+    return await ended
