@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from streamhooks.errors import BrokenRecord
@@ -98,10 +99,20 @@ def _explained(hook: Hook, source: Source, record: Record, hooks: HooksTable) ->
         kinds = [reason for one, reason in zip(asked, reasons, strict=True) if one.app == (hook.app_id is not None)]
         return Explained(hook, False, (kinds or reasons)[0] or "", delivery)
     event = asked[reasons.index(None)].event
+    if (made := _made(hook)) is not None and made > record.timestamp / 1000:
+        return Explained(hook, False, f"it subscribed to {event}, but was made later: {hook.date_created}", delivery)
     status = hooks.status(hook.id)
     if status.status != "active":
         return Explained(hook, True, f"it subscribed to {event}, but is disabled now: {status.reason}", delivery)
     return Explained(hook, True, f"it subscribed to {event}", delivery)
+
+
+def _made(hook: Hook) -> float | None:
+    """When a hook was made, epoch seconds; None if who wrote it did not say."""
+    try:
+        return datetime.fromisoformat(hook.date_created).timestamp()
+    except ValueError:
+        return None
 
 
 def organization_of(source: Source) -> str:

@@ -9,12 +9,13 @@ from aiohttp import web
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.history.dead_letters import Filter, Found
-from streamhooks.history.explain import summary
+from streamhooks.history.explain import Explained, summary
 from streamhooks.kafka.reader import Record
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.web.messages import answer, limit_of, query, read_fields
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found
+from streamhooks.web.routing import FORWARDER
 from streamhooks.web.times import iso, moment
 
 _TIME = "must be epoch seconds or ISO 8601"
@@ -36,17 +37,20 @@ async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
             found = await parts.history.explain(record)
         except BrokenRecord as broken:
             raise bad_request(f"the record can't be read: {broken}") from None
-    hooks = [
-        {
-            "hook_id": one.hook.id,
-            "url": one.hook.url,
-            "matched": one.matched,
-            "why": one.why,
-            "webhook_id": one.webhook_id,
-            "attempts": found.attempts.get(one.webhook_id, []),
-        }
-        for one in found.hooks
-    ]
+    hooks = []
+    for one in found.hooks:
+        attempts = found.attempts.get(one.webhook_id, [])
+        hooks.append(
+            {
+                "hook_id": one.hook.id,
+                "url": one.hook.url,
+                "matched": one.matched,
+                "why": one.why,
+                "webhook_id": one.webhook_id,
+                "attempts": attempts,
+                "pending": await _pending(parts, request, one) if _may_wait(one, attempts) else [],
+            }
+        )
     return answer(
         {
             "source": record.source,
@@ -56,6 +60,15 @@ async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
             "hooks": hooks,
         }
     )
+
+
+def _may_wait(one: Explained, attempts: list[dict[str, Any]]) -> bool:
+    return one.matched and (not attempts or attempts[-1]["outcome"] == "retried")
+
+
+async def _pending(parts: Parts, request: web.Request, one: Explained) -> list[dict[str, Any]]:
+    found = await request.app[FORWARDER].pending_of(parts, request, one.hook.id)
+    return [call for call in found if call["webhook_id"] == one.webhook_id]
 
 
 async def _wanted_record(parts: Parts, given: dict[str, str]) -> Record:

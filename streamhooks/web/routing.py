@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
@@ -14,6 +14,7 @@ from streamhooks.web.hooks import known_hook
 from streamhooks.web.messages import hook_id_of, read_body
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import try_again
+from streamhooks.web.representation import shown_call
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,27 @@ class Forwarder:
             log.warning("the owner of a partition, %s, does not answer: %s", base.authority, type(error).__name__)
             raise try_again("the worker that owns the partition of this hook does not answer") from None
 
+    async def pending_of(self, parts: Parts, request: web.Request, hook_id: str) -> list[dict[str, Any]]:
+        """The pending calls of a hook as they are shown, from whoever has them; `request` is the caller's.
+
+        None is known while partitions move.
+        """
+        topic, partition = parts.topics.delayed, parts.partition_of(hook_id)
+        if parts.is_mine(topic, partition):
+            return [shown_call(entry) for entry in parts.pending.of_hook(partition, hook_id)]
+        owner = parts.owner_of(topic, partition)
+        if owner is None:
+            return []
+        headers = {name: request.headers[name] for name in ("Authorization",) if name in request.headers}
+        url = URL(owner) / "api/hooks" / hook_id / "pending" % {"limit": "500"}
+        try:
+            async with self._open().get(
+                url, headers=headers | {FORWARDED: "1"}, allow_redirects=False, timeout=TIMEOUT
+            ) as found:
+                return list(await found.json()) if found.status == 200 else []
+        except (aiohttp.ClientError, TimeoutError):
+            return []
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
@@ -94,3 +116,7 @@ class Forwarder:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+FORWARDER: Final = web.AppKey("forwarder", Forwarder)
+"""Where the application has its forwarder."""

@@ -214,6 +214,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                         "why": {**TEXT, "description": "or why not"},
                         "webhook_id": TEXT,
                         "attempts": _ref("Attempts"),
+                        "pending": _ref("PendingCalls"),
                     }
                 )
             ),

@@ -15,7 +15,7 @@ from streamhooks.web import hooks, page, past, resending, service, traffic
 from streamhooks.web.middlewares import application_options
 from streamhooks.web.openapi import CALLS, Call
 from streamhooks.web.parts import Parts
-from streamhooks.web.routing import Forwarder, Handler
+from streamhooks.web.routing import FORWARDER, Forwarder, Handler
 
 __all__ = ["application_options", "register"]
 
@@ -66,7 +66,7 @@ def register(app: faust.App, parts: Callable[[], Parts]) -> None:
     None of Faust's own views is served: they would show tables, settings and the graph of the app.
     """
     app.web.blueprints = BlueprintManager()
-    forwarder = Forwarder()
+    forwarder = app.web.web_app[FORWARDER] = Forwarder()
 
     async def close(_: web.Application) -> None:
         await forwarder.close()

@@ -9,7 +9,7 @@ from installation import Hook, Installation, alert, change, event
 from support import api, eventually
 
 WORKERS = 2
-SETTINGS = {"retry_delay": 1, "partitions": 4}
+SETTINGS = {"retry_delay": 1, "partitions": 4, "max_retries": 1000}
 
 
 def put(installation: Installation, hook: Hook, **fields: object) -> dict:
@@ -190,8 +190,20 @@ def test_why_a_record_fired_and_why_not(installation: Installation, organization
     assert [attempt["outcome"] for attempt in by_hook[hook.id]["attempts"]] == ["delivered"]
     assert not by_hook[of_another.id]["matched"]
     assert by_hook[of_another.id]["why"] == "the record is of project 11, and it gets those of 12"
+    failing = installation.create_hook(organization)
+    installation.receiver.behave(failing.path, status=500)
+    second = installation.produce("events", "11", event(organization))
+    eventually(lambda: installation.pending(failing))
+    for worker in installation.workers:  # any worker asks the one that has what waits
+        source_of = f"{second.topic()}:{second.partition()}:{second.offset()}"
+        hooks = api(worker).get("/api/explain", source=source_of).json["hooks"]
+        (explained,) = (one for one in hooks if one["hook_id"] == failing.id)
+        assert explained["pending"]
+        assert explained["pending"][0]["webhook_id"] == explained["webhook_id"]
+    later = installation.api.get("/api/explain", source=source).json["hooks"]
+    assert "was made later" in next(one["why"] for one in later if one["hook_id"] == failing.id)
     by_event = installation.api.get("/api/explain", event_id=answer.json["record"]["event_id"])
-    assert by_event.json == answer.json
+    assert by_event.json["source"] == source
     assert installation.api.get("/api/explain", source=f"events:{written.partition()}:999999").status == 404
 
 
