@@ -117,7 +117,12 @@ class KafkaLog:
             return {}
         answers: dict[Future[object], TP] = {future: (tp.topic, tp.partition) for tp, future in asked.items()}
         done, _ = wait(answers, self._timeout)
-        return {answers[future]: future.result().offset for future in done if future.exception() is None}  # type: ignore[attr-defined]
+        ends = {answers[future]: future.result().offset for future in done if future.exception() is None}  # type: ignore[attr-defined]
+        if len(ends) < len(answers):
+            # librdkafka goes on asking with the epoch of a leader that the broker has fenced, for minutes, and gets
+            # FENCED_LEADER_EPOCH each time: a new client does not know it.
+            self._admin = None
+        return ends
 
     def first(self, floors: Mapping[TP, int]) -> dict[TP, tuple[int, float] | None]:
         """Offset and time of the first record at or behind each offset."""
