@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 import time
@@ -134,7 +135,7 @@ class _HeadFirst(ResponseHandler):
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
         """Note what went wrong."""
-        if self._requests > 1 and not self._heard and isinstance(exc, ClientOSError | ServerDisconnectedError):
+        if self._requests > 1 and not self._heard and _had_ended(exc):
             exc = StaleConnectionError()
         super().set_exception(exc, *cause)
 
@@ -147,6 +148,16 @@ class _HeadFirst(ResponseHandler):
         super().data_received(data)
         if self._exception is not None and self._payload is not None and not self._payload.is_eof():
             self._payload.feed_eof()
+
+
+def _had_ended(error: BaseException) -> bool:
+    """Tell whether the other side had closed the connection: of its reset without that, an endpoint is the cause.
+
+    Linux gives the end of the stream first, and EPIPE for what is written behind it, also when a reset has followed.
+    """
+    return isinstance(error, ServerDisconnectedError) or (
+        isinstance(error, ClientOSError) and error.errno == errno.EPIPE
+    )
 
 
 def _socket_factory(policy: AddressPolicy) -> Callable[[AddrInfoType], socket.socket]:

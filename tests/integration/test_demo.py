@@ -101,7 +101,7 @@ def test_asked_to_end_while_it_starts_it_ends_well(demo, number):
     running.see("starting a receiver")
     running.process.send_signal(number)
     assert running.wait() == 0
-    assert running.left() == []
+    eventually(lambda: running.left() == [])
     assert list(running.temporary.iterdir()) == []
 
 

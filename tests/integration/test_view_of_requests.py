@@ -147,5 +147,6 @@ def test_a_disabled_hook_keeps_what_waits(installation: Installation, organizati
     other.received(2)
     assert len(hook.requests()) == 1
     assert [one["call_id"] for one in installation.pending(hook)] == [call["call_id"]]
-    assert installation.api.put(f"/api/hooks/{hook.id}", {"status": "active"}).status == 200
+    enabled = {"status": "active", "resume": "all"}
+    assert installation.api.put(f"/api/hooks/{hook.id}", enabled).status == 200
     hook.received(2)

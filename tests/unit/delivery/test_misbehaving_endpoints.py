@@ -434,9 +434,7 @@ async def resets_when_used_again(peer: Peer) -> None:
     peer.reset()
 
 
-@pytest.mark.parametrize(
-    "behaviour", [closes_after_each, resets_after_each, closes_when_used_again, resets_when_used_again]
-)
+@pytest.mark.parametrize("behaviour", [closes_after_each, closes_when_used_again])
 def test_a_kept_connection_that_has_ended_costs_no_attempt(behaviour: Behaviour, run: Run) -> None:
     async def attempts() -> list[int | str | None]:
         async with serving(behaviour) as endpoint, a_client() as client:
@@ -448,6 +446,18 @@ def test_a_kept_connection_that_has_ended_costs_no_attempt(behaviour: Behaviour,
             return found
 
     assert run(attempts()) == [200] * 10
+
+
+@pytest.mark.parametrize("behaviour", [resets_after_each, resets_when_used_again])
+def test_an_endpoint_that_resets_a_kept_connection_has_failed_like_another(behaviour: Behaviour, run: Run) -> None:
+    """A reset is an answer of a kind, which the contract counts: it is not asked for again in the same attempt."""
+
+    async def attempts() -> tuple[list[str], int]:
+        async with serving(behaviour) as endpoint, a_client() as client:
+            kinds = [(await client.post(endpoint.url, {}, b"{}", LONG)).kind for _ in range(2)]
+            return kinds, endpoint.connections
+
+    assert run(attempts()) == (["answered", "connection"], 1)
 
 
 def test_an_endpoint_that_breaks_off_its_answer_on_a_kept_connection_has_failed(run: Run) -> None:
