@@ -30,6 +30,7 @@ _COMPARED = (
     "url", "events", "project_ids", "version", "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
 )  # fmt: skip
 _KEPT = ("secret", "status")
+_SEEN = ("url", "organization_id")  # in the first line of a step
 _ID, _SECRET = "0" * 32, "x" * 16  # where a file has none
 
 
@@ -164,7 +165,9 @@ def _doubles(wishes: Iterable[Wish]) -> list[str]:
 
 def _creation(wish: Wish) -> Step:
     body = {name: value for name, value in wish.fields.items() if value is not None}
-    changes = [(name, None, _shown(name, value)) for name, value in body.items() if value not in ([], 0)]
+    changes = [
+        (name, None, _shown(name, value)) for name, value in body.items() if name not in _SEEN and value not in ([], 0)
+    ]
     return Step("create", None, wish.fields["url"], wish.fields["organization_id"], body, changes)
 
 

@@ -76,19 +76,31 @@ def rows(shown: Table, found: Iterable[Iterable[Any]], empty: str) -> None:
     for row in found:
         shown.add_row(*(cell(value) for value in row))
     if shown.row_count:
-        console().print(shown)
+        _print(shown)
     else:
         click.echo(empty)
 
 
 def fields(pairs: Iterable[tuple[str, Any]]) -> None:
-    """Print names and values, one a line; what is None is left out."""
+    """Print names and values, one a line; what is None or empty is left out."""
     shown = table("", "", whole=("",))
     shown.show_header = False
     for name, value in pairs:
-        if value is not None:
+        if value not in (None, ""):
             shown.add_row(name, cell(value))
-    console().print(shown)
+    _print(shown)
+
+
+def _print(shown: Table) -> None:
+    out = console()
+    if out.is_terminal:
+        out.print(shown)
+        return
+    # rich fills the last column with spaces, which nobody wants in a file.
+    with out.capture() as printed:
+        out.print(shown)
+    for line in printed.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def as_json(value: Any) -> None:

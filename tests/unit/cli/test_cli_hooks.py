@@ -59,6 +59,7 @@ def test_the_list_is_for_people_and_programs(worker_api):
     assert {hook["id"] for hook in found} == ids
     lines = worker_api.run("hooks", "list", "--organization", "1").stdout.splitlines()
     assert len(lines) == 4, "what goes to a pipe is one line a hook"
+    assert [line for line in lines if line != line.rstrip()] == []
     assert worker_api.run("hooks", "list", "--app", "none").stdout == "no hooks\n"
 
 
