@@ -13,11 +13,47 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 _DISMISSED = b"dismissed"
 _GRACE = 5.0
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def start_guarded(
+    command: Sequence[str], remove: Path | None = None, **options: Any
+) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
+    """Start a process (`options` as of Popen) and its guard, with nothing that could come in between.
+
+    A Ctrl-C after the first and before the second would leave a process that nobody knows of. Returns both.
+    """
+    with _undisturbed():
+        process = subprocess.Popen(command, **options)
+        return process, guard(process.pid, remove)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off what asks this process to end until the block has ended."""
+    if threading.current_thread() is not threading.main_thread():  # only there it could interrupt
+        yield
+        return
+    asked: list[int] = []
+    former = {number: signal.getsignal(number) for number in _ENDING}
+    handlers = {number: handler for number, handler in former.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, lambda number, _frame: asked.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if asked:
+            signal.raise_signal(asked[0])
 
 
 def guard(pid: int, folder: Path | None = None) -> subprocess.Popen[bytes]:

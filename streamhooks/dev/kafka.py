@@ -24,7 +24,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streamhooks.dev.distribution import Distribution, default_cache, prepare
-from streamhooks.dev.guard import dismiss, guard
+from streamhooks.dev.guard import dismiss, start_guarded
 from streamhooks.dev.kafka_config import JVM_FLAGS, write_config
 from streamhooks.dev.ports import free_port
 from streamhooks.errors import Refusal
@@ -141,14 +141,14 @@ class EmbeddedKafka:
                     raise self._failure()
         with out.open("wb") as output:
             # A session of its own, so that a Ctrl-C in the terminal reaches us alone.
-            self._process = subprocess.Popen(
+            self._process, self._guard = start_guarded(
                 self._command("kafka.Kafka", recording=True),
+                None if self._keep else self.folder,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
                 pass_fds=[self._lock.fileno()],
             )
-        self._guard = guard(self.pid, None if self._keep else self.folder)
         try:
             self._wait_ready()
         except BaseException:

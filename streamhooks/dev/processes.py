@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from streamhooks.dev.guard import dismiss, guard
+from streamhooks.dev.guard import dismiss, start_guarded
 from streamhooks.dev.json_client import call
 from streamhooks.errors import Refusal
 
@@ -33,8 +33,9 @@ class Child:
         folder.mkdir(parents=True, exist_ok=True)
         self.name, self.log = name, folder / f"{name}.log"
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process, self._guard = start_guarded(
                 command,
+                remove,
                 cwd=folder,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -43,7 +44,6 @@ class Child:
                 start_new_session=True,
             )
         self.pid = self._process.pid
-        self._guard = guard(self.pid, remove)
 
     @property
     def running(self) -> bool:

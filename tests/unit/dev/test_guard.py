@@ -6,7 +6,8 @@ import sys
 
 from support import ended, eventually
 
-from streamhooks.dev.guard import dismiss, guard
+from streamhooks.dev import guard as guards
+from streamhooks.dev.guard import dismiss, guard, start_guarded
 
 SLEEPER = [sys.executable, "-c", "import signal; signal.pause()"]
 # Starts a sleeper of its own under guard, prints its pid, and waits.
@@ -43,3 +44,24 @@ def test_dismissed_it_does_no_harm(tmp_path):
     assert tmp_path.exists()
     sleeper.send_signal(signal.SIGKILL)
     sleeper.wait()
+
+
+def test_what_asks_to_end_does_not_come_between_a_process_and_its_guard(monkeypatch):
+    seen: list[str] = []
+    started = guards.guard
+
+    def interrupted(pid, folder):
+        signal.raise_signal(signal.SIGINT)
+        seen.append("guarded")
+        return started(pid, folder)
+
+    monkeypatch.setattr(guards, "guard", interrupted)
+    former = signal.signal(signal.SIGINT, lambda *_: seen.append("asked to end"))
+    try:
+        process, guarding = start_guarded(SLEEPER)
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert seen == ["guarded", "asked to end"]
+    dismiss(guarding)
+    process.kill()
+    process.wait()
