@@ -149,3 +149,9 @@ async def test_hooks_are_found_by_a_part_of_url_or_id() -> None:
         cursor = (await answer.json())["next_cursor"]
         answer = await client.get("/api/hooks", params={"q": "example", "cursor": cursor})
         assert (len((await answer.json())["hooks"]), answer.headers["X-Total-Count"]) == (2, "3")
+
+
+def test_every_module_is_asked_for_at_once() -> None:
+    html = (ASSETS / "index.html").read_text()
+    modules = set(re.findall(r'rel="modulepreload" href="assets/([^"]+)"', html))
+    assert modules | {"main.js"} == {file.name for file in ASSETS.glob("*.js")}
