@@ -17,7 +17,7 @@ export function plural(number, one, many = `${one}s`) {
 
 /** A few seconds, minutes, hours or days; `seconds` is not negative. */
 export function span(seconds) {
-  if (seconds < 1) return "less than 1 s";
+  if (seconds < 1) return "< 1 s";
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
