@@ -8,8 +8,8 @@ What is different from Faust 0.15.3:
 - Waiting for what is in flight, at a rebalance and at the end, has a time limit (`wait_empty` has none).
 - Where to start is decided here, not by `auto.offset.reset`: a committed offset that retention overtook is a loss that
   must be told, and never a jump to the latest.
-- A record is handed over without two tasks for each (A8 of the notes): half of what Faust costs. Those of our own agents
-  go into their queues as they are (`lanes.py`).
+- A record is handed over without two tasks for each (A8 of the notes): half of what Faust costs. Those of our own
+  agents go into their queues as they are (`lanes.py`).
 - Partitions of *owned* topics are assigned, but not fetched: who has them is all that we want to know.
 """
 
