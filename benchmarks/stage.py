@@ -141,7 +141,7 @@ class Stage:
 
     def naive(self, count: int, hooks: Sequence[Hook], in_flight: int = 100) -> Sender:
         """Start so many naive senders in one group, on a topic of their own."""
-        topic = f"naive-{count}"
+        topic = f"naive-{count}-{in_flight}"
         create_topic(self.brokers, topic, PARTITIONS)
         known = self._hooks_file(hooks)
         command = [

@@ -42,6 +42,7 @@ def run(options: Options, say: Say) -> Result:
             *(sys.executable, "-m", "benchmarks.load", scene.brokers, f"{worker.prefix}events"),
             *(str(rate), str(2 * before + during), str(HOOKS - 1), "--every", str(EVERY)),
         ]
+        scene.forget()
         load = scene.start("load", command, ended=True)
         say(f"{rate:,.0f} a second: all hooks answer")
         _wait_for_ids(scene, rate * WARM_UP)

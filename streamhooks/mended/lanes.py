@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
+from faust.transport.consumer import ensure_TP
 from faust.types import TP
 
 from streamhooks.kafka.reader import Record
@@ -64,6 +65,8 @@ class Pressure:
         """The arguments of `put_nowait_enhanced`."""
         found = self._of.get(tp)
         if found is None:
+            # The fetcher names partitions as aiokafka does: equal to Faust's, but Faust ends at the sight of one.
+            tp = ensure_TP(tp)
             found = self._of[tp] = {
                 "on_pressure_high": partial(self._on_full, tp),
                 "on_pressure_drop": partial(self._on_drop, tp),

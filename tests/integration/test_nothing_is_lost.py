@@ -16,6 +16,8 @@ from support import Receiver, api, eventually
 from streamhooks.dev.kafka import EmbeddedKafka
 
 FOLLOWERS = 1000
+#: more than `stream_buffer_maxsize`
+BUFFERED = 5000
 
 
 def test_a_slow_head_is_redelivered_after_a_kill_though_its_followers_were_done(install, organization: str) -> None:
@@ -36,6 +38,19 @@ def test_a_slow_head_is_redelivered_after_a_kill_though_its_followers_were_done(
     # The followers are read again as well, and are the same to whoever drops doubles; each is counted once.
     eventually(lambda: one.totals(quick) == (FOLLOWERS, FOLLOWERS, 0), timeout=60)
     assert one.receiver.count(quick.path)["ids"] == FOLLOWERS
+
+
+def test_what_is_more_than_a_worker_buffers_waits_in_kafka(install, organization: str) -> None:
+    one: Installation = install(partitions=1, max_in_flight=1)
+    worker = one.add_worker()
+    slow = one.create_hook(organization, project_ids=["1"], behaviour="delay=0.5")
+    quick = one.create_hook(organization, project_ids=["2"])
+    # While the first ones are in flight nothing else starts, and the fetcher reads on until it is told to stop.
+    projects = ["1"] * 6 + ["of nobody"] * BUFFERED + ["2"]
+    one.produce_with("events", "1", [json.dumps(event(organization, project)).encode() for project in projects])
+    quick.received(timeout=60)
+    eventually(lambda: one.receiver.count(slow.path)["ids"] == 6)
+    assert worker.running
 
 
 def test_a_call_that_no_broker_takes_becomes_a_truncated_dead_letter_and_blocks_nothing(
