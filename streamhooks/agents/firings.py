@@ -150,7 +150,10 @@ class Counting:
         for table in self._tables.values():
             for future in table.unconfirmed().values():
                 try:
-                    await asyncio.wrap_future(future)
+                    # Those that are written together are confirmed together: few are left to wait for one by one.
+                    if not future.done():
+                        await asyncio.wrap_future(future)
+                    future.result()
                 except UnpublishableRecord:
                     UNPUBLISHABLE.labels("changelog").inc()
         for ticket in tickets:

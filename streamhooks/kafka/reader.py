@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 TP = tuple[str, int]
 
+#: how long after the first one more records are waited for, in seconds: a loop that is woken for each has no time left
+GATHERED = 0.01
+
 
 class Record(NamedTuple):
     """A record as it lies in a topic; `timestamp` is epoch milliseconds."""
@@ -163,7 +166,7 @@ class TopicReader:
                     self._changed.clear()
                     assigned = self._reassign(consumer, assigned)
                 if assigned:
-                    self._hand_over(consumer.consume(num_messages=2000, timeout=0.1), assigned)
+                    self._hand_over(_next(consumer), assigned)
                 else:
                     self._changed.wait(1.0)
         except Exception:
@@ -229,6 +232,12 @@ class TopicReader:
         for condition, waiter in self._waiters:
             if not waiter.done() and condition():
                 waiter.set_result(None)
+
+
+def _next(consumer: Consumer) -> list[Message]:
+    """What comes next: `consume` alone would wait for its full time whenever there is less than it may bring."""
+    first = consumer.poll(0.1)
+    return [] if first is None else [first, *consumer.consume(num_messages=2000, timeout=GATHERED)]
 
 
 def read_range(settings: Settings, topic: str, partition: int, start: int, end: int, *, timeout: float) -> list[Record]:
