@@ -223,8 +223,10 @@ def test_broken_firings_are_told(installation: Installation, organization: str) 
 def test_resources_go_on(installation: Installation, organization: str) -> None:
     hook = installation.create_hook(organization, "issue", app_id="pager")
     key = f"Group:{organization}"
-    for value in (*OWN_BYTES.values(), None, {"id": organization}):
-        installation.produce("resources", key, value)
+    place = installation.produce("resources", key, None).partition()
+    for value in OWN_BYTES.values():  # of another key: this one has no former version that could be found meanwhile
+        installation.produce("resources", f"{key}-broken", value, partition=place)
+    installation.produce("resources", key, {"id": organization})
     installation.produce("resource-changes", key, change(organization, instance_id=organization, instance=None))
     (request,) = hook.received()
     assert json.loads(request["body"])["data"] == {"issue": {"id": organization}}
