@@ -223,7 +223,7 @@ class System:
             letters,
             redriving,
             write=self.hook_states.write,
-            forget=self.hook_states.forget,
+            stop=self.catch_up.stop,
             partitions=self.partitions,
             clock=clock,
         )

@@ -127,9 +127,15 @@ class CatchUp:
             task.cancel()
         self._sent_until.clear()
 
-    def is_sending(self, hook_id: str) -> bool:
-        """Whether something is sent to the hook now."""
-        return hook_id in self._working
+    async def stop(self, hook_id: str, stretches: Iterable[Stretch]) -> None:
+        """Send no more of these stretches of a hook whose home is here; returns when they are forgotten."""
+        task = self._working.get(hook_id)
+        if task is not None:
+            # What writes how far it is would bring it back. The hook's other stretches are soon gone on with.
+            task.cancel()
+            await asyncio.wait([task])
+        for stretch in stretches:
+            await self._ways.forget(stretch)
 
     def _ended(self, hook_id: str, task: asyncio.Task[None]) -> None:
         self._working.pop(hook_id, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -18,6 +18,7 @@ from streamhooks.history.replay import Ranges, count_matches, ranges_between, so
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import TP, Record, read_range
 from streamhooks.records.hook import Hook
+from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.stretches import Stretches
@@ -55,7 +56,7 @@ class History:
         redriving: Redriving,
         *,
         write: Write,
-        forget: Write,
+        stop: Callable[[str, list[Stretch]], Awaitable[None]],
         partitions: int,
         clock: Callable[[], float],
     ) -> None:
@@ -65,7 +66,7 @@ class History:
         self._stretches = stretches
         self._redriving = redriving
         self._write = write
-        self._forget = forget
+        self._stop = stop
         self._partitions = partitions
         self._clock = clock
         self._letters = letters
@@ -106,13 +107,13 @@ class History:
         return replay_id
 
     async def stop_replay(self, hook_id: str, replay_id: str) -> bool:
-        """Forget what is left of a replay; False if there is none."""
+        """Send no more of a replay of a hook whose home is here; False if there is none."""
         found = [
             stretch
             for stretch in self._stretches.of_hook(hook_id)
             if stretch.why == "replay" and stretch.id.partition(":")[0] == replay_id
         ]
-        await asyncio.gather(*(self._forget(stretch) for stretch in found))
+        await self._stop(hook_id, found)
         return bool(found)
 
     # --- explaining

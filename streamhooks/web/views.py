@@ -55,6 +55,7 @@ OWNED_BY: Mapping[str, str] = {
     "list_pending": "delayed",
     "retry_pending": "delayed",
     "drop_pending": "delayed",
+    "stop_replay": "delayed",
 }
 
 Method = Callable[..., Any]

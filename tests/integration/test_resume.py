@@ -175,6 +175,30 @@ def test_a_replay_is_counted_first_and_has_the_first_ids(installation: Installat
     assert installation.api.post(path, {"from": began}).status == 409
 
 
+def test_a_replay_that_is_stopped_sends_no_more(install, organization: str) -> None:
+    one: Installation = install(partitions=4, resume_rate=20)
+    for _ in range(2):
+        one.add_worker()
+    began = time.time()
+    hook = one.create_hook(organization)
+    one.produce_with("events", "11", [json.dumps(event(organization)).encode() for _ in range(200)])
+    eventually(lambda: one.receiver.count(hook.path)["ids"] == 200, timeout=60)
+    path = f"/api/hooks/{hook.id}/replay"
+    replay = one.api.post(path, {"from": began}).json["replay"]
+    eventually(lambda: one.receiver.count(hook.path)["requests"] >= 210)
+    # By the worker that does not send it, too: the second one is asked.
+    stopped = api(one.workers[1]).delete(f"{path}/{replay}")
+    assert stopped.status == 204, stopped
+    sent = one.receiver.count(hook.path)["requests"]
+    eventually(lambda: nothing_left(one, hook))
+    # Longer than what writes how far a replay is would take to bring it back.
+    until = time.time() + 3.0
+    eventually(lambda: time.time() > until)
+    assert nothing_left(one, hook)
+    assert one.receiver.count(hook.path)["requests"] <= sent + 5  # what was under way
+    assert one.receiver.count(hook.path)["requests"] < 390
+
+
 def test_why_a_record_fired_and_why_not(installation: Installation, organization: str) -> None:
     hook = installation.create_hook(organization)
     of_another = installation.create_hook(organization, project_ids=["12"])
