@@ -12,7 +12,7 @@ from streamhooks.records.formats import decode
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.mission import send_alert_event
-from streamhooks.tasks.origin import Origin
+from streamhooks.tasks.origin import Origin, call_from
 
 
 def calls_of_alerts(hooks: HooksTable, partition_of: PartitionOf, partitions: int, doubles: Doubles) -> CallsOf:
@@ -25,25 +25,10 @@ def calls_of_alerts(hooks: HooksTable, partition_of: PartitionOf, partitions: in
             return []
         calls = service_hook_calls(hooks, partition_of, alert.event, "event.alert", origin)
         if alert.app_id is not None:
-            calls.append(
-                Call(
-                    origin.id,
-                    send_alert_event.name,
-                    origin.partition % partitions,
-                    origin.created,
-                    [
-                        alert.event,
-                        alert.rule,
-                        alert.app_id,
-                        alert.additional_payload_key,
-                        alert.additional_payload,
-                    ],
-                    source=origin.source,
-                    event="event_alert.triggered",
-                    traceparent=origin.traceparent,
-                    hops=origin.hops,
-                )
-            )
+            extra = [alert.additional_payload_key, alert.additional_payload]
+            args = [alert.event, alert.rule, alert.app_id, *extra]
+            partition = origin.partition % partitions
+            calls.append(call_from(origin, send_alert_event.name, partition, args, "event_alert.triggered"))
         return calls
 
     return calls_of

@@ -10,11 +10,10 @@ from streamhooks.kafka.reader import Record
 from streamhooks.metrics import DOUBLES
 from streamhooks.records.event import Event
 from streamhooks.records.formats import decode
-from streamhooks.records.ids import derived_id
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.mission import process_service_hook
-from streamhooks.tasks.origin import Origin
+from streamhooks.tasks.origin import Origin, call_from
 
 PartitionOf = Callable[[str], int]
 
@@ -37,17 +36,6 @@ def service_hook_calls(
 ) -> list[Call]:
     """One call for each service hook of the event's project that subscribed."""
     return [
-        Call(
-            derived_id(origin.id, hook.id),
-            process_service_hook.name,
-            partition_of(hook.id),
-            origin.created,
-            [hook.id, event],
-            hook_id=hook.id,
-            source=origin.source,
-            event=name,
-            traceparent=origin.traceparent,
-            hops=origin.hops,
-        )
+        call_from(origin, process_service_hook.name, partition_of(hook.id), [hook.id, event], name, hook.id)
         for hook in hooks.service_hooks(event.organization_id, event.project_id, name)
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from streamhooks.agents.events import PartitionOf
@@ -12,12 +11,12 @@ from streamhooks.kafka.reader import Record
 from streamhooks.masking import without_queries
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
-from streamhooks.records.ids import derived_id
 from streamhooks.records.notice import Notice
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.mission import send_resource_change_webhook
-from streamhooks.tasks.origin import Origin
+from streamhooks.tasks.origin import Origin, call_from
+from streamhooks.times import iso
 
 RESOURCE = "hook"
 
@@ -33,21 +32,10 @@ def calls_of_notices(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
         about = hooks.get(notice.hook_id)
         if about is None or _gets_notices(about):
             return []
-        event = f"{RESOURCE}.{notice.what}"
+        event, task = f"{RESOURCE}.{notice.what}", send_resource_change_webhook.name
         data = resource_change_data(RESOURCE, _shown(about, notice))
         return [
-            Call(
-                derived_id(origin.id, hook.id),
-                send_resource_change_webhook.name,
-                partition_of(hook.id),
-                origin.created,
-                [hook.id, event, data, None],
-                hook_id=hook.id,
-                source=origin.source,
-                event=event,
-                traceparent=origin.traceparent,
-                hops=origin.hops,
-            )
+            call_from(origin, task, partition_of(hook.id), [hook.id, event, data, None], event, hook.id)
             for hook in _subscribed(hooks, about, event)
         ]
 
@@ -75,10 +63,6 @@ def _shown(about: Hook, notice: Notice) -> dict[str, Any]:
         "url": without_queries(about.url),
         "events": list(about.events),
         "why": notice.why,
-        "since": None if notice.since is None else _iso(notice.since),
-        "at": _iso(notice.at / 1000),
+        "since": iso(notice.since),
+        "at": iso(notice.at / 1000),
     }
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(min(seconds, 253_402_300_799), UTC).isoformat(timespec="milliseconds")

@@ -9,7 +9,7 @@ from streamhooks.records.event import ResourceChange
 from streamhooks.records.formats import decode
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.mission import process_resource_change
-from streamhooks.tasks.origin import Origin
+from streamhooks.tasks.origin import Origin, call_from
 
 
 def calls_of_resource_changes(partitions: int) -> CallsOf:
@@ -17,26 +17,16 @@ def calls_of_resource_changes(partitions: int) -> CallsOf:
 
     def calls_of(record: Record, origin: Origin) -> list[Call]:
         change = decode(ResourceChange, record.value)
-        return [
-            Call(
-                origin.id,
-                process_resource_change.name,
-                origin.partition % partitions,
-                origin.created,
-                [
-                    change.action,
-                    change.sender,
-                    change.instance_id,
-                    change.organization_id,
-                    change.project_id,
-                    change.instance,
-                    change.actor,
-                ],
-                source=origin.source,
-                event=f"{resource_name(change.sender)}.{change.action}",
-                traceparent=origin.traceparent,
-                hops=origin.hops,
-            )
+        args = [
+            change.action,
+            change.sender,
+            change.instance_id,
+            change.organization_id,
+            change.project_id,
+            change.instance,
+            change.actor,
         ]
+        event = f"{resource_name(change.sender)}.{change.action}"
+        return [call_from(origin, process_resource_change.name, origin.partition % partitions, args, event)]
 
     return calls_of

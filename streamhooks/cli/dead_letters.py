@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import click
 
-from streamhooks.cli.params import HOOK, TIME, iso, json_option, limit_option, with_api, yes_option
+from streamhooks.cli.params import HOOK, TIME, json_option, limit_option, with_api, yes_option
+from streamhooks.times import iso
 
 if TYPE_CHECKING:
     from streamhooks.cli.api import JSON, Api

@@ -9,8 +9,9 @@ import click
 from streamhooks.cli.hooks_apply import apply
 from streamhooks.cli.hooks_fields import UNSETTABLE, field_options, given, merged_headers
 from streamhooks.cli.hooks_reencrypt import reencrypt
-from streamhooks.cli.params import HOOK, TIME, hook_argument, iso, json_option, with_api, yes_option
+from streamhooks.cli.params import HOOK, TIME, hook_argument, json_option, with_api, yes_option
 from streamhooks.errors import Refusal
+from streamhooks.times import iso
 
 if TYPE_CHECKING:
     from streamhooks.cli.api import JSON, Api

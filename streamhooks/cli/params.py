@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from streamhooks.errors import Refusal
+from streamhooks.times import LATEST
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -27,7 +28,6 @@ _URL, _TOKEN = "streamhooks.url", "streamhooks.token"
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _AGO = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LATEST = 253_402_300_799
 _COMPLETED = 100
 
 
@@ -52,7 +52,7 @@ class Time(click.ParamType):
             with suppress(ValueError):
                 found = datetime.fromisoformat(text.upper())
                 seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-        if not 0 <= seconds <= _LATEST:
+        if not 0 <= seconds <= LATEST:
             self.fail(f"{text!r} is no time: 2026-11-25T10:00, epoch seconds, now, or 15m, 2h, 3d (ago)", param, ctx)
         return seconds
 
@@ -137,11 +137,6 @@ def api_of(ctx: click.Context) -> Api:
         root.obj = Api(url.rstrip("/"), ctx.meta.get(_TOKEN) or known.api_token or None)
     client: Api = root.obj
     return client
-
-
-def iso(seconds: float | None) -> str | None:
-    """Return epoch seconds as ISO 8601 for the body of a call."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def _remember(name: str) -> Callable[[click.Context, click.Parameter, str | None], None]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streamhooks.cli.params import TIME, hook_argument, iso, json_option, with_api, yes_option
+from streamhooks.cli.params import TIME, hook_argument, json_option, with_api, yes_option
+from streamhooks.times import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.offsets import Offsets
-from streamhooks.kafka.reader import Record, read_range, scan
+from streamhooks.kafka.reader import Record, coordinates, read_range, scan
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.formats import decode
@@ -98,9 +98,8 @@ class DeadLetters:
         """The record that a letter comes from, if Kafka still holds it."""
         if letter.source is None:
             return None
-        topic, partition, offset = letter.source.rsplit(":", 2)
-        start = int(offset)
-        records = read_range(self._settings, topic, int(partition), start, start + 1, timeout=TIMEOUT)
+        topic, partition, offset = coordinates(letter.source)
+        records = read_range(self._settings, topic, partition, offset, offset + 1, timeout=TIMEOUT)
         return records[0] if records else None
 
     def _bounds(self, wanted: Filter) -> dict[int, tuple[int, int]]:

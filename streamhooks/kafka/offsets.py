@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -38,9 +38,10 @@ class Offsets:
         with self._asking() as consumer:
             wanted = [TopicPartition(*tp, max(0, int(seconds * 1000))) for tp in tps]
             found = consumer.offsets_for_times(wanted, timeout=self._timeout)
-            end = _ends(consumer, self._timeout)
             return {
-                (one.topic, one.partition): one.offset if one.offset >= 0 else end(one.topic, one.partition)
+                (one.topic, one.partition): one.offset
+                if one.offset >= 0
+                else consumer.get_watermark_offsets(TopicPartition(one.topic, one.partition), timeout=self._timeout)[1]
                 for one in found
             }
 
@@ -53,11 +54,3 @@ class Offsets:
             raise TimeoutError(f"Kafka does not answer: {error.args[0].str()}") from None
         finally:
             consumer.close()
-
-
-def _ends(consumer: Consumer, timeout: float) -> Callable[[str, int], int]:
-    def end(topic: str, partition: int) -> int:
-        _, found = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout)
-        return int(found)
-
-    return end

@@ -41,6 +41,17 @@ class Record(NamedTuple):
         return f"{self.topic}:{self.partition}:{self.offset}"
 
 
+def coordinates(source: str) -> tuple[str, int, int]:
+    """Topic, partition and offset of `<topic>:<partition>:<offset>`.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    topic, partition, offset = source.rsplit(":", 2)
+    return topic, int(partition), int(offset)
+
+
 def to_record(message: Message) -> Record:
     """A record of confluent-kafka as ours."""
     return Record(

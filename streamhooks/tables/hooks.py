@@ -11,6 +11,7 @@ from streamhooks.metrics import HOOKS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook, HookState
 from streamhooks.records.sealing import Keys
+from streamhooks.tables.applying import broken_among
 
 # app hook or not, organization, project or None for hooks of every project, event
 _Key = tuple[bool, str, str | None, str]
@@ -59,12 +60,7 @@ class HooksTable:
 
         Returns: the broken ones, each with why; the former version of such a hook stays in force.
         """
-        broken = []
-        for record in records:
-            try:
-                self._apply(record)
-            except BrokenRecord as error:
-                broken.append((record, str(error)))
+        broken = broken_among(records, self._apply)
         HOOKS.set(len(self._hooks))
         return broken
 

@@ -8,6 +8,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.records.formats import decode
 from streamhooks.records.stretch import Stretch
+from streamhooks.tables.applying import broken_among
 
 
 class Stretches:
@@ -26,13 +27,7 @@ class Stretches:
 
         Returns: the broken ones, each with why; the former version of such a stretch stays in force.
         """
-        broken = []
-        for record in records:
-            try:
-                self._apply(record)
-            except BrokenRecord as error:
-                broken.append((record, str(error)))
-        return broken
+        return broken_among(records, self._apply)
 
     def _apply(self, record: Record) -> None:
         hook_id, _, stretch_id = (record.key or b"").decode("utf-8", "replace").partition("/")

@@ -22,7 +22,7 @@ from streamhooks.tasks.mission import (
     send_alert_webhook,
     send_resource_change_webhook,
 )
-from streamhooks.tasks.origin import Origin
+from streamhooks.tasks.origin import Origin, call_from
 
 #: the source topics, without the prefix
 SOURCES = ("events", "alerts", "resource-changes")
@@ -125,19 +125,10 @@ def call_for(hook: Hook, source: Source, origin: Origin, id_of: str, partitions:
     if asked is None:
         return None
     task, args = asked.call(hook.id)
-    is_fan_out = task == process_resource_change.name
-    call = Call(
-        origin.id if is_fan_out else derived_id(origin.id, hook.id),
-        task,
-        origin.partition % partitions[1] if is_fan_out else partitions[0],
-        origin.created,
-        args,
-        hook_id=None if is_fan_out else hook.id,
-        source=origin.source,
-        event=asked.event,
-        traceparent=origin.traceparent,
-        hops=origin.hops,
-    )
+    if task == process_resource_change.name:
+        call = call_from(origin, task, origin.partition % partitions[1], args, asked.event)
+    else:
+        call = call_from(origin, task, partitions[0], args, asked.event, hook.id)
     return again(call, id_of)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
+from streamhooks.kafka.reader import coordinates
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.tables.stretches import Stretches
@@ -147,14 +148,3 @@ class Missed:
             return hook.resume or "skip"
         since = self._undecided.setdefault(stretch.key, self._clock())
         return "skip" if self._clock() - since >= UNDECIDED else None
-
-
-def coordinates(source: str) -> tuple[str, int, int]:
-    """Topic, partition and offset of `<topic>:<partition>:<offset>`.
-
-    Raises:
-        ValueError: it is none.
-
-    """
-    topic, partition, offset = source.rsplit(":", 2)
-    return topic, int(partition), int(offset)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import HOPS_HEADER
-from streamhooks.records.ids import source_id
+from streamhooks.records.ids import derived_id, source_id
+from streamhooks.tasks.call import Call
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -38,6 +39,27 @@ def origin_of(record: Record, now_ms: int) -> Origin:
         record.partition,
         traceparent.decode() if traceparent else None,
         hops_of(record),
+    )
+
+
+def call_from(
+    origin: Origin, task: str, partition: int, args: list[Any], event: str, hook_id: str | None = None
+) -> Call:
+    """The call that a source record causes: a delivery to a hook, or without one a fan-out.
+
+    `partition` is its of `delayed`. Its id is the `webhook-id`, the same whenever the record is read.
+    """
+    return Call(
+        origin.id if hook_id is None else derived_id(origin.id, hook_id),
+        task,
+        partition,
+        origin.created,
+        args,
+        hook_id=hook_id,
+        source=origin.source,
+        event=event,
+        traceparent=origin.traceparent,
+        hops=origin.hops,
     )
 
 

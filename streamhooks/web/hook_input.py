@@ -12,8 +12,8 @@ from streamhooks.errors import BadUrl, BrokenRecord
 from streamhooks.masking import MASK
 from streamhooks.records.hook import SEALED, Hook, generate_secret
 from streamhooks.tables.hooks import Status
+from streamhooks.times import moment
 from streamhooks.web.problems import bad_fields
-from streamhooks.web.times import moment
 
 CheckUrl = Callable[[str], None]
 

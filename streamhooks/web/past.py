@@ -12,11 +12,11 @@ from streamhooks.history.dead_letters import Filter, Found
 from streamhooks.history.explain import Explained, summary
 from streamhooks.kafka.reader import Record
 from streamhooks.tasks.matching import SOURCES
+from streamhooks.times import iso, moment
 from streamhooks.web.messages import answer, limit_of, query, read_fields
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found
 from streamhooks.web.routing import FORWARDER
-from streamhooks.web.times import iso, moment
 
 _TIME = "must be epoch seconds or ISO 8601"
 _LETTER = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")

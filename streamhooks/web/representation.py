@@ -9,7 +9,7 @@ from streamhooks.masking import MASK
 from streamhooks.records.hook import Hook, masked
 from streamhooks.tables.hooks import Status
 from streamhooks.tables.pending import Entry
-from streamhooks.web.times import iso
+from streamhooks.times import iso
 
 
 def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from typing import Any
 from aiohttp import web
 
 from streamhooks.tasks.matching import SOURCES
+from streamhooks.times import moment
 from streamhooks.web.hooks import known_hook
 from streamhooks.web.messages import answer, hook_id_of, query, read_fields, read_nothing
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import bad_fields, confirmed, conflict, kafka_answers, not_found
 from streamhooks.web.representation import shown_missed
-from streamhooks.web.times import moment
 
 _TIME = "must be epoch seconds or ISO 8601"
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.tables.stretches import Stretches
-from streamhooks.tasks.missed import UNDECIDED, Missed, coordinates
+from streamhooks.tasks.missed import UNDECIDED, Missed
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 
