@@ -124,6 +124,11 @@ class App(faust.App):
         """Whether Kafka has no records at [start, end); what is told once is forgotten."""
         return self._natural_holes.get(TP(*tp), {}).pop(start, None) == end
 
+    @property
+    def fetches_in_loop(self) -> bool:
+        """Whether records are fetched in the event loop; what tables are recovered from, Faust fetches itself."""
+        return not len(self.tables)
+
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
 

@@ -9,8 +9,10 @@ What is different from Faust 0.15.3:
 - Where to start is decided here, not by `auto.offset.reset`: a committed offset that retention overtook is a loss that
   must be told, and never a jump to the latest.
 - A record is handed over without two tasks for each (A8 of the notes): half of what Faust costs. Those of our own
-  agents go into their queues as they are (`lanes.py`).
-- A broker that is away when the clients connect first is waited for; Faust crashes.
+  agents go into their queues as they are (`lanes.py`); those of an app without tables are fetched in the event loop
+  (`fetching.py`).
+- A broker that is away when the clients connect first is waited for (`patience.py`); Faust crashes.
+- What Faust logs about partitions that its own client does not fetch is not logged: lag and health tell.
 - Partitions of *owned* topics are assigned, but not fetched: who has them is all that we want to know.
 """
 
@@ -22,6 +24,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -33,7 +36,9 @@ from mode import Service
 
 from streamhooks.errors import Refusal
 from streamhooks.kafka.reader import Record
+from streamhooks.mended.fetching import Fetched, Fetching
 from streamhooks.mended.lanes import Pressure, plain
+from streamhooks.mended.patience import patient
 
 log = logging.getLogger(__name__)
 
@@ -63,27 +68,6 @@ def watched(
         return alive
 
     return watching
-
-
-def patient(
-    bootstrap: Callable[[], Awaitable[None]], should_stop: Callable[[], bool], pause: float = 1.0
-) -> Callable[[], Awaitable[None]]:
-    """The first connection to Kafka, tried every `pause` seconds until it succeeds: Faust crashes without it.
-
-    The topics were made by then, so Kafka was there, and a broker that restarts at this moment is away for a while.
-    """
-
-    async def connecting() -> None:
-        while True:
-            try:
-                return await bootstrap()
-            except KafkaError as error:
-                if should_stop():
-                    raise
-                log.warning("no connection to Kafka, will be tried again: %s", error)
-                await asyncio.sleep(pause)
-
-    return connecting
 
 
 class Producer(driver.Producer):
@@ -173,6 +157,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return {}
         return records
 
+    def polled(self) -> AbstractContextManager[None]:
+        """While records are taken or waited for: the group expires members that do neither (`max.poll.interval.ms`)."""
+        polled: AbstractContextManager[None] = self._ensure_consumer()._subscription.fetch_context()
+        return polled
+
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
     """What the coordinator calls, in the consumer's thread."""
@@ -184,13 +173,14 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
         return result
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Keep the owned partitions from being fetched: what is fetched and not taken holds up the others."""
+        """Keep what is not taken here from being fetched here: it would hold up the others."""
         assigned = list(assigned)
         thread = self._thread
         thread.last_heartbeat = time.monotonic()
-        owned = [tp for tp in assigned if tp.topic in thread.app.owned_topics]
-        if owned:
-            thread._ensure_consumer().pause(*owned)
+        elsewhere = assigned if thread.app.fetches_in_loop else []
+        elsewhere = elsewhere or [tp for tp in assigned if tp.topic in thread.app.owned_topics]
+        if elsewhere:
+            thread._ensure_consumer().pause(*elsewhere)
         await super().on_partitions_assigned(assigned)
 
 
@@ -204,9 +194,32 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._fetched: dict[TP, int] = {}  # the offset after the last one that was fetched
         self._pressure = Pressure(self.on_buffer_full, self.on_buffer_drop)
+        self._fetching = Fetching(self._fetching_options, lambda: self.app.should_stop)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _fetching_options(self) -> dict[str, Any]:
+        conf = self.app.conf
+        return {
+            "bootstrap_servers": driver.server_list(self.transport.url, self.transport.default_port),
+            "client_id": conf.broker_client_id,
+            "auto_offset_reset": conf.consumer_auto_offset_reset,
+            "max_poll_records": conf.broker_max_poll_records,
+            "max_partition_fetch_bytes": conf.consumer_max_fetch_size,
+            "request_timeout_ms": int(conf.broker_request_timeout * 1000),
+            # What a producer took back has not happened.
+            "isolation_level": "read_committed",
+            **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
+        }
+
+    async def on_stop(self) -> None:
+        """Commit what is settled, and fetch no more."""
+        await super().on_stop()
+        await self._fetching.stop()
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust would log, every few seconds, that its client does not fetch a partition."""
 
     @property
     def seconds_since_heartbeat(self) -> float:
@@ -260,10 +273,11 @@ class Consumer(driver.Consumer):
         skipped = self.app.owned_topics | set(self.app.tables.changelog_topics)
         tps = [tp for tp in self.assignment() if tp.topic not in skipped]
         if not tps:
+            await self._fetching.seek_to({})
             return
         positions = await self._thread.positions(tps)
         starts = {tp: self.app.start_of(tp, *position) for tp, position in positions.items()}
-        await self._thread.seek_to(starts)
+        await (self._fetching if self.app.fetches_in_loop else self._thread).seek_to(starts)
         for tp, offset in starts.items():
             committed = positions[tp][0]
             # One that lies behind the end of the log is nothing to build on: the next commit goes back.
@@ -272,6 +286,19 @@ class Consumer(driver.Consumer):
         self.app.on_positioned(starts)
 
     # --- handing over
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Fetched:
+        if not self.app.fetches_in_loop:
+            fetched: Fetched = await super()._getmany(active_partitions, timeout)
+            return fetched
+        generation = self.app.consumer_generation_id
+        with self._thread.polled():
+            records = await self._fetching.getmany(active_partitions or (), timeout)
+        if records and generation != self.app.consumer_generation_id:
+            # Whoever waits here is from before the rebalance and drops it: the fetcher would read on behind it.
+            self._fetching.go_back({tp: found[0].offset for tp, found in records.items()})
+            return {}
+        return records
 
     async def _drain_messages(self, fetcher: Service) -> None:
         try:
@@ -284,12 +311,12 @@ class Consumer(driver.Consumer):
     async def _drain_once(self) -> None:
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        active = self._get_active_partitions()
+        active = {tp for tp in self._get_active_partitions() if tp.topic not in self.app.owned_topics}
         if not active:
             await self.sleep(0.05)
             return
         generation = self.app.consumer_generation_id
-        records = await self._getmany(active_partitions=set(active), timeout=1.0)
+        records = await self._getmany(active, timeout=1.0)
         plain_topics = self.app.plain_topics
         for number, (tp, record) in enumerate(self.scheduler.iterate(records), 1):
             if number % 100 == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from confluent_kafka import Producer
 from installation import Installation, alert, change, event
 
 from streamhooks.records.event import Alert, Event, ResourceChange
@@ -91,3 +92,23 @@ def test_each_compression_of_what_is_read_whole(
     installation.produce("resource-changes", key, change(organization, instance_id=organization, instance=None))
     (request,) = hook.received()
     assert json.loads(request["body"])["data"] == {"issue": resource}
+
+
+def test_what_a_transaction_took_back_has_not_happened(installation: Installation, organization: str) -> None:
+    hook = installation.create_hook(organization)
+    producer = Producer({"bootstrap.servers": installation.brokers, "transactional.id": organization})
+    producer.init_transactions(30)
+    fired = []
+    for kept in (False, True, False, True):
+        given = event(organization)
+        producer.begin_transaction()
+        producer.produce(f"{installation.prefix}events", json.dumps(given), "11")
+        producer.flush(30)
+        producer.commit_transaction(30) if kept else producer.abort_transaction(30)
+        fired += [given["event_id"]] * kept
+    last = event(organization)
+    installation.produce("events", "11", last)
+    hook.received(3)
+    sent = [json.loads(request["body"])["event"]["event_id"] for request in hook.requests()]
+    assert sorted(sent) == sorted([*fired, last["event_id"]])
+    assert "were not handed over" not in installation.worker.log.read_text()

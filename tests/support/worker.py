@@ -41,6 +41,8 @@ class Worker:
             **settings,
         }
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("STREAMHOOKS_")}
+        # After this time Faust complains, every few seconds, of partitions that its own client does not fetch.
+        inherited["STREAM_PROCESSING_TIMEOUT"] = "1"
         self._environment = inherited | {f"STREAMHOOKS_{name.upper()}": str(one) for name, one in given.items()}
         self._process: subprocess.Popen[bytes] | None = None
 

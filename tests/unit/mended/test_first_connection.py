@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from streamhooks.mended.consumer import patient
+from streamhooks.mended.patience import patient
 
 
 class Broker:
