@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any
 
+from streamhooks.history.apart import Apart
 from streamhooks.history.dead_letters import DeadLetters, Filter, Found
 from streamhooks.history.explain import Explained, attempts_of, explain, find_event
 from streamhooks.history.missed import Missed, missed_of
@@ -70,12 +69,11 @@ class History:
         self._partitions = partitions
         self._clock = clock
         self._letters = letters
-        self._processes: ProcessPoolExecutor | None = None
+        self._apart = Apart()
 
     def close(self) -> None:
         """End the process that counts, if there is one."""
-        if self._processes is not None:
-            self._processes.shutdown(wait=False, cancel_futures=True)
+        self._apart.close()
 
     # --- what was missed, and replays
 
@@ -93,11 +91,7 @@ class History:
 
     async def count(self, hook: Hook, ranges: Ranges) -> int:
         """How many of these records fire the hook."""
-        if self._processes is None:
-            # Of its own: a million records are seconds of work, and deliveries run in this one.
-            self._processes = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._processes, count_matches, self._settings, hook, ranges)
+        return await self._apart.run(count_matches, self._settings, hook, ranges)  # a million records are a minute
 
     async def replay(self, hook: Hook, ranges: Ranges) -> str:
         """Have these records sent to the hook; returns the replay's id when that is confirmed."""

@@ -1,0 +1,69 @@
+"""`steady`: half of the rate at which a worker drains, held for ten minutes; what grows, grows here."""
+
+from __future__ import annotations
+
+import sys
+import time
+from statistics import median
+from typing import Any
+
+from benchmarks import sample
+from benchmarks.cases.deliver import HOOKS
+from benchmarks.draining import drain
+from benchmarks.load import WARM_UP
+from benchmarks.options import Options, Say
+from benchmarks.processes import CpuMeter, memory_bytes
+from benchmarks.report import Bars, Result
+from benchmarks.stage import Sender, Stage, stage
+from streamhooks.errors import Refusal
+
+
+def run(options: Options, say: Say) -> Result:
+    """One row a minute; `--seconds` is how long such a minute is."""
+    minutes, seconds = options.choose(10, 2), options.seconds or options.choose(60, 3)
+    layout = {str(number): 1 for number in range(HOOKS)}
+    with stage() as scene:
+        worker = scene.workers("one.", 1, sample.hooks(scene.receiver, layout))
+        say("looking for the maximal rate")
+        drain(scene, worker, list(layout), options.choose(2_000, 200))
+        rounds = options.choose(3, 1)
+        maximum = median(drain(scene, worker, list(layout), options.choose(8_000, 1_000)).rate for _ in range(rounds))
+        scene.forget()
+        rate, length = maximum / 2, minutes * seconds
+        command = [
+            *(sys.executable, "-m", "benchmarks.load", scene.brokers, f"{worker.prefix}events"),
+            *(str(rate), str(length), str(HOOKS)),
+        ]
+        load = scene.start("load", command, ended=True)
+        time.sleep(WARM_UP)
+        rows = []
+        for number in range(1, minutes + 1):
+            say(f"minute {number} of {minutes}, at {rate:,.0f} a second")
+            rows.append(_minute(scene, worker, number, seconds))
+        load.wait_stopped(30)
+        worker.wait_settled(60)
+        came = sum(row["deliveries"] for row in rows) + scene.received()["ids"]
+    if came < rate * length:
+        raise Refusal(f"of {rate * length:,.0f} events only {came:,} came")
+    notes = [f"maximal rate, draining in this run: {maximum:,.0f} deliveries/s; held: {rate:,.0f} for {length} s"]
+    labels = [str(row["minute"]) for row in rows]
+    bars = [Bars(name, labels, [float(row[name]) for row in rows]) for name in ("p99, ms", "memory, MB")]
+    return Result("steady", "steady: half of the maximal rate, minute by minute", rows, notes, bars)
+
+
+def _minute(scene: Stage, worker: Sender, number: int, seconds: int) -> dict[str, Any]:
+    meter = CpuMeter({"worker": worker.pids, "broker": [scene.kafka_pid]})
+    time.sleep(seconds)
+    scene.check()
+    taken, stats = meter.taken(), scene.received()
+    scene.forget()
+    latency = stats["latency"]
+    return {
+        "minute": number,
+        "deliveries": stats["ids"],
+        "doubles": stats["requests"] - stats["ids"],
+        **{f"{name}, ms": latency[name] for name in ("p50", "p99", "p99.9", "max")},
+        "memory, MB": memory_bytes(worker.pids) / 1e6,
+        "CPU, cores of the worker": taken["worker"] / seconds,
+        "of Kafka": taken["broker"] / seconds,
+    }
