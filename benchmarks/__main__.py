@@ -15,7 +15,8 @@ from benchmarks.report import machine, save, show
 from streamhooks.errors import Refusal
 
 CASES = (
-    "ceiling", "naive", "deliver", "fan-out", "latency", "steady", "retries", "counters", "hooks", "isolation", "resume",
+    "ceiling", "naive", "deliver", "fan-out", "latency", "steady", "retries", "counters", "hooks", "isolation",
+    "resume",
 )  # fmt: skip
 #: not among all: it needs py-spy, and the right to look into another process
 EXTRA = ("profile",)
@@ -24,7 +25,11 @@ EXTRA = ("profile",)
 @click.command(help=__doc__)
 @click.argument("names", nargs=-1, type=click.Choice((*CASES, *EXTRA, "all")), required=True)
 @click.option("--quick", is_flag=True, help="A smoke test of a few seconds each; its numbers mean little.")
-@click.option("--seconds", type=click.IntRange(3), help="How long `latency` holds each rate (12), and a minute of `steady` is (60).")
+@click.option(
+    "--seconds",
+    type=click.IntRange(3),
+    help="How long `latency` holds each rate (12), and a minute of `steady` is (60).",
+)
 @click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
