@@ -20,14 +20,12 @@ from streamhooks.mended.patience import patient
 
 Fetched = dict[TopicPartition, list[Any]]
 
-#: how long the broker may gather records while they come in quick succession, in milliseconds
-GATHERED_MS = 5
-#: of so many bytes at most
-GATHERED_BYTES = 16_384
-#: what comes sooner than this after what came before is in quick succession, in seconds
-QUICK = 0.008
+#: what comes sooner than this after what came before comes in quick succession, in seconds
+QUICK = 0.005
+#: how long the broker gathers such records, in milliseconds, and how many bytes at most
+GATHERED_MS, GATHERED_BYTES = 10, 16_384
 #: how long the broker waits for the first record, in milliseconds
-_IDLE_MS = 1500
+IDLE_MS = 1500
 
 
 class Fetching:
@@ -38,6 +36,7 @@ class Fetching:
         self._should_stop = should_stop
         self._client: AIOKafkaConsumer | None = None
         self._came = 0.0
+        self._gathers = False
 
     async def seek_to(self, starts: Mapping[TP, int]) -> None:
         """Read these partitions, and no others, from these offsets on."""
@@ -61,18 +60,19 @@ class Fetching:
             await asyncio.sleep(0.05)  # whoever asks in a loop must not keep it
             return {}
         records: Fetched = await self._client.getmany(*wanted, timeout_ms=int(timeout * 1000))
-        self._pace(came=bool(records))
+        self._pace(sum(map(len, records.values())))
         return records
 
-    def _pace(self, *, came: bool) -> None:
+    def _pace(self, came: int) -> None:
         """Have the broker gather what comes in quick succession: a fetch for each record costs more than the record."""
         assert self._client is not None
         now = time.monotonic()
-        quick = came and now - self._came < QUICK
+        self._gathers = came > 1 if self._gathers else came > 0 and now - self._came < QUICK
         if came:
             self._came = now
         fetcher = self._client._fetcher
-        fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = (GATHERED_BYTES, GATHERED_MS) if quick else (1, _IDLE_MS)
+        fetcher._fetch_min_bytes = GATHERED_BYTES if self._gathers else 1
+        fetcher._fetch_max_wait_ms = GATHERED_MS if self._gathers else IDLE_MS
 
     async def _connected(self) -> AIOKafkaConsumer:
         client = AIOKafkaConsumer(**self._options(), enable_auto_commit=False)
