@@ -16,8 +16,13 @@ $(VENV)/.installed: pyproject.toml
 demo: setup  ## Kafka, two workers, a receiver and sample traffic, with a live table
 	$(BIN)/streamhooks dev $(ARGS)
 
-test: setup lint  ## lint, types and every test, on a real Kafka
+test: setup lint  ## lint, types and every test, on a real Kafka; those without it on all cores
+ifdef ARGS
 	$(BIN)/pytest $(ARGS)
+else
+	$(BIN)/pytest -n auto tests/unit tests/chaos
+	$(BIN)/pytest tests/integration tests/browser
+endif
 
 unit: setup  ## the tests that need no Kafka
 	$(BIN)/pytest tests/unit $(ARGS)

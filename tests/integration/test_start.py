@@ -14,7 +14,11 @@ from streamhooks.dev.ports import free_port
 
 def refusal(worker: Worker) -> str:
     """Start a worker that must refuse, and return the one line in which it does."""
-    worker.launch()
+    return line_of(worker.launch())
+
+
+def line_of(worker: Worker) -> str:
+    """Return the one line in which a worker that was started refuses."""
     assert worker.wait(60) != 0
     log = worker.log.read_text()
     assert "Traceback" not in log
@@ -23,29 +27,31 @@ def refusal(worker: Worker) -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("partitions", "many"),
-        ("partitions", 0),
-        ("retry_delay", "soon"),
-        ("retry_delay", -1),
-        ("max_retries", 1.5),
-        ("request_timeout", 0),
-        ("web_port", 70_000),
-        ("topic_prefix", "a prefix with spaces"),
-        ("base_url", "example.com"),
-        ("allowed_networks", "127.0.0.1/8,none"),
-        ("start", "sometime"),
-        ("security_protocol", "TLS"),
-        ("replication", "three"),
-        ("task_modules", "there_is_no_such_module"),
-        ("advertise", "http://worker-1"),
-        ("web_bind", "nobody.invalid"),
-    ],
-)
-def test_bad_settings(install, name: str, value: object) -> None:
-    assert f"STREAMHOOKS_{name.upper()}" in refusal(install(**{name: value}).add_worker(start=False))
+BAD_SETTINGS = [
+    ("partitions", "many"),
+    ("partitions", 0),
+    ("retry_delay", "soon"),
+    ("retry_delay", -1),
+    ("max_retries", 1.5),
+    ("request_timeout", 0),
+    ("web_port", 70_000),
+    ("topic_prefix", "a prefix with spaces"),
+    ("base_url", "example.com"),
+    ("allowed_networks", "127.0.0.1/8,none"),
+    ("start", "sometime"),
+    ("security_protocol", "TLS"),
+    ("replication", "three"),
+    ("task_modules", "there_is_no_such_module"),
+    ("advertise", "http://worker-1"),
+    ("web_bind", "nobody.invalid"),
+]
+
+
+def test_bad_settings(install) -> None:
+    # All at once: a process takes seconds to start.
+    workers = [install(**{name: value}).add_worker(start=False).launch() for name, value in BAD_SETTINGS]
+    for (name, _), worker in zip(BAD_SETTINGS, workers, strict=True):
+        assert f"STREAMHOOKS_{name.upper()}" in line_of(worker)
 
 
 @pytest.mark.parametrize(
