@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks import sample
+from benchmarks.options import Options, Say
 from benchmarks.processes import CpuMeter, held_back
 from benchmarks.stage import Sender, Stage
 from streamhooks.errors import Refusal
@@ -70,6 +71,15 @@ def drain(
         doubles=stats["requests"] - stats["ids"],
         cpu={name: seconds * 1e6 / expected for name, seconds in taken.items()},
     )
+
+
+def maximal_rate(
+    stage: Stage, sender: Sender, projects: Sequence[str], options: Options, say: Say, events: int
+) -> float:
+    """Return the rate, in deliveries a second, at which the sender drains so many events: a median, after a warm-up."""
+    say("looking for the maximal rate")
+    drain(stage, sender, projects, options.choose(2_000, 200))
+    return median(drain(stage, sender, projects, events).rate for _ in range(options.choose(3, 1)))
 
 
 def wait_received(stage: Stage, ids: int, name: str, timeout: float = _TIMEOUT) -> dict:

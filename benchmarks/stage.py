@@ -135,6 +135,14 @@ class Stage:
         name = f"streamhooks x {count}"
         return Sender(name, list(by_base.values()), queue, wait_settled, list(by_base), prefix)
 
+    def load(self, sender: Sender, rate: float, seconds: float, projects: int, every: int = 0) -> Child:
+        """Start the process that writes so many events a second for a sender; see `benchmarks.load`."""
+        command = [
+            *(sys.executable, "-m", "benchmarks.load", self.brokers, f"{sender.prefix}events"),
+            *(str(rate), str(seconds), str(projects), "--every", str(every)),
+        ]
+        return self.start("load", command, ended=True)
+
     def write_hooks(self, prefix: str, hooks: Iterable[Hook]) -> None:
         """Write hooks to their topic, as a GitOps would."""
         self.writer.write(f"{prefix}hooks", ((hook.id, orjson.dumps(hook.record())) for hook in hooks))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from statistics import median
 from typing import Any
 
 from benchmarks import sample
 from benchmarks.cases.deliver import HOOKS
-from benchmarks.draining import drain
+from benchmarks.draining import maximal_rate
 from benchmarks.load import WARM_UP
 from benchmarks.options import Options, Say
 from benchmarks.processes import CpuMeter
@@ -33,17 +31,10 @@ def run(options: Options, say: Say) -> Result:
     with stage() as scene:
         hooks = [*sample.hooks(scene.receiver, layout), sample.hook_apart(scene.receiver, _APART)]
         worker = scene.workers("one.", 1, hooks)
-        say("looking for the maximal rate")
-        drain(scene, worker, list(layout), options.choose(2_000, 200))
-        rounds = options.choose(3, 1)
-        maximum = median(drain(scene, worker, list(layout), options.choose(6_000, 600)).rate for _ in range(rounds))
+        maximum = maximal_rate(scene, worker, list(layout), options, say, options.choose(6_000, 600))
         rate = maximum * PART
-        command = [
-            *(sys.executable, "-m", "benchmarks.load", scene.brokers, f"{worker.prefix}events"),
-            *(str(rate), str(2 * before + during), str(HOOKS - 1), "--every", str(EVERY)),
-        ]
         scene.forget()
-        load = scene.start("load", command, ended=True)
+        load = scene.load(worker, rate, 2 * before + during, HOOKS - 1, EVERY)
         say(f"{rate:,.0f} a second: all hooks answer")
         _wait_for_ids(scene, rate * WARM_UP)
         rows = [_phase(scene, worker, "all answer", before)]

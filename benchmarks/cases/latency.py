@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from statistics import median
 from typing import Any
 
 from benchmarks import sample
 from benchmarks.cases.deliver import HOOKS
-from benchmarks.draining import drain, wait_received
+from benchmarks.draining import maximal_rate, wait_received
 from benchmarks.load import WARM_UP
 from benchmarks.options import Options, Say
 from benchmarks.processes import CpuMeter, memory_bytes
@@ -19,16 +17,13 @@ PARTS = (0.25, 0.5, 0.8)
 
 
 def run(options: Options, say: Say) -> Result:
-    """Find the rate, then hold each part of it; `--seconds 600` shows whether anything grows."""
+    """Find the rate, then hold each part of it; whether anything grows is for `steady`."""
     seconds = options.seconds or options.choose(12, 3)
     layout = {str(number): 1 for number in range(HOOKS)}
     rows = []
     with stage() as scene:
         worker = scene.workers("one.", 1, sample.hooks(scene.receiver, layout))
-        say("looking for the maximal rate")
-        drain(scene, worker, list(layout), options.choose(2_000, 200))
-        rounds = options.choose(3, 1)
-        maximum = median(drain(scene, worker, list(layout), options.choose(8_000, 1_000)).rate for _ in range(rounds))
+        maximum = maximal_rate(scene, worker, list(layout), options, say, options.choose(8_000, 1_000))
         for part in PARTS:
             say(f"{part:.0%} of {maximum:,.0f} a second for {seconds} s")
             rows.append(_row(part, maximum * part, _hold(scene, worker, maximum * part, seconds)))
@@ -42,11 +37,7 @@ def _hold(scene: Stage, worker: Sender, rate: float, seconds: int) -> dict[str, 
     scene.forget()
     before = memory_bytes(worker.pids)
     meter = CpuMeter({"worker": worker.pids})
-    command = [
-        *(sys.executable, "-m", "benchmarks.load", scene.brokers, f"{worker.prefix}events"),
-        *(str(rate), str(seconds), str(HOOKS)),
-    ]
-    load = scene.start("load", command, ended=True)
+    load = scene.load(worker, rate, seconds, HOOKS)
     count = round(rate * (WARM_UP + seconds))
     stats = wait_received(scene, count, worker.name, timeout=seconds + 60)
     cpu = meter.taken()["worker"] / max(stats["last"] - stats["first"], 1e-9)

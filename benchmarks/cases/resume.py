@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
@@ -38,11 +37,7 @@ def run(options: Options, say: Say) -> Result:
         workers.queue(sample.events([_APART], missed))
         Group(scene.brokers, f"{workers.prefix}worker", f"{workers.prefix}events").wait_settled(_TIMEOUT)
         seconds = before * 2 + missed / 400
-        command = [
-            *(sys.executable, "-m", "benchmarks.load", scene.brokers, f"{workers.prefix}events"),
-            *(str(RATE), str(seconds), str(HOOKS - 1)),
-        ]
-        scene.start("load", command, ended=True)
+        scene.load(workers, RATE, seconds, HOOKS - 1)
         _wait_until(scene, lambda: scene.received()["requests"] > RATE * WARM_UP)
         say("live traffic alone")
         rows = [_phase(scene, workers.pids, "live alone", lambda since: time.monotonic() - since >= before)]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from statistics import median
 from typing import Any
 
 from benchmarks import sample
 from benchmarks.cases.deliver import HOOKS
-from benchmarks.draining import drain
+from benchmarks.draining import maximal_rate
 from benchmarks.load import WARM_UP
 from benchmarks.options import Options, Say
 from benchmarks.processes import CpuMeter, memory_bytes
@@ -24,17 +22,10 @@ def run(options: Options, say: Say) -> Result:
     layout = {str(number): 1 for number in range(HOOKS)}
     with stage() as scene:
         worker = scene.workers("one.", 1, sample.hooks(scene.receiver, layout))
-        say("looking for the maximal rate")
-        drain(scene, worker, list(layout), options.choose(2_000, 200))
-        rounds = options.choose(3, 1)
-        maximum = median(drain(scene, worker, list(layout), options.choose(8_000, 1_000)).rate for _ in range(rounds))
+        maximum = maximal_rate(scene, worker, list(layout), options, say, options.choose(8_000, 1_000))
         scene.forget()
         rate, length = maximum / 2, minutes * seconds
-        command = [
-            *(sys.executable, "-m", "benchmarks.load", scene.brokers, f"{worker.prefix}events"),
-            *(str(rate), str(length), str(HOOKS)),
-        ]
-        load = scene.start("load", command, ended=True)
+        load = scene.load(worker, rate, length, HOOKS)
         time.sleep(WARM_UP)
         rows = []
         for number in range(1, minutes + 1):

@@ -175,10 +175,9 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Keep what is not taken here from being fetched here: it would hold up the others."""
         assigned = list(assigned)
-        thread = self._thread
+        thread, app = self._thread, self._thread.app
         thread.last_heartbeat = time.monotonic()
-        elsewhere = assigned if thread.app.fetches_in_loop else []
-        elsewhere = elsewhere or [tp for tp in assigned if tp.topic in thread.app.owned_topics]
+        elsewhere = [tp for tp in assigned if app.fetches_in_loop or tp.topic in app.owned_topics]
         if elsewhere:
             thread._ensure_consumer().pause(*elsewhere)
         await super().on_partitions_assigned(assigned)
