@@ -34,9 +34,9 @@ _READY = 90.0
 class Sender:
     """Something that delivers what is queued.
 
-    queue -- takes records of `events` and returns when they are queued. wait_settled -- waits, for at most so many
-    seconds, until all bookkeeping of what was delivered is done. bases -- the URLs of the workers' web views.
-    children -- its processes. helpers -- processes that work for it alone, such as Redis.
+    topic -- where it reads events. queue -- takes records of it and returns when they are queued. wait_settled --
+    waits, for at most so many seconds, until all bookkeeping of what was delivered is done. bases -- the URLs of the
+    workers' web views. children -- its processes. helpers -- processes that work for it alone, such as Redis.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Sender:
     queue: Callable[[Iterable[Pair]], None]
     wait_settled: Callable[[float], None] = lambda _timeout: None
     bases: list[str] = field(default_factory=list)
+    topic: str = ""
     prefix: str = ""
     helpers: list[Child] = field(default_factory=list)
 
@@ -133,12 +134,12 @@ class Stage:
             self.writer.write(topic, pairs)
 
         name = f"streamhooks x {count}"
-        return Sender(name, list(by_base.values()), queue, wait_settled, list(by_base), prefix)
+        return Sender(name, list(by_base.values()), queue, wait_settled, list(by_base), topic, prefix)
 
     def load(self, sender: Sender, rate: float, seconds: float, projects: int, every: int = 0) -> Child:
         """Start the process that writes so many events a second for a sender; see `benchmarks.load`."""
         command = [
-            *(sys.executable, "-m", "benchmarks.load", self.brokers, f"{sender.prefix}events"),
+            *(sys.executable, "-m", "benchmarks.load", self.brokers, sender.topic),
             *(str(rate), str(seconds), str(projects), "--every", str(every)),
         ]
         return self.start("load", command, ended=True)
@@ -157,8 +158,12 @@ class Stage:
             *("--in-flight", str(in_flight)),
         ]
         children = [self.start(f"{topic}-{number}", command) for number in range(1, count + 1)]
-        group = Group(self.brokers, topic, topic)
-        return Sender(f"naive x {count}", children, lambda pairs: self.writer.write(topic, pairs), group.wait_settled)
+
+        def queue(pairs: Iterable[Pair]) -> None:
+            self.writer.write(topic, pairs)
+
+        settled = Group(self.brokers, topic, topic).wait_settled
+        return Sender(f"naive x {count}", children, queue, settled, topic=topic)
 
     def celery(self, hooks: Sequence[Hook]) -> Sender | str:
         """Start Redis and a Celery worker with a process a core; or return in a line why not."""

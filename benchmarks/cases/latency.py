@@ -1,57 +1,69 @@
-"""`latency`: from produce to receipt, at 25, 50 and 80 % of the rate at which the same worker drains."""
+"""`latency`: from produce to receipt, at parts of the rate at which a worker drains; beside the naive sender."""
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 from benchmarks import sample
 from benchmarks.cases.deliver import HOOKS
-from benchmarks.draining import maximal_rate, wait_received
+from benchmarks.draining import drain, maximal_rate, wait_received
 from benchmarks.load import WARM_UP
 from benchmarks.options import Options, Say
-from benchmarks.processes import CpuMeter, memory_bytes
+from benchmarks.processes import CpuMeter
 from benchmarks.report import Bars, Result
 from benchmarks.stage import Sender, Stage, stage
 
 PARTS = (0.25, 0.5, 0.8)
+MEASURED = ("p50", "p99", "p99.9")
 
 
 def run(options: Options, say: Say) -> Result:
-    """Find the rate, then hold each part of it; whether anything grows is for `steady`."""
-    seconds = options.seconds or options.choose(12, 3)
+    """Find the rate, then hold parts of it by one sender after the other; whether anything grows is for `steady`."""
+    seconds, rounds = options.seconds or options.choose(12, 3), options.choose(5, 1)
     layout = {str(number): 1 for number in range(HOOKS)}
     rows = []
     with stage() as scene:
-        worker = scene.workers("one.", 1, sample.hooks(scene.receiver, layout))
+        hooks = sample.hooks(scene.receiver, layout)
+        worker, naive = scene.workers("one.", 1, hooks), scene.naive(1, hooks)
         maximum = maximal_rate(scene, worker, list(layout), options, say, options.choose(8_000, 1_000))
+        drain(scene, naive, list(layout), options.choose(2_000, 200))
         for part in PARTS:
-            say(f"{part:.0%} of {maximum:,.0f} a second for {seconds} s")
-            rows.append(_row(part, maximum * part, _hold(scene, worker, maximum * part, seconds)))
-    labels = [str(row["load"]) for row in rows]
-    bars = [Bars(f"{name}, ms", labels, [float(row[f"{name}, ms"]) for row in rows]) for name in ("p50", "p99")]
-    notes = [f"maximal rate, draining in this run: {maximum:,.0f} deliveries/s; each rate held for {seconds} s"]
+            found: dict[str, list[dict[str, float]]] = {sender.name: [] for sender in (naive, worker)}
+            for number in range(1, rounds + 1):
+                for sender in (naive, worker):
+                    say(f"{part:.0%} of {maximum:,.0f} a second, round {number} of {rounds}: {sender.name}")
+                    found[sender.name].append(_hold(scene, sender, maximum * part, seconds))
+            rows += [_row(part, maximum * part, name, held) for name, held in found.items()]
+    ours = [row for row in rows if row["sender"] == worker.name]
+    labels = [str(row["load"]) for row in ours]
+    bars = [Bars(f"{name}, ms", labels, [float(row[f"{name}, ms"]) for row in ours]) for name in ("p50", "p99")]
+    notes = [
+        f"maximal rate, draining in this run: {maximum:,.0f} deliveries/s",
+        f"each rate held {rounds} times for {seconds} s; medians, and the least and the greatest p99",
+    ]
     return Result("latency", "latency: from produce to receipt", rows, notes, bars)
 
 
-def _hold(scene: Stage, worker: Sender, rate: float, seconds: int) -> dict[str, Any]:
+def _hold(scene: Stage, sender: Sender, rate: float, seconds: int) -> dict[str, float]:
     scene.forget()
-    before = memory_bytes(worker.pids)
-    meter = CpuMeter({"worker": worker.pids})
-    load = scene.load(worker, rate, seconds, HOOKS)
-    count = round(rate * (WARM_UP + seconds))
-    stats = wait_received(scene, count, worker.name, timeout=seconds + 60)
-    cpu = meter.taken()["worker"] / max(stats["last"] - stats["first"], 1e-9)
+    meter = CpuMeter({"sender": sender.pids})
+    load = scene.load(sender, rate, seconds, HOOKS)
+    stats = wait_received(scene, round(rate * (WARM_UP + seconds)), sender.name, timeout=seconds + 60)
+    cores = meter.taken()["sender"] / max(stats["last"] - stats["first"], 1e-9)
     load.wait_stopped(30)
-    worker.wait_settled(60)
-    return {**stats, "cores": cpu, "grown": memory_bytes(worker.pids) - before}
+    sender.wait_settled(60)
+    return {**stats["latency"], "cores": cores}
 
 
-def _row(part: float, rate: float, stats: dict[str, Any]) -> dict[str, Any]:
-    latency = stats["latency"]
+def _row(part: float, rate: float, name: str, held: list[dict[str, float]]) -> dict[str, Any]:
+    p99s = [one["p99"] for one in held]
     return {
         "load": f"{part:.0%}",
         "events/s": rate,
-        **{f"{name}, ms": latency[name] for name in ("p50", "p99", "p99.9", "max")},
-        "CPU, cores of the worker": stats["cores"],
-        "memory grown, MB": stats["grown"] / 1e6,
+        "sender": name,
+        **{f"{measure}, ms": median(one[measure] for one in held) for measure in MEASURED},
+        "p99 from": min(p99s),
+        "p99 to": max(p99s),
+        "CPU, cores": median(one["cores"] for one in held),
     }

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 #: how long counts are gathered before they are written, in seconds: a cell is written once for many attempts
 GATHERED = 0.5
+#: how many attempts are counted, and cells written, until deliveries get a turn: they run in the same loop
+COUNTED_AT_ONCE = 25
+WRITTEN_AT_ONCE = 25
 #: how often expired windows are looked for, in seconds
 EXPIRY = 10.0
 #: how many records of a partition are read again when it is taken over, for the ids that were counted
@@ -72,6 +75,7 @@ class Counting:
         self._clock = clock
         self._counters = Counters(self._cell_of)
         self._tickets: list[Ticket] = []
+        self._flushing = asyncio.Lock()
         self._recalls: dict[TP, asyncio.Task[None]] = {}
         self._known: dict[TP, int] = {}  # the offset before which the ids are known; also of former partitions
         self.latest = LatestRequests()
@@ -80,10 +84,15 @@ class Counting:
 
     async def follow(self, records: AsyncIterator[Record]) -> None:
         """Count each record; the body of the agent."""
+        counted = 0
         async for record in records:
-            await self._take_up(record)
+            counted += await self._take_up(record)
+            if counted >= COUNTED_AT_ONCE:
+                counted = 0
+                await asyncio.sleep(0)
 
-    async def _take_up(self, record: Record) -> None:
+    async def _take_up(self, record: Record) -> int:
+        """Count a record; return how many attempts that were."""
         tp = (record.topic, record.partition)
         # What starts while partitions move would be remembered as counted, and not be written.
         await self._gate.wait_open()
@@ -94,7 +103,7 @@ class Counting:
         if expected is not None and record.offset > expected:
             for missed in await self._read_again(tp, expected, record.offset):
                 self._count(missed)
-        self._count(record)
+        return self._count(record)
 
     async def _read_again(self, tp: TP, first: int, end: int) -> list[Record]:
         while True:
@@ -103,21 +112,22 @@ class Counting:
             except TimeoutError:
                 log.warning("%s:%d: the records from %d on can't be read, will be tried again", *tp, first)
 
-    def _count(self, record: Record) -> None:
+    def _count(self, record: Record) -> int:
         if not self._gate.is_open:
-            return
+            return 0
         ticket = self._tracker.start((record.topic, record.partition), record.offset)
         if ticket is None:
-            return
+            return 0
         try:
             firing = decode(Firing, record.value)
         except BrokenRecord as error:
             self._bury(record, str(error), ticket.release)
-            return
+            return 0
         self._known[record.topic, record.partition] = record.offset + 1
         self._counters.add(firing.hook_id, firing.attempts, record.offset)
         self.latest.add(firing.hook_id, firing.attempts)
         self._tickets.append(ticket)
+        return len(firing.attempts)
 
     def _cell_of(self, rollup: Rollup, hook_id: str, bucket: tuple[float, float]) -> list[int] | None:
         cell: list[int] | None = self._tables[rollup].cells(hook_id, [bucket])[0]
@@ -139,14 +149,28 @@ class Counting:
 
     async def flush(self) -> None:
         """Write the cells that changed; settle their records when the changelogs are confirmed."""
-        if not self._gate.holds_lease:
-            return  # the next owner counts it; what we would write may come after what it writes
+        # Whoever came between would take the confirmations that the other has to wait for.
+        async with self._flushing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         tickets, self._tickets = self._tickets, []
-        if any(ticket.is_void for ticket in tickets):
-            self._counters.changes()  # the partitions were taken from us: it is counted again, on what there is by then
-            return
-        for (rollup, hook_id, bucket), cell in self._counters.changes().items():
-            self._tables[rollup][hook_id, bucket] = cell
+        left = self._counters.changed
+        while True:
+            if any(ticket.is_void for ticket in tickets):
+                # The partitions were taken from us: it is counted again, on what there is by then.
+                self._counters.drop_changes()
+                return
+            if not self._gate.holds_lease:
+                # The next owner counts it; what we would write may come after what it writes.
+                self._tickets = tickets + self._tickets
+                return
+            if left <= 0:
+                break
+            for (rollup, hook_id, bucket), cell in self._counters.changes(WRITTEN_AT_ONCE).items():
+                self._tables[rollup][hook_id, bucket] = cell
+            left -= WRITTEN_AT_ONCE
+            await asyncio.sleep(0)
         for table in self._tables.values():
             for future in table.unconfirmed().values():
                 try:
@@ -164,7 +188,7 @@ class Counting:
     def take_over(self, starts: dict[TP, int]) -> None:
         """These partitions are read from these offsets on: recall what was counted before."""
         # What was counted and not settled is counted again, by whoever has its partition now.
-        self._counters.changes()
+        self._counters.drop_changes()
         self._tickets = []
         if any(self._known.get(tp, 0) > start for tp, start in starts.items()):
             self._counters.forget()

@@ -193,7 +193,7 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._fetched: dict[TP, int] = {}  # the offset after the last one that was fetched
         self._pressure = Pressure(self.on_buffer_full, self.on_buffer_drop)
-        self._fetching = Fetching(self._fetching_options, lambda: self.app.should_stop)
+        self._fetching: dict[str, Fetching] = {}  # by topic, of an app whose records are fetched in the loop
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -215,7 +215,8 @@ class Consumer(driver.Consumer):
     async def on_stop(self) -> None:
         """Commit what is settled, and fetch no more."""
         await super().on_stop()
-        await self._fetching.stop()
+        for fetching in self._fetching.values():
+            await fetching.stop()
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust would log, every few seconds, that its client does not fetch a partition."""
@@ -271,12 +272,9 @@ class Consumer(driver.Consumer):
     async def _seek_to_settled(self) -> None:
         skipped = self.app.owned_topics | set(self.app.tables.changelog_topics)
         tps = [tp for tp in self.assignment() if tp.topic not in skipped]
-        if not tps:
-            await self._fetching.seek_to({})
-            return
-        positions = await self._thread.positions(tps)
+        positions = await self._thread.positions(tps) if tps else {}
         starts = {tp: self.app.start_of(tp, *position) for tp, position in positions.items()}
-        await (self._fetching if self.app.fetches_in_loop else self._thread).seek_to(starts)
+        await (self._fetch_from(starts) if self.app.fetches_in_loop else self._thread.seek_to(starts))
         for tp, offset in starts.items():
             committed = positions[tp][0]
             # One that lies behind the end of the log is nothing to build on: the next commit goes back.
@@ -284,38 +282,60 @@ class Consumer(driver.Consumer):
         self._fetched = dict(starts)
         self.app.on_positioned(starts)
 
+    async def _fetch_from(self, starts: Mapping[TP, int]) -> None:
+        """Fetch these partitions, and no others, from these offsets on."""
+        for topic in {tp.topic for tp in starts} - self._fetching.keys():
+            self._fetching[topic] = Fetching(self._fetching_options, lambda: self.app.should_stop)
+        for topic, fetching in self._fetching.items():
+            await fetching.seek_to({tp: offset for tp, offset in starts.items() if tp.topic == topic})
+
     # --- handing over
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Fetched:
-        if not self.app.fetches_in_loop:
-            fetched: Fetched = await super()._getmany(active_partitions, timeout)
-            return fetched
-        generation = self.app.consumer_generation_id
-        with self._thread.polled():
-            records = await self._fetching.getmany(active_partitions or (), timeout)
-        if records and generation != self.app.consumer_generation_id:
-            # Whoever waits here is from before the rebalance and drops it: the fetcher would read on behind it.
-            self._fetching.go_back({tp: found[0].offset for tp, found in records.items()})
-            return {}
-        return records
-
     async def _drain_messages(self, fetcher: Service) -> None:
+        # Each topic on its own, where we fetch: a fetch costs by the partitions that it names, also of idle topics,
+        # and a topic whose records wait for room holds up no other.
+        topics = self.app.plain_topics if self.app.fetches_in_loop else (None,)
+        drains = [asyncio.ensure_future(self._drain(fetcher, topic)) for topic in topics]
         try:
-            while not (self.should_stop or fetcher.should_stop):
-                await self._drain_once()
+            await asyncio.gather(*drains)
         except (asyncio.CancelledError, *self.consumer_stopped_errors):
             if not self.app.should_stop:
                 raise
+        finally:
+            for drain in drains:
+                drain.cancel()
 
-    async def _drain_once(self) -> None:
+    async def _drain(self, fetcher: Service, topic: str | None) -> None:
+        while not (self.should_stop or fetcher.should_stop):
+            await self._drain_once(topic)
+
+    async def _fetched_of(self, topic: str, active: set[TP]) -> Fetched:
+        fetching = self._fetching.get(topic)
+        if fetching is None:  # not positioned yet
+            await self.sleep(0.05)
+            return {}
+        generation = self.app.consumer_generation_id
+        with self._thread.polled():
+            records = await fetching.getmany(active, timeout=1.0)
+        if records and generation != self.app.consumer_generation_id:
+            # Whoever waits here is from before the rebalance and drops it: the fetcher would read on behind it.
+            fetching.go_back({tp: found[0].offset for tp, found in records.items()})
+            return {}
+        return records
+
+    async def _drain_once(self, topic: str | None) -> None:
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        active = {tp for tp in self._get_active_partitions() if tp.topic not in self.app.owned_topics}
+        partitions = self._get_active_partitions()
+        if topic is None:
+            active = {tp for tp in partitions if tp.topic not in self.app.owned_topics}
+        else:
+            active = {tp for tp in partitions if tp.topic == topic}
         if not active:
             await self.sleep(0.05)
             return
         generation = self.app.consumer_generation_id
-        records = await self._getmany(active, timeout=1.0)
+        records = await (self._getmany(active, timeout=1.0) if topic is None else self._fetched_of(topic, active))
         plain_topics = self.app.plain_topics
         for number, (tp, record) in enumerate(self.scheduler.iterate(records), 1):
             if number % 100 == 0:

@@ -23,13 +23,16 @@ Fetched = dict[TopicPartition, list[Any]]
 #: what comes sooner than this after what came before comes in quick succession, in seconds
 QUICK = 0.005
 #: how long the broker gathers such records, in milliseconds, and how many bytes at most
-GATHERED_MS, GATHERED_BYTES = 10, 16_384
+GATHERED_MS, GATHERED_BYTES = 5, 16_384
 #: how long the broker waits for the first record, in milliseconds
 IDLE_MS = 1500
 
 
 class Fetching:
-    """Reads the partitions it is told to read, and no others. `options` are those of aiokafka's consumer."""
+    """Reads the partitions of a topic that it is told to read, and no others.
+
+    `options` are those of aiokafka's consumer.
+    """
 
     def __init__(self, options: Callable[[], Mapping[str, Any]], should_stop: Callable[[], bool]) -> None:
         self._options = options

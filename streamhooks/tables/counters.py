@@ -8,6 +8,7 @@ attempt that was made again after a crash is not counted again).
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from streamhooks.metrics import COUNTED, COUNTED_TWICE
@@ -42,7 +43,7 @@ class Seen:
 
 
 class Counters:
-    """Adds attempts to cells; the cells are written to the tables together, by `changes`."""
+    """Adds attempts to cells; who writes them to the tables takes them by `changes`."""
 
     def __init__(self, cell_of: Callable[[Rollup, str, Range], list[int] | None]) -> None:
         self._cell_of = cell_of
@@ -98,10 +99,19 @@ class Counters:
             cell = self._changed[key] = list(self._cell_of(rollup, hook_id, bucket) or [0, 0, 0, -1])
         return cell
 
-    def changes(self) -> dict[tuple[Rollup, str, Range], list[int]]:
-        """The cells that changed since this was asked last, to be written to their tables."""
-        found, self._changed = self._changed, {}
-        return found
+    @property
+    def changed(self) -> int:
+        """How many cells changed and are not written."""
+        return len(self._changed)
+
+    def changes(self, limit: int) -> dict[tuple[Rollup, str, Range], list[int]]:
+        """The cells that changed, `limit` at most and those that changed first, to be written to their tables now."""
+        keys = list(islice(self._changed, limit))
+        return {key: self._changed.pop(key) for key in keys}
+
+    def drop_changes(self) -> None:
+        """Forget what is not written."""
+        self._changed = {}
 
 
 def window(rollup: Rollup, start: int) -> Range:

@@ -24,7 +24,8 @@ class Tables:
         return self.cells.get((rollup, hook_id, bucket))
 
     def write(self, counters: Counters) -> None:
-        self.cells.update(counters.changes())
+        self.cells.update(counters.changes(counters.changed))
+        assert not counters.changed
 
     def totals(self) -> set[tuple[int, ...]]:
         return {tuple(cell[:3]) for cell in self.cells.values()}
