@@ -40,7 +40,7 @@ def run(options: Options, say: Say) -> Result:
     bars = [Bars(f"{name}, ms", labels, [float(row[f"{name}, ms"]) for row in ours]) for name in ("p50", "p99")]
     notes = [
         f"maximal rate, draining in this run: {maximum:,.0f} deliveries/s",
-        f"each rate held {rounds} times for {seconds} s; medians, and the least and the greatest p99",
+        f"each rate held {rounds} times for {seconds} s; medians, and the least and the greatest p99 of a round",
     ]
     return Result("latency", "latency: from produce to receipt", rows, notes, bars)
 
@@ -59,11 +59,10 @@ def _hold(scene: Stage, sender: Sender, rate: float, seconds: int) -> dict[str, 
 def _row(part: float, rate: float, name: str, held: list[dict[str, float]]) -> dict[str, Any]:
     p99s = [one["p99"] for one in held]
     return {
+        "sender": name,
         "load": f"{part:.0%}",
         "events/s": rate,
-        "sender": name,
         **{f"{measure}, ms": median(one[measure] for one in held) for measure in MEASURED},
-        "p99 from": min(p99s),
-        "p99 to": max(p99s),
+        "p99 of a round": f"{min(p99s):.0f}–{max(p99s):.0f}",
         "CPU, cores": median(one["cores"] for one in held),
     }

@@ -1,8 +1,9 @@
-"""Records, fetched in the event loop itself by a client that belongs to no group.
+"""Records of a topic, fetched in the event loop itself by a client that belongs to no group.
 
 Faust fetches in the thread that keeps the group: so heartbeats go on whatever the loop does. But a record that comes
 that way waits three times for the interpreter, up to 10 ms each while the loop is busy, and each fetch names all
-partitions of the group. The thread keeps the group, the loop fetches what it is about to handle anyway.
+partitions of the group, which is most of what it costs. The thread keeps the group, the loop fetches what it is about
+to handle anyway, topic by topic.
 """
 
 from __future__ import annotations
