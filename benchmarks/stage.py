@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -130,9 +131,7 @@ class Stage:
             for group in groups:
                 group.wait_settled(timeout)
 
-        def queue(pairs: Iterable[Pair]) -> None:
-            self.writer.write(topic, pairs)
-
+        queue = partial(self.writer.write, topic)
         name = f"streamhooks x {count}"
         return Sender(name, list(by_base.values()), queue, wait_settled, list(by_base), topic, prefix)
 
@@ -158,12 +157,8 @@ class Stage:
             *("--in-flight", str(in_flight)),
         ]
         children = [self.start(f"{topic}-{number}", command) for number in range(1, count + 1)]
-
-        def queue(pairs: Iterable[Pair]) -> None:
-            self.writer.write(topic, pairs)
-
         settled = Group(self.brokers, topic, topic).wait_settled
-        return Sender(f"naive x {count}", children, queue, settled, topic=topic)
+        return Sender(f"naive x {count}", children, partial(self.writer.write, topic), settled, topic=topic)
 
     def celery(self, hooks: Sequence[Hook]) -> Sender | str:
         """Start Redis and a Celery worker with a process a core; or return in a line why not."""

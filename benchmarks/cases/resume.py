@@ -35,7 +35,7 @@ def run(options: Options, say: Say) -> Result:
             _wait_until(scene, lambda base=base: call("GET", f"{base}/api/hooks/{apart.id}").json["status"] != "active")
         say(f"{missed:,} events for a disabled hook")
         workers.queue(sample.events([_APART], missed))
-        Group(scene.brokers, f"{workers.prefix}worker", f"{workers.prefix}events").wait_settled(_TIMEOUT)
+        Group(scene.brokers, f"{workers.prefix}worker", workers.topic).wait_settled(_TIMEOUT)
         seconds = before * 2 + missed / 400
         scene.load(workers, RATE, seconds, HOOKS - 1)
         _wait_until(scene, lambda: scene.received()["requests"] > RATE * WARM_UP)

@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any, NoReturn
 
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -193,10 +194,16 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._fetched: dict[TP, int] = {}  # the offset after the last one that was fetched
         self._pressure = Pressure(self.on_buffer_full, self.on_buffer_drop)
-        self._fetching: dict[str, Fetching] = {}  # by topic, of an app whose records are fetched in the loop
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @cached_property
+    def _fetching(self) -> dict[str, Fetching]:
+        """By topic; when it is asked for first, all agents are known."""
+        return {
+            topic: Fetching(self._fetching_options, lambda: self.app.should_stop) for topic in self.app.plain_topics
+        }
 
     def _fetching_options(self) -> dict[str, Any]:
         conf = self.app.conf
@@ -284,8 +291,6 @@ class Consumer(driver.Consumer):
 
     async def _fetch_from(self, starts: Mapping[TP, int]) -> None:
         """Fetch these partitions, and no others, from these offsets on."""
-        for topic in {tp.topic for tp in starts} - self._fetching.keys():
-            self._fetching[topic] = Fetching(self._fetching_options, lambda: self.app.should_stop)
         for topic, fetching in self._fetching.items():
             await fetching.seek_to({tp: offset for tp, offset in starts.items() if tp.topic == topic})
 
@@ -294,7 +299,7 @@ class Consumer(driver.Consumer):
     async def _drain_messages(self, fetcher: Service) -> None:
         # Each topic on its own, where we fetch: a fetch costs by the partitions that it names, also of idle topics,
         # and a topic whose records wait for room holds up no other.
-        topics = self.app.plain_topics if self.app.fetches_in_loop else (None,)
+        topics = self._fetching if self.app.fetches_in_loop else (None,)
         drains = [asyncio.ensure_future(self._drain(fetcher, topic)) for topic in topics]
         try:
             await asyncio.gather(*drains)
@@ -310,11 +315,7 @@ class Consumer(driver.Consumer):
             await self._drain_once(topic)
 
     async def _fetched_of(self, topic: str, active: set[TP]) -> Fetched:
-        fetching = self._fetching.get(topic)
-        if fetching is None:  # not positioned yet
-            await self.sleep(0.05)
-            return {}
-        generation = self.app.consumer_generation_id
+        fetching, generation = self._fetching[topic], self.app.consumer_generation_id
         with self._thread.polled():
             records = await fetching.getmany(active, timeout=1.0)
         if records and generation != self.app.consumer_generation_id:

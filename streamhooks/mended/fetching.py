@@ -58,11 +58,11 @@ class Fetching:
             self._client.seek(TopicPartition(*tp), offset)
 
     async def getmany(self, tps: Iterable[TP], timeout: float) -> Fetched:
-        """What has come of these partitions, each in its order; waits at most `timeout` seconds for something."""
-        wanted = [TopicPartition(*tp) for tp in tps]
-        if self._client is None or not wanted:
+        """What has come of these partitions, one at least, in order; waits at most `timeout` seconds for something."""
+        if self._client is None:
             await asyncio.sleep(0.05)  # whoever asks in a loop must not keep it
             return {}
+        wanted = [TopicPartition(*tp) for tp in tps]
         records: Fetched = await self._client.getmany(*wanted, timeout_ms=int(timeout * 1000))
         self._pace(sum(map(len, records.values())))
         return records

@@ -89,6 +89,20 @@ class Stage:
             await self.counting._take_up(Record(*tp, offset, 0, None, firing.to_json()))
             self.offsets[tp] += 1
 
+    async def begun_flush(self) -> asyncio.Task[None]:
+        """A flush of all hooks that has written the first cells."""
+        await self.count(HOOKS)
+        flush = asyncio.create_task(self.counting.flush())
+        await self.turns(1)
+        assert self.written == WRITTEN_AT_ONCE
+        return flush
+
+    async def flush(self) -> None:
+        flush = asyncio.create_task(self.counting.flush())
+        await self.turns()
+        self.confirm()
+        await flush
+
     async def turns(self, number: int = 20) -> None:
         for _ in range(number):
             await asyncio.sleep(0)
@@ -134,38 +148,26 @@ async def test_others_get_a_turn_while_many_cells_are_written() -> None:
 
 async def test_without_the_lease_nothing_more_is_written_and_with_it_again_all_is_settled() -> None:
     stage = Stage()
-    await stage.count(HOOKS)
-    flush = asyncio.create_task(stage.counting.flush())
-    await stage.turns(1)
-    assert stage.written == WRITTEN_AT_ONCE
+    flush = await stage.begun_flush()
     stage.lease = False
     await flush
     assert (stage.written, stage.settled()) == (WRITTEN_AT_ONCE, 0)
     stage.confirm()
     assert stage.settled() == 0
     stage.lease = True
-    flush = asyncio.create_task(stage.counting.flush())
-    await stage.turns()
-    stage.confirm()
-    await flush
+    await stage.flush()
     assert stage.written == len(ROLLUPS) * len(HOOKS)
     assert stage.settled() == len(HOOKS)
 
 
 async def test_what_is_counted_after_a_partition_came_back_during_a_flush_is_not_dropped() -> None:
     stage = Stage()
-    await stage.count(HOOKS)
-    flush = asyncio.create_task(stage.counting.flush())
-    await stage.turns(1)
-    assert stage.written == WRITTEN_AT_ONCE
+    flush = await stage.begun_flush()
     stage.tracker.revoke([TP, OTHER])
     stage.take_over()
     await stage.count(HOOKS)
     await flush
-    flush = asyncio.create_task(stage.counting.flush())
-    await stage.turns()
-    stage.confirm()
-    await flush
+    await stage.flush()
     assert stage.settled() == len(HOOKS)
     for table in stage.tables.values():
         assert {hook: cell[0] for (hook, _), cell in table.data.items()} == dict.fromkeys(HOOKS, 1)
