@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from streamhooks.delivery.links import EVENT_FIELDS, EVENT_URL, GROUP_FIELDS, GROUP_URL, check_template
 from streamhooks.errors import BadSettings
 
 LEAST_TOKEN = 8
@@ -57,6 +58,10 @@ def _fernet_keys(value: Any) -> Any:
     return keys
 
 
+def _template_of(fields: tuple[str, ...]) -> BeforeValidator:
+    return BeforeValidator(lambda value: check_template(value, fields) if isinstance(value, str) else value)
+
+
 Brokers = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_brokers)]
 Host = Annotated[str, BeforeValidator(_host)]
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
@@ -98,6 +103,8 @@ class Settings(BaseSettings):
 
     # deliveries
     base_url: str = Field("http://127.0.0.1:6066", pattern=r"^https?://[^\s]+$")
+    group_url: Annotated[str, _template_of(GROUP_FIELDS)] = GROUP_URL
+    event_url: Annotated[str, _template_of(EVENT_FIELDS)] = EVENT_URL
     allowed_networks: Networks = ()
     allowed_ports: Ports = ()
     retry_delay: float = Field(300.0, gt=0, le=30 * 86400)

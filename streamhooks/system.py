@@ -22,6 +22,7 @@ from streamhooks.agents.intake import Intake
 from streamhooks.agents.notices import calls_of_notices
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
+from streamhooks.delivery.links import Links
 from streamhooks.errors import Refusal
 from streamhooks.gauges import Gauges
 from streamhooks.history.dead_letters import DeadLetters
@@ -141,6 +142,7 @@ class System:
             breaker=settings.breaker,
             failing=settings.failing_days * 86400,
         )
+        links = Links(settings.base_url, settings.group_url, settings.event_url)
         admission = Admission(self.hooks, self.restraints, settings.hook_max_in_flight)
         bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, clock)
         self.missed = Missed(
@@ -163,8 +165,8 @@ class System:
                 ),
                 find_resource=self.resources.find,
                 note_finding=self.hook_states.note,
-                rendered=rendering(settings.base_url),
-                base_url=settings.base_url,
+                rendered=rendering(links),
+                links=links,
             ),
             self.outputs,
             self.firings,

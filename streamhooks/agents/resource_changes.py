@@ -26,6 +26,8 @@ def calls_of_resource_changes(partitions: int) -> CallsOf:
             change.instance,
             change.actor,
         ]
+        if change.data is not None:
+            args += [None, change.data]
         event = f"{resource_name(change.sender)}.{change.action}"
         return [call_from(origin, process_resource_change.name, origin.partition % partitions, args, event)]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import IO, Any, TypeVar
 
 import click
-import orjson
+
+from streamhooks.records.exact_json import dumps, loads
 
 JSON = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,8 +25,8 @@ class JsonValue(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return what the text holds."""
         try:
-            return orjson.loads(value) if isinstance(value, str) else value
-        except orjson.JSONDecodeError as error:
+            return loads(value) if isinstance(value, str) else value
+        except json.JSONDecodeError as error:
             self.fail(f"{value!r} is no JSON: {error.msg}", param, ctx)
 
 
@@ -123,7 +125,7 @@ def change(options: JSON) -> JSON:
 
 def document(record: JSON) -> IO[bytes]:
     """Return a file with one record."""
-    return io.BytesIO(orjson.dumps(record))
+    return io.BytesIO(dumps(record))
 
 
 def _need(options: JSON, *names: str) -> None:

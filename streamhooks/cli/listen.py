@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import orjson
 
 from streamhooks.cli.params import json_option
 from streamhooks.errors import Refusal
+from streamhooks.records.exact_json import dumps, loads
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -206,8 +208,8 @@ def _body(text: str) -> list[Any]:
     from streamhooks.cli.show import clean
 
     try:
-        text = orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
-    except orjson.JSONDecodeError:
+        text = dumps(loads(text), option=orjson.OPT_INDENT_2).decode()
+    except json.JSONDecodeError:
         return [Text(f"  {clean(line)}") for line in text.splitlines()]
     highlighter = JSONHighlighter()
     # A string of JSON holds no control character, but what turns the direction of writing.

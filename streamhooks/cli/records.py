@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Final, Literal
 
-import orjson
-
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.exact_json import dumps, loads
 from streamhooks.records.formats import decode
 from streamhooks.records.packing import parse_json
 
@@ -65,8 +65,8 @@ def key_of(kind: Kind, value: bytes) -> str:
 def _is_whole(line: bytes) -> bool:
     """Tell whether a first line is a record by itself; an object that goes on in the next line is none."""
     try:
-        return isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
+        return isinstance(loads(line), dict)
+    except json.JSONDecodeError:
         return False
 
 
@@ -80,4 +80,4 @@ def _of_document(kind: Kind, text: bytes) -> Iterator[Item]:
         return
     documents: list[Any] = data if isinstance(data, list) else [data]
     for number, one in enumerate(documents, 1):
-        yield checked(kind, number, orjson.dumps(one))
+        yield checked(kind, number, dumps(one))

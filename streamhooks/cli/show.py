@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
+
+from streamhooks.records.exact_json import dumps
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 # Everything that a terminal would take for a command, and what turns the direction of writing around.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 #: wider than any table: what goes to a file or a pipe is not cut
 _PIPE_WIDTH = 1000
 
@@ -68,7 +69,7 @@ def as_text(value: Any) -> str:
     """Return a value of JSON as people read it: lists as words, the rest as JSON."""
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value)
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else dumps(value).decode()
 
 
 def rows(shown: Table, found: Iterable[Iterable[Any]], empty: str) -> None:
@@ -105,7 +106,7 @@ def _print(shown: Table) -> None:
 
 def as_json(value: Any) -> None:
     """Print JSON for programs, in one line."""
-    click.echo(orjson.dumps(value))
+    click.echo(dumps(value))
 
 
 def time_of(seconds: float | None) -> str | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
+from functools import wraps
 from operator import is_not
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
-from urllib.parse import quote
 
 import orjson
 
+from streamhooks.delivery.links import Links, is_link
 from streamhooks.delivery.signing import legacy_signature, standard_signature
+from streamhooks.records.exact_json import dumps, in_ascii
 
 if TYPE_CHECKING:
     from streamhooks.records.event import Event
@@ -42,14 +43,14 @@ def remembering_last(function: Callable[P, R]) -> Callable[P, R]:
     return wraps(function)(remembered)
 
 
-def service_hook_body(event: Event, base_url: str) -> bytes:
+def service_hook_body(event: Event, links: Links) -> bytes:
     """Return payload v0 of an event: `{"project": {…}, "group": {…, "url"}, "event": {…, "url"}}` (Sentry).
 
-    Without a group, `group` and the event's `url` are null. `base_url` may end in a slash or not.
+    Without a group, `group` is null, and so is the event's `url` unless the event has one of its own.
     """
-    group_url, event_url = _urls(event, base_url)
+    group_url, event_url = _urls(event, links)
     project = event.project
-    return orjson.dumps(
+    return _body(
         {
             "project": {"slug": project["slug"], "name": project["name"]},
             "group": None if event.group is None else {**event.group, "url": group_url},
@@ -64,7 +65,7 @@ def app_hook_body(action: str, installation_id: str, data: Any, actor: dict[str,
     `data` is JSON; what is handed in again and again, for one hook after the other, is rendered once. Without an actor,
     streamhooks itself is the actor.
     """
-    return orjson.dumps(
+    return _body(
         {
             "action": action,
             "installation": {"uuid": installation_id},
@@ -74,25 +75,39 @@ def app_hook_body(action: str, installation_id: str, data: Any, actor: dict[str,
     )
 
 
+def _body(value: Any) -> bytes:
+    """Return compact JSON in ASCII, as Sentry writes it.
+
+    Sentry's receivers verify what they get when they serialise it again. Sentry sent UTF-8 for some days, and a tenth
+    of the signatures failed (getsentry/sentry#71025).
+    """
+    return in_ascii(dumps(value))
+
+
 @remembering_last
 def _rendered(data: Any) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(data))
+    return orjson.Fragment(dumps(data))
 
 
 @remembering_last
 def alert_data(
-    event: Event, rule: str, base_url: str, additional_key: str | None = None, additional_payload: Any = None
+    event: Event, rule: str, links: Links, additional_key: str | None = None, additional_payload: Any = None
 ) -> dict[str, Any]:
-    """Return the `data` of an alert for an app: event (as in payload v0), rule, additional payload."""
-    _, event_url = _urls(event, base_url)
-    data: dict[str, Any] = {"event": {**event.fields, "url": event_url}, "triggered_rule": rule}
-    if additional_key is not None:
+    """Return the `data` of an alert for an app: event (as in payload v0), rule, additional payload.
+
+    The event has the fields of Sentry's alerts as well: `web_url` and `issue_url`, the links to event and group, and
+    `issue_id`, the id of the group. What the event has of these by itself stays.
+    """
+    group_url, event_url = _urls(event, links)
+    made = {"web_url": event_url, "issue_url": group_url, "issue_id": event.group_id}
+    data: dict[str, Any] = {"event": {**made, **event.fields, "url": event_url}, "triggered_rule": rule}
+    if additional_key is not None and additional_payload is not None:
         data[additional_key] = additional_payload
     return data
 
 
 def resource_change_data(name: str, instance: Any) -> dict[str, Any]:
-    """Return the `data` of a resource change: the resource under its name."""
+    """Return the `data` of a resource change that brings none: the resource under its name."""
     return {name: instance}
 
 
@@ -131,14 +146,12 @@ def standard_headers(secrets: Sequence[str], webhook_id: str, timestamp: int, bo
     }
 
 
-def _urls(event: Event, base_url: str) -> tuple[str | None, str | None]:
-    """Return the links to the group and to the event; both None for an event without a group."""
-    if event.group is None:
-        return None, None
-    group_url = _group_url(base_url, event.organization_slug, event.group_id or "")
-    return group_url, f"{group_url}events/{event.event_id}/"  # 32 hex characters
-
-
-@lru_cache(maxsize=4096)
-def _group_url(base_url: str, organization: str, group_id: str) -> str:
-    return f"{base_url.rstrip('/')}/organizations/{quote(organization, safe='')}/issues/{quote(group_id, safe='')}/"
+def _urls(event: Event, links: Links) -> tuple[str | None, str | None]:
+    """Return the links to the group and to the event: its own, else ours; without a group there are none of ours."""
+    group = event.group
+    own_url = event.fields.get("url")
+    if group is None:
+        return None, own_url if is_link(own_url) else None
+    made = links.of(event.organization_slug, event.project["slug"], group["id"], event.event_id)
+    group_url = group["url"] if is_link(group.get("url")) else made[0]
+    return group_url, own_url if is_link(own_url) else made[1]

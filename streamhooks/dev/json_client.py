@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPException
+from json import JSONDecodeError
 from typing import Any
 
-import orjson
+from streamhooks.records.exact_json import dumps, loads
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -47,7 +48,7 @@ def call(
     timeout -- seconds. proxies -- go by those of the environment; what is on this machine is reached without.
     Raises OSError if nobody answers in time, or with something else than JSON.
     """
-    data = None if body is None else orjson.dumps(body)
+    data = None if body is None else dumps(body)
     request = urllib.request.Request(url, data, dict(headers or {}), method=method)
     if body is not None:
         request.add_header("Content-Type", "application/json")
@@ -58,9 +59,9 @@ def call(
         except urllib.error.HTTPError as error:
             with error:
                 return Answer(error.code, error.headers, _parsed(error.read()))
-    except (HTTPException, orjson.JSONDecodeError) as error:
+    except (HTTPException, JSONDecodeError) as error:
         raise OSError(f"{url}: {error}") from error
 
 
 def _parsed(body: bytes) -> Any:
-    return orjson.loads(body) if body else None
+    return loads(body) if body else None

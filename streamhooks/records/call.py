@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Self, cast, get_args
+from typing import Any, ClassVar, Final, Literal, Self, cast, get_args
 
 from streamhooks.records.fields import (
     Record,
@@ -29,6 +29,8 @@ Reason = Literal["retry", "countdown", "overflow", "paused", "resend"]
 @dataclass(frozen=True, slots=True)
 class DelayedCall(Record):
     """A task call with a due time; the value of the topic `delayed`."""
+
+    exact: ClassVar[bool] = True
 
     id: str
     task: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.fields import (
@@ -25,6 +25,8 @@ from streamhooks.records.fields import (
 @dataclass(frozen=True, slots=True)
 class DeadLetter(Record):
     """A call or a source record that was given up; the value of the topic `dead-letters`."""
+
+    exact: ClassVar[bool] = True
 
     id: str
     at: int

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Self, cast
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.records.exact_json import ExactNumber
 from streamhooks.records.fields import (
     OF_USERS,
     Record,
@@ -24,6 +25,9 @@ from streamhooks.records.fields import (
 
 # `fromisoformat` takes any character between date and time, and spaces before an offset; ISO 8601 does not.
 _ISO_8601 = re.compile(r"[0-9W-]+(?:[T ][0-9:.,]+(?:Z|[+-][0-9:]+)?)?")
+# RFC 3339 has leap seconds, ISO 8601 the end of a day as hour 24; `fromisoformat` has neither.
+_LEAP_SECOND = re.compile(r"([T ][0-9]{2}:?[0-9]{2}:?)60")
+_END_OF_DAY = re.compile(r"([T ])24(?=(?::?00)*(?:[.,]0+)?(?:$|[Z+-]))")
 # The first and the last second that a calendar date can name; milliseconds taken for seconds lie far outside.
 _EPOCH = (-62_135_596_800, 253_402_300_799)
 # A sender becomes a header of the delivery, so it can't hold what a header can't.
@@ -35,6 +39,7 @@ class Event(Record):
     """An event of a project. Build it with `from_fields`, which checks what the properties rely on."""
 
     deepest: ClassVar[int] = OF_USERS
+    exact: ClassVar[bool] = True
 
     fields: dict[str, Any]
     """The record as given, unknown fields too, but with every id a text and `event_id` in lower case."""
@@ -43,7 +48,7 @@ class Event(Record):
     def from_fields(cls, fields: dict[str, Any]) -> Self:
         """Check the fields of the contract's Event and keep all; raise BrokenRecord that names the field.
 
-        `data` may be absent; `group` may be absent or null. The dict that is handed in stays as it is.
+        `data` and `group` may be absent or null. The dict that is handed in stays as it is.
         """
         organization = mapping(fields, "organization")
         text(organization, "slug", "organization.")
@@ -52,14 +57,15 @@ class Event(Record):
         text(project, "name", "project.")
         text(fields, "type")
         _check_datetime(fields)
-        if "data" in fields:
-            mapping(fields, "data")
+        optional_mapping(fields, "data")
         checked = {
             **fields,
             "event_id": hex_32(fields, "event_id"),
             "organization": {**organization, "id": identity(organization, "id", "organization.")},
             "project": {**project, "id": identity(project, "id", "project.")},
         }
+        if checked.get("data", checked) is None:
+            del checked["data"]
         group = optional_mapping(fields, "group")
         if group is not None:
             checked["group"] = {**group, "id": identity(group, "id", "group.")}
@@ -121,6 +127,7 @@ class Alert(Record):
     """A rule that fired for an event."""
 
     deepest: ClassVar[int] = OF_USERS
+    exact: ClassVar[bool] = True
 
     event: Event
     rule: str
@@ -140,8 +147,10 @@ class Alert(Record):
         payload = fields.get("additional_payload")
         if key == "":
             raise BrokenRecord("additional_payload_key: must not be empty")
-        if (key is None) != (payload is None):
-            raise BrokenRecord("additional_payload_key: needs additional_payload, and the other way round")
+        if key is None and payload is not None:
+            raise BrokenRecord("additional_payload: needs additional_payload_key")
+        if payload is None:
+            key = None  # as Sentry: nothing goes out under it
         return cls(event, text(fields, "rule", empty=True), optional_identity(fields, "app_id"), key, payload)
 
     def to_fields(self) -> dict[str, Any]:
@@ -154,6 +163,7 @@ class ResourceChange(Record):
     """A resource of any sender that was created, changed, resolved, …."""
 
     deepest: ClassVar[int] = OF_USERS
+    exact: ClassVar[bool] = True
 
     action: str
     sender: str
@@ -163,6 +173,8 @@ class ResourceChange(Record):
     project_id: str | None = None
     instance: dict[str, Any] | None = None
     actor: dict[str, Any] | None = None
+    data: dict[str, Any] | None = None
+    """The whole `data` that goes out; without it, that is the resource under its name."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -177,6 +189,7 @@ class ResourceChange(Record):
             project_id=optional_identity(fields, "project_id"),
             instance=optional_mapping(fields, "instance"),
             actor=optional_mapping(fields, "actor"),
+            data=optional_mapping(fields, "data"),
         )
 
     def to_fields(self) -> dict[str, Any]:
@@ -189,6 +202,7 @@ class ResourceChange(Record):
             "project_id": self.project_id,
             "instance": self.instance,
             "actor": self.actor,
+            "data": self.data,
         }
 
 
@@ -196,15 +210,22 @@ def _check_datetime(fields: dict[str, Any]) -> None:
     value = fields.get("datetime")
     if isinstance(value, str):
         upper = value.upper()  # RFC 3339 allows the letters in lower case
-        try:
-            datetime.fromisoformat(upper)
-        except ValueError:
-            upper = ""
-        if _ISO_8601.fullmatch(upper):
+        if _ISO_8601.fullmatch(upper) and _is_time(upper):
             return
-    elif is_number(value) and _EPOCH[0] <= cast(float, value) <= _EPOCH[1]:
+    elif is_number(seconds := float(value) if isinstance(value, ExactNumber) else value) and (
+        _EPOCH[0] <= seconds <= _EPOCH[1]
+    ):
         return
     raise BrokenRecord("datetime: must be ISO 8601 or epoch seconds")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        usual = _END_OF_DAY.sub(r"\g<1>00", _LEAP_SECOND.sub(r"\g<1>59", text))
+        return usual != text and _is_time(usual)
+    return True
 
 
 def _name(fields: dict[str, Any], name: str) -> str:

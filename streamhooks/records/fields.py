@@ -13,9 +13,8 @@ import re
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self, TypeGuard
 
-import orjson
-
 from streamhooks.errors import BrokenRecord
+from streamhooks.records.exact_json import ExactNumber, dumps
 
 LARGEST = 2**63 - 1
 """The largest integer that the Avro form of a record can hold."""
@@ -24,6 +23,9 @@ LARGEST = 2**63 - 1
 # event in the arguments of a call in a dead letter), so its limit is lower.
 OF_USERS = 200
 OF_OURS = 250
+
+# Of an id that is written as a number, with its sign.
+_LONGEST_ID = 200
 
 _HEX_32 = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -35,6 +37,8 @@ class Record(ABC):
 
     deepest: ClassVar[int] = OF_OURS
     """How many levels deep its JSON may be nested."""
+    exact: ClassVar[bool] = False
+    """Whether it holds what users wrote, whose numbers and texts go out as they came: see `exact_json`."""
 
     @classmethod
     @abstractmethod
@@ -47,7 +51,7 @@ class Record(ABC):
 
     def to_json(self) -> bytes:
         """Return the record as compact JSON; raise orjson.JSONEncodeError if it holds what JSON can't."""
-        return orjson.dumps(self.to_fields())
+        return dumps(self.to_fields())
 
 
 def plain(record: Record) -> dict[str, Any]:
@@ -59,11 +63,22 @@ def plain(record: Record) -> dict[str, Any]:
 def identity(fields: dict[str, Any], name: str, where: str = "") -> str:
     """Read an id: a text that is not empty, or an integer, which becomes a text. A bool is no id."""
     value = fields.get(name)
-    if type(value) is str and value:
+    if type(value) is str and value and (value.isascii() or _is_unicode(value)):
         return value
     if type(value) is int:
         return str(value)
+    if isinstance(value, ExactNumber) and value.is_integer and len(value.text) <= _LONGEST_ID:
+        return value.text
     raise BrokenRecord(f"{where}{name}: must be an id (a text or an integer)")
+
+
+def _is_unicode(value: str) -> bool:
+    """Tell whether the text can be a key of a record: half a surrogate pair can't."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def optional_identity(fields: dict[str, Any], name: str, where: str = "") -> str | None:

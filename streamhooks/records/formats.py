@@ -53,7 +53,7 @@ def decode(record: type[R], value: bytes | None, registry: Registry | None = Non
         return record.from_fields(_single_object(record, value))
     if value.startswith(WIRE):
         return record.from_fields(_wire(record, value, registry or _configured))
-    fields = parse_json(value, record.deepest)
+    fields = parse_json(value, record.deepest, exact=record.exact)
     if not isinstance(fields, dict):
         raise BrokenRecord("the value is not a JSON object")
     return record.from_fields(fields)

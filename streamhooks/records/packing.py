@@ -6,6 +6,7 @@ field `further` is the JSON text of an object with all fields that have no place
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ import orjson
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records import schemas
+from streamhooks.records.exact_json import BYTE_ORDER_MARK, dumps, loads
 from streamhooks.records.fields import OF_USERS
 
 FURTHER = "further"
@@ -31,15 +33,22 @@ class Plan:
     further: bool
 
 
-def parse_json(text: bytes | str, deepest: int = OF_USERS) -> Any:
-    """Decode JSON; raise BrokenRecord if it is none, or nested more than `deepest` levels."""
+def parse_json(text: bytes | str, deepest: int = OF_USERS, *, exact: bool = True) -> Any:
+    """Decode JSON; raise BrokenRecord if it is none, or nested more than `deepest` levels.
+
+    With `exact`, numbers and texts can go out as they came (`records.exact_json`); else they are as orjson reads them.
+    """
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        value = loads(text) if exact else orjson.loads(_unmarked(text))
+    except json.JSONDecodeError as error:
         raise BrokenRecord(f"not JSON: {error.msg}"[:200]) from None
     if _brackets(text) > deepest and _is_deeper(value, deepest):
         raise BrokenRecord(f"JSON nested more than {deepest} levels deep")
     return value
+
+
+def _unmarked(text: bytes | str) -> bytes | str:
+    return text.removeprefix(BYTE_ORDER_MARK) if isinstance(text, bytes) else text
 
 
 def pack(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +95,7 @@ def _pack(fields: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     datum = {name: value for name, value in fields.items() if name in plan.names}
     for name in plan.json:
         if datum.get(name) is not None:
-            datum[name] = orjson.dumps(datum[name]).decode()
+            datum[name] = dumps(datum[name]).decode()
     for name, inner in plan.nested:
         value = datum.get(name)
         if isinstance(value, list):
@@ -95,7 +104,7 @@ def _pack(fields: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
             datum[name] = _pack(value, inner)
     if plan.further:
         further = {name: value for name, value in fields.items() if name not in plan.names}
-        datum[FURTHER] = orjson.dumps(further).decode()
+        datum[FURTHER] = dumps(further).decode()
     return datum
 
 
@@ -138,7 +147,7 @@ def _is_deeper(value: Any, deepest: int) -> bool:
     for _ in range(_DEEPEST_WRITTEN - deepest):
         value = [value]
     try:
-        orjson.dumps(value)
-    except orjson.JSONEncodeError:
+        dumps(value)
+    except (orjson.JSONEncodeError, RecursionError):
         return True
     return False

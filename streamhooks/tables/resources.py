@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import orjson
-
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
+from streamhooks.records.exact_json import loads
 from streamhooks.records.packing import parse_json
 
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
@@ -49,7 +48,7 @@ class Resources:
         partition, offset = found
         for record in await self._read_range(self._topic, partition, offset, offset + 1):
             if record.key == key and record.value is not None:
-                resource: dict[str, Any] = orjson.loads(record.value)
+                resource: dict[str, Any] = loads(record.value)
                 return resource
         return None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from streamhooks.delivery.links import Links
     from streamhooks.records.event import Event
     from streamhooks.records.hook import Hook
     from streamhooks.tasks.call import Call
@@ -62,7 +63,7 @@ class Services:
     note_finding: Callable[[str, str, dict[str, Any]], Awaitable[None]]
     rendered: Callable[[Event | dict[str, Any]], bytes]
     """Payload v0 of an event."""
-    base_url: str
+    links: Links
 
 
 @dataclass(slots=True)

@@ -82,14 +82,14 @@ def _asked_of_service_hooks(event: Event, name: str) -> Asked:
 
 
 def _asked_by_change(change: ResourceChange) -> list[Asked]:
-    if change.instance is None and change.sender == "Error":
+    if change.data is None and change.instance is None and change.sender == "Error":
         return []
     name = resource_name(change.sender)
     event = f"{name}.{change.action}"
 
     def call(hook_id: str) -> tuple[str, list[Any]]:
-        if change.instance is not None:
-            data = resource_change_data(name, change.instance)
+        if change.data is not None or change.instance is not None:
+            data = resource_change_data(name, change.instance) if change.data is None else change.data
             return send_resource_change_webhook.name, [hook_id, event, data, change.actor]
         # Its resource may not be there yet: the fan-out waits for it, and then is for this hook alone.
         of_change = [change.action, change.sender, change.instance_id, change.organization_id, change.project_id]

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from streamhooks.delivery.links import Links
 from streamhooks.delivery.payloads import (
     alert_data,
     app_hook_body,
@@ -71,7 +72,7 @@ async def send_alert_webhook(
 ) -> None:
     """Send an alert to one hook of an app."""
     known = event if isinstance(event, Event) else Event.from_fields(event)
-    data = alert_data(known, rule, current().services.base_url, additional_payload_key, additional_payload)
+    data = alert_data(known, rule, current().services.links, additional_payload_key, additional_payload)
     await _send_app_webhook(hook_id, "event_alert.triggered", data, None)
 
 
@@ -86,10 +87,11 @@ async def process_resource_change(
     instance: dict[str, Any] | None = None,
     actor: dict[str, Any] | None = None,
     only: str | None = None,
+    data: dict[str, Any] | None = None,
 ) -> list[Delivery]:
     """One delivery for each app hook that subscribed to the change, so that one failing webhook fails alone.
 
-    `only` is the id of a hook that alone gets it.
+    `only` is the id of a hook that alone gets it, `data` what goes out instead of the resource under its name.
 
     Raises:
         RetryTaskError: the change ran ahead of its resource.
@@ -102,7 +104,7 @@ async def process_resource_change(
     hooks = services.hooks.app_hooks(organization_id, event, project_id)
     if only is not None:
         hooks = [hook for hook in hooks if hook.id == only]
-    if instance is None and sender == "Error":
+    if data is None and instance is None and sender == "Error":
         log.error(
             "process_resource_change.event_missing_event sender=%s action=%s event_id=%s",
             sender, action, instance_id,
@@ -111,11 +113,12 @@ async def process_resource_change(
         return []
     if not hooks:
         return []
-    if instance is None:
-        instance = await services.find_resource(sender, instance_id)
-    if instance is None:
-        raise RetryTaskError(f"the resource {sender}:{instance_id} is not there yet")
-    data = resource_change_data(name, instance)
+    if data is None:
+        if instance is None:
+            instance = await services.find_resource(sender, instance_id)
+        if instance is None:
+            raise RetryTaskError(f"the resource {sender}:{instance_id} is not there yet")
+        data = resource_change_data(name, instance)
     return [Delivery(send_resource_change_webhook, hook.id, [hook.id, event, data, actor], event) for hook in hooks]
 
 
@@ -176,7 +179,7 @@ def _hook(run: Running, hook_id: str) -> Hook | None:
     return hook
 
 
-def rendering(base_url: str) -> Callable[[Event | dict[str, Any]], bytes]:
+def rendering(links: Links) -> Callable[[Event | dict[str, Any]], bytes]:
     """A renderer of payload v0 that renders an event once for all of its hooks, since they follow one another."""
     last: Event | dict[str, Any] | None = None
     body = b""
@@ -184,7 +187,7 @@ def rendering(base_url: str) -> Callable[[Event | dict[str, Any]], bytes]:
     def rendered(event: Event | dict[str, Any]) -> bytes:
         nonlocal last, body
         if event is not last:
-            body = service_hook_body(event if isinstance(event, Event) else Event.from_fields(event), base_url)
+            body = service_hook_body(event if isinstance(event, Event) else Event.from_fields(event), links)
             last = event
         return body
 

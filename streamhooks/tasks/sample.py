@@ -27,11 +27,11 @@ async def send_sample(hook: Hook, services: Services, clock: Callable[[], float]
     run = Running(Call(f"sample_{uuid4().hex}", "sample", 0, int(now * 1000), hook_id=hook.id, event=name), services)
     event = _sample_event(hook, now)
     if hook.app_id is None:
-        body, headers = service_hook_body(event, services.base_url), service_headers(hook)
+        body, headers = service_hook_body(event, services.links), service_headers(hook)
     else:
         resource, action = name.split(".", 1)
         data = (
-            alert_data(event, "A sample rule", services.base_url)
+            alert_data(event, "A sample rule", services.links)
             if resource == "event_alert"
             else resource_change_data(resource, {"id": "1", "title": "A sample"})
         )

@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import orjson
 from aiohttp import web
 from aiohttp.web_protocol import RequestPayloadError
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.records.exact_json import dumps
 from streamhooks.records.packing import parse_json
 from streamhooks.web.problems import ProblemError, bad_fields, bad_request, not_found
 
@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 def answer(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return `data` as a JSON answer."""
     return web.Response(
-        body=orjson.dumps(data),
+        body=dumps(data),
         status=status,
         headers=headers,
         content_type="application/json",
@@ -47,7 +47,7 @@ async def read_fields(request: web.Request, *, optional: bool = False) -> dict[s
     if optional and not body:
         return {}
     try:
-        fields = parse_json(body)
+        fields = parse_json(body, exact=False)
     except BrokenRecord as broken:
         raise bad_request(str(broken)) from None
     if not isinstance(fields, dict):

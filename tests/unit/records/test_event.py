@@ -7,6 +7,7 @@ import pytest
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.exact_json import ExactNumber
 
 EVENT: dict[str, Any] = {
     "event_id": "fe225b0ad4a84a2fb0f6f4f4c5f2c0de",
@@ -80,7 +81,10 @@ def test_event_id_in_lower_case():
             "2026-01-31t12:00:00z",
             "2026-W05-6",
         ),
-        *("2026-01-31T12:00:00.123456789Z", 0, 1769860800, 1769860800.5, -1),
+        *("2026-01-31T12:00:00.123456789Z", 0, 1769860800, 1769860800.5, -1, ExactNumber("1769860800.50")),
+        # RFC 3339's leap second, ISO 8601's end of a day.
+        *("2016-12-31T23:59:60Z", "2016-12-31 23:59:60.5z", "20161231T235960Z", "2017-01-01T08:59:60+09:00"),
+        *("2026-01-31T24:00:00Z", "2026-01-31T24:00", "20260131T240000Z", "2026-01-31T24:00:00.000+01:00"),
     ],
 )
 def test_event_datetime(value):
@@ -94,6 +98,8 @@ def test_event_datetime(value):
         ("event_id", "fe225b0a-d4a8-4a2f-b0f6-f4f4c5f2c0de"),
         *(("type", value) for value in ("", 1, None, ...)),
         *(("datetime", value) for value in ("", "yesterday", "2026-13-01", "2026-01-31x12:00", "1769860800")),
+        *(("datetime", f"2026-01-31T{time}") for time in ("12:00:61Z", "24:00:01Z", "24:01", "25:00:00", "12:60:00")),
+        *(("datetime", ExactNumber(text)) for text in ("1e400", "1769860800000.0")),
         *(("datetime", value) for value in (None, ..., True, [], {}, float("nan"), float("inf"), 1769860800000)),
         *(("organization", value) for value in (None, ..., [], "acme", 1)),
         *(("organization.id", value) for value in (None, ..., "", True, 1.5, [], {})),
@@ -104,7 +110,11 @@ def test_event_datetime(value):
         *(("project.name", value) for value in (None, ..., 1)),
         *(("group", value) for value in (False, [], "333", 333)),
         *(("group.id", value) for value in (None, ..., True)),
-        *(("data", value) for value in (None, [], "text")),
+        *(("data", value) for value in ([], "text", 1, ExactNumber("1.10"))),
+        *(
+            ("organization.id", value)
+            for value in ("\ud83d", ExactNumber("1.10"), ExactNumber("1" * 201), ExactNumber("1e5"))
+        ),
     ],
 )
 def test_broken_event_names_the_field(path, value):
@@ -119,6 +129,37 @@ def test_alert():
     assert alert.event.group_id == "333"
 
 
+@pytest.mark.parametrize("change", [{}, {"additional_payload": None}])
+def test_an_alert_with_a_key_and_no_payload_is_one_without_both(change):
+    alert = Alert.from_fields(ALERT | {"additional_payload_key": "k"} | change)
+    assert (alert.additional_payload_key, alert.additional_payload) == (None, None)
+
+
+def test_data_that_is_null_is_absent():
+    event = Event.from_fields(changed(EVENT, "data", None))
+    assert event.fields == Event.from_fields(changed(EVENT, "data", ...)).fields
+    assert "data" not in event.fields
+
+
+@pytest.mark.parametrize("digits", ["18446744073709551617", "-9223372036854775809", "1" * 199])
+def test_an_id_of_many_digits_is_an_id(digits):
+    fields = changed(changed(EVENT, "group.id", ExactNumber(digits)), "organization.id", ExactNumber(digits))
+    event = Event.from_fields(changed(fields, "project.id", int(digits)))
+    assert (event.group_id, event.organization_id, event.project_id) == (digits, digits, digits)
+
+
+def test_a_change_may_bring_all_its_data():
+    fields = {
+        "action": "created", "sender": "Comment", "instance_id": 5, "organization": {"id": 1, "slug": "acme"},
+        "data": {"comment_id": 5, "issue_id": 7},
+    }  # fmt: skip
+    change = ResourceChange.from_fields(fields)
+    assert change.data == {"comment_id": 5, "issue_id": 7}
+    assert ResourceChange.from_fields(change.to_fields()) == change
+    with pytest.raises(BrokenRecord, match="data: must be an object"):
+        ResourceChange.from_fields(fields | {"data": [1]})
+
+
 @pytest.mark.parametrize("payload", [0, False, "", [], {}])
 def test_alert_with_a_payload_that_is_false(payload):
     alert = Alert.from_fields(ALERT | {"additional_payload_key": "k", "additional_payload": payload})
@@ -128,8 +169,7 @@ def test_alert_with_a_payload_that_is_false(payload):
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"additional_payload_key": "k"}, "additional_payload_key"),
-        ({"additional_payload": {}}, "additional_payload_key"),
+        ({"additional_payload": {}}, "additional_payload"),
         ({"additional_payload_key": "", "additional_payload": {}}, "additional_payload_key"),
         ({"additional_payload_key": 1, "additional_payload": {}}, "additional_payload_key"),
         ({"rule": None}, "rule"),

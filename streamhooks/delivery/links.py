@@ -1,0 +1,71 @@
+"""The links to a group and to an event that go out with them, made by the templates of the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from string import Formatter
+from typing import Any, Final
+from urllib.parse import quote
+
+GROUP_URL: Final = "{base_url}/organizations/{organization}/issues/{group}/"
+EVENT_URL: Final = "{group_url}events/{event}/"
+#: what a template may name; the slugs of organization and project, the ids of group and event
+GROUP_FIELDS: Final = ("base_url", "organization", "project", "group")
+EVENT_FIELDS: Final = (*GROUP_FIELDS, "event", "group_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The templates, with fields in braces. `base_url` may end in a slash or not."""
+
+    base_url: str
+    group_url: str = GROUP_URL
+    event_url: str = EVENT_URL
+
+    def of(self, organization: str, project: str, group: str, event: str) -> tuple[str, str]:
+        """Return the links to the group and to the event."""
+        group_url = _group_url(self, organization, project, group)
+        if self.event_url == EVENT_URL:
+            return group_url, f"{group_url}events/{event}/"
+        return group_url, self.event_url.format(
+            base_url=self.base_url.rstrip("/"),
+            organization=_quoted(organization),
+            project=_quoted(project),
+            group=_quoted(group),
+            event=event,
+            group_url=group_url,
+        )
+
+
+@lru_cache(maxsize=4096)
+def _group_url(links: Links, organization: str, project: str, group: str) -> str:
+    return links.group_url.format(
+        base_url=links.base_url.rstrip("/"),
+        organization=_quoted(organization),
+        project=_quoted(project),
+        group=_quoted(group),
+    )
+
+
+def check_template(template: str, fields: tuple[str, ...]) -> str:
+    """Return the template; raise ValueError if it names another field than these, or makes no http(s) URL."""
+    try:
+        named = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        sample = template.format(**{**dict.fromkeys(fields, "1"), "base_url": "http://1", "group_url": "http://1/"})
+    except (ValueError, LookupError, AttributeError):
+        named, sample = {""}, ""
+    if not named <= set(fields):
+        raise ValueError(f"must hold no other fields than {', '.join(f'{{{field}}}' for field in fields)}")
+    if not is_link(sample):
+        raise ValueError("must make an http:// or https:// URL")
+    return template
+
+
+def is_link(value: Any) -> bool:
+    """Tell whether this is an http or https URL."""
+    return isinstance(value, str) and value[:8].lower().startswith(("http://", "https://"))
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="replace")
