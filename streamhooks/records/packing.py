@@ -16,7 +16,7 @@ import orjson
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records import schemas
-from streamhooks.records.exact_json import BYTE_ORDER_MARK, dumps, loads
+from streamhooks.records.exact_json import BYTE_ORDER_MARK, ExactNumber, dumps, loads
 from streamhooks.records.fields import OF_USERS
 
 FURTHER = "further"
@@ -92,7 +92,11 @@ def _record_in(kind: Any) -> Mapping[str, Any] | None:
 
 
 def _pack(fields: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
-    datum = {name: value for name, value in fields.items() if name in plan.names}
+    datum = {
+        name: float(value) if isinstance(value, ExactNumber) else value
+        for name, value in fields.items()
+        if name in plan.names
+    }
     for name in plan.json:
         if datum.get(name) is not None:
             datum[name] = dumps(datum[name]).decode()
