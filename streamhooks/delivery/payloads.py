@@ -100,7 +100,8 @@ def alert_data(
     """
     group_url, event_url = _urls(event, links)
     made = {"web_url": event_url, "issue_url": group_url, "issue_id": event.group_id}
-    data: dict[str, Any] = {"event": {**made, **event.fields, "url": event_url}, "triggered_rule": rule}
+    ours = {name: value for name, value in made.items() if name not in event.fields}
+    data: dict[str, Any] = {"event": {**event.fields, "url": event_url, **ours}, "triggered_rule": rule}
     if additional_key is not None and additional_payload is not None:
         data[additional_key] = additional_payload
     return data

@@ -38,14 +38,16 @@ def test_an_app_gets_the_alert(installation: Installation, organization: str) ->
     installation.produce("alerts", "11", given)
     (request,) = hook.received()
     sent, headers = given["event"], request["headers"]
-    url = f"https://hooks.example.com/organizations/acme/issues/1001/events/{sent['event_id']}/"
+    group_url = "https://hooks.example.com/organizations/acme/issues/1001/"
+    url = f"{group_url}events/{sent['event_id']}/"
+    links = {"url": url, "web_url": url, "issue_url": group_url, "issue_id": "1001"}
     expected = {
         "action": "triggered",
         "installation": {"uuid": hook.id},
-        "data": {"event": {**sent, "url": url}, "triggered_rule": "High error rate"},
+        "data": {"event": {**sent, **links}, "triggered_rule": "High error rate"},
         "actor": ACTOR,
     }
-    assert request["body"] == json.dumps(expected, separators=(",", ":"), ensure_ascii=False)
+    assert request["body"] == json.dumps(expected, separators=(",", ":"))
     assert headers["content-type"] == "application/json"
     assert headers["sentry-hook-resource"] == "event_alert"
     assert headers["sentry-hook-timestamp"] == headers["webhook-timestamp"]
@@ -67,12 +69,20 @@ def test_the_additional_payload(installation: Installation, organization: str) -
     assert data["issue_alert"] == extra
 
 
-def test_one_of_key_and_payload_is_a_broken_record(installation: Installation, organization: str) -> None:
+def test_a_payload_without_a_key_is_a_broken_record(installation: Installation, organization: str) -> None:
     hook = app_hook(installation, organization)
-    for only in ({"additional_payload_key": "issue_alert"}, {"additional_payload": {"id": 7}}):
-        written = installation.produce("alerts", "11", alert(organization, app_id="pager", **only))
-        assert "additional_payload" in installation.dead_letter_at(written)["reason"]
+    written = installation.produce("alerts", "11", alert(organization, app_id="pager", additional_payload={"id": 7}))
+    assert "additional_payload" in installation.dead_letter_at(written)["reason"]
     assert hook.requests() == []
+
+
+def test_a_key_without_a_payload_is_left_out(installation: Installation, organization: str) -> None:
+    hook = app_hook(installation, organization)
+    for payload in ({}, {"additional_payload": None}):
+        only = {"additional_payload_key": "issue_alert", **payload}
+        installation.produce("alerts", "11", alert(organization, app_id="pager", **only))
+    for request in hook.received(2):
+        assert list(json.loads(request["body"])["data"]) == ["event", "triggered_rule"]
 
 
 def test_all_that_an_alert_fires_and_nothing_else(installation: Installation, organization: str) -> None:
