@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     # deliveries
     base_url: str = Field("http://127.0.0.1:6066", pattern=r"^https?://[^\s]+$")
     allowed_networks: Networks = ()
+    denied_networks: Networks = ()
     allowed_ports: Ports = ()
     retry_delay: float = Field(300.0, gt=0, le=30 * 86400)
     retry_schedule: Schedule | None = None
