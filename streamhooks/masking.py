@@ -12,8 +12,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 MASK: Final = "********"
 
-#: characters of a logged value, of a line of the log, of a traceback
+#: characters of a logged value, of the text of an error in it, of a line of the log, of a traceback
 LONGEST_VALUE = 100
+LONGEST_TEXT = 300
 LONGEST_LINE = 8_000
 LONGEST_TRACE = 32_000
 
