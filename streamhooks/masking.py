@@ -1,4 +1,4 @@
-"""What must not be read in a log or an error text: secrets, and the query strings of URLs."""
+"""What must not be read in a log or an error text: secrets, the query strings of URLs, and texts without end."""
 
 from __future__ import annotations
 
@@ -12,15 +12,26 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 MASK: Final = "********"
 
+#: characters of a logged value, of the text of an error in it, of a line of the log, of a traceback
+LONGEST_VALUE = 100
+LONGEST_TEXT = 300
+LONGEST_LINE = 8_000
+LONGEST_TRACE = 32_000
+
 #: a shorter text is no secret, and masking it would make a text unreadable
 _SHORTEST = 4
-_QUERY = re.compile(r"(https?://[^\s?'\"<>]*)\?[^\s'\"<>]*", re.IGNORECASE)
+_URL = re.compile(r"(https?://[^\s?'\"<>]*)(\?[^\s'\"<>]*)?", re.IGNORECASE)
 _FORMATTER = logging.Formatter()
 
 
 def without_queries(text: str) -> str:
     """Return the text with the query string of each URL in it masked: a query may hold a token."""
-    return _QUERY.sub(rf"\1?{MASK}", text) if "?" in text else text
+    # A URL is a match with or without a query: what was looked at once is not looked at again.
+    return _URL.sub(_without_query, text) if "?" in text else text
+
+
+def _without_query(url: re.Match[str]) -> str:
+    return url[0] if url[2] is None else f"{url[1]}?{MASK}"
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
@@ -28,11 +39,58 @@ def without(text: str, secrets: Iterable[str]) -> str:
     # The longest first: one may hold another.
     for secret in sorted({one for one in secrets if len(one) >= _SHORTEST}, key=len, reverse=True):
         text = text.replace(secret, MASK)
-        for length in range(min(len(secret), len(text)) - 1, _SHORTEST - 1, -1):
-            if text.endswith(secret[:length]):
-                text = text[:-length] + MASK
-                break
+        if length := _cut_off(secret, text):
+            text = text[:-length] + MASK
     return text
+
+
+def _cut_off(secret: str, text: str) -> int:
+    """Return how long the longest beginning of the secret is that the text ends with; 0 if it is too short."""
+    longest = min(len(secret) - 1, len(text))
+    if text[-_SHORTEST:] not in secret or secret[:_SHORTEST] not in text:
+        return 0  # as nearly always
+    size = _SHORTEST
+    while 2 * size <= longest:
+        size *= 2
+    while size >= _SHORTEST:
+        if length := _overlap(secret, text, size, min(2 * size - 1, longest)):
+            return length
+        size //= 2
+    return 0
+
+
+def _overlap(secret: str, text: str, size: int, longest: int) -> int:
+    """Return the same, of the lengths from `size` to `longest`, which is less than twice as much."""
+    # The first `size` characters and the last ones overlap, and so say all: as few steps as these have common places.
+    # Each is looked for from its side's far end, forwards, since only that is linear in Python.
+    beginning, end = secret[:size], text[-size:][::-1]
+    text, secret = text[-longest:], secret[:longest][::-1]
+    length = longest
+    while True:
+        place = secret.find(end, longest - length)
+        length = longest - place
+        if place < 0 or (place := text.find(beginning, longest - length)) < 0:
+            return 0
+        if place == longest - length:
+            return length
+        length = longest - place
+
+
+def shown(value: object, longest: int = LONGEST_VALUE) -> str:
+    """Return a value that somebody else wrote as it may stand in a log: cut, and on one line."""
+    text = value if isinstance(value, str) else str(value)
+    beginning = text[:longest]
+    if not beginning.isprintable():
+        beginning = repr(beginning)[1:-1]
+    return beginning if len(text) <= longest else f"{beginning}…"
+
+
+def cut(text: str, longest: int) -> str:
+    """Return the text without its middle if it has more than `longest` characters."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 40) // 2
+    return f"{text[:half]} [… {len(text) - 2 * half} characters …] {text[-half:]}"
 
 
 def where(error: BaseException) -> str:
@@ -41,7 +99,7 @@ def where(error: BaseException) -> str:
 
 
 class MaskingFilter(logging.Filter):
-    """Masks what a handler is about to write, whoever logs it: Faust, aiohttp, tasks of users."""
+    """Masks and cuts what a handler is about to write, whoever logs it: Faust, aiohttp, tasks of users."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record in place; always True."""
@@ -51,11 +109,12 @@ class MaskingFilter(logging.Filter):
             record.msg, record.args = f"{record.getMessage()}: {type(error).__name__}", ()
             record.exc_info = record.exc_text = None
         message = record.getMessage()
-        masked = without_queries(message)
+        masked = cut(without_queries(message), LONGEST_LINE)
         if masked != message:
             record.msg, record.args = masked, ()
         if record.exc_info:
-            record.exc_text = without_queries(record.exc_text or _FORMATTER.formatException(record.exc_info))
+            trace = record.exc_text or _FORMATTER.formatException(record.exc_info)
+            record.exc_text = cut(without_queries(trace), LONGEST_TRACE)
         return True
 
 

@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     group_url: Annotated[str, _template_of(GROUP_FIELDS)] = GROUP_URL
     event_url: Annotated[str, _template_of(EVENT_FIELDS)] = EVENT_URL
     allowed_networks: Networks = ()
+    denied_networks: Networks = ()
     allowed_ports: Ports = ()
     retry_delay: float = Field(300.0, gt=0, le=30 * 86400)
     retry_schedule: Schedule | None = None

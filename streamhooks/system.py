@@ -107,7 +107,9 @@ class System:
         self.outbox = Outbox(self.publisher, loop)
         self.outputs = Outputs(self.outbox, topics, clock)
         self.firings = Firings(self.outbox, topics.firings, self.partitions)
-        self.addresses = AddressPolicy(settings.allowed_networks, frozenset(settings.allowed_ports) or None)
+        self.addresses = AddressPolicy(
+            settings.allowed_networks, frozenset(settings.allowed_ports) or None, settings.denied_networks
+        )
         self.client = HookClient(
             self.addresses,
             limit=settings.max_in_flight * 2,

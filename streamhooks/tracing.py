@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from streamhooks.errors import Refusal
 from streamhooks.kafka.reader import Record
+from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import LOST_SPANS
 from streamhooks.settings import Settings
 from streamhooks.tasks.call import Call
@@ -55,7 +56,7 @@ class Delivering:
                 span.set_attribute("http.response.status_code", sent.status)
         if ending.kind in ("retry", "dead"):
             span.set_attribute("error.type", "not sent" if sent is None else str(sent.status or sent.kind))
-            span.set_status(StatusCode.ERROR, ending.reason)
+            span.set_status(StatusCode.ERROR, shown(ending.reason, LONGEST_TEXT))
 
 
 class Tracing:
@@ -90,12 +91,12 @@ class Tracing:
     def delivering(self, call: Call) -> Iterator[Delivering]:
         """The span of an attempt of a delivery."""
         attributes: dict[str, Any] = {
-            "streamhooks.hook.id": call.hook_id or "",
-            "streamhooks.webhook.id": call.webhook_id,
+            "streamhooks.hook.id": shown(call.hook_id or ""),
+            "streamhooks.webhook.id": shown(call.webhook_id),
             "streamhooks.attempt": call.attempt,
-            "streamhooks.event": call.event or "",
-            "streamhooks.source": call.source or "",
-            "streamhooks.task": call.task,
+            "streamhooks.event": shown(call.event or "", LONGEST_TEXT),
+            "streamhooks.source": shown(call.source or "", LONGEST_TEXT),
+            "streamhooks.task": shown(call.task),
         }
         parent = _context(call.traceparent)
         with self._tracer.start_as_current_span("deliver", parent, self._client, attributes) as span:

@@ -17,8 +17,10 @@ from streamhooks.kafka.reader import TP, Record
 
 log = logging.getLogger(__name__)
 
-#: how many are remembered until their owner is known
+#: how many of a partition are remembered until its owner is known
 REMEMBERED = 10_000
+#: how many bytes of all of them together: beyond that only where they lie
+REMEMBERED_BYTES = 16_000_000
 #: how often is looked for what to tell, in seconds
 INTERVAL = 0.5
 
@@ -37,17 +39,24 @@ class BrokenRecords:
     """Collects broken records, and tells those that are this worker's to tell."""
 
     def __init__(
-        self, marks: Marks, bury: Callable[[Record, str], Awaitable[None]], is_mine: Callable[[TP], bool]
+        self, marks: Marks, bury: Callable[[Record, str, bool], Awaitable[None]], is_mine: Callable[[TP], bool]
     ) -> None:
         self._marks = marks
         self._bury = bury
         self._is_mine = is_mine
-        self._found: dict[tuple[str, int, int], tuple[Record, str]] = {}
+        self._found: dict[TP, dict[int, tuple[Record, str, bool]]] = {}
+        self._bytes = 0
 
     def found(self, record: Record, reason: str) -> None:
         """A record can't be read."""
-        if len(self._found) < REMEMBERED:
-            self._found[record.topic, record.partition, record.offset] = (record, reason)
+        found = self._found.setdefault((record.topic, record.partition), {})
+        if record.offset in found or len(found) >= REMEMBERED:
+            return
+        truncated = self._bytes + _size(record) > REMEMBERED_BYTES
+        if truncated:
+            record = record._replace(key=None, value=None, headers=())
+        self._bytes += _size(record)
+        found[record.offset] = (record, reason, truncated)
 
     async def run(self) -> None:
         """Tell, for ever."""
@@ -60,13 +69,19 @@ class BrokenRecords:
 
     async def tell(self) -> None:
         """Write the dead letters that are due, in order of offset."""
-        for tp in sorted({(topic, partition) for topic, partition, _ in self._found}):
-            if not self._is_mine(tp):
+        for tp, found in sorted(self._found.items()):
+            if not found or not self._is_mine(tp):
                 continue
             told = await asyncio.to_thread(self._marks.read, tp)
-            for key in sorted(key for key in self._found if key[:2] == tp):
-                record, reason = self._found[key]
-                if record.offset >= told and self._is_mine(tp):
-                    await self._bury(record, reason)
-                    await asyncio.to_thread(self._marks.write, tp, record.offset + 1)
-                self._found.pop(key, None)
+            for offset in sorted(found):
+                record, reason, truncated = found[offset]
+                if offset >= told and self._is_mine(tp):
+                    await self._bury(record, reason, truncated)
+                    await asyncio.to_thread(self._marks.write, tp, offset + 1)
+                del found[offset]
+                self._bytes -= _size(record)
+
+
+def _size(record: Record) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers

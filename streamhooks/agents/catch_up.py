@@ -18,6 +18,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.rates import Rate
 from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.reader import Record
+from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import CAUGHT_UP
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
@@ -140,7 +141,9 @@ class CatchUp:
     def _ended(self, hook_id: str, task: asyncio.Task[None]) -> None:
         self._working.pop(hook_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("hook %s can't catch up now, will be tried again: %s", hook_id, error)
+            log.warning(
+                "hook %s can't catch up now, will be tried again: %s", shown(hook_id), shown(error, LONGEST_TEXT)
+            )
 
     def _ready(self, hook_id: str) -> Iterable[Stretch]:
         hook = self._hooks.get(hook_id)

@@ -16,6 +16,7 @@ from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.kafka.publisher import Outbox
 from streamhooks.kafka.reader import Record
+from streamhooks.masking import shown
 from streamhooks.records.call import ATTEMPT_HEADER
 from streamhooks.tables.pending import Entry, Pending
 from streamhooks.tasks.call import Call
@@ -188,7 +189,7 @@ class Scheduler:
         for partition in self._pending.partitions():
             if self._is_ready(partition):
                 for heal in self._pending.heals(partition):
-                    log.info("healing the log of %s: %s", self._topic, heal.id)
+                    log.info("healing the log of %s: %s", self._topic, shown(heal.id))
                     headers = [(ATTEMPT_HEADER, str(heal.attempt).encode())] if heal.value is None else None
                     self._spawn(
                         self._outbox.publish(self._topic, heal.value, key=heal.id, partition=partition, headers=headers)

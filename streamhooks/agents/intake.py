@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from streamhooks.errors import BrokenRecord, RegistryAway
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.reader import Record
+from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import HOLES, LOOPS, TOMBSTONES, UNSETTLED, records_of
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.registry import SchemaRegistry
@@ -126,7 +127,7 @@ class Intake:
             try:
                 return await asyncio.to_thread(registry.learn, record.value)
             except RegistryAway as away:
-                log.warning("%s waits: %s", record.source, away)
+                log.warning("%s waits: %s", record.source, shown(away, LONGEST_TEXT))
                 await asyncio.sleep(1.0)
 
     def _bury(self, record: Record, reason: str, ticket: Ticket) -> None:

@@ -3,6 +3,7 @@
 Denied is every special-purpose range of IANA's registries for IPv4 and IPv6 that is no ordinary place on the
 internet, and the metadata services of clouds. Addresses that embed an IPv4 address are denied always,
 whatever they embed: no honest name resolves to one, and each translator reads them in its own way.
+An operator may allow more, and deny more; what is denied so stays denied, whatever is allowed.
 """
 
 from __future__ import annotations
@@ -49,7 +50,12 @@ _DENIED: tuple[tuple[str, tuple[Network, ...]], ...] = tuple(
 )
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)
-_EMBEDDING_AT_THE_END = tuple(ip_network(n) for n in ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96"))
+_EMBEDDING_AT_THE_END = tuple(
+    ip_network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")
+)
+_NO_IPV4 = (IPv6Address("::"), IPv6Address("::1"))
+_LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
+_THIS_NETWORK = IPv4Network("0.0.0.0/8")
 
 _AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 _HOST_AND_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
@@ -59,23 +65,29 @@ _NUMBER = re.compile("[0-9]+|0x[0-9a-f]*")
 
 @dataclass(frozen=True)
 class AddressPolicy:
-    """What deliveries may reach: `allowed` are networks exempt from the deny list; `ports` None means all."""
+    """What deliveries may reach.
+
+    `allowed` are networks exempt from the deny list, `forbidden` are denied besides it and before `allowed`; `ports`
+    None means all.
+    """
 
     allowed: tuple[Network, ...] = ()
     ports: frozenset[int] | None = None
+    forbidden: tuple[Network, ...] = ()
 
     def denied(self, address: str) -> str | None:
         """Return why the address may not be connected to ("127.0.0.1 is loopback"), or None if it may.
 
-        What an allowed network holds is let through; an IPv4 address embedded in it must pass by itself too.
+        What an allowed network holds is let through; IPv4 addresses embedded in it must pass by themselves too.
         """
         ip, reason = _judged(address)
+        if ip is not None and any(ip in network for network in self.forbidden):
+            return f"{address} is denied by STREAMHOOKS_DENIED_NETWORKS"
         if reason is None:
             return None
         if ip is None or not any(ip in network for network in self.allowed):
             return f"{address} is {reason}"
-        embedded = _embedded_ipv4(ip)
-        return None if embedded is None else self.denied(embedded)
+        return next((refusal for embedded in _embedded_ipv4(ip) if (refusal := self.denied(embedded))), None)
 
     def check_url(self, url: str) -> None:
         """Raise `BadUrl` if a hook may not have this URL; names are resolved at each connection only."""
@@ -148,10 +160,24 @@ def _judged(address: str) -> tuple[IPv4Address | IPv6Address | None, str | None]
     return ip, None
 
 
-def _embedded_ipv4(ip: IPv4Address | IPv6Address) -> str | None:
-    if isinstance(ip, IPv4Address):
-        return None
+def _embedded_ipv4(ip: IPv4Address | IPv6Address) -> list[str]:
+    """Return the IPv4 addresses that somebody may read in an address."""
+    if isinstance(ip, IPv4Address) or ip in _NO_IPV4:
+        return []
+    if ip in _LOCAL_NAT64:
+        return _embedded_by_nat64(int(ip))
     if any(ip in network for network in _EMBEDDING_AT_THE_END) or (int(ip) >> 32) & 0xFFFF_FFFF in _ISATAP:
-        return str(IPv4Address(int(ip) & 0xFFFF_FFFF))
+        return [str(IPv4Address(int(ip) & 0xFFFF_FFFF))]
     embedded = ip.sixtofour or (ip.teredo and ip.teredo[1])
-    return None if embedded is None else str(embedded)
+    return [str(embedded)] if embedded else []
+
+
+def _embedded_by_nat64(ip: int) -> list[str]:
+    """Return what translators with a prefix of 96, 64, 56 or 48 bits read (RFC 6052, section 2.2): any may be there."""
+    # Without the bits 64 to 71, which are in the midst of the IPv4 address if the prefix is shorter than they are.
+    closed = (ip >> 64) << 56 | ip & (1 << 56) - 1
+    found = [ip & 0xFFFF_FFFF, *(closed >> 88 - length & 0xFFFF_FFFF for length in (64, 56, 48))]
+    read = [IPv4Address(one) for one in found]
+    # Zeros are what lies beside an IPv4 address. Where there is nothing else, that is what is read: 0.0.0.0/8 leads
+    # nowhere behind a translator.
+    return [str(one) for one in read if one not in _THIS_NETWORK] or [str(read[0])]

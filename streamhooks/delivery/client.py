@@ -15,6 +15,7 @@ from aiohttp.http import RawResponseMessage
 from aiohttp.http_exceptions import HttpProcessingError
 
 from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.delivery.certificates import verifying
 from streamhooks.delivery.connections import DeniedAddressError, HookConnector, StaleConnectionError
 from streamhooks.delivery.targets import Target, target_of, written
 from streamhooks.errors import BadUrl
@@ -56,7 +57,8 @@ class HookClient:
 
     `limit` is the number of connections at once: keep the deliveries in flight below it, since waiting for a
     connection counts into a delivery's time. `ssl_context` is for own certificate authorities; by default
-    the system's. Proxies, netrc and cookies play no part, redirects are not followed.
+    the system's. It is changed so that certificates need a SAN. Proxies, netrc and cookies play no part,
+    redirects are not followed.
     """
 
     def __init__(
@@ -70,11 +72,11 @@ class HookClient:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._max_read = max_read
-        ssl_option = True if ssl_context is None else ssl_context
+        ssl_context = verifying(ssl_context)
         self._connector = HookConnector(
-            policy, limit=limit, ttl_dns_cache=DNS_SECONDS, keepalive_timeout=IDLE_SECONDS, ssl=ssl_option
+            policy, limit=limit, ttl_dns_cache=DNS_SECONDS, keepalive_timeout=IDLE_SECONDS, ssl=ssl_context
         )
-        self._fresh = HookConnector(policy, limit=limit, ttl_dns_cache=DNS_SECONDS, force_close=True, ssl=ssl_option)
+        self._fresh = HookConnector(policy, limit=limit, ttl_dns_cache=DNS_SECONDS, force_close=True, ssl=ssl_context)
         fixed = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
         self._target: Callable[[str], Target] = lru_cache(maxsize=16_384)(
             lambda url: target_of(policy.parsed_url(url), self._loop, ssl_context, fixed)

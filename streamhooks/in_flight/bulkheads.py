@@ -14,6 +14,8 @@ EARNED = 0.005
 IN_VAIN = 0.5
 #: the part of the time that may be waited in vain in the long run
 IN_VAIN_SHARE = 0.1
+#: of how many hooks it is remembered that there is less patience with them
+IMPATIENT = 20_000
 
 
 class Bulkheads:
@@ -63,12 +65,17 @@ class Bulkheads:
                 await waiter
         except TimeoutError:
             if waiter.cancelled():
-                self._patience[hook_id] = 0.0
+                self._be_patient(hook_id, 0.0)
                 self._in_vain = self._waited_in_vain() + patience
                 return False
         finally:
             self._stop_waiting(hook_id, waiter)
         return self.enter(hook_id)
+
+    def _be_patient(self, hook_id: str, seconds: float) -> None:
+        if hook_id not in self._patience and len(self._patience) >= IMPATIENT:
+            del self._patience[next(iter(self._patience))]
+        self._patience[hook_id] = seconds
 
     def _waited_in_vain(self) -> float:
         """How long was waited in vain lately, in seconds: many hooks that hang must not cost their patience each."""
@@ -82,7 +89,7 @@ class Bulkheads:
         now = self._clock()
         waited = now - self._waited_until.get(hook_id, now)
         if waited > 0:
-            self._patience[hook_id] = max(0.0, self._patience.get(hook_id, PATIENCE) - waited)
+            self._be_patient(hook_id, max(0.0, self._patience.get(hook_id, PATIENCE) - waited))
         self._waited_until[hook_id] = now
         waiting = self._waiting.get(hook_id)
         if waiting is not None and waiter in waiting:

@@ -9,26 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+#: how many keys are remembered, at least, before the oldest are forgotten
+MOST = 500_000
+
 
 class Doubles:
-    """Remembers the first record of each key for `window` to twice `window` seconds; 0 remembers nothing."""
+    """Remembers the first record of each key for `window` to twice `window` seconds; 0 remembers nothing.
+
+    With very many keys it is less: the last `MOST` to twice as many.
+    """
 
     def __init__(self, window: float, clock: Callable[[], float]) -> None:
         self._window = window
         self._clock = clock
         self._turned = clock()
-        self._young: dict[tuple[str, ...], str] = {}
-        self._old: dict[tuple[str, ...], str] = {}
+        self._young: dict[int, str] = {}
+        self._old: dict[int, str] = {}
 
     def is_double(self, source_id: str, *key: str) -> bool:
         """Whether another record had this key before; `source_id` tells which record asks."""
         if not self._window:
             return False
         now = self._clock()
-        if now - self._turned > self._window:
+        if now - self._turned > self._window or len(self._young) >= MOST:
             self._old = self._young if now - self._turned <= 2 * self._window else {}
             self._young, self._turned = {}, now
-        first = self._young.get(key) or self._old.get(key)
+        place = hash(key)  # a key may be of any length
+        first = self._young.get(place) or self._old.get(place)
         if first is None:
-            self._young[key] = source_id
+            self._young[place] = source_id
         return first is not None and first != source_id

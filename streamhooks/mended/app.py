@@ -17,6 +17,8 @@ from streamhooks.mended.recovery import TableManager
 
 #: the part of the session timeout that what is in flight gets while partitions move
 GRACE_WHILE_MOVING = 0.15
+#: how many holes of a partition are remembered: one that was forgotten is looked into, which costs time only
+HOLES = 10_000
 
 StartOf = Callable[[TP, int | None, int, int], int]
 Moved = Callable[[set[TP]], Awaitable[None]]
@@ -118,7 +120,10 @@ class App(faust.App):
 
     def note_natural_hole(self, tp: TP, start: int, end: int) -> None:
         """Kafka has no records at [start, end): markers of transactions, or compaction."""
-        self._natural_holes.setdefault(tp, {})[start] = end
+        holes = self._natural_holes.setdefault(tp, {})
+        if len(holes) >= HOLES:
+            del holes[next(iter(holes))]
+        holes[start] = end
 
     def is_natural_hole(self, tp: tuple[str, int], start: int, end: int) -> bool:
         """Whether Kafka has no records at [start, end); what is told once is forgotten."""

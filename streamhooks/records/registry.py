@@ -12,9 +12,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import fastavro
-
 from streamhooks.errors import RegistryAway
+from streamhooks.records.writers import parse_writer
 
 WIRE = b"\x00"
 """The first byte of the wire format of Confluent's schema registry; the schema's id follows, 4 bytes."""
@@ -22,6 +21,12 @@ WIRE = b"\x00"
 TIMEOUT = 5.0
 #: how long an id that the registry does not know is not asked for again, in seconds
 UNKNOWN_FOR = 10.0
+#: how many ids that it does not know are asked for within that time: whoever writes records can make them up
+MOST_UNKNOWN = 1000
+#: how many schemas are kept
+MOST_KNOWN = 1000
+#: how many bytes a schema may have
+LARGEST = 1_000_000
 
 Fetch = Callable[[int], bytes]
 
@@ -42,12 +47,17 @@ class SchemaRegistry:
         """Have the schema at hand that a record needs, if it is in the wire format; blocks while it is asked for.
 
         Raises:
-            RegistryAway: the registry gives no answer.
+            RegistryAway: the registry gives no answer, or was asked for too many ids that it does not know.
 
         """
         if value is not None and value.startswith(WIRE) and len(value) >= 5:
+            schema_id = int.from_bytes(value[1:5], "big")
+            if schema_id not in self._schemas and schema_id not in self._unknown and self._asked_too_much():
+                raise RegistryAway(
+                    f"it did not know {MOST_UNKNOWN} schemas within {UNKNOWN_FOR:g} s, and is left alone"
+                )
             try:
-                self.schema(int.from_bytes(value[1:5], "big"))
+                self.schema(schema_id)
             except LookupError:
                 return  # for whoever decodes the record
 
@@ -68,8 +78,13 @@ class SchemaRegistry:
             return known
         with self._lock:  # one question at a time: many records ask for the same schema
             if schema_id not in self._schemas:
-                self._schemas[schema_id] = self._asked(schema_id)
+                _keep(self._schemas, schema_id, self._asked(schema_id), MOST_KNOWN)
             return self._schemas[schema_id]
+
+    def _asked_too_much(self) -> bool:
+        with self._lock:
+            # The oldest stands first.
+            return len(self._unknown) >= MOST_UNKNOWN and next(iter(self._unknown.values()))[0] > self._clock()
 
     def _asked(self, schema_id: int) -> Any:
         until, why = self._unknown.get(schema_id, (0.0, ""))
@@ -78,7 +93,7 @@ class SchemaRegistry:
         try:
             schema = _parsed(schema_id, self._fetch(schema_id))
         except LookupError as error:
-            self._unknown[schema_id] = (self._clock() + UNKNOWN_FOR, str(error))
+            _keep(self._unknown, schema_id, (self._clock() + UNKNOWN_FOR, str(error)), MOST_UNKNOWN)
             self.trouble = None
             raise
         except RegistryAway as error:
@@ -88,15 +103,23 @@ class SchemaRegistry:
         return schema
 
 
+def _keep(known: dict[int, Any], schema_id: int, value: Any, most: int) -> None:
+    """Put a value behind the others, and forget the first if there are too many."""
+    known.pop(schema_id, None)
+    if len(known) >= most:
+        del known[next(iter(known))]
+    known[schema_id] = value
+
+
 def _parsed(schema_id: int, answer: bytes) -> Any:
     """Return the schema in an answer; one that needs others (`references`) can't be read."""
     try:
         found = json.loads(answer)
         kind = found.get("schemaType", "AVRO")
-        schema = fastavro.parse_schema(json.loads(found["schema"])) if kind == "AVRO" else None
+        schema = parse_writer(found["schema"]) if kind == "AVRO" else None
     except Exception as error:  # fastavro raises many kinds for what is no schema, and documents none
-        text = f"the schema {schema_id} of the schema registry can't be read: {type(error).__name__}"
-        raise LookupError(text) from None
+        why = str(error) if type(error) is ValueError else type(error).__name__
+        raise LookupError(f"the schema {schema_id} of the schema registry can't be read: {why}") from None
     if schema is None:
         raise LookupError(f"the schema {schema_id} of the schema registry is {kind!r:.100}, not Avro")
     return schema
@@ -116,7 +139,10 @@ def _fetcher(url: str) -> Fetch:
         request = urllib.request.Request(f"{base}/schemas/ids/{schema_id}", headers=headers)
         try:
             with opener.open(request, timeout=TIMEOUT) as answer:
-                return bytes(answer.read())
+                text = bytes(answer.read(LARGEST + 1))
+                if len(text) > LARGEST:
+                    raise LookupError(f"the schema {schema_id} of the schema registry has more than {LARGEST} bytes")
+                return text
         except urllib.error.HTTPError as error:
             with error:
                 if error.code == 404:

@@ -79,6 +79,8 @@ class Running:
     sent: Sent | None = None
     dropped: str | None = None
     """Why nothing was sent, if the task found nothing to send to."""
+    shows_answer: bool = False
+    """Whether somebody waits to see what came back, also of a delivery that went well."""
 
 
 _current: ContextVar[Running | None] = ContextVar("running", default=None)

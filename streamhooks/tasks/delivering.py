@@ -58,7 +58,7 @@ def deliverer(
         headers[HOPS_HEADER] = str(run.call.hops + 1)
         if run.traceparent:
             headers["traceparent"] = run.traceparent
-        answer = _masked(await post(hook.url, headers, body, hook.timeout or timeout), hook)
+        answer = _kept(await post(hook.url, headers, body, hook.timeout or timeout), hook, whole=run.shows_answer)
         verdict = judge(answer, now + answer.duration_ms / 1000)
         run.sent = Sent(
             int(now * 1000),
@@ -82,10 +82,15 @@ def deliverer(
     return deliver
 
 
-def _masked(answer: Answer, hook: Hook) -> Answer:
-    """Return the answer without what the endpoint may have echoed of our request."""
+def _kept(answer: Answer, hook: Hook, *, whole: bool) -> Answer:
+    """Return what may be kept of the answer: nothing that the endpoint may have echoed of our secrets.
+
+    Of a delivery that went well the body is not kept, unless `whole`: so it need not be masked.
+    """
     if not answer.error and not answer.excerpt:
         return answer
+    if not whole and not answer.error and answer.status is not None and 200 <= answer.status <= 299:
+        return answer._replace(excerpt="")
     secrets = tuple(_secret_parts(hook))
     error = answer.error and without(without_queries(answer.error), secrets)
     return answer._replace(error=error, excerpt=without(answer.excerpt, secrets))

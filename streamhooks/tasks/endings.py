@@ -7,6 +7,7 @@ import random
 import traceback
 from dataclasses import dataclass
 
+from streamhooks.masking import LONGEST_LINE, LONGEST_TEXT, cut, shown
 from streamhooks.metrics import EXHAUSTED
 from streamhooks.records.firing import Outcome
 from streamhooks.tasks.call import Call
@@ -21,7 +22,11 @@ log = logging.getLogger(__name__)
 JITTER = 0.2
 #: the delay of the mission's tasks, which STREAMHOOKS_RETRY_DELAY replaces
 MISSION_DELAY = 300.0
+#: characters of the reason that a call keeps
+LONGEST_REASON = 1000
 
+#: characters of a traceback, so that its ends are in the line of the log
+_TRACE = LONGEST_LINE - 2000
 _OURS = "streamhooks."
 _EXPECTED = (DeliveryFailed, DeliveryRejected, HookGone, NotImplementedError, RetryTaskError)
 
@@ -91,7 +96,7 @@ def ending_of(
     `schedule` are the seconds before each retry of a hook that has its own, else the task and the limits decide. What
     an endpoint or a task asks for comes before both.
     """
-    reason = str(error) or type(error).__name__
+    reason = cut(str(error) or type(error).__name__, LONGEST_REASON)
     decision = task.policy.decide(error)
     if decision == "ignore":
         return Ending("ignored", reason)
@@ -113,10 +118,12 @@ def ending_of(
 
 def _log_failure(call: Call, reason: str, error: BaseException, *, retried: bool) -> None:
     # A delivery that failed is daily business; an error in a task's code needs its traceback.
-    trace = "" if isinstance(error, _EXPECTED) else "\n" + "".join(traceback.format_exception(error))
+    trace = "" if isinstance(error, _EXPECTED) else "\n" + cut("".join(traceback.format_exception(error)), _TRACE)
+    told = {"task": call.task, "id": shown(call.id), "attempt": call.attempt, "reason": shown(reason, LONGEST_TEXT)}
     log.warning(
         "task %s: task=%s id=%s attempt=%d hook=%s source=%s reason=%s%s",
         "will be retried" if retried else "failed",
-        call.task, call.id, call.attempt, call.hook_id, call.source, reason, trace,
-        extra={"task": call.task, "id": call.id, "attempt": call.attempt, "reason": reason},
+        told["task"], told["id"], call.attempt, shown(call.hook_id), shown(call.source, LONGEST_TEXT), told["reason"],
+        trace,
+        extra=told,
     )  # fmt: skip

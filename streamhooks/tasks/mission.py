@@ -16,6 +16,7 @@ from streamhooks.delivery.payloads import (
     service_hook_body,
     service_hook_headers,
 )
+from streamhooks.masking import shown
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.tasks.context import NOTE_FINDING, Running, current
@@ -107,8 +108,8 @@ async def process_resource_change(
     if data is None and instance is None and sender == "Error":
         log.error(
             "process_resource_change.event_missing_event sender=%s action=%s event_id=%s",
-            sender, action, instance_id,
-            extra={"sender": sender, "action": action, "event_id": instance_id},
+            shown(sender), shown(action), shown(instance_id),
+            extra={"sender": shown(sender), "action": shown(action), "event_id": shown(instance_id)},
         )  # fmt: skip
         return []
     if not hooks:
@@ -117,7 +118,7 @@ async def process_resource_change(
         if instance is None:
             instance = await services.find_resource(sender, instance_id)
         if instance is None:
-            raise RetryTaskError(f"the resource {sender}:{instance_id} is not there yet")
+            raise RetryTaskError(f"the resource {shown(sender)}:{shown(instance_id)} is not there yet")
         data = resource_change_data(name, instance)
     return [Delivery(send_resource_change_webhook, hook.id, [hook.id, event, data, actor], event) for hook in hooks]
 

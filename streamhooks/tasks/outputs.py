@@ -13,6 +13,7 @@ from streamhooks.errors import UnpublishableRecord
 from streamhooks.kafka.publisher import Outbox
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
+from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import BROKEN, DEAD_LETTERS, UNPUBLISHABLE
 from streamhooks.records.call import ATTEMPT_HEADER
 from streamhooks.records.dead_letter import DeadLetter
@@ -74,21 +75,21 @@ class Outputs:
             key=call.hook_id or call.id,
         )
 
-    async def bury(self, record: Record, reason: str) -> None:
+    async def bury(self, record: Record, reason: str, truncated: bool = False) -> None:
         """Put a record that can't be read into `dead-letters`, under its coordinates.
 
-        Of a hook the bytes are left out: they may hold its secret.
+        Of a hook the bytes are left out: they may hold its secret. `truncated` if they are not at hand.
         """
-        secret = record.topic == self._topics.hooks
+        truncated = truncated or record.topic == self._topics.hooks
         BROKEN.labels(record.topic).inc()
-        log.warning("broken record %s: %s", record.source, reason)
+        log.warning("broken record %s: %s", record.source, shown(reason, LONGEST_TEXT))
         letter = DeadLetter(
             id=record.source,
             at=int(self._clock() * 1000),
             reason=reason,
-            raw=None if secret else record.value or b"",
+            raw=None if truncated else record.value or b"",
             source=record.source,
-            truncated=secret,
+            truncated=truncated,
             redriven=_redriven(record),
         )
         await self._bury(letter, key=record.source)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from streamhooks.in_flight.breakers import Failures, Probing
+from streamhooks.in_flight.deadlines import Deadlines
 from streamhooks.in_flight.rates import Rate
 from streamhooks.metrics import BREAKERS_OPENED, HELD_BACK
 from streamhooks.records.hook import Hook, HookState
@@ -60,10 +61,10 @@ class Restraints:
         self._many = MANY
         self._probing: dict[str, Probing] = {}
         self._rates: dict[str, Rate] = {}
-        self._told: dict[tuple[str, str], float] = {}
+        self._told: Deadlines[tuple[str, str]] = Deadlines()
         # What this worker saw and the home has not written yet.
-        self._paused: dict[str, float] = {}
-        self._open: dict[str, float] = {}
+        self._paused: Deadlines[str] = Deadlines()
+        self._open: Deadlines[str] = Deadlines()
 
     # --- before a delivery
 
@@ -151,7 +152,7 @@ class Restraints:
             self._note_probe(hook_id, now, sent.at / 1000, failed)
         elif too_much and self._breaker:
             self._failures.pop(hook_id)
-            self._open[hook_id] = now + TOLD
+            self._open.put(hook_id, now + TOLD, now)
             BREAKERS_OPENED.inc()
             # It was closed since this was told last, perhaps a moment ago.
             self._told.pop(("breaker", hook_id), None)
@@ -170,10 +171,11 @@ class Restraints:
     def _failures_of(self, hook_id: str, now: float) -> Failures:
         failures = self._failures.get(hook_id)
         if failures is None:
-            if len(self._failures) >= self._many:
+            if len(self._failures) + len(self._rates) + len(self._probing) >= self._many:
                 self._failures = {known: one for known, one in self._failures.items() if one.is_recent(now)}
                 self._rates = {known: one for known, one in self._rates.items() if self._hooks.get(known) is not None}
-                self._many = max(MANY, 2 * len(self._failures))
+                self._probing = {known: one for known, one in self._probing.items() if self._hooks.get(known)}
+                self._many = max(MANY, 2 * (len(self._failures) + len(self._rates) + len(self._probing)))
             failures = self._failures[hook_id] = Failures()
         return failures
 
@@ -205,16 +207,14 @@ class Restraints:
 
     def _pause(self, hook_id: str, until: float, now: float) -> None:
         if until > self._paused_until(hook_id) + 1.0:
-            self._paused[hook_id] = until
+            self._paused.put(hook_id, until, now)
             self._told.pop(("pause", hook_id), None)
             self._tell("pause", hook_id, now, paused_until=until)
 
     def _tell(self, what: str, hook_id: str, now: float, **found: object) -> None:
         if self._told.get((what, hook_id), 0.0) > now:
             return
-        if len(self._told) > 10_000:
-            self._told = {key: until for key, until in self._told.items() if until > now}
-        self._told[what, hook_id] = now + TOLD
+        self._told.put((what, hook_id), now + TOLD, now)
         self._tell_home(what, hook_id, found)
 
     def release(self) -> None:
@@ -223,5 +223,5 @@ class Restraints:
         self._probing.clear()
         self._rates.clear()
         self._failures.clear()
-        self._paused = {hook_id: until for hook_id, until in self._paused.items() if until > now}
-        self._open = {hook_id: until for hook_id, until in self._open.items() if until > now}
+        self._paused.forget_past(now)
+        self._open.forget_past(now)

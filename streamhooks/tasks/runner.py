@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from streamhooks.errors import UnpublishableRecord
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
+from streamhooks.masking import shown
 from streamhooks.metrics import (
     HELD_BACK,
     IN_FLIGHT,
@@ -297,7 +298,7 @@ class Runner:
         run = Running(call, self.services, traceparent or call.traceparent)
         task = self._registry.get(call.task)
         if task is None:
-            return run, Ending("dead", f"unknown task {call.task}"), None
+            return run, Ending("dead", f"unknown task {shown(call.task)}"), None
         started = self._clock()
         QUEUE_SECONDS.observe(call.task, max(0.0, started - (call.due or call.created) / 1000))
         token = context.enter(run)
@@ -326,7 +327,7 @@ class Runner:
         except UnpublishableRecord as error:
             if ending.kind not in ("retry", "dead"):
                 ending = Ending("dead", f"a call that it made can't be stored: {error}")
-        tasks_of(call.task, ending.kind).inc()
+        tasks_of(call.task if call.task in self._registry else "unknown", ending.kind).inc()
         last: dict[str, Any] | None = None
         if ending.kind in ("retry", "dead"):
             last = {"status": run.sent.status} if run.sent and run.sent.status else {"error": ending.reason}

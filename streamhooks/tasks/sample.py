@@ -25,6 +25,7 @@ async def send_sample(hook: Hook, services: Services, clock: Callable[[], float]
     now = clock()
     name = hook.events[0] if hook.events else "event.created"
     run = Running(Call(f"sample_{uuid4().hex}", "sample", 0, int(now * 1000), hook_id=hook.id, event=name), services)
+    run.shows_answer = True
     event = _sample_event(hook, now)
     if hook.app_id is None:
         body, headers = service_hook_body(event, services.links), service_headers(hook)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Published, Publisher
 from streamhooks.kafka.topics import Topics, admin_client
+from streamhooks.masking import shown
 from streamhooks.records.ids import derived_id
 from streamhooks.settings import load_settings
 from streamhooks.tasks import context
@@ -110,7 +111,7 @@ def _tell_of_failure(task: str, call_id: str, future: Future[Published]) -> None
     """Log what the broker will never take: a handle that nobody awaits would keep it to itself."""
     error = None if future.cancelled() else future.exception()
     if error is not None:
-        log.error("a call of %s was not taken and is lost: id=%s reason=%s", task, call_id, error)
+        log.error("a call of %s was not taken and is lost: id=%s reason=%s", shown(task), call_id, shown(error))
 
 
 class _OwnSender:

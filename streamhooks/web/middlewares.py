@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from streamhooks.masking import where
+from streamhooks.masking import shown, where
 from streamhooks.web.access import WebSettings, access
 from streamhooks.web.messages import MAX_BODY, answer
 from streamhooks.web.problems import ProblemError
@@ -37,7 +37,7 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         response = answer({"detail": error.reason.lower()}, error.status, headers)
     except Exception as error:
         # Its text may hold what the caller sent: only where it happened is told.
-        log.error("%s %s failed: %s", request.method, request.path, where(error))
+        log.error("%s %s failed: %s", shown(request.method), shown(request.path), where(error))
         response = answer({"detail": "internal error"}, 500)
     for name, value in _ALWAYS.items():
         response.headers.setdefault(name, value)

@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from streamhooks.masking import shown
 from streamhooks.web.hooks import known_hook
 from streamhooks.web.messages import hook_id_of, read_body
 from streamhooks.web.parts import Parts
@@ -82,7 +83,9 @@ class Forwarder:
                 )
         except (aiohttp.ClientError, TimeoutError) as error:
             # Not the error itself: it may hold the request, and so the caller's token.
-            log.warning("the owner of a partition, %s, does not answer: %s", base.authority, type(error).__name__)
+            log.warning(
+                "the owner of a partition, %s, does not answer: %s", shown(base.authority), type(error).__name__
+            )
             raise try_again("the worker that owns the partition of this hook does not answer") from None
 
     async def pending_of(self, parts: Parts, request: web.Request, hook_id: str) -> list[dict[str, Any]]:

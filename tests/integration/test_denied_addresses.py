@@ -7,11 +7,12 @@ import json
 import pytest
 from installation import Installation, event
 
-SETTINGS = {"allowed_networks": "", "retry_delay": 0.3}
+SETTINGS = {"allowed_networks": "", "denied_networks": "9.9.9.0/24", "retry_delay": 0.3}
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "[::ffff:127.0.0.1]", "localhost", "2130706433"]
+    "host",
+    ["127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "[::ffff:127.0.0.1]", "localhost", "2130706433", "9.9.9.9"],
 )
 def test_the_api_refuses_the_address(installation: Installation, organization: str, host: str) -> None:
     body = {"organization_id": organization, "url": f"http://{host}/hook", "events": ["event.created"]}

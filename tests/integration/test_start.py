@@ -38,6 +38,7 @@ BAD_SETTINGS = [
     ("topic_prefix", "a prefix with spaces"),
     ("base_url", "example.com"),
     ("allowed_networks", "127.0.0.1/8,none"),
+    ("denied_networks", "8.8.8.0/24,none"),
     ("start", "sometime"),
     ("security_protocol", "TLS"),
     ("replication", "three"),

@@ -74,3 +74,16 @@ def test_an_env_file_that_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match=r"\.env") as raised:
         load_settings()
     assert "\n" not in str(raised.value)
+
+
+def test_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = read(monkeypatch, denied_networks=" 8.8.8.0/24, 2a00:1450::/32,9.9.9.9 ")
+    assert [str(network) for network in given.denied_networks] == ["8.8.8.0/24", "2a00:1450::/32", "9.9.9.9/32"]
+
+
+@pytest.mark.parametrize("name", ["allowed_networks", "denied_networks"])
+@pytest.mark.parametrize("given", ["8.8.8.8/33", "8.8.8.8/24", "example.com", "8.8.8.0/24;9.9.9.9", "::/0 1"])
+def test_what_is_no_network(monkeypatch: pytest.MonkeyPatch, name: str, given: str) -> None:
+    with pytest.raises(BadSettings, match=rf"^STREAMHOOKS_{name.upper()}: ") as raised:
+        read(monkeypatch, **{name: given})
+    assert "\n" not in str(raised.value)

@@ -109,8 +109,8 @@ async def a_client(
         await client.close()
 
 
-def certificate(folder: Path, host: str = "127.0.0.1", *, days: int = 1) -> Path:
-    """Write a self-signed certificate with its key; `days` below zero for one that has expired."""
+def certificate(folder: Path, host: str = "127.0.0.1", *, days: int = 1, san: bool = True) -> Path:
+    """Write a self-signed certificate with its key; `days` below zero: it has expired, `san` False: a CN only."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.UTC)
@@ -118,7 +118,7 @@ def certificate(folder: Path, host: str = "127.0.0.1", *, days: int = 1) -> Path
         alternative: x509.GeneralName = x509.IPAddress(ip_address(host))
     except ValueError:
         alternative = x509.DNSName(host)
-    signed = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -126,9 +126,10 @@ def certificate(folder: Path, host: str = "127.0.0.1", *, days: int = 1) -> Path
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=10))
         .not_valid_after(now + datetime.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-        .sign(key, hashes.SHA256())
     )
+    if san:
+        builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+    signed = builder.sign(key, hashes.SHA256())
     path = folder / f"{host}{days}.pem"
     path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -145,10 +145,81 @@ def test_nothing_that_python_calls_local_is_free(address: object) -> None:
         ("::/0", "2606:4700::5efe:7f00:1", False),
         ("fe80::/10", "fe80::1%eth0", True),
         ("::/0", "nonsense", False),
+        ("::/0", "::127.0.0.1", False),
+        ("::/96", "::a9fe:a9fe", False),
+        ("::/96", "::8.8.8.8", True),
+        ("::/96", "::2", False),
+        ("::1/128", "::1", True),
+        ("::/96", "::", True),
+        ("::/0", "64:ff9b:1::7f00:1", False),
+        ("64:ff9b:1::/48", "64:ff9b:1:abcd::a00:1", False),
+        ("64:ff9b:1::/48", "64:ff9b:1::808:808", True),
+        ("64:ff9b:1::/48", "64:ff9b:1::", False),
+        ("64:ff9b:1::/48", "64:ff9b:1::5", False),
+        # The bits of 127.0.0.1 and of 8.8.8.8 behind a prefix of 48, 56 and 64 bits (RFC 6052, section 2.2).
+        ("64:ff9b:1::/48", "64:ff9b:1:7f00:0:100::", False),
+        ("64:ff9b:1::/48", "64:ff9b:1:808:8:800::", True),
+        ("64:ff9b:1::/48", "64:ff9b:1:7f:0:1::", False),
+        ("64:ff9b:1::/48", "64:ff9b:1:8:8:808::", True),
+        ("64:ff9b:1::/48", "64:ff9b:1:0:7f:0:100:0", False),
+        ("64:ff9b:1::/48", "64:ff9b:1:0:8:808:800:0", True),
+        # What one translator reads hides nothing from another.
+        ("64:ff9b:1::/48", "64:ff9b:1:7f00:0:100:808:808", False),
+        ("64:ff9b:1::/48", "64:ff9b:1:808:8:800:7f00:1", False),
     ],
 )
 def test_allowed_networks(allowed: str, address: str, free: bool) -> None:
     assert (AddressPolicy(allowed=(ip_network(allowed),)).denied(address) is None) is free
+
+
+def nat64(address: object, length: int) -> str:
+    """Write an IPv4 address behind a prefix of `length` bits, bit for bit as RFC 6052 has it."""
+    bits = format(int(ip_address("64:ff9b:1::")), "0128b")[:length] + format(int(ip_address(str(address))), "032b")
+    if length < 96:
+        bits = bits[:64] + "0" * 8 + bits[64:]
+    return str(ip_address(int(bits.ljust(128, "0"), 2)))
+
+
+@given(st.ip_addresses(v=4), st.sampled_from([48, 56, 64, 96]))
+def test_what_is_denied_is_denied_behind_nat64(address: object, length: int) -> None:
+    policy = AddressPolicy(allowed=(ip_network("::/0"),))
+    # Of 0.0.0.0/8 nothing can be reached; beside another address its zeros are only that.
+    if STRICT.denied(str(address)) and address not in ip_network("0.0.0.0/8"):
+        assert policy.denied(nat64(address, length))
+
+
+DENYING = AddressPolicy(
+    allowed=(ip_network("10.0.0.0/8"), ip_network("::/0")),
+    forbidden=(ip_network("10.1.0.0/16"), ip_network("8.8.8.0/24"), ip_network("2a00:1450::/32")),
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("8.8.4.4", None),
+        ("10.2.0.1", None),
+        ("2a01::1", None),
+        ("8.8.8.8", "8.8.8.8 is denied by STREAMHOOKS_DENIED_NETWORKS"),
+        ("10.1.2.3", "10.1.2.3 is denied by STREAMHOOKS_DENIED_NETWORKS"),  # although it is allowed
+        ("2a00:1450::1", "2a00:1450::1 is denied by STREAMHOOKS_DENIED_NETWORKS"),
+        ("2a00:1450::1%eth0", "2a00:1450::1%eth0 is denied by STREAMHOOKS_DENIED_NETWORKS"),
+        ("::ffff:8.8.8.8", "8.8.8.8 is denied by STREAMHOOKS_DENIED_NETWORKS"),
+        ("64:ff9b::808:808", "8.8.8.8 is denied by STREAMHOOKS_DENIED_NETWORKS"),
+        ("64:ff9b:1::808:808", "8.8.8.8 is denied by STREAMHOOKS_DENIED_NETWORKS"),
+        ("2002:808:808::1", "8.8.8.8 is denied by STREAMHOOKS_DENIED_NETWORKS"),
+        ("::8.8.8.8", "8.8.8.8 is denied by STREAMHOOKS_DENIED_NETWORKS"),
+        ("127.0.0.1", "127.0.0.1 is loopback"),
+        ("nonsense", "nonsense is not an IP address"),
+    ],
+)
+def test_denied_networks(address: str, reason: str | None) -> None:
+    assert DENYING.denied(address) == reason
+
+
+def test_a_url_in_a_denied_network() -> None:
+    with pytest.raises(BadUrl, match=r"8\.8\.8\.8 is denied by STREAMHOOKS_DENIED_NETWORKS"):
+        DENYING.check_url("https://8.8.8.8/")
 
 
 # Every way to write loopback and its like that some resolver or URL parser takes, and their neighbours.

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from streamhooks.in_flight.bulkheads import PATIENCE, Bulkheads
 
 
@@ -160,3 +162,15 @@ async def test_many_hooks_that_hang_are_not_waited_for_one_after_the_other():
     assert not second.done()
     made.leave("new", since=clock.now)
     assert await second
+
+
+async def test_patience_is_remembered_of_so_many_hooks_only(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("streamhooks.in_flight.bulkheads.IMPATIENT", 5)
+    clock = Clock()
+    made = bulkheads(total=100, bound=1, clock=clock)
+    for number in range(20):
+        clock.now += 10.0
+        assert await enter(made, f"hook-{number}")
+        assert not await enter(made, f"hook-{number}")
+        assert len(made._patience) <= 5
+    assert "hook-19" in made._patience

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from streamhooks.in_flight import doubles as doubles_module
 from streamhooks.in_flight.doubles import Doubles
 
 
@@ -32,3 +33,13 @@ def test_the_window_ends():
     assert doubles.is_double("second", "e1")
     clock.now = 61 + 121
     assert not doubles.is_double("third", "e1")
+
+
+def test_with_very_many_keys_the_oldest_are_forgotten(monkeypatch):
+    monkeypatch.setattr(doubles_module, "MOST", 10)
+    doubles = Doubles(3600, Clock())
+    for number in range(100):
+        assert not doubles.is_double(f"first {number}", "alerts", f"e{number}", "rule" * 1000)
+        assert len(doubles._young) + len(doubles._old) <= 20
+    for number in range(90, 100):
+        assert doubles.is_double("second", "alerts", f"e{number}", "rule" * 1000)

@@ -12,7 +12,7 @@ import pytest
 from streamhooks.errors import BrokenRecord, RegistryAway
 from streamhooks.records import formats, schemas
 from streamhooks.records.event import Event
-from streamhooks.records.registry import UNKNOWN_FOR, SchemaRegistry
+from streamhooks.records.registry import MOST_KNOWN, MOST_UNKNOWN, UNKNOWN_FOR, SchemaRegistry
 
 EVENT = {
     "event_id": "ab" * 16,
@@ -158,3 +158,36 @@ def test_nobody_listens() -> None:
     with pytest.raises(RegistryAway) as raised:
         SchemaRegistry("http://user:hunter2hunter2@127.0.0.1:9").schema(7)
     assert "hunter2" not in str(raised.value)
+
+
+def test_ids_that_are_made_up_are_bounded_and_wait_for_one_another() -> None:
+    now, asked = [100.0], Answers(_7={"schema": schema_text()})
+    known = registry(asked, lambda: now[0])
+
+    def value(schema_id: int) -> bytes:
+        return b"\x00" + schema_id.to_bytes(4, "big") + b"a"
+
+    known.learn(value(7))
+    for schema_id in range(1000, 1000 + MOST_UNKNOWN):
+        known.learn(value(schema_id))
+    assert len(asked.asked) == 1 + MOST_UNKNOWN
+    with pytest.raises(RegistryAway, match=f"did not know {MOST_UNKNOWN} schemas"):
+        known.learn(value(999_999))
+    assert known.trouble is None
+    for schema_id in (7, 1000, 1999):  # what was told is told
+        known.learn(value(schema_id))
+    assert len(asked.asked) == 1 + MOST_UNKNOWN
+    now[0] += UNKNOWN_FOR
+    for schema_id in range(5000, 5000 + MOST_UNKNOWN):
+        known.learn(value(schema_id))
+    assert len(asked.asked) == 1 + 2 * MOST_UNKNOWN
+    assert len(known._unknown) == MOST_UNKNOWN
+
+
+def test_schemas_are_bounded() -> None:
+    asked = Answers(**{f"_{schema_id}": {"schema": '"string"'} for schema_id in range(MOST_KNOWN + 10)})
+    known = registry(asked)
+    for schema_id in range(MOST_KNOWN + 10):
+        assert known.schema(schema_id)
+    assert len(known._schemas) == MOST_KNOWN
+    assert known.schema(0)

@@ -31,7 +31,7 @@ ECHO = (
 ERROR = f"https://elsewhere.example/?hunter6 {ECHO}"
 
 
-async def deliver(answer: Answer, hook: Hook = HOOK, hops: int = 0):
+async def deliver(answer: Answer, hook: Hook = HOOK, hops: int = 0, shows_answer: bool = False):
     """Return the headers that went out, the run and what was raised."""
     sent: list[dict[str, str]] = []
 
@@ -40,6 +40,7 @@ async def deliver(answer: Answer, hook: Hook = HOOK, hops: int = 0):
         return answer
 
     run = Running(Call("c", "t", 0, 0, hook_id=hook.id, hops=hops), Services(None, None, None, None, None, ""))
+    run.shows_answer = shows_answer
     token = context.enter(run)
     try:
         send = deliverer(post, clock=lambda: 1000.0, timeout=1.0, max_body=100)
@@ -65,7 +66,6 @@ async def test_one_hop_more_goes_out(hops: int) -> None:
         Answer(None, f"denied: {ERROR}", "denied", (), ECHO, 1),
         Answer(500, None, "answered", (), ECHO, 1),
         Answer(400, None, "answered", (), ECHO, 1),
-        Answer(200, None, "answered", (), ECHO, 1),
     ],
     ids=lambda answer: answer.kind,
 )
@@ -75,6 +75,15 @@ async def test_what_an_endpoint_echoes_of_our_secrets_is_masked(answer: Answer) 
     assert "********" in kept
     assert "hunter" not in kept
     assert run.sent.status == answer.status
+
+
+async def test_of_a_delivery_that_went_well_nothing_is_kept_unless_it_is_shown() -> None:
+    answer = Answer(200, None, "answered", (), ECHO, 1)
+    _, run, _ = await deliver(answer)
+    assert (run.sent.status, run.sent.excerpt) == (200, "")
+    _, run, _ = await deliver(answer, shows_answer=True)
+    assert "********" in run.sent.excerpt
+    assert "hunter" not in run.sent.excerpt
 
 
 async def test_nothing_is_signed_with_what_no_key_opens() -> None:

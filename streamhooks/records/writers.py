@@ -1,0 +1,107 @@
+"""Which schemas of writers may be decoded with: those by which a few bytes can't make values without end.
+
+fastavro makes as many values as a record says. Items without bytes (nulls) are a billion in six bytes; a type that
+holds itself is as deep as the record is long, which ends the process; and a decimal of a megabyte takes minutes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple, NoReturn
+
+import fastavro
+from fastavro.read import LOGICAL_READERS
+
+#: how many values a byte of a record pays for
+PAID = 10
+#: how many values a record may have beyond what its bytes pay for
+FREE = 10_000
+#: how deep types may be nested
+DEEPEST = 100
+
+_LEAST = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1}
+_DECIMAL = "streamhooks-decimal"
+
+
+class _Cost(NamedTuple):
+    """What a value costs at most: values beyond what its bytes pay for (below 0, if they pay for more); levels."""
+
+    beyond: int
+    levels: int
+
+
+def parse_writer(text: str) -> Any:
+    """Return a schema as fastavro decodes with it.
+
+    fastavro raises many kinds of errors for what is no schema, and documents none.
+
+    Raises:
+        ValueError: records by it could cost too much; the text says why.
+
+    """
+    schema = fastavro.parse_schema(json.loads(text, object_hook=_with_our_decimal))
+    if _Costs().of(schema).beyond > FREE:
+        raise ValueError("it has too many values that take no bytes")
+    return schema
+
+
+def _with_our_decimal(schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("logicalType") == "decimal":
+        schema["logicalType"] = _DECIMAL
+    return schema
+
+
+def _refuse_decimal(*_: object) -> NoReturn:
+    # None of our fields is a decimal, and fields that we don't have are skipped without this.
+    raise ValueError("a decimal where a field of ours is")
+
+
+for _kind in ("bytes", "fixed"):
+    LOGICAL_READERS[f"{_kind}-{_DECIMAL}"] = _refuse_decimal
+
+
+class _Costs:
+    """Of the types of one schema; each named one is reckoned once."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, _Cost] = {}
+
+    def of(self, schema: Any) -> _Cost:
+        """Return the cost of a type; raise ValueError if there is no bound to it."""
+        cost = self._of(schema)
+        if cost.levels > DEEPEST:
+            raise ValueError(f"its types are nested more than {DEEPEST} levels deep")
+        return cost
+
+    def _of(self, schema: Any) -> _Cost:
+        if isinstance(schema, list):
+            branches = [self.of(branch) for branch in schema]
+            return _Cost(max(cost.beyond for cost in branches) - PAID, 1 + max(cost.levels for cost in branches))
+        if isinstance(schema, str):
+            if schema not in _LEAST and schema not in self._named:
+                raise ValueError(f"its type {schema:.100} holds itself")
+            return self._named[schema] if schema in self._named else _Cost(1 - PAID * _LEAST[schema], 1)
+        match schema["type"]:
+            case "record" | "error":
+                fields = [self.of(field["type"]) for field in schema["fields"]]
+                levels = 1 + max((cost.levels for cost in fields), default=0)
+                cost = _Cost(1 + sum(cost.beyond for cost in fields), levels)
+                self._named[schema["name"]] = cost
+            case "fixed":
+                cost = self._named[schema["name"]] = _Cost(1 - PAID * schema["size"], 1)
+            case "enum":
+                cost = self._named[schema["name"]] = _Cost(1 - PAID, 1)
+            case "array":
+                cost = self._of_many(self.of(schema["items"]))
+            case "map":
+                values = self.of(schema["values"])
+                cost = self._of_many(values._replace(beyond=values.beyond - PAID))  # each has a key
+            case primitive:
+                cost = self.of(primitive)
+        return cost
+
+    @staticmethod
+    def _of_many(item: _Cost) -> _Cost:
+        if item.beyond > 0:
+            raise ValueError("it has items that take too few bytes for their values")
+        return _Cost(1 - PAID, 1 + item.levels)
