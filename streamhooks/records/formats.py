@@ -9,9 +9,10 @@ import fastavro
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records import schemas
+from streamhooks.records.avro_values import json_value
 from streamhooks.records.fields import Record
 from streamhooks.records.packing import pack, parse_json, unpack
-from streamhooks.records.registry import WIRE
+from streamhooks.records.registry import JSON_SCHEMA, WIRE
 
 R = TypeVar("R", bound=Record)
 
@@ -53,10 +54,14 @@ def decode(record: type[R], value: bytes | None, registry: Registry | None = Non
         return record.from_fields(_single_object(record, value))
     if value.startswith(WIRE):
         return record.from_fields(_wire(record, value, registry or _configured))
-    fields = parse_json(value, record.deepest, exact=record.exact)
-    if not isinstance(fields, dict):
-        raise BrokenRecord("the value is not a JSON object")
-    return record.from_fields(fields)
+    return record.from_fields(_json_object(record, value))
+
+
+def _json_object(record: type[Record], text: bytes) -> dict[str, Any]:
+    fields = parse_json(text, record.deepest, exact=record.exact)
+    if isinstance(fields, dict):
+        return fields
+    raise BrokenRecord("the value is not a JSON object")
 
 
 def encode_avro(record: Record) -> bytes:
@@ -76,7 +81,9 @@ def _single_object(record: type[Record], value: bytes) -> dict[str, Any]:
         raise BrokenRecord(f"Avro: no schema has the fingerprint {value[2:10].hex()}")
     if written != record.__name__:
         raise BrokenRecord(f"Avro: this is the schema of {written}, not of {record.__name__}")
-    return _read(record, writer, value, 10)
+    newest = schemas.load().newest[record.__name__]
+    datum = _datum(value, 10, writer, None if writer is newest else newest)
+    return unpack(record.__name__, datum, record.deepest)
 
 
 def _wire(record: type[Record], value: bytes, registry: Registry | None) -> dict[str, Any]:
@@ -89,20 +96,21 @@ def _wire(record: type[Record], value: bytes, registry: Registry | None) -> dict
         writer = registry.schema(schema_id)
     except LookupError as error:
         raise BrokenRecord(f"Avro: {error}") from None
-    return _read(record, writer, value, 5)
+    if writer is JSON_SCHEMA:
+        return _json_object(record, value[5:])
+    return unpack(record.__name__, json_value(_datum(value, 5, writer)), record.deepest)
 
 
-def _read(record: type[Record], writer: Any, value: bytes, start: int) -> dict[str, Any]:
-    """Decode the body that begins at `start`, resolved from the writer's schema to the record's newest."""
-    newest = schemas.load().newest[record.__name__]
+def _datum(value: bytes, start: int, writer: Any, reader: Any = None) -> dict[str, Any]:
+    """Decode the Avro that begins at `start`, resolved from the writer's schema to the reader's, if there is one."""
     body = BytesIO(value)
     body.seek(start)
     try:
-        datum = fastavro.schemaless_reader(body, writer, None if writer is newest else newest)
+        datum = fastavro.schemaless_reader(body, writer, reader)
     except Exception as error:  # fastavro raises many kinds for bytes that are no Avro, and documents none
         raise BrokenRecord(f"Avro: {type(error).__name__}: {error}"[:200]) from None
     if not isinstance(datum, dict):
         raise BrokenRecord("Avro: the value is not a record")
     if body.tell() != len(value):
         raise BrokenRecord("Avro: bytes are left over after the record")
-    return unpack(record.__name__, datum, record.deepest)
+    return datum

@@ -92,7 +92,7 @@ def _record_in(kind: Any) -> Mapping[str, Any] | None:
 
 
 def _pack(fields: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
-    datum = {
+    datum: dict[str, Any] = {
         name: float(value) if isinstance(value, ExactNumber) else value
         for name, value in fields.items()
         if name in plan.names
@@ -114,9 +114,10 @@ def _pack(fields: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
 
 def _unpack(datum: dict[str, Any], plan: Plan, deepest: int) -> dict[str, Any]:
     further = datum.pop(FURTHER, None) if plan.further else None
-    fields = {name: value for name, value in datum.items() if value is not None}
+    # What our schema does not know is as it would be in JSON, where a null is a null.
+    fields = {name: value for name, value in datum.items() if value is not None or name not in plan.names}
     for name in plan.json:
-        if name in fields:
+        if isinstance(fields.get(name), str):
             try:
                 fields[name] = parse_json(fields[name], deepest)
             except BrokenRecord as broken:
@@ -124,17 +125,17 @@ def _unpack(datum: dict[str, Any], plan: Plan, deepest: int) -> dict[str, Any]:
     for name, inner in plan.nested:
         value = fields.get(name)
         if isinstance(value, list):
-            fields[name] = [_unpack(item, inner, deepest) for item in value]
+            fields[name] = [_unpack(item, inner, deepest) if isinstance(item, dict) else item for item in value]
         elif isinstance(value, dict):
             fields[name] = _unpack(value, inner, deepest)
-    if further not in (None, "{}"):
+    if further:
         for name, value in _further(further, deepest).items():
             fields.setdefault(name, value)
     return fields
 
 
-def _further(text: str, deepest: int) -> dict[str, Any]:
-    further = parse_json(text, deepest)
+def _further(given: Any, deepest: int) -> dict[str, Any]:
+    further = parse_json(given, deepest) if isinstance(given, str) else given
     if isinstance(further, dict):
         return further
     raise BrokenRecord(f"{FURTHER}: must be the JSON text of an object")

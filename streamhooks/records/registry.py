@@ -9,8 +9,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import Any, Final
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from streamhooks.errors import RegistryAway
 from streamhooks.records.writers import parse_writer
@@ -28,7 +28,13 @@ MOST_KNOWN = 1000
 #: how many bytes a schema may have
 LARGEST = 1_000_000
 
-Fetch = Callable[[int], bytes]
+#: how many schemas one may need, directly or through others
+MOST_REFERENCES = 100
+#: stands for the schema of a record that is JSON in the wire format
+JSON_SCHEMA: Final = "JSON"
+
+#: gets the answer at a path
+Fetch = Callable[[str], bytes]
 
 
 class SchemaRegistry:
@@ -66,10 +72,10 @@ class SchemaRegistry:
         return not (value and value.startswith(WIRE)) or int.from_bytes(value[1:5], "big") in self._schemas
 
     def schema(self, schema_id: int) -> Any:
-        """Return a schema, parsed by fastavro.
+        """Return a schema, parsed by fastavro, or JSON_SCHEMA if the record is JSON.
 
         Raises:
-            LookupError: the registry has none under this id, or one that is not Avro; the text says which.
+            LookupError: the registry has none under this id, or one of another kind; the text says which.
             RegistryAway: it gives no answer.
 
         """
@@ -91,7 +97,7 @@ class SchemaRegistry:
         if self._clock() < until:
             raise LookupError(why)
         try:
-            schema = _parsed(schema_id, self._fetch(schema_id))
+            schema = _parsed(schema_id, self._fetch)
         except LookupError as error:
             _keep(self._unknown, schema_id, (self._clock() + UNKNOWN_FOR, str(error)), MOST_UNKNOWN)
             self.trouble = None
@@ -111,18 +117,40 @@ def _keep(known: dict[int, Any], schema_id: int, value: Any, most: int) -> None:
     known[schema_id] = value
 
 
-def _parsed(schema_id: int, answer: bytes) -> Any:
-    """Return the schema in an answer; one that needs others (`references`) can't be read."""
+def _parsed(schema_id: int, fetch: Fetch) -> Any:
+    """Return the schema that the registry has under an id, with those that it needs."""
     try:
-        found = json.loads(answer)
+        found = json.loads(fetch(f"schemas/ids/{schema_id}"))
         kind = found.get("schemaType", "AVRO")
-        schema = parse_writer(found["schema"]) if kind == "AVRO" else None
+        if kind == "JSON":
+            return JSON_SCHEMA
+        if kind != "AVRO":
+            raise ValueError(f"it is {kind!r:.100}, not Avro or JSON")
+        needed: dict[tuple[str, int], str] = {}
+        _fetch_references(found, fetch, needed)
+        return parse_writer(found["schema"], needed.values())
+    except (LookupError, RegistryAway) as error:
+        if type(error) in (LookupError, RegistryAway):
+            raise
+        why = type(error).__name__
     except Exception as error:  # fastavro raises many kinds for what is no schema, and documents none
         why = str(error) if type(error) is ValueError else type(error).__name__
-        raise LookupError(f"the schema {schema_id} of the schema registry can't be read: {why}") from None
-    if schema is None:
-        raise LookupError(f"the schema {schema_id} of the schema registry is {kind!r:.100}, not Avro")
-    return schema
+    raise LookupError(f"the schema {schema_id} of the schema registry can't be read: {why}")
+
+
+def _fetch_references(found: Any, fetch: Fetch, needed: dict[tuple[str, int], str]) -> None:
+    """Fetch the schemas that one needs, and those that these need, which come first."""
+    for reference in found.get("references") or ():
+        place = (str(reference["subject"]), int(reference["version"]))
+        if place in needed:
+            continue
+        if len(needed) >= MOST_REFERENCES:
+            raise ValueError(f"it needs more than {MOST_REFERENCES} schemas")
+        needed[place] = ""  # so that schemas that need each other come to an end
+        other = json.loads(fetch(f"subjects/{quote(place[0], safe='')}/versions/{place[1]}"))
+        _fetch_references(other, fetch, needed)
+        del needed[place]
+        needed[place] = other["schema"]
 
 
 def _fetcher(url: str) -> Fetch:
@@ -135,18 +163,18 @@ def _fetcher(url: str) -> Fetch:
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def fetch(schema_id: int) -> bytes:
-        request = urllib.request.Request(f"{base}/schemas/ids/{schema_id}", headers=headers)
+    def fetch(path: str) -> bytes:
+        request = urllib.request.Request(f"{base}/{path}", headers=headers)
         try:
             with opener.open(request, timeout=TIMEOUT) as answer:
                 text = bytes(answer.read(LARGEST + 1))
                 if len(text) > LARGEST:
-                    raise LookupError(f"the schema {schema_id} of the schema registry has more than {LARGEST} bytes")
+                    raise LookupError(f"{path} of the schema registry has more than {LARGEST} bytes")
                 return text
         except urllib.error.HTTPError as error:
             with error:
                 if error.code == 404:
-                    raise LookupError(f"the schema registry has no schema {schema_id}") from None
+                    raise LookupError(f"the schema registry has no {path}") from None
                 raise RegistryAway(f"the schema registry answers {error.code}") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error

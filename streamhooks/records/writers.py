@@ -7,10 +7,13 @@ holds itself is as deep as the record is long, which ends the process; and a dec
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import fastavro
 from fastavro.read import LOGICAL_READERS
+
+from streamhooks.records.exact_json import ExactNumber
 
 #: how many values a byte of a record pays for
 PAID = 10
@@ -21,6 +24,9 @@ DEEPEST = 100
 
 _LEAST = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1}
 _DECIMAL = "streamhooks-decimal"
+#: how many bytes a decimal may have, and how many digits behind its point
+LARGEST_DECIMAL = 256
+LARGEST_SCALE = 500
 
 
 class _Cost(NamedTuple):
@@ -30,8 +36,8 @@ class _Cost(NamedTuple):
     levels: int
 
 
-def parse_writer(text: str) -> Any:
-    """Return a schema as fastavro decodes with it.
+def parse_writer(text: str, referenced: Iterable[str] = ()) -> Any:
+    """Return a schema as fastavro decodes with it; `referenced` are the schemas that it needs, in order of need.
 
     fastavro raises many kinds of errors for what is no schema, and documents none.
 
@@ -39,25 +45,39 @@ def parse_writer(text: str) -> Any:
         ValueError: records by it could cost too much; the text says why.
 
     """
-    schema = fastavro.parse_schema(json.loads(text, object_hook=_with_our_decimal))
-    if _Costs().of(schema).beyond > FREE:
+    named: dict[str, Any] = {}
+    costs = _Costs()
+    cost = _Cost(0, 0)
+    for one in (*referenced, text):
+        schema = fastavro.parse_schema(json.loads(one, object_hook=_with_our_decimal), named_schemas=named)
+        cost = costs.of(schema)
+    if cost.beyond > FREE:
         raise ValueError("it has too many values that take no bytes")
     return schema
 
 
 def _with_our_decimal(schema: dict[str, Any]) -> dict[str, Any]:
     if schema.get("logicalType") == "decimal":
+        scale = schema.get("scale", 0)
+        if type(scale) is not int or not 0 <= scale <= LARGEST_SCALE:
+            raise ValueError(f"the scale of a decimal must be 0 to {LARGEST_SCALE}")
         schema["logicalType"] = _DECIMAL
     return schema
 
 
-def _refuse_decimal(*_: object) -> NoReturn:
-    # None of our fields is a decimal, and fields that we don't have are skipped without this.
-    raise ValueError("a decimal where a field of ours is")
+def _decimal(data: bytes, writer: Any, _reader: Any = None) -> ExactNumber:
+    """Return a decimal with all its digits: its bytes are an integer, big-endian, times ten to the minus scale."""
+    if len(data) > LARGEST_DECIMAL:
+        raise ValueError(f"a decimal of more than {LARGEST_DECIMAL} bytes")
+    unscaled, scale = int.from_bytes(data, "big", signed=True), writer.get("scale", 0)
+    digits = str(abs(unscaled)).rjust(scale + 1, "0")
+    point = len(digits) - scale
+    text = f"{digits[:point]}.{digits[point:]}" if scale else digits
+    return ExactNumber(f"-{text}" if unscaled < 0 else text)
 
 
 for _kind in ("bytes", "fixed"):
-    LOGICAL_READERS[f"{_kind}-{_DECIMAL}"] = _refuse_decimal
+    LOGICAL_READERS[f"{_kind}-{_DECIMAL}"] = _decimal
 
 
 class _Costs:

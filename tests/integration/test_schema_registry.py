@@ -88,7 +88,7 @@ def test_events_and_hooks(install, registry: Registry, organization: str) -> Non
     assert sorted(registry.asked) == ["/registry/schemas/ids/1", "/registry/schemas/ids/4"]
     # What it does not know is broken, and the partition goes on.
     written = one.produce("events", "11", wire(Event.from_fields(given), 99))
-    assert "no schema 99" in one.dead_letter_at(written)["reason"]
+    assert "no schemas/ids/99" in one.dead_letter_at(written)["reason"]
     one.produce("events", "11", event(organization))
     eventually(lambda: one.receiver.count(path)["ids"] == 3)
     # After a restart the hook is read with the registry's help again.

@@ -1,0 +1,59 @@
+"""What Avro can hold and JSON can't: each value as it goes out in a webhook."""
+
+from __future__ import annotations
+
+import base64
+import math
+from datetime import date, datetime, time
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.records.exact_json import ExactNumber
+
+
+def json_value(value: Any) -> Any:
+    """Return a decoded Avro value as JSON has it.
+
+    Times and dates are ISO 8601, UUIDs their usual text, bytes base64, decimals are numbers with all their digits.
+
+    Raises:
+        BrokenRecord: a number is not finite.
+
+    """
+    match value:
+        case dict():
+            return {name: _named(name, one) for name, one in value.items()}
+        case list():
+            return [json_value(one) for one in value]
+        case float():
+            return _number(value)
+        case datetime():
+            return _time(value)
+        case date() | time():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case bytes():
+            return base64.b64encode(value).decode()
+    return value
+
+
+def _named(name: str, value: Any) -> Any:
+    # The one id of ours that is written without dashes.
+    return value.hex if name == "event_id" and isinstance(value, UUID) else json_value(value)
+
+
+def _number(value: float) -> float | ExactNumber:
+    """Return the number in the form that Python's `json.dumps` gives it, as Sentry does."""
+    if not math.isfinite(value):
+        raise BrokenRecord(f"Avro: {value} is no number of JSON")
+    text = repr(value)
+    return value if orjson.dumps(value) == text.encode() else ExactNumber(text)
+
+
+def _time(value: datetime) -> str:
+    precision = "seconds" if not value.microsecond else "microseconds" if value.microsecond % 1000 else "milliseconds"
+    return value.isoformat(timespec=precision).replace("+00:00", "Z")
