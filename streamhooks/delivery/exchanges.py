@@ -42,6 +42,10 @@ else:
 
     _unacknowledged = _unread
 
+#: after so many reads of one answer each further one waits for so long
+READS = 32
+PAUSE_SECONDS = 0.01
+
 _CLEAN = (State.COMPLETE, State.CUT)
 _SPOKE = "it spoke before it was asked"
 
@@ -75,6 +79,7 @@ class HookProtocol(ResponseHandler):
         self._reader: AnswerReader | None = None
         self._answered: asyncio.Future[None] | None = None
         self._heard = False
+        self._reads = 0
         self._is_early = False
         self._has_strayed = False
 
@@ -108,6 +113,7 @@ class HookProtocol(ResponseHandler):
             raise GarbageError(_SPOKE)
         self._is_kept, self._origin = self._origin is not None, origin
         reader = self._reader = AnswerReader(max_body)
+        self._reads = 0
         self._answered = self._loop.create_future()
         try:
             transport.write(request)
@@ -135,6 +141,12 @@ class HookProtocol(ResponseHandler):
         reader.feed(data)
         if reader.state is not State.OPEN:
             self._end(None)
+            return
+        self._reads += 1
+        if self._reads > READS and self.transport is not None:
+            # One byte after the other: read on when there may be more.
+            self.transport.pause_reading()
+            self._loop.call_later(PAUSE_SECONDS, self._read_on, reader)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Read the end of an answer, or tell that there is none."""
@@ -142,6 +154,11 @@ class HookProtocol(ResponseHandler):
         if self._reader is not None:
             self._reader.end()
             self._end(self._failure(exc) if self._reader.state is State.OPEN else None)
+
+    def _read_on(self, reader: AnswerReader) -> None:
+        transport = self.transport
+        if self._reader is reader and transport is not None and not transport.is_closing():
+            transport.resume_reading()
 
     def _break_off(self) -> None:
         self._has_strayed = True

@@ -12,7 +12,9 @@ import pytest
 import uvloop
 from endpoints import Behaviour, Peer, a_client, certificate, serving, serving_context
 
+from streamhooks.delivery import exchanges
 from streamhooks.delivery.client import EXCERPT_CHARACTERS, Answer
+from streamhooks.delivery.exchanges import HookProtocol
 from streamhooks.delivery.outcomes import judge
 
 LONG = 10.0
@@ -97,7 +99,7 @@ def repeats(head: bytes, part: bytes) -> Behaviour:
     return behave
 
 
-def drips(head: bytes, part: bytes) -> Behaviour:
+def drips(head: bytes, part: bytes, pause: float = 0.02) -> Behaviour:
     """Answer without an end, and slowly."""
 
     async def behave(peer: Peer) -> None:
@@ -105,7 +107,7 @@ def drips(head: bytes, part: bytes) -> Behaviour:
         await peer.send(head)
         while True:
             await peer.send(part)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
 
     return behave
 
@@ -477,3 +479,42 @@ def test_an_endpoint_that_hangs_on_a_kept_connection_is_a_timeout(run: Run) -> N
             return first.kind, second.kind, endpoint.connections
 
     assert run(attempts()) == ("answered", "timeout", 1)
+
+
+@pytest.mark.parametrize("part", [b"1\r\nx\r\n", b"A: b\r\n"], ids=["chunks", "headers"])
+def test_who_drips_is_read_less_often(part: bytes, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each read costs the loop a turn, however little it brings."""
+    reads = 0
+    read = HookProtocol.data_received
+
+    def counted(self: HookProtocol, data: bytes) -> None:
+        nonlocal reads
+        reads += 1
+        read(self, data)
+
+    monkeypatch.setattr(HookProtocol, "data_received", counted)
+    monkeypatch.setattr(exchanges, "PAUSE_SECONDS", 3600)
+
+    async def attempt() -> Answer:
+        async with serving(drips(CHUNKED if part[0] == 49 else OK, part, pause=0)) as endpoint, a_client() as client:
+            return await client.post(endpoint.url, {}, b"{}", 2 * SHORT)
+
+    assert run(attempt()).kind == "timeout"
+    assert reads == exchanges.READS + 1
+
+
+def test_who_drips_is_read_to_the_end(run: Run) -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.request()
+        for byte in OK + b"Content-Length: 30\r\n\r\n" + b"x" * 30:
+            await peer.send(bytes([byte]))
+            await asyncio.sleep(0)
+        await closes_after_each(peer)
+
+    async def attempt() -> list[Answer]:
+        async with serving(behave) as endpoint, a_client() as client:
+            answers = [await client.post(endpoint.url, {}, b"{}", LONG) for _ in range(2)]
+            assert endpoint.connections == 1
+            return answers
+
+    assert [(answer.status, answer.excerpt) for answer in run(attempt())] == [(200, "x" * 30), (200, "")]
