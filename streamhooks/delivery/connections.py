@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import threading
 import time
@@ -14,26 +13,27 @@ from functools import partial
 from typing import Any
 
 from aiohappyeyeballs import AddrInfoType
-from aiohttp import ClientOSError, ClientRequest, ClientTimeout, ServerDisconnectedError, TCPConnector
+from aiohttp import ClientConnectionError, ClientTimeout, ServerDisconnectedError, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.tracing import Trace
 
 from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.delivery.answers import AnswerReader
+from streamhooks.delivery.distrust import DistrustedOrigins
+from streamhooks.delivery.exchanges import HookProtocol
+from streamhooks.delivery.targets import HookRequest
 
 _RESOLVING_THREADS = 32
 #: a name whose look-up took longer waits for the next one behind the others, in seconds
 QUICK = 1.0
 _KNOWN_NAMES = 16_384
+#: the one limit is the total, around all of an exchange
+_NO_TIMEOUT = ClientTimeout(total=None, sock_connect=None)
 
 
 class DeniedAddressError(OSError):
     """The address policy refuses the address; the text says which and why."""
-
-
-class StaleConnectionError(ServerDisconnectedError):
-    """A connection that was kept had ended when it was used again: of this request nothing came back."""
 
 
 class PolicyResolver(AbstractResolver):
@@ -96,68 +96,51 @@ class PolicyResolver(AbstractResolver):
 
 
 class HookConnector(TCPConnector):
-    """Opens connections to allowed addresses only, literals and resolved names alike."""
+    """Opens connections to allowed addresses only, literals and resolved names alike.
 
-    def __init__(self, policy: AddressPolicy, **options: Any) -> None:
+    `distrusted` learns of the origins whose connections should not be kept.
+    """
+
+    def __init__(self, policy: AddressPolicy, distrusted: DistrustedOrigins, **options: Any) -> None:
         super().__init__(resolver=PolicyResolver(policy), socket_factory=_socket_factory(policy), **options)
-        protocol: type[ResponseHandler] = _HeadFirst
-        self._factory = partial(protocol, loop=self._loop)
+        self._distrusted = distrusted
+        protocol: Callable[..., ResponseHandler] = HookProtocol
+        self._factory = partial(protocol, self._loop, distrusted.add)
 
-    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
-        """Return a new connection, or one that was kept, which then knows that it was."""
-        connection = await super().connect(req, traces, timeout)
-        if isinstance(connection.protocol, _HeadFirst):
-            connection.protocol.begin()
-        return connection
+    async def exchange(self, request: HookRequest, data: bytes, max_body: int) -> AnswerReader:
+        """Write a request to a kept connection or a new one, and return its answer: see `HookProtocol.exchange`.
+
+        Raises `aiohttp.ClientConnectionError` as well, for example if the connector is closed, and `OSError`.
+        """
+        if self.closed:
+            raise ClientConnectionError("the client is closed")
+        connection, protocol = await self._connection(request)
+        try:
+            return await protocol.exchange(request.origin, data, max_body)
+        finally:
+            if protocol.may_be_kept:
+                connection.release()
+            else:
+                if not protocol.was_clean:
+                    self._distrusted.add(request.origin)
+                protocol.abort()
+                connection.close()
+
+    async def _connection(self, request: HookRequest) -> tuple[Connection, HookProtocol]:
+        while True:
+            connection = await self.connect(request, [], _NO_TIMEOUT)
+            protocol = connection.protocol
+            if not isinstance(protocol, HookProtocol):
+                connection.close()
+                raise ServerDisconnectedError
+            if protocol.is_usable():
+                return connection, protocol
+            connection.close()
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         """Close the connections and the resolver, which aiohttp leaves to who made it."""
         await super().close(abort_ssl=abort_ssl)
         await self._resolver.close()
-
-
-class _HeadFirst(ResponseHandler):
-    """Lets the status line decide, whatever is wrong with the body (tried with aiohttp 3.14).
-
-    aiohttp's parser gives out nothing of a packet in which it finds a fault, so that a 200 with one byte too
-    many is an answer or garbage by the luck of packets; and of a later fault the reader never hears.
-
-    And it tells a connection that had ended before the request from an endpoint that does not answer it.
-    """
-
-    _requests = 0
-    _heard = False
-
-    def begin(self) -> None:
-        """Another request is about to be sent."""
-        self._requests += 1
-        self._heard = False
-
-    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
-        """Note what went wrong."""
-        if self._requests > 1 and not self._heard and _had_ended(exc):
-            exc = StaleConnectionError()
-        super().set_exception(exc, *cause)
-
-    def data_received(self, data: bytes) -> None:
-        self._heard = True
-        end = data.find(b"\r\n\r\n") + 4
-        if 4 <= end < len(data):
-            super().data_received(data[:end])
-            data = data[end:]
-        super().data_received(data)
-        if self._exception is not None and self._payload is not None and not self._payload.is_eof():
-            self._payload.feed_eof()
-
-
-def _had_ended(error: BaseException) -> bool:
-    """Tell whether the other side had closed the connection: of its reset without that, an endpoint is the cause.
-
-    Linux gives the end of the stream first, and EPIPE for what is written behind it, also when a reset has followed.
-    """
-    return isinstance(error, ServerDisconnectedError) or (
-        isinstance(error, ClientOSError) and error.errno == errno.EPIPE
-    )
 
 
 def _socket_factory(policy: AddressPolicy) -> Callable[[AddrInfoType], socket.socket]:

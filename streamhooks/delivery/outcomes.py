@@ -45,4 +45,5 @@ def judge(answer: Answer, now: float) -> Verdict:
     if 500 <= status <= 599 or status in _PASSING:
         retry_after = retry_after_seconds(answer.retry_after_values, now) if status in _SAYS_WHEN else None
         return Verdict("retry", retry_after, reason)
-    return Verdict("gone" if status == _GONE else "rejected", None, reason)
+    # It ends all deliveries of a hook: that takes an answer without a fault.
+    return Verdict("gone" if status == _GONE and answer.well_formed else "rejected", None, reason)

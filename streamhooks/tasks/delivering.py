@@ -13,7 +13,7 @@ from streamhooks.records.hook import Hook
 from streamhooks.tasks.context import Sent, current
 
 Headers = Callable[[str, int, bytes], dict[str, str]]
-Post = Callable[[str, dict[str, str], bytes, float], Awaitable[Answer]]
+Post = Callable[[str, dict[str, str], bytes, float, str], Awaitable[Answer]]
 
 
 class DeliveryFailed(Exception):
@@ -39,8 +39,8 @@ def deliverer(
 ) -> Callable[[Hook, bytes, Headers], Awaitable[None]]:
     """What tasks send with.
 
-    `post(url, headers, body, seconds)` does the request; `timeout` is in seconds, for hooks without their own;
-    `max_body` in bytes; `clock` gives epoch seconds.
+    `post(url, headers, body, seconds, organization_id)` does the request; `timeout` is in seconds, for hooks
+    without their own; `max_body` in bytes; `clock` gives epoch seconds.
     """
 
     async def deliver(hook: Hook, body: bytes, family: Headers) -> None:
@@ -58,7 +58,8 @@ def deliverer(
         headers[HOPS_HEADER] = str(run.call.hops + 1)
         if run.traceparent:
             headers["traceparent"] = run.traceparent
-        answer = _kept(await post(hook.url, headers, body, hook.timeout or timeout), hook, whole=run.shows_answer)
+        answer = await post(hook.url, headers, body, hook.timeout or timeout, hook.organization_id)
+        answer = _kept(answer, hook, whole=run.shows_answer)
         verdict = judge(answer, now + answer.duration_ms / 1000)
         run.sent = Sent(
             int(now * 1000),

@@ -42,7 +42,7 @@ class World:
         gate = Gate(lambda: True)
         gate.open("start")
 
-        async def post(url, headers, body, timeout):
+        async def post(url, headers, body, timeout, organization):
             self.sent.append(headers)
             return self.answers.pop(0)
 

@@ -174,7 +174,7 @@ async def test_urls_are_checked_when_they_are_used(host: str) -> None:
 
 
 async def post_unchecked(client: HookClient, url: str) -> None:
-    target = target_of(URL(url), asyncio.get_running_loop(), None, {})
+    target = target_of(URL(url), url, "1", loop=asyncio.get_running_loop(), ssl_context=None, headers={})
     await client._answer(target, written(target, {}, b"{}"))
 
 

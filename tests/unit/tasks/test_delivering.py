@@ -35,7 +35,7 @@ async def deliver(answer: Answer, hook: Hook = HOOK, hops: int = 0, shows_answer
     """Return the headers that went out, the run and what was raised."""
     sent: list[dict[str, str]] = []
 
-    async def post(url, headers, body, timeout):
+    async def post(url, headers, body, timeout, organization):
         sent.append(headers)
         return answer
 

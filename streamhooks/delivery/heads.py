@@ -1,0 +1,109 @@
+"""The head of an answer: its status line decides, its fields say where it ends if they are well-formed.
+
+Servers, proxies and devices send heads that no strict parser takes. A status that can be read is the answer all the
+same: the endpoint has seen the request, and would see it again and again. What such a head says about its body is
+not believed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+MAX_HEAD = 16 * 1024
+MAX_HEADERS = 128
+
+#: instead of a length: the body comes in chunks, or ends with the connection
+CHUNKED = -1
+UNTIL_CLOSE = -2
+
+_SWITCHING = 101
+_NO_CONTENT = 204
+_NOT_MODIFIED = 304
+
+_STATUS_LINE = re.compile(rb"HTTP/1\.[0-9][ \t]+([1-5][0-9]{2})(?=[ \t\r\n]|\Z)")
+_WELL_FORMED = re.compile(
+    rb"HTTP/1\.[01] [0-9]{3}(?: [\t -~\x80-\xff]*+)?\r?\n"
+    rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t -~\x80-\xff]*+\r?\n)*+\r?\n"
+)
+_FIELDS = re.compile(rb"\n(content-length|transfer-encoding|connection|retry-after)[ \t]*:([^\n]*)", re.IGNORECASE)
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+
+
+class Head(NamedTuple):
+    """What a head says.
+
+    length -- of the body in bytes, or `CHUNKED`, or `UNTIL_CLOSE`. keeps -- the endpoint keeps the connection.
+    retry_after -- the `Retry-After` values in their order. If it is not well_formed, only they and the status count.
+    """
+
+    status: int
+    well_formed: bool
+    length: int
+    keeps: bool
+    retry_after: tuple[str, ...]
+
+    @property
+    def is_interim(self) -> bool:
+        """Whether another answer follows; none does to 101, which ends HTTP on its connection."""
+        return self.status < 200 and self.status != _SWITCHING
+
+
+def has_status_line(text: bytes) -> bool:
+    """Tell whether a text begins with `HTTP/1.`, a digit, and a status from 100 to 599."""
+    return _STATUS_LINE.match(text) is not None
+
+
+def head_of(text: bytes, *, whole: bool = True) -> Head | None:
+    """Return what a head says, up to and with its empty line, or the beginning of one that is not `whole`.
+
+    None if it has no status line, see `has_status_line`.
+    """
+    line = _STATUS_LINE.match(text)
+    if line is None:
+        return None
+    status = int(line[1])
+    lengths: list[bytes] = []
+    codings: list[bytes] = []
+    options = b""
+    retry_after: list[str] = []
+    for name, value in _FIELDS.findall(text):
+        match name.lower():
+            case b"content-length":
+                lengths.append(value.strip())
+            case b"transfer-encoding":
+                codings.append(value.strip().lower())
+            case b"connection":
+                options += b"," + value.lower()
+            case _:
+                retry_after.append(value.strip().decode("latin-1"))
+    length = _length(status, lengths, codings)
+    is_old = text.startswith(b"HTTP/1.0")
+    if (
+        not whole
+        or length is None
+        or (is_old and codings)
+        or text.count(b"\n") > MAX_HEADERS + 2
+        or not _WELL_FORMED.fullmatch(text)
+    ):
+        return Head(status, False, UNTIL_CLOSE, False, tuple(retry_after))
+    keeps = _keeps(options, is_old) and length != UNTIL_CLOSE and status != _SWITCHING
+    return Head(status, True, length, keeps, tuple(retry_after))
+
+
+def _length(status: int, lengths: list[bytes], codings: list[bytes]) -> int | None:
+    """Return the length of the body, or None if the fields contradict each other, or themselves."""
+    if len(lengths) + len(codings) > 1 or (lengths and not _LENGTH.fullmatch(lengths[0])):
+        return None
+    if status < 200 or status in (_NO_CONTENT, _NOT_MODIFIED):
+        return None if codings or (lengths and int(lengths[0])) else 0
+    if codings:
+        return CHUNKED if codings[0] == b"chunked" else None
+    return int(lengths[0]) if lengths else UNTIL_CLOSE
+
+
+def _keeps(options: bytes, is_old: bool) -> bool:
+    if not options:
+        return not is_old
+    tokens = {token.strip() for token in options.split(b",")}
+    return b"close" not in tokens and (not is_old or b"keep-alive" in tokens)
