@@ -1,7 +1,7 @@
 """`python -m streamhooks.dev.pinning`: print the jars of the embedded Kafka with their SHA-256 sums.
 
-For a new version of Kafka: set `VERSION` in `distribution`, write what this prints into `kafka_jars.sha256`, and compare
-the sums with those that are published. Nothing else runs it.
+For a new version of Kafka: set `VERSION` in `distribution`, write what this prints into `kafka_jars.sha256`, and
+compare the sums with those that are published. Nothing else runs it.
 """
 
 from __future__ import annotations
