@@ -1,11 +1,11 @@
-FROM python:3.12-slim AS build
+FROM python:3.12.14-slim-trixie AS build
 WORKDIR /src
-COPY pyproject.toml README.md ./
+COPY pyproject.toml constraints.txt README.md ./
 COPY schemas schemas
 COPY streamhooks streamhooks
-RUN pip install --no-cache-dir --disable-pip-version-check --prefix /install '.[otel]'
+RUN pip install --no-cache-dir --disable-pip-version-check --prefix /install -c constraints.txt '.[otel]'
 
-FROM python:3.12-slim
+FROM python:3.12.14-slim-trixie
 COPY --from=build /install /usr/local
 RUN useradd --create-home streamhooks && install -d -o streamhooks /data
 USER streamhooks

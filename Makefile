@@ -8,9 +8,9 @@ ARGS ?=
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: setup  ## Kafka, two workers, a receiver and sample traffic, with a live table
@@ -33,7 +33,7 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup  ## measure: make bench ARGS="deliver --quick"
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks $(or $(ARGS),all)
 
 chaos: setup  ## kills, pauses, rebalances, broker restarts: make chaos ARGS="--runs 2 --seed 7", or --short

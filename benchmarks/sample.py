@@ -57,7 +57,7 @@ def hook_apart(receiver: str, project: str) -> Hook:
 
 
 def event(project_id: str, at: float, *, timed: bool = True) -> dict[str, Any]:
-    """Return an Event of the contract that happened `at` (epoch seconds); `timed`: the receiver takes its latency."""
+    """Return an Event that happened `at` (epoch seconds); `timed`: the receiver takes its latency."""
     return {
         "event_id": secrets.token_hex(16),
         "type": "error",

@@ -142,26 +142,32 @@ def _credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCredent
 
 
 def faust_conf(settings: Settings) -> dict[str, Any]:
-    """What Faust's own settings are, with the reasons in its notes."""
+    """Return Faust's own settings."""
     return {
         "broker": ";".join(f"kafka://{broker}" for broker in settings.brokers),
         "broker_credentials": _credentials(settings),
+        # The windows fit into memory, and their changelogs are in Kafka.
         "store": "memory://",
         "datadir": settings.data_dir,
+        # What there is, is named in this module; topics are made, with their policies, by `kafka.topics`.
         "autodiscover": False,
         "topic_allow_declare": False,
         "topic_disable_leader": True,
         "reply_create_topic": False,
         # There are no tables to stand by for: it makes Faust use its own assignor, which tells who owns what.
         "table_standby_replicas": 1,
+        # What was settled since the last commit is sent again after a kill.
         "broker_commit_interval": 1.0,
         "broker_session_timeout": settings.session_timeout,
         "broker_heartbeat_interval": min(1.0, settings.session_timeout / 6),
+        # Faust refuses one below the session timeout.
         "broker_request_timeout": max(30.0, settings.session_timeout + 5),
         "broker_rebalance_timeout": 60.0,
+        # How many records one fetch hands over, and how many may wait in the queue of an agent.
         "broker_max_poll_records": 500,
         "stream_buffer_maxsize": 4096,
         "stream_recovery_delay": 0.0,
+        # By default a record that no broker takes is waited for during 20 minutes.
         "producer_request_timeout": 30.0,
         "web_bind": settings.web_bind,
         "web_port": settings.web_port,
@@ -169,6 +175,7 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "canonical_url": settings.advertised_url,
         "Table": WindowTable,
         "web_application_options": application_options(settings),
+        # Faust's own views show tables to everybody.
         "web_tables_enabled": False,
         "web_router_enabled": False,
         "worker_redirect_stdouts": False,

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer
 
 
 def request(event: dict, hook: dict, base_url: str, identifier: str) -> tuple[bytes, dict[str, str]]:
-    """Return the body and the headers of a service hook's delivery, as the contract wants them."""
+    """Return the body and the headers of a service hook's delivery, as docs/reference/payloads.md has them."""
     group_url = f"{base_url}/organizations/{event['organization']['slug']}/issues/{event['group']['id']}/"
     project = event["project"]
     body = orjson.dumps(

@@ -1,4 +1,4 @@
-"""Records to send: read from a file, checked as a worker would check them, with the key that the contract wants."""
+"""Records to send: read from a file, checked as a worker would check them, with the key of docs/reference/topics.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer means for the delivery: the table of the contract, section Outcomes."""
+"""What an answer means for the delivery: the table of docs/reference/outcomes.md."""
 
 from __future__ import annotations
 

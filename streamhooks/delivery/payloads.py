@@ -1,4 +1,4 @@
-"""Bodies and headers of what goes out: compact JSON in the contract's order of keys, and its signatures."""
+"""Bodies and headers of what goes out: compact JSON and its signatures (docs/reference/payloads.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Retry-After`, as the contract reads it (RFC 9110, 10.2.3)."""
+"""`Retry-After` (RFC 9110, 10.2.3), as docs/reference/outcomes.md reads it."""
 
 from __future__ import annotations
 

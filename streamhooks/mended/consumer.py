@@ -8,7 +8,7 @@ What is different from Faust 0.15.3:
 - Waiting for what is in flight, at a rebalance and at the end, has a time limit (`wait_empty` has none).
 - Where to start is decided here, not by `auto.offset.reset`: a committed offset that retention overtook is a loss that
   must be told, and never a jump to the latest.
-- A record is handed over without two tasks for each (A8 of the notes): half of what Faust costs. Those of our own
+- A record is handed over without two tasks for each, which make up half of the CPU that Faust takes. Those of our own
   agents go into their queues as they are (`lanes.py`); those of an app without tables are fetched in the event loop
   (`fetching.py`).
 - A broker that is away when the clients connect first is waited for (`patience.py`); Faust crashes.

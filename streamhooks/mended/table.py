@@ -1,10 +1,10 @@
 """A windowed table that expires, also what it recovered, and whose writes are known to be in its changelog.
 
-What is different from Faust 0.15.3: expiry keeps one entry a window instead of one an increment (A2.2 of the notes), it
-knows the windows that came from the changelog (#385), and takes the clock it is given; the changelog is written by our
-own publisher, so that a write can be waited for, and outlives a broker that is away; what belongs to a partition that
-went away is forgotten; and since the last item of a value says how far it is, what a former owner wrote too late does
-not undo what came of it since.
+What is different from Faust 0.15.3: expiry keeps one entry a window instead of one an increment (of 33 bytes, until the
+window expires), it knows the windows that came from the changelog (#385), and takes the clock it is given; the
+changelog is written by our own publisher, so that a write can be waited for, and outlives a broker that is away; what
+belongs to a partition that went away is forgotten; and since the last item of a value says how far it is, what a former
+owner wrote too late does not undo what came of it since.
 """
 
 from __future__ import annotations

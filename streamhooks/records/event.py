@@ -46,7 +46,7 @@ class Event(Record):
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields of the contract's Event and keep all; raise BrokenRecord that names the field.
+        """Check an Event (docs/reference/records.md) and keep all fields; raise BrokenRecord that names the field.
 
         `data` and `group` may be absent or null. The dict that is handed in stays as it is.
         """
@@ -137,7 +137,7 @@ class Alert(Record):
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields of the contract's Alert; raise BrokenRecord that names the field."""
+        """Check the fields of an Alert (docs/reference/records.md); raise BrokenRecord that names the field."""
         event_fields = mapping(fields, "event")
         try:
             event = Event.from_fields(event_fields)
@@ -178,7 +178,7 @@ class ResourceChange(Record):
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields of the contract's ResourceChange; raise BrokenRecord that names the field."""
+        """Check the fields of a change (docs/reference/records.md); raise BrokenRecord that names the field."""
         organization = mapping(fields, "organization")
         return cls(
             action=_name(fields, "action"),

@@ -31,7 +31,7 @@ _HEX_32 = re.compile(r"[0-9a-fA-F]{32}")
 
 
 class Record(ABC):
-    """What every record of the contract can do; the subclasses are frozen dataclasses."""
+    """What every record of docs/reference/records.md can do; the subclasses are frozen dataclasses."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class Record(ABC):
 
     @abstractmethod
     def to_fields(self) -> dict[str, Any]:
-        """Return the fields of the record's JSON form, in the order of the contract."""
+        """Return the fields of the record's JSON form, in their order."""
 
     def to_json(self) -> bytes:
         """Return the record as compact JSON; raise orjson.JSONEncodeError if it holds what JSON can't."""

@@ -83,7 +83,7 @@ class Hook(Record):
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields of the contract's Hook; raise BrokenRecord that names the field.
+        """Check the fields of a hook (docs/reference/hooks.md); raise BrokenRecord that names the field.
 
         Needed are `id`, `organization_id`, `url`, `events` and `secret`; the others have defaults. The URL's
         address is not checked here. `previous_secret` and `previous_secret_until` come together or not.

@@ -1,4 +1,4 @@
-"""What a source record asks for, and whether a hook fits: the rules of the contract's "What fires what".
+"""What a source record asks for, and whether a hook fits: the rules of docs/reference/what-fires-what.md.
 
 The hooks table finds the hooks of a record by an index. This is the same the other way round, for one hook and any
 record: to send what it missed, to replay, and to explain.

@@ -28,7 +28,7 @@ DOOMED = ("broken", "rejecting")
 
 @dataclass(frozen=True)
 class Hook:
-    """A hook of the contract, and how its endpoint behaves."""
+    """A hook, and how its endpoint behaves."""
 
     id: str
     behaviour: str
@@ -75,7 +75,7 @@ def hooks() -> tuple[Hook, ...]:
 
 
 def reached(known: tuple[Hook, ...], topic: str, value: Mapping[str, Any]) -> Iterator[Hook]:
-    """Give the hooks that a record must reach ("What fires what" in the contract); `topic` without the prefix."""
+    """Give the hooks that a record must reach (docs/reference/what-fires-what.md); `topic` without the prefix."""
     if topic == "resource-changes":
         event = f"{SENDERS[value['sender']]}.{value['action']}"
         yield from (h for h in known if h.app and event in h.events and _matches(h, value["project_id"]))

@@ -184,7 +184,7 @@ def hook_record(hook_id: str, organization: str, **fields: object) -> JSON:
 
 
 def event(organization: str, project: str = "11", **changes: object) -> JSON:
-    """Make an Event of the contract."""
+    """Make an Event (docs/reference/records.md)."""
     return {
         "event_id": secrets.token_hex(16),
         "type": "error",
@@ -198,12 +198,12 @@ def event(organization: str, project: str = "11", **changes: object) -> JSON:
 
 
 def alert(organization: str, project: str = "11", **changes: object) -> JSON:
-    """Make an Alert of the contract."""
+    """Make an Alert (docs/reference/records.md)."""
     return {"event": event(organization, project), "rule": "High error rate", **changes}
 
 
 def change(organization: str, sender: str = "Group", action: str = "created", **changes: object) -> JSON:
-    """Make a ResourceChange of the contract."""
+    """Make a ResourceChange (docs/reference/records.md)."""
     return {
         "action": action,
         "sender": sender,

@@ -5,21 +5,33 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path(__file__).parents[2]
 
 
-def test_a_benchmark_runs_and_tells_what_it_found(tmp_path: Path) -> None:
+def run(name: str, folder: Path) -> dict[str, Any]:
     # Redis and Celery are not everybody's: without them it must say so and go on.
     environment = os.environ | {"PATH": "", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "benchmarks", "deliver", "--quick", "--results", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks", name, "--quick", "--results", str(folder)]
     ended = subprocess.run(
         command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=100
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    found = json.loads((tmp_path / "deliver.json").read_text())
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def test_a_benchmark_runs_and_tells_what_it_found(tmp_path: Path) -> None:
+    found = run("deliver", tmp_path)
     rows = {row["sender"]: row for row in found["rows"]}
     assert set(rows) == {"naive x 1", "streamhooks x 1"}
     assert all(row["deliveries/s"] > 0 and row["CPU µs, sender and broker"] > 0 for row in rows.values())
     assert rows["streamhooks x 1"]["doubles"] == 0
     assert found["machine"]["cores"]
+
+
+def test_each_endpoint_that_misbehaves_is_called_as_often(tmp_path: Path) -> None:
+    rows = {row["endpoint"]: row for row in run("neighbours", tmp_path)["rows"]}
+    assert set(rows) == {"floods", "drips", "headers", "twice", "resets"}
+    assert all(row["deliveries/s"] > 0 and row["deliveries/s without"] > 0 for row in rows.values())
+    assert all(row["requests to it"] >= 10 for row in rows.values())

@@ -1,4 +1,4 @@
-"""Each row of the contract's table of outcomes: what comes back, and what becomes of the delivery."""
+"""Each row of the table in docs/reference/outcomes.md: what comes back, and what becomes of the delivery."""
 
 from __future__ import annotations
 

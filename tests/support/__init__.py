@@ -1,4 +1,4 @@
-"""Helpers for tests that see the product only through its contract: topics, web views, what receivers get."""
+"""Helpers for tests that see the product only from outside: topics, web views, what receivers get."""
 
 from support.api import Answer, Api, api
 from support.eventually import eventually

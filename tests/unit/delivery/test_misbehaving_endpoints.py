@@ -442,7 +442,7 @@ def test_a_kept_connection_that_has_ended_costs_no_attempt(behaviour: Behaviour,
 
 @pytest.mark.parametrize("behaviour", [resets_after_each, resets_when_used_again])
 def test_an_endpoint_that_resets_a_kept_connection_has_failed_like_another(behaviour: Behaviour, run: Run) -> None:
-    """A reset is an answer of a kind, which the contract counts: it is not asked for again in the same attempt."""
+    """A reset is an answer of a kind (docs/reference/outcomes.md): the same attempt does not ask again."""
 
     async def attempts() -> tuple[list[str], int]:
         async with serving(behaviour) as endpoint, a_client() as client:

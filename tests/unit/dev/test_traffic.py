@@ -23,7 +23,7 @@ def test_a_record_can_be_made_again(seed, number):
 
 
 @given(seed=numbers, number=numbers)
-def test_keys_are_those_of_the_contract(seed, number):
+def test_keys_are_as_documented(seed, number):
     record = traffic.record(seed, number, AT)
     value = record.value
     keys = {
@@ -35,7 +35,7 @@ def test_keys_are_those_of_the_contract(seed, number):
 
 
 @given(seed=numbers, number=numbers)
-def test_records_have_the_fields_of_the_contract(seed, number):
+def test_records_have_the_documented_fields(seed, number):
     event = traffic.event(seed, number, AT)
     assert re.fullmatch("[0-9a-f]{32}", event["event_id"])
     assert set(event) == {"event_id", "type", "datetime", "organization", "project", "group", "data"}

@@ -1,4 +1,4 @@
-"""Fields of every record, as hypothesis makes them up: only what the contract allows."""
+"""Fields of every record, as hypothesis makes them up: only what docs/reference/records.md allows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def some(
 
 
 def with_further(fields: st.SearchStrategy[dict[str, Any]], taken: set[str]) -> st.SearchStrategy[dict[str, Any]]:
-    """Add fields that the contract does not know."""
+    """Add fields that docs/reference/records.md does not know."""
     further = st.dictionaries(texts.filter(lambda name: name not in taken) | st.just("further"), values, max_size=2)
     return st.tuples(fields, further).map(lambda both: {**both[0], **both[1]})
 

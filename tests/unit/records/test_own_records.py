@@ -34,7 +34,7 @@ def test_bodies_are_left_out_when_there_are_none():
     assert {"request", "response"}.isdisjoint(Attempt("msg_1", 1, 5, "delivered").to_fields())
 
 
-def test_json_of_a_firing_is_the_contracts():
+def test_json_of_a_firing_is_as_documented():
     firing = Firing(
         "h",
         (Attempt("msg_1", 1, 5, "delivered", 200, None, 3.5, "events:0:1", "event.created", "http://x/"),),

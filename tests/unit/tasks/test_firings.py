@@ -1,4 +1,4 @@
-"""Records of `firings`: their bounds, which are those of the contract."""
+"""Records of `firings`: their bounds, which are those of docs/reference/records.md."""
 
 from __future__ import annotations
 
