@@ -36,11 +36,12 @@ from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Outbox, Publisher
 from streamhooks.kafka.reader import Record, TopicReader, read_range
+from streamhooks.kafka.starts import Known, Start, look_around, where_to_start
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import mask_logs
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
-from streamhooks.metrics import OVERTAKEN
+from streamhooks.metrics import OVERTAKEN, UNREAD
 from streamhooks.records.formats import use_registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.notice import Notice
@@ -96,6 +97,7 @@ class System:
         self.settings = settings
         self.tracing = tracing
         self.topics = topics = Topics(settings.topic_prefix)
+        self._counts = partitions
         self.partitions = partitions["delayed"]
         self.partition_of = partial(_partition_of, self.partitions)
 
@@ -264,6 +266,7 @@ class System:
         if not self.keys:
             text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
             log.warning(text, self.topics.hooks)
+        self._known = await self._look_around()  # before anything is written
         for reader in (self.hooks_reader, self.resources_reader, self.delayed_reader):
             reader.start()
         await self.hooks_reader.wait_ready()
@@ -273,6 +276,16 @@ class System:
             task = asyncio.create_task(work.run())
             task.add_done_callback(self._background_ended)
             self._background.append(task)
+
+    async def _look_around(self) -> Known:
+        prefix = self.settings.topic_prefix
+        sources = {topic: self._counts[topic.removeprefix(prefix)] for topic in self.app.plain_topics}
+        while True:
+            try:
+                return await asyncio.to_thread(look_around, self.settings, sources, self._counts)
+            except TimeoutError as error:
+                log.warning("the start waits: %s", error)
+                await asyncio.sleep(1.0)
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -344,22 +357,23 @@ class System:
             Refusal: there is no committed offset, and STREAMHOOKS_START says that this ends the start.
 
         """
-        if committed is None:
-            if self.settings.start == "fail" and tp.topic != self.topics.notices:  # which is ours
-                raise Refusal(f"{tp.topic}:{tp.partition} has no committed offset, and STREAMHOOKS_START is fail")
-            return end if self.settings.start == "latest" else first
-        if committed < first:
-            OVERTAKEN.labels(tp.topic).inc(first - committed)
-            why = f"retention removed the offsets {committed} to {first - 1} unread"
-        elif committed > end:
-            # The topic was made anew, or a leader without the last records was elected: what is there now may be new.
-            why = f"the log ends at {end}, before the committed offset {committed}: it is read from {first} on"
-        else:
-            return committed
+        # The topic of notices is ours: nobody else can say where it is to be read.
+        is_ours = tp.topic == self.topics.notices
+        wish = "earliest" if is_ours and self.settings.start == "fail" else self.settings.start
+        try:
+            start = where_to_start(committed, first, end, wish=wish, without=self._known.without_offset(tp))
+        except Refusal as refusal:
+            raise Refusal(f"{tp.topic}:{tp.partition} {refusal}") from None
+        if start.why is not None:
+            self._tell_of_start(tp, start, start.why)
+        return start.offset
+
+    def _tell_of_start(self, tp: TP, start: Start, why: str) -> None:
+        OVERTAKEN.labels(tp.topic).inc(start.lost)
+        UNREAD.labels(tp.topic).inc(start.skipped)
         log.error("%s:%d: %s", tp.topic, tp.partition, why)
         notice = Notice(f"{tp.topic}:{tp.partition}", "retention", why, None, int(self.clock() * 1000))
         self.outbox.publish_soon(self.topics.notices, notice.to_json(), key=notice.hook_id)
-        return first
 
     # --- what the views ask
 
