@@ -30,6 +30,7 @@ from streamhooks.history.redriving import Redriving
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.in_flight.rates import Rate
+from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
 from streamhooks.kafka.lag import KafkaLog, Lags
 from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.offsets import Offsets
@@ -97,7 +98,7 @@ class System:
         self.settings = settings
         self.tracing = tracing
         self.topics = topics = Topics(settings.topic_prefix)
-        self._counts = partitions
+        self._counts = dict(partitions)
         self.partitions = partitions["delayed"]
         self.partition_of = partial(_partition_of, self.partitions)
 
@@ -124,12 +125,9 @@ class System:
         self.stretches = Stretches()
         learn = self.registry.learn if self.registry else None
         self.hooks_reader = TopicReader(settings, self._apply_hooks, loop, name="hooks", prepare=learn)
-        self.hooks_reader.follow(
-            [(topics.hooks, 0), *((topics.hook_states, n) for n in range(partitions["hook-states"]))]
-        )
         self.resources = Resources(topics.resources, self.read_range)
         self.resources_reader = TopicReader(settings, self._apply_resources, loop, name="resources")
-        self.resources_reader.follow([(topics.resources, n) for n in range(partitions["resources"])])
+        self._follow(partitions)
         self.pending = Pending(clock)
         self.broken = BrokenRecords(Marks(settings, "broken"), self.outputs.bury, self._tells_of)
 
@@ -247,6 +245,8 @@ class System:
         self.counting = Counting(
             dict(tables), counting_app.tracker, counting_app.gate, self.read_range, self._bury_firing, clock
         )
+        ask = KafkaCounts(settings).ask
+        self.watch = Watch(partitions, ask, self._follow, settings.topic_prefix, settings.metadata_interval)
         self._floors: dict[App, dict[tuple[str, int], int]] = {}
         self.gauges = Gauges(
             self.hooks,
@@ -272,7 +272,7 @@ class System:
         await self.hooks_reader.wait_ready()
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.publisher, self.topics.delayed, self.partitions))
-        for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up):
+        for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up, self.watch):
             task = asyncio.create_task(work.run())
             task.add_done_callback(self._background_ended)
             self._background.append(task)
@@ -371,7 +371,7 @@ class System:
     def _tell_of_start(self, tp: TP, start: Start, why: str) -> None:
         OVERTAKEN.labels(tp.topic).inc(start.lost)
         UNREAD.labels(tp.topic).inc(start.skipped)
-        log.error("%s:%d: %s", tp.topic, tp.partition, why)
+        log.log(start.level, "%s:%d: %s", tp.topic, tp.partition, why)
         notice = Notice(f"{tp.topic}:{tp.partition}", "retention", why, None, int(self.clock() * 1000))
         self.outbox.publish_soon(self.topics.notices, notice.to_json(), key=notice.hook_id)
 
@@ -416,7 +416,7 @@ class System:
             reasons.append("the pending calls are being read")
         if self.registry is not None and self.registry.trouble:
             reasons.append(self.registry.trouble)
-        return reasons + self.publisher.troubles
+        return reasons + self.publisher.troubles + self.watch.troubles
 
     async def refresh_gauges(self) -> None:
         """Bring the gauges up to date that are computed when somebody looks."""
@@ -450,6 +450,16 @@ class System:
             (of_stretches if is_stretch else of_hooks).append(record)
         for record, reason in self.hooks.apply(of_hooks) + self.stretches.apply(of_stretches):
             self.broken.found(record, reason)
+
+    def _follow(self, counts: Counts) -> None:
+        """Read all partitions of what is read whole; `counts` are those that have changed."""
+        self._counts |= counts
+        self.hooks_reader.follow(self._partitions_of("hooks", "hook-states"))
+        self.resources_reader.follow(self._partitions_of("resources"))
+
+    def _partitions_of(self, *names: str) -> list[tuple[str, int]]:
+        prefix = self.settings.topic_prefix
+        return [(prefix + name, number) for name in names for number in range(self._counts[name])]
 
     def _apply_resources(self, records: list[Record]) -> None:
         for record, reason in self.resources.apply(records):

@@ -160,6 +160,8 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "broker_request_timeout": max(30.0, settings.session_timeout + 5),
         "broker_rebalance_timeout": 60.0,
         "broker_max_poll_records": 500,
+        # How soon the group learns of partitions that were added.
+        "consumer_metadata_max_age_ms": int(settings.metadata_interval * 1000),
         "stream_buffer_maxsize": 4096,
         "stream_recovery_delay": 0.0,
         "producer_request_timeout": 30.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from concurrent.futures import wait
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class Start:
     """How many offsets retention removed unread."""
     skipped: int = 0
     """How many offsets are there and are not read."""
+    level: int = logging.ERROR
+    """Of the line in the log."""
 
 
 def where_to_start(committed: int | None, first: int, end: int, *, wish: Wish, without: Without) -> Start:
@@ -64,9 +67,9 @@ def _without_offset(first: int, end: int, wish: Wish, without: Without) -> Start
     if without == "added":
         # Nobody has read it, so there is nothing that a wish could be about.
         text = (
-            f"the partition was added, or its committed offset expired: it is read from its first record ({first}) on"
+            f"the partition was added, or its offset expired: it is read from its first one, {first}, on"
         )
-        return Start(first, text if first < end else None)
+        return Start(first, text if first < end else None, level=logging.WARNING)
     if wish == "fail":
         raise Refusal("has no committed offset, and STREAMHOOKS_START is fail")
     if without == "new" or first == end:
@@ -127,7 +130,8 @@ def _committed(settings: Settings, sources: Mapping[str, int]) -> frozenset[str]
 
 def _is_used(settings: Settings, partitions: Mapping[str, int]) -> bool:
     """Whether any of our topics ever held a record: its end is not at the beginning."""
-    asked = admin_client(settings).list_offsets(
+    admin = admin_client(settings)  # it answers as long as it is there
+    asked = admin.list_offsets(
         {
             TopicPartition(settings.topic_prefix + name, number): OffsetSpec.latest()
             for name in WRITTEN_BY_WORKERS
