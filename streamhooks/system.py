@@ -369,8 +369,9 @@ class System:
         return start.offset
 
     def _tell_of_start(self, tp: TP, start: Start, why: str) -> None:
-        OVERTAKEN.labels(tp.topic).inc(start.lost)
-        UNREAD.labels(tp.topic).inc(start.skipped)
+        for counter, count in ((OVERTAKEN, start.lost), (UNREAD, start.skipped)):
+            if count:
+                counter.labels(tp.topic).inc(count)
         log.log(start.level, "%s:%d: %s", tp.topic, tp.partition, why)
         notice = Notice(f"{tp.topic}:{tp.partition}", "retention", why, None, int(self.clock() * 1000))
         self.outbox.publish_soon(self.topics.notices, notice.to_json(), key=notice.hook_id)
