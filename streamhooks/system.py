@@ -198,14 +198,14 @@ class System:
             self.stretches,
             self.hooks,
             self.runner,
-            Ways(self.read_range, self._first_offset, self._offset_at, self.hook_states.write, self.hook_states.forget),
+            Ways(self.read_range, self._ends, self._offset_at, self.hook_states.write, self.hook_states.forget),
             is_home=self._is_home,
             may_send=lambda hook_id: admission.may_catch_up(hook_id, self.scheduler.queued),
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
             clock=clock,
         )
-        letters = DeadLetters(settings, self.offsets)
+        letters = DeadLetters(settings)
         redriving = Redriving(
             self.outputs,
             get_hook=self.hooks.get,
@@ -498,11 +498,11 @@ class System:
         source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
         return call_for(hook, source, origin, stretch.id, (self.partition_of(hook.id), self.partitions))
 
-    async def _first_offset(self, tp: tuple[str, int]) -> int:
-        return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp][0]
+    async def _ends(self, tp: tuple[str, int]) -> tuple[int, int]:
+        return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp]
 
-    async def _offset_at(self, tp: tuple[str, int], seconds: float) -> int:
-        return (await asyncio.to_thread(self.offsets.at, [tp], seconds))[tp]
+    async def _offset_at(self, tp: tuple[str, int], milliseconds: int) -> int:
+        return (await asyncio.to_thread(self.offsets.at, [tp], milliseconds))[tp]
 
     async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
         """Records that Kafka still holds; raises TimeoutError."""

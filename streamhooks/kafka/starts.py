@@ -66,9 +66,7 @@ def where_to_start(committed: int | None, first: int, end: int, *, wish: Wish, w
 def _without_offset(first: int, end: int, wish: Wish, without: Without) -> Start:
     if without == "added":
         # Nobody has read it, so there is nothing that a wish could be about.
-        text = (
-            f"the partition was added, or its offset expired: it is read from its first one, {first}, on"
-        )
+        text = f"the partition was added, or its offset expired: it is read from its first one, {first}, on"
         return Start(first, text if first < end else None, level=logging.WARNING)
     if wish == "fail":
         raise Refusal("has no committed offset, and STREAMHOOKS_START is fail")

@@ -13,7 +13,7 @@ WISHES = ("earliest", "latest", "fail")
 WITHOUT = ("new", "added", "expired")
 
 
-@pytest.mark.parametrize(("wish", "without"), product(WISHES, WITHOUT))
+@pytest.mark.parametrize(("wish", "without"), list(product(WISHES, WITHOUT)))
 def test_a_committed_offset_that_the_log_has_is_all_that_counts(wish, without) -> None:
     for committed in (3, 5, 9):
         assert where_to_start(committed, 3, 9, wish=wish, without=without) == Start(committed)
