@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     replication: int = Field(1, ge=1, le=10)
     start: Literal["earliest", "latest", "fail"] = "earliest"
     session_timeout: float = Field(10.0, ge=1, le=300)
+    metadata_interval: float = Field(30.0, ge=1, le=300)
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None

@@ -31,17 +31,19 @@ from streamhooks.history.redriving import Redriving
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.in_flight.rates import Rate
+from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
 from streamhooks.kafka.lag import KafkaLog, Lags
 from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Outbox, Publisher
 from streamhooks.kafka.reader import Record, TopicReader, read_range
+from streamhooks.kafka.starts import Known, Start, look_around, where_to_start
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import mask_logs
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
-from streamhooks.metrics import OVERTAKEN
+from streamhooks.metrics import OVERTAKEN, UNREAD
 from streamhooks.records.formats import use_registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.notice import Notice
@@ -97,6 +99,7 @@ class System:
         self.settings = settings
         self.tracing = tracing
         self.topics = topics = Topics(settings.topic_prefix)
+        self._counts = dict(partitions)
         self.partitions = partitions["delayed"]
         self.partition_of = partial(_partition_of, self.partitions)
 
@@ -125,12 +128,9 @@ class System:
         self.stretches = Stretches()
         learn = self.registry.learn if self.registry else None
         self.hooks_reader = TopicReader(settings, self._apply_hooks, loop, name="hooks", prepare=learn)
-        self.hooks_reader.follow(
-            [(topics.hooks, 0), *((topics.hook_states, n) for n in range(partitions["hook-states"]))]
-        )
         self.resources = Resources(topics.resources, self.read_range)
         self.resources_reader = TopicReader(settings, self._apply_resources, loop, name="resources")
-        self.resources_reader.follow([(topics.resources, n) for n in range(partitions["resources"])])
+        self._follow(partitions)
         self.pending = Pending(clock)
         self.broken = BrokenRecords(Marks(settings, "broken"), self.outputs.bury, self._tells_of)
 
@@ -202,14 +202,14 @@ class System:
             self.stretches,
             self.hooks,
             self.runner,
-            Ways(self.read_range, self._first_offset, self._offset_at, self.hook_states.write, self.hook_states.forget),
+            Ways(self.read_range, self._ends, self._offset_at, self.hook_states.write, self.hook_states.forget),
             is_home=self._is_home,
             may_send=lambda hook_id: admission.may_catch_up(hook_id, self.scheduler.queued),
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
             clock=clock,
         )
-        letters = DeadLetters(settings, self.offsets)
+        letters = DeadLetters(settings)
         redriving = Redriving(
             self.outputs,
             get_hook=self.hooks.get,
@@ -249,6 +249,8 @@ class System:
         self.counting = Counting(
             dict(tables), counting_app.tracker, counting_app.gate, self.read_range, self._bury_firing, clock
         )
+        ask = KafkaCounts(settings).ask
+        self.watch = Watch(partitions, ask, self._follow, settings.topic_prefix, settings.metadata_interval)
         self._floors: dict[App, dict[tuple[str, int], int]] = {}
         self.gauges = Gauges(
             self.hooks,
@@ -268,15 +270,26 @@ class System:
         if not self.keys:
             text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
             log.warning(text, self.topics.hooks)
+        self._known = await self._look_around()  # before anything is written
         for reader in (self.hooks_reader, self.resources_reader, self.delayed_reader):
             reader.start()
         await self.hooks_reader.wait_ready()
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.publisher, self.topics.delayed, self.partitions))
-        for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up):
+        for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up, self.watch):
             task = asyncio.create_task(work.run())
             task.add_done_callback(self._background_ended)
             self._background.append(task)
+
+    async def _look_around(self) -> Known:
+        prefix = self.settings.topic_prefix
+        sources = {topic: self._counts[topic.removeprefix(prefix)] for topic in self.app.plain_topics}
+        while True:
+            try:
+                return await asyncio.to_thread(look_around, self.settings, sources, self._counts)
+            except TimeoutError as error:
+                log.warning("the start waits: %s", error)
+                await asyncio.sleep(1.0)
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -348,22 +361,24 @@ class System:
             Refusal: there is no committed offset, and STREAMHOOKS_START says that this ends the start.
 
         """
-        if committed is None:
-            if self.settings.start == "fail" and tp.topic != self.topics.notices:  # which is ours
-                raise Refusal(f"{tp.topic}:{tp.partition} has no committed offset, and STREAMHOOKS_START is fail")
-            return end if self.settings.start == "latest" else first
-        if committed < first:
-            OVERTAKEN.labels(tp.topic).inc(first - committed)
-            why = f"retention removed the offsets {committed} to {first - 1} unread"
-        elif committed > end:
-            # The topic was made anew, or a leader without the last records was elected: what is there now may be new.
-            why = f"the log ends at {end}, before the committed offset {committed}: it is read from {first} on"
-        else:
-            return committed
-        log.error("%s:%d: %s", tp.topic, tp.partition, why)
+        # The topic of notices is ours: nobody else can say where it is to be read.
+        is_ours = tp.topic == self.topics.notices
+        wish = "earliest" if is_ours and self.settings.start == "fail" else self.settings.start
+        try:
+            start = where_to_start(committed, first, end, wish=wish, without=self._known.without_offset(tp))
+        except Refusal as refusal:
+            raise Refusal(f"{tp.topic}:{tp.partition} {refusal}") from None
+        if start.why is not None:
+            self._tell_of_start(tp, start, start.why)
+        return start.offset
+
+    def _tell_of_start(self, tp: TP, start: Start, why: str) -> None:
+        for counter, count in ((OVERTAKEN, start.lost), (UNREAD, start.skipped)):
+            if count:
+                counter.labels(tp.topic).inc(count)
+        log.log(start.level, "%s:%d: %s", tp.topic, tp.partition, why)
         notice = Notice(f"{tp.topic}:{tp.partition}", "retention", why, None, int(self.clock() * 1000))
         self.outbox.publish_soon(self.topics.notices, notice.to_json(), key=notice.hook_id)
-        return first
 
     # --- what the views ask
 
@@ -406,7 +421,7 @@ class System:
             reasons.append("the pending calls are being read")
         if self.registry is not None and self.registry.trouble:
             reasons.append(self.registry.trouble)
-        return reasons + self.publisher.troubles
+        return reasons + self.publisher.troubles + self.watch.troubles
 
     async def refresh_gauges(self) -> None:
         """Bring the gauges up to date that are computed when somebody looks."""
@@ -440,6 +455,16 @@ class System:
             (of_stretches if is_stretch else of_hooks).append(record)
         for record, reason in self.hooks.apply(of_hooks) + self.stretches.apply(of_stretches):
             self.broken.found(record, reason)
+
+    def _follow(self, counts: Counts) -> None:
+        """Read all partitions of what is read whole; `counts` are those that have changed."""
+        self._counts |= counts
+        self.hooks_reader.follow(self._partitions_of("hooks", "hook-states"))
+        self.resources_reader.follow(self._partitions_of("resources"))
+
+    def _partitions_of(self, *names: str) -> list[tuple[str, int]]:
+        prefix = self.settings.topic_prefix
+        return [(prefix + name, number) for name in names for number in range(self._counts[name])]
 
     def _apply_resources(self, records: list[Record]) -> None:
         for record, reason in self.resources.apply(records):
@@ -477,11 +502,11 @@ class System:
         source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
         return call_for(hook, source, origin, stretch.id, (self.partition_of(hook.id), self.partitions))
 
-    async def _first_offset(self, tp: tuple[str, int]) -> int:
-        return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp][0]
+    async def _ends(self, tp: tuple[str, int]) -> tuple[int, int]:
+        return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp]
 
-    async def _offset_at(self, tp: tuple[str, int], seconds: float) -> int:
-        return (await asyncio.to_thread(self.offsets.at, [tp], seconds))[tp]
+    async def _offset_at(self, tp: tuple[str, int], milliseconds: int) -> int:
+        return (await asyncio.to_thread(self.offsets.at, [tp], milliseconds))[tp]
 
     async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
         """Records that Kafka still holds; raises TimeoutError."""

@@ -165,6 +165,8 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "broker_rebalance_timeout": 60.0,
         # How many records one fetch hands over, and how many may wait in the queue of an agent.
         "broker_max_poll_records": 500,
+        # How soon the group learns of partitions that were added.
+        "consumer_metadata_max_age_ms": int(settings.metadata_interval * 1000),
         "stream_buffer_maxsize": 4096,
         "stream_recovery_delay": 0.0,
         # By default a record that no broker takes is waited for during 20 minutes.

@@ -26,6 +26,7 @@ from streamhooks.tables.stretches import Stretches
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.missed import Write
 from streamhooks.tasks.runner import Owner
+from streamhooks.times import Between
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +65,10 @@ class Ways:
     """What is needed of Kafka."""
 
     read_range: ReadRange
-    first_offset: Callable[[TP], Awaitable[int]]
-    """The first offset that Kafka still holds."""
-    offset_at: Callable[[TP, float], Awaitable[int]]
-    """The offset of a moment, in epoch seconds."""
+    ends: Callable[[TP], Awaitable[tuple[int, int]]]
+    """The first offset that Kafka still holds, and the one that comes next."""
+    offset_at: Callable[[TP, int], Awaitable[int]]
+    """The offset of the first record at or after a moment, in epoch milliseconds."""
     write: Write
     forget: Write
 
@@ -158,8 +159,10 @@ class CatchUp:
                 if hook is None or stretch.resume == "skip" or stretch.end is None:
                     await self._ways.forget(stretch)
                 elif stretch.resume != "all":
-                    first = await self._ways.offset_at(stretch.tp, float(stretch.resume or 0))
-                    await self._ways.write(replace(stretch, next=max(stretch.next, first), resume="all"))
+                    since = Between.moments(float(stretch.resume or 0), None).since
+                    first = max(stretch.next, await self._ways.offset_at(stretch.tp, since or 0))
+                    # Behind that record there may be older ones.
+                    await self._ways.write(replace(stretch, next=first, resume="all", not_before=since))
                 elif await self._send(stretch, stretch.end):
                     await self._ways.forget(stretch)
                 else:
@@ -168,9 +171,10 @@ class CatchUp:
     async def _send(self, stretch: Stretch, end: int) -> bool:
         """Send a stretch; False if the hook may get no more now."""
         tp, place = stretch.tp, (stretch.hook_id, stretch.tp)
-        start = max(stretch.next, await self._ways.first_offset(tp))
-        if stretch.why == "disabled":  # two owners around a hand-over may have begun one each
-            start = max(start, self._sent_until.get(place, 0))
+        first, log_end = await self._ways.ends(tp)
+        start = max(stretch.next, first)
+        if stretch.why == "disabled" and (sent := self._sent_until.get(place, 0)) <= log_end:
+            start = max(start, sent)  # two owners around a hand-over may have begun one each
         tracker = Tracker(window=WINDOW)
         tracker.assign(tp, start, start)
         writing = asyncio.create_task(self._write_progress(stretch, tracker))
@@ -202,7 +206,7 @@ class CatchUp:
         if ticket is None:
             return True
         try:
-            call = self._call_for(hook, stretch, record)
+            call = self._call_for(hook, stretch, record) if stretch.between.holds(record.timestamp) else None
         except BrokenRecord:
             call = None  # it was told when it was read first
         if call is None:

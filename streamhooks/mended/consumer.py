@@ -97,6 +97,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._client.bootstrap = patient(consumer._client.bootstrap, lambda: self.app.should_stop)
         return consumer
 
+    def look_for_partitions(self) -> None:
+        """Learn of added partitions before the group's leader assigns: else each member has the group join again."""
+        self._ensure_consumer()._client.force_metadata_update()
+
     def _note_heartbeat(self, sent: float) -> None:
         self.last_heartbeat = max(sent, self.last_heartbeat)
 
@@ -170,6 +174,7 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> Awaitable[None]:
         """Nothing starts from here on."""
         self._thread.app.gate.close("rebalance")
+        self._thread.look_for_partitions()
         result: Awaitable[None] = super().on_partitions_revoked(revoked)
         return result
 

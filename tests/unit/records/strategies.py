@@ -155,6 +155,8 @@ stretches = some(
     end=longs,
     after=numbers,
     resume=texts,
+    not_before=longs,
+    before=longs,
 )
 notices = some(
     {"hook_id": full_texts, "why": texts, "at": longs}
