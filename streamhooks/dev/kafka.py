@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from streamhooks.dev.distribution import default_cache, prepare
-from streamhooks.dev.kafka_config import properties
+from streamhooks.dev.kafka_config import Door, properties
 from streamhooks.dev.node import Node
 from streamhooks.dev.ports import free_ports
 from streamhooks.errors import Refusal
@@ -50,15 +50,16 @@ class EmbeddedKafka:
         cache: Path | None = None,
         *,
         brokers: int = 1,
-        settings_of: Mapping[int, Mapping[str, str]] | None = None,
+        doors: Sequence[Sequence[Door]] = (),
     ) -> EmbeddedKafka:
         """Start a Kafka and return it when it answers; takes 1 to 3 s, and 20 s more the first time ever.
 
         data_dir -- where its data is kept, and found again; None: a temporary folder, removed at the stop.
         port -- None: a free one. Several brokers take this one and the next ones.
         quiet -- no line on stderr while Kafka is fetched.
-        settings -- more of Kafka's `server.properties`; settings_of -- the same for one broker, by its id.
+        settings -- more of Kafka's `server.properties`.
         brokers -- how many. Data that is kept is found again by as many as it was written with.
+        doors -- further listeners of each broker.
         Raises Refusal with one line if it can't be fetched or doesn't start.
         """
         distribution = prepare(cache or default_cache(), quiet)
@@ -74,8 +75,10 @@ class EmbeddedKafka:
             for number in range(1, brokers + 1):
                 own = folder if brokers == 1 else folder / f"broker-{number}"
                 own.mkdir(exist_ok=True)
-                given = {**(settings or {}), **(settings_of or {}).get(number, {})}
-                known = properties(number, own / "data", ports[number - 1], controllers) | given
+                known = properties(
+                    number, own / "data", ports[number - 1], controllers, doors[number - 1] if doors else ()
+                )
+                known |= settings or {}
                 memory = _ALONE if brokers == 1 else _AMONG_OTHERS
                 nodes.append(Node(distribution, own, ports[number - 1], known, memory, remove=None if keep else folder))
             kafka = cls(folder, nodes, keep)
@@ -172,10 +175,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.flush()
             told: set[int] = set()
             while any(node.running for node in kafka.nodes) and not ended.wait(1.0):
-                for number, node in enumerate(kafka.nodes, 1):
-                    if not node.running and number not in told and len(kafka.nodes) > 1:
-                        told.add(number)
-                        sys.stderr.write(f"broker {number} ({node.address}) ended; the others go on\n")
+                for broker, node in enumerate(kafka.nodes, 1):
+                    if not node.running and broker not in told and len(kafka.nodes) > 1:
+                        told.add(broker)
+                        sys.stderr.write(f"broker {broker} ({node.address}) ended; the others go on\n")
             if not ended.is_set():
                 raise Refusal("the embedded Kafka ended by itself")
     except Refusal as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 JVM_FLAGS = (
@@ -50,18 +51,37 @@ _LOG4J = """\
 """
 
 
-def properties(number: int, data: Path, port: int, controllers: Sequence[int]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Door:
+    """A further listener of a broker, for clients that reach it through a proxy.
+
+    name -- letters and digits. port -- where the broker listens. advertised -- the port of the proxy: whoever comes in
+    here is told that the broker is there.
+    """
+
+    name: str
+    port: int
+    advertised: int
+
+
+def properties(
+    number: int, data: Path, port: int, controllers: Sequence[int], doors: Sequence[Door] = ()
+) -> dict[str, str]:
     """Return `server.properties` of one broker; its number counts from 1.
 
     data -- the folder of its logs. controllers -- the ports of all controllers: each broker is one, too.
     """
     broker, controller = f"127.0.0.1:{port}", f"127.0.0.1:{controllers[number - 1]}"
+    listening = [f"PLAINTEXT://{broker}", *(f"{door.name}://127.0.0.1:{door.port}" for door in doors)]
+    advertised = [f"PLAINTEXT://{broker}", *(f"{door.name}://127.0.0.1:{door.advertised}" for door in doors)]
+    names = ["PLAINTEXT", "CONTROLLER", *(door.name for door in doors)]
     return {
         "process.roles": "broker,controller",
         "node.id": str(number),
         "controller.quorum.voters": ",".join(f"{one}@127.0.0.1:{at}" for one, at in enumerate(controllers, 1)),
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{broker}",
+        "listeners": ",".join([*listening, f"CONTROLLER://{controller}"]),
+        "advertised.listeners": ",".join(advertised),
+        **({"listener.security.protocol.map": ",".join(f"{one}:PLAINTEXT" for one in names)} if doors else {}),
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": str(data),
