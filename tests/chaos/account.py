@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 _RANGE = re.compile(r"offsets (\d+) to (\d+)")
 #: topic (without the prefix), partition, offset, timestamp in epoch milliseconds
@@ -103,6 +103,22 @@ class Account:
     owed: set[Place] = field(default_factory=set)
     """What of it must be told, should it not have been delivered."""
     wrong: list[str] = field(default_factory=list)
+
+
+def reconciled(records: Sequence[Record], held: Mapping[Place, bytes]) -> list[Record]:
+    """Return the records, each where Kafka has it; `held` is what it holds, with its value.
+
+    A producer that had to repeat a batch, since a broker was killed before it answered, is not always told the place of
+    the first one.
+    """
+    confirmed = {record.place for record in records}
+    strays = {(place[0], value): place for place, value in held.items() if place not in confirmed}
+    found = []
+    for record in records:
+        if record.place not in held and (place := strays.get((record.topic, record.value))):
+            record = replace(record, partition=place[1], offset=place[2], timestamp=place[3])
+        found.append(record)
+    return found
 
 
 def balance(records: Sequence[Record], held: set[Place], removals: Sequence[Removal], told: Sequence[Told]) -> Account:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import Message
 from support import Api, consume_all, eventually
 
-from chaos.account import Account, Record, Removal, Told, balance
+from chaos.account import Account, Record, Removal, Told, balance, reconciled
 from chaos.ledger import Request
 from chaos.load import SOURCES
 from chaos.scene import Hook, reached
@@ -75,9 +75,14 @@ def read_topics(
     removals: Sequence[Removal],
 ) -> None:
     """Read what Kafka still holds of what it confirmed, and what was fired, given up, told and is pending."""
-    held = {(topic, *_place(message)) for topic in SOURCES for message in consume_all(brokers, prefix + topic)}
+    held = {
+        (topic, *_place(message)): message.value()
+        for topic in SOURCES
+        for message in consume_all(brokers, prefix + topic)
+    }
+    written = reconciled(written, held)
     evidence.told = read_told(brokers, prefix)
-    account = evidence.account = balance(written, held, removals, evidence.told)
+    account = evidence.account = balance(written, set(held), removals, evidence.told)
     fan_outs: dict[str, list[str]] = {}
     for record in written:
         found = dict(_deliveries(prefix, record, hooks))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import traceback
 from collections.abc import Mapping
 
 from support import Worker
@@ -30,7 +31,16 @@ async def disturb(stage: Stage, seconds: float) -> None:
             if time.monotonic() >= end:
                 break
             # Its own dice: what one fault draws must not depend on how long another took.
-            group.create_task(ALL[kind](stage, random.Random(draw.random())))
+            group.create_task(_happen(stage, kind, random.Random(draw.random())))
+
+
+async def _happen(stage: Stage, kind: str, draw: random.Random) -> None:
+    try:
+        await ALL[kind](stage, draw)
+    except Exception as error:
+        # The others go on: a run that can't be judged still shows why.
+        traceback.print_exc()
+        stage.fleet.problems.append(f"{kind} at {time.strftime('%H:%M:%S')} could not be done or undone: {error!r}")
 
 
 # --- workers

@@ -99,6 +99,14 @@ class Fleet:
         """Read the metric of jumps of each worker that answers."""
         await asyncio.gather(*(asyncio.to_thread(self._read_jumps, worker) for worker in self.idle if worker.running))
 
+    async def look_whether_ready(self) -> None:
+        """Note those that are up and not ready, now that all is repaired."""
+        for worker in self.idle:
+            with contextlib.suppress(OSError):
+                answer = await asyncio.to_thread(Api(worker.base, timeout=10).get, "/health/ready")
+                if answer.status != 200:
+                    self.problems.append(f"{worker.data_dir.name}: not ready at the end: {answer.body.decode()}")
+
     def _read_jumps(self, worker: Worker) -> None:
         with contextlib.suppress(OSError, ValueError):
             text = Api(worker.base, timeout=2).get("/metrics").body.decode()

@@ -79,9 +79,7 @@ async def _anew(stage: Stage, draw: random.Random) -> None:
             partitions = len(await stage.ask(partial(extents, stage, topic)))
             await stage.ask(partial(_delete, name))
             await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 6))))
-            await stage.ask(
-                partial(_create, NewTopic(name, partitions, _replicas(stage, topic), config=_config(topic)))
-            )
+            await _make(stage, topic, partitions)
             stage.removals += [
                 Removal("anew", at, topic, number, life, 0, None, known.get(number, 0)) for number in range(partitions)
             ]
@@ -105,23 +103,20 @@ def _create(wanted: NewTopic, admin: AdminClient) -> bool:
     return bool(admin.list_topics(timeout=5).topics[wanted.topic].partitions)
 
 
-def _replicas(stage: Stage, topic: str) -> int:
-    return min(stage.plan.brokers, FEWER_REPLICAS.get(topic, 3))
-
-
-def _config(topic: str) -> dict[str, str]:
-    return {"min.insync.replicas": "1"} if topic in FEWER_REPLICAS else {}
-
-
 #: Of several brokers two have it: when one is down, the other confirms alone, and may be the one that is lost then.
 FEWER_REPLICAS = {"alerts": 2}
 
 
-def make_sources(stage: Stage) -> None:
+async def make_sources(stage: Stage) -> None:
     """Make the source topics before a worker does."""
     for topic in SOURCES:
-        wanted = NewTopic(stage.topic(topic), stage.plan.partitions, _replicas(stage, topic), config=_config(topic))
-        _create(wanted, stage.admin)
+        await _make(stage, topic, stage.plan.partitions)
+
+
+async def _make(stage: Stage, topic: str, partitions: int) -> None:
+    replicas = min(stage.plan.brokers, FEWER_REPLICAS.get(topic, 3))
+    config = {"min.insync.replicas": "1"} if topic in FEWER_REPLICAS else {}
+    await stage.ask(partial(_create, NewTopic(stage.topic(topic), partitions, replicas, config=config)))
 
 
 # --- a log that became shorter

@@ -25,6 +25,7 @@ class Wire:
     to_worker: asyncio.Event = field(default_factory=asyncio.Event)
     _servers: list[asyncio.Server] = field(default_factory=list)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _carrying: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.mend()
@@ -32,8 +33,10 @@ class Wire:
     async def lay(self, port: int, target: int) -> None:
         """Listen on a port of 127.0.0.1 for connections to another one."""
 
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._carry(reader, writer, target)
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.ensure_future(self._carry(reader, writer, target))
+            self._carrying.add(task)
+            task.add_done_callback(self._carrying.discard)
 
         self._servers.append(await asyncio.start_server(accept, "127.0.0.1", port, limit=_CHUNK))
 
@@ -51,32 +54,34 @@ class Wire:
                 endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
             writer.transport.abort()
 
-    def close(self) -> None:
-        """Listen no more."""
+    async def close(self) -> None:
+        """Listen no more, and end all connections."""
         for server in self._servers:
             server.close()
-        self.reset()
+        carrying = list(self._carrying)
+        for task in carrying:
+            task.cancel()
+        await asyncio.gather(*carrying, return_exceptions=True)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: int) -> None:
-        ends = {writer}
-        self._writers.add(writer)
+        writers, ways = {writer}, []
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", target, limit=_CHUNK)
-            ends.add(far_writer)
-            self._writers.add(far_writer)
+            writers.add(far_writer)
+            self._writers |= writers
             ways = [
                 asyncio.ensure_future(self._pump(reader, far_writer, self.to_broker)),
                 asyncio.ensure_future(self._pump(far_reader, writer, self.to_worker)),
             ]
             # When one end is closed, so is the other.
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            for way in ways:
-                way.cancel()
         except OSError:  # the broker is down
             pass
         finally:
-            self._writers -= ends
-            for one in ends:
+            for way in ways:
+                way.cancel()
+            self._writers -= writers
+            for one in writers:
                 one.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: asyncio.Event) -> None:

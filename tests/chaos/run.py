@@ -54,7 +54,7 @@ async def run(plan: Plan, folder: Path) -> Report:
         finally:
             fleet.end()
             for wire in wires:
-                wire.close()
+                await wire.close()
             receiver.stop()
 
 
@@ -62,7 +62,7 @@ async def _run(stage: Stage) -> Report:
     started, plan, fleet, known = time.time(), stage.plan, stage.fleet, stage.hooks
     brokers, prefix = stage.kafka.brokers, fleet.prefix
     await asyncio.to_thread(create_topic, brokers, stage.topic("hooks"), 1, plan.brokers, cleanup_policy="compact")
-    await asyncio.to_thread(make_sources, stage)
+    await make_sources(stage)
     for hook in known:
         stage.receiver.behave(hook.path, BEHAVIOURS[hook.behaviour])
         produce(brokers, stage.topic("hooks"), hook.id, hook.record(stage.receiver.base))
@@ -81,6 +81,7 @@ async def _run(stage: Stage) -> Report:
     except AssertionError as error:
         fleet.problems.append(f"the web views did not answer: {error}")
     await fleet.look_at_jumps()
+    await fleet.look_whether_ready()
     fleet.wanted = False
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -116,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seconds", type=float, help="how long a run has faults and load")
     parser.add_argument("--rate", type=float, help="records a second")
+    parser.add_argument("--settle", type=float, help="how long a run may take to settle after the last fault, seconds")
     parser.add_argument("--json", type=Path, help="write the report there, too")
     parser.add_argument("--folder", type=Path, help="keep logs and data there (default: only of runs that failed)")
     options = parser.parse_args(arguments)
@@ -126,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reports = []
     for seed in range(options.seed, options.seed + options.runs):
         plan = short(seed) if options.short else kills(seed) if options.kills else Plan(seed, faults=faults)
-        given = {name: getattr(options, name) for name in ("seconds", "rate") if getattr(options, name)}
+        given = {name: getattr(options, name) for name in ("seconds", "rate", "settle") if getattr(options, name)}
         folder = (options.folder or Path(tempfile.mkdtemp(prefix="streamhooks-chaos-"))) / f"seed-{seed}"
         folder.mkdir(parents=True)
         reports.append(asyncio.run(run(replace(plan, **given), folder)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from chaos.account import Record, Removal, Told, balance, jumped
+from chaos.account import Record, Removal, Told, balance, jumped, reconciled
 
 
 def record(offset: int, life: int = 0, partition: int = 0) -> Record:
@@ -70,6 +72,13 @@ def test_a_log_that_was_cut_and_grew_past_the_position_again():
 def test_what_was_cut_off_beyond_the_position_can_not_be_known():
     account = balance(TEN, held(*TEN[:7]), [removal("cut", 7, None, committed=7)], [])
     assert (account.gone.keys(), account.owed, account.wrong) == (held(*TEN[7:]), set(), [])
+
+
+def test_a_record_is_where_kafka_has_it():
+    named, meant = record(3), replace(record(5), value=b"one")
+    kept = replace(record(4), value=b"one")
+    gone = replace(record(8), value=b"two")
+    assert reconciled([named, meant, gone], {named.place: b"", kept.place: b"one"}) == [named, kept, gone]
 
 
 @pytest.mark.parametrize(

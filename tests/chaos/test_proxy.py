@@ -25,7 +25,7 @@ async def wire():
     port, one = free_port(), Wire()
     await one.lay(port, server.sockets[0].getsockname()[1])
     yield one, lambda: asyncio.open_connection("127.0.0.1", port), heard
-    one.close()
+    await one.close()
     server.close()
 
 
