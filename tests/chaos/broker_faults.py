@@ -57,48 +57,44 @@ def _all_partitions(admin: AdminClient) -> list[PartitionMetadata]:
 
 
 async def _kill_one(stage: Stage, draw: random.Random) -> None:
-    async with stage.alone:
-        with stage.noted("kill one broker"):
-            async with _without(stage, draw.choice(stage.kafka.nodes)):
-                await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 8))))
+    with stage.noted("kill one broker"):
+        async with _without(stage, draw.choice(stage.kafka.nodes)):
+            await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 8))))
 
 
 async def _pause_one(stage: Stage, draw: random.Random) -> None:
-    async with stage.alone:
-        with stage.noted("pause one broker"):
-            node = draw.choice(stage.kafka.nodes)
-            node.pause()
-            await asyncio.sleep(draw.uniform(1, 8))
-            node.resume()
-            await _whole(stage)
+    with stage.noted("pause one broker"):
+        node = draw.choice(stage.kafka.nodes)
+        node.pause()
+        await asyncio.sleep(draw.uniform(1, 8))
+        node.resume()
+        await _whole(stage)
 
 
 async def _kill_coordinator(stage: Stage, draw: random.Random) -> None:
     """Kill the broker that coordinates a group of the workers."""
-    async with stage.alone:
-        group = stage.topic(draw.choice(("worker", "counting")))
-        described = await stage.ask(lambda admin: admin.describe_consumer_groups([group])[group].result())
-        number = described.coordinator.id
-        with stage.noted("kill coordinator", f"{group}: broker {number}"):
-            async with _without(stage, stage.kafka.nodes[number - 1]):
-                await asyncio.sleep(draw.uniform(0, 8))
+    group = stage.topic(draw.choice(("worker", "counting")))
+    described = await stage.ask(lambda admin: admin.describe_consumer_groups([group])[group].result())
+    number = described.coordinator.id
+    with stage.noted("kill coordinator", f"{group}: broker {number}"):
+        async with _without(stage, stage.kafka.nodes[number - 1]):
+            await asyncio.sleep(draw.uniform(0, 8))
 
 
 async def _move_leaders(stage: Stage, draw: random.Random) -> None:
     """Give each partition another leader, with all brokers up."""
-    async with stage.alone:
-        with stage.noted("move leaders"):
-            topics = (await stage.ask(lambda admin: admin.list_topics(timeout=5))).topics
-            await _reassign(
-                stage.kafka.brokers,
-                {
-                    name: {number: _rotated(one.replicas, draw) for number, one in topic.partitions.items()}
-                    for name, topic in topics.items()
-                },
-            )
-            # Without options: this client's version can't take any here.
-            await stage.ask(lambda admin: admin.elect_leaders(ElectionType.PREFERRED).result() is not None)
-            await _whole(stage)
+    with stage.noted("move leaders"):
+        topics = (await stage.ask(lambda admin: admin.list_topics(timeout=5))).topics
+        await _reassign(
+            stage.kafka.brokers,
+            {
+                name: {number: _rotated(one.replicas, draw) for number, one in topic.partitions.items()}
+                for name, topic in topics.items()
+            },
+        )
+        # Without options: this client's version can't take any here.
+        await stage.ask(lambda admin: admin.elect_leaders(ElectionType.PREFERRED).result() is not None)
+        await _whole(stage)
 
 
 def _rotated(replicas: list[int], draw: random.Random) -> list[int]:
@@ -122,12 +118,11 @@ async def _reassign(brokers: str, wanted: dict[str, dict[int, list[int]]]) -> No
 
 async def _too_few_in_sync(stage: Stage, draw: random.Random) -> None:
     """Let no write of the workers be confirmed for a while: each needs all three replicas, and one is away."""
-    async with stage.alone:
-        with stage.noted("too few in sync"):
-            await _configure(stage, _OURS, "min.insync.replicas", "3")
-            async with _without(stage, draw.choice(stage.kafka.nodes)):
-                await asyncio.sleep(_FENCED + draw.uniform(2, 8))
-            await _configure(stage, _OURS, "min.insync.replicas", "2")
+    with stage.noted("too few in sync"):
+        await _configure(stage, _OURS, "min.insync.replicas", "3")
+        async with _without(stage, draw.choice(stage.kafka.nodes)):
+            await asyncio.sleep(_FENCED + draw.uniform(2, 8))
+        await _configure(stage, _OURS, "min.insync.replicas", "2")
 
 
 async def _configure(stage: Stage, topics: tuple[str, ...], name: str, value: str) -> None:
@@ -146,13 +141,12 @@ async def _configure(stage: Stage, topics: tuple[str, ...], name: str, value: st
 
 async def _wipe(stage: Stage, draw: random.Random) -> None:
     """Replace the disk of a broker that is down: what it held of the sources comes back from the others."""
-    async with stage.alone:
-        with stage.noted("wipe replica"):
-            node = draw.choice(stage.kafka.nodes)
-            async with _without(stage, node):
-                await asyncio.sleep(_FENCED)
-                for topic in SOURCES:
-                    cutting.remove((node.folder / "data").glob(f"{stage.topic(topic)}-*"))
+    with stage.noted("wipe replica"):
+        node = draw.choice(stage.kafka.nodes)
+        async with _without(stage, node):
+            await asyncio.sleep(_FENCED)
+            for topic in SOURCES:
+                cutting.remove((node.folder / "data").glob(f"{stage.topic(topic)}-*"))
 
 
 async def _unclean(stage: Stage, draw: random.Random) -> None:
@@ -161,28 +155,27 @@ async def _unclean(stage: Stage, draw: random.Random) -> None:
     Of a topic with two replicas: one goes down, the other confirms alone; then that goes down, and the first is back.
     """
     topic = draw.choice(tuple(FEWER_REPLICAS))
-    async with stage.alone:
-        with stage.noted("unclean election", topic):
-            found = await stage.ask(lambda admin: admin.list_topics(timeout=5).topics[stage.topic(topic)].partitions)
-            behind, ahead = draw.sample(draw.choice(list(found.values())).replicas, 2)
-            pairs = [number for number, one in found.items() if sorted(one.replicas) == sorted((behind, ahead))]
-            nodes = stage.kafka.nodes
-            await asyncio.to_thread(nodes[behind - 1].kill)
-            await asyncio.sleep(_FENCED)
-            stage.load.burst(draw.randint(100, 500))
-            await asyncio.sleep(draw.uniform(2, 4))
-            await asyncio.to_thread(stage.load.hold, topic)
-            before = await stage.ask(partial(extents, stage, topic))
-            at, life, known = time.time(), stage.load.lives[topic], await committed_of(stage, topic)
-            await _configure(stage, (topic,), "unclean.leader.election.enable", "true")
-            await asyncio.to_thread(nodes[ahead - 1].kill)
-            await asyncio.to_thread(nodes[behind - 1].restart)
-            await stage.ask(lambda admin: _led_by(admin, stage.topic(topic), pairs, behind))
-            await asyncio.to_thread(nodes[ahead - 1].restart)
-            await _whole(stage)
-            await _configure(stage, (topic,), "unclean.leader.election.enable", "false")
-            note_cuts(stage, topic, before, await stage.ask(partial(extents, stage, topic)), known, at, life)
-            stage.load.renew(topic)
+    with stage.noted("unclean election", topic):
+        found = await stage.ask(lambda admin: admin.list_topics(timeout=5).topics[stage.topic(topic)].partitions)
+        behind, ahead = draw.sample(draw.choice(list(found.values())).replicas, 2)
+        pairs = [number for number, one in found.items() if sorted(one.replicas) == sorted((behind, ahead))]
+        nodes = stage.kafka.nodes
+        await asyncio.to_thread(nodes[behind - 1].kill)
+        await asyncio.sleep(_FENCED)
+        stage.load.burst(draw.randint(100, 500))
+        await asyncio.sleep(draw.uniform(2, 4))
+        await asyncio.to_thread(stage.load.hold, topic)
+        before = await stage.ask(partial(extents, stage, topic))
+        at, life, known = time.time(), stage.load.lives[topic], await committed_of(stage, topic)
+        await _configure(stage, (topic,), "unclean.leader.election.enable", "true")
+        await asyncio.to_thread(nodes[ahead - 1].kill)
+        await asyncio.to_thread(nodes[behind - 1].restart)
+        await stage.ask(lambda admin: _led_by(admin, stage.topic(topic), pairs, behind))
+        await asyncio.to_thread(nodes[ahead - 1].restart)
+        await _whole(stage)
+        await _configure(stage, (topic,), "unclean.leader.election.enable", "false")
+        note_cuts(stage, topic, before, await stage.ask(partial(extents, stage, topic)), known, at, life)
+        stage.load.renew(topic)
 
 
 def _led_by(admin: AdminClient, topic: str, partitions: list[int], broker: int) -> bool:

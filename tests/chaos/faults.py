@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 import traceback
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from support import Worker
 
 from chaos import broker_faults, log_faults, network_faults
+from chaos.plan import BROKERS, LOG
 from chaos.scene import BEHAVIOURS
 from chaos.stage import Fault, Faults, Stage
 
@@ -31,16 +33,20 @@ async def disturb(stage: Stage, seconds: float) -> None:
             if time.monotonic() >= end:
                 break
             # Its own dice: what one fault draws must not depend on how long another took.
-            group.create_task(_happen(stage, kind, random.Random(draw.random())))
+            group.create_task(_happen(stage, kind, random.Random(draw.random()), end))
 
 
-async def _happen(stage: Stage, kind: str, draw: random.Random) -> None:
-    try:
-        await ALL[kind](stage, draw)
-    except Exception as error:
-        # The others go on: a run that can't be judged still shows why.
-        traceback.print_exc()
-        stage.fleet.problems.append(f"{kind} at {time.strftime('%H:%M:%S')} could not be done or undone: {error!r}")
+async def _happen(stage: Stage, kind: str, draw: random.Random, end: float) -> None:
+    """Do it, unless it has to wait for others until the end (monotonic seconds)."""
+    async with stage.alone if kind in ALONE else contextlib.nullcontext():
+        if time.monotonic() >= end:
+            return
+        try:
+            await ALL[kind](stage, draw)
+        except Exception as error:
+            # The others go on: a run that can't be judged still shows why.
+            traceback.print_exc()
+            stage.fleet.problems.append(f"{kind} at {time.strftime('%H:%M:%S')} could not be done or undone: {error!r}")
 
 
 # --- workers
@@ -94,25 +100,22 @@ async def _pause(stage: Stage, draw: random.Random) -> None:
 
 
 async def _pause_broker(stage: Stage, draw: random.Random) -> None:
-    async with stage.alone:
-        with stage.noted("pause broker"):
-            stage.kafka.pause()
-            await asyncio.sleep(draw.uniform(2, 5))
-            stage.kafka.resume()
+    with stage.noted("pause broker"):
+        stage.kafka.pause()
+        await asyncio.sleep(draw.uniform(2, 5))
+        stage.kafka.resume()
 
 
 async def _kill_broker(stage: Stage, draw: random.Random) -> None:
-    async with stage.alone:
-        with stage.noted("kill broker"):
-            await asyncio.to_thread(stage.kafka.kill)
-            await asyncio.sleep(draw.uniform(0, 3))
-            await asyncio.to_thread(stage.kafka.restart)
+    with stage.noted("kill broker"):
+        await asyncio.to_thread(stage.kafka.kill)
+        await asyncio.sleep(draw.uniform(0, 3))
+        await asyncio.to_thread(stage.kafka.restart)
 
 
 async def _restart_broker(stage: Stage, _draw: random.Random) -> None:
-    async with stage.alone:
-        with stage.noted("restart broker"):
-            await asyncio.to_thread(stage.kafka.restart)
+    with stage.noted("restart broker"):
+        await asyncio.to_thread(stage.kafka.restart)
 
 
 def _trouble(kind: str) -> Fault:
@@ -129,6 +132,8 @@ def _trouble(kind: str) -> Fault:
     return trouble
 
 
+#: one of these at a time
+ALONE = {"pause broker", "kill broker", "restart broker", *LOG, *BROKERS}
 ALL: Faults = {
     "kill": _kill,
     "kill all": _kill_all,

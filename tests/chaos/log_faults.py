@@ -29,25 +29,23 @@ _MOST_PARTITIONS = 12
 async def _retention(stage: Stage, draw: random.Random) -> None:
     """Remove the beginning of a log, beyond what running workers have read."""
     topic = draw.choice(SOURCES)
-    async with stage.alone:
-        with stage.noted("retention", topic):
-            if draw.random() < 0.3:
-                # Workers read all the while: what they have fetched and what not is a matter of luck.
-                stage.load.burst(draw.randint(1000, 2000))
-                await asyncio.sleep(draw.uniform(0.5, 2))
-                await _remove_beginning(stage, topic, draw)
-                return
-            async with stage.frozen():
-                stage.load.burst(draw.randint(100, 500))
-                await asyncio.sleep(draw.uniform(1.5, 3.0))
-                await _remove_beginning(stage, topic, draw)
-                if draw.random() < 0.25:
-                    await asyncio.sleep(stage.plan.session_timeout)
+    with stage.noted("retention", topic):
+        if draw.random() < 0.3:
+            # Workers read all the while: what they have fetched and what not is a matter of luck.
+            stage.load.burst(draw.randint(1000, 2000))
+            await asyncio.sleep(draw.uniform(0.5, 2))
+            await _remove_beginning(stage, topic, draw)
+            return
+        async with stage.frozen():
+            stage.load.burst(draw.randint(100, 500))
+            await asyncio.sleep(draw.uniform(1.5, 3.0))
+            await _remove_beginning(stage, topic, draw)
+            if draw.random() < 0.25:
+                await asyncio.sleep(stage.plan.session_timeout)
 
 
 async def _remove_beginning(stage: Stage, topic: str, draw: random.Random) -> None:
     at, life = time.time(), stage.load.lives[topic]
-    known = await committed_of(stage, topic)
     ends = {number: end for number, (_first, end) in (await stage.ask(partial(extents, stage, topic))).items()}
     chosen = draw.sample(sorted(ends), draw.randint(1, len(ends)))
     wanted = [
@@ -59,7 +57,7 @@ async def _remove_beginning(stage: Stage, topic: str, draw: random.Random) -> No
         return {tp.partition: future.result().low_watermark for tp, future in answers.items()}
 
     for number, first in (await stage.ask(remove)).items():
-        stage.removals.append(Removal("retention", at, topic, number, life, 0, first, known.get(number, 0)))
+        stage.removals.append(Removal("retention", at, topic, number, life, 0, first, committed=0))
 
 
 # --- a topic made anew
@@ -69,21 +67,20 @@ async def _anew(stage: Stage, draw: random.Random) -> None:
     """Delete a topic and make it anew, with as many partitions."""
     topic = draw.choice(SOURCES)
     name = stage.topic(topic)
-    async with stage.alone:
-        with stage.noted("anew", topic):
-            if draw.random() < 0.5:
-                stage.load.burst(draw.randint(100, 1000))
-                await asyncio.sleep(draw.uniform(0.5, 2))
-            await asyncio.to_thread(stage.load.hold, topic)
-            at, life, known = time.time(), stage.load.lives[topic], await committed_of(stage, topic)
-            partitions = len(await stage.ask(partial(extents, stage, topic)))
-            await stage.ask(partial(_delete, name))
-            await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 6))))
-            await _make(stage, topic, partitions)
-            stage.removals += [
-                Removal("anew", at, topic, number, life, 0, None, known.get(number, 0)) for number in range(partitions)
-            ]
-            stage.load.renew(topic)
+    with stage.noted("anew", topic):
+        if draw.random() < 0.5:
+            stage.load.burst(draw.randint(100, 1000))
+            await asyncio.sleep(draw.uniform(0.5, 2))
+        await asyncio.to_thread(stage.load.hold, topic)
+        at, life, known = time.time(), stage.load.lives[topic], await committed_of(stage, topic)
+        partitions = len(await stage.ask(partial(extents, stage, topic)))
+        await stage.ask(partial(_delete, name))
+        await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 6))))
+        await _make(stage, topic, partitions)
+        stage.removals += [
+            Removal("anew", at, topic, number, life, 0, None, known.get(number, 0)) for number in range(partitions)
+        ]
+        stage.load.renew(topic)
 
 
 def _delete(name: str, admin: AdminClient) -> bool:
@@ -133,29 +130,28 @@ async def _regrow(stage: Stage, draw: random.Random) -> None:
 async def _shorten(stage: Stage, draw: random.Random, kind: str) -> None:
     """Take the end of a log, as a power cut does; with "regrow" it is longer than before when workers look again."""
     topic = draw.choice(SOURCES)
-    async with stage.alone:
-        with stage.noted(kind, topic):
-            await asyncio.to_thread(stage.load.hold, topic)
-            if draw.random() < 0.6:
-                await asyncio.sleep(draw.uniform(1, 4))  # workers read and commit what is to be lost
-            async with stage.frozen() if kind == "regrow" else contextlib.nullcontext():
-                before = await stage.ask(partial(extents, stage, topic))
-                at, life, known = time.time(), stage.load.lives[topic], await committed_of(stage, topic)
-                chosen = draw.sample(sorted(before), draw.randint(1, len(before)))
-                await asyncio.to_thread(stage.kafka.kill)
-                for number in chosen:
-                    if draw.random() < 0.2:
-                        cutting.remove(_folders(stage, topic, number))
-                    else:
-                        batches = draw.randint(1, 30)
-                        for folder in _folders(stage, topic, number):
-                            cutting.cut(folder, batches)
-                await asyncio.to_thread(stage.kafka.restart)
-                after = await stage.ask(partial(extents, stage, topic))
-                note_cuts(stage, topic, before, after, known, at, life)
-                stage.load.renew(topic)
-                if kind == "regrow":
-                    await _grow_past(stage, topic, {number: before[number][1] for number in chosen})
+    with stage.noted(kind, topic):
+        await asyncio.to_thread(stage.load.hold, topic)
+        if draw.random() < 0.6:
+            await asyncio.sleep(draw.uniform(1, 4))  # workers read and commit what is to be lost
+        async with stage.frozen() if kind == "regrow" else contextlib.nullcontext():
+            before = await stage.ask(partial(extents, stage, topic))
+            at, life, known = time.time(), stage.load.lives[topic], await committed_of(stage, topic)
+            chosen = draw.sample(sorted(before), draw.randint(1, len(before)))
+            await asyncio.to_thread(stage.kafka.kill)
+            for number in chosen:
+                if draw.random() < 0.2:
+                    cutting.remove(_folders(stage, topic, number))
+                else:
+                    batches = draw.randint(1, 30)
+                    for folder in _folders(stage, topic, number):
+                        cutting.cut(folder, batches)
+            await asyncio.to_thread(stage.kafka.restart)
+            after = await stage.ask(partial(extents, stage, topic))
+            note_cuts(stage, topic, before, after, known, at, life)
+            stage.load.renew(topic)
+            if kind == "regrow":
+                await _grow_past(stage, topic, {number: before[number][1] for number in chosen})
 
 
 def note_cuts(
@@ -197,14 +193,13 @@ def _folders(stage: Stage, topic: str, number: int) -> Iterable[Path]:
 
 async def _partitions(stage: Stage, draw: random.Random) -> None:
     topic = draw.choice(("events", "alerts"))
-    async with stage.alone:
-        count = len(await stage.ask(partial(extents, stage, topic)))
-        if count >= _MOST_PARTITIONS:
-            return
-        more = count + draw.randint(1, 2)
-        with stage.noted("partitions", f"{topic} {count} {more}"):
-            wanted = [NewPartitions(stage.topic(topic), more)]
-            await stage.ask(lambda admin: admin.create_partitions(wanted)[stage.topic(topic)].result() is None)
+    count = len(await stage.ask(partial(extents, stage, topic)))
+    if count >= _MOST_PARTITIONS:
+        return
+    more = count + draw.randint(1, 2)
+    with stage.noted("partitions", f"{topic} {count} {more}"):
+        wanted = [NewPartitions(stage.topic(topic), more)]
+        await stage.ask(lambda admin: admin.create_partitions(wanted)[stage.topic(topic)].result() is None)
 
 
 # --- asking

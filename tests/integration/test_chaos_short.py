@@ -20,7 +20,14 @@ def test_nothing_is_lost_and_all_is_counted_through_kills_pauses_and_lost_broker
     verdict = report.verdict
     assert not verdict.wrong
     # That nothing is wrong says something only if something happened.
-    assert {one.kind for one in report.happened} >= {"kill", "stop", "pause", "kill one broker", "move leaders", "silent network"}
+    assert {one.kind for one in report.happened} >= {
+        "kill",
+        "stop",
+        "pause",
+        "kill one broker",
+        "move leaders",
+        "silent network",
+    }
     assert verdict.records > 1000
     assert verdict.delivered > 1000
     assert verdict.dead > 100
