@@ -126,20 +126,28 @@ def _ignore_signals() -> None:
 @click.command()
 @click.option("--port", type=_PORT, help="Where to listen on 127.0.0.1; else a free port.")
 @click.option(
+    "--brokers",
+    type=click.IntRange(1, 5),
+    default=1,
+    show_default=True,
+    help="How many brokers, on this port and the next ones; three hold three replicas of each topic.",
+)
+@click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Keep the data here; else it is removed at the end.",
 )
-def kafka(port: int | None, data_dir: Path | None) -> None:
+def kafka(port: int | None, brokers: int, data_dir: Path | None) -> None:
     """Run an embedded Kafka until Ctrl-C.
 
-    The first line is `brokers HOST:PORT`.
+    The first line is `brokers HOST:PORT`, of several brokers comma-separated.
     """
     from streamhooks.dev.kafka import main
 
+    options = {"--port": port, "--brokers": brokers, "--data-dir": data_dir}
     try:
-        main([*(("--port", str(port)) if port else ()), *(("--data-dir", str(data_dir)) if data_dir else ())])
+        main([word for name, value in options.items() if value for word in (name, str(value))])
     except SystemExit as end:
         raise Refusal(str(end)) from end
 

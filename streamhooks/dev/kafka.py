@@ -1,62 +1,44 @@
-"""The embedded Kafka: a real Apache Kafka of one node, for development and tests.
+"""The embedded Kafka: a real Apache Kafka for development and tests, of one broker or of several.
 
-`python -m streamhooks.dev.kafka [--port N] [--data-dir DIR]` runs one until Ctrl-C.
+`python -m streamhooks.dev.kafka [--brokers N] [--port N] [--data-dir DIR]` runs one until Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
-import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
-from streamhooks.dev.distribution import Distribution, default_cache, prepare
-from streamhooks.dev.guard import dismiss, start_guarded
-from streamhooks.dev.kafka_config import JVM_FLAGS, write_config
-from streamhooks.dev.ports import free_port
+from streamhooks.dev.distribution import default_cache, prepare
+from streamhooks.dev.kafka_config import Door, properties
+from streamhooks.dev.node import Node
+from streamhooks.dev.ports import free_ports
 from streamhooks.errors import Refusal
 
-_CLUSTER = "streamhooks-embedded-A"  # 16 bytes in base64, as Kafka wants
-_READY_TIMEOUT = 60.0
-# A first clean stop also writes the ahead-of-time cache, which takes 6 s on two cores.
-_STOP_TIMEOUT = 60.0
+#: MiB of heap: of a broker that is alone, and of each of several
+_ALONE, _AMONG_OTHERS = 512, 384
 
 
 class EmbeddedKafka:
     """A running Kafka on 127.0.0.1. It ends with this process, however that dies.
 
-    brokers -- where it listens, `127.0.0.1:PORT`; the same after a restart.
-    folder -- its data, settings and logs (`kafka.log`, `kafka.out`).
-    pid -- the process of the JVM.
+    brokers -- where it listens, `127.0.0.1:PORT`, several comma-separated; the same after a restart.
+    folder -- its data, settings and logs; those of one broker of several are in `broker-N`.
+    nodes -- its brokers, each of which may be killed, paused and started again by itself; their ids count from 1.
     """
 
-    def __init__(
-        self, distribution: Distribution, folder: Path, port: int, settings: Mapping[str, str], keep: bool
-    ) -> None:
+    def __init__(self, folder: Path, nodes: Sequence[Node], keep: bool) -> None:
         self.folder = folder
-        self.brokers = f"127.0.0.1:{port}"
-        self._distribution = distribution
+        self.nodes = tuple(nodes)
+        self.brokers = ",".join(node.address for node in nodes)
         self._keep = keep
-        self._lock = _lock(folder)
-        try:
-            write_config(folder, port, free_port(), settings)
-            self._launch()
-        except BaseException:
-            self._lock.close()
-            raise
 
     @classmethod
     def start(
@@ -66,25 +48,51 @@ class EmbeddedKafka:
         quiet: bool = False,
         settings: Mapping[str, str] | None = None,
         cache: Path | None = None,
+        *,
+        brokers: int = 1,
+        doors: Sequence[Sequence[Door]] = (),
     ) -> EmbeddedKafka:
         """Start a Kafka and return it when it answers; takes 1 to 3 s, and 20 s more the first time ever.
 
         data_dir -- where its data is kept, and found again; None: a temporary folder, removed at the stop.
-        port -- None: a free one.
+        port -- None: a free one. Several brokers take this one and the next ones.
         quiet -- no line on stderr while Kafka is fetched.
         settings -- more of Kafka's `server.properties`.
+        brokers -- how many. Data that is kept is found again by as many as it was written with.
+        doors -- further listeners of each broker.
         Raises Refusal with one line if it can't be fetched or doesn't start.
         """
         distribution = prepare(cache or default_cache(), quiet)
         if data_dir:
             data_dir.mkdir(parents=True, exist_ok=True)
         folder = data_dir.resolve() if data_dir else Path(tempfile.mkdtemp(prefix="streamhooks-kafka-"))
+        keep = data_dir is not None
+        ports = free_ports(brokers) if port is None else list(range(port, port + brokers))
+        controllers = free_ports(brokers)
+        nodes: list[Node] = []
         try:
-            return cls(distribution, folder, port or free_port(), settings or {}, keep=data_dir is not None)
+            _check_kept(folder, brokers)
+            for number in range(1, brokers + 1):
+                own = folder if brokers == 1 else folder / f"broker-{number}"
+                own.mkdir(exist_ok=True)
+                known = properties(
+                    number, own / "data", ports[number - 1], controllers, doors[number - 1] if doors else ()
+                )
+                known |= settings or {}
+                memory = _ALONE if brokers == 1 else _AMONG_OTHERS
+                nodes.append(Node(distribution, own, ports[number - 1], known, memory, remove=None if keep else folder))
+            kafka = cls(folder, nodes, keep)
+            for node in nodes:
+                node.format()
+            kafka.restart()
         except BaseException:
-            if not data_dir:
+            for node in nodes:
+                node.kill()
+                node.stop()
+            if not keep:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
+        return kafka
 
     def __enter__(self) -> Self:
         return self
@@ -96,150 +104,82 @@ class EmbeddedKafka:
 
     @property
     def pid(self) -> int:
-        """The process of the JVM."""
-        return self._process.pid
+        """The process of the first broker."""
+        return self.nodes[0].pid
 
     @property
     def running(self) -> bool:
-        """Whether the JVM has not ended."""
-        return self._process.poll() is None
+        """Whether no broker has ended."""
+        return all(node.running for node in self.nodes)
 
     def stop(self) -> None:
         """Stop it cleanly, and remove its data unless a folder was given. Does no harm a second time."""
-        self._end()
-        self._lock.close()
+        self._ask_to_stop()
+        for node in self.nodes:
+            node.stop()
         if not self._keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self) -> None:
         """Kill it as a power cut would; the data stays for `restart`."""
-        self._process.kill()
-        self._process.wait()
-        dismiss(self._guard)
+        for node in self.nodes:
+            node.kill()
 
     def restart(self) -> None:
-        """Stop it, unless it is down already, and start it again with the same data and port."""
-        self._end()
-        self._launch()
+        """Stop what is not down already, and start all with the same data and ports."""
+        self._ask_to_stop()
+        for node in self.nodes:
+            node.end()
+        # None of several answers before most of them are there.
+        for node in self.nodes:
+            node.launch()
+        for node in self.nodes:
+            node.wait_ready()
 
     def pause(self) -> None:
         """Freeze it: connections stay open, nothing is answered."""
-        self._process.send_signal(signal.SIGSTOP)
-        # Threads that run at this moment stop a little later.
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        for node in self.nodes:
+            node.pause()
 
     def resume(self) -> None:
         """End a pause."""
-        self._process.send_signal(signal.SIGCONT)
+        for node in self.nodes:
+            node.resume()
 
-    def _launch(self) -> None:
-        out = self.folder / "kafka.out"
-        if not (self.folder / "data" / "meta.properties").exists():
-            with out.open("wb") as output:
-                tool = self._command("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c")
-                if subprocess.run(tool, stdout=output, stderr=output, check=False).returncode:
-                    raise self._failure()
-        with out.open("wb") as output:
-            # A session of its own, so that a Ctrl-C in the terminal reaches us alone.
-            self._process, self._guard = start_guarded(
-                self._command("kafka.Kafka", recording=True),
-                None if self._keep else self.folder,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                pass_fds=[self._lock.fileno()],
-            )
-        try:
-            self._wait_ready()
-        except BaseException:
-            self.kill()
-            raise
-
-    def _command(self, main: str, *arguments: str, recording: bool = False) -> list[str]:
-        archive = self._distribution.archive
-        if archive.exists():
-            flags = [f"-XX:AOTCache={archive}", "-Xlog:disable"]
-        else:
-            flags = [f"-XX:AOTCacheOutput={self._recorded}", "-Xlog:disable"] if recording else []
-        return [
-            str(self._distribution.java),
-            *JVM_FLAGS,
-            *flags,
-            f"-Dlog4j2.configurationFile={self.folder / 'log4j2.xml'}",
-            f"-Dstreamhooks.log={self.folder / 'kafka.log'}",
-            *("-cp", os.pathsep.join(map(str, self._distribution.jars))),
-            *(main, *arguments, str(self.folder / "server.properties")),
-        ]
-
-    @property
-    def _recorded(self) -> Path:
-        archive = self._distribution.archive
-        return archive.with_name(f"{archive.name}.{os.getpid()}")
-
-    def _wait_ready(self) -> None:
-        client = AdminClient({"bootstrap.servers": self.brokers, "reconnect.backoff.max.ms": 100, "log_level": 0})
-        deadline = time.monotonic() + _READY_TIMEOUT
-        while time.monotonic() < deadline:
-            if not self.running:
-                raise self._failure()
-            try:
-                client.list_topics(timeout=0.5)
-            except KafkaException:
-                continue
-            return
-        raise Refusal(f"the embedded Kafka doesn't answer on {self.brokers} within {_READY_TIMEOUT:.0f} s")
-
-    def _failure(self) -> Refusal:
-        """Say why Kafka ended: the exception that it printed, else the last line of its log."""
-        log = self.folder / "kafka.log"
-        text = (self.folder / "kafka.out").read_text(errors="replace")
-        lines = (log.read_text(errors="replace") if log.exists() else "").splitlines() + text.splitlines()
-        told = [line.strip() for line in lines if "Exception" in line and not line.startswith((" ", "\t"))]
-        return Refusal(f"the embedded Kafka didn't start: {(told or lines or ['no output'])[-1]}")
-
-    def _end(self) -> None:
-        if self.running:
-            self.resume()
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        dismiss(self._guard)
-        if self._recorded.exists():
-            self._recorded.replace(self._distribution.archive)
+    def _ask_to_stop(self) -> None:
+        # Side by side: what is left of a quorum is not enough for a clean stop, and each would wait for it by itself.
+        for node in self.nodes:
+            node.ask_to_stop()
 
 
-def _lock(folder: Path) -> IO[bytes]:
-    """Take a data folder for as long as the file returned, or a copy of it that the JVM inherits, is open.
-
-    Kafka's own lock comes too late: before it refuses, a second node has already written to the metadata log.
-    """
-    file = (folder / "lock").open("wb")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise Refusal(f"another Kafka runs on the data in {folder}") from None
-    return file
+def _check_kept(folder: Path, brokers: int) -> None:
+    """Raise Refusal if there is data in the folder that another number of brokers has written."""
+    written = 1 if (folder / "data").exists() else len(list(folder.glob("broker-*")))
+    if written not in (0, brokers):
+        raise Refusal(f"the data in {folder} is that of {written} brokers, not of {brokers}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run an embedded Kafka until Ctrl-C or SIGTERM; its address is printed as `brokers 127.0.0.1:PORT`."""
     parser = argparse.ArgumentParser(prog="python -m streamhooks.dev.kafka", description=main.__doc__)
     parser.add_argument("--port", type=int, help="where to listen on 127.0.0.1 (default: a free port)")
+    parser.add_argument("--brokers", type=int, default=1, help="how many brokers, on this port and the next ones")
     parser.add_argument("--data-dir", type=Path, help="keep the data here (default: remove it at the end)")
     options = parser.parse_args(arguments)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        with EmbeddedKafka.start(options.data_dir, options.port) as kafka:
+        with EmbeddedKafka.start(options.data_dir, options.port, brokers=options.brokers) as kafka:
             sys.stdout.write(f"brokers {kafka.brokers}\n")
             sys.stdout.flush()
-            while kafka.running and not ended.wait(1.0):
-                pass
-            if not kafka.running:
+            told: set[int] = set()
+            while any(node.running for node in kafka.nodes) and not ended.wait(1.0):
+                for broker, node in enumerate(kafka.nodes, 1):
+                    if not node.running and broker not in told and len(kafka.nodes) > 1:
+                        told.add(broker)
+                        sys.stderr.write(f"broker {broker} ({node.address}) ended; the others go on\n")
+            if not ended.is_set():
                 raise Refusal("the embedded Kafka ended by itself")
     except Refusal as error:
         raise SystemExit(str(error)) from error

@@ -1,13 +1,13 @@
-"""The settings of the embedded Kafka: one node, small, quick to start, quick to compact."""
+"""The settings of the embedded Kafka: small, quick to start, quick to compact."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 JVM_FLAGS = (
     "-Xms64m",
-    "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-Djava.awt.headless=true",
@@ -21,14 +21,8 @@ _SMALL = {
     "background.threads": "2",
     "log.index.size.max.bytes": str(1024 * 1024),
     "auto.create.topics.enable": "false",
-    # One broker holds every replica.
-    "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "4",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "1",
     # After a kill the controller waits for the end of the old session (9 s by default).
     "broker.session.timeout.ms": "3000",
@@ -43,6 +37,8 @@ _SMALL = {
     "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
 }
 
+_INTERNAL = ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic")
+
 _LOG4J = """\
 <Configuration status="OFF">
   <Appenders>
@@ -55,21 +51,57 @@ _LOG4J = """\
 """
 
 
-def write_config(folder: Path, port: int, controller_port: int, settings: Mapping[str, str]) -> None:
-    """Write `server.properties` and `log4j2.xml` for a node in `folder`; `settings` override what is here."""
-    broker, controller = f"127.0.0.1:{port}", f"127.0.0.1:{controller_port}"
-    properties = {
+@dataclass(frozen=True)
+class Door:
+    """A further listener of a broker, for clients that reach it through a proxy.
+
+    name -- letters and digits. port -- where the broker listens. advertised -- the port of the proxy: whoever comes in
+    here is told that the broker is there.
+    """
+
+    name: str
+    port: int
+    advertised: int
+
+
+def properties(
+    number: int, data: Path, port: int, controllers: Sequence[int], doors: Sequence[Door] = ()
+) -> dict[str, str]:
+    """Return `server.properties` of one broker; its number counts from 1.
+
+    data -- the folder of its logs. controllers -- the ports of all controllers: each broker is one, too.
+    """
+    broker, controller = f"127.0.0.1:{port}", f"127.0.0.1:{controllers[number - 1]}"
+    listening = [f"PLAINTEXT://{broker}", *(f"{door.name}://127.0.0.1:{door.port}" for door in doors)]
+    advertised = [f"PLAINTEXT://{broker}", *(f"{door.name}://127.0.0.1:{door.advertised}" for door in doors)]
+    names = ["PLAINTEXT", "CONTROLLER", *(door.name for door in doors)]
+    return {
         "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@{controller}",
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{broker}",
+        "node.id": str(number),
+        "controller.quorum.voters": ",".join(f"{one}@127.0.0.1:{at}" for one, at in enumerate(controllers, 1)),
+        "listeners": ",".join([*listening, f"CONTROLLER://{controller}"]),
+        "advertised.listeners": ",".join(advertised),
+        **({"listener.security.protocol.map": ",".join(f"{one}:PLAINTEXT" for one in names)} if doors else {}),
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
-        "log.dirs": str(folder / "data"),
+        "log.dirs": str(data),
         **_SMALL,
-        **settings,
+        **_replicas(len(controllers)),
     }
-    lines = (f"{name}={value}\n" for name, value in properties.items())
-    (folder / "server.properties").write_text("".join(lines))
+
+
+def _replicas(brokers: int) -> dict[str, str]:
+    """As production has it: three replicas, two of which must have a record that is confirmed; fewer brokers, fewer."""
+    replicas, in_sync = str(min(3, brokers)), str(2 if brokers > 2 else 1)
+    return {
+        "default.replication.factor": replicas,
+        "min.insync.replicas": in_sync,
+        **{f"{topic}.replication.factor": replicas for topic in _INTERNAL},
+        **{f"{topic}.min.isr": in_sync for topic in _INTERNAL[1:]},
+    }
+
+
+def write_config(folder: Path, known: Mapping[str, str]) -> None:
+    """Write `server.properties` with these properties, and `log4j2.xml`, into a folder."""
+    (folder / "server.properties").write_text("".join(f"{name}={value}\n" for name, value in known.items()))
     (folder / "log4j2.xml").write_text(_LOG4J)

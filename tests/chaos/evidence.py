@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 from support import Api, consume_all, eventually
 
+from chaos.account import Account, Record, Removal, Told, balance, reconciled
 from chaos.ledger import Request
 from chaos.load import SOURCES
 from chaos.scene import Hook, reached
@@ -40,8 +41,10 @@ class Expected:
 class Evidence:
     """All of it."""
 
-    records: int = 0
-    produced: int = 0
+    account: Account = field(default_factory=Account)
+    """What Kafka confirmed, and what of it is gone."""
+    gone: dict[str, str] = field(default_factory=dict)
+    """Deliveries whose record Kafka does not hold any longer: `told`, `silent`, or `unknowable`."""
     expected: dict[str, Expected] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     firings: Firings = field(default_factory=dict)
@@ -55,17 +58,39 @@ class Evidence:
     counters: dict[str, dict[str, Counts]] = field(default_factory=dict)
     """Rollup to hook to what the web views count."""
     unverified: int = 0
+    told: list[Told] = field(default_factory=list)
+    """What `notices` says about source partitions."""
+    jumps: dict[str, int] = field(default_factory=dict)
+    """By topic what `streamhooks_retention_jumps_total` of all workers was when it was seen last."""
+    all_jumps_seen: bool = False
+    """Whether no worker ended that may have counted more than was seen."""
 
 
-def read_topics(evidence: Evidence, brokers: str, prefix: str, hooks: tuple[Hook, ...]) -> None:
-    """Read what was produced, fired, given up and is pending."""
+def read_topics(
+    evidence: Evidence,
+    brokers: str,
+    prefix: str,
+    hooks: tuple[Hook, ...],
+    written: Sequence[Record],
+    removals: Sequence[Removal],
+) -> None:
+    """Read what Kafka still holds of what it confirmed, and what was fired, given up, told and is pending."""
+    held = {
+        (topic, *_place(message)): message.value()
+        for topic in SOURCES
+        for message in consume_all(brokers, prefix + topic)
+    }
+    written = reconciled(written, held)
+    evidence.told = read_told(brokers, prefix)
+    account = evidence.account = balance(written, set(held), removals, evidence.told)
     fan_outs: dict[str, list[str]] = {}
-    for topic in SOURCES:
-        for message in consume_all(brokers, prefix + topic):
-            evidence.records += 1
-            found = dict(_deliveries(message, topic, hooks))
-            evidence.expected |= found
-            fan_outs[source_id(*_coordinates(message))] = list(found)
+    for record in written:
+        found = dict(_deliveries(prefix, record, hooks))
+        evidence.expected |= found
+        fan_outs[source_id(prefix + record.topic, *record.place[1:])] = list(found)
+        if record.place in account.gone:
+            told = "told" if record.place in account.told else "silent"
+            evidence.gone |= dict.fromkeys(found, told if record.place in account.owed else "unknowable")
     firings: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
     for message in consume_all(brokers, f"{prefix}firings"):
         value = json.loads(message.value())
@@ -82,19 +107,31 @@ def read_topics(evidence: Evidence, brokers: str, prefix: str, hooks: tuple[Hook
     evidence.pending = read_pending(brokers, prefix)
 
 
-def _deliveries(message: Message, topic: str, hooks: tuple[Hook, ...]) -> Iterator[tuple[str, Expected]]:
-    value = json.loads(message.value())
-    if topic == "resource-changes":
+def read_told(brokers: str, prefix: str) -> list[Told]:
+    """Return what `notices` says about source partitions."""
+    found = []
+    for message in consume_all(brokers, f"{prefix}notices"):
+        value = json.loads(message.value())
+        topic, colon, partition = value["hook_id"].removeprefix(prefix).rpartition(":")
+        if colon:
+            found.append(Told(value["at"] / 1000, topic, int(partition), value["why"]))
+    return found
+
+
+def _deliveries(prefix: str, record: Record, hooks: tuple[Hook, ...]) -> Iterator[tuple[str, Expected]]:
+    value = json.loads(record.value)
+    if record.topic == "resource-changes":
         number = int(value["instance_id"])
     else:
-        number = (value["event"] if topic == "alerts" else value)["data"]["chaos"]
-    partition, produced = f"{topic}:{message.partition()}", message.timestamp()[1] / 1000
-    for hook in reached(hooks, topic, value):
-        yield webhook_id(*_coordinates(message), hook.id), Expected(hook.id, number, partition, produced)
+        number = (value["event"] if record.topic == "alerts" else value)["data"]["chaos"]
+    partition, produced = f"{record.topic}:{record.partition}", record.timestamp / 1000
+    for hook in reached(hooks, record.topic, value):
+        identifier = webhook_id(prefix + record.topic, *record.place[1:], hook.id)
+        yield identifier, Expected(hook.id, number, partition, produced)
 
 
-def _coordinates(message: Message) -> tuple[str, int, int, int]:
-    return message.topic(), message.partition(), message.offset(), message.timestamp()[1]
+def _place(message: Message) -> tuple[int, int, int]:
+    return message.partition(), message.offset(), message.timestamp()[1]
 
 
 def read_pending(brokers: str, prefix: str) -> dict[str, int]:

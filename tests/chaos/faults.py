@@ -1,20 +1,20 @@
-"""What happens to the system: each fault a coroutine that ends when its damage is undone."""
+"""What happens to workers, to Kafka as a whole and to endpoints; each fault ends when its damage is undone."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
+import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from support import Worker
 
-from chaos.fleet import Fleet
-from chaos.ledger import Receiver
-from chaos.plan import Plan
-from chaos.scene import BEHAVIOURS, Hook
-from streamhooks.dev.kafka import EmbeddedKafka
+from chaos import broker_faults, log_faults, network_faults
+from chaos.plan import BROKERS, LOG
+from chaos.scene import BEHAVIOURS
+from chaos.stage import Fault, Faults, Stage
 
 _TROUBLES: Mapping[str, Mapping[str, object]] = {
     "hang": {"hang": True},
@@ -23,110 +23,129 @@ _TROUBLES: Mapping[str, Mapping[str, object]] = {
 }
 
 
-@dataclass
-class Faults:
-    """Everything that a fault can touch."""
+async def disturb(stage: Stage, seconds: float) -> None:
+    """Let things happen for so long; return when all is repaired."""
+    end = time.monotonic() + seconds
+    draw = random.Random(f"choices:{stage.plan.seed}")
+    async with asyncio.TaskGroup() as group:
+        for wait, kind in stage.plan.deal():
+            await asyncio.sleep(min(wait, max(0.0, end - time.monotonic())))
+            if time.monotonic() >= end:
+                break
+            # Its own dice: what one fault draws must not depend on how long another took.
+            group.create_task(_happen(stage, kind, random.Random(draw.random()), end))
 
-    plan: Plan
-    fleet: Fleet
-    kafka: EmbeddedKafka
-    receiver: Receiver
-    hooks: tuple[Hook, ...]
-    troubled: set[str] = field(default_factory=set)
-    """Hooks whose endpoint misbehaved for a while."""
-    _broker: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def run(self, seconds: float) -> None:
-        """Let things happen for so long; return when all is repaired."""
-        end = time.monotonic() + seconds
-        draw = random.Random(f"choices:{self.plan.seed}")
-        async with asyncio.TaskGroup() as group:
-            for wait, kind in self.plan.deal():
-                await asyncio.sleep(min(wait, max(0.0, end - time.monotonic())))
-                if time.monotonic() >= end:
-                    break
-                # Its own dice: what one fault draws must not depend on how long another took.
-                group.create_task(self._happen(kind, random.Random(draw.random())))
-
-    async def _happen(self, kind: str, draw: random.Random) -> None:
-        if kind in _TROUBLES:
-            await self._trouble(kind, draw)
-        elif kind.endswith("broker"):
-            await self._break_broker(kind, draw)
-        elif kind == "join":
-            await self._join()
-        elif kind == "kill all":
-            await asyncio.gather(*(self._kill(worker, draw) for worker in self._take_all()))
-        elif (worker := await self._take(draw)) is not None:
-            await {"kill": self._kill, "stop": self._stop, "leave": self._leave, "pause": self._pause}[kind](
-                worker, draw
-            )
-
-    async def _take(self, draw: random.Random) -> Worker | None:
-        while not self.fleet.idle:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-        worker = draw.choice(self.fleet.idle)
-        self.fleet.idle.remove(worker)
-        return worker
-
-    def _take_all(self) -> list[Worker]:
-        taken, self.fleet.idle[:] = list(self.fleet.idle), []
-        return taken
-
-    # --- workers
-
-    async def _kill(self, worker: Worker, draw: random.Random) -> None:
-        await self.fleet.kill(worker)
-        await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 3), self.plan.session_timeout + 1)))
-        await self.fleet.launch(worker)
-
-    async def _stop(self, worker: Worker, draw: random.Random) -> None:
-        await self.fleet.stop(worker)
-        await asyncio.sleep(draw.uniform(0, 2))
-        await self.fleet.launch(worker)
-
-    async def _join(self) -> None:
-        if self.fleet.size < self.plan.most_workers:
-            await self.fleet.add()
-
-    async def _leave(self, worker: Worker, draw: random.Random) -> None:
-        if self.fleet.size == 1:
-            await self._stop(worker, draw)
+async def _happen(stage: Stage, kind: str, draw: random.Random, end: float) -> None:
+    """Do it, unless it has to wait for others until the end (monotonic seconds)."""
+    async with stage.alone if kind in ALONE else contextlib.nullcontext():
+        if time.monotonic() >= end:
             return
-        self.fleet.size -= 1
-        await self.fleet.stop(worker)
+        try:
+            await ALL[kind](stage, draw)
+        except Exception as error:
+            # The others go on: a run that can't be judged still shows why.
+            traceback.print_exc()
+            stage.fleet.problems.append(f"{kind} at {time.strftime('%H:%M:%S')} could not be done or undone: {error!r}")
 
-    async def _pause(self, worker: Worker, draw: random.Random) -> None:
-        noted = self.fleet.note("pause", worker.data_dir.name)
+
+# --- workers
+
+
+async def _kill(stage: Stage, draw: random.Random) -> None:
+    await _kill_one(stage, draw, await stage.take(draw))
+
+
+async def _kill_all(stage: Stage, draw: random.Random) -> None:
+    await asyncio.gather(*(_kill_one(stage, draw, worker) for worker in stage.take_all()))
+
+
+async def _kill_one(stage: Stage, draw: random.Random, worker: Worker) -> None:
+    await stage.fleet.kill(worker)
+    await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 3), stage.plan.session_timeout + 1)))
+    await stage.fleet.launch(worker)
+
+
+async def _stop(stage: Stage, draw: random.Random) -> None:
+    worker = await stage.take(draw)
+    await stage.fleet.stop(worker)
+    await asyncio.sleep(draw.uniform(0, 2))
+    await stage.fleet.launch(worker)
+
+
+async def _join(stage: Stage, _draw: random.Random) -> None:
+    if stage.fleet.size < stage.plan.most_workers:
+        await stage.fleet.add()
+
+
+async def _leave(stage: Stage, draw: random.Random) -> None:
+    if stage.fleet.size == 1:
+        await _stop(stage, draw)
+        return
+    worker = await stage.take(draw)
+    stage.fleet.size -= 1
+    await stage.fleet.stop(worker)
+
+
+async def _pause(stage: Stage, draw: random.Random) -> None:
+    worker = await stage.take(draw)
+    with stage.noted("pause", worker.data_dir.name):
         worker.pause()
-        await asyncio.sleep(self.plan.session_timeout + draw.uniform(1, 5))
+        await asyncio.sleep(stage.plan.session_timeout + draw.uniform(1, 5))
         worker.resume()
-        noted.until = time.time()
-        self.fleet.idle.append(worker)
+    stage.fleet.idle.append(worker)
 
-    # --- what they talk to
 
-    async def _break_broker(self, kind: str, draw: random.Random) -> None:
-        async with self._broker:
-            noted = self.fleet.note(kind)
-            if kind == "pause broker":
-                self.kafka.pause()
-                await asyncio.sleep(draw.uniform(2, 5))
-                self.kafka.resume()
-            else:
-                if kind == "kill broker":
-                    await asyncio.to_thread(self.kafka.kill)
-                    await asyncio.sleep(draw.uniform(0, 3))
-                await asyncio.to_thread(self.kafka.restart)
-            noted.until = time.time()
+# --- what they talk to
 
-    async def _trouble(self, kind: str, draw: random.Random) -> None:
-        chosen = [hook for hook in self.hooks if draw.random() < 0.3]
-        noted = self.fleet.note(kind, f"{len(chosen)} endpoints")
-        self.troubled.update(hook.id for hook in chosen)
-        for hook in chosen:
-            await asyncio.to_thread(self.receiver.behave, hook.path, _TROUBLES[kind])
-        await asyncio.sleep(draw.uniform(3, 8))
-        for hook in chosen:
-            await asyncio.to_thread(self.receiver.behave, hook.path, BEHAVIOURS[hook.behaviour])
-        noted.until = time.time()
+
+async def _pause_broker(stage: Stage, draw: random.Random) -> None:
+    with stage.noted("pause broker"):
+        stage.kafka.pause()
+        await asyncio.sleep(draw.uniform(2, 5))
+        stage.kafka.resume()
+
+
+async def _kill_broker(stage: Stage, draw: random.Random) -> None:
+    with stage.noted("kill broker"):
+        await asyncio.to_thread(stage.kafka.kill)
+        await asyncio.sleep(draw.uniform(0, 3))
+        await asyncio.to_thread(stage.kafka.restart)
+
+
+async def _restart_broker(stage: Stage, _draw: random.Random) -> None:
+    with stage.noted("restart broker"):
+        await asyncio.to_thread(stage.kafka.restart)
+
+
+def _trouble(kind: str) -> Fault:
+    async def trouble(stage: Stage, draw: random.Random) -> None:
+        chosen = [hook for hook in stage.hooks if draw.random() < 0.3]
+        with stage.noted(kind, f"{len(chosen)} endpoints"):
+            stage.troubled.update(hook.id for hook in chosen)
+            for hook in chosen:
+                await asyncio.to_thread(stage.receiver.behave, hook.path, _TROUBLES[kind])
+            await asyncio.sleep(draw.uniform(3, 8))
+            for hook in chosen:
+                await asyncio.to_thread(stage.receiver.behave, hook.path, BEHAVIOURS[hook.behaviour])
+
+    return trouble
+
+
+#: one of these at a time
+ALONE = {"pause broker", "kill broker", "restart broker", *LOG, *BROKERS}
+ALL: Faults = {
+    "kill": _kill,
+    "kill all": _kill_all,
+    "stop": _stop,
+    "join": _join,
+    "leave": _leave,
+    "pause": _pause,
+    "pause broker": _pause_broker,
+    "kill broker": _kill_broker,
+    "restart broker": _restart_broker,
+    **{kind: _trouble(kind) for kind in _TROUBLES},
+    **log_faults.ALL,
+    **broker_faults.ALL,
+    **network_faults.ALL,
+}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from support import Api, Worker
 
 from chaos.plan import Plan
 
+_JUMPS = re.compile(r'^streamhooks_retention_jumps_total\{topic="([^"]+)"\} (\S+)$', re.MULTILINE)
 #: the longest that a worker may take to end after SIGTERM, in seconds: on a busy machine, with a broker that is away
 _STOP = 90.0
 
@@ -28,12 +31,17 @@ class Happened:
     until: float | None = None
     what: str = ""
 
+    def end(self) -> None:
+        """It is over, or undone."""
+        self.until = time.time()
+
 
 @dataclass
 class Fleet:
     """All workers that there ever were; a fault takes one from `idle` and puts it back."""
 
-    brokers: str
+    brokers: Sequence[str]
+    """Where the workers find Kafka: they take turns, so each may have a wire of its own."""
     prefix: str
     folder: Path
     plan: Plan
@@ -47,6 +55,8 @@ class Fleet:
     """The most that each took, bytes."""
     logged: dict[str, int] = field(default_factory=dict)
     """Where the log of each began when it was started last."""
+    jumps: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
+    """By worker and process what its metric of jumps was when it was seen last, by topic."""
     wanted: bool = True
     """Whether a worker that ends by itself is a problem."""
 
@@ -59,7 +69,8 @@ class Fleet:
     async def add(self) -> Worker:
         """Describe a further worker and launch it."""
         name = f"worker-{len(self.all)}"
-        worker = Worker(self.brokers, self.prefix, self.folder / name, **self.plan.worker_settings())
+        brokers = self.brokers[len(self.all) % len(self.brokers)]
+        worker = Worker(brokers, self.prefix, self.folder / name, **self.plan.worker_settings())
         self.all.append(worker)
         self.size += 1
         await self.launch(worker)
@@ -76,6 +87,32 @@ class Fleet:
         """SIGKILL."""
         self.note("kill", worker.data_dir.name)
         await asyncio.to_thread(worker.kill)
+
+    def jumps_by_topic(self) -> Counter[str]:
+        """Return how many records all workers counted as skipped, as far as it was seen."""
+        found: Counter[str] = Counter()
+        for one in self.jumps.values():
+            found.update(one)
+        return found
+
+    async def look_at_jumps(self) -> None:
+        """Read the metric of jumps of each worker that answers."""
+        await asyncio.gather(*(asyncio.to_thread(self._read_jumps, worker) for worker in self.idle if worker.running))
+
+    async def look_whether_ready(self) -> None:
+        """Note those that are up and not ready, now that all is repaired."""
+        for worker in self.idle:
+            with contextlib.suppress(OSError):
+                answer = await asyncio.to_thread(Api(worker.base, timeout=10).get, "/health/ready")
+                if answer.status != 200:
+                    self.problems.append(f"{worker.data_dir.name}: not ready at the end: {answer.body.decode()}")
+
+    def _read_jumps(self, worker: Worker) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            text = Api(worker.base, timeout=2).get("/metrics").body.decode()
+            found = _JUMPS.findall(text)
+            key = worker.data_dir.name, worker.pid
+            self.jumps[key] = {topic.removeprefix(self.prefix): int(float(value)) for topic, value in found}
 
     async def stop(self, worker: Worker) -> None:
         """SIGTERM; that it takes too long, or does not end with 0, is a problem."""
@@ -108,6 +145,7 @@ class Fleet:
                 with contextlib.suppress(psutil.Error):
                     rss = psutil.Process(worker.pid).memory_info().rss
                     self.rss[name] = max(self.rss[name], rss)
+            await self.look_at_jumps()
             await asyncio.sleep(0.5)
 
     def api(self) -> Api:

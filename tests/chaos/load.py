@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from confluent_kafka import Producer
 
+from chaos.account import Record
 from chaos.scene import ACTIONS, APP, ORGANIZATION, PROJECTS
 
 SOURCES = ("events", "alerts", "resource-changes")
@@ -74,40 +75,71 @@ def _change(draw: random.Random, number: int) -> Iterator[Written]:
 
 
 class Load:
-    """Writes in a thread from `start` to `stop`."""
+    """Writes in a thread from `start` to `stop`, each topic with a producer of its own."""
 
     def __init__(self, brokers: str, prefix: str, seed: int, rate: float) -> None:
-        self._prefix, self._seed, self._rate = prefix, seed, rate
+        self._brokers, self._prefix, self._seed, self._rate = brokers, prefix, seed, rate
+        self._producers = {topic: self._make_producer() for topic in (*SOURCES, "resources")}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._writing = threading.Lock()
+        self._held: dict[str, list[Written]] = {}
+        self._extra = 0
+        self.lives: Counter[str] = Counter()
+        """How often the log of each topic began anew, as `renew` was told."""
+        self.refused: list[str] = []
+        #: what the brokers confirmed, of the source topics
+        self.confirmed: list[Record] = []
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> list[Record]:
+        """Stop, wait until all is confirmed, and return the records of the source topics."""
+        self._stopping.set()
+        self._thread.join()
+        left = sum(producer.flush(120) for producer in self._producers.values())
+        if left or self.refused:
+            raise AssertionError(f"the broker did not take {left} records; it refused {self.refused[:3]}")
+        return self.confirmed
+
+    def burst(self, count: int) -> None:
+        """Write so many records more, at once."""
+        with self._writing:
+            self._extra += count
+
+    def hold(self, topic: str) -> None:
+        """Write nothing more to this topic, and wait until the brokers have confirmed what was."""
+        with self._writing:
+            self._held[topic] = []
+        if left := self._producers[topic].flush(60):
+            self.refused.append(f"{left} records of {topic} before it was held")
+
+    def renew(self, topic: str) -> None:
+        """Go on with a topic that was held: its log is another one now, or a shorter one."""
+        with self._writing:
+            self.lives[topic] += 1
+            # The new log knows nothing of the old producer's sequence.
+            self._producers[topic] = self._make_producer()
+            for one in self._held.pop(topic):
+                self._write(one)
+
+    def _make_producer(self) -> Producer:
         # Idempotent: what the producer repeats after a restart of the broker must not be in the topic twice.
-        self._producer = Producer(
+        return Producer(
             {
-                "bootstrap.servers": brokers,
+                "bootstrap.servers": self._brokers,
                 "partitioner": "murmur2_random",
                 "enable.idempotence": True,
                 "message.timeout.ms": 0,
                 "linger.ms": 5,
                 "reconnect.backoff.max.ms": 1000,
+                # Partitions that are added are written to at once.
+                "topic.metadata.refresh.interval.ms": 1000,
                 "log_level": 0,
                 "error_cb": lambda _error: None,
             }
         )
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.refused: list[str] = []
-        #: how many records of each topic the broker confirmed
-        self.confirmed: Counter[str] = Counter()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> int:
-        """Stop, wait until all is confirmed, and return how many records of the source topics there are."""
-        self._stopping.set()
-        self._thread.join()
-        left = self._producer.flush(120)
-        if left or self.refused:
-            raise AssertionError(f"the broker did not take {left} records; it refused {self.refused[:3]}")
-        return sum(self.confirmed[topic] for topic in SOURCES)
 
     def _run(self) -> None:
         started = time.monotonic()
@@ -116,29 +148,38 @@ class Load:
         while not self._stopping.is_set() or due:
             now = time.monotonic() - started
             # Ahead of its time, since a resource is to be there before its change.
-            while not self._stopping.is_set() and number / self._rate <= now:
+            while not self._stopping.is_set() and (number - self._extra) / self._rate <= now:
                 for one in records(self._seed, number, time.time()):
-                    heapq.heappush(due, (number / self._rate + _LATE + one.after, order, one))
+                    heapq.heappush(due, ((number - self._extra) / self._rate + _LATE + one.after, order, one))
                     order += 1
                 number += 1
             while due and due[0][0] <= now:
-                self._write(heapq.heappop(due)[2])
-            self._producer.poll(0)
+                self._write_unless_held(heapq.heappop(due)[2])
+            for producer in list(self._producers.values()):
+                producer.poll(0)
             time.sleep(0.01)
 
+    def _write_unless_held(self, one: Written) -> None:
+        with self._writing:
+            if one.topic in self._held:
+                self._held[one.topic].append(one)
+            else:
+                self._write(one)
+
     def _write(self, one: Written) -> None:
+        producer, life = self._producers[one.topic], self.lives[one.topic]
+
+        def delivered(error: object, message: Any) -> None:
+            if error is not None:
+                self.refused.append(f"{one.topic}: {error}")
+            elif one.topic in SOURCES:
+                place = message.partition(), message.offset(), message.timestamp()[1]
+                self.confirmed.append(Record(one.topic, *place, life, message.value()))
+
         while True:
             try:
-                self._producer.produce(
-                    self._prefix + one.topic, orjson.dumps(one.value), one.key, on_delivery=self._delivered
-                )
+                producer.produce(self._prefix + one.topic, orjson.dumps(one.value), one.key, on_delivery=delivered)
             except BufferError:
-                self._producer.poll(0.1)
+                producer.poll(0.1)
             else:
                 return
-
-    def _delivered(self, error: object, message: Any) -> None:
-        if error is None:
-            self.confirmed[message.topic().removeprefix(self._prefix)] += 1
-        else:
-            self.refused.append(str(error))

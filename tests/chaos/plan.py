@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+Deck = dict[str, int]
+
 #: what may happen, and how often of a deck of cards that is dealt again and again: each kind comes up
-FAULTS = {
+PROCESSES: Deck = {
     "kill": 5,
     "stop": 4,
     "join": 2,
@@ -21,7 +23,35 @@ FAULTS = {
     "reset": 1,
     "fail": 1,
 }
-SHORT_FAULTS = {"kill": 2, "stop": 1, "join": 1, "leave": 1, "pause": 1, "restart broker": 1, "hang": 1, "reset": 1}
+#: what a log may do that its readers rely on
+LOG: Deck = {"retention": 3, "anew": 2, "cut": 2, "regrow": 2, "partitions": 1}
+#: what happens to one of several brokers
+BROKERS: Deck = {
+    "kill one broker": 2,
+    "pause one broker": 1,
+    "kill coordinator": 2,
+    "move leaders": 2,
+    "too few in sync": 1,
+    "wipe replica": 1,
+    "unclean election": 1,
+}
+#: what happens between a worker and the brokers
+NETWORK: Deck = {"slow network": 1, "deaf network": 1, "silent network": 2, "reset network": 1}
+GROUPS: Mapping[str, Deck] = {"processes": PROCESSES, "log": LOG, "brokers": BROKERS, "network": NETWORK}
+
+SHORT_FAULTS: Deck = {
+    "kill": 2,
+    "stop": 1,
+    "join": 1,
+    "leave": 1,
+    "pause": 1,
+    "kill one broker": 1,
+    "move leaders": 1,
+    "silent network": 1,
+    "reset network": 1,
+    "hang": 1,
+    "reset": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -40,12 +70,23 @@ class Plan:
     max_retries: int = 5
     request_timeout: float = 2.0
     settle: float = 240.0
-    faults: dict[str, int] = field(default_factory=lambda: dict(FAULTS))
+    faults: Deck = field(default_factory=lambda: dict(PROCESSES))
+
+    @property
+    def brokers(self) -> int:
+        """How many brokers it takes."""
+        return 3 if self.faults.keys() & BROKERS.keys() else 1
+
+    @property
+    def wires(self) -> int:
+        """How many wires with proxies there are; 0 if no kind disturbs the network."""
+        return self.most_workers if self.faults.keys() & NETWORK.keys() else 0
 
     def worker_settings(self) -> dict[str, object]:
         """Return what the workers are told, besides where Kafka is."""
         return {
             "partitions": self.partitions,
+            "replication": self.brokers,
             "session_timeout": self.session_timeout,
             "retry_delay": self.retry_delay,
             # Endpoints that always fail must use up their retries: an open breaker lets a probe through now and then.
@@ -65,6 +106,19 @@ class Plan:
             draw.shuffle(deck)
             for kind in deck:
                 yield draw.uniform(*self.gap), kind
+
+
+def deck(names: Sequence[str]) -> Deck:
+    """Return the cards of these kinds and groups of kinds; raise ValueError with what there is for an unknown one."""
+    cards: Deck = {}
+    for name in names:
+        known = next((group for group in GROUPS.values() if name in group), {})
+        found = GROUPS.get(name) or {kind: 1 for kind in known if kind == name}
+        if not found:
+            kinds = ", ".join(kind for group in GROUPS.values() for kind in group)
+            raise ValueError(f"no kind {name!r}; there are the groups {', '.join(GROUPS)}, and of them {kinds}")
+        cards |= found
+    return cards
 
 
 def short(seed: int) -> Plan:

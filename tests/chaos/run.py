@@ -1,4 +1,4 @@
-"""The chaos command: `python -m chaos.run [--runs N] [--seed S] [--short]`, with `tests` in PYTHONPATH."""
+"""The chaos command: `python -m chaos.run [--runs N] [--seed S] [--kinds K,…]`, with `tests` in PYTHONPATH."""
 
 from __future__ import annotations
 
@@ -17,63 +17,91 @@ from pathlib import Path
 from support import create_topic, produce
 
 from chaos.evidence import Evidence, ask_views, read_topics
-from chaos.faults import Faults
+from chaos.faults import disturb
 from chaos.fleet import Fleet
 from chaos.ledger import Receiver
 from chaos.load import Load
-from chaos.plan import Plan, kills, short
+from chaos.log_faults import make_sources
+from chaos.plan import GROUPS, Plan, deck, kills, short
+from chaos.proxy import Wire
 from chaos.report import Report, show, show_sum, write_json
 from chaos.scene import BEHAVIOURS, hooks
 from chaos.settling import settled
-from chaos.timing import waits
+from chaos.stage import Stage
+from chaos.timing import added, waits
 from chaos.verdict import judge
 from streamhooks.dev.kafka import EmbeddedKafka
+from streamhooks.dev.kafka_config import Door
+from streamhooks.dev.ports import free_ports
 
 
 async def run(plan: Plan, folder: Path) -> Report:
     """Do one run in a folder of its own, and return what it showed."""
-    with EmbeddedKafka.start(folder / "kafka", quiet=True) as kafka:
+    wires = [Wire() for _ in range(plan.wires)]
+    doors = [[Door(f"WIRE{number}", *free_ports(2)) for number in range(plan.wires)] for _broker in range(plan.brokers)]
+    with EmbeddedKafka.start(folder / "kafka", quiet=True, brokers=plan.brokers, doors=doors) as kafka:
         receiver = Receiver(folder)
-        fleet = Fleet(kafka.brokers, f"chaos{secrets.token_hex(3)}.", folder, plan)
+        behind_wires = [
+            ",".join(f"127.0.0.1:{of_broker[number].advertised}" for of_broker in doors) for number in range(plan.wires)
+        ]
+        fleet = Fleet(behind_wires or [kafka.brokers], f"chaos{secrets.token_hex(3)}.", folder, plan)
         try:
-            return await _run(plan, kafka, receiver, fleet)
+            for of_broker in doors:
+                for wire, door in zip(wires, of_broker, strict=True):
+                    await wire.lay(door.advertised, door.port)
+            load = Load(kafka.brokers, fleet.prefix, plan.seed, plan.rate)
+            return await _run(Stage(plan, fleet, kafka, receiver, hooks(), load, wires))
         finally:
             fleet.end()
+            for wire in wires:
+                await wire.close()
             receiver.stop()
 
 
-async def _run(plan: Plan, kafka: EmbeddedKafka, receiver: Receiver, fleet: Fleet) -> Report:
-    started, known = time.time(), hooks()
-    brokers, prefix = kafka.brokers, fleet.prefix
-    create_topic(brokers, f"{prefix}hooks", 1, cleanup_policy="compact")
+async def _run(stage: Stage) -> Report:
+    started, plan, fleet, known = time.time(), stage.plan, stage.fleet, stage.hooks
+    brokers, prefix = stage.kafka.brokers, fleet.prefix
+    await asyncio.to_thread(create_topic, brokers, stage.topic("hooks"), 1, plan.brokers, cleanup_policy="compact")
+    await make_sources(stage)
     for hook in known:
-        receiver.behave(hook.path, BEHAVIOURS[hook.behaviour])
-        produce(brokers, f"{prefix}hooks", hook.id, hook.record(receiver.base))
+        stage.receiver.behave(hook.path, BEHAVIOURS[hook.behaviour])
+        produce(brokers, stage.topic("hooks"), hook.id, hook.record(stage.receiver.base))
     for _ in range(plan.workers):
         await fleet.add()
     for worker in fleet.idle:
         await asyncio.to_thread(worker.wait_ready, 120)
     watching = asyncio.create_task(fleet.watch())
-    faults = Faults(plan, fleet, kafka, receiver, known)
-    load = Load(brokers, prefix, plan.seed, plan.rate)
-    load.start()
-    await faults.run(plan.seconds)
-    produced = await asyncio.to_thread(load.stop)
+    stage.load.start()
+    await disturb(stage, plan.seconds)
+    written = await asyncio.to_thread(stage.load.stop)
     left = await asyncio.to_thread(settled, brokers, prefix, plan.settle)
-    evidence = Evidence(produced=produced)
+    evidence = Evidence()
     try:
         await asyncio.to_thread(ask_views, evidence, fleet.api(), known, started)
     except AssertionError as error:
         fleet.problems.append(f"the web views did not answer: {error}")
+    await fleet.look_at_jumps()
+    await fleet.look_whether_ready()
     fleet.wanted = False
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching
-    read_topics(evidence, brokers, prefix, known)
-    evidence.requests, evidence.unverified = receiver.requests(), receiver.unverified()
-    verdict = judge(evidence, known, faults.troubled)
+    await asyncio.to_thread(read_topics, evidence, brokers, prefix, known, written, stage.removals)
+    evidence.requests, evidence.unverified = stage.receiver.requests(), stage.receiver.unverified()
+    evidence.jumps = dict(fleet.jumps_by_topic())
+    evidence.all_jumps_seen = not {one.kind for one in fleet.happened} & {"kill", "stop"}
+    verdict = judge(evidence, known, stage.troubled)
     verdict.wrong += [*fleet.problems, *([f"not settled within {plan.settle:.0f} s: {left}"] if left else [])]
-    return Report(plan, started, time.time(), verdict, fleet.happened, waits(evidence, fleet.happened), dict(fleet.rss))
+    return Report(
+        plan=plan,
+        started=started,
+        ended=time.time(),
+        verdict=verdict,
+        happened=fleet.happened,
+        waits=waits(evidence, fleet.happened),
+        added=added(evidence, fleet.happened),
+        rss=dict(fleet.rss),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,15 +112,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--short", action="store_true", help="the form for CI, about 90 s")
     form.add_argument("--kills", action="store_true", help="only kills, far apart, to time the redelivery")
+    form.add_argument(
+        "--kinds", help=f"only these, comma-separated: kinds, or the groups {', '.join(GROUPS)} (default: processes)"
+    )
     parser.add_argument("--seconds", type=float, help="how long a run has faults and load")
     parser.add_argument("--rate", type=float, help="records a second")
+    parser.add_argument("--settle", type=float, help="how long a run may take to settle after the last fault, seconds")
     parser.add_argument("--json", type=Path, help="write the report there, too")
     parser.add_argument("--folder", type=Path, help="keep logs and data there (default: only of runs that failed)")
     options = parser.parse_args(arguments)
+    try:
+        faults = deck(options.kinds.split(",") if options.kinds else ["processes"])
+    except ValueError as error:
+        parser.error(str(error))
     reports = []
     for seed in range(options.seed, options.seed + options.runs):
-        plan = (short if options.short else kills if options.kills else Plan)(seed)
-        given = {name: getattr(options, name) for name in ("seconds", "rate") if getattr(options, name)}
+        plan = short(seed) if options.short else kills(seed) if options.kills else Plan(seed, faults=faults)
+        given = {name: getattr(options, name) for name in ("seconds", "rate", "settle") if getattr(options, name)}
         folder = (options.folder or Path(tempfile.mkdtemp(prefix="streamhooks-chaos-"))) / f"seed-{seed}"
         folder.mkdir(parents=True)
         reports.append(asyncio.run(run(replace(plan, **given), folder)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -37,17 +38,21 @@ def _lag(brokers: str, group: str, topic: str) -> int:
     """Return how many records of the topic are not committed by the group."""
     client = Consumer({"bootstrap.servers": brokers, "group.id": "chaos", "log_level": 0})
     try:
-        partitions = [
-            TopicPartition(topic, number) for number in client.list_topics(topic, 10).topics[topic].partitions
-        ]
-        asked = ConsumerGroupTopicPartitions(group, partitions)
-        admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
-        found = admin.list_consumer_group_offsets([asked])[group].result(30)
-        committed = {tp.partition: tp.offset for tp in found.topic_partitions}
+        partitions = client.list_topics(topic, 10).topics[topic].partitions
+        found = committed(AdminClient({"bootstrap.servers": brokers, "log_level": 0}), group, topic, partitions)
         lag = 0
-        for partition in partitions:
-            first, end = client.get_watermark_offsets(partition, 10)
-            lag += end - max(first, committed.get(partition.partition, -1))
+        for number in partitions:
+            first, end = client.get_watermark_offsets(TopicPartition(topic, number), 10)
+            known = found.get(number, 0)
+            # What is committed behind the end is of a log that is gone.
+            lag += end - (max(first, known) if known <= end else first)
         return lag
     finally:
         client.close()
+
+
+def committed(admin: AdminClient, group: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """Return what the group has committed, of the partitions of which it has."""
+    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for number in partitions])
+    found = admin.list_consumer_group_offsets([asked])[group].result(30)
+    return {tp.partition: tp.offset for tp in found.topic_partitions if tp.offset >= 0}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chaos.account import Account, Told
 from chaos.evidence import Evidence, Expected
 from chaos.fleet import Happened
 from chaos.ledger import Request
@@ -19,8 +20,7 @@ HOOKS = (Hook("a", "well", ("event.created",)), Hook("b", "rejecting", ("event.c
 def whole() -> Evidence:
     """One record that was delivered at the second attempt to `a`, and given up for `b`."""
     return Evidence(
-        records=1,
-        produced=1,
+        account=Account(written=1, held=1),
         expected={"m1": Expected("a", 7, "events:0", 1.0), "m2": Expected("b", 7, "events:0", 1.0)},
         requests=[
             Request(1.0, "/a", "m1", 7, 500),
@@ -57,7 +57,13 @@ SPOILED: dict[str, Callable[[Evidence], object]] = {
     "dead letters that stand for nothing": lambda found: found.dead_otherwise.append("m9: broken"),
     "still pending": lambda found: found.pending.update(m3=2),
     "wrong signatures": lambda found: setattr(found, "unverified", 1),
-    "produced and not there": lambda found: setattr(found, "records", 0),
+    "Kafka's account": lambda found: found.account.wrong.append("confirmed, and not there"),
+    "lost in silence": lambda found: (found.requests.__delitem__(slice(1, 3)), found.gone.update(m1="silent")),
+    "the metric of jumps": lambda found: found.jumps.update(events=3),
+    "the metric of jumps: 1": lambda found: (
+        found.told.append(Told(9.0, "events", 0, "retention removed the offsets 3 to 4 unread")),
+        setattr(found, "all_jumps_seen", True),
+    ),
 }
 
 
@@ -74,6 +80,30 @@ def test_a_call_that_is_pending_is_not_lost():
     del evidence.requests[1:3]
     evidence.pending = {"m1": 2}
     assert judge(evidence, HOOKS, set()).lost == []
+
+
+@pytest.mark.parametrize("fate", ["told", "unknowable"])
+def test_what_kafka_lost_and_nobody_could_deliver_is_counted_apart(fate: str):
+    evidence = whole()
+    del evidence.requests[1:3], evidence.firings["a", "m1", 2]
+    evidence.counters["1h"]["a"] = (1, 0, 1)
+    evidence.gone = {"m1": fate}
+    verdict = judge(evidence, HOOKS, set())
+    assert verdict.wrong == []
+    assert (verdict.gone, verdict.unknowable) == ((1, 0) if fate == "told" else (0, 1))
+
+
+def test_what_was_delivered_before_kafka_lost_it_is_delivered():
+    evidence = whole()
+    evidence.gone = {"m1": "silent"}
+    verdict = judge(evidence, HOOKS, set())
+    assert (verdict.wrong, verdict.delivered, verdict.gone) == ([], 1, 0)
+
+
+def test_what_a_killed_worker_had_counted_may_be_missing():
+    evidence = whole()
+    evidence.told = [Told(9.0, "events", 0, "retention removed the offsets 3 to 4 unread")]
+    assert judge(evidence, HOOKS, set()).wrong == []
 
 
 def test_the_wait_after_a_kill_is_that_of_the_partition_that_stood_still_longest():

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from chaos.evidence import Evidence
 from chaos.fleet import Happened
+from chaos.plan import BROKERS, LOG, NETWORK
 
 #: a source partition that had new work this long before a fault, in seconds, is one that we can see standing still
 _STEADY = 3.0
-_DISTURBING = ("kill", "stop", "pause", "kill broker", "restart broker", "pause broker")
+_DISTURBING = ("kill", "stop", "pause", "kill broker", "restart broker", "pause broker", *LOG, *BROKERS, *NETWORK)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,25 @@ def waits(evidence: Evidence, happened: Sequence[Happened], kinds: Sequence[str]
         ]
         found.append(Wait(one.kind, one.at, longest, not others))
     return found
+
+
+def added(evidence: Evidence, happened: Sequence[Happened]) -> list[float]:
+    """Return for each partition that was added how long its first record waited for its first request, in seconds."""
+    new = set()
+    for one in happened:
+        if one.kind == "partitions":
+            topic, before, after = one.what.split()
+            new |= {f"{topic}:{number}" for number in range(int(before), int(after))}
+    written: dict[str, float] = {}
+    for expected in evidence.expected.values():
+        if expected.partition in new:
+            written[expected.partition] = min(expected.produced, written.get(expected.partition, expected.produced))
+    came: dict[str, float] = {}
+    for request in evidence.requests:
+        known = evidence.expected.get(request.id)
+        if known and known.partition in new:
+            came.setdefault(known.partition, request.at)
+    return [at - written[partition] for partition, at in came.items()]
 
 
 def _wait(times: list[float], at: float) -> float:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from chaos.account import jumped
 from chaos.evidence import Counts, Evidence, Firings
 from chaos.scene import DOOMED, Hook
 
@@ -17,10 +18,20 @@ class Verdict:
     """The numbers of a run; `wrong` is empty if all that is promised holds."""
 
     records: int = 0
+    """That Kafka confirmed."""
+    held: int = 0
+    """Of them, those that it holds in the end."""
     expected: int = 0
     delivered: int = 0
     dead: int = 0
     lost: list[str] = field(default_factory=list)
+    """Deliveries of records that Kafka holds."""
+    gone: int = 0
+    """Deliveries that nobody made, since Kafka had removed the record, and of which that was told."""
+    unknowable: int = 0
+    """Those of records that Kafka lost before anybody could know that it had them."""
+    silent: list[str] = field(default_factory=list)
+    """Those of which it was not told."""
     unexpected: list[str] = field(default_factory=list)
     requests: int = 0
     attempts: int = 0
@@ -40,16 +51,18 @@ def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verd
     requests = Counter(request.id for request in evidence.requests)
     taken = {one.id for one in evidence.requests if one.status is not None and 200 <= one.status < 300}
     attempts = Counter(identifier for _hook, identifier, _attempt in evidence.firings)
+    missing = [one for one in expected if one not in taken and one not in dead and one not in evidence.pending]
+    fates = Counter(evidence.gone[one] for one in missing if one in evidence.gone)
     verdict = Verdict(
-        records=evidence.records,
+        records=evidence.account.written,
+        held=evidence.account.held,
         expected=len(expected),
         delivered=len(taken & expected.keys()),
         dead=len(dead.keys() & expected.keys()),
-        lost=[
-            f"{one}: {found}"
-            for one, found in expected.items()
-            if one not in taken and one not in dead and one not in evidence.pending
-        ],
+        lost=[f"{one}: {expected[one]}" for one in missing if one not in evidence.gone],
+        gone=fates["told"],
+        unknowable=fates["unknowable"],
+        silent=[f"{one}: {expected[one]}" for one in missing if evidence.gone.get(one) == "silent"],
         unexpected=list(_unexpected(evidence)),
         requests=len(evidence.requests),
         attempts=len(evidence.firings),
@@ -67,13 +80,15 @@ def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verd
     doomed = [one for one in taken & expected.keys() if behaviour[expected[one].hook] in DOOMED]
     verdict.wrong = [
         *_wrong("lost", verdict.lost),
+        *_wrong("lost in silence", verdict.silent),
         *_wrong("unexpected", verdict.unexpected),
         *_wrong("counters differ", verdict.differences),
         *_wrong("delivered to an endpoint that takes nothing", doomed),
         *_wrong("dead letters that stand for nothing", evidence.dead_otherwise),
         *_wrong("still pending", [*evidence.pending, *["in the web views"] * evidence.pending_shown]),
         *_wrong("wrong signatures", ["request"] * evidence.unverified),
-        *_wrong("produced and not there", ["record"] * abs(evidence.produced - evidence.records)),
+        *_wrong("Kafka's account", evidence.account.wrong),
+        *_wrong("the metric of jumps", list(_miscounted(evidence))),
     ]
     return verdict
 
@@ -89,6 +104,15 @@ def _unexpected(evidence: Evidence) -> Iterable[str]:
             yield f"{request.id} at {request.path} stands for no record"
         elif request.path != f"/{expected.hook}" or request.number != expected.number:
             yield f"{request.id} with record {request.number} at {request.path} should be {expected}"
+
+
+def _miscounted(evidence: Evidence) -> Iterable[str]:
+    """A worker that is killed takes its count along: what was seen of it is at most what the notices say."""
+    told = jumped(evidence.told)
+    for topic in sorted(told.keys() | evidence.jumps.keys()):
+        said, counted = told.get(topic, 0), evidence.jumps.get(topic, 0)
+        if counted > said or (counted < said and evidence.all_jumps_seen):
+            yield f"{topic}: {counted} records counted as skipped, the notices name {said}"
 
 
 def _differences(evidence: Evidence, taken: set[str]) -> Iterable[str]:

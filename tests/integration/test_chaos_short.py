@@ -14,13 +14,20 @@ SEED = 1
 
 
 @pytest.mark.timeout(420)
-def test_nothing_is_lost_and_all_is_counted_through_kills_pauses_and_restarts(tmp_path: Path):
+def test_nothing_is_lost_and_all_is_counted_through_kills_pauses_and_lost_brokers_and_networks(tmp_path: Path):
     report = asyncio.run(run(short(SEED), tmp_path))
     print(show(report))
     verdict = report.verdict
     assert not verdict.wrong
     # That nothing is wrong says something only if something happened.
-    assert {one.kind for one in report.happened} >= {"kill", "stop", "pause", "restart broker"}
+    assert {one.kind for one in report.happened} >= {
+        "kill",
+        "stop",
+        "pause",
+        "kill one broker",
+        "move leaders",
+        "silent network",
+    }
     assert verdict.records > 1000
     assert verdict.delivered > 1000
     assert verdict.dead > 100

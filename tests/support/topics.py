@@ -9,11 +9,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 _TIMEOUT = 30.0
 
 
-def create_topic(brokers: str, topic: str, partitions: int = 1, **config: object) -> None:
+def create_topic(brokers: str, topic: str, partitions: int = 1, replication: int = 1, **config: object) -> None:
     """Create a topic; `config` with `_` for `.`: `cleanup_policy="compact"`."""
     settings = {name.replace("_", "."): str(value) for name, value in config.items()}
     admin = AdminClient({"bootstrap.servers": brokers})
-    admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])[topic].result(_TIMEOUT)
+    admin.create_topics([NewTopic(topic, partitions, replication, config=settings)])[topic].result(_TIMEOUT)
 
 
 def produce(

@@ -1,0 +1,178 @@
+"""What Kafka held, what it holds no longer, and whether that was told: pure comparison."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+_RANGE = re.compile(r"offsets (\d+) to (\d+)")
+#: topic (without the prefix), partition, offset, timestamp in epoch milliseconds
+Place = tuple[str, int, int, int]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record that Kafka confirmed."""
+
+    topic: str
+    """Without the prefix."""
+    partition: int
+    offset: int
+    timestamp: int
+    """Epoch milliseconds."""
+    life: int
+    """Counts on when the log of its topic was made anew or cut: offsets may come again in the next one."""
+    value: bytes
+
+    @property
+    def place(self) -> Place:
+        return self.topic, self.partition, self.offset, self.timestamp
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Kafka does not hold any longer what lies at the offsets [first, end) of this life and of those before."""
+
+    kind: str
+    at: float
+    """Epoch seconds, before it began."""
+    topic: str
+    partition: int
+    life: int
+    first: int
+    end: int | None
+    committed: int
+    """How far the group was before it, at least; 0 if that is not known."""
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the workers must tell, even if nothing is lost: the log is not as their position says."""
+        return self.kind != "retention" and self.committed > self.first
+
+    def takes(self, record: Record) -> bool:
+        return (
+            (record.topic, record.partition) == (self.topic, self.partition)
+            and record.life <= self.life
+            and self.first <= record.offset
+            and (self.end is None or record.offset < self.end)
+        )
+
+    def owes(self, record: Record) -> bool:
+        """Whether the loss of this record must be told.
+
+        A log that lost its last records before anybody had read so far looks like one that never had them.
+        """
+        return self.kind != "cut" or self.committed > self.first
+
+
+@dataclass(frozen=True)
+class Told:
+    """A notice about a source partition; `first` to `last` are the offsets that it names, if any."""
+
+    at: float
+    topic: str
+    partition: int
+    why: str
+
+    @property
+    def named(self) -> range | None:
+        found = _RANGE.search(self.why)
+        return range(int(found[1]), int(found[2]) + 1) if found else None
+
+    def covers(self, removal: Removal, offset: int) -> bool:
+        """Whether this tells of the loss of this offset."""
+        named = self.named
+        return (
+            (self.topic, self.partition) == (removal.topic, removal.partition)
+            and self.at >= removal.at
+            and (named is None or offset in named or removal.kind != "retention")
+        )
+
+
+@dataclass
+class Account:
+    """What became of what was written."""
+
+    written: int = 0
+    held: int = 0
+    gone: dict[Place, Removal] = field(default_factory=dict)
+    """What Kafka does not hold any longer, and what took it."""
+    told: set[Place] = field(default_factory=set)
+    """What of it was told."""
+    owed: set[Place] = field(default_factory=set)
+    """What of it must be told, should it not have been delivered."""
+    wrong: list[str] = field(default_factory=list)
+
+
+def reconciled(records: Sequence[Record], held: Mapping[Place, bytes]) -> list[Record]:
+    """Return the records, each where Kafka has it; `held` is what it holds, with its value.
+
+    A producer that had to repeat a batch, since a broker was killed before it answered, is not always told the place of
+    the first one.
+    """
+    confirmed = {record.place for record in records}
+    strays = {(place[0], value): place for place, value in held.items() if place not in confirmed}
+    found = []
+    for record in records:
+        if record.place not in held and (place := strays.get((record.topic, record.value))):
+            record = replace(record, partition=place[1], offset=place[2], timestamp=place[3])
+        found.append(record)
+    return found
+
+
+def balance(records: Sequence[Record], held: set[Place], removals: Sequence[Removal], told: Sequence[Told]) -> Account:
+    """Work out which records are gone, why, and whether that was told."""
+    account = Account(written=len(records), held=len(held))
+    of_partition: dict[tuple[str, int], list[Removal]] = {}
+    for removal in sorted(removals, key=lambda one: one.at):
+        of_partition.setdefault((removal.topic, removal.partition), []).append(removal)
+    for record in records:
+        known = of_partition.get((record.topic, record.partition), [])
+        removal = next((one for one in known if one.takes(record)), None)
+        if (record.place in held) == (removal is None):
+            if removal is None:
+                continue
+            account.gone[record.place] = removal
+            if removal.owes(record):
+                account.owed.add(record.place)
+            if any(one.covers(removal, record.offset) for one in told):
+                account.told.add(record.place)
+        elif removal is None:
+            account.wrong.append(f"confirmed, not there, and nothing took it: {record.place}")
+        else:
+            account.wrong.append(f"there, though it was taken by {removal}: {record.place}")
+    if unknown := held - {record.place for record in records}:
+        account.wrong.append(f"{len(unknown)} records are there that were never confirmed, such as {min(unknown)}")
+    account.wrong += _untold(removals, told)
+    account.wrong += _told_in_vain(of_partition, told)
+    return account
+
+
+def _untold(removals: Iterable[Removal], told: Sequence[Told]) -> Iterator[str]:
+    for removal in removals:
+        if removal.is_owed and not any(one.covers(removal, removal.first) for one in told):
+            yield f"never told: {removal}"
+
+
+def _told_in_vain(removals: dict[tuple[str, int], list[Removal]], told: Iterable[Told]) -> Iterator[str]:
+    for one in told:
+        before = [removal for removal in removals.get((one.topic, one.partition), []) if removal.at <= one.at]
+        if not before:
+            yield f"told, and nothing had happened: {one}"
+        kept = [
+            offset
+            for offset in one.named or ()
+            if not any(removal.first <= offset and (removal.end or offset + 1) > offset for removal in before)
+        ]
+        if kept:
+            yield f"told as removed, and Kafka held them: {kept[:3]} of {one}"
+
+
+def jumped(told: Iterable[Told]) -> dict[str, int]:
+    """Return by topic how many offsets the notices name as skipped: what the metric must have counted."""
+    sums: dict[str, int] = {}
+    for one in told:
+        if (named := one.named) is not None:
+            sums[one.topic] = sums.get(one.topic, 0) + len(named)
+    return sums

@@ -1,0 +1,194 @@
+"""What happens to one of several brokers, to leaders, coordinators and replicas."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.admin import AlterPartitionReassignmentsRequest
+from confluent_kafka import ElectionType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    PartitionMetadata,
+)
+
+from chaos import cutting
+from chaos.load import SOURCES
+from chaos.log_faults import FEWER_REPLICAS, committed_of, extents, note_cuts
+from chaos.stage import Faults, Stage
+from streamhooks.dev.node import Node
+
+#: what workers write to
+_OURS = ("delayed", "firings", "dead-letters", "notices", "hook-states")
+#: seconds after which a broker that is away is taken for dead, and a little more
+_FENCED = 4.0
+
+
+@contextlib.asynccontextmanager
+async def _without(stage: Stage, node: Node) -> AsyncIterator[None]:
+    """Kill a broker; have it back, and wait until all replicas are in sync, after the block."""
+    await asyncio.to_thread(node.kill)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(node.restart)
+        await _whole(stage)
+
+
+async def _whole(stage: Stage) -> None:
+    """Wait until each replica is in sync: the next broker that is lost is not the last one that has a record."""
+    for _ in range(2):
+        # A broker that was frozen tells for a moment how things were before.
+        await asyncio.sleep(1.0)
+        await stage.ask(lambda admin: all(len(one.isrs) == len(one.replicas) for one in _all_partitions(admin)))
+
+
+def _all_partitions(admin: AdminClient) -> list[PartitionMetadata]:
+    topics = admin.list_topics(timeout=5).topics.values()
+    return [partition for topic in topics for partition in topic.partitions.values()]
+
+
+async def _kill_one(stage: Stage, draw: random.Random) -> None:
+    with stage.noted("kill one broker"):
+        async with _without(stage, draw.choice(stage.kafka.nodes)):
+            await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 8))))
+
+
+async def _pause_one(stage: Stage, draw: random.Random) -> None:
+    with stage.noted("pause one broker"):
+        node = draw.choice(stage.kafka.nodes)
+        node.pause()
+        await asyncio.sleep(draw.uniform(1, 8))
+        node.resume()
+        await _whole(stage)
+
+
+async def _kill_coordinator(stage: Stage, draw: random.Random) -> None:
+    """Kill the broker that coordinates a group of the workers."""
+    group = stage.topic(draw.choice(("worker", "counting")))
+    described = await stage.ask(lambda admin: admin.describe_consumer_groups([group])[group].result())
+    number = described.coordinator.id
+    with stage.noted("kill coordinator", f"{group}: broker {number}"):
+        async with _without(stage, stage.kafka.nodes[number - 1]):
+            await asyncio.sleep(draw.uniform(0, 8))
+
+
+async def _move_leaders(stage: Stage, draw: random.Random) -> None:
+    """Give each partition another leader, with all brokers up."""
+    with stage.noted("move leaders"):
+        topics = (await stage.ask(lambda admin: admin.list_topics(timeout=5))).topics
+        await _reassign(
+            stage.kafka.brokers,
+            {
+                name: {number: _rotated(one.replicas, draw) for number, one in topic.partitions.items()}
+                for name, topic in topics.items()
+            },
+        )
+        # Without options: this client's version can't take any here.
+        await stage.ask(lambda admin: admin.elect_leaders(ElectionType.PREFERRED).result() is not None)
+        await _whole(stage)
+
+
+def _rotated(replicas: list[int], draw: random.Random) -> list[int]:
+    by = draw.randrange(len(replicas))
+    return replicas[by:] + replicas[:by]
+
+
+async def _reassign(brokers: str, wanted: dict[str, dict[int, list[int]]]) -> None:
+    # librdkafka's admin client can't.
+    client = AIOKafkaAdminClient(bootstrap_servers=brokers)
+    await client.start()
+    try:
+        topics = [
+            (name, [(number, replicas, {}) for number, replicas in partitions.items()], {})
+            for name, partitions in wanted.items()
+        ]
+        await client._send_request(AlterPartitionReassignmentsRequest(20_000, topics, {}))
+    finally:
+        await client.close()
+
+
+async def _too_few_in_sync(stage: Stage, draw: random.Random) -> None:
+    """Let no write of the workers be confirmed for a while: each needs all three replicas, and one is away."""
+    with stage.noted("too few in sync"):
+        await _configure(stage, _OURS, "min.insync.replicas", "3")
+        async with _without(stage, draw.choice(stage.kafka.nodes)):
+            await asyncio.sleep(_FENCED + draw.uniform(2, 8))
+        await _configure(stage, _OURS, "min.insync.replicas", "2")
+
+
+async def _configure(stage: Stage, topics: tuple[str, ...], name: str, value: str) -> None:
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    resources = [
+        ConfigResource(ConfigResource.Type.TOPIC, stage.topic(topic), incremental_configs=[entry]) for topic in topics
+    ]
+
+    def configure(admin: AdminClient) -> bool:
+        for future in admin.incremental_alter_configs(resources, request_timeout=20).values():
+            future.result()
+        return True
+
+    await stage.ask(configure)
+
+
+async def _wipe(stage: Stage, draw: random.Random) -> None:
+    """Replace the disk of a broker that is down: what it held of the sources comes back from the others."""
+    with stage.noted("wipe replica"):
+        node = draw.choice(stage.kafka.nodes)
+        async with _without(stage, node):
+            await asyncio.sleep(_FENCED)
+            for topic in SOURCES:
+                cutting.remove((node.folder / "data").glob(f"{stage.topic(topic)}-*"))
+
+
+async def _unclean(stage: Stage, draw: random.Random) -> None:
+    """Lose the one broker that has the latest records, and have one lead that has not.
+
+    Of a topic with two replicas: one goes down, the other confirms alone; then that goes down, and the first is back.
+    """
+    topic = draw.choice(tuple(FEWER_REPLICAS))
+    with stage.noted("unclean election", topic):
+        found = await stage.ask(lambda admin: admin.list_topics(timeout=5).topics[stage.topic(topic)].partitions)
+        behind, ahead = draw.sample(draw.choice(list(found.values())).replicas, 2)
+        pairs = [number for number, one in found.items() if sorted(one.replicas) == sorted((behind, ahead))]
+        nodes = stage.kafka.nodes
+        await asyncio.to_thread(nodes[behind - 1].kill)
+        await asyncio.sleep(_FENCED)
+        stage.load.burst(draw.randint(100, 500))
+        await asyncio.sleep(draw.uniform(2, 4))
+        await asyncio.to_thread(stage.load.hold, topic)
+        before = await stage.ask(partial(extents, stage, topic))
+        at, life, known = time.time(), stage.load.lives[topic], await committed_of(stage, topic)
+        await _configure(stage, (topic,), "unclean.leader.election.enable", "true")
+        await asyncio.to_thread(nodes[ahead - 1].kill)
+        await asyncio.to_thread(nodes[behind - 1].restart)
+        await stage.ask(lambda admin: _led_by(admin, stage.topic(topic), pairs, behind))
+        await asyncio.to_thread(nodes[ahead - 1].restart)
+        await _whole(stage)
+        await _configure(stage, (topic,), "unclean.leader.election.enable", "false")
+        note_cuts(stage, topic, before, await stage.ask(partial(extents, stage, topic)), known, at, life)
+        stage.load.renew(topic)
+
+
+def _led_by(admin: AdminClient, topic: str, partitions: list[int], broker: int) -> bool:
+    found = admin.list_topics(timeout=5).topics[topic].partitions
+    return all(found[number].leader == broker for number in partitions)
+
+
+ALL: Faults = {
+    "kill one broker": _kill_one,
+    "pause one broker": _pause_one,
+    "kill coordinator": _kill_coordinator,
+    "move leaders": _move_leaders,
+    "too few in sync": _too_few_in_sync,
+    "wipe replica": _wipe,
+    "unclean election": _unclean,
+}

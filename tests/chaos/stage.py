@@ -1,0 +1,103 @@
+"""Everything that a fault can touch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from confluent_kafka.admin import AdminClient
+from support import Worker, eventually
+
+from chaos.account import Removal
+from chaos.fleet import Fleet
+from chaos.ledger import Receiver
+from chaos.load import Load
+from chaos.plan import Plan
+from chaos.proxy import Wire
+from chaos.scene import Hook
+from streamhooks.dev.kafka import EmbeddedKafka
+
+T = TypeVar("T")
+
+
+@dataclass
+class Stage:
+    """What there is in a run, and what was done to it that the reckoning has to know."""
+
+    plan: Plan
+    fleet: Fleet
+    kafka: EmbeddedKafka
+    receiver: Receiver
+    hooks: tuple[Hook, ...]
+    load: Load
+    wires: Sequence[Wire]
+    troubled: set[str] = field(default_factory=set)
+    """Hooks whose endpoint misbehaved for a while."""
+    removals: list[Removal] = field(default_factory=list)
+    """What Kafka does not hold any longer."""
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who touches the brokers or a log: so it is known what is in which log."""
+
+    def topic(self, name: str) -> str:
+        """Return the name of a topic with its prefix."""
+        return self.fleet.prefix + name
+
+    @property
+    def admin(self) -> AdminClient:
+        """Return a new client: one that lives through a broker's restart waits before it connects again."""
+        return AdminClient({"bootstrap.servers": self.kafka.brokers, "log_level": 0})
+
+    async def ask(self, action: Callable[[AdminClient], T], timeout: float = 60.0) -> T:
+        """Do something with Kafka in a thread, again and again until it succeeds."""
+        admin = self.admin
+
+        def tried() -> list[T]:
+            return [action(admin)]
+
+        return (await asyncio.to_thread(eventually, tried, timeout, 0.2))[0]
+
+    # --- taking workers
+
+    async def take(self, draw: random.Random) -> Worker:
+        """Wait for a worker that nothing else is being done to."""
+        while not self.fleet.idle:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        worker = draw.choice(self.fleet.idle)
+        self.fleet.idle.remove(worker)
+        return worker
+
+    def take_all(self) -> list[Worker]:
+        """Take all those that nothing else is being done to."""
+        taken, self.fleet.idle[:] = list(self.fleet.idle), []
+        return taken
+
+    @contextlib.asynccontextmanager
+    async def frozen(self) -> AsyncIterator[None]:
+        """Freeze all workers that nothing else is being done to."""
+        taken = self.take_all()
+        try:
+            for worker in taken:
+                with contextlib.suppress(AssertionError):  # it has ended; whoever watches sees it
+                    await asyncio.to_thread(worker.pause)
+            yield
+        finally:
+            for worker in taken:
+                worker.resume()
+            self.fleet.idle += taken
+
+    @contextlib.contextmanager
+    def noted(self, kind: str, what: str = "") -> Iterator[None]:
+        """Write down what happens in the block."""
+        one = self.fleet.note(kind, what)
+        try:
+            yield
+        finally:
+            one.end()
+
+
+Fault = Callable[[Stage, random.Random], Awaitable[None]]
+Faults = Mapping[str, Fault]

@@ -1,0 +1,104 @@
+"""What Kafka held, what it holds no longer, and whether that was told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaos.account import Record, Removal, Told, balance, jumped, reconciled
+
+
+def record(offset: int, life: int = 0, partition: int = 0) -> Record:
+    return Record("events", partition, offset, 1000 + life, life, b"")
+
+
+def removal(kind: str, first: int, end: int | None, *, life: int = 0, at: float = 10.0, committed: int = 0) -> Removal:
+    return Removal(kind, at, "events", 0, life, first, end, committed)
+
+
+def told(why: str = "the log is another one", at: float = 11.0, partition: int = 0) -> Told:
+    return Told(at, "events", partition, why)
+
+
+TEN = [record(offset) for offset in range(10)]
+
+
+def held(*records: Record) -> set:
+    return {one.place for one in records}
+
+
+def test_what_is_all_there_is_in_balance():
+    account = balance(TEN, held(*TEN), [], [])
+    assert (account.written, account.held, account.gone, account.wrong) == (10, 10, {}, [])
+
+
+def test_what_retention_took_is_told_offset_by_offset():
+    taken = removal("retention", 0, 6)
+    notice = told("retention removed the offsets 2 to 5 unread")
+    account = balance(TEN, held(*TEN[6:]), [taken], [notice])
+    assert account.gone.keys() == held(*TEN[:6]) == account.owed
+    assert account.told == held(*TEN[2:6])
+    assert account.wrong == []
+    assert jumped([notice]) == {"events": 4}
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        told("retention removed the offsets 0 to 5 unread", at=9.0),
+        told("retention removed the offsets 0 to 5 unread", partition=1),
+    ],
+    ids=["before", "elsewhere"],
+)
+def test_another_notice_does_not_tell_of_it(notice: Told):
+    assert balance(TEN, held(*TEN[6:]), [removal("retention", 0, 6)], [notice]).told == set()
+
+
+def test_a_log_made_anew_has_the_same_offsets_again():
+    new = [record(offset, life=1) for offset in range(3)]
+    account = balance([*TEN, *new], held(*new), [removal("anew", 0, None, committed=4)], [told()])
+    assert account.gone.keys() == held(*TEN) == account.told == account.owed
+    assert account.wrong == []
+
+
+def test_a_log_that_was_cut_and_grew_past_the_position_again():
+    grown = [record(offset, life=1) for offset in range(7, 14)]
+    account = balance([*TEN, *grown], held(*TEN[:7], *grown), [removal("cut", 7, None, committed=9)], [told()])
+    assert account.gone.keys() == held(*TEN[7:]) == account.told == account.owed
+    assert account.wrong == []
+
+
+def test_what_was_cut_off_beyond_the_position_can_not_be_known():
+    account = balance(TEN, held(*TEN[:7]), [removal("cut", 7, None, committed=7)], [])
+    assert (account.gone.keys(), account.owed, account.wrong) == (held(*TEN[7:]), set(), [])
+
+
+def test_a_record_is_where_kafka_has_it():
+    named, meant = record(3), replace(record(5), value=b"one")
+    kept = replace(record(4), value=b"one")
+    gone = replace(record(8), value=b"two")
+    assert reconciled([named, meant, gone], {named.place: b"", kept.place: b"one"}) == [named, kept, gone]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "there", "removals", "notices"),
+    [
+        ("confirmed, not there", TEN[1:], [], []),
+        ("confirmed, not there", TEN[7:], [removal("retention", 0, 6)], []),
+        ("there, though", TEN, [removal("retention", 0, 6)], []),
+        ("1 records are there that were never confirmed", [*TEN, record(10)], [], []),
+        ("never told", TEN[:7], [removal("cut", 7, None, committed=9)], []),
+        ("never told", [], [removal("anew", 0, None, committed=1)], [told(at=9.0)]),
+        ("told, and nothing had happened", TEN, [], [told()]),
+        (
+            "told as removed",
+            TEN[6:],
+            [removal("retention", 0, 6)],
+            [told("retention removed the offsets 2 to 6 unread")],
+        ),
+    ],
+)
+def test_what_does_not_add_up_is_wrong(wrong, there, removals, notices):
+    found = balance(TEN, held(*there), removals, notices).wrong
+    assert any(one.startswith(wrong) for one in found), found
