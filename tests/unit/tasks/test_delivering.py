@@ -78,7 +78,8 @@ async def test_what_an_endpoint_echoes_of_our_secrets_is_masked(answer: Answer) 
 
 
 async def test_nothing_is_signed_with_what_no_key_opens() -> None:
-    for sealed in (replace(HOOK, secret="fernet:A"), replace(HOOK, headers={"X-Key": "fernet:A"})):
+    over = replace(HOOK, headers={"X-Key": "v" * 9000})
+    for sealed in (replace(HOOK, secret="fernet:A"), replace(HOOK, headers={"X-Key": "fernet:A"}), over):
         sent, run, error = await deliver(Answer(200, None, "answered", (), "", 1), sealed)
         assert sent == []
         assert run.sent is None
