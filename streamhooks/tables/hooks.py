@@ -6,6 +6,7 @@ What a hook costs, in time and memory, grows with its events and projects, not w
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from streamhooks.errors import BrokenRecord
@@ -14,7 +15,7 @@ from streamhooks.metrics import HOOKS
 from streamhooks.records.bounds import MAX_EVENTS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.records.sealing import Keys
+from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
 from streamhooks.tables.applying import broken_among
 
 # app hook or not, organization, project or None for hooks of every project, event or None for wide hooks
@@ -55,6 +56,9 @@ class HooksTable:
         self._index: dict[_Key, dict[str, Hook]] = {}
         #: the events of wide hooks
         self._events: dict[str, frozenset[str]] = {}
+        #: hooks with secrets in the old form, as they were written
+        self._old: dict[str, Hook] = {}
+        self._opens_old = True
         self._active: set[str] = set()
         #: the hooks that are blocked, or not, other than was found about them, which must be told to their home
         self.seals_changed: set[str] = set()
@@ -72,15 +76,27 @@ class HooksTable:
         hook_id = _text_key(record)
         if record.topic == self._hooks_topic:
             wish = None if record.value is None else decode(Hook, record.value).written_at(record.timestamp)
-            hook = None if wish is None else self._keys.opened(wish)
+            hook = None if wish is None else self._keys.opened(wish, old=self._opens_old)
             if hook is not None and hook.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
+            self._old.pop(hook_id, None)
+            if wish is not None and holds_old_texts(wish):
+                self._old[hook_id] = wish
             self._replace(hook_id, hook, self._states.get(hook_id))
+        elif hook_id == OLD_TEXTS:
+            self._open_old(record.value is None)
         else:
             state = None if record.value is None else decode(HookState, record.value)
             if state is not None and state.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
             self._replace(hook_id, self._hooks.get(hook_id), state)
+
+    def _open_old(self, opens: bool) -> None:
+        """Open secrets in the old form from now on, or no longer."""
+        self._opens_old = opens
+        for hook_id, wish in self._old.items():
+            with suppress(BrokenRecord):  # what was encrypted may not be in a hook: it stays sealed
+                self._replace(hook_id, self._keys.opened(wish, old=opens), self._states.get(hook_id))
 
     def _replace(self, hook_id: str, hook: Hook | None, state: HookState | None) -> None:
         former = self._hooks.pop(hook_id, None)
