@@ -34,7 +34,8 @@ class HookStates:
     async def note(self, hook_id: str, what: str, found: dict[str, Any]) -> None:
         """Write what was found about a hook, one finding after the other; only its home may."""
         async with self._noting:
-            if self._hooks.get(hook_id) is None:
+            hook = self._hooks.get(hook_id)
+            if hook is None:
                 return
             if what == "disabled" and not self._hooks.is_active(hook_id):
                 return  # many deliveries were under way: its owner hears of it once
@@ -43,7 +44,7 @@ class HookStates:
             if state == former:
                 return
             await self._write(hook_id, state.to_json())
-            notice = notice_of(what, state, self._clock())
+            notice = notice_of(what, state, self._clock(), hook.blocked)
             if notice is not None:
                 await self._outbox.publish(self._topics.notices, notice.to_json(), key=hook_id)
 

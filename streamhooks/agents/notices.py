@@ -9,6 +9,7 @@ from streamhooks.agents.intake import CallsOf
 from streamhooks.delivery.payloads import resource_change_data
 from streamhooks.kafka.reader import Record
 from streamhooks.masking import without_queries
+from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.notice import Notice
@@ -55,13 +56,14 @@ def _subscribed(hooks: HooksTable, about: Hook, event: str) -> list[Hook]:
 
 
 def _shown(about: Hook, notice: Notice) -> dict[str, Any]:
+    # A hook over its bounds is cut as it is in the API: the notice must fit into a request.
     return {
         "id": about.id,
         "organization_id": about.organization_id,
-        "project_ids": list(about.project_ids),
+        "project_ids": list(about.project_ids[: MAX_PROJECTS + 1]),
         "app_id": about.app_id,
         "url": without_queries(about.url),
-        "events": list(about.events),
+        "events": list(about.events[: MAX_EVENTS + 1]),
         "why": notice.why,
         "since": iso(notice.since),
         "at": iso(notice.at / 1000),

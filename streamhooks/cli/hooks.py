@@ -95,7 +95,8 @@ def edit(
     """Change the fields that are given.
 
     Events and projects are replaced by those given; own headers are added to those that are there, and
-    `--header 'NAME:'` takes one away.
+    `--header 'NAME:'` takes one away. An endpoint at another origin needs each header that is there again, with its
+    value or without, or `--unset headers`.
     """
     changes: JSON = {**({"url": url_of_hook} if url_of_hook else {}), **given(options)}
     if "headers" in changes and "headers" not in unset:

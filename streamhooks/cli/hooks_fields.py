@@ -16,7 +16,11 @@ UNSETTABLE = ("project_ids", "headers", "timeout", "max_in_flight", "rate_limit"
 _OPTIONS = (
     click.option("--event", "events", multiple=True, metavar="EVENT", help="As event.created; may be repeated."),
     click.option("--project", "project_ids", multiple=True, metavar="ID", help="May be repeated; else all projects."),
-    click.option("--secret", metavar="TEXT", help="Of your own, 16 to 256 characters; `-` reads a line of stdin."),
+    click.option(
+        "--secret",
+        metavar="TEXT",
+        help="16 to 256 characters, or whsec_ and the base64 of 24 to 64 bytes; `-` reads a line of stdin.",
+    ),
     click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="An own header; may be repeated."),
     click.option("--timeout", type=float, metavar="SECONDS", help="For a whole request."),
     click.option("--max-in-flight", type=int, metavar="N", help="Deliveries at once, on each worker."),

@@ -145,6 +145,8 @@ def _wish(place: str, entry: Any) -> Wish:
     if isinstance(entry.get("headers"), dict) and not all(isinstance(name, str) for name in entry["headers"]):
         raise BrokenRecord("headers: a name is no text")
     hook = Hook.from_fields({"id": _ID, "secret": _SECRET} | {n: v for n, v in entry.items() if v is not None})
+    for name, bound in hook.over_bounds.items():
+        raise BrokenRecord(f"{name}: {bound}")
     shown = {**hook.to_fields(), "headers": hook.headers or None}
     fields = {name: shown[name] for name in (*_FIXED[1:], *_COMPARED)}
     fields |= {name: entry[name] for name in _KEPT if entry.get(name) is not None}

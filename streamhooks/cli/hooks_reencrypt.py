@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -24,29 +25,39 @@ _SHOWN = 10
 @click.command()
 @json_option
 def reencrypt(as_json: bool) -> None:
-    """Encrypt the secrets of all hooks by the first of STREAMHOOKS_SECRET_KEYS.
+    """Encrypt the secrets of all hooks by the first of STREAMHOOKS_SECRET_KEYS, bound to their hook and field.
 
-    For a rotation: when all workers know the new key and have it in front, run this, then take the old key away.
+    For a rotation: when all workers know the new key and have it in front, run this, then take the old key away. After
+    an update from version 0.1.0: run this once; what that version encrypted is opened by no worker any more then.
     Workers may run meanwhile. Exit code 1 if a hook can't be opened by any key.
     """
     from streamhooks.cli.reencryption import reencrypt as write_anew
     from streamhooks.errors import UnpublishableRecord
+    from streamhooks.kafka.partitions import partition_of
     from streamhooks.kafka.publisher import Publisher
-    from streamhooks.kafka.topics import ensure_topics
-    from streamhooks.records.sealing import Keys
+    from streamhooks.kafka.topics import Topics, ensure_topics
+    from streamhooks.records.sealing import OLD_TEXTS, Keys
     from streamhooks.settings import load_settings
 
     settings = load_settings()
     if not settings.secret_keys:
         raise Refusal("STREAMHOOKS_SECRET_KEYS is not set")
-    ensure_topics(settings, wait=5.0)
+    partitions, topics = ensure_topics(settings, wait=5.0), Topics(settings.topic_prefix)
+    of_mark = partition_of(OLD_TEXTS, partitions["hook-states"])
     publisher = Publisher(settings)
     try:
+        marks = [r for r in _read(settings, topics.hook_states, of_mark, 0) if r.key == OLD_TEXTS.encode()]
+        opens_old = not marks or marks[-1].value is None
         outcome = write_anew(
-            lambda start: _read(settings, start),
-            lambda wanted: _write(settings, publisher, wanted),
+            lambda start: _read(settings, topics.hooks, 0, start),
+            lambda wanted: _write(topics.hooks, publisher, wanted),
             Keys(settings.secret_keys),
+            old=opens_old,
         )
+        # Whoever may write to `hooks` alone can neither make such a record nor take it back.
+        if opens_old and not outcome.unopened:
+            value = orjson.dumps({"since": time.time()})
+            publisher.publish(topics.hook_states, value, key=OLD_TEXTS, partition=of_mark).result(_TIMEOUT)
     except TimeoutError:
         raise Refusal(f"Kafka at {settings.bootstrap_servers} did not answer in time; run it again") from None
     except UnpublishableRecord as error:
@@ -64,17 +75,14 @@ def reencrypt(as_json: bool) -> None:
         raise Refusal("not all hooks are encrypted by the first key: keep the old keys")
 
 
-def _read(settings: Settings, start: int) -> list[Record]:
+def _read(settings: Settings, topic: str, partition: int, start: int) -> list[Record]:
     from streamhooks.kafka.reader import read_range
-    from streamhooks.kafka.topics import Topics
 
-    return read_range(settings, Topics(settings.topic_prefix).hooks, 0, start, 2**62, timeout=_TIMEOUT)
+    return read_range(settings, topic, partition, start, 2**62, timeout=_TIMEOUT)
 
 
-def _write(settings: Settings, publisher: Publisher, wanted: list[tuple[Record, bytes | None]]) -> list[int]:
-    from streamhooks.kafka.topics import Topics
-
-    topic, offsets = Topics(settings.topic_prefix).hooks, list[int]()
+def _write(topic: str, publisher: Publisher, wanted: list[tuple[Record, bytes | None]]) -> list[int]:
+    offsets = list[int]()
     for start in range(0, len(wanted), _AT_ONCE):
         confirmed = [
             publisher.publish(topic, value, key=(record.key or b"").decode(), partition=0, headers=list(record.headers))

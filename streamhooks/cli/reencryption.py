@@ -27,8 +27,10 @@ class Outcome:
     broken: tuple[str, ...]
 
 
-def reencrypt(read: Read, write: Write, keys: Keys) -> Outcome:
-    """Write every hook anew whose secrets are not encrypted by the first key.
+def reencrypt(read: Read, write: Write, keys: Keys, *, old: bool = True) -> Outcome:
+    """Write every hook anew whose secrets are not bound to it and encrypted by the first key.
+
+    `old` tells whether old texts are still opened (see `records.sealing`).
 
     Kafka has no write that depends on what is there. So what somebody else wrote between the look and the write is
     looked for afterwards, and written once more: the last wish holds.
@@ -43,7 +45,7 @@ def reencrypt(read: Read, write: Write, keys: Keys) -> Outcome:
         name = (record.key or b"").decode("utf-8", "replace")
         try:
             as_written = decode(Hook, record.value).written_at(record.timestamp)
-            hook = keys.opened(as_written)
+            hook = keys.opened(as_written, old=old)
         except BrokenRecord:
             broken.append(name)
             continue
@@ -55,24 +57,26 @@ def reencrypt(read: Read, write: Write, keys: Keys) -> Outcome:
             unopened.append(name)
         else:
             stale.append((record, keys.sealed(hook).to_json()))
-    _write_last(read, write, keys, stale, _end(found, 0))
+    _write_last(read, write, lambda hook: keys.sealed(keys.opened(hook, old=old)), stale, _end(found, 0))
     return Outcome(len(stale), current, tuple(sorted(unopened)), tuple(sorted(broken)))
 
 
-def _write_last(read: Read, write: Write, keys: Keys, wanted: list[tuple[Record, bytes | None]], position: int) -> None:
+def _write_last(
+    read: Read, write: Write, sealed: Callable[[Hook], Hook], wanted: list[tuple[Record, bytes | None]], position: int
+) -> None:
     while wanted:
         ours = {record.key: offset for (record, _), offset in zip(wanted, write(wanted), strict=True)}
         since = read(position)
         position = _end(since, position)
         overwritten = {r.key: r for r in since if r.offset < ours.get(r.key, 0)}
-        wanted = [(record, _sealed(record, keys)) for record in overwritten.values()]
+        wanted = [(record, _sealed(record, sealed)) for record in overwritten.values()]
 
 
-def _sealed(record: Record, keys: Keys) -> bytes | None:
+def _sealed(record: Record, sealed: Callable[[Hook], Hook]) -> bytes | None:
     try:
         if record.value is None:
             return None
-        return keys.sealed(keys.opened(decode(Hook, record.value).written_at(record.timestamp))).to_json()
+        return sealed(decode(Hook, record.value).written_at(record.timestamp)).to_json()
     except BrokenRecord:
         return record.value
 

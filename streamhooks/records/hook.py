@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self, cast, get_args
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.records.bounds import SECRET_PREFIX, over_bounds
 from streamhooks.records.fields import (
     LARGEST,
     Record,
@@ -37,7 +38,6 @@ APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "comment": ("created", "deleted", "updated"),
     "event_alert": ("triggered",),
 }
-SECRET_PREFIX: Final = "whsec_"
 SEALED: Final = "fernet:"
 """What an encrypted text begins with; see `records.sealing`."""
 
@@ -47,8 +47,17 @@ _LONGEST_SEALED = 4096
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
+class _Judged(Record):
+    """A hook's place for what follows from its fields, and is none itself."""
+
+    __slots__ = ("blocked",)
+
+    blocked: str | None
+    """Why nothing can be sent to it, so that what it would get waits; None if it can. Each delivery asks for it."""
+
+
 @dataclass(frozen=True, slots=True)
-class Hook(Record):
+class Hook(_Judged):
     """A hook as wished; the value of the topic `hooks`. What may hold credentials is left out of its repr."""
 
     id: str
@@ -80,6 +89,10 @@ class Hook(Record):
     previous_secret: str | None = field(default=None, repr=False)
     previous_secret_until: float | None = None
     """Epoch seconds: until then the previous secret signs too."""
+
+    def __post_init__(self) -> None:
+        """Look once at what does not change."""
+        object.__setattr__(self, "blocked", self._why_blocked())
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -145,6 +158,17 @@ class Hook(Record):
             return True
         return self.headers is not None and any(value.startswith(SEALED) for value in self.headers.values())
 
+    @property
+    def over_bounds(self) -> dict[str, str]:
+        """The fields that are over their bound, each with that bound; headers only if they are in clear."""
+        return dict(over_bounds(self.events, self.project_ids, None if self.is_sealed else self.headers))
+
+    def _why_blocked(self) -> str | None:
+        if self.is_sealed:
+            return "no key of STREAMHOOKS_SECRET_KEYS opens its secrets"
+        over = next(over_bounds(self.events, self.project_ids, self.headers), None)
+        return None if over is None else f"over a bound: {over[0]} {over[1]}"
+
 
 @dataclass(frozen=True, slots=True)
 class HookState(Record):
@@ -158,7 +182,7 @@ class HookState(Record):
     open_since: float | None = None
     """Since when its breaker is open."""
     sealed_since: float | None = None
-    """Since when no key opens its secrets."""
+    """Since when nothing can be sent to it: no key opens its secrets, or it is over a bound (see `Hook.blocked`)."""
     warned_at: float | None = None
 
     @classmethod

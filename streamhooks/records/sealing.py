@@ -1,17 +1,36 @@
 """Secrets at rest: what of a hook is encrypted in its topic, and opened again in memory.
 
-A sealed text is `fernet:` and a Fernet token (https://github.com/fernet/spec). Plain texts are read as they are.
+A sealed text is `fernet:bound:` and a Fernet token (https://github.com/fernet/spec) under a key that is derived
+(HKDF-SHA256, RFC 5869) from one of the keys, the hook's id and the field: a text that is copied into another hook, or
+into another field, is opened by no key. Plain texts are read as they are.
+
+Version 0.1.0 wrote `fernet:` and a token under the key itself, which opens anywhere. Such *old texts* are opened until
+`streamhooks hooks reencrypt` has run: it leaves the record `OLD_TEXTS` in the topic `hook-states`, which only workers
+and whoever runs it may write.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.hook import SEALED, Hook
+from streamhooks.records.hook import SEALED, Hook, check_secret
+from streamhooks.records.own_headers import own_headers
+
+BOUND: Final = f"{SEALED}bound:"
+"""What a text begins with that is bound to its hook and field."""
+OLD_TEXTS: Final = "old-secrets-are-refused"
+"""The key of the record in `hook-states` that says that old texts are opened no longer; a tombstone takes that back."""
+
+_Change = Callable[[str, str], str]
+"""From the name of a field and its text to the text that takes its place."""
 
 
 class Keys:
@@ -19,63 +38,95 @@ class Keys:
 
     def __init__(self, keys: Sequence[str] = ()) -> None:
         """Take keys of 32 bytes in URL-safe base64; raises ValueError for what is none."""
-        self._first = Fernet(keys[0]) if keys else None
-        self._all = MultiFernet([Fernet(key) for key in keys]) if keys else None
+        self._old = [Fernet(key) for key in keys]
+        self._keys = [urlsafe_b64decode(key) for key in keys]
 
     def __bool__(self) -> bool:
-        return self._first is not None
+        return bool(self._keys)
 
     def sealed(self, hook: Hook) -> Hook:
         """Return the hook as it is written: its secrets and the values of its own headers encrypted."""
-        return hook if self._first is None else _changed(hook, self._seal)
+        if not self._keys:
+            return hook
 
-    def opened(self, hook: Hook) -> Hook:
-        """Return the hook in clear; what no key opens stays sealed (see `Hook.is_sealed`).
+        def seal(field: str, text: str) -> str:
+            if text.startswith(SEALED):
+                return text
+            return BOUND + _bound(self._keys[0], hook.id, field).encrypt(text.encode()).decode()
+
+        return _changed(hook, seal)
+
+    def opened(self, hook: Hook, *, old: bool = True) -> Hook:
+        """Return the hook in clear; what no key opens stays sealed (see `Hook.is_sealed`), as old texts without `old`.
 
         Raises BrokenRecord if what was encrypted may not be in a hook.
         """
-        return _changed(hook, self._open) if hook.is_sealed else hook
+        if not hook.is_sealed or not self._keys:
+            return hook
+        return _changed(hook, lambda field, text: self._open(hook.id, field, text, old=old))
 
     def is_current(self, hook: Hook) -> bool:
-        """Tell whether all that is secret in a hook, as it was written, is encrypted by the first key."""
-        texts = [hook.secret, hook.previous_secret, *(hook.headers or {}).values()]
-        return all(self._is_current(text) for text in texts if text is not None)
+        """Tell whether all that is secret in a hook, as it was written, is bound and encrypted by the first key."""
+        return all(self._is_current(hook.id, field, text) for field, text in _texts(hook).items())
 
-    def _is_current(self, text: str) -> bool:
-        if self._first is None or not text.startswith(SEALED):
+    def _is_current(self, hook_id: str, field: str, text: str) -> bool:
+        if not self._keys or not text.startswith(BOUND):
             return False
-        try:
-            self._first.decrypt(_token(text))
-        except InvalidToken:
-            return False
-        return True
+        return _decrypted(_bound(self._keys[0], hook_id, field), text.removeprefix(BOUND)) is not None
 
-    def _seal(self, text: str) -> str:
-        if self._first is None or text.startswith(SEALED):
+    def _open(self, hook_id: str, field: str, text: str, *, old: bool) -> str:
+        fernets: Iterable[Fernet]
+        if text.startswith(BOUND):
+            token, fernets = text.removeprefix(BOUND), (_bound(key, hook_id, field) for key in self._keys)
+        elif old and text.startswith(SEALED):
+            token, fernets = text.removeprefix(SEALED), self._old
+        else:
             return text
-        return SEALED + self._first.encrypt(text.encode()).decode()
-
-    def _open(self, text: str) -> str:
-        if self._all is None or not text.startswith(SEALED):
-            return text
+        opened = next((one for fernet in fernets if (one := _decrypted(fernet, token)) is not None), None)
         try:
-            return self._all.decrypt(_token(text)).decode()
-        except InvalidToken:
-            return text
+            return text if opened is None else opened.decode()
         except UnicodeDecodeError:
             raise BrokenRecord("secret: what was encrypted is not UTF-8") from None
 
 
-def _changed(hook: Hook, change: Callable[[str], str]) -> Hook:
-    fields: dict[str, Any] = hook.to_fields()
-    fields["secret"] = change(hook.secret)
+def holds_old_texts(hook: Hook) -> bool:
+    """Tell whether a hook, as it was written, has texts that are encrypted, but bound to nothing."""
+    return hook.is_sealed and any(
+        text.startswith(SEALED) and not text.startswith(BOUND) for text in _texts(hook).values()
+    )
+
+
+def _bound(key: bytes, hook_id: str, field: str) -> Fernet:
+    # The id has 32 characters, so that no two pairs of id and field read the same.
+    about = f"streamhooks {hook_id} {field}".encode()
+    return Fernet(urlsafe_b64encode(HKDF(SHA256(), 32, salt=None, info=about).derive(key)))
+
+
+def _decrypted(fernet: Fernet, token: str) -> bytes | None:
+    try:
+        return fernet.decrypt(token.encode())
+    except InvalidToken:
+        return None
+
+
+def _texts(hook: Hook) -> dict[str, str]:
+    """Return all that is secret in a hook, by the name of its field."""
+    texts = {"secret": hook.secret}
     if hook.previous_secret is not None:
-        fields["previous_secret"] = change(hook.previous_secret)
-    if hook.headers is not None:
-        fields["headers"] = {name: change(value) for name, value in hook.headers.items()}
-    # Checked anew: encrypted, a line break in a header could not be seen.
-    return Hook.from_fields(fields)
+        texts["previous_secret"] = hook.previous_secret
+    return texts | {f"headers.{name}": value for name, value in (hook.headers or {}).items()}
 
 
-def _token(text: str) -> bytes:
-    return text.removeprefix(SEALED).encode()
+def _changed(hook: Hook, change: _Change) -> Hook:
+    """Return the hook with its secret texts changed.
+
+    They are checked anew: encrypted, a line break in a header could not be seen.
+    """
+    texts = {field: change(field, text) for field, text in _texts(hook).items()}
+    headers = None if hook.headers is None else {name: texts[f"headers.{name}"] for name in hook.headers}
+    return replace(
+        hook,
+        secret=check_secret(texts["secret"]),
+        previous_secret=texts.get("previous_secret"),
+        headers=own_headers({"headers": headers}),
+    )

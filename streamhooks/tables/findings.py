@@ -20,15 +20,19 @@ def merged(state: HookState, what: str, found: dict[str, Any]) -> HookState:
     return replace(state, **found)
 
 
-def notice_of(what: str, state: HookState, now: float) -> Notice | None:
-    """The notice about a finding, if its owner should hear of it; `now` in epoch seconds."""
+def notice_of(what: str, state: HookState, now: float, blocked: str | None = None) -> Notice | None:
+    """The notice about a finding, if its owner should hear of it; `now` in epoch seconds.
+
+    blocked -- why nothing can be sent to the hook, see `Hook.blocked`.
+    """
     at = int(now * 1000)
     if what == "disabled":
         return Notice(state.id, "disabled", state.status_reason or "", state.disabled_since, at)
     if what == "warned":
         return Notice(state.id, "failing", "every attempt fails; the hook will be disabled", state.failing_since, at)
     if what == "sealed":
-        return Notice(state.id, "sealed", "no key opens its secrets; what it would get waits", state.sealed_since, at)
+        why = f"{blocked or 'nothing can be sent to it'}; what it would get waits"
+        return Notice(state.id, "sealed", why, state.sealed_since, at)
     if what == "opened":
-        return Notice(state.id, "resumed", "a key opens its secrets again", None, at)
+        return Notice(state.id, "resumed", "it can be sent to again", None, at)
     return None

@@ -1,22 +1,25 @@
-"""All hooks, on every worker, with an index from (project or organization, event) to the hooks that subscribed."""
+"""All hooks, on every worker, with an index from (project or organization, event) to the hooks that subscribed.
+
+What a hook costs, in time and memory, grows with its events and projects, not with their product.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import HOOKS
+from streamhooks.records.bounds import MAX_EVENTS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.records.sealing import Keys
+from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
 from streamhooks.tables.applying import broken_among
 
-# app hook or not, organization, project or None for hooks of every project, event
-_Key = tuple[bool, str, str | None, str]
-
-_SEALED = "no key of STREAMHOOKS_SECRET_KEYS opens its secrets; what it would get waits"
+# app hook or not, organization, project or None for hooks of every project, event or None for wide hooks
+_Key = tuple[bool, str, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,13 @@ class HooksTable:
         self._hooks: dict[str, Hook] = {}
         self._states: dict[str, HookState] = {}
         self._index: dict[_Key, dict[str, Hook]] = {}
+        #: the events of wide hooks
+        self._events: dict[str, frozenset[str]] = {}
+        #: hooks with secrets in the old form, as they were written
+        self._old: dict[str, Hook] = {}
+        self._opens_old = True
         self._active: set[str] = set()
-        #: the hooks whose seal is not what was found about them, and must be told to their home
+        #: the hooks that are blocked, or not, other than was found about them, which must be told to their home
         self.seals_changed: set[str] = set()
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
@@ -68,25 +76,32 @@ class HooksTable:
         hook_id = _text_key(record)
         if record.topic == self._hooks_topic:
             wish = None if record.value is None else decode(Hook, record.value).written_at(record.timestamp)
-            hook = None if wish is None else self._keys.opened(wish)
+            hook = None if wish is None else self._keys.opened(wish, old=self._opens_old)
             if hook is not None and hook.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
+            self._old.pop(hook_id, None)
+            if wish is not None and holds_old_texts(wish):
+                self._old[hook_id] = wish
             self._replace(hook_id, hook, self._states.get(hook_id))
+        elif hook_id == OLD_TEXTS:
+            self._open_old(record.value is None)
         else:
             state = None if record.value is None else decode(HookState, record.value)
             if state is not None and state.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
             self._replace(hook_id, self._hooks.get(hook_id), state)
 
+    def _open_old(self, opens: bool) -> None:
+        """Open secrets in the old form from now on, or no longer."""
+        self._opens_old = opens
+        for hook_id, wish in self._old.items():
+            with suppress(BrokenRecord):  # what was encrypted may not be in a hook: it stays sealed
+                self._replace(hook_id, self._keys.opened(wish, old=opens), self._states.get(hook_id))
+
     def _replace(self, hook_id: str, hook: Hook | None, state: HookState | None) -> None:
         former = self._hooks.pop(hook_id, None)
         if former is not None:
-            for key in _keys(former):
-                subscribed = self._index.get(key, {})
-                if hook_id in subscribed:
-                    del subscribed[hook_id]
-                    if not subscribed:
-                        del self._index[key]
+            self._unindex(former)
         self._states.pop(hook_id, None)
         if state is not None:
             self._states[hook_id] = state
@@ -95,12 +110,22 @@ class HooksTable:
         if hook is None:
             return
         self._hooks[hook_id] = hook
-        if hook.is_sealed != (state is not None and state.sealed_since is not None):
+        if (hook.blocked is not None) != (state is not None and state.sealed_since is not None):
             self.seals_changed.add(hook_id)
         if self.status(hook_id).status == "active":
             self._active.add(hook_id)
+        if _is_wide(hook):
+            self._events[hook_id] = frozenset(hook.events)
         for key in _keys(hook):
             self._index.setdefault(key, {})[hook_id] = hook
+
+    def _unindex(self, hook: Hook) -> None:
+        self._events.pop(hook.id, None)
+        for key in _keys(hook):
+            subscribed = self._index[key]
+            del subscribed[hook.id]
+            if not subscribed:
+                del self._index[key]
 
     # --- one hook
 
@@ -125,7 +150,8 @@ class HooksTable:
             return Status("disabled", "disabled by its owner", None, *found)
         if _was_disabled(hook, state):
             return Status("disabled", state.status_reason, state.disabled_since, *found)
-        return Status("active", _SEALED if hook.is_sealed else None, None, *found)
+        blocked = hook.blocked
+        return Status("active", f"{blocked}; what it would get waits" if blocked else None, None, *found)
 
     # --- many
 
@@ -149,6 +175,11 @@ class HooksTable:
             here = self._index.get((app, organization_id, project_id, event))
             if here:
                 found.extend(here.values())
+        if self._events:
+            for place in (None,) if project_id is None else (None, project_id):
+                wide = self._index.get((app, organization_id, place, None))
+                if wide:
+                    found.extend(hook for hook_id, hook in wide.items() if event in self._events[hook_id])
         return found
 
     def tally(self) -> Tally:
@@ -175,9 +206,19 @@ def _was_disabled(hook: Hook, state: HookState) -> bool:
     return state.disabled_since is not None and state.disabled_since > hook.enabled_at
 
 
+def _is_wide(hook: Hook) -> bool:
+    """Whether an entry per project and event would be more than one per project and one per event.
+
+    Such a hook has one entry per project, and each look-up in one of its projects asks for its events.
+    """
+    events, projects = len(hook.events), len(hook.project_ids)
+    return events * projects > events + projects or events > MAX_EVENTS
+
+
 def _keys(hook: Hook) -> Iterator[_Key]:
+    events = (None,) if _is_wide(hook) else hook.events
     for project_id in hook.project_ids or (None,):
-        for event in hook.events:
+        for event in events:
             yield hook.app_id is not None, hook.organization_id, project_id, event
 
 

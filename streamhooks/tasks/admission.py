@@ -26,14 +26,14 @@ class Admission:
         return hook.max_in_flight if hook and hook.max_in_flight else self._bound
 
     def wait(self, hook_id: str) -> float | None:
-        """How many seconds a pending call must wait: None as long as its hook is disabled, or no key opens its secrets.
+        """How many seconds a pending call must wait: None as long as its hook is disabled or blocked.
 
         Without a hook, it starts and is dropped.
         """
         hook = self._hooks.get(hook_id)
         if hook is None:
             return 0.0
-        return self._restraints.wait(hook_id) if self._hooks.is_active(hook_id) and not hook.is_sealed else None
+        return self._restraints.wait(hook_id) if self._hooks.is_active(hook_id) and not hook.blocked else None
 
     def is_skipped(self, entry: Entry) -> bool:
         """Whether a pending call is from before the time from which on its hook wanted to be resumed."""
@@ -46,7 +46,7 @@ class Admission:
     def may_catch_up(self, hook_id: str, queued: Callable[[str], int]) -> bool:
         """Whether more of what a hook missed may be started; `queued` tells how many of its calls are due and wait."""
         hook = self._hooks.get(hook_id)
-        if hook is None or hook.is_sealed or self._restraints.paused_until(hook_id):
+        if hook is None or hook.blocked or self._restraints.paused_until(hook_id):
             return False
         # Behind an open breaker one call waits, to be its probe.
         return queued(hook_id) < (1 if self._restraints.is_held(hook_id) else QUEUED)

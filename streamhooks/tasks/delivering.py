@@ -47,8 +47,8 @@ def deliverer(
         """Send the body, with the headers of its family and of Standard Webhooks, and note what came back."""
         if len(body) > max_body:
             raise DeliveryRejected(f"the body has {len(body)} bytes, more than {max_body}")
-        if hook.is_sealed:
-            raise DeliveryFailed("no key opens the secrets of the hook", None)
+        if blocked := hook.blocked:
+            raise DeliveryFailed(blocked, None)
         run = current()
         now = clock()
         timestamp = int(now)

@@ -27,6 +27,9 @@ from streamhooks.tasks.origin import Origin, call_from
 #: the source topics, without the prefix
 SOURCES = ("events", "alerts", "resource-changes")
 
+#: projects that are named where a hook does not fit
+_NAMED = 20
+
 Source = Event | Alert | ResourceChange
 
 
@@ -111,8 +114,12 @@ def why_not(hook: Hook, asked: Asked) -> str | None:
         return f"it did not subscribe to {asked.event}"
     if hook.project_ids and asked.project_id not in hook.project_ids:
         projects = "no project" if asked.project_id is None else f"project {asked.project_id}"
-        return f"the record is of {projects}, and it gets those of {', '.join(hook.project_ids)}"
+        return f"the record is of {projects}, and it gets those of {_some(hook.project_ids)}"
     return None
+
+
+def _some(ids: tuple[str, ...]) -> str:
+    return ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
 
 
 def call_for(hook: Hook, source: Source, origin: Origin, id_of: str, partitions: tuple[int, int]) -> Call | None:

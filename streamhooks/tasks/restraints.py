@@ -72,8 +72,8 @@ class Restraints:
         """For a first attempt: None if it may start here and now, else when it is due at the hook's home."""
         now = self._clock()
         hook = self._hooks.get(hook_id)
-        if hook is not None and hook.is_sealed:
-            HELD_BACK.labels("sealed").inc()
+        if hook is not None and hook.blocked:
+            HELD_BACK.labels("sealed" if hook.is_sealed else "over_bound").inc()
             return now
         paused = self._paused_until(hook_id)
         if paused > now:

@@ -1,4 +1,4 @@
-"""Hooks that no key opens: told to their home once, and once more when a key opens them again."""
+"""Hooks to which nothing can be sent: told to their home once, and once more when they can be sent to again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Hooks(Protocol):
 
     @property
     def seals_changed(self) -> Iterable[str]:
-        """The hooks whose seal is not what was found about them."""
+        """The hooks that are blocked, or not, other than was found about them."""
 
     def get(self, hook_id: str) -> Hook | None:
         """The hook as wished."""
@@ -49,7 +49,7 @@ class Seals:
             hook = self._hooks.get(hook_id)
             if hook is not None and self._is_home(hook_id):
                 self._told[hook_id] = now + TOLD
-                if hook.is_sealed:
+                if hook.blocked:
                     self._tell_home("sealed", hook_id, {"sealed_since": now})
                 else:
                     self._tell_home("opened", hook_id, {"sealed_since": None})

@@ -8,8 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from yarl import URL
+
 from streamhooks.errors import BadUrl, BrokenRecord
 from streamhooks.masking import MASK
+from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS, SECRET_PREFIX, wrong_in_new_secret
 from streamhooks.records.hook import SEALED, Hook, generate_secret
 from streamhooks.tables.hooks import Status
 from streamhooks.times import moment
@@ -27,7 +30,6 @@ CREATABLE: Final = ("organization_id", "app_id", *CHANGEABLE)
 REQUIRED: Final = ("organization_id", "url", "events")
 
 MAX_ID = 200
-MAX_PROJECTS = 1000
 MAX_HEADERS = 20
 MAX_HEADER_NAME = 100
 MAX_HEADER_VALUE = 1024
@@ -37,6 +39,11 @@ RATE_LIMITS = (0.001, 100_000)
 MAX_RETRIES = 50
 MAX_DELAY = 30 * 86_400
 
+#: a hook that is right, in which each field is tried by itself
+_RIGHT: Final[Mapping[str, Any]] = {
+    "id": "0" * 32, "organization_id": "any", "url": "http://any", "events": [], "secret": "0" * 16,
+}  # fmt: skip
+_MASKS = (MASK, SECRET_PREFIX + MASK)
 _SENDABLE = re.compile(r"[\t\x20-\x7e]*")
 
 
@@ -54,11 +61,12 @@ def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: Che
         "url": "http://any",
         "events": [],
         "secret": generate_secret(),
-        "app_id": "any" if "app_id" in given else None,
         "date_created": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
         "enabled_at": now,
     }
-    return _built(base, {name: given[name] for name in CREATABLE if name in given}, wrong, check_url)
+    given = {name: given[name] for name in CREATABLE if name in given}
+    _check(given, "app_id" in given, wrong, check_url)
+    return Hook.from_fields({**base, **given})
 
 
 def changed_hook(
@@ -66,9 +74,10 @@ def changed_hook(
 ) -> Hook:
     """Return the hook with the fields that a PUT gives; null means the default, where there is one.
 
-    A header whose value is the mask keeps its value. A new secret has the old one sign too for `overlap`
-    seconds. `status: active` forgives what the system found until `now` (epoch seconds), and decides by `resume` what
-    becomes of what a hook missed that is disabled, as `status` has it.
+    A header whose value is the mask keeps its value, unless the URL goes to another origin: whoever may change hooks
+    may not read their headers. A hook that is over a bound must be brought within it. A new secret has the old one
+    sign too for `overlap` seconds. `status: active` forgives what the system found until `now` (epoch seconds), and
+    decides by `resume` what becomes of what a hook missed that is disabled, as `status` has it.
     Raise ProblemError with 400 and a map of the wrong fields.
     """
     wrong = {name[:100]: "unknown field" for name in fields if name not in (*CHANGEABLE, *FIXED, RESUME)}
@@ -76,10 +85,18 @@ def changed_hook(
     # The record reads a null as its default, which here would enable a hook by accident.
     wrong |= {name: "must not be null" for name in ("status", "version") if fields.get(name, 0) is None}
     given = {name: fields[name] for name in CHANGEABLE if name in fields}
-    if isinstance(given.get("headers"), dict):
+    if given.get("secret") == hook.secret:
+        del given["secret"]  # it is not a new one, and may be older than the bounds of those
+    wrong |= {name: bound for name, bound in hook.over_bounds.items() if name not in given}
+    if kept := _kept_at_another_origin(hook, given):
+        names = ", ".join(name[:MAX_HEADER_NAME] for name in kept[:MAX_HEADERS])
+        wrong["headers"] = f"the URL goes to another origin: give the values of {names} again, or take them away"
+        given.pop("headers", None)
+    elif isinstance(given.get("headers"), dict):
         given["headers"] = _unmasked(given["headers"], hook.headers or {})
     resume = _resume(fields, wrong)
-    changed = _built(hook.to_fields(), given, wrong, check_url)
+    _check(given, hook.app_id is not None, wrong, check_url)
+    changed = Hook.from_fields({**hook.to_fields(), **given})
     if changed.secret != hook.secret:
         changed = rotated_hook(hook, changed, now, overlap)
     if given.get("status") != "active":
@@ -111,26 +128,24 @@ def rotated_hook(former: Hook, hook: Hook, now: float, overlap: float) -> Hook:
     return replace(hook, previous_secret=former.secret, previous_secret_until=now + overlap)
 
 
-def _built(base: dict[str, Any], given: Mapping[str, Any], wrong: dict[str, str], check_url: CheckUrl) -> Hook:
+def _check(given: Mapping[str, Any], app: bool, wrong: dict[str, str], check_url: CheckUrl) -> None:
+    """Raise ProblemError that names `wrong` and all that is wrong with the given fields, of an app hook or not."""
     for name, value in given.items():
         # Each field by itself in a hook that is right otherwise, so that the caller learns of all that is wrong.
-        problem = _problem_of_record(base, name, value) or _problem_of_bounds(name, value, check_url)
+        problem = _problem(name, value, app, check_url)
         if problem:
             wrong[name] = problem
     if wrong:
         raise bad_fields(wrong)
-    return Hook.from_fields({**base, **given})
 
 
-def _problem_of_record(base: Mapping[str, Any], name: str, value: Any) -> str | None:
+def _problem(name: str, value: Any, app: bool, check_url: CheckUrl) -> str | None:
+    if name == "secret" and value in _MASKS:
+        return "is the mask of a secret, and no secret"
     try:
-        Hook.from_fields({**base, name: value})
+        hook = Hook.from_fields({**_RIGHT, "app_id": "any" if app else None, name: value})
     except BrokenRecord as broken:
         return str(broken).removeprefix(f"{name}: ")
-    return None
-
-
-def _problem_of_bounds(name: str, value: Any, check_url: CheckUrl) -> str | None:
     if value is None:
         return None
     if name == "url":
@@ -139,7 +154,24 @@ def _problem_of_bounds(name: str, value: Any, check_url: CheckUrl) -> str | None
         except BadUrl as bad:
             return str(bad)
     bound = _BOUNDS.get(name)
-    return bound(value) if bound else None
+    return (bound(value) if bound else None) or hook.over_bounds.get(name)
+
+
+def _kept_at_another_origin(hook: Hook, given: Mapping[str, Any]) -> list[str]:
+    """Return the own headers whose values would go to another origin than before without being given again."""
+    url = given.get("url")
+    if not isinstance(url, str) or _origin(url) == _origin(hook.url):
+        return []
+    headers = given.get("headers", dict.fromkeys(hook.headers or {}, MASK))
+    return [name for name, value in headers.items() if value == MASK] if isinstance(headers, dict) else []
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    try:
+        parsed = URL(url)
+        return parsed.scheme, parsed.raw_host, parsed.port
+    except ValueError:
+        return None
 
 
 def _bad_id(value: Any) -> str | None:
@@ -147,9 +179,19 @@ def _bad_id(value: Any) -> str | None:
 
 
 def _bad_projects(ids: list[Any]) -> str | None:
-    if len(ids) > MAX_PROJECTS:
+    if len(ids) > MAX_PROJECTS:  # doubles count, too
         return f"must be at most {MAX_PROJECTS}"
     return next(filter(None, map(_bad_id, ids)), None)
+
+
+def _bad_events(events: list[Any]) -> str | None:
+    return f"must be at most {MAX_EVENTS}" if len(events) > MAX_EVENTS else None
+
+
+def _bad_secret(secret: str) -> str | None:
+    if secret.startswith(SEALED):
+        return f"must be given in clear, not as {SEALED}…"
+    return wrong_in_new_secret(secret)
 
 
 def _bad_headers(headers: Mapping[str, str]) -> str | None:
@@ -185,8 +227,9 @@ def _outside(low: float, high: float) -> Callable[[Any], str | None]:
 _BOUNDS: Mapping[str, Callable[[Any], str | None]] = {
     "organization_id": _bad_id,
     "app_id": _bad_id,
+    "events": _bad_events,
     "project_ids": _bad_projects,
-    "secret": lambda secret: f"must be given in clear, not as {SEALED}…" if secret.startswith(SEALED) else None,
+    "secret": _bad_secret,
     "headers": _bad_headers,
     "timeout": lambda seconds: f"must be at most {MAX_TIMEOUT}" if seconds > MAX_TIMEOUT else None,
     "max_in_flight": _outside(1, MAX_IN_FLIGHT),

@@ -113,6 +113,8 @@ async def rotate_secret(parts: Parts, request: web.Request) -> web.Response:
     await read_nothing(request)
     async with _alone(hook_id):
         former = known_hook(parts, hook_id)
+        if former.over_bounds:
+            raise bad_fields(former.over_bounds)
         hook = replace(former, secret=generate_secret())
         hook = rotated_hook(former, hook, parts.clock(), parts.settings.secret_overlap)
         await _publish(parts, hook)

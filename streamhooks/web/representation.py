@@ -6,6 +6,7 @@ from typing import Any
 
 from streamhooks.history.missed import Missed
 from streamhooks.masking import MASK
+from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS
 from streamhooks.records.hook import Hook, masked
 from streamhooks.tables.hooks import Status
 from streamhooks.tables.pending import Entry
@@ -13,14 +14,17 @@ from streamhooks.times import iso
 
 
 def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[str, Any]:
-    """Return a hook as it is shown (docs/reference/hooks.md); `in_clear` shows its secret, for who has just made it."""
+    """Return a hook as docs/reference/hooks.md says; `in_clear` shows its secret, for who has just made it.
+
+    Of what is over its bound one more is shown than there may be: a page of such hooks would have no bound either.
+    """
     return {
         "id": hook.id,
         "organization_id": hook.organization_id,
-        "project_ids": list(hook.project_ids),
+        "project_ids": list(hook.project_ids[: MAX_PROJECTS + 1]),
         "app_id": hook.app_id,
         "url": hook.url,
-        "events": list(hook.events),
+        "events": list(hook.events[: MAX_EVENTS + 1]),
         "secret": hook.secret if in_clear else masked(hook.secret),
         "version": hook.version,
         "status": status.status,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from streamhooks.records import bounds
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.web import hook_input
 from streamhooks.web.stats import OUTCOMES
@@ -38,21 +39,40 @@ def _ref(name: str) -> Schema:
 
 
 _MS: Final[Schema] = {"type": "integer", "description": "epoch milliseconds"}
+_NEW_ID: Final[Schema] = {**ID, "maxLength": hook_input.MAX_ID}
 _LOW, _HIGH = hook_input.RATE_LIMITS
 
 _SETTABLE: Final[dict[str, Schema]] = {
     "url": {"type": "string", "maxLength": 512, "description": "http or https"},
-    "events": {**_list(TEXT), "description": "a known resource alone, such as issue, means all its actions"},
-    "secret": {"type": "string", "minLength": 16, "maxLength": 256},
-    "project_ids": {**_list(ID), "maxItems": hook_input.MAX_PROJECTS, "description": "none means every project"},
+    "events": {
+        **_list(TEXT),
+        "maxItems": bounds.MAX_EVENTS,
+        "description": "a known resource alone, such as issue, means all its actions, which count as well",
+    },
+    "secret": {
+        "type": "string",
+        "minLength": 16,
+        "maxLength": 256,
+        "description": "one that begins with whsec_ has {} to {} bytes after that, in base64".format(
+            *bounds.SECRET_BYTES
+        ),
+    },
+    "project_ids": {
+        **_list(_NEW_ID),
+        "maxItems": bounds.MAX_PROJECTS,
+        "description": "none means every project",
+    },
     "version": {"type": "integer", "minimum": 0, "description": "of the payload; 0 is the only one today"},
     "status": STATUS,
     "headers": _or_null(
         {
             "type": "object",
             "additionalProperties": {"type": "string", "maxLength": hook_input.MAX_HEADER_VALUE},
+            "propertyNames": {"maxLength": hook_input.MAX_HEADER_NAME},
             "maxProperties": hook_input.MAX_HEADERS,
-            "description": "own headers; their values are masked when shown",
+            "description": "own headers, masked when shown; names and values have at most"
+            f" {bounds.MAX_HEADER_BYTES} bytes of UTF-8 together. In a change, the mask as a value keeps the value,"
+            " unless the URL goes to another origin",
         }
     ),
     "timeout": _or_null({"type": "number", "exclusiveMinimum": 0, "maximum": hook_input.MAX_TIMEOUT}),
@@ -71,7 +91,11 @@ _SHOWN: Final[dict[str, Schema]] = {
     "organization_id": TEXT,
     "app_id": {**_or_null(TEXT), "description": "null for a service hook"},
     **_SETTABLE,
+    # What is stored may be over the bounds, and is shown cut to one more than they allow.
+    "events": _list(TEXT),
     "project_ids": _list(TEXT),
+    "headers": {**_or_null({"type": "object", "additionalProperties": TEXT}), "description": "values are masked"},
+    "retry_schedule": _or_null(_list({"type": "number", "minimum": 0})),
     "secret": {**TEXT, "description": "in clear when created and rotated, else masked"},
     "status_reason": _or_null(TEXT),
     "disabled_since": {**_or_null(TEXT), "description": "ISO 8601"},
@@ -97,7 +121,7 @@ _LETTER: Final[dict[str, Schema]] = {
 }
 
 SCHEMAS: Final[dict[str, Schema]] = {
-    "NewHook": _object({"organization_id": ID, "app_id": _or_null(ID), **_SETTABLE}, *hook_input.REQUIRED),
+    "NewHook": _object({"organization_id": _NEW_ID, "app_id": _or_null(_NEW_ID), **_SETTABLE}, *hook_input.REQUIRED),
     "HookChange": _object(
         {
             **_SETTABLE,

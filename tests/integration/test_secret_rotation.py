@@ -34,7 +34,7 @@ def rotate(installation: Installation, hook: Hook) -> str:
 
 
 def put_secret(installation: Installation, hook: Hook) -> str:
-    secret = "whsec_c2l4dGVlbiBieXRlcyBhbmQgbW9yZQ=="
+    secret = "whsec_dHdlbnR5LWZvdXIgYnl0ZXMgYW5kIG1vcmU="
     assert installation.api.put(f"/api/hooks/{hook.id}", {"secret": secret}).status == 200
     return secret
 

@@ -151,7 +151,7 @@ function commonFields(fields, hook) {
     projects: fields.add("project_ids", "Projects", input({ value: hook?.project_ids.join(", ") ?? "" }), () => list(text("project_ids")), "Ids; none means every project of the organization."),
     advanced: h("details", { class: "more-fields" }, h("summary", {}, "More"),
       fields.add("headers", "Own headers", h("textarea", { rows: 3, spellcheck: "false", placeholder: "X-Tenant: 7" }, headerText(hook?.headers)), () => headersOf(text("headers")),
-        hook ? "One a line. A value that is shown as ******** stays as it is." : "One a line."),
+        hook ? "One a line. A value that is shown as ******** stays as it is; if the URL goes to another origin, give each value again." : "One a line."),
       fields.add("timeout", "Timeout (seconds)", input({ inputmode: "decimal", value: hook?.timeout ?? "" }), number("timeout"), "Empty: the worker's default; so for the next three."),
       fields.add("max_in_flight", "Deliveries in flight at most, a worker", input({ inputmode: "numeric", value: hook?.max_in_flight ?? "" }), number("max_in_flight")),
       fields.add("rate_limit", "Deliveries a second at most, over all workers", input({ inputmode: "decimal", value: hook?.rate_limit ?? "" }), number("rate_limit")),

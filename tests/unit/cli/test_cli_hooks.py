@@ -74,6 +74,17 @@ def test_what_a_stranger_wrote_drives_no_terminal(worker_api):
     assert r"\x1b]0;x\x07 \u202e [bold]b[/bold]" in text
 
 
+def test_an_endpoint_at_another_origin_needs_the_headers_again(worker_api):
+    hook = worker_api.add(headers={"X-A": "1", "X-B": "2"})
+    moved = ("hooks", "edit", hook, "--endpoint", "https://attacker.example/")
+    for more, missing in (((), "X-A, X-B"), (("--header", "X-A: 3"), "X-B")):
+        refused = worker_api.run(*moved, *more)
+        assert refused.exit_code == 1
+        assert f"headers: the URL goes to another origin: give the values of {missing} again" in refused.stderr
+    assert worker_api.run(*moved, "--header", "X-A: 3", "--header", "X-B:").exit_code == 0
+    assert worker_api.hooks[hook].headers == {"X-A": "3"}
+
+
 def test_an_edit_changes_only_what_is_given(worker_api):
     hook = worker_api.add(headers={"X-A": "1", "X-B": "2"}, timeout=3)
     worker_api.run("hooks", "edit", hook, "--endpoint", "http://e.test/new", "--header", "X-C: 3", "--header", "x-a:")

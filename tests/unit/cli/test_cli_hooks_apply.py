@@ -212,3 +212,27 @@ def test_headers_are_compared_by_their_names():
     assert (step.what, step.body) == ("change", {"headers": None})
     (step,) = plan(read_file(one(headers={})).hooks, [hook()])
     assert (step.what, step.body) == ("keep", {})
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"app_id": "1", "events": [f"m.{number}" for number in range(101)]}, "events: must be at most 100"),
+        ({"project_ids": list(range(1001))}, "project_ids: must be at most 1000"),
+        ({"headers": {"X-A": "v" * 8192}}, "headers: names and values must have at most 8192 bytes"),
+    ],
+)
+def test_what_is_over_a_bound_is_told_before_anything_is_done(worker_api, fields, problem):
+    result = apply(worker_api, json.dumps([*json.loads(one()), *json.loads(one(url="http://e.test/b", **fields))]))
+    assert (result.exit_code, worker_api.made()) == (1, [])
+    assert f"hook 2: {problem}" in result.stderr
+
+
+def test_a_file_with_the_headers_values_moves_a_hook_to_another_origin(worker_api):
+    hook = worker_api.add(headers={"X-A": "1"})
+    there = {"id": hook, "url": "https://elsewhere.example/"}
+    refused = apply(worker_api, one(**there, headers={"X-A": MASK}))
+    assert refused.exit_code == 1
+    assert "give the values of X-A again" in refused.stderr
+    assert apply(worker_api, one(**there, headers={"X-A": "1"})).exit_code == 0
+    assert (worker_api.hooks[hook].url, worker_api.hooks[hook].headers) == (there["url"], {"X-A": "1"})

@@ -14,7 +14,7 @@ from streamhooks.cli.reencryption import Outcome, reencrypt
 from streamhooks.kafka.reader import Record
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
-from streamhooks.records.sealing import Keys
+from streamhooks.records.sealing import BOUND, Keys
 
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 KEYS = Keys([NEW, OLD])
@@ -141,3 +141,24 @@ def test_when_a_hook_was_written_by_hand_is_kept():
     reencrypt(topic.read, topic.write, KEYS)
     # Else the new record, written now, would enable a hook that the system has disabled since.
     assert decode(Hook, topic.records[-1].value).enabled_at == 1500.0
+
+
+def old_form(text: str, key: str = NEW) -> str:
+    """Encrypt as version 0.1.0 did."""
+    return f"fernet:{Fernet(key.encode()).encrypt(text.encode()).decode()}"
+
+
+def test_what_0_1_0_wrote_is_bound_afterwards_and_by_then_opens_no_more():
+    topic = Topic()
+    topic.put(hook(1).id, hook(1, secret=old_form("hunter2hunter2-1", OLD), headers={"X": old_form("x")}).to_json())
+    topic.put(hook(2).id, hook(2, headers={"X": old_form("x")}).to_json())
+    assert topic.run() == Outcome(2, 0, (), ())
+    for number in (1, 2):
+        last = topic.last(number)
+        assert all(text.startswith(BOUND) for text in (last.secret, *last.headers.values()))
+        assert KEYS.opened(last, old=False).headers == {"X": "x"}
+    # Who pastes an old text afterwards does not get it encrypted anew, as a text of his own hook.
+    pasted = hook(2, headers={"X": old_form("x")}).to_json()
+    topic.put(hook(2).id, pasted)
+    assert reencrypt(topic.read, topic.write, KEYS, old=False) == Outcome(0, 1, (hook(2).id,), ())
+    assert topic.records[-1].value == pasted

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.formats import decode, encode_avro
 from streamhooks.records.hook import SEALED, Hook
-from streamhooks.records.sealing import Keys
+from streamhooks.records.sealing import BOUND, Keys, holds_old_texts
 
 from .strategies import hooks
 
@@ -36,7 +36,7 @@ def test_all_that_is_secret_is_sealed_and_opened_again() -> None:
     assert not PLAIN.is_sealed
     assert sealed.headers is not None
     assert all(
-        text.startswith(SEALED) for text in (sealed.secret, sealed.previous_secret, *sealed.headers.values()) if text
+        text.startswith(BOUND) for text in (sealed.secret, sealed.previous_secret, *sealed.headers.values()) if text
     )
     assert (sealed.url, sealed.headers.keys()) == (PLAIN.url, PLAIN.headers.keys())
     assert Keys([NEW, OLD]).opened(sealed) == PLAIN
@@ -123,3 +123,78 @@ def test_bad_keys(key: str) -> None:
 def test_reserved_headers_are_broken_also_on_the_topic(name: str) -> None:
     with pytest.raises(BrokenRecord, match="is reserved"):
         Hook.from_fields(HOOK | {"headers": {name: "hunter2"}})
+
+
+def old_text(text: str, key: str = NEW) -> str:
+    """Encrypt as version 0.1.0 did."""
+    return SEALED + Fernet(key.encode()).encrypt(text.encode()).decode()
+
+
+#: by a key of 32 zero bytes, written by version 0.1.0
+WRITTEN_BY_0_1_0 = (
+    "fernet:gAAAAABlU_EAAAAAAAAAAAAAAAAAAAAAANO8PacypY9RJp7ePK-MdkTlkHuQq5kGEUXyw8v82gkXulRaLpmbytblUjAZmg_wlA=="
+)
+
+
+def texts_of(hook: Hook) -> dict[str, str]:
+    """All that is secret in a hook, by the field in which it is."""
+    assert hook.previous_secret is not None
+    return {"secret": hook.secret, "previous_secret": hook.previous_secret, **(hook.headers or {})}
+
+
+def with_text(hook: Hook, field: str, text: str) -> Hook:
+    if field in ("secret", "previous_secret"):
+        return Hook.from_fields(hook.to_fields() | {field: text})
+    return Hook.from_fields(hook.to_fields() | {"headers": {**(hook.headers or {}), field: text}})
+
+
+@pytest.mark.parametrize("target", ["secret", "previous_secret", "X-Key", "x-key", "X-Leak"])
+@pytest.mark.parametrize("source", ["secret", "previous_secret", "X-Key", "Authorization"])
+@pytest.mark.parametrize("other", [True, False])
+def test_a_text_opens_only_in_the_hook_and_field_for_which_it_was_encrypted(source, target, other) -> None:
+    keys = Keys([NEW, OLD])
+    victim = Hook.from_fields(HOOK | {"id": "b" * 32}) if other else PLAIN
+    pasted = texts_of(keys.sealed(victim))[source]
+    opened = keys.opened(with_text(keys.sealed(PLAIN), target, pasted))
+    if not other and source == target:
+        assert opened == PLAIN
+        return
+    assert opened.is_sealed
+    assert texts_of(opened)[target] == pasted
+    assert not keys.is_current(with_text(keys.sealed(PLAIN), target, pasted))
+
+
+def test_what_0_1_0_wrote_opens_until_it_may_not() -> None:
+    old = Hook.from_fields(
+        HOOK
+        | {"secret": old_text(PLAIN.secret), "previous_secret": old_text(str(PLAIN.previous_secret), OLD)}
+        | {"headers": {name: old_text(value) for name, value in (PLAIN.headers or {}).items()}}
+    )
+    keys = Keys([NEW, OLD])
+    assert keys.opened(old) == PLAIN
+    assert keys.opened(old, old=False) == old
+    assert holds_old_texts(old)
+    assert not keys.is_current(old)
+    anew = keys.sealed(keys.opened(old))
+    assert (holds_old_texts(anew), keys.is_current(anew), keys.opened(anew, old=False)) == (False, True, PLAIN)
+    assert not holds_old_texts(PLAIN)
+
+
+def test_a_text_of_0_1_0_as_it_lies_in_a_topic() -> None:
+    hook = Hook.from_fields(HOOK | {"headers": {"X-Key": WRITTEN_BY_0_1_0}})
+    assert Keys(["A" * 43 + "="]).opened(hook).headers == {"X-Key": "hunter2"}
+
+
+def test_version_0_1_0_sees_a_new_text_as_one_that_no_key_opens() -> None:
+    # It would send what does not begin with `fernet:` as if it were in clear.
+    for text in texts_of(Keys([NEW]).sealed(PLAIN)).values():
+        assert text.startswith("fernet:")
+
+
+def test_an_opened_hook_is_checked_in_time_that_does_not_depend_on_its_events() -> None:
+    hook = Hook.from_fields(HOOK | {"app_id": "1", "events": [f"m{number}.x" for number in range(500)]})
+    opened = Keys([NEW]).opened(Keys([NEW]).sealed(hook))
+    assert opened == hook
+    assert opened.blocked is not None
+    # Encrypted headers are longer: they are not counted as what they are in clear.
+    assert Keys([LOST]).sealed(PLAIN).over_bounds == {}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from itertools import product
 
 import orjson
 import pytest
@@ -112,9 +113,16 @@ def test_a_broken_record_leaves_the_former_version_in_force(value):
     assert ids(made.service_hooks("1", "7", "event.created")) == {1}
 
 
-projects = st.lists(st.sampled_from(["7", "8"]), unique=True)
-events = st.lists(st.sampled_from(["event.created", "event.alert"]), unique=True)
-changes = st.lists(st.tuples(st.integers(1, 4), st.none() | st.tuples(projects, events, st.booleans())), max_size=20)
+# With few of each, hooks are of both kinds that the index knows, and hooks of one kind become those of the other.
+PROJECTS = [str(number) for number in range(5)]
+SERVICE, APP = ("event.created", "event.alert"), tuple(f"model.{name}" for name in "abcdef")
+projects = st.lists(st.sampled_from(PROJECTS), unique=True)
+service_wishes = st.tuples(st.none(), st.lists(st.sampled_from(SERVICE), unique=True))
+app_wishes = st.tuples(st.sampled_from(["1", "2"]), st.lists(st.sampled_from(APP), unique=True))
+wishes = st.tuples(service_wishes | app_wishes, projects, st.sampled_from(["1", "2"]), st.booleans(), st.booleans())
+changes = st.lists(st.tuples(st.integers(1, 5), st.none() | wishes), max_size=20)
+#: more than a hook may have
+MANY = [f"many.{number}" for number in range(150)]
 
 
 @given(changes)
@@ -124,18 +132,73 @@ def test_the_index_says_what_a_look_at_every_hook_says(history):
         if wish is None:
             made.apply([Record("hooks", 0, 0, 0, f"{number:032x}".encode(), None)])
         else:
-            of_projects, subscribed, active = wish
-            status = "active" if active else "disabled"
-            made.apply([written(hook(number, project_ids=of_projects, events=subscribed, status=status))])
-    for project in ("7", "8", "9"):
-        for event in ("event.created", "event.alert"):
-            slow = {
-                int(one.id, 16)
-                for one in made
-                if event in one.events and (not one.project_ids or project in one.project_ids)
+            (app_id, subscribed), of_projects, organization, active, is_over = wish
+            fields = {
+                "app_id": app_id,
+                "organization_id": organization,
+                "project_ids": of_projects,
+                "events": subscribed + (MANY if is_over and app_id else []),
+                "status": "active" if active else "disabled",
             }
-            assert ids(made.service_hooks("1", project, event)) == slow
+            assert made.apply([written(hook(number, **fields))]) == []
+    for organization, project, event in product(("1", "2", "3"), (*PROJECTS, "9", None), (*SERVICE, *APP, MANY[7])):
+        matching = [
+            one
+            for one in made
+            if one.organization_id == organization
+            and event in one.events
+            and (not one.project_ids or project in one.project_ids)
+        ]
+        of_apps = made.app_hooks(organization, event, project)
+        assert sorted(one.id for one in of_apps) == sorted(one.id for one in matching if one.app_id)
+        of_app = made.app_hooks(organization, event, project, "1")
+        assert sorted(one.id for one in of_app) == sorted(one.id for one in matching if one.app_id == "1")
+        if project is not None:
+            services = made.service_hooks(organization, project, event)
+            assert sorted(one.id for one in services) == sorted(one.id for one in matching if not one.app_id)
     assert {one.id for one in made if made.is_active(one.id)} == {one.id for one in made if one.status == "active"}
+    assert entries(made) <= sum(len(one.events) + len(one.project_ids) for one in made)
+    made.apply([Record("hooks", 0, 0, 0, one.id.encode(), None) for one in made])
+    assert (made._index, made._events) == ({}, {})
+
+
+def entries(made: HooksTable) -> int:
+    return sum(map(len, made._index.values()))
+
+
+@pytest.mark.parametrize(
+    ("events", "projects", "blocked"),
+    [(100, 1000, None), (9000, 1000, "events"), (9000, 0, "events"), (1, 20_000, "project_ids")],
+)
+def test_a_hook_costs_its_events_and_projects_and_not_their_product(events, projects, blocked):
+    made = table(written(hook(1, app_id="1", events=["other.event"])))
+    names, ids_of = [f"m{number}.x" for number in range(events)], [str(number) for number in range(projects)]
+    for _ in range(2):  # the second time it takes the place of itself
+        assert made.apply([written(hook(2, app_id="1", events=names, project_ids=ids_of))]) == []
+        assert entries(made) <= 1 + max(projects, 1)
+    assert ids(made.app_hooks("1", "m0.x", "0")) == {2}
+    assert ids(made.app_hooks("1", "m0.x", "x")) == (set() if projects else {2})
+    status = made.status(f"{2:032x}")
+    assert status.status == "active"
+    assert (status.reason is None) == (blocked is None)
+    if blocked:
+        assert status.reason.startswith(f"over a bound: {blocked} must be at most 1")
+        assert status.reason.endswith("; what it would get waits")
+    assert made.seals_changed == ({f"{2:032x}"} if blocked else set())
+    made.apply([Record("hooks", 0, 0, 0, f"{2:032x}".encode(), None)])
+    assert entries(made) == 1
+
+
+def test_doubles_are_no_more_than_one():
+    one = hook(1, events=["event.created"] * 5000, project_ids=["7", 7] * 5000)
+    assert (one.events, one.project_ids, one.blocked) == (("event.created",), ("7",), None)
+
+
+def test_headers_are_counted_in_utf_8():
+    assert hook(1, headers={"X-K": "é" * 4094}).blocked is None
+    assert "8192 bytes" in str(hook(1, headers={"X-K": "é" * 4095}).blocked)
+    assert hook(1, headers={"X-K": "v" * 8189}).blocked is None
+    assert hook(1, headers={"X-K": "v" * 8190}).over_bounds.keys() == {"headers"}
 
 
 def gitops(timestamp: float, **fields) -> Record:

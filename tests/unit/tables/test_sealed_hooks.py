@@ -6,7 +6,7 @@ from cryptography.fernet import Fernet
 
 from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.records.sealing import Keys
+from streamhooks.records.sealing import OLD_TEXTS, Keys
 from streamhooks.tables.findings import merged, notice_of
 from streamhooks.tables.hooks import HooksTable
 
@@ -78,3 +78,61 @@ def test_it_is_noticed_once() -> None:
     news = notice_of("opened", opened, 8.0)
     assert news is not None
     assert news.what == "resumed"
+
+
+def old_form(**fields) -> Record:
+    """A record of version 0.1.0, whose texts open anywhere."""
+    token = Fernet(KEY.encode()).encrypt(HOOK.secret.encode()).decode()
+    return written(secret=f"fernet:{token}", **fields)
+
+
+def mark(value: bytes | None = b'{"since":1.0}') -> Record:
+    return Record("states", 0, 0, 0, OLD_TEXTS.encode(), value)
+
+
+def test_a_text_that_was_copied_from_another_hook_is_sealed_there() -> None:
+    victim = Keys([KEY]).sealed(Hook.from_fields({**HOOK.to_fields(), "id": "b" * 32, "headers": {"X": "hunter2"}}))
+    made = table(written(KEY, headers={"X": victim.headers["X"]}), mark())
+    assert made.get(HOOK.id).headers == {"X": victim.headers["X"]}
+    assert "STREAMHOOKS_SECRET_KEYS" in made.status(HOOK.id).reason
+    assert made.seals_changed == {HOOK.id}
+    # The whole record of the other under this key is no record of this one.
+    broken = made.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), victim.to_json())])
+    assert [reason for _, reason in broken] == ["id: is not the record's key"]
+
+
+def test_old_texts_open_until_all_are_encrypted_anew() -> None:
+    made = table(old_form())
+    assert made.get(HOOK.id).secret == HOOK.secret
+    assert made.apply([mark()]) == []
+    assert made.get(HOOK.id).is_sealed
+    assert made.seals_changed == {HOOK.id}
+    assert len(made) == 1
+    made.apply([written(KEY)])
+    assert made.get(HOOK.id).secret == HOOK.secret
+    made.apply([old_form(timeout=3)])
+    assert made.get(HOOK.id).is_sealed
+    (found,) = made.service_hooks("1", "7", "event.created")
+    assert found.timeout == 3
+    # An operator may take it back, to read an old backup.
+    made.apply([mark(None)])
+    assert (made.get(HOOK.id).secret, made.seals_changed) == (HOOK.secret, set())
+    made.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), None), mark()])
+    assert (len(made), made._old, made._index) == (0, {}, {})
+
+
+def test_the_mark_may_be_read_before_the_hooks() -> None:
+    made = table(mark(), old_form())
+    assert made.get(HOOK.id).is_sealed
+
+
+def test_what_is_over_a_bound_is_told_like_what_is_sealed() -> None:
+    made = table(written(app_id="1", events=[f"m.{number}" for number in range(101)]))
+    assert made.seals_changed == {HOOK.id}
+    made.apply([state(sealed_since=5.0)])
+    assert made.seals_changed == set()
+    made.apply([written(app_id="1", events=[f"m.{number}" for number in range(100)])])
+    assert made.seals_changed == {HOOK.id}
+    notice = notice_of("sealed", HookState(HOOK.id, sealed_since=5.0), 7.0, "over a bound: events")
+    assert notice is not None
+    assert notice.why == "over a bound: events; what it would get waits"

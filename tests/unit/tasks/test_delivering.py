@@ -87,7 +87,8 @@ async def test_of_a_delivery_that_went_well_nothing_is_kept_unless_it_is_shown()
 
 
 async def test_nothing_is_signed_with_what_no_key_opens() -> None:
-    for sealed in (replace(HOOK, secret="fernet:A"), replace(HOOK, headers={"X-Key": "fernet:A"})):
+    over = replace(HOOK, headers={"X-Key": "v" * 9000})
+    for sealed in (replace(HOOK, secret="fernet:A"), replace(HOOK, headers={"X-Key": "fernet:A"}), over):
         sent, run, error = await deliver(Answer(200, None, "answered", (), "", 1), sealed)
         assert sent == []
         assert run.sent is None

@@ -5,7 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook
+from streamhooks.tables.hooks import HooksTable
+from streamhooks.tasks.admission import Admission
 from streamhooks.tasks.restraints import TOLD, Restraints
 from streamhooks.tasks.seals import Seals
 
@@ -53,6 +56,30 @@ def test_others_are_left_to_others(world: World):
     world.seals.tell()
     assert world.told == []
     world.home = True
+
+
+OVER = replace(HOOK, events=tuple(f"m.{number}" for number in range(101)))
+
+
+def test_what_is_over_a_bound_is_told_too():
+    world = World(OVER)
+    world.seals.tell()
+    assert world.told == [("sealed", 100.0)]
+
+
+@pytest.mark.parametrize("hook", [SEALED, OVER], ids=["sealed", "over a bound"])
+def test_what_is_blocked_waits_and_catches_nothing_up(hook: Hook):
+    hooks = HooksTable("hooks", "states")
+    hooks.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), replace(hook, app_id="1").to_json())])
+    restraints = Restraints(hooks, is_home=lambda _: True, tell=lambda *_: None, clock=lambda: 100.0)
+    admission = Admission(hooks, restraints, 10)
+    assert hooks.is_active(HOOK.id)
+    assert restraints.hold_back(HOOK.id) == 100.0
+    assert admission.wait(HOOK.id) is None
+    assert not admission.may_catch_up(HOOK.id, lambda _: 0)
+    hooks.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), HOOK.to_json())])
+    assert (restraints.hold_back(HOOK.id), admission.wait(HOOK.id)) == (None, 0.0)
+    assert admission.may_catch_up(HOOK.id, lambda _: 0)
 
 
 def test_what_is_sealed_is_held_back_for_the_home():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 from typing import Any
 
@@ -86,8 +87,10 @@ def test_all_that_is_wrong_is_told() -> None:
                 "http://169.254.169.254/latest", "https://example.com/" + "x" * 500, "http://exa mple.com/",
             )
         ),
+        *(("events", v) for v in (["event.created"] * 101, ["x.y"])),
         *(("events", v) for v in ("event.created", ["event"], ["issue"], [1], [None], {"a": 1}, ["event.x"])),
-        *(("secret", v) for v in ("", "x" * 15, "x" * 257, 5, "whsec_" + "*" * 20, True)),
+        *(("secret", v) for v in ("", "x" * 15, "x" * 257, 5, "whsec_" + "*" * 20, True, MASK, "whsec_" + MASK)),
+        *(("secret", "whsec_" + b64encode(bytes(size)).decode()) for size in (9, 16, 23, 65)),
         *(("project_ids", v) for v in ("1", [""], [None], [True], [1.5], {}, ["x" * 201], list(range(1001)))),
         *(("version", v) for v in (-1, 1.5, "0", True, 2**64)),
         *(("status", v) for v in ("", "paused", 1, True, [])),
@@ -101,6 +104,7 @@ def test_all_that_is_wrong_is_told() -> None:
                 [], "x", {"": "v"}, {"a b": "v"}, {"a:": "v"}, {"a\r\n": "v"}, {"X-A": "v\r\nX-B: 1"}, {"X-A": "\n"},
                 {"X-A": 5}, {"X-A": None}, {"X-A": "é"}, {"X-A": "v" * 1025}, {"x" * 101: "v"},
                 {"X-A": "1", "x-a": "2"}, {f"X-{n}": "v" for n in range(21)}, {"X-A": MASK}, {"X-A": "\x00"},
+                {f"X-{n:02}": "v" * 1021 for n in range(8)},
             )
         ),
     ],
@@ -135,9 +139,8 @@ def test_a_problem_never_holds_the_secret() -> None:
 def test_put_changes_only_what_is_given() -> None:
     hook = make(headers={"X-Key": "v"}, timeout=5, status="disabled")
     assert change(hook) == hook
-    changed = change(hook, url="https://example.org/")
-    assert changed.url == "https://example.org/"
-    assert changed.to_fields() == {**hook.to_fields(), "url": "https://example.org/"}
+    changed = change(hook, url="https://example.com/other")
+    assert changed.to_fields() == {**hook.to_fields(), "url": "https://example.com/other"}
 
 
 def test_put_null_is_the_default_where_there_is_one() -> None:
@@ -224,3 +227,98 @@ def test_wrong_resume(resume) -> None:
 def test_resume_goes_with_enabling() -> None:
     assert problems(change, make(), resume="all") == {"resume": "goes with status: active"}
     assert problems(change, make(), status="disabled", resume="all") == {"resume": "goes with status: active"}
+
+
+NAMES = [f"model{number}.changed" for number in range(200)]
+
+
+def test_bounds_are_reached_and_not_passed() -> None:
+    headers = {f"X-{number:02}": "v" * 1020 for number in range(7)} | {"X-07": "v" * 1020}
+    assert sum(len(name) + len(value) for name, value in headers.items()) == 8192
+    hook = make(app_id="1", events=NAMES[:100], project_ids=list(range(1000)), headers=headers)
+    assert (len(hook.events), len(hook.project_ids), hook.headers, hook.blocked) == (100, 1000, headers, None)
+    over: list[tuple[str, Any, str]] = [
+        ("events", NAMES[:101], "100"),
+        ("project_ids", list(range(1001)), "1000"),
+        ("headers", headers | {"X-07": "v" * 1021}, "8192"),
+    ]
+    for field, value, bound in over:
+        wrong = problems(make, app_id="1", **{field: value})
+        assert wrong.keys() == {field}
+        assert bound in wrong[field]
+        assert problems(change, hook, **{field: value}) == wrong
+
+
+def test_actions_of_a_resource_count_by_themselves() -> None:
+    assert len(make(app_id="1", events=["issue", *NAMES[:94]]).events) == 100
+    assert problems(make, app_id="1", events=["issue", *NAMES[:95]]) == {"events": "must be at most 100"}
+
+
+def over(**fields: Any) -> Hook:
+    """A hook over its bounds, as it can lie in the topic."""
+    return Hook.from_fields({**RIGHT, "id": ID, "secret": "s" * 16, "app_id": "1", "events": NAMES} | fields)
+
+
+def test_what_is_stored_over_a_bound_is_brought_within_it_by_a_change() -> None:
+    hook = over(project_ids=list(range(1001)))
+    wrong = {"events": "must be at most 100", "project_ids": "must be at most 1000"}
+    for fields in ({"timeout": 3}, {"status": "active"}, {"status": "disabled"}, {}):
+        assert problems(change, hook, **fields) == wrong
+    assert problems(change, hook, events=NAMES[:3]) == {"project_ids": "must be at most 1000"}
+    changed = change(hook, events=NAMES[:3], project_ids=None)
+    assert (changed.events, changed.project_ids, changed.blocked) == (tuple(sorted(NAMES[:3])), (), None)
+
+
+def test_a_secret_of_before_the_bounds_may_be_given_again() -> None:
+    short = "whsec_" + b64encode(bytes(12)).decode()
+    hook = replace(make(), secret=short)
+    assert change(hook, secret=short, timeout=3) == replace(hook, timeout=3)
+    assert problems(change, make(), secret=short).keys() == {"secret"}
+
+
+@pytest.mark.parametrize("size", [24, 64])
+def test_secrets_of_standard_webhooks(size: int) -> None:
+    secret = "whsec_" + b64encode(bytes(size)).decode()
+    assert make(secret=secret).secret == secret
+
+
+HEADED = {"X-Key": "hunter2", "Authorization": "Bearer hunter3"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://attacker.example/in", "http://example.com/in", "https://example.com:8443/in", "https://example.com./in",
+     "https://sub.example.com/in", "https://example.com.attacker.example/in"],
+)  # fmt: skip
+def test_headers_do_not_go_to_another_origin_unless_they_are_given_again(url: str) -> None:
+    hook = make(headers=HEADED)
+    for headers in ({}, {"headers": {"X-Key": MASK, "Authorization": MASK}}):
+        wrong = problems(change, hook, url=url, **headers)
+        assert wrong.keys() == {"headers"}
+        assert "origin" in wrong["headers"]
+        assert "X-Key, Authorization" in wrong["headers"]
+        assert "hunter" not in wrong["headers"]
+    assert "values of X-Key again" in problems(change, hook, url=url, headers=HEADED | {"X-Key": MASK})["headers"]
+    assert change(hook, url=url, headers=HEADED).headers == HEADED
+    assert change(hook, url=url, headers={"X-New": "1"}).headers == {"X-New": "1"}
+    for nothing in (None, {}):
+        assert not change(hook, url=url, headers=nothing).headers
+    assert change(make(), url=url).url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/elsewhere?a=1", "HTTPS://EXAMPLE.com:443/in", "https://example.com"]
+)
+def test_headers_stay_within_the_origin(url: str) -> None:
+    hook = make(headers=HEADED)
+    assert change(hook, url=url) == replace(hook, url=url)
+    assert change(hook, url=url, headers={"X-Key": MASK}).headers == {"X-Key": "hunter2"}
+
+
+def test_sealed_headers_do_not_go_to_another_origin_either() -> None:
+    hook = replace(make(), headers={"X-Key": "fernet:lost"})
+    assert problems(change, hook, url="https://attacker.example/").keys() == {"headers"}
+
+
+def test_a_wrong_url_is_told_as_one() -> None:
+    assert problems(change, make(headers=HEADED), url=None).keys() == {"url"}

@@ -101,3 +101,54 @@ async def test_our_own_header_is_reserved(name: str) -> None:
     async with serving(FakeParts()) as client:
         answer = await client.post("/api/hooks", json=new_hook(headers={name: "1"}))
         assert (answer.status, await answer.json()) == (400, {"headers": f"{name} is reserved"})
+
+
+async def test_a_hook_over_its_bounds_is_shown_cut_and_deleted_and_brought_within_them() -> None:
+    parts = FakeParts()
+    names, projects = [f"m{number}.x" for number in range(9000)], [str(number) for number in range(1500)]
+    hook = Hook.from_fields(
+        new_hook(id="a" * 32, secret="s" * 16, app_id="1", events=names, project_ids=projects)
+        | {"headers": {"X-Key": "v" * 9000}}
+    )
+    wrong = {"events", "project_ids", "headers"}
+    assert parts.hooks.apply([Record(parts.topics.hooks, 0, 0, 0, hook.id.encode(), hook.to_json())]) == []
+    async with serving(parts) as client:
+        url = f"/api/hooks/{hook.id}"
+        (listed,) = (await (await client.get("/api/hooks?status=active")).json())["hooks"]
+        assert listed == await (await client.get(url)).json()
+        assert (len(listed["events"]), len(listed["project_ids"])) == (101, 1001)
+        assert "events must be at most 100" in listed["status_reason"]
+        for answer in (
+            await client.put(url, json={"timeout": 3}),
+            await client.put(url, json={"status": "disabled"}),
+            await client.post(f"{url}/rotate-secret"),
+        ):
+            assert (answer.status, set(await answer.json())) == (400, wrong)
+        within = {"events": names[:100], "project_ids": projects[:1000], "headers": {"X-Key": "v"}}
+        answer = await client.put(url, json=within)
+        assert (answer.status, (await answer.json())["status_reason"]) == (200, None)
+        parts.hooks.apply([Record(parts.topics.hooks, 0, 0, 0, hook.id.encode(), hook.to_json())])
+        assert (await client.delete(url)).status == 204
+        assert (await client.get(url)).status == 404
+
+
+async def test_a_request_of_64_kb_makes_no_hook_of_millions_of_entries() -> None:
+    async with serving(FakeParts()) as client:
+        names = [f"a.{number}" for number in range(5000)]
+        body = new_hook(app_id="1", events=names, project_ids=list(range(250)))
+        answer = await client.post("/api/hooks", json=body)
+        assert (answer.status, await answer.json()) == (400, {"events": "must be at most 100"})
+
+
+async def test_headers_that_are_kept_are_not_sent_to_another_origin() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client, **SECRETS)
+        url = f"/api/hooks/{made['id']}"
+        for fields in ({}, {"headers": made["headers"]}):
+            answer = await client.put(url, json={"url": "https://attacker.example/", **fields})
+            assert (answer.status, (await answer.json()).keys()) == (400, {"headers"})
+        assert parts.hooks.get(made["id"]).url == made["url"]
+        answer = await client.put(url, json={"url": "https://attacker.example/", "headers": {"X-Key": "mine"}})
+        assert answer.status == 200
+    assert parts.hooks.get(made["id"]).headers == {"X-Key": "mine"}
