@@ -121,7 +121,8 @@ def test_holes_are_bounded() -> None:
 
 #: what is ours, or cut elsewhere: counts, offsets, names of topics and tasks, texts of our code and of Kafka's clients
 OURS = {
-    "'%s:%d: %s'", "name", "now", "self._prefix", "*tp", "start", "end", "first", "record.source", "away", "error", "tp.topic", "tp.partition", "why", "topic",
+    "'%s:%d: %s'", "name", "now", "self._prefix",
+    "*tp", "start", "end", "first", "record.source", "away", "error", "tp.topic", "tp.partition", "why", "topic",
     "reason", "policy", "resource.name", "settings.bootstrap_servers", "self._name", "self._topic", "soft", "left",
     "len(self.hooks)", "self.app.tracker.in_flight", "self.topics.hooks", "call.attempt", "call_id", "trace",
     "error.str()", "error.args[0].str()", "where(error)", "type(error).__name__",
