@@ -12,6 +12,7 @@ from streamhooks.masking import without_queries
 from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
+from streamhooks.records.hook_events import EVERYTHING
 from streamhooks.records.notice import Notice
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tasks.call import Call
@@ -44,7 +45,7 @@ def calls_of_notices(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
 
 
 def _gets_notices(hook: Hook) -> bool:
-    return any(event.startswith(f"{RESOURCE}.") for event in hook.events)
+    return any(event == EVERYTHING or event.startswith(f"{RESOURCE}.") for event in hook.events)
 
 
 def _subscribed(hooks: HooksTable, about: Hook, event: str) -> list[Hook]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamhooks.agents.intake import CallsOf
-from streamhooks.delivery.payloads import resource_name
+from streamhooks.delivery.payloads import change_event
 from streamhooks.kafka.reader import Record
 from streamhooks.records.event import ResourceChange
 from streamhooks.records.formats import decode
@@ -28,7 +28,7 @@ def calls_of_resource_changes(partitions: int) -> CallsOf:
         ]
         if change.data is not None:
             args += [None, change.data]
-        event = f"{resource_name(change.sender)}.{change.action}"
+        event = change_event(change.sender, change.action)
         return [call_from(origin, process_resource_change.name, origin.partition % partitions, args, event)]
 
     return calls_of

@@ -64,8 +64,10 @@ def add(
 ) -> None:
     """Make a hook that calls ENDPOINT, and show its secret, now and never again."""
     if not options["events"]:
-        options["events"] = () if app_id else ("event.created",)
-    body = {"organization_id": organization_id, "url": endpoint, "events": [], **given(options)}
+        if app_id:
+            raise click.UsageError("a hook of an app needs --event, such as --event issue")
+        options["events"] = ("event.created",)
+    body = {"organization_id": organization_id, "url": endpoint, **given(options)}
     if app_id:
         body["app_id"] = app_id
     if disabled:
@@ -185,7 +187,8 @@ def _show(hook: JSON, as_json: bool) -> None:
     if as_json:
         show.as_json(hook)
     else:
-        show.fields((name, value) for name, value in hook.items() if value not in ([], {}))
+        show.fields((name, value) for name, value in hook.items() if name != "warnings" and value not in ([], {}))
+    show.warnings(hook)
 
 
 def _status(hook: JSON) -> str:

@@ -84,16 +84,18 @@ def _carry_out(api: Api, steps: Sequence[Step]) -> tuple[list[JSON], list[str]]:
 
 
 def _do(api: Api, step: Step) -> JSON | None:
+    from streamhooks.cli import show
     from streamhooks.cli.api import hook_path
 
     if step.id is None:
         hook = api.post("/api/hooks", step.body)
+        show.warnings(hook)
         # The caller knows the secret that was in the file.
         return {"id": hook["id"], "url": hook["url"], "secret": None if "secret" in step.body else hook["secret"]}
     if step.what == "delete":
         api.delete(hook_path(step.id))
     else:
-        api.put(hook_path(step.id), step.body)
+        show.warnings(api.put(hook_path(step.id), step.body))
     return None
 
 

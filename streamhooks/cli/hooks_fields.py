@@ -14,7 +14,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 UNSETTABLE = ("project_ids", "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule")
 
 _OPTIONS = (
-    click.option("--event", "events", multiple=True, metavar="EVENT", help="As event.created; may be repeated."),
+    click.option(
+        "--event",
+        "events",
+        multiple=True,
+        metavar="EVENT",
+        help="As event.created or issue.*; may be repeated.",
+    ),
     click.option("--project", "project_ids", multiple=True, metavar="ID", help="May be repeated; else all projects."),
     click.option(
         "--secret",

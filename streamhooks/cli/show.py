@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +102,12 @@ def _print(shown: Table) -> None:
         out.print(shown)
     for line in printed.get().splitlines():
         click.echo(line.rstrip())
+
+
+def warnings(hook: Mapping[str, Any]) -> None:
+    """Print to stderr what may be a slip in what a hook subscribed to, as the API tells it."""
+    for warning in hook.get("warnings", ()):
+        click.echo(f"Warning: {clean(warning)}", err=True)
 
 
 def as_json(value: Any) -> None:

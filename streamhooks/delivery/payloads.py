@@ -117,6 +117,11 @@ def resource_name(sender: str) -> str:
     return _RENAMED.get(sender) or sender.lower()
 
 
+def change_event(sender: str, action: str) -> str:
+    """Return the event of a resource change, `<resource>.<action>` in lower case."""
+    return f"{resource_name(sender)}.{action.lower()}"
+
+
 def service_hook_headers(hook_id: str, secret: str, timestamp: int, body: bytes) -> dict[str, str]:
     """Return Sentry's headers of a service hook; `timestamp` in whole epoch seconds."""
     return {

@@ -6,7 +6,6 @@ import binascii
 import re
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self, cast, get_args
 
@@ -27,21 +26,14 @@ from streamhooks.records.fields import (
     plain,
     text,
 )
+from streamhooks.records.hook_events import expand_events
 from streamhooks.records.own_headers import own_headers
 
 Status = Literal["active", "disabled"]
 
-SERVICE_EVENTS: Final = ("event.alert", "event.created")
-APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
-    "issue": ("assigned", "archived", "created", "ignored", "resolved", "unresolved"),
-    "error": ("created",),
-    "comment": ("created", "deleted", "updated"),
-    "event_alert": ("triggered",),
-}
 SEALED: Final = "fernet:"
 """What an encrypted text begins with; see `records.sealing`."""
 
-_APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100})")
 _URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
 _LONGEST_SEALED = 4096
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
@@ -204,20 +196,6 @@ class HookState(Record):
         return plain(self)
 
 
-def expand_events(events: Iterable[str], app: bool) -> tuple[str, ...]:
-    """Return the events that a hook subscribes to, sorted and without doubles; `app` means an app hook.
-
-    A known resource that stands alone becomes all its actions. Raises BrokenRecord for a name that this kind
-    of hook can't have; of a known resource that is any action but its own, so that a slip of the pen is seen.
-    """
-    expanded: set[str] = set()
-    for name in events:
-        if not isinstance(name, str):
-            raise BrokenRecord("events: must hold texts")
-        expanded.update(_expand_app_event(name) if app else _check_service_event(name))
-    return tuple(sorted(expanded))
-
-
 def generate_secret() -> str:
     """Return a new secret: `whsec_` and the base64 of 32 random bytes, the form of Standard Webhooks."""
     return SECRET_PREFIX + b64encode(secrets.token_bytes(32)).decode()
@@ -243,21 +221,6 @@ def check_secret(secret: str) -> str:
 def masked(secret: str) -> str:
     """Return what may be shown of a secret: its kind, and neither its characters nor their number."""
     return (SECRET_PREFIX if secret.startswith(SECRET_PREFIX) else "") + "********"
-
-
-def _check_service_event(name: str) -> tuple[str, ...]:
-    if name not in SERVICE_EVENTS:
-        raise BrokenRecord(f"events: {name[:100]!r} is no event of a service hook")
-    return (name,)
-
-
-def _expand_app_event(name: str) -> tuple[str, ...]:
-    if name in APP_RESOURCES:
-        return tuple(f"{name}.{action}" for action in APP_RESOURCES[name])
-    parts = _APP_EVENT.fullmatch(name)
-    if parts is None or parts[2] not in APP_RESOURCES.get(parts[1], (parts[2],)):
-        raise BrokenRecord(f"events: {name[:100]!r} is no event of an app hook")
-    return (name,)
 
 
 def _url(fields: dict[str, Any]) -> str:

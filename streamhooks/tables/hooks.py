@@ -15,6 +15,7 @@ from streamhooks.metrics import HOOKS
 from streamhooks.records.bounds import MAX_EVENTS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook_events import names_of
 from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
 from streamhooks.tables.applying import broken_among
 
@@ -167,20 +168,20 @@ class HooksTable:
         return found if app_id is None else [hook for hook in found if hook.app_id == app_id]
 
     def _subscribed(self, app: bool, organization_id: str, project_id: str | None, event: str) -> list[Hook]:
-        found: list[Hook] = []
-        everywhere = self._index.get((app, organization_id, None, event))
-        if everywhere:
-            found.extend(everywhere.values())
-        if project_id is not None:
-            here = self._index.get((app, organization_id, project_id, event))
-            if here:
-                found.extend(here.values())
-        if self._events:
-            for place in (None,) if project_id is None else (None, project_id):
-                wide = self._index.get((app, organization_id, place, None))
-                if wide:
-                    found.extend(hook for hook_id, hook in wide.items() if event in self._events[hook_id])
-        return found
+        names = names_of(event) if app else (event,)
+        # By id: several patterns of a hook may fit, and it gets the record once.
+        found: dict[str, Hook] = {}
+        for place in (None,) if project_id is None else (None, project_id):
+            for name in names:
+                narrow = self._index.get((app, organization_id, place, name))
+                if narrow:
+                    found.update(narrow)
+            wide = self._index.get((app, organization_id, place, None)) if self._events else None
+            if wide:
+                found.update(
+                    (hook_id, hook) for hook_id, hook in wide.items() if not self._events[hook_id].isdisjoint(names)
+                )
+        return list(found.values())
 
     def tally(self) -> Tally:
         """How many hooks are in trouble; looks at each."""

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from streamhooks.delivery.payloads import resource_change_data, resource_name
+from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
+from streamhooks.records.hook_events import fires
 from streamhooks.records.ids import derived_id
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.mission import (
@@ -88,7 +89,7 @@ def _asked_by_change(change: ResourceChange) -> list[Asked]:
     if change.data is None and change.instance is None and change.sender == "Error":
         return []
     name = resource_name(change.sender)
-    event = f"{name}.{change.action}"
+    event = change_event(change.sender, change.action)
 
     def call(hook_id: str) -> tuple[str, list[Any]]:
         if change.data is not None or change.instance is not None:
@@ -110,7 +111,7 @@ def why_not(hook: Hook, asked: Asked) -> str | None:
         return f"it belongs to organization {hook.organization_id}, the record to {asked.organization_id}"
     if asked.app_id is not None and hook.app_id != asked.app_id:
         return f"the record is for app {asked.app_id}, and it belongs to app {hook.app_id}"
-    if asked.event not in hook.events:
+    if not fires(hook.events, asked.event):
         return f"it did not subscribe to {asked.event}"
     if hook.project_ids and asked.project_id not in hook.project_ids:
         projects = "no project" if asked.project_id is None else f"project {asked.project_id}"

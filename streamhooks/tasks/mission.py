@@ -11,6 +11,7 @@ from streamhooks.delivery.payloads import (
     alert_data,
     app_hook_body,
     app_hook_headers,
+    change_event,
     resource_change_data,
     resource_name,
     service_hook_body,
@@ -100,8 +101,7 @@ async def process_resource_change(
 
     """
     services = current().services
-    name = resource_name(sender)
-    event = f"{name}.{action}"
+    event = change_event(sender, action)
     hooks = services.hooks.app_hooks(organization_id, event, project_id)
     if only is not None:
         hooks = [hook for hook in hooks if hook.id == only]
@@ -119,7 +119,7 @@ async def process_resource_change(
             instance = await services.find_resource(sender, instance_id)
         if instance is None:
             raise RetryTaskError(f"the resource {shown(sender)}:{shown(instance_id)} is not there yet")
-        data = resource_change_data(name, instance)
+        data = resource_change_data(resource_name(sender), instance)
     return [Delivery(send_resource_change_webhook, hook.id, [hook.id, event, data, actor], event) for hook in hooks]
 
 

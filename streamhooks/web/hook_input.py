@@ -14,6 +14,7 @@ from streamhooks.errors import BadUrl, BrokenRecord
 from streamhooks.masking import MASK
 from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS, SECRET_PREFIX, wrong_in_new_secret
 from streamhooks.records.hook import SEALED, Hook, generate_secret
+from streamhooks.records.hook_events import never_fire
 from streamhooks.tables.hooks import Status
 from streamhooks.times import moment
 from streamhooks.web.problems import bad_fields
@@ -153,6 +154,8 @@ def _problem(name: str, value: Any, app: bool, check_url: CheckUrl) -> str | Non
             check_url(value)
         except BadUrl as bad:
             return str(bad)
+    if name == "events" and app and (idle := never_fire(hook.events)):
+        return f"{idle[0]!r} is no event of an app hook"
     bound = _BOUNDS.get(name)
     return (bound(value) if bound else None) or hook.over_bounds.get(name)
 
@@ -185,6 +188,8 @@ def _bad_projects(ids: list[Any]) -> str | None:
 
 
 def _bad_events(events: list[Any]) -> str | None:
+    if not events:
+        return "must not be empty: the hook would get nothing"
     return f"must be at most {MAX_EVENTS}" if len(events) > MAX_EVENTS else None
 
 
@@ -228,6 +233,7 @@ _BOUNDS: Mapping[str, Callable[[Any], str | None]] = {
     "organization_id": _bad_id,
     "app_id": _bad_id,
     "events": _bad_events,
+    "version": lambda version: "must be 0" if version else None,
     "project_ids": _bad_projects,
     "secret": _bad_secret,
     "headers": _bad_headers,

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from aiohttp import web
 
 from streamhooks.records.hook import Hook, generate_secret
+from streamhooks.records.hook_events import warnings_about
 from streamhooks.records.notice import Notice
 from streamhooks.tables.hooks import HooksTable, Status
 from streamhooks.web.hook_input import changed_hook, new_hook, rotated_hook
@@ -59,7 +60,8 @@ async def create_hook(parts: Parts, request: web.Request) -> web.Response:
     fields = await read_fields(request)
     hook = new_hook(fields, secrets.token_hex(16), parts.clock(), parts.addresses.check_url)
     await _publish(parts, hook)
-    return answer(_shown(parts, hook, in_clear=True), 201, {"Location": f"/api/hooks/{hook.id}"})
+    shown = _with_warnings(_shown(parts, hook, in_clear=True), hook)
+    return answer(shown, 201, {"Location": f"/api/hooks/{hook.id}"})
 
 
 async def get_hook(parts: Parts, request: web.Request) -> web.Response:
@@ -86,7 +88,7 @@ async def change_hook(parts: Parts, request: web.Request) -> web.Response:
             notice = Notice(hook_id, "resumed", why, status.disabled_since, int(parts.clock() * 1000))
             async with confirmed():
                 await parts.outbox.publish(parts.topics.notices, notice.to_json(), key=hook_id)
-    shown = _shown(parts, hook)
+    shown = _with_warnings(_shown(parts, hook), hook)
     if hook.resumed_at > former.resumed_at:
         async with kafka_answers():
             shown["missed"] = shown_missed(await parts.history.missed_of(hook_id))
@@ -162,6 +164,12 @@ def _shown(parts: Parts, hook: Hook, *, in_clear: bool = False) -> dict[str, Any
     except KeyError:  # it was deleted meanwhile
         status = Status(hook.status, None, None)
     return shown_hook(hook, status, in_clear=in_clear)
+
+
+def _with_warnings(shown: dict[str, Any], hook: Hook) -> dict[str, Any]:
+    """Return what is shown, with what may be a slip in what the hook subscribed to."""
+    found = list(warnings_about(hook.events)) if hook.app_id is not None else []
+    return {**shown, "warnings": found} if found else shown
 
 
 def _matcher(hooks: HooksTable, given: Mapping[str, str]) -> Callable[[Hook], bool]:

@@ -46,8 +46,10 @@ _SETTABLE: Final[dict[str, Schema]] = {
     "url": {"type": "string", "maxLength": 512, "description": "http or https"},
     "events": {
         **_list(TEXT),
+        "minItems": 1,
         "maxItems": bounds.MAX_EVENTS,
-        "description": "a known resource alone, such as issue, means all its actions, which count as well",
+        "description": "of an app hook: <resource>.<action>, <resource>.* for all actions, * for all. A known resource"
+        " alone, such as issue, means its known actions, which count as well",
     },
     "secret": {
         "type": "string",
@@ -62,7 +64,7 @@ _SETTABLE: Final[dict[str, Schema]] = {
         "maxItems": bounds.MAX_PROJECTS,
         "description": "none means every project",
     },
-    "version": {"type": "integer", "minimum": 0, "description": "of the payload; 0 is the only one today"},
+    "version": {"type": "integer", "enum": [0], "description": "of the payload; 0 is the only one today"},
     "status": STATUS,
     "headers": _or_null(
         {
@@ -93,6 +95,7 @@ _SHOWN: Final[dict[str, Schema]] = {
     **_SETTABLE,
     # What is stored may be over the bounds, and is shown cut to one more than they allow.
     "events": _list(TEXT),
+    "version": {"type": "integer", "minimum": 0, "description": "of the payload; only 0 is sent"},
     "project_ids": _list(TEXT),
     "headers": {**_or_null({"type": "object", "additionalProperties": TEXT}), "description": "values are masked"},
     "retry_schedule": _or_null(_list({"type": "number", "minimum": 0})),
@@ -103,6 +106,11 @@ _SHOWN: Final[dict[str, Schema]] = {
     "paused_until": {**_or_null(TEXT), "description": "ISO 8601; until when the endpoint asked not to be called"},
     "breaker": {"type": "string", "enum": ["closed", "open"]},
     "date_created": {**TEXT, "description": "ISO 8601"},
+}
+
+_WARNINGS: Final[Schema] = {
+    **_list(TEXT),
+    "description": "what may be a slip, when a hook was made or changed: an unknown action of a known resource",
 }
 
 _LETTER: Final[dict[str, Schema]] = {
@@ -128,8 +136,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
             hook_input.RESUME: {**MOMENT, "description": "skip (the default), all, or from when on; what it missed"},
         }
     ),
-    "Hook": _object(_SHOWN, *_SHOWN),
-    "ChangedHook": _object({**_SHOWN, "missed": _ref("Missed")}, *_SHOWN),
+    "Hook": _object({**_SHOWN, "warnings": _WARNINGS}, *_SHOWN),
+    "ChangedHook": _object({**_SHOWN, "warnings": _WARNINGS, "missed": _ref("Missed")}, *_SHOWN),
     "Hooks": _object({"hooks": _list(_ref("Hook")), "next_cursor": _or_null(TEXT)}, "hooks", "next_cursor"),
     "Sample": {
         "type": "object",

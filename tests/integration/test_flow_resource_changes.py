@@ -130,3 +130,28 @@ def test_one_hook_fails_alone(installation: Installation, organization: str) -> 
     fire(installation, change(organization))
     assert len({request["id"] for request in bad.received(3)}) == 1
     assert len(good.requests()) == 1
+
+
+def test_patterns_and_actions_in_upper_case(installation: Installation, organization: str) -> None:
+    hooks = {
+        name: installation.create_hook(organization, *name.split(), app_id="pager")
+        for name in ("*", "issue.*", "issue", "issue.updated", "* issue.* issue.updated issue.created", "invoice.*")
+    }
+    for action in ("Created", "UPDATED"):
+        installation.produce("resource-changes", "Group:1001", change(organization, action=action))
+    installation.produce("resource-changes", "Invoice:5", change(organization, "Invoice", "paid", instance_id="5"))
+    expected = {
+        "*": ["issue.created", "issue.updated", "invoice.paid"],
+        "issue.*": ["issue.created", "issue.updated"],
+        "issue": ["issue.created"],
+        "issue.updated": ["issue.updated"],
+        "* issue.* issue.updated issue.created": ["issue.created", "issue.updated", "invoice.paid"],
+        "invoice.*": ["invoice.paid"],
+    }
+    for name, hook in hooks.items():
+        got = [
+            f"{request['headers']['sentry-hook-resource']}.{json.loads(request['body'])['action']}"
+            for request in hook.received(len(expected[name]))
+        ]
+        assert sorted(got) == sorted(expected[name])
+        assert installation.totals(hook)[0] <= len(expected[name])

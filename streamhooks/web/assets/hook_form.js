@@ -7,7 +7,7 @@ import { fill, h, toast, write } from "./dom.js";
 const SERVICE_EVENTS = ["event.created", "event.alert"];
 const KNOWN = ["issue", "issue.created", "issue.resolved", "error.created", "comment", "comment.created", "event_alert.triggered"];
 
-const APP_HINT = "Such as issue.created; issue alone means all its actions.";
+const APP_HINT = "Such as issue.created. issue alone means its known actions, issue.* all actions, * everything.";
 
 const list = (text) => text.split(/[\s,]+/).filter(Boolean);
 /** What is no number stays a text, which the API refuses with a reason. */
@@ -89,6 +89,7 @@ export function newView() {
   return formView("Add a hook", "#/", fields, [organization, kinds, appId, common.url, places, common.projects, common.advanced], "Add it", async () => {
     const made = await post("/api/hooks", given(fields.values()));
     await showSecret(made, "The hook is there");
+    if (made.warnings) toast(made.warnings.join(". "));
     location.hash = `#/hooks/${made.id}`;
   });
 }
@@ -105,8 +106,8 @@ export function editView(signal, _query, id) {
       // Only what was changed: what another person changed meanwhile stays.
       const now = fields.values();
       const changed = Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
-      if (Object.keys(changed).length) await put(hookPath(id), changed);
-      toast("Saved");
+      const saved = Object.keys(changed).length ? await put(hookPath(id), changed) : {};
+      toast(["Saved", ...(saved.warnings ?? [])].join(". "));
       location.hash = `#/hooks/${id}`;
     }));
     place.querySelector("h1").focus();

@@ -124,7 +124,7 @@ class FakeWorker:
         return shown_hook(hook, Status(hook.status, None, None), in_clear=in_clear)
 
 
-_FIELDS = {"organization_id": "1", "url": "http://e.test/", "events": []}
+_FIELDS = {"organization_id": "1", "url": "http://e.test/", "events": ["event.created"]}
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from streamhooks.records.call import DelayedCall
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.event import Alert
 from streamhooks.records.firing import Attempt
-from streamhooks.records.hook import APP_RESOURCES, SERVICE_EVENTS, Hook, HookState
+from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook_events import APP_RESOURCES, SERVICE_EVENTS
 from streamhooks.records.notice import Notice
 from streamhooks.records.stretch import Stretch
 from streamhooks.tables.rollups import ROLLUPS

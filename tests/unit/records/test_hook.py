@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.hook import Hook, HookState, expand_events, generate_secret, masked
+from streamhooks.records.hook import Hook, HookState, generate_secret, masked
 
 HOOK: dict[str, Any] = {
     "id": "A" * 32,
@@ -96,52 +96,6 @@ def test_secret():
     assert len(b64decode(first.removeprefix("whsec_"), validate=True)) == 32
     assert masked(first) == masked(second) == "whsec_********"
     assert masked("my own secret 123") == "********"
-
-
-def test_expansion_of_app_events():
-    assert expand_events(["issue"], True) == (
-        *("issue.archived", "issue.assigned", "issue.created"),
-        *("issue.ignored", "issue.resolved", "issue.unresolved"),
-    )
-    assert expand_events(["invoice.paid", "error", "error.created"], True) == (
-        "error.created",
-        "invoice.paid",
-    )
-    assert expand_events(["event_alert"], True) == ("event_alert.triggered",)
-
-
-def test_expansion_of_service_events():
-    assert expand_events(["event.created", "event.alert", "event.created"], False) == (
-        "event.alert",
-        "event.created",
-    )
-    assert expand_events([], False) == ()
-
-
-@pytest.mark.parametrize("name", ["issue.created", "event", "event.*", "", "Event.created"])
-def test_service_hooks_know_two_events(name):
-    with pytest.raises(BrokenRecord, match=r"^events: "):
-        expand_events(["event.created", name], False)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Issue",
-        "issue.Created",
-        "invoice",
-        "issue.creatd",
-        "a.b.c",
-        ".",
-        "a.",
-        ".b",
-        "a b.c",
-        "issue.created\n",
-    ],
-)
-def test_app_hooks_refuse_what_could_never_fire(name):
-    with pytest.raises(BrokenRecord, match=r"^events: "):
-        expand_events([name], True)
 
 
 def test_state():

@@ -50,14 +50,14 @@ def test_a_hook_as_small_as_it_can_be() -> None:
 def test_a_hook_with_everything() -> None:
     hook = make(
         organization_id=7, app_id=8, events=["issue", "issue.created"], secret="s" * 16, project_ids=[2, "1", 2],
-        version=3, status="disabled", headers={"X-Key": "v"}, timeout=30, max_in_flight=1, rate_limit=0.5,
+        version=0, status="disabled", headers={"X-Key": "v"}, timeout=30, max_in_flight=1, rate_limit=0.5,
         retry_schedule=[0, 5.5],
     )  # fmt: skip
     assert (hook.organization_id, hook.app_id, hook.project_ids) == ("7", "8", ("1", "2"))
     assert hook.events == tuple(
         f"issue.{name}" for name in ("archived", "assigned", "created", "ignored", "resolved", "unresolved")
     )
-    assert (hook.secret, hook.version, hook.status) == ("s" * 16, 3, "disabled")
+    assert (hook.secret, hook.version, hook.status) == ("s" * 16, 0, "disabled")
     assert (hook.headers, hook.timeout, hook.max_in_flight) == ({"X-Key": "v"}, 30, 1)
     assert (hook.rate_limit, hook.retry_schedule) == (0.5, (0, 5.5))
 
@@ -87,12 +87,12 @@ def test_all_that_is_wrong_is_told() -> None:
                 "http://169.254.169.254/latest", "https://example.com/" + "x" * 500, "http://exa mple.com/",
             )
         ),
-        *(("events", v) for v in (["event.created"] * 101, ["x.y"])),
+        *(("events", v) for v in (["event.created"] * 101, ["x.y"], [], ["event.*"], ["*"])),
         *(("events", v) for v in ("event.created", ["event"], ["issue"], [1], [None], {"a": 1}, ["event.x"])),
         *(("secret", v) for v in ("", "x" * 15, "x" * 257, 5, "whsec_" + "*" * 20, True, MASK, "whsec_" + MASK)),
         *(("secret", "whsec_" + b64encode(bytes(size)).decode()) for size in (9, 16, 23, 65)),
         *(("project_ids", v) for v in ("1", [""], [None], [True], [1.5], {}, ["x" * 201], list(range(1001)))),
-        *(("version", v) for v in (-1, 1.5, "0", True, 2**64)),
+        *(("version", v) for v in (-1, 1, 7, 1.5, "0", True, 2**64)),
         *(("status", v) for v in ("", "paused", 1, True, [])),
         *(("timeout", v) for v in (0, -1, 30.1, "5", True, 1e300, [])),
         *(("max_in_flight", v) for v in (0, -1, 1.5, "5", True, 10_001)),
@@ -110,7 +110,8 @@ def test_all_that_is_wrong_is_told() -> None:
     ],
 )  # fmt: skip
 def test_wrong_values(field: str, value: Any) -> None:
-    assert problems(make, **{field: value}).keys() == {field}
+    events = {"events": ["issue"]} if field == "app_id" else {}
+    assert problems(make, **events, **{field: value}).keys() == {field}
     if field not in ("organization_id", "app_id"):
         assert problems(change, make(), **{field: value}).keys() == {field}
 
@@ -243,10 +244,23 @@ def test_bounds_are_reached_and_not_passed() -> None:
         ("headers", headers | {"X-07": "v" * 1021}, "8192"),
     ]
     for field, value, bound in over:
-        wrong = problems(make, app_id="1", **{field: value})
+        wrong = problems(make, **{"app_id": "1", "events": ["issue"], field: value})
         assert wrong.keys() == {field}
         assert bound in wrong[field]
         assert problems(change, hook, **{field: value}) == wrong
+
+
+@pytest.mark.parametrize("name", ["event.created", "event.alert", "event.*", "Event.Created", "a.b.c"])
+def test_events_that_never_fire_a_hook_of_an_app(name: str) -> None:
+    assert problems(make, app_id="1", events=["comment.created", name]).keys() == {"events"}
+
+
+def test_a_stored_hook_keeps_what_a_new_one_may_not_have() -> None:
+    stored = replace(make(app_id="1", events=["issue"]), events=(), version=7)
+    assert change(stored, timeout=3).version == 7
+    assert problems(change, stored, version=1) == {"version": "must be 0"}
+    of_app = replace(stored, events=("event.created", "issue.created"))
+    assert change(of_app, timeout=3).events == of_app.events
 
 
 def test_actions_of_a_resource_count_by_themselves() -> None:

@@ -1,0 +1,80 @@
+"""What a hook may subscribe to, and which of its events a record fires (docs/reference/hooks.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
+
+from streamhooks.errors import BrokenRecord
+
+SERVICE_EVENTS: Final = ("event.alert", "event.created")
+APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "issue": ("assigned", "archived", "created", "ignored", "resolved", "unresolved"),
+    "error": ("created",),
+    "comment": ("created", "deleted", "updated"),
+    "event_alert": ("triggered",),
+}
+EVERYTHING: Final = "*"
+
+_APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100}|\*)")
+
+
+def expand_events(events: Iterable[str], app: bool) -> tuple[str, ...]:
+    """Return the events that a hook subscribes to, in lower case, sorted and without duplicates.
+
+    `app` means an app hook: a known resource that stands alone becomes its known actions; `<resource>.*` and `*` stay.
+    Raise BrokenRecord for a name that this kind of hook can't have.
+    """
+    expanded: set[str] = set()
+    for name in events:
+        if not isinstance(name, str):
+            raise BrokenRecord("events: must hold texts")
+        expanded.update(_expand_app_event(name.lower()) if app else _check_service_event(name))
+    return tuple(sorted(expanded))
+
+
+def names_of(event: str) -> tuple[str, str, str]:
+    """Return what a hook may have subscribed to so that `<resource>.<action>` fires it: the event and its patterns."""
+    return event, f"{event.partition('.')[0]}.*", EVERYTHING
+
+
+def fires(events: Collection[str], event: str) -> bool:
+    """Tell whether a hook with these events is fired by `event`."""
+    return any(name in events for name in names_of(event))
+
+
+def never_fire(events: Iterable[str]) -> list[str]:
+    """Return the events of service hooks among those of an app hook: nothing fires them there."""
+    return [name for name in events if name.startswith("event.")]
+
+
+def warnings_about(events: Iterable[str]) -> Iterator[str]:
+    """Give a text for each event of an app hook that may be a slip: an unknown action of a known resource."""
+    for name in events:
+        resource, _, action = name.partition(".")
+        known = APP_RESOURCES.get(resource)
+        if known is not None and action not in (*known, EVERYTHING):
+            yield f"{name}: {resource} usually has the actions {', '.join(known)}"
+
+
+def sample_of(event: str) -> str:
+    """Return an event without patterns that fires a hook which subscribed to this one."""
+    if event == EVERYTHING:
+        return "issue.created"
+    resource, _, action = event.partition(".")
+    return f"{resource}.{APP_RESOURCES.get(resource, ('created',))[0]}" if action == EVERYTHING else event
+
+
+def _check_service_event(name: str) -> tuple[str, ...]:
+    if name not in SERVICE_EVENTS:
+        raise BrokenRecord(f"events: {name[:100]!r} is no event of a service hook")
+    return (name,)
+
+
+def _expand_app_event(name: str) -> tuple[str, ...]:
+    if name in APP_RESOURCES:
+        return tuple(f"{name}.{action}" for action in APP_RESOURCES[name])
+    if name != EVERYTHING and not _APP_EVENT.fullmatch(name):
+        raise BrokenRecord(f"events: {name[:100]!r} is no event of an app hook")
+    return (name,)
