@@ -13,7 +13,7 @@ from streamhooks.times import iso
 
 
 def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[str, Any]:
-    """Return a hook as it is shown (docs/reference/hooks.md); `in_clear` shows its secret, for who has just made it."""
+    """Return a hook as the contract shows it; `in_clear` shows its secret, for who has just made it."""
     return {
         "id": hook.id,
         "organization_id": hook.organization_id,
