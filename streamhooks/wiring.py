@@ -142,7 +142,7 @@ def _credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCredent
 
 
 def faust_conf(settings: Settings) -> dict[str, Any]:
-    """Return Faust's own settings."""
+    """Return Faust's own settings. Its own views, which show tables to everybody, are off."""
     return {
         "broker": ";".join(f"kafka://{broker}" for broker in settings.brokers),
         "broker_credentials": _credentials(settings),
@@ -177,7 +177,6 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "canonical_url": settings.advertised_url,
         "Table": WindowTable,
         "web_application_options": application_options(settings),
-        # Faust's own views show tables to everybody.
         "web_tables_enabled": False,
         "web_router_enabled": False,
         "worker_redirect_stdouts": False,

@@ -31,7 +31,7 @@ _TIMEOUT = 120.0
 
 def run(options: Options, say: Say) -> Result:
     """Drain again and again, in turns with an endpoint that answers well and with one that misbehaves."""
-    events, rounds = options.choose(10_000, 500), options.choose(3, 1)
+    events, rounds = options.choose(10_000, 500), options.choose(5, 1)
     # Each attempt is the only one, and no breaker opens: the endpoint is called as often as it can be.
     with stage(breaker=False, max_retries=0, request_timeout=options.choose(5, 1)) as scene:
         endpoint = _Endpoint(scene)
