@@ -38,6 +38,8 @@ CHUNK = 500
 WINDOW = 1000
 #: hooks that catch up at once on a worker
 AT_ONCE = 20
+#: of how many stretches that were sent it is remembered where they ended
+SENT_UNTIL = 20_000
 
 TP = tuple[str, int]
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
@@ -194,6 +196,8 @@ class CatchUp:
             with suppress(asyncio.CancelledError):
                 await writing
         if stretch.why == "disabled":
+            if len(self._sent_until) >= SENT_UNTIL:
+                del self._sent_until[next(iter(self._sent_until))]
             self._sent_until[place] = end
         return True
 

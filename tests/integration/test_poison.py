@@ -104,6 +104,22 @@ def test_as_deep_as_it_may_be(installation: Installation, organization: str) -> 
 # --- large ones
 
 
+def test_ids_without_end(installation: Installation, organization: str) -> None:
+    # What they hold is what the filter of the log looks for.
+    bomb = f"{organization}?{'http://' * 130_000}"
+    installation.produce("resource-changes", "poison", change(organization, "Error", instance_id=bomb, instance=None))
+    hook = installation.create_hook(organization, "issue", app_id="pager")
+    ahead = installation.produce("resource-changes", "poison", change(organization, instance_id=bomb, instance=None))
+    letter = installation.dead_letter_at(ahead)
+    assert f"the resource Group:{organization}" in letter["reason"]
+    assert len(letter["reason"]) < 500
+    installation.produce("resource-changes", "poison", change(organization))
+    hook.received()
+    logged = [line for line in installation.worker.log.read_text().splitlines() if organization in line]
+    assert any("event_missing_event" in line for line in logged)
+    assert max(map(len, logged)) < 2_000
+
+
 def random_text(size: int) -> str:
     return base64.b64encode(secrets.token_bytes(size)).decode()[:size]
 

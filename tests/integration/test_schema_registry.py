@@ -27,6 +27,7 @@ class Registry:
     def __init__(self) -> None:
         self.is_away = False
         self.asked: list[str] = []
+        self.others: dict[int, object] = {}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -47,7 +48,10 @@ class Registry:
     def answer(self, path: str) -> tuple[int, bytes]:
         if self.is_away:
             return 503, b""
-        name = self.IDS.get(int(path.removeprefix("/registry/schemas/ids/")))
+        schema_id = int(path.removeprefix("/registry/schemas/ids/"))
+        if schema_id in self.others:
+            return 200, json.dumps({"schema": json.dumps(self.others[schema_id])}).encode()
+        name = self.IDS.get(schema_id)
         if name is None:
             return 404, b'{"error_code": 40403, "message": "Schema not found"}'
         return 200, json.dumps({"schema": (schemas.folder() / f"{name}.avsc").read_text()}).encode()
@@ -89,6 +93,17 @@ def test_events_and_hooks(install, registry: Registry, organization: str) -> Non
     # What it does not know is broken, and the partition goes on.
     written = one.produce("events", "11", wire(Event.from_fields(given), 99))
     assert "no schemas/ids/99" in one.dead_letter_at(written)["reason"]
+    # Nor do a few bytes stop it by what their schema makes of them.
+    node = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
+    nulls = {"type": "array", "items": "null"}
+    registry.others = {
+        schema_id: {"type": "record", "name": "Event", "fields": [{"name": "extra", "type": kind}]}
+        for schema_id, kind in ((11, node), (12, nulls))
+    }
+    deep = one.produce("events", "11", b"\x00\x00\x00\x00\x0b" + b"\x02" * 500_000)
+    wide = one.produce("events", "11", b"\x00\x00\x00\x00\x0c" + b"\xfe" + b"\xff" * 7 + b"\x7f")
+    assert "holds itself" in one.dead_letter_at(deep)["reason"]
+    assert "too few bytes" in one.dead_letter_at(wide)["reason"]
     one.produce("events", "11", event(organization))
     eventually(lambda: one.receiver.count(path)["ids"] == 3)
     # After a restart the hook is read with the registry's help again.
