@@ -11,7 +11,7 @@ from streamhooks.delivery.heads import CHUNKED, MAX_HEAD, UNTIL_CLOSE, Head, has
 MAX_INTERIM = 16
 #: bytes of a line between or behind chunks, and how many there may be: sizes, ends of chunks, trailers
 MAX_LINE = 1024
-MAX_LINES = 512
+MAX_LINES = 256
 
 _BEGINNING = b"HTTP/1."
 _HEAD_END = re.compile(rb"\n\r?\n")
@@ -55,7 +55,7 @@ class AnswerReader:
         self._max_body = max_body
         self._rest = b""
         self._searched = 0
-        self._empty = 0
+        self._before = 0
         self._has_flaw = False
         self._left = 0
         self._line = _Line.SIZE
@@ -101,14 +101,17 @@ class AnswerReader:
         position = 0
         while self.head is None and self.state is State.OPEN:
             position = self._skip_empty_lines(data, position)
-            if self._empty > MAX_HEAD or not _BEGINNING.startswith(data[position : position + len(_BEGINNING)]):
+            if self._before > MAX_HEAD:
+                self._give_up(f"more than {MAX_HEAD} bytes before an answer")
+                break
+            if not _BEGINNING.startswith(data[position : position + len(_BEGINNING)]):
                 self._give_up("no status line of HTTP/1")
                 break
             found = _HEAD_END.search(data, position + self._searched, position + MAX_HEAD)
             if found is None:
                 return self._read_unfinished(data, position)
             self._searched = 0
-            self._take(head_of(data[position : found.end()]))
+            self._take(head_of(data[position : found.end()]), found.end() - position)
             position = found.end()
         return position
 
@@ -118,7 +121,7 @@ class AnswerReader:
         found = _EMPTY_LINES.match(data, position)
         end = found.end() if found else position
         self._has_flaw = True
-        self._empty += end - position
+        self._before += end - position
         return end
 
     def _read_unfinished(self, data: bytes, position: int) -> int:
@@ -129,7 +132,7 @@ class AnswerReader:
             if head is not None and head.is_interim:
                 self._give_up(f"an interim answer with a head of more than {MAX_HEAD} bytes")
             else:
-                self._take(head)
+                self._take(head, MAX_HEAD)
             return len(data)
         if b"\n" in text and not has_status_line(text):
             self._give_up("no status line of HTTP/1 with a status from 100 to 599")
@@ -138,13 +141,14 @@ class AnswerReader:
         self._searched = max(0, len(text) - 2)
         return len(data)
 
-    def _take(self, head: Head | None) -> None:
+    def _take(self, head: Head | None, size: int) -> None:
         if head is None:
             self._give_up("no status line of HTTP/1 with a status from 100 to 599")
             return
         self.heads += 1
         if head.is_interim:
             self._has_flaw |= not head.well_formed
+            self._before += size
             if self.heads > MAX_INTERIM:
                 self._give_up(f"more than {MAX_INTERIM} interim answers")
             return

@@ -27,6 +27,7 @@ _WELL_FORMED = re.compile(
     rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t -~\x80-\xff]*+\r?\n)*+\r?\n"
 )
 _FIELDS = re.compile(rb"\n(content-length|transfer-encoding|connection|retry-after)[ \t]*:([^\n]*)", re.IGNORECASE)
+_TOKENS = re.compile(rb"[^, \t\r]+")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 
 
@@ -105,5 +106,5 @@ def _length(status: int, lengths: list[bytes], codings: list[bytes]) -> int | No
 def _keeps(options: bytes, is_old: bool) -> bool:
     if not options:
         return not is_old
-    tokens = {token.strip() for token in options.split(b",")}
+    tokens = _TOKENS.findall(options)
     return b"close" not in tokens and (not is_old or b"keep-alive" in tokens)

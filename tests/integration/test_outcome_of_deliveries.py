@@ -9,6 +9,7 @@ from email.utils import formatdate
 import pytest
 from installation import Hook, Installation, coordinates, event, hook_record
 from support import eventually
+from support.raw_endpoint import raw_endpoint
 
 from streamhooks.dev.ports import free_port
 
@@ -55,6 +56,63 @@ def test_retried_until_it_is_taken(installation: Installation, organization: str
     eventually(lambda: installation.totals(hook) == (3, 1, 2))
     eventually(lambda: installation.pending(hook) == [])
     assert installation.dead_letters(lambda letter: letter["hook_id"] == hook.id) == []
+
+
+@pytest.mark.parametrize("stray", [200, 410, 503])
+def test_a_stray_answer_decides_no_delivery(installation: Installation, organization: str, stray: int) -> None:
+    """Neither of the hook whose endpoint sent it, nor of another organization's at the same host and port."""
+    came: list[str] = []
+
+    def answer(path: str, body: bytes) -> bytes:
+        came.append(path)
+        # Busy when it is asked for the second time.
+        status = 503 if path == "/one" and came.count(path) == 2 else 200
+        return b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % status
+
+    with raw_endpoint(answer) as endpoint:
+        hooks = {}
+        for path, owner in (("/one", organization), ("/two", f"{organization}-2")):
+            hooks[path] = installation.create_hook(owner)
+            wish = {"url": endpoint.url(path)}
+            assert installation.api.put(f"/api/hooks/{hooks[path].id}", wish).status == 200
+            fire(installation, owner)
+            assert outcomes(installation, hooks[path], 1) == [(1, "delivered")]
+        endpoint.blurt(b"HTTP/1.1 %d X\r\nContent-Length: 5\r\n\r\nstray" % stray)
+        fire(installation, organization)
+        assert outcomes(installation, hooks["/one"], 3) == [(1, "delivered"), (1, "retried"), (2, "delivered")]
+        fire(installation, f"{organization}-2")
+        assert outcomes(installation, hooks["/two"], 2) == [(1, "delivered"), (1, "delivered")]
+    assert {path: came.count(path) for path in hooks} == {"/one": 3, "/two": 2}
+    for hook in hooks.values():
+        assert installation.api.get(f"/api/hooks/{hook.id}").json["status"] == "active"
+
+
+ODD_HEADS = {
+    "two-lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+    "no-colon": b"HTTP/1.1 200 OK\r\nnonsense\r\nContent-Length: 2\r\n\r\nok",
+    "long": b"HTTP/1.1 200 OK\r\nA: " + b"x" * 20_000 + b"\r\nContent-Length: 2\r\n\r\nok",
+}
+
+
+def test_the_status_line_of_a_faulty_head_decides(installation: Installation, organization: str) -> None:
+    came: list[str] = []
+
+    def answer(path: str, body: bytes) -> bytes:
+        came.append(path)
+        return ODD_HEADS[path.partition("?")[0].rpartition("/")[2]]
+
+    with raw_endpoint(answer) as endpoint:
+        hooks = {}
+        for name in ODD_HEADS:
+            target = f"/a%2fb/../{name}?sig=a%2Fb%3D"
+            hooks[target] = installation.create_hook(organization)
+            wish = {"url": endpoint.url(target)}
+            assert installation.api.put(f"/api/hooks/{hooks[target].id}", wish).status == 200
+        fire(installation, organization)
+        for hook in hooks.values():
+            assert outcomes(installation, hook, 1) == [(1, "delivered")]
+    # As it was registered, byte for byte.
+    assert sorted(came) == sorted(hooks)
 
 
 @pytest.mark.parametrize(
