@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Any
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
-from streamhooks.kafka.reader import Record, scan
+from streamhooks.kafka.reader import Record, Stop, scan
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.firing import Firing
@@ -24,6 +25,8 @@ from streamhooks.tasks.matching import SOURCES, Source, asked_by, read_source, w
 TIMEOUT = 60.0
 #: records of `firings` of a partition that are looked through for attempts
 LOOKED_THROUGH = 50_000
+#: attempts of one delivery that are shown
+ATTEMPTS = 100
 #: an attempt lies in `firings` under the time at which its bucket's first one started
 BUCKET_MS = 10_000
 
@@ -39,11 +42,13 @@ class Explained:
     """The id that its delivery has, or would have."""
 
 
-def find_event(settings: Settings, offsets: Offsets, event_id: str, since: float, until: float) -> Record | None:
+def find_event(
+    settings: Settings, offsets: Offsets, event_id: str, since: float, until: float, *, stop: Stop
+) -> Record | None:
     """The first record of `events`, else of `alerts`, with this event id, between two moments (epoch seconds); blocks.
 
     Raises:
-        TimeoutError: Kafka does not answer.
+        TimeoutError: Kafka does not answer, or `stop` was set.
 
     """
     wanted = (event_id.lower().encode(), event_id.upper().encode())
@@ -51,13 +56,14 @@ def find_event(settings: Settings, offsets: Offsets, event_id: str, since: float
         topic = settings.topic_prefix + kind
         tps = [(topic, number) for number in offsets.partitions(topic)]
         starts, ends = offsets.at(tps, since), offsets.at(tps, until)
-        found = [
-            record
-            for record in scan(settings, {tp: (starts[tp], ends[tp]) for tp in tps}, timeout=TIMEOUT)
-            if any(text in (record.value or b"") for text in wanted) and _event_id(kind, record) == event_id.lower()
-        ]
-        if found:
-            return min(found, key=lambda record: record.timestamp)
+        first: Record | None = None  # the others may be many
+        for record in scan(settings, {tp: (starts[tp], ends[tp]) for tp in tps}, timeout=TIMEOUT, stop=stop):
+            if not any(text in (record.value or b"") for text in wanted) or _event_id(kind, record) != event_id.lower():
+                continue
+            if first is None or record.timestamp < first.timestamp:
+                first = record
+        if first is not None:
+            return first
     return None
 
 
@@ -143,12 +149,14 @@ def summary(source: Source) -> dict[str, Any]:
 
 
 def attempts_of(
-    settings: Settings, offsets: Offsets, partitions: int, record: Record, matched: Iterable[Explained]
+    settings: Settings, offsets: Offsets, partitions: int, record: Record, matched: Iterable[Explained], *, stop: Stop
 ) -> dict[str, list[dict[str, Any]]]:
     """The attempts of deliveries, oldest first, by their `webhook-id`, read from `firings`; blocks.
 
+    Of each delivery they are the latest `ATTEMPTS`.
+
     Raises:
-        TimeoutError: Kafka does not answer.
+        TimeoutError: Kafka does not answer, or `stop` was set.
 
     """
     topic = Topics(settings.topic_prefix).firings
@@ -158,8 +166,8 @@ def attempts_of(
         return {}
     starts, ends = offsets.at(tps, (record.timestamp - BUCKET_MS) / 1000), offsets.ends(tps)
     ranges = {tp: (starts[tp], min(ends[tp][1], starts[tp] + LOOKED_THROUGH)) for tp in tps}
-    found: dict[str, list[dict[str, Any]]] = {}
-    for firing in scan(settings, ranges, timeout=TIMEOUT):
+    found: dict[str, deque[dict[str, Any]]] = {}
+    for firing in scan(settings, ranges, timeout=TIMEOUT, stop=stop):
         if firing.value is None or not any(one in firing.value for one in wanted):
             continue
         try:
@@ -168,5 +176,5 @@ def attempts_of(
             continue
         for attempt in attempts:
             if attempt.id.encode() in wanted:
-                found.setdefault(attempt.id, []).append(attempt.to_fields())
+                found.setdefault(attempt.id, deque(maxlen=ATTEMPTS)).append(attempt.to_fields())
     return {name: sorted(attempts, key=lambda one: int(one["at"])) for name, attempts in found.items()}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.history.apart import STOP
 from streamhooks.kafka.offsets import Offsets
-from streamhooks.kafka.reader import TP, scan
+from streamhooks.kafka.reader import TP, Stop, scan
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
@@ -26,14 +27,14 @@ def sources_of(hook: Hook) -> tuple[str, ...]:
     return alerts + others
 
 
-def ranges_between(offsets: Offsets, topics: list[str], since: float, until: float) -> Ranges:
+def ranges_between(offsets: Offsets, topics: list[str], since: float, until: float, *, stop: Stop) -> Ranges:
     """The offsets of the records from `since` to before `until`, both epoch seconds; blocks.
 
     Raises:
-        TimeoutError: Kafka does not answer.
+        TimeoutError: Kafka does not answer, or `stop` was set.
 
     """
-    tps = [(topic, number) for topic in topics for number in offsets.partitions(topic)]
+    tps = [(topic, number) for topic in topics for number in offsets.partitions(topic) if not stop.is_set()]
     starts, ends = offsets.at(tps, since), offsets.at(tps, until)
     return {tp: (starts[tp], ends[tp]) for tp in tps if starts[tp] < ends[tp]}
 
@@ -50,11 +51,11 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges) -> int:
     """How many of these records fire the hook; blocks, and is better run in a process of its own.
 
     Raises:
-        TimeoutError: Kafka does not answer.
+        TimeoutError: Kafka does not answer, or nobody waits for it any more.
 
     """
     prefix, matches = settings.topic_prefix, 0
-    for record in scan(settings, ranges, timeout=TIMEOUT):
+    for record in scan(settings, ranges, timeout=TIMEOUT, stop=STOP):
         if record.value is None:
             continue
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 from streamhooks.delivery.payloads import alert_data, app_hook_body, resource_change_data, service_hook_body
+from streamhooks.errors import Busy
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.tasks import context
@@ -14,6 +16,37 @@ from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.tasks.mission import app_headers, service_headers
+
+#: samples that are sent at once: of a worker, and of one hook
+AT_ONCE, AT_ONCE_OF_HOOK = 10, 1
+
+
+class Samples:
+    """Sends samples, a few at once. `services` are the worker's, with a way to deliver that deliveries do not share."""
+
+    def __init__(self, services: Services, clock: Callable[[], float]) -> None:
+        self._services = services
+        self._clock = clock
+        self._sent: Counter[str] = Counter()
+
+    async def send(self, hook: Hook) -> dict[str, Any]:
+        """Send a sample of what the hook subscribed to, active or not; see `send_sample`.
+
+        Raises:
+            Busy: too many are being sent at this moment, of this hook or in all.
+
+        """
+        if self._sent[hook.id] >= AT_ONCE_OF_HOOK:
+            raise Busy("tests", "a sample is being sent to this hook at this moment")
+        if self._sent.total() >= AT_ONCE:
+            raise Busy("tests", f"{AT_ONCE} samples are being sent by this worker at this moment")
+        self._sent[hook.id] += 1
+        try:
+            return await send_sample(hook, self._services, self._clock)
+        finally:
+            self._sent[hook.id] -= 1
+            if not self._sent[hook.id]:
+                del self._sent[hook.id]
 
 
 async def send_sample(hook: Hook, services: Services, clock: Callable[[], float]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 from aiohttp import web
@@ -48,13 +50,15 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
         raise bad_fields(wrong)
     if not dry_run and not parts.hooks.is_active(hook.id):
         raise conflict("the hook is disabled: enable it first")
-    async with kafka_answers():
-        ranges = await parts.history.ranges(hook, kinds, since, until)
-        records = sum(end - start for start, end in ranges.values())
-        if dry_run:
-            return answer({"records": records, "matches": await parts.history.count(hook, ranges)})
+    with parts.history.long_look() if dry_run else nullcontext():
+        async with kafka_answers():
+            ranges = await parts.history.ranges(hook, kinds, since, until)
+            records = sum(end - start for start, end in ranges.values())
+            if dry_run:
+                return answer({"records": records, "matches": await parts.history.count(hook, ranges)})
     async with confirmed():
-        replay_id = await parts.history.replay(hook, ranges)
+        # All of it or nothing, also when the caller hangs up now.
+        replay_id = await asyncio.shield(asyncio.ensure_future(parts.history.replay(hook, ranges)))
     return answer({"replay": replay_id, "records": records}, 202)
 
 
