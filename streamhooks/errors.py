@@ -4,6 +4,7 @@ StreamhooksError
 ├── BrokenRecord            a record that can't be decoded or breaks its schema
 ├── RegistryAway            the schema registry gives no answer; the record may be fine
 ├── BadUrl                  a hook's URL that may not be used (syntax, scheme, port, userinfo, address)
+├── Busy                    too many such calls of the API run at this moment
 ├── UnpublishableRecord     the broker will never take this record (too large)
 │   └── NotPermitted        … as long as nobody gives us the permission
 └── Refusal                 the start ends with one line
@@ -27,6 +28,14 @@ class RegistryAway(StreamhooksError):
 
 class BadUrl(StreamhooksError):
     """A hook's URL may not be used; the text says why, for the API's answer or the dead letter."""
+
+
+class Busy(StreamhooksError):
+    """Too many such calls of the API run at this moment; `what` names their kind in the metrics."""
+
+    def __init__(self, what: str, text: str) -> None:
+        super().__init__(text)
+        self.what = what
 
 
 class UnpublishableRecord(StreamhooksError):

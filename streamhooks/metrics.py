@@ -89,6 +89,7 @@ COUNTED_TWICE = Counter(
     "streamhooks_repeated_attempts_total", "Attempts that had been counted before, and were not again"
 )
 WINDOWS = Gauge("streamhooks_windows", "Cells of the windowed tables in memory", ["rollup"])
+REFUSED_CALLS = Counter("streamhooks_refused_calls_total", "Calls of the API that were turned away, by why", ["why"])
 LOST_SPANS = Counter("streamhooks_lost_spans_total", "Spans that no collector took")
 
 

@@ -15,6 +15,7 @@ from streamhooks.delivery.links import EVENT_FIELDS, EVENT_URL, GROUP_FIELDS, GR
 from streamhooks.errors import BadSettings
 
 LEAST_TOKEN = 8
+LEAST_CLUSTER_KEY = 16
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 _HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 _BROKER = re.compile(rf"{_HOST}(?::[0-9]{{1,5}})?")
@@ -62,12 +63,21 @@ def _template_of(fields: tuple[str, ...]) -> BeforeValidator:
     return BeforeValidator(lambda value: check_template(value, fields) if isinstance(value, str) else value)
 
 
+def _cluster_keys(value: Any) -> Any:
+    """Comma-separated texts; the texts of errors hold none."""
+    for number, key in enumerate(keys := _listed(value), 1):
+        if len(key) < LEAST_CLUSTER_KEY:
+            raise ValueError(f"key {number} has fewer than {LEAST_CLUSTER_KEY} characters")
+    return keys
+
+
 Brokers = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_brokers)]
 Host = Annotated[str, BeforeValidator(_host)]
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
 Tokens = Annotated[tuple[tuple[Literal["read", "write"], str], ...], NoDecode, BeforeValidator(_scoped)]
 FernetKeys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_fernet_keys)]
+ClusterKeys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_cluster_keys)]
 Delay = Annotated[float, Field(ge=0, le=30 * 86400, allow_inf_nan=False)]
 Schedule = Annotated[tuple[Delay, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1, max_length=50)]
 Ports = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_listed)]
@@ -101,6 +111,11 @@ class Settings(BaseSettings):
     api_token: str | None = Field(None, min_length=LEAST_TOKEN, repr=False)
     api_tokens: Tokens = Field((), repr=False)
     advertise: Host | None = None
+    web_tls_cert: Path | None = None
+    web_tls_key: Path | None = None
+    web_tls_ca: Path | None = None
+    cluster_keys: ClusterKeys = Field((), repr=False)
+    cluster_skew: float = Field(30.0, gt=0, le=3600)
 
     # deliveries
     base_url: str = Field("http://127.0.0.1:6066", pattern=r"^https?://[^\s]+$")
@@ -136,6 +151,9 @@ class Settings(BaseSettings):
         if not (self.api_token or self.api_tokens) and not is_loopback(self.web_bind):
             text = f"is needed, since STREAMHOOKS_WEB_BIND={self.web_bind} is not loopback"
             raise ValueError(f"API_TOKEN (or STREAMHOOKS_API_TOKENS) {text}")
+        for given, other in (("CERT", "KEY"), ("KEY", "CERT")):
+            if getattr(self, f"web_tls_{given.lower()}") and not getattr(self, f"web_tls_{other.lower()}"):
+                raise ValueError(f"WEB_TLS_{other} is needed, since STREAMHOOKS_WEB_TLS_{given} is set")
         if self.security_protocol.startswith("SASL") and not (
             self.sasl_mechanism and self.sasl_username and self.sasl_password
         ):
@@ -154,8 +172,8 @@ class Settings(BaseSettings):
     @property
     def advertised_url(self) -> str:
         """The base URL under which other workers reach this one's views."""
-        host = self.advertised_host
-        return f"http://{f'[{host}]' if is_ipv6(host) else host}:{self.web_port}"
+        host, scheme = self.advertised_host, "https" if self.web_tls_cert else "http"
+        return f"{scheme}://{f'[{host}]' if is_ipv6(host) else host}:{self.web_port}"
 
     @property
     def app_id(self) -> str:
@@ -175,6 +193,7 @@ class ClientSettings(BaseSettings):
 
     url: str = "http://127.0.0.1:6066"
     api_token: str | None = Field(default=None, repr=False)
+    web_tls_ca: Path | None = None
 
 
 def is_ipv6(host: str) -> bool:

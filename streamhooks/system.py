@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -26,8 +27,9 @@ from streamhooks.delivery.links import Links
 from streamhooks.errors import Refusal
 from streamhooks.gauges import Gauges
 from streamhooks.history.dead_letters import DeadLetters
-from streamhooks.history.history import History
+from streamhooks.history.history import SHORT, History
 from streamhooks.history.redriving import Redriving
+from streamhooks.history.threads import Threads
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.in_flight.rates import Rate
@@ -70,7 +72,7 @@ from streamhooks.tasks.origin import origin_of
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.runner import Runner
-from streamhooks.tasks.sample import send_sample
+from streamhooks.tasks.sample import AT_ONCE, Samples
 from streamhooks.tasks.seals import Seals
 from streamhooks.tasks.task import registry
 from streamhooks.tracing import Tracing
@@ -118,6 +120,9 @@ class System:
             limit=settings.max_in_flight * 2,
             user_agent=f"streamhooks/{VERSION}",
         )
+
+        # Samples are sent when a caller of the API says so: on connections of their own, and few.
+        self.sample_client = HookClient(self.addresses, limit=AT_ONCE, user_agent=f"streamhooks/{VERSION}")
 
         # what is known
         self.registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
@@ -182,6 +187,10 @@ class System:
             partition_of=self.partition_of,
             tracing=tracing,
         )
+        deliver_sample = deliverer(
+            self.sample_client.post, clock=clock, timeout=settings.request_timeout, max_body=settings.max_body
+        )
+        self.samples = Samples(replace(self.runner.services, deliver=deliver_sample), clock)
         self.seals = Seals(self.hooks, self._is_home, self.runner.tell_home, clock)
         self.delayed_reader = TopicReader(settings, self._apply_delayed, loop, name="delayed")
         self.scheduler = Scheduler(
@@ -209,11 +218,11 @@ class System:
             rate=Rate(settings.resume_rate),
             clock=clock,
         )
-        letters = DeadLetters(settings)
+        letters, threads = DeadLetters(settings), Threads(SHORT)
         redriving = Redriving(
             self.outputs,
             get_hook=self.hooks.get,
-            source=lambda letter: asyncio.to_thread(letters.source, letter),
+            source=lambda letter: threads.run(letters.source, letter),
             partition_of=self.partition_of,
             partitions=self.partitions,
             topic_prefix=settings.topic_prefix,
@@ -226,6 +235,7 @@ class System:
             self.stretches,
             letters,
             redriving,
+            threads,
             write=self.hook_states.write,
             stop=self.catch_up.stop,
             partitions=self.partitions,
@@ -325,6 +335,7 @@ class System:
         if left:
             log.warning("%d records of ours are not confirmed; what caused them will be read again", left)
         await self.client.close()
+        await self.sample_client.close()
         if self.tracing is not None:
             await self.tracing.close()
 
@@ -443,7 +454,7 @@ class System:
 
     async def send_sample(self, hook: Hook) -> dict[str, Any]:
         """Send a sample event now, and tell what came back."""
-        return await send_sample(hook, self.runner.services, self.clock)
+        return await self.samples.send(hook)
 
     # --- ties
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import time
 import traceback
 from typing import Any
 
@@ -24,6 +25,7 @@ from streamhooks.settings import Settings
 from streamhooks.system import System
 from streamhooks.tables.rollups import ROLLUPS
 from streamhooks.tracing import make_tracing
+from streamhooks.web.tls import server_context
 from streamhooks.web.views import application_options, register
 
 
@@ -176,7 +178,8 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "web_host": settings.advertised_host,
         "canonical_url": settings.advertised_url,
         "Table": WindowTable,
-        "web_application_options": application_options(settings),
+        "web_application_options": application_options(settings, time.time),
+        "web_ssl_context": server_context(settings),
         "web_tables_enabled": False,
         "web_router_enabled": False,
         "worker_redirect_stdouts": False,

@@ -18,6 +18,7 @@ from streamhooks.kafka.topics import ensure_topics
 from streamhooks.mended.app import App
 from streamhooks.open_files import allow_many
 from streamhooks.settings import load_settings
+from streamhooks.web.tls import client_context, server_context
 from streamhooks.wiring import create_app
 
 
@@ -32,7 +33,10 @@ def build_app() -> App:
     # that is all the time. There are few cycles, and they are still found.
     gc.set_threshold(20_000, 20, 20)
     settings = load_settings()
-    tls_context(settings)  # what is wrong with its files is told before the first client stumbles over it
+    # What is wrong with files of TLS is told before the first client stumbles over them.
+    tls_context(settings)
+    server_context(settings)
+    client_context(settings.web_tls_ca)
     _make_folder(settings.data_dir)
     if sys.platform != "win32":
         import uvloop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,13 +38,15 @@ class Api:
     """The web API of one worker; any of them will do, they route calls to each other.
 
     Every method raises Refusal when no worker answers, and ProblemAnswer when it answers with a problem. A GET that
-    gets a 503 is tried again a few times, other calls only where the caller says `again`: a 503 may also mean that
-    a change comes into force later, and then a second one would be one too many.
+    gets a 429 or 503 is tried again a few times, other calls only where the caller says `again`: a 503 may also mean
+    that a change comes into force later, and then a second one would be one too many.
     """
 
     base: str
     token: str | None = field(default=None, repr=False)
     sleep: Callable[[float], None] = time.sleep
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    """What is trusted; what the system trusts, by default."""
 
     def get(self, path: str, **query: object) -> Any:
         """Return what is there; a None in the query is left out."""
@@ -88,7 +91,7 @@ class Api:
         again = method == "GET" if again is None else again
         for left in range(_TRIES if again else 0, -1, -1):
             answer = self._call(method, url, body, timeout)
-            if answer.status != 503 or not left:
+            if answer.status not in (429, 503) or not left:
                 break
             self.sleep(_pause(answer.headers.get("Retry-After", "1")))
         if 200 <= answer.status < 300:
@@ -99,7 +102,7 @@ class Api:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
             proxies = not is_loopback(urlsplit(url).hostname or "")
-            return call(method, url, body, timeout, headers=headers, proxies=proxies)
+            return call(method, url, body, timeout, headers=headers, proxies=proxies, tls=self.tls)
         except OSError as error:
             reason = clean(str(getattr(error, "reason", None) or error))
             raise Refusal(f"no worker answers at {self.base} (--url, STREAMHOOKS_URL): {reason}") from None
@@ -119,7 +122,7 @@ class Api:
                 return f"not allowed: {text}"
             case 400 | 404 | 409:
                 return text
-            case 503:
+            case 429 | 503:
                 return f"not possible at this moment, try again: {text}"
             case status if 300 <= status < 400:
                 return f"{self.base} is no worker: it redirects to {clean(answer.headers.get('Location', '?'))}"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
@@ -24,7 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
-_URL, _TOKEN = "streamhooks.url", "streamhooks.token"
+_URL, _TOKEN, _CA = "streamhooks.url", "streamhooks.token", "streamhooks.tls_ca"
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _AGO = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -93,7 +94,7 @@ hook_argument = click.argument("hook", type=HOOK)
 
 
 def api_options(command: F) -> F:
-    """Add `--url` and `--token`; given behind a command they come before those in front of it."""
+    """Add `--url`, `--token` and `--tls-ca`; given behind a command they come before those in front of it."""
     url = click.option(
         "--url",
         callback=_remember(_URL),
@@ -108,7 +109,14 @@ def api_options(command: F) -> F:
         metavar="TOKEN",
         help="For its API.  [env: STREAMHOOKS_API_TOKEN]",
     )
-    return url(token(command))
+    ca = click.option(
+        "--tls-ca",
+        callback=_remember(_CA),
+        expose_value=False,
+        metavar="FILE",
+        help="Certificate authorities that a worker with TLS is known by.  [env: STREAMHOOKS_WEB_TLS_CA]",
+    )
+    return url(token(ca(command)))
 
 
 def with_api(command: Callable[Concatenate[Api, P], R]) -> Callable[P, R]:
@@ -134,7 +142,12 @@ def api_of(ctx: click.Context) -> Api:
         url = ctx.meta.get(_URL) or known.url or ClientSettings.model_fields["url"].default
         if not re.match(r"https?://[^/?#]", url):
             raise click.UsageError(f"--url (STREAMHOOKS_URL) must begin with http:// or https://: {url!r}")
-        root.obj = Api(url.rstrip("/"), ctx.meta.get(_TOKEN) or known.api_token or None)
+        tls = None
+        if url.startswith("https:"):
+            from streamhooks.web.tls import client_context
+
+            tls = client_context(Path(ca) if (ca := ctx.meta.get(_CA)) else known.web_tls_ca)
+        root.obj = Api(url.rstrip("/"), ctx.meta.get(_TOKEN) or known.api_token or None, tls=tls)
     client: Api = root.obj
     return client
 

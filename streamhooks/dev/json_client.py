@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
+from functools import cache
 from http.client import HTTPException
 from json import JSONDecodeError
 from typing import Any
@@ -21,8 +23,12 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
-_BY_PROXY = urllib.request.build_opener(_NoRedirects)
+@cache
+def _opener(proxies: bool, tls: ssl.SSLContext | None) -> urllib.request.OpenerDirector:
+    handlers: list[urllib.request.BaseHandler] = [] if proxies else [urllib.request.ProxyHandler({})]
+    if tls is not None:
+        handlers.append(urllib.request.HTTPSHandler(context=tls))
+    return urllib.request.build_opener(*handlers, _NoRedirects)
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,12 @@ def call(
     *,
     headers: Mapping[str, str] | None = None,
     proxies: bool = False,
+    tls: ssl.SSLContext | None = None,
 ) -> Answer:
     """Send `body` as JSON, if there is one, and return what came back; redirects are not followed.
 
     timeout -- seconds. proxies -- go by those of the environment; what is on this machine is reached without.
+    tls -- what is trusted; what the system trusts, by default.
     Raises OSError if nobody answers in time, or with something else than JSON.
     """
     data = None if body is None else dumps(body)
@@ -54,7 +62,7 @@ def call(
         request.add_header("Content-Type", "application/json")
     try:
         try:
-            with (_BY_PROXY if proxies else _DIRECT).open(request, timeout=timeout) as answer:
+            with _opener(proxies, tls).open(request, timeout=timeout) as answer:
                 return Answer(answer.status, answer.headers, _parsed(answer.read()))
         except urllib.error.HTTPError as error:
             with error:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from streamhooks.history.apart import STOP
 from streamhooks.kafka.offsets import Offsets
-from streamhooks.kafka.reader import TP, scan
+from streamhooks.kafka.reader import TP, Stop, scan
 from streamhooks.settings import Settings
 from streamhooks.times import Between
 
@@ -29,20 +30,20 @@ class Asked(Protocol):
         """The offset of the first record at or after a moment, else the one that comes next."""
 
 
-def ranges_between(settings: Settings, topics: list[str], between: Between) -> Ranges:
+def ranges_between(settings: Settings, topics: list[str], between: Between, *, stop: Stop = STOP) -> Ranges:
     """The offsets at which the records of these topics lie that are meant, others among them; blocks.
 
     Each partition is there, also one without such records. May be run in a process of its own: what lies behind the
     first record at or after `until` has to be read, for it may be older.
 
     Raises:
-        TimeoutError: Kafka does not answer.
+        TimeoutError: Kafka does not answer, or `stop` was set.
 
     """
     offsets = Offsets(settings)
-    tps = [(topic, number) for topic in topics for number in offsets.partitions(topic)]
+    tps = [(topic, number) for topic in topics for number in offsets.partitions(topic) if not stop.is_set()]
     found, unsure = certain_ranges(offsets, tps, between)
-    for record in scan(settings, unsure, timeout=TIMEOUT):
+    for record in scan(settings, unsure, timeout=TIMEOUT, stop=stop):
         if between.holds(record.timestamp):
             tp = record.topic, record.partition
             found[tp] = (found[tp][0], record.offset + 1)

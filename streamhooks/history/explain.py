@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.history.between import Ranges, ranges_between
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
-from streamhooks.kafka.reader import Record, scan
+from streamhooks.kafka.reader import Record, Stop, scan
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.firing import Firing
@@ -26,6 +27,8 @@ from streamhooks.times import Between
 TIMEOUT = 60.0
 #: records of `firings` of a partition that are looked through for attempts
 LOOKED_THROUGH = 50_000
+#: attempts of one delivery that are shown
+ATTEMPTS = 100
 #: an attempt lies in `firings` under the time at which its bucket's first one started
 BUCKET_MS = 10_000
 #: how far a timestamp may be ahead of the broker's clock: Kafka's default of `message.timestamp.after.max.ms`
@@ -43,25 +46,25 @@ class Explained:
     """The id that its delivery has, or would have."""
 
 
-def find_event(settings: Settings, event_id: str, between: Between) -> Record | None:
+def find_event(settings: Settings, event_id: str, between: Between, *, stop: Stop) -> Record | None:
     """The first record of `events`, else of `alerts`, with this event id, of this time; blocks.
 
     Raises:
-        TimeoutError: Kafka does not answer.
+        TimeoutError: Kafka does not answer, or `stop` was set.
 
     """
     wanted = (event_id.lower().encode(), event_id.upper().encode())
     for kind in ("events", "alerts"):
         topic = settings.topic_prefix + kind
-        found = [
-            record
-            for record in scan(settings, ranges_between(settings, [topic], between), timeout=TIMEOUT)
-            if between.holds(record.timestamp)
-            and any(text in (record.value or b"") for text in wanted)
-            and _event_id(kind, record) == event_id.lower()
-        ]
-        if found:
-            return min(found, key=lambda record: record.timestamp)
+        ranges = ranges_between(settings, [topic], between, stop=stop)
+        first: Record | None = None  # the others may be many
+        for record in scan(settings, ranges, timeout=TIMEOUT, stop=stop):
+            if not between.holds(record.timestamp) or not any(text in (record.value or b"") for text in wanted):
+                continue
+            if _event_id(kind, record) == event_id.lower() and (first is None or record.timestamp < first.timestamp):
+                first = record
+        if first is not None:
+            return first
     return None
 
 
@@ -147,12 +150,14 @@ def summary(source: Source) -> dict[str, Any]:
 
 
 def attempts_of(
-    settings: Settings, offsets: Offsets, partitions: int, record: Record, matched: Iterable[Explained]
+    settings: Settings, offsets: Offsets, partitions: int, record: Record, matched: Iterable[Explained], *, stop: Stop
 ) -> dict[str, list[dict[str, Any]]]:
     """The attempts of deliveries, oldest first, by their `webhook-id`, read from `firings`; blocks.
 
+    Of each delivery they are the latest `ATTEMPTS`.
+
     Raises:
-        TimeoutError: Kafka does not answer.
+        TimeoutError: Kafka does not answer, or `stop` was set.
 
     """
     topic = Topics(settings.topic_prefix).firings
@@ -162,28 +167,30 @@ def attempts_of(
         return {}
     starts, ends = offsets.at(tps, record.timestamp - BUCKET_MS), offsets.ends(tps)
     ranges = {tp: (starts[tp], min(ends[tp][1], starts[tp] + LOOKED_THROUGH)) for tp in tps}
-    found = _look_through(settings, ranges, wanted)
+    texts = {name.encode() for name in wanted}
+    found = _look_through(settings, ranges, texts, stop)
     if len(found) < len(wanted):
         # The clock of who wrote the record may have been ahead: then its attempts are older than it.
         earlier = offsets.at(tps, record.timestamp - AHEAD_MS)
         ranges = {tp: (max(earlier[tp], starts[tp] - LOOKED_THROUGH), starts[tp]) for tp in tps}
-        for name, attempts in _look_through(settings, ranges, wanted).items():
+        for name, attempts in _look_through(settings, ranges, texts, stop).items():
             found[name] = attempts + found.get(name, [])
     return {name: sorted(attempts, key=lambda one: int(one["at"])) for name, attempts in found.items()}
 
 
-def _look_through(settings: Settings, ranges: Ranges, wanted: Collection[str]) -> dict[str, list[dict[str, Any]]]:
-    """The attempts of these deliveries among records of `firings`, by their `webhook-id`."""
-    texts = [one.encode() for one in wanted]
-    found: dict[str, list[dict[str, Any]]] = {}
-    for firing in scan(settings, ranges, timeout=TIMEOUT):
-        if firing.value is None or not any(text in firing.value for text in texts):
+def _look_through(
+    settings: Settings, ranges: Ranges, wanted: Collection[bytes], stop: Stop
+) -> dict[str, list[dict[str, Any]]]:
+    """The latest attempts of these deliveries among records of `firings`, by their `webhook-id`."""
+    found: dict[str, deque[dict[str, Any]]] = {}
+    for firing in scan(settings, ranges, timeout=TIMEOUT, stop=stop):
+        if firing.value is None or not any(text in firing.value for text in wanted):
             continue
         try:
             attempts = decode(Firing, firing.value).attempts
         except BrokenRecord:
             continue
         for attempt in attempts:
-            if attempt.id in wanted:
-                found.setdefault(attempt.id, []).append(attempt.to_fields())
-    return found
+            if attempt.id.encode() in wanted:
+                found.setdefault(attempt.id, deque(maxlen=ATTEMPTS)).append(attempt.to_fields())
+    return {name: list(attempts) for name, attempts in found.items()}

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from streamhooks.history.apart import Apart
 from streamhooks.history.between import Ranges, ranges_between
-from streamhooks.history.dead_letters import DeadLetters, Filter, Found
+from streamhooks.history.dead_letters import DeadLetters, Filter, Found, batch_of
 from streamhooks.history.explain import Explained, attempts_of, explain, find_event
 from streamhooks.history.missed import Missed, missed_of
 from streamhooks.history.redriving import Redriving
 from streamhooks.history.replay import count_matches, sources_of, stretches_of
+from streamhooks.history.threads import Places, Threads
 from streamhooks.kafka.offsets import Offsets
-from streamhooks.kafka.reader import TP, Record, read_range
+from streamhooks.kafka.reader import TP, Record, Stop, read_range
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
@@ -28,6 +31,8 @@ from streamhooks.times import Between
 
 #: hooks of which the attempts are looked up, at most
 EXPLAINED = 100
+#: long looks at once, and threads for short ones
+LONG, SHORT = 4, 4
 TIMEOUT = 10.0
 
 
@@ -44,7 +49,7 @@ class Explanation:
 class History:
     """Answers questions about the past, and sends it again. One for the worker.
 
-    Each method raises TimeoutError when Kafka does not answer.
+    Each method raises TimeoutError when Kafka does not answer. A look ends soon after its caller is cancelled.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class History:
         stretches: Stretches,
         letters: DeadLetters,
         redriving: Redriving,
+        threads: Threads,
         *,
         write: Write,
         stop: Callable[[str, list[Stretch]], Awaitable[None]],
@@ -72,16 +78,29 @@ class History:
         self._clock = clock
         self._letters = letters
         self._apart = Apart()
+        self._short, self._long = threads, Threads(LONG)
+        self._places = Places(LONG, f"{LONG} long looks into the topics are taken at this moment: try again later")
 
     def close(self) -> None:
-        """End the process that counts, if there is one."""
+        """End what still looks, and the process that counts, if there is one."""
         self._apart.close()
+        self._short.close()
+        self._long.close()
+
+    def long_look(self) -> AbstractContextManager[None]:
+        """A place among the long looks: for explaining and counting.
+
+        Raises:
+            Busy: all are taken.
+
+        """
+        return self._places.place()
 
     # --- what was missed, and replays
 
     async def missed_of(self, hook_id: str) -> Missed:
         """What a hook has still to get."""
-        return await asyncio.to_thread(missed_of, self._stretches.of_hook(hook_id), self._offsets, self._read_one)
+        return await self._short.run(missed_of, self._stretches.of_hook(hook_id), self._offsets, self._read_one)
 
     async def ranges(self, hook: Hook, kinds: list[str] | None, between: Between) -> Ranges:
         """The offsets at which the source records of a time lie that can fire a hook.
@@ -90,7 +109,7 @@ class History:
         """
         topics = [self._settings.topic_prefix + kind for kind in kinds or sources_of(hook)]
         if between.until is None:
-            return await asyncio.to_thread(ranges_between, self._settings, topics, between)
+            return await self._short.run(ranges_between, self._settings, topics, between)
         return await self._apart.run(ranges_between, self._settings, topics, between)  # it has to read the topic's rest
 
     async def count(self, hook: Hook, ranges: Ranges, between: Between) -> int:
@@ -119,11 +138,11 @@ class History:
 
     async def record_at(self, tp: TP, offset: int) -> Record | None:
         """The record at an offset, if Kafka holds one."""
-        return await asyncio.to_thread(self._read_one, tp, offset)
+        return await self._short.run(self._read_one, tp, offset)
 
     async def record_of(self, event_id: str, between: Between) -> Record | None:
         """The record of an event, of this time."""
-        return await asyncio.to_thread(find_event, self._settings, event_id, between)
+        return await self._long.run(find_event, self._settings, event_id, between)
 
     async def explain(self, record: Record) -> Explanation:
         """Why a record fired a hook, or did not, and what came of it.
@@ -135,9 +154,7 @@ class History:
         kind = record.topic.removeprefix(self._settings.topic_prefix)
         source, hooks = explain(record, kind, self._hooks)
         matched = [one for one in hooks if one.matched][:EXPLAINED]
-        attempts = await asyncio.to_thread(
-            attempts_of, self._settings, self._offsets, self._partitions, record, matched
-        )
+        attempts = await self._long.run(attempts_of, self._settings, self._offsets, self._partitions, record, matched)
         return Explanation(record, source, hooks, attempts)
 
     # --- dead letters
@@ -146,32 +163,41 @@ class History:
         self, wanted: Filter, before: Mapping[int, int], limit: int
     ) -> tuple[list[Found], dict[int, int] | None]:
         """A page of dead letters; see `DeadLetters.page`."""
-        return await asyncio.to_thread(self._letters.page, wanted, before, limit)
+        return await self._short.run(self._letters.page, wanted, before, limit)
 
     async def letter(self, partition: int, offset: int) -> Found | None:
         """One dead letter."""
-        return await asyncio.to_thread(self._letters.one, partition, offset)
+        return await self._short.run(self._letters.one, partition, offset)
 
     async def redrive(self, wanted: Filter | list[tuple[int, int]], *, force: bool, dry_run: bool) -> tuple[int, int]:
         """Send dead letters again: those that fit and are there now, or those at these places.
 
         Returns: how many were sent (or would be), and how many not.
-        """
-        if isinstance(wanted, Filter):
-            found = await asyncio.to_thread(lambda: list(self._letters.all(wanted)))
-        else:
-            found = [one for place in wanted if (one := await self.letter(*place)) is not None]
-        chosen = [one for one in found if self._redriving.may_send(one.letter, force=force)]
-        sent = len(chosen)
-        if not dry_run:
-            for start in range(0, len(chosen), 200):
-                results = await asyncio.gather(
-                    *(self._redriving.send(one.letter) for one in chosen[start : start + 200])
-                )
-                sent -= results.count(False)
-        missing = 0 if isinstance(wanted, Filter) else len(wanted) - len(found)
-        return sent, len(found) - sent + missing
 
-    def _read_one(self, tp: TP, offset: int) -> Record | None:
-        found = read_range(self._settings, *tp, offset, offset + 1, timeout=TIMEOUT)
+        Raises:
+            Busy: too many long looks are taken.
+
+        """
+        with self.long_look():
+            return await self._redrive(wanted, force=force, dry_run=dry_run)
+
+    async def _redrive(self, wanted: Filter | list[tuple[int, int]], *, force: bool, dry_run: bool) -> tuple[int, int]:
+        sent, seen, stop = 0, 0, threading.Event()
+        if isinstance(wanted, Filter):
+            letters, named = self._letters.all(wanted, stop=stop), 0
+        else:
+            letters, named = self._letters.at(wanted, stop=stop), len(wanted)
+        try:
+            while batch := await self._long.run(batch_of, letters, stop=stop):
+                chosen = [one for one in batch if self._redriving.may_send(one.letter, force=force)]
+                seen, sent = seen + len(batch), sent + len(chosen)
+                if not dry_run:
+                    sent -= (await asyncio.gather(*(self._redriving.send(one.letter) for one in chosen))).count(False)
+        finally:
+            stop.set()
+            self._long.submit(letters.close)
+        return sent, max(seen, named) - sent
+
+    def _read_one(self, tp: TP, offset: int, *, stop: Stop) -> Record | None:
+        found = read_range(self._settings, *tp, offset, offset + 1, timeout=TIMEOUT, stop=stop)
         return found[0] if found else None

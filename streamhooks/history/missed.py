@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streamhooks.kafka.offsets import Offsets
-from streamhooks.kafka.reader import TP, Record
+from streamhooks.kafka.reader import Record, Stop
 from streamhooks.records.stretch import Stretch
 
 
@@ -22,11 +22,13 @@ class Missed:
     stretches: tuple[Stretch, ...]
 
 
-def missed_of(stretches: list[Stretch], offsets: Offsets, read_one: Callable[[TP, int], Record | None]) -> Missed:
-    """Sum up; blocks. `read_one` gives the record at an offset, or None.
+def missed_of(
+    stretches: list[Stretch], offsets: Offsets, read_one: Callable[..., Record | None], *, stop: Stop
+) -> Missed:
+    """Sum up; blocks. `read_one(tp, offset, stop=stop)` gives the record at an offset, or None.
 
     Raises:
-        TimeoutError: Kafka does not answer.
+        TimeoutError: Kafka does not answer, or `stop` was set.
 
     """
     ends = offsets.ends(sorted({one.tp for one in stretches})) if stretches else {}
@@ -35,7 +37,7 @@ def missed_of(stretches: list[Stretch], offsets: Offsets, read_one: Callable[[TP
         first, end = ends[stretch.tp]
         records += max(0, (end if stretch.end is None else stretch.end) - max(stretch.next, first))
         if stretch.next < first < end:
-            record = read_one(stretch.tp, first)
+            record = read_one(stretch.tp, first, stop=stop)
             available.append(record.timestamp / 1000 if record else 0.0)
     since = min((one.since for one in stretches), default=None)
     return Missed(records, since, max(available) or None, tuple(stretches))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.history.apart import STOP
 from streamhooks.history.between import Ranges
 from streamhooks.kafka.reader import scan
 from streamhooks.records.hook import Hook
@@ -50,11 +51,11 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
     """How many records of these ranges and this time fire the hook; blocks, and is better run in a process of its own.
 
     Raises:
-        TimeoutError: Kafka does not answer.
+        TimeoutError: Kafka does not answer, or nobody waits for it any more.
 
     """
     prefix, matches = settings.topic_prefix, 0
-    for record in scan(settings, ranges, timeout=TIMEOUT):
+    for record in scan(settings, ranges, timeout=TIMEOUT, stop=STOP):
         if record.value is None or not between.holds(record.timestamp):
             continue
         try:

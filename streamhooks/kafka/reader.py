@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
@@ -251,23 +251,34 @@ def _next(consumer: Consumer) -> list[Message]:
     return [] if first is None else [first, *consumer.consume(num_messages=2000, timeout=GATHERED)]
 
 
-def read_range(settings: Settings, topic: str, partition: int, start: int, end: int, *, timeout: float) -> list[Record]:
+class Stop(Protocol):
+    """What tells a thread, or a process, that nobody waits for it any more."""
+
+    def is_set(self) -> bool:
+        """Whether it shall end."""
+
+
+def read_range(
+    settings: Settings, topic: str, partition: int, start: int, end: int, *, timeout: float, stop: Stop | None = None
+) -> list[Record]:
     """The records of [start, end) that Kafka still holds; blocks for at most `timeout` seconds.
 
     Raises:
-        TimeoutError: Kafka did not hand over all of them in time.
+        TimeoutError: Kafka did not hand over all of them in time, or `stop` was set.
 
     """
-    return list(scan(settings, {(topic, partition): (start, end)}, timeout=timeout))
+    return list(scan(settings, {(topic, partition): (start, end)}, timeout=timeout, stop=stop))
 
 
-def scan(settings: Settings, ranges: Mapping[TP, tuple[int, int]], *, timeout: float) -> Iterator[Record]:
+def scan(
+    settings: Settings, ranges: Mapping[TP, tuple[int, int]], *, timeout: float, stop: Stop | None = None
+) -> Iterator[Record]:
     """The records of these offsets, [start, end) of each partition, that Kafka still holds.
 
     Those of a partition come in their order, partitions as Kafka hands them over. Blocks for at most `timeout` seconds.
 
     Raises:
-        TimeoutError: Kafka did not hand over all of them in time.
+        TimeoutError: Kafka did not hand over all of them in time, or `stop` was set.
 
     """
     left = {tp: end for tp, (start, end) in ranges.items() if start < end}
@@ -278,7 +289,7 @@ def scan(settings: Settings, ranges: Mapping[TP, tuple[int, int]], *, timeout: f
     deadline = time.monotonic() + timeout
     try:
         consumer.assign([TopicPartition(*tp, start) for tp, start in following.items()])
-        while left and time.monotonic() < deadline:
+        while left and time.monotonic() < deadline and not (stop is not None and stop.is_set()):
             # It waits for as many as it is asked for: never for more than can come.
             wanted = min(2000, sum(end - following[tp] for tp, end in left.items()))
             for message in consumer.consume(num_messages=wanted, timeout=0.2):

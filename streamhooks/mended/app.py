@@ -14,6 +14,7 @@ from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import Tracker
 from streamhooks.mended.consumer import Transport, end_refused
 from streamhooks.mended.recovery import TableManager
+from streamhooks.mended.web import Web
 
 #: the part of the session timeout that what is in flight gets while partitions move
 GRACE_WHILE_MOVING = 0.15
@@ -136,6 +137,9 @@ class App(faust.App):
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
+
+    def _new_web(self) -> Web:
+        return Web(self)
 
     def is_mine(self, topic: str, partition: int) -> bool:
         """Whether this worker owns the partition."""

@@ -175,9 +175,14 @@ def _hook(run: Running, hook_id: str) -> Hook | None:
     if not run.services.hooks.is_active(hook_id):
         run.dropped = "disabled hook"
         return None
+    check_version(hook)
+    return hook
+
+
+def check_version(hook: Hook) -> None:
+    """Raise NotImplementedError if the hook wants a payload version that there is not."""
     if hook.version != 0:
         raise NotImplementedError("unsupported payload version")
-    return hook
 
 
 def rendering(links: Links) -> Callable[[Event | dict[str, Any]], bytes]:

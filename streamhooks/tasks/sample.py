@@ -2,28 +2,62 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 from streamhooks.delivery.payloads import alert_data, app_hook_body, resource_change_data, service_hook_body
+from streamhooks.errors import Busy
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
+from streamhooks.records.hook_events import never_fire, sample_of
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
-from streamhooks.tasks.mission import app_headers, service_headers
+from streamhooks.tasks.mission import app_headers, check_version, service_headers
+
+#: samples that are sent at once: of a worker, and of one hook
+AT_ONCE, AT_ONCE_OF_HOOK = 10, 1
+
+
+class Samples:
+    """Sends samples, a few at once. `services` are the worker's, with a way to deliver that deliveries do not share."""
+
+    def __init__(self, services: Services, clock: Callable[[], float]) -> None:
+        self._services = services
+        self._clock = clock
+        self._sent: Counter[str] = Counter()
+
+    async def send(self, hook: Hook) -> dict[str, Any]:
+        """Send a sample of what the hook subscribed to, active or not; see `send_sample`.
+
+        Raises:
+            Busy: too many are being sent at this moment, of this hook or in all.
+
+        """
+        if self._sent[hook.id] >= AT_ONCE_OF_HOOK:
+            raise Busy("tests", "a sample is being sent to this hook at this moment")
+        if self._sent.total() >= AT_ONCE:
+            raise Busy("tests", f"{AT_ONCE} samples are being sent by this worker at this moment")
+        self._sent[hook.id] += 1
+        try:
+            return await send_sample(hook, self._services, self._clock)
+        finally:
+            self._sent[hook.id] -= 1
+            if not self._sent[hook.id]:
+                del self._sent[hook.id]
 
 
 async def send_sample(hook: Hook, services: Services, clock: Callable[[], float]) -> dict[str, Any]:
     """Send a sample of what the hook subscribed to, active or not.
 
-    Returns: `status`, `error`, `duration_ms`, `outcome` (delivered, or what a delivery would become: retried, dead) and
+    Returns: `status`, `error`, `duration_ms`, `outcome` (delivered or failed: a sample is sent once), `webhook_id` and
     `response`.
     """
     now = clock()
-    name = hook.events[0] if hook.events else "event.created"
+    name = _sample_name(hook)
     run = Running(Call(f"sample_{uuid4().hex}", "sample", 0, int(now * 1000), hook_id=hook.id, event=name), services)
     run.shows_answer = True
     event = _sample_event(hook, now)
@@ -40,11 +74,10 @@ async def send_sample(hook: Hook, services: Services, clock: Callable[[], float]
     token = context.enter(run)
     outcome, reason = "delivered", None
     try:
+        check_version(hook)
         await services.deliver(hook, body, headers)
-    except DeliveryFailed as error:
-        outcome, reason = "retried", str(error)
-    except (DeliveryRejected, HookGone) as error:
-        outcome, reason = "dead", str(error)
+    except (DeliveryFailed, DeliveryRejected, HookGone, NotImplementedError) as error:
+        outcome, reason = "failed", str(error)
     finally:
         context.leave(token)
     sent = run.sent
@@ -56,6 +89,14 @@ async def send_sample(hook: Hook, services: Services, clock: Callable[[], float]
         "response": sent.excerpt if sent else "",
         "webhook_id": run.call.webhook_id,
     }
+
+
+def _sample_name(hook: Hook) -> str:
+    """Return the event of the sample: the first that the hook subscribed to."""
+    if hook.app_id is None:
+        return next(iter(hook.events), "event.created")
+    idle = never_fire(hook.events)
+    return next((sample_of(event) for event in hook.events if event not in idle), "issue.created")
 
 
 def _sample_event(hook: Hook, now: float) -> Event:

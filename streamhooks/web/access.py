@@ -1,62 +1,109 @@
-"""Who may call: tokens with scopes (RFC 6750), or, without any token, programs and pages of this machine alone."""
+"""Who may call: tokens with scopes (RFC 6750), or, without any token, programs and pages of this machine alone.
+
+A call that another worker has handed on carries no token: it is signed.
+"""
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from streamhooks.settings import is_loopback
-from streamhooks.web.problems import ProblemError
+from streamhooks.web.messages import read_body
+from streamhooks.web.problems import ProblemError, try_again
+from streamhooks.web.signing import Handed, KeySettings, Refused, Scope, Signer, TooManyCalls, has_body
+from streamhooks.web.wrong_tokens import WrongTokens
 
-Scope = Literal["read", "write"]
+#: what a call that another worker has handed on is signed with
+FORWARDED: Final = "X-Streamhooks-Forwarded"
+#: what a call may do
+SCOPE: Final = web.RequestKey("scope", str)
+#: whether another worker has handed it on
+IS_FORWARDED: Final = web.RequestKey("is_forwarded", bool)
 
 _OPEN = frozenset({"/", "/openapi.json", "/health/live", "/health/ready"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
 
 
-class WebSettings(Protocol):
+class WebSettings(KeySettings, Protocol):
     """The settings that concern the web views."""
-
-    @property
-    def api_token(self) -> str | None:
-        """A token with all scopes."""
-
-    @property
-    def api_tokens(self) -> Sequence[tuple[Scope, str]]:
-        """Tokens with the scope of each; write includes read."""
 
     @property
     def advertised_host(self) -> str:
         """The host under which other workers reach this one."""
 
+    @property
+    def advertised_url(self) -> str:
+        """The base URL under which other workers reach this one."""
 
-def access(settings: WebSettings) -> Middleware:
-    """Return a middleware that lets in who may call, and answers 401 or 403 to others.
+
+def access(settings: WebSettings, clock: Callable[[], float]) -> Middleware:
+    """Return a middleware that lets in who may call, and answers 401 or 403 to others; `clock` gives epoch seconds.
 
     401 is for no valid token, 403 for one that may only read. Without any token in the settings, 403 is for calls
-    that a browser was led to by a strange page: those under a strange host name, and changes from another site.
+    from other machines, and for those that a browser was led to by a strange page: under a strange host name, and
+    changes from another site.
     """
     tokens: list[tuple[Scope, str]] = list(settings.api_tokens)
     if settings.api_token:
         tokens.append(("write", settings.api_token))
+    signer, wrong = Signer(settings, clock), WrongTokens(clock)
+
+    async def scopes(request: web.Request) -> set[Scope]:
+        if FORWARDED in request.headers:
+            return {await _signed_scope(signer, request, settings.advertised_url)}
+        if not tokens:
+            return {"read", "write"}
+        found = _scopes(tokens, request.headers)
+        if not found and "Authorization" in request.headers:
+            await wrong.slow_down(_peer(request))
+        return found
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not _is_open(request):
             changes = request.method not in _READING
-            if tokens:
-                _check_token(_scopes(tokens, request.headers), changes)
-            else:
+            if not tokens:
+                _check_peer(_peer(request))
                 _check_origin(request.headers, settings.advertised_host, changes)
+            found = await scopes(request)
+            _check_scope(found, changes)
+            request[SCOPE] = "write" if "write" in found else "read"
         return await handler(request)
 
     return check
+
+
+async def _signed_scope(signer: Signer, request: web.Request, target: str) -> Scope:
+    """Return the scope of a call that another worker has handed on; raise ProblemError if it is not signed right."""
+    given = request.headers[FORWARDED]
+    try:
+        scope = signer.check(given, handed(target, request))
+    except Refused as refused:
+        raise ProblemError(401, {"detail": f"the forwarded call is refused: {refused}"}) from None
+    except TooManyCalls:
+        raise try_again("too many forwarded calls at once") from None
+    if not has_body(given, await read_body(request)):
+        raise ProblemError(401, {"detail": "the forwarded call is refused: its body is not the one that was signed"})
+    request[IS_FORWARDED] = True
+    return scope
+
+
+def handed(target: str, request: web.Request) -> Handed:
+    """Return what is signed of a call that is handed on to `target`, a base URL."""
+    url, content_type = request.rel_url, request.headers.get("Content-Type", "")
+    return Handed(target.rstrip("/"), request.method, url.raw_path, url.raw_query_string, content_type)
+
+
+def _peer(request: web.Request) -> str:
+    """Return the address that the call comes from; empty if there is none any more."""
+    return request.remote or ""
 
 
 def _is_open(request: web.Request) -> bool:
@@ -66,7 +113,7 @@ def _is_open(request: web.Request) -> bool:
     return place in _OPEN or place == "/assets" or place.startswith("/assets/")
 
 
-def _check_token(scopes: set[Scope], changes: bool) -> None:
+def _check_scope(scopes: set[Scope], changes: bool) -> None:
     if not scopes:
         raise ProblemError(401, {"detail": "a valid token is needed"}, {"WWW-Authenticate": "Bearer"})
     if changes and "write" not in scopes:
@@ -81,6 +128,11 @@ def _scopes(tokens: Sequence[tuple[Scope, str]], headers: Mapping[str, str]) -> 
     text = given.strip().encode(errors="surrogateescape")
     found = {scope for scope, token in tokens if hmac.compare_digest(text, token.encode())}
     return found if scheme.lower() == "bearer" else set()
+
+
+def _check_peer(peer: str) -> None:
+    if not is_loopback(peer.removeprefix("::ffff:").partition("%")[0]):
+        raise ProblemError(403, {"detail": "without a token, only calls from this machine are answered"})
 
 
 def _check_origin(headers: Mapping[str, str], advertised: str, changes: bool) -> None:

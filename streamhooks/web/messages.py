@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from streamhooks.web.problems import ProblemError, bad_fields, bad_request, not_
 
 #: more than any body that makes sense: own headers at their bound are 25 KB
 MAX_BODY = 65_536
+#: how long a body may take to come, in seconds
+BODY_WITHIN = 10.0
 
 _ID = re.compile(r"[0-9a-fA-F]{32}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -56,9 +59,12 @@ async def read_fields(request: web.Request, *, optional: bool = False) -> dict[s
 
 
 async def read_body(request: web.Request) -> bytes:
-    """Return the body; raise ProblemError with 400 if it is not encoded as its headers say."""
+    """Return the body; raise ProblemError: 400 if it is not encoded as its headers say, 408 if it comes too slowly."""
     try:
-        return await request.read()
+        async with asyncio.timeout(BODY_WITHIN):
+            return await request.read()
+    except TimeoutError:
+        raise ProblemError(408, {"detail": f"the body did not come within {BODY_WITHIN:g} s"}) from None
     except RequestPayloadError:
         raise bad_request("the body is not what its headers say") from None
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from streamhooks.errors import Busy
 from streamhooks.masking import shown, where
+from streamhooks.metrics import REFUSED_CALLS
 from streamhooks.web.access import WebSettings, access
 from streamhooks.web.messages import MAX_BODY, answer
-from streamhooks.web.problems import ProblemError
+from streamhooks.web.problems import RETRY_AFTER, ProblemError
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +22,9 @@ log = logging.getLogger(__name__)
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def application_options(settings: WebSettings) -> dict[str, Any]:
+def application_options(settings: WebSettings, clock: Callable[[], float]) -> dict[str, Any]:
     """Return Faust's `web_application_options`: the middlewares and the bound of request bodies."""
-    return {"middlewares": [json_errors, access(settings)], "client_max_size": MAX_BODY}
+    return {"middlewares": [json_errors, access(settings, clock)], "client_max_size": MAX_BODY}
 
 
 @web.middleware
@@ -32,6 +35,9 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         response = await handler(request)
     except ProblemError as problem:
         response = answer(problem.body, problem.status, problem.headers)
+    except Busy as busy:
+        REFUSED_CALLS.labels(busy.what).inc()
+        response = answer({"detail": str(busy)}, 429, RETRY_AFTER)
     except web.HTTPException as error:
         headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
         response = answer({"detail": error.reason.lower()}, error.status, headers)

@@ -67,8 +67,10 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     403: "the token may only read; or, without tokens, a strange page of a browser calls",
     404: "not found",
     409: "not possible now",
+    408: "the body comes too slowly",
     413: "the body is too large",
     415: "the body is not application/json",
+    429: "too many such calls run at this moment, or too many wrong tokens came; see Retry-After",
     503: "not possible at this moment; see Retry-After",
 }
 
@@ -206,8 +208,8 @@ def _operation(call: Call) -> dict[str, Any]:
         operation["responses"]["200"] = {**_response(call), "description": "a dry run"}
     if call.name == "ready":
         operation["responses"]["503"] = {"description": "not ready", "content": _content("Ready")}
-    of_body = () if call.method == "get" else (413, 415)
-    for status in sorted({*call.problems, *of_body, *(() if call.is_open else (401, 403))}):
+    of_body = () if call.method == "get" else (408, 413, 415)
+    for status in sorted({*call.problems, *of_body, *(() if call.is_open else (401, 403, 429))}):
         operation["responses"][str(status)] = {
             "description": _PROBLEMS[status],
             "content": _content("Problem"),

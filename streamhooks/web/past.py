@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -10,6 +11,7 @@ from aiohttp import web
 from streamhooks.errors import BrokenRecord
 from streamhooks.history.dead_letters import Filter, Found
 from streamhooks.history.explain import Explained, summary
+from streamhooks.history.history import EXPLAINED
 from streamhooks.kafka.reader import Record
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.times import Between, iso, moment
@@ -22,6 +24,8 @@ _TIME = "must be epoch seconds or ISO 8601"
 _LETTER = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
 _SOURCE = re.compile(r"(.{1,249}):([0-9]{1,9}):([0-9]{1,18})")
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{32}")
+#: workers that are asked at once for pending calls
+_ASKED_AT_ONCE = 20
 #: how far back an event is looked for without `since`, in seconds
 _DAY = 86_400
 #: letters that one call may name
@@ -31,26 +35,31 @@ _MOST = 1000
 async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
     """Answer with each hook of a record's organization: whether it fired it, why not, and its attempts."""
     given = query(request, ("source", "event_id", "since", "until"))
-    async with kafka_answers():
-        record = await _wanted_record(parts, given)
-        try:
-            found = await parts.history.explain(record)
-        except BrokenRecord as broken:
-            raise bad_request(f"the record can't be read: {broken}") from None
-    hooks = []
-    for one in found.hooks:
-        attempts = found.attempts.get(one.webhook_id, [])
-        hooks.append(
-            {
-                "hook_id": one.hook.id,
-                "url": one.hook.url,
-                "matched": one.matched,
-                "why": one.why,
-                "webhook_id": one.webhook_id,
-                "attempts": attempts,
-                "pending": await _pending(parts, request, one) if _may_wait(one, attempts) else [],
-            }
-        )
+    with parts.history.long_look():
+        async with kafka_answers():
+            record = await _wanted_record(parts, given)
+            try:
+                found = await parts.history.explain(record)
+            except BrokenRecord as broken:
+                raise bad_request(f"the record can't be read: {broken}") from None
+        waiting = [one for one in found.hooks[:EXPLAINED] if _may_wait(one, found.attempts.get(one.webhook_id, []))]
+        pending: dict[str, list[dict[str, Any]]] = {}
+        for start in range(0, len(waiting), _ASKED_AT_ONCE):
+            some = waiting[start : start + _ASKED_AT_ONCE]
+            answers = await asyncio.gather(*(_pending(parts, request, one) for one in some))
+            pending |= {one.webhook_id: calls for one, calls in zip(some, answers, strict=True)}
+    hooks = [
+        {
+            "hook_id": one.hook.id,
+            "url": one.hook.url,
+            "matched": one.matched,
+            "why": one.why,
+            "webhook_id": one.webhook_id,
+            "attempts": found.attempts.get(one.webhook_id, []),
+            "pending": pending.get(one.webhook_id, []),
+        }
+        for one in found.hooks
+    ]
     return answer(
         {
             "source": record.source,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 from aiohttp import web
@@ -49,13 +51,16 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
     if not dry_run and not parts.hooks.is_active(hook.id):
         raise conflict("the hook is disabled: enable it first")
     between = Between.moments(since, until)
-    async with kafka_answers():
-        ranges = await parts.history.ranges(hook, kinds, between)
-        records = sum(end - start for start, end in ranges.values())
-        if dry_run:
-            return answer({"records": records, "matches": await parts.history.count(hook, ranges, between)})
+    # With `to` the rest of the topics is read, too.
+    with parts.history.long_look() if dry_run or until is not None else nullcontext():
+        async with kafka_answers():
+            ranges = await parts.history.ranges(hook, kinds, between)
+            records = sum(end - start for start, end in ranges.values())
+            if dry_run:
+                return answer({"records": records, "matches": await parts.history.count(hook, ranges, between)})
     async with confirmed():
-        replay_id = await parts.history.replay(hook, ranges, between)
+        # All of it or nothing, also when the caller hangs up now.
+        replay_id = await asyncio.shield(asyncio.ensure_future(parts.history.replay(hook, ranges, between)))
     return answer({"replay": replay_id, "records": records}, 202)
 
 

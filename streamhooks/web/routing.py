@@ -1,33 +1,43 @@
-"""A call that reached the wrong worker: it is handed on to the owner of the partition, once."""
+"""A call that reached the wrong worker: it is handed on to the owner of the partition, once, signed, without a token.
+
+Whoever is in the group, and so may own partitions, gets the calls that belong to them, and can answer them as it likes.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from streamhooks.masking import shown
+from streamhooks.errors import BrokenRecord
+from streamhooks.records.packing import parse_json
+from streamhooks.web.access import FORWARDED, IS_FORWARDED, SCOPE, handed
 from streamhooks.web.hooks import known_hook
 from streamhooks.web.messages import hook_id_of, read_body
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import try_again
 from streamhooks.web.representation import shown_call
+from streamhooks.web.signing import Handed, Scope, Signer
+from streamhooks.web.tls import client_context
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Parts, web.Request], Awaitable[web.Response]]
 
-#: marks a call that another worker has handed on: it is not handed on again
-FORWARDED: Final = "X-Streamhooks-Forwarded"
 TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=2)
+#: more than any answer of a worker
+MAX_ANSWER: Final = 16_000_000
 
-_THERE = ("Authorization", "Content-Type")
-_BACK = ("Retry-After", "WWW-Authenticate", "X-Total-Count")
+_BACK = ("Retry-After", "X-Total-Count")
 _MOVING = "the partition of this hook is moving to another worker"
+
+
+class Unanswered(Exception):
+    """The owner of a partition gave no answer that can be handed back."""
 
 
 class Forwarder:
@@ -35,6 +45,7 @@ class Forwarder:
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._signer: Signer | None = None
 
     async def by_owner(self, parts: Parts, request: web.Request, topic: str, handle: Handler) -> web.Response:
         """Answer a call that belongs to the owner of the hook's partition of `topic`.
@@ -42,7 +53,7 @@ class Forwarder:
         Raise ProblemError: 404 for an unknown hook, 503 while nobody can answer.
         """
         hook_id = hook_id_of(request)
-        forwarded = FORWARDED in request.headers
+        forwarded = request.get(IS_FORWARDED, False)
         if not forwarded:  # else the first worker has looked: it may have known a new hook earlier than this one
             known_hook(parts, hook_id)
         partition = parts.partition_of(hook_id)
@@ -53,40 +64,15 @@ class Forwarder:
         owner = None if forwarded else parts.owner_of(topic, partition)
         if owner is None:
             raise try_again(_MOVING)
-        return await self._forward(owner, request)
-
-    async def _forward(self, owner: str, request: web.Request) -> web.Response:
-        base = URL(owner)
-        # From the caller come the path and the query alone, as they were written; never a host.
-        url = URL.build(
-            scheme=base.scheme,
-            host=base.raw_host or "",
-            port=base.port,
-            path=request.rel_url.raw_path,
-            query_string=request.rel_url.raw_query_string,
-            encoded=True,
-        )
-        headers = {name: request.headers[name] for name in _THERE if name in request.headers}
-        headers[FORWARDED] = "1"
-        body = await read_body(request) if request.body_exists else None
+        body = await read_body(request) if request.body_exists else b""
         try:
-            async with self._open().request(
-                request.method, url, headers=headers, data=body, allow_redirects=False, timeout=TIMEOUT
-            ) as found:
-                return web.Response(
-                    body=await found.read(),
-                    status=found.status,
-                    headers={
-                        "Content-Type": found.headers.get("Content-Type", "application/json"),
-                        **{name: found.headers[name] for name in _BACK if name in found.headers},
-                    },
-                )
-        except (aiohttp.ClientError, TimeoutError) as error:
-            # Not the error itself: it may hold the request, and so the caller's token.
-            log.warning(
-                "the owner of a partition, %s, does not answer: %s", shown(base.authority), type(error).__name__
-            )
+            found, answer = await self._ask(parts, handed(owner, request), _scope(request), body)
+        except Unanswered:
             raise try_again("the worker that owns the partition of this hook does not answer") from None
+        headers = {name: found.headers[name] for name in _BACK if name in found.headers}
+        if answer:  # it is JSON, whatever the other calls it: a browser must not take it for a page
+            headers["Content-Type"] = "application/json; charset=utf-8"
+        return web.Response(body=answer, status=found.status, headers=headers)
 
     async def pending_of(self, parts: Parts, request: web.Request, hook_id: str) -> list[dict[str, Any]]:
         """The pending calls of a hook as they are shown, from whoever has them; `request` is the caller's.
@@ -99,26 +85,88 @@ class Forwarder:
         owner = parts.owner_of(topic, partition)
         if owner is None:
             return []
-        headers = {name: request.headers[name] for name in ("Authorization",) if name in request.headers}
-        url = URL(owner) / "api/hooks" / hook_id / "pending" % {"limit": "500"}
+        call = Handed(owner.rstrip("/"), "GET", f"/api/hooks/{hook_id}/pending", "limit=500", "")
         try:
-            async with self._open().get(
-                url, headers=headers | {FORWARDED: "1"}, allow_redirects=False, timeout=TIMEOUT
-            ) as found:
-                return list(await found.json()) if found.status == 200 else []
-        except (aiohttp.ClientError, TimeoutError):
+            found, answer = await self._ask(parts, call, _scope(request), b"")
+            return list(parse_json(answer)) if found.status == 200 else []
+        except (Unanswered, BrokenRecord, TypeError):
             return []
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-        return self._session
+    async def _ask(self, parts: Parts, call: Handed, scope: Scope, body: bytes) -> tuple[aiohttp.ClientResponse, bytes]:
+        """Call another worker; return its answer and the body.
+
+        Raises:
+            Unanswered: it does not answer, or does not take calls of ours; the log has why.
+
+        """
+        base = URL(call.target)
+        if base.scheme != URL(parts.settings.advertised_url).scheme:
+            log.warning(
+                "the owner of a partition, %s, is called with TLS or without as this worker is", shown(base.authority)
+            )
+            raise Unanswered
+        # From the caller come the path and the query alone, as they were written; never a host.
+        url = URL.build(
+            scheme=base.scheme,
+            host=base.raw_host or "",
+            port=base.port,
+            path=call.path,
+            query_string=call.query,
+            encoded=True,
+        )
+        headers = {"Content-Type": call.content_type} if call.content_type else {}
+        headers[FORWARDED] = self._open(parts).signed(call, scope, body)
+        try:
+            return await self._exchange(call.method, url, headers, body)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            # Not the error itself: it may hold the request.
+            log.warning(
+                "the owner of a partition, %s, does not answer: %s", shown(base.authority), type(error).__name__
+            )
+            raise Unanswered from None
+
+    async def _exchange(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        assert self._session is not None
+        async with self._session.request(
+            method,
+            url,
+            headers=headers,
+            data=body or None,
+            skip_auto_headers=("Content-Type",),
+            allow_redirects=False,
+            timeout=TIMEOUT,
+        ) as found:
+            answer = b""
+            async for chunk in found.content.iter_chunked(65_536):
+                answer += chunk
+                if len(answer) > MAX_ANSWER:
+                    raise ValueError("the answer is too large")
+            if not 200 <= found.status < 600:
+                raise ValueError("no status of ours")
+            if found.status == 401:
+                text = "the owner of a partition, %s, does not take our signature: its keys or its clock differ"
+                log.warning(text, shown(url.authority))
+                raise Unanswered
+            return found, answer
+
+    def _open(self, parts: Parts) -> Signer:
+        if self._session is None or self._signer is None:
+            self._signer = Signer(parts.settings, parts.clock)
+            connector = aiohttp.TCPConnector(ssl=client_context(parts.settings.web_tls_ca))
+            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector)
+        return self._signer
 
     async def close(self) -> None:
         """Close the connections; may be called again."""
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _scope(request: web.Request) -> Scope:
+    return "write" if request[SCOPE] == "write" else "read"
 
 
 FORWARDER: Final = web.AppKey("forwarder", Forwarder)

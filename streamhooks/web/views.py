@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import faust
@@ -58,7 +59,12 @@ OWNED_BY: Mapping[str, str] = {
     "stop_replay": "delayed",
 }
 
+#: besides what reads: what begins with a long look, or only sends a sample, ends when its caller hangs up
+ENDS_WITH_CALLER = frozenset({"send_test", "begin_replay", "redrive_dead_letters"})
+
 Method = Callable[..., Any]
+
+_under_way: set[asyncio.Task[web.Response]] = set()
 
 
 def register(app: faust.App, parts: Callable[[], Parts]) -> None:
@@ -82,14 +88,34 @@ def register(app: faust.App, parts: Callable[[], Parts]) -> None:
 
 def _method(call: Call, parts: Callable[[], Parts], forwarder: Forwarder) -> Method:
     handle, topic = HANDLERS[call.name], OWNED_BY.get(call.name)
+    ends = call.method == "get" or call.name in ENDS_WITH_CALLER
 
-    async def method(_view: View, request: web.Request, **_: str) -> web.Response:
-        if topic is None:
-            return await handle(parts(), request)
+    async def answered(request: web.Request) -> web.Response:
         known = parts()
+        if topic is None:
+            return await handle(known, request)
         return await forwarder.by_owner(known, request, getattr(known.topics, topic), handle)
 
+    async def method(_view: View, request: web.Request, **_: str) -> web.Response:
+        if ends:
+            return await answered(request)
+        return await _to_its_end(answered(request))
+
     return method
+
+
+async def _to_its_end(change: Coroutine[Any, Any, web.Response]) -> web.Response:
+    """Make a change also when the caller hangs up meanwhile: half of it would be worse than all or nothing."""
+    task = asyncio.create_task(change)
+    _under_way.add(task)
+    task.add_done_callback(_done)
+    return await asyncio.shield(task)
+
+
+def _done(task: asyncio.Task[web.Response]) -> None:
+    _under_way.discard(task)
+    if not task.cancelled():
+        task.exception()  # whoever still waits for it is told; asyncio would log it otherwise
 
 
 def _view(methods: Mapping[str, Method]) -> type[View]:

@@ -190,7 +190,7 @@ class FakeWorker:
                 "status": 500,
                 "error": None,
                 "duration_ms": 12.3,
-                "outcome": "retried",
+                "outcome": "failed",
                 "response": EVIL,
                 "webhook_id": "m",
             }

@@ -1,6 +1,7 @@
 """Helpers for tests that see the product only from outside: topics, web views, what receivers get."""
 
 from support.api import Answer, Api, api
+from support.certificates import Certificates, make_certificates
 from support.eventually import eventually
 from support.processes import ended
 from support.receiver import Receiver
@@ -10,6 +11,7 @@ from support.worker import Worker
 __all__ = [
     "Answer",
     "Api",
+    "Certificates",
     "Receiver",
     "Worker",
     "api",
@@ -17,5 +19,6 @@ __all__ = [
     "create_topic",
     "ended",
     "eventually",
+    "make_certificates",
     "produce",
 ]

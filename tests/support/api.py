@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -29,6 +32,8 @@ class Api:
     base: str
     token: str | None = None
     timeout: float = 10.0
+    ca: Path | None = None
+    """The authority that the worker's certificate is from."""
 
     def get(self, path: str, /, **query: object) -> Answer:
         return self.call("GET", f"{path}?{urlencode(query)}" if query else path)
@@ -53,7 +58,7 @@ class Api:
         for name, text in (headers or {}).items():
             request.add_header(name, text)
         try:
-            with _OPENER.open(request, timeout=self.timeout) as answer:
+            with _opener(self.ca).open(request, timeout=self.timeout) as answer:
                 return Answer(answer.status, answer.headers, answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -65,15 +70,19 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-# Without the proxies of the environment: all that is called is on this machine.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+@cache
+def _opener(ca: Path | None) -> urllib.request.OpenerDirector:
+    # Without the proxies of the environment: all that is called is on this machine.
+    tls = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca))
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), tls, _NoRedirects)
 
 
 class _HasBase(Protocol):
     base: str
     token: str | None
+    ca: Path | None
 
 
 def api(worker: _HasBase) -> Api:
     """Return a client of a worker's web views."""
-    return Api(worker.base, worker.token)
+    return Api(worker.base, worker.token, ca=worker.ca)

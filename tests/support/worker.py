@@ -28,7 +28,9 @@ class Worker:
     ) -> None:
         """Describe a worker; `start` starts it. settings -- STREAMHOOKS_*, in lower case: `retry_delay=1`."""
         self.port = free_port()
-        self.base, self.token = f"http://127.0.0.1:{self.port}", token
+        scheme = "https" if "web_tls_cert" in settings else "http"
+        self.base, self.token = f"{scheme}://127.0.0.1:{self.port}", token
+        self.ca = settings.get("web_tls_ca")
         self.data_dir, self.log = data_dir, data_dir / "worker.log"
         given = {
             "brokers": brokers,
@@ -66,7 +68,7 @@ class Worker:
 
     def wait_ready(self, timeout: float = 60.0) -> Worker:
         """Wait until `GET /health/ready` is a 200."""
-        health = Api(self.base, timeout=2.0)
+        health = Api(self.base, timeout=2.0, ca=self.ca)
 
         def ready() -> bool:
             return not self.running or health.get("/health/ready").status == 200

@@ -5,7 +5,7 @@ import { confirm } from "./dialogs.js";
 import { badge, button, cell, copyable, fill, h, keyed, table, toast } from "./dom.js";
 import { ago, at, cameBack, pretty } from "./format.js";
 
-const KINDS = { delivered: "good", retried: "warn", dead: "bad", dropped: "off" };
+const KINDS = { delivered: "good", retried: "warn", dead: "bad", failed: "bad", dropped: "off" };
 
 export const outcomeBadge = (outcome) => badge(outcome, KINDS[outcome] ?? "");
 

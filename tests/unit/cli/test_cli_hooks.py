@@ -122,7 +122,7 @@ def test_deleting_asks_first(worker_api):
     assert worker_api.hooks == {}
 
 
-@pytest.mark.parametrize(("outcome", "code"), [("delivered", 0), ("retried", 1), ("dead", 1)])
+@pytest.mark.parametrize(("outcome", "code"), [("delivered", 0), ("failed", 1)])
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_sample_that_is_not_delivered_ends_with_1(worker_api, outcome, code, options):
     hook = worker_api.add()

@@ -40,7 +40,7 @@ class Log:
         found = (self.first + number for number, time in enumerate(self.times) if time >= milliseconds)
         return dict.fromkeys(tps, next(found, self.end))
 
-    def scan(self, _settings, ranges, *, timeout):
+    def scan(self, _settings, ranges, *, timeout, stop):
         for (topic, partition), (start, end) in ranges.items():
             for offset in range(max(start, self.first), min(end, self.end)):
                 yield Record(topic, partition, offset, self.times[offset - self.first], None, b"")

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import faust
 from aiohttp.test_utils import TestClient, TestServer
 
 from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.dev.ports import free_port
 from streamhooks.history.dead_letters import Found
 from streamhooks.history.missed import Missed
+from streamhooks.history.threads import Places
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
+from streamhooks.mended.app import App
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.hook import HookState
 from streamhooks.records.sealing import Keys
@@ -38,6 +43,10 @@ class FakeSettings:
     api_token: str | None = None
     api_tokens: tuple[tuple[str, str], ...] = ()
     advertised_host: str = "127.0.0.1"
+    advertised_url: str = "http://127.0.0.1:6066"
+    cluster_keys: tuple[str, ...] = ()
+    cluster_skew: float = 30.0
+    web_tls_ca: Path | None = None
     secret_overlap: float = 3600.0
 
 
@@ -45,12 +54,16 @@ class FakeHistory:
     """What the views ask about the past: nothing was, unless a test says so."""
 
     def __init__(self) -> None:
+        self.places = Places(2, "too many")
         self.missed = Missed(0, None, None, ())
         self.asked: list[tuple[Any, ...]] = []
         self.found_ranges: dict[tuple[str, int], tuple[int, int]] = {}
         self.found: list[Found] = []
         self.reached: dict[int, int] | None = None
         self.record: Record | None = None
+
+    def long_look(self):
+        return self.places.place()
 
     async def missed_of(self, hook_id: str) -> Missed:
         return self.missed
@@ -209,13 +222,27 @@ async def serving(parts: FakeParts):
         yield client
 
 
+@asynccontextmanager
+async def listening(parts: FakeParts, ssl_context: ssl.SSLContext | None = None):
+    """The port of a worker's own server on loopback, as it is in a worker."""
+    app = App("a-test", grace=0, **app_conf(parts), web_ssl_context=ssl_context)
+    register(app, lambda: parts)
+    app.web.init_server()
+    app.conf.web_bind, app.conf.web_port = "127.0.0.1", free_port()
+    await app.web.start_server()
+    try:
+        yield app.conf.web_port
+    finally:
+        await app.web.stop_server()
+
+
 def app_conf(parts: FakeParts) -> dict[str, Any]:
     return {
         "broker": "kafka://127.0.0.1:1",
         "store": "memory://",
         "autodiscover": False,
         "debug": True,  # with it, Faust would serve all of its own views
-        "web_application_options": application_options(parts.settings),
+        "web_application_options": application_options(parts.settings, parts.clock),
     }
 
 
