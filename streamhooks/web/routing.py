@@ -14,6 +14,7 @@ from aiohttp import web
 from yarl import URL
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.masking import shown
 from streamhooks.records.packing import parse_json
 from streamhooks.web.access import FORWARDED, IS_FORWARDED, SCOPE, handed
 from streamhooks.web.hooks import known_hook

@@ -145,7 +145,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "status": {"type": ["integer", "null"]},
             "error": {"type": ["string", "null"]},
             "duration_ms": {"type": "number"},
-            "outcome": TEXT,
+            "outcome": {"enum": ["delivered", "failed"]},
             "response": {"type": ["string", "null"]},
             "webhook_id": TEXT,
         },
