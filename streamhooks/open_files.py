@@ -8,8 +8,8 @@ log = logging.getLogger(__name__)
 
 #: more than a worker needs, and not so many that what is sized by them grows
 WANTED = 65_536
-#: for Kafka, the web views and whatever else
-REST = 256
+#: for Kafka and whatever else, and for the connections of the web views
+REST = 256 + 1000
 
 
 def allow_many(in_flight: int) -> int | None:

@@ -31,8 +31,8 @@ from streamhooks.times import Between
 
 #: hooks of which the attempts are looked up, at most
 EXPLAINED = 100
-#: long looks at once, and threads for short ones
-LONG, SHORT = 4, 4
+#: long looks at once; threads for short ones, and how many calls take one or wait for one
+LONG, SHORT, SHORT_CALLS = 4, 4, 100
 TIMEOUT = 10.0
 
 
@@ -79,7 +79,8 @@ class History:
         self._letters = letters
         self._apart = Apart()
         self._short, self._long = threads, Threads(LONG)
-        self._places = Places(LONG, f"{LONG} long looks into the topics are taken at this moment: try again later")
+        self._long_places = Places(LONG, f"{LONG} long looks into the topics are taken at this moment")
+        self._short_places = Places(SHORT_CALLS, f"{SHORT_CALLS} looks into the topics are taken at this moment")
 
     def close(self) -> None:
         """End what still looks, and the process that counts, if there is one."""
@@ -94,7 +95,16 @@ class History:
             Busy: all are taken.
 
         """
-        return self._places.place()
+        return self._long_places.place()
+
+    def short_look(self) -> AbstractContextManager[None]:
+        """A place among the other looks.
+
+        Raises:
+            Busy: all are taken.
+
+        """
+        return self._short_places.place()
 
     # --- what was missed, and replays
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from yarl import URL
 
 from streamhooks.settings import is_loopback
 from streamhooks.web.messages import read_body
@@ -98,7 +99,8 @@ async def _signed_scope(signer: Signer, request: web.Request, target: str) -> Sc
 def handed(target: str, request: web.Request) -> Handed:
     """Return what is signed of a call that is handed on to `target`, a base URL."""
     url, content_type = request.rel_url, request.headers.get("Content-Type", "")
-    return Handed(target.rstrip("/"), request.method, url.raw_path, url.raw_query_string, content_type)
+    # The group and the settings may write one address in two ways.
+    return Handed(str(URL(target).origin()), request.method, url.raw_path, url.raw_query_string, content_type)
 
 
 def _peer(request: web.Request) -> str:

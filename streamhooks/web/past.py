@@ -109,8 +109,9 @@ async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
     between = Between.moments(_time_of(given, "since"), _time_of(given, "until"))
     wanted = Filter(given.get("hook_id"), given.get("reason"), between)
     before = _cursor(given["cursor"]) if "cursor" in given else {}
-    async with kafka_answers():
-        found, reached = await parts.history.letters(wanted, before, limit)
+    with parts.history.short_look():
+        async with kafka_answers():
+            found, reached = await parts.history.letters(wanted, before, limit)
     cursor = None if reached is None else ".".join(f"{number}:{offset}" for number, offset in sorted(reached.items()))
     return answer({"dead_letters": [_shown(one) for one in found], "next_cursor": cursor})
 
@@ -121,8 +122,9 @@ async def get_dead_letter(parts: Parts, request: web.Request) -> web.Response:
     place = _LETTER.fullmatch(request.match_info["letter"])
     if place is None:
         raise not_found("dead letter")
-    async with kafka_answers():
-        found = await parts.history.letter(int(place[1]), int(place[2]))
+    with parts.history.short_look():
+        async with kafka_answers():
+            found = await parts.history.letter(int(place[1]), int(place[2]))
     if found is None:
         raise not_found("dead letter")
     fields = found.letter.to_fields()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
 from typing import Any
 
 from aiohttp import web
@@ -23,8 +22,9 @@ async def get_missed(parts: Parts, request: web.Request) -> web.Response:
     """Answer with what a hook has still to get."""
     query(request)
     hook = known_hook(parts, hook_id_of(request))
-    async with kafka_answers():
-        missed = await parts.history.missed_of(hook.id)
+    with parts.history.short_look():
+        async with kafka_answers():
+            missed = await parts.history.missed_of(hook.id)
     return answer(shown_missed(missed))
 
 
@@ -52,7 +52,7 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
         raise conflict("the hook is disabled: enable it first")
     between = Between.moments(since, until)
     # With `to` the rest of the topics is read, too.
-    with parts.history.long_look() if dry_run or until is not None else nullcontext():
+    with parts.history.long_look() if dry_run or until is not None else parts.history.short_look():
         async with kafka_answers():
             ranges = await parts.history.ranges(hook, kinds, between)
             records = sum(end - start for start, end in ranges.values())

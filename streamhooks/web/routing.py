@@ -86,7 +86,7 @@ class Forwarder:
         owner = parts.owner_of(topic, partition)
         if owner is None:
             return []
-        call = Handed(owner.rstrip("/"), "GET", f"/api/hooks/{hook_id}/pending", "limit=500", "")
+        call = Handed(str(URL(owner).origin()), "GET", f"/api/hooks/{hook_id}/pending", "limit=500", "")
         try:
             found, answer = await self._ask(parts, call, _scope(request), b"")
             return list(parse_json(answer)) if found.status == 200 else []

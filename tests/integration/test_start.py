@@ -45,6 +45,8 @@ BAD_SETTINGS = [
     ("task_modules", "there_is_no_such_module"),
     ("advertise", "http://worker-1"),
     ("web_bind", "nobody.invalid"),
+    ("web_tls_ca", "/there/is/none"),
+    ("cluster_keys", "too short"),
 ]
 
 

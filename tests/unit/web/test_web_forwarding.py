@@ -130,6 +130,16 @@ async def test_a_call_is_good_for_a_short_time(seconds: float, status: int) -> N
         assert (await sent(far, call))[0] == status
 
 
+async def test_one_address_may_be_written_in_two_ways() -> None:
+    first, second = FakeParts(settings=replace(BOTH), mine=set()), FakeParts(settings=replace(BOTH))
+    second.hooks = first.hooks
+    async with serving(first) as near, serving(second) as far:
+        near.session.headers["Authorization"] = f"Bearer {TOKEN}"
+        hook_id = (await created(near))["id"]
+        first.owner, second.settings.advertised_url = f"http://localhost:{far.port}/", f"http://LocalHost:{far.port}"
+        assert (await near.get(f"/api/hooks/{hook_id}/requests")).status == 200
+
+
 def test_a_worker_takes_nothing_from_before_its_start() -> None:
     # In its life before, it may have taken the call already.
     call = signing.Handed("http://a", "GET", "/", "", "")

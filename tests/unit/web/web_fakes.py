@@ -65,6 +65,8 @@ class FakeHistory:
     def long_look(self):
         return self.places.place()
 
+    short_look = long_look
+
     async def missed_of(self, hook_id: str) -> Missed:
         return self.missed
 
