@@ -28,17 +28,6 @@ def letter(number: int, size: int = 10) -> Record:
     return Record("p.dead-letters", number % 2, number // 2, number, b"h", value)
 
 
-class Offsets:
-    def __init__(self, end: int) -> None:
-        self.end = end
-
-    def partitions(self, _topic: str) -> list[int]:
-        return [0, 1]
-
-    def ends(self, tps: list[tuple[str, int]]) -> dict[tuple[str, int], tuple[int, int]]:
-        return dict.fromkeys(tps, (0, self.end))
-
-
 def letters_of(count: int, size: int, monkeypatch: pytest.MonkeyPatch) -> DeadLetters:
     def scan(_settings, ranges, *, timeout, stop) -> Iterator[Record]:
         for (_, partition), (start, end) in ranges.items():
@@ -47,8 +36,12 @@ def letters_of(count: int, size: int, monkeypatch: pytest.MonkeyPatch) -> DeadLe
                     raise TimeoutError
                 yield letter(2 * offset + partition, size)
 
+    def ranges(_settings, topics, _between, *, stop) -> dict[tuple[str, int], tuple[int, int]]:
+        return {(topic, partition): (0, count // 2) for topic in topics for partition in (0, 1)}
+
     monkeypatch.setattr(dead_letters, "scan", scan)
-    return DeadLetters(Settings(), Offsets(count // 2))
+    monkeypatch.setattr(dead_letters, "ranges_between", ranges)
+    return DeadLetters(Settings())
 
 
 def test_a_page_holds_nothing_of_what_would_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
