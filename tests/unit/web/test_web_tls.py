@@ -103,6 +103,7 @@ async def live(files: Certificates, port: int) -> None:
 @LOOPS
 def test_who_does_not_agree_on_tls_gives_way(run, files: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(accepting, "HANDSHAKE_WITHIN", 3600.0)
 
     async def many() -> None:
         async with listening(FakeParts(), served(files)) as port:
