@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 import orjson
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from streamhooks.mended.accepting import Accepting
 from streamhooks.metrics import REFUSED_CALLS
 
 log = logging.getLogger(__name__)
@@ -21,8 +22,6 @@ log = logging.getLogger(__name__)
 NAME = "streamhooks"
 #: a connection on which no whole head of a request has come for so long is closed, in seconds
 HEAD_WITHIN = 10.0
-#: how long TLS may take until it is agreed on, in seconds
-HANDSHAKE_WITHIN = 10.0
 #: how long a caller may take to read an answer, in seconds
 READ_WITHIN = 30.0
 #: how long calls under way may hold up the end of the worker, in seconds
@@ -84,12 +83,12 @@ class Connection(RequestHandler):
 class Server(web.Server):
     """All connections."""
 
-    def has_room(self) -> bool:
+    def has_room(self, others: int = 0) -> bool:
         """Whether there is room for one more connection; if need be, the one that waits longest gives it up.
 
-        So connections that only wait, and never call, keep nobody away.
+        So connections that only wait, and never call, keep nobody away. `others` count, too.
         """
-        if len(self._connections) < MOST_CONNECTIONS:
+        if len(self._connections) + others < MOST_CONNECTIONS:
             return True
         waiting = [
             (since, one)
@@ -130,16 +129,19 @@ class Runner(web.AppRunner):
 
 
 class Site(web.TCPSite):
-    """A place to listen at, with a bound for TLS' handshake."""
+    """A place to listen at; with TLS, what has not agreed on it yet is bounded as well."""
 
     async def start(self) -> None:
         """Listen."""
+        if self._ssl_context is None:
+            await super().start()
+            return
         await web.BaseSite.start(self)
-        assert self._runner.server is not None
-        bounds: dict[str, Any] = {"ssl_handshake_timeout": HANDSHAKE_WITHIN} if self._ssl_context else {}
-        self._server = await asyncio.get_running_loop().create_server(
-            self._runner.server, self._host, self._port, ssl=self._ssl_context, backlog=self._backlog, **bounds
-        )
+        server = self._runner.server
+        assert isinstance(server, Server)
+        accepting = Accepting(server, self._ssl_context, server.has_room)
+        await accepting.start(self._host, self._port)
+        self._server = cast(asyncio.AbstractServer, accepting)  # of which it needs `close` and `sockets`
 
 
 def _problem(status: int, detail: str) -> web.Response:

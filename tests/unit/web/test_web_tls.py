@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
+import uvloop
 from click.testing import CliRunner
 from support import Certificates, make_certificates
 from web_fakes import TOKEN, FakeParts, FakeSettings, listening, new_hook
 
 from streamhooks.cli import main
 from streamhooks.errors import BadSettings
+from streamhooks.mended import accepting, server
 from streamhooks.settings import Settings, load_settings
 from streamhooks.web.tls import client_context, server_context
 
@@ -71,6 +74,58 @@ async def test_a_call_is_handed_on_to_whom_the_authority_knows(files: Certificat
             async with session.get(url) as answer:
                 assert answer.status == status
                 assert port == strange or await answer.json() == [{"id": "msg_1"}]
+
+
+LOOPS = pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+
+
+async def silent(port: int, first: bytes = b"") -> asyncio.StreamReader:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(first)
+    return reader
+
+
+async def closed(reader: asyncio.StreamReader) -> None:
+    async with asyncio.timeout(20):
+        with suppress(ConnectionError):
+            assert b"HTTP" not in await reader.read()
+
+
+async def live(files: Certificates, port: int) -> None:
+    connector = aiohttp.TCPConnector(ssl=client_context(files.ca))
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.get(f"https://127.0.0.1:{port}/health/live") as answer,
+    ):
+        assert answer.status == 200
+
+
+@LOOPS
+def test_who_does_not_agree_on_tls_gives_way(run, files: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(accepting, "HANDSHAKE_WITHIN", 3600.0)
+
+    async def many() -> None:
+        async with listening(FakeParts(), served(files)) as port:
+            strangers = [await silent(port, first) for first in (b"", b"\x16\x03\x01") for _ in range(15)]
+            await live(files, port)
+            for reader in strangers[:25]:
+                await closed(reader)
+
+    run(many())
+
+
+@LOOPS
+def test_handshakes_end_in_time(run, files: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepting, "HANDSHAKE_WITHIN", 0.2)
+
+    async def few() -> None:
+        async with listening(FakeParts(), served(files)) as port:
+            for first in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
+                await closed(await silent(port, first))
+            await live(files, port)
+
+    run(few())
 
 
 def test_files_that_are_none(files: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
