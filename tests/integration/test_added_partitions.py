@@ -15,8 +15,8 @@ def grow(one: Installation, topic: str, partitions: int) -> None:
     done.result(30)
 
 
-def why_not_ready(one: Installation, number: int = 0) -> list[str]:
-    answer = api(one.workers[number]).get("/health/ready")
+def why_not_ready(one: Installation) -> list[str]:
+    answer = one.api.get("/health/ready")
     return answer.json["reasons"] if answer.status == 503 else []
 
 
@@ -47,14 +47,15 @@ def test_added_partitions_are_read_without_a_restart(install, organization: str)
 
 
 def test_partitions_that_must_not_be_added_are_told_and_lose_nothing(install, organization: str) -> None:
-    one: Installation = install(partitions=2, retry_delay=1, metadata_interval=1, breaker=False)
+    one: Installation = install(partitions=2, retry_delay=1, max_retries=1000, metadata_interval=1, breaker=False)
     worker = one.add_worker()
     hooks = [one.create_hook(organization, behaviour="status=500&fail=1") for _ in range(6)]
-    for topic in ("delayed", "firings", "resources", "resource-changes", "hook-states"):
+    grown = ("delayed", "firings", "resources", "resource-changes", "hook-states")
+    for topic in grown:
         grow(one, topic, 7)
-    reasons = eventually(lambda: (found := why_not_ready(one)) and len(found) == 5 and found)
-    for topic in ("delayed", "firings", "resources", "resource-changes", "hook-states"):
-        (line,) = [reason for reason in reasons if f"the topic {one.prefix}{topic} has 7 partitions now" in reason]
+    for topic in grown:
+        text = f"the topic {one.prefix}{topic} has 7 partitions now, and had 2"
+        (line,) = eventually(lambda text=text: [reason for reason in why_not_ready(one) if text in reason])
         assert worker.log.read_text().count(line) == 1
     assert api(worker).get("/health/live").status == 200
     assert "streamhooks_ready 0.0" in api(worker).get("/metrics").body.decode()
@@ -77,8 +78,19 @@ def test_partitions_that_must_not_be_added_are_told_and_lose_nothing(install, or
         eventually(lambda hook=hook: one.api.get(f"/api/hooks/{hook.id}/missed").json["stretches"])
         assert one.api.put(f"/api/hooks/{hook.id}", {"status": "active", "resume": "all"}).status == 200
         eventually(lambda hook=hook: not one.api.get(f"/api/hooks/{hook.id}/missed").json["stretches"])
+    waiting = one.create_hook(organization)
+    one.receiver.behave(waiting.path, status=500)
+    one.produce("events", "1", event(organization))
+    eventually(lambda: one.pending(waiting))
     assert worker.stop() == 0
-    # Equal among each other, but for the changelogs of what is counted.
     worker.launch()
     assert worker.wait(60) != 0
     assert "must have the same number of partitions" in worker.log.read_text()
+    # What the line said is to be done. What waits is still sent, wherever its hook belongs now.
+    for rollup in ("10s", "1h", "1d"):
+        grow(one, f"counting-fired-{rollup}-changelog", 7)
+    worker.start()
+    one.receiver.behave(waiting.path)
+    eventually(lambda: one.totals(waiting)[1] == 1)
+    one.produce("events", "1", event(organization))
+    eventually(lambda: one.receiver.count(waiting.path)["ids"] == 2)
