@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     schema_registry: str | None = Field(None, pattern=r"^https?://[^\s/]+[^\s]*$", repr=False)
 
+    fetcher: Literal["librdkafka", "aiokafka"] = "librdkafka"
+
     # the web views
     web_bind: str = "127.0.0.1"
     web_port: int = Field(6066, ge=1, le=65535)

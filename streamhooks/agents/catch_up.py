@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -62,6 +62,10 @@ class Starter(Protocol):
         """Start a call as soon as there is room."""
 
 
+async def _not_known(_tp: TP) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Ways:
     """What is needed of Kafka."""
@@ -73,6 +77,10 @@ class Ways:
     """The offset of the first record at or after a moment, in epoch milliseconds."""
     write: Write
     forget: Write
+    topic_id: Callable[[TP], Awaitable[str]] = field(default=_not_known)
+    """The id of the topic now; empty if it is not known."""
+    on_gone: Callable[[Stretch], None] = field(default=lambda _stretch: None)
+    """Told of a stretch whose log is gone."""
 
 
 class CatchUp:
@@ -106,7 +114,7 @@ class CatchUp:
         self._clock = clock
         self._room = asyncio.Semaphore(AT_ONCE)
         self._working: dict[str, asyncio.Task[None]] = {}
-        self._sent_until: dict[tuple[str, TP], int] = {}
+        self._sent_until: dict[tuple[str, TP, str | None], int] = {}
 
     async def run(self) -> None:
         """Catch up, for ever."""
@@ -160,6 +168,9 @@ class CatchUp:
                 hook = self._hooks.get(hook_id)
                 if hook is None or stretch.resume == "skip" or stretch.end is None:
                     await self._ways.forget(stretch)
+                elif await self._is_gone(stretch):
+                    self._ways.on_gone(stretch)
+                    await self._ways.forget(stretch)
                 elif stretch.resume != "all":
                     since = Between.moments(float(stretch.resume or 0), None).since
                     first = max(stretch.next, await self._ways.offset_at(stretch.tp, since or 0))
@@ -170,9 +181,15 @@ class CatchUp:
                 else:
                     return
 
+    async def _is_gone(self, stretch: Stretch) -> bool:
+        """Whether the log that a stretch is of is another one by now."""
+        if stretch.log is None:
+            return False
+        return await self._ways.topic_id(stretch.tp) not in ("", stretch.log)
+
     async def _send(self, stretch: Stretch, end: int) -> bool:
         """Send a stretch; False if the hook may get no more now."""
-        tp, place = stretch.tp, (stretch.hook_id, stretch.tp)
+        tp, place = stretch.tp, (stretch.hook_id, stretch.tp, stretch.log)
         first, log_end = await self._ways.ends(tp)
         start = max(stretch.next, first)
         if stretch.why == "disabled" and (sent := self._sent_until.get(place, 0)) <= log_end:

@@ -18,6 +18,7 @@ from streamhooks.history.missed import Missed, missed_of
 from streamhooks.history.redriving import Redriving
 from streamhooks.history.replay import count_matches, sources_of, stretches_of
 from streamhooks.history.threads import Places, Threads
+from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import TP, Record, Stop, read_range
 from streamhooks.records.hook import Hook
@@ -56,6 +57,7 @@ class History:
         self,
         settings: Settings,
         offsets: Offsets,
+        logs: Logs,
         hooks: HooksTable,
         stretches: Stretches,
         letters: DeadLetters,
@@ -69,6 +71,7 @@ class History:
     ) -> None:
         self._settings = settings
         self._offsets = offsets
+        self._logs = logs
         self._hooks = hooks
         self._stretches = stretches
         self._redriving = redriving
@@ -130,7 +133,8 @@ class History:
     async def replay(self, hook: Hook, ranges: Ranges, between: Between) -> str:
         """Have these records sent to the hook; returns the replay's id when that is confirmed."""
         replay_id = secrets.token_hex(8)
-        stretches = stretches_of(hook, replay_id, ranges, between, self._clock())
+        ids = await asyncio.to_thread(self._logs.ids, [topic for topic, _ in ranges])
+        stretches = stretches_of(hook, replay_id, ranges, between, self._clock(), ids)
         await asyncio.gather(*(self._write(stretch) for stretch in stretches))
         return replay_id
 

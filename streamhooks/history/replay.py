@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from streamhooks.errors import BrokenRecord
 from streamhooks.history.apart import STOP
 from streamhooks.history.between import Ranges
@@ -26,8 +28,10 @@ def sources_of(hook: Hook) -> tuple[str, ...]:
     return alerts + others
 
 
-def stretches_of(hook: Hook, replay_id: str, ranges: Ranges, between: Between, now: float) -> list[Stretch]:
-    """A replay as stretches that the hook gets."""
+def stretches_of(
+    hook: Hook, replay_id: str, ranges: Ranges, between: Between, now: float, ids: Mapping[str, str]
+) -> list[Stretch]:
+    """A replay as stretches that the hook gets; `ids` are those of the topics, as far as they are known."""
     return [
         Stretch(
             hook.id,
@@ -41,6 +45,7 @@ def stretches_of(hook: Hook, replay_id: str, ranges: Ranges, between: Between, n
             resume="all",
             not_before=between.since,
             before=between.until,
+            log=ids.get(topic) or None,
         )
         for (topic, number), (start, end) in ranges.items()
         if start < end

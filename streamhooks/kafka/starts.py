@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from streamhooks.errors import Refusal
+from streamhooks.kafka.logs import Log, Moved, Reading, moved
 from streamhooks.kafka.reader import TP, new_consumer
 from streamhooks.kafka.topics import admin_client
 from streamhooks.settings import Settings
@@ -40,27 +41,37 @@ class Start:
     """How many offsets are there and are not read."""
     level: int = logging.ERROR
     """Of the line in the log."""
+    moved: Moved | None = None
+    """What became of the log."""
 
 
-def where_to_start(committed: int | None, first: int, end: int, *, wish: Wish, without: Without) -> Start:
-    """Where to start on a partition that holds the offsets [first, end).
+def where_to_start(read: Reading | None, log: Log, kept: int | None, *, wish: Wish, without: Without) -> Start:
+    """Where to start on a partition with this log, which was read so far.
 
-    `wish` and `without` are for a partition without a committed offset.
+    `kept` is where the reading's epoch ends in the log, None if that is not known; `wish` and `without` are for a
+    partition of which nothing was committed.
 
     Raises:
         Refusal: there is no committed offset, and the wish is that this ends the start.
 
     """
-    if committed is None:
-        return _without_offset(first, end, wish, without)
-    if committed < first:
-        return Start(first, f"retention removed the offsets {committed} to {first - 1} unread", lost=first - committed)
-    if committed > end:
-        # The topic was made anew, or a leader without the last records was elected: what is there now may be new.
-        return Start(
-            first, f"the log ends at {end}, before the committed offset {committed}: it is read from {first} on"
-        )
-    return Start(committed)
+    if read is None:
+        return _without_offset(log.first, log.end, wish, without)
+    match moved(read, log, kept):
+        case "overtaken":
+            why = f"retention removed the offsets {read.offset} to {log.first - 1} unread"
+            return Start(log.first, why, lost=log.first - read.offset, moved="overtaken")
+        case "anew":
+            why = f"the topic was made anew, and its former log was read to {read.offset}"
+            return Start(log.first, f"{why}: what there is now is read from {log.first} on", moved="anew")
+        case "shorter":
+            # Below the end of the reading's epoch the log is as it was; without it, all that is there may be new.
+            start = log.first if kept is None else max(log.first, kept)
+            end = log.end if kept is None else kept
+            why = f"the log was read to {read.offset}, and what it had from {end} on is gone"
+            return Start(start, f"{why}: it is read from {start} on", moved="shorter")
+        case None:
+            return Start(read.offset)
 
 
 def _without_offset(first: int, end: int, wish: Wish, without: Without) -> Start:

@@ -46,6 +46,8 @@ class Stretch(Record):
     """Only records with this timestamp or a later one are meant, epoch milliseconds."""
     before: int | None = None
     """Only records with an earlier timestamp are meant, epoch milliseconds."""
+    log: str | None = None
+    """The id of the topic: one that is made anew has another; None if it is not known."""
 
     @property
     def key(self) -> str:
@@ -78,6 +80,7 @@ class Stretch(Record):
             resume=optional_text(fields, "resume"),
             not_before=optional_whole(fields, "not_before"),
             before=optional_whole(fields, "before"),
+            log=optional_text(fields, "log"),
         )
 
     def to_fields(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from support.certificates import Certificates, make_certificates
 from support.eventually import eventually
 from support.processes import ended
 from support.receiver import Receiver
-from support.topics import consume_all, create_topic, produce
+from support.topics import consume_all, create_topic, make_anew, produce
 from support.worker import Worker
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "create_topic",
     "ended",
     "eventually",
+    "make_anew",
     "make_certificates",
     "produce",
 ]

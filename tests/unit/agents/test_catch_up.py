@@ -22,6 +22,8 @@ class World:
 
     times: list[int]
     started: list[int] = field(default_factory=list)
+    log_id: str = "A"
+    gone: list[Stretch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.stretches = Stretches()
@@ -30,7 +32,7 @@ class World:
             self.stretches,
             SimpleNamespace(get=lambda _: hook, is_active=lambda _: True),
             self,
-            Ways(self.read_range, self.ends, self.offset_at, self.write, self.forget),
+            Ways(self.read_range, self.ends, self.offset_at, self.write, self.forget, self.topic_id, self.gone.append),
             is_home=lambda _: True,
             may_send=lambda _: True,
             call_for=lambda _hook, _stretch, record: record.offset,
@@ -45,6 +47,9 @@ class World:
     async def read_range(self, topic, partition, start, end):
         span = range(start, min(end, len(self.times)))
         return [Record(topic, partition, offset, self.times[offset], None, b"") for offset in span]
+
+    async def topic_id(self, _tp):
+        return self.log_id
 
     async def ends(self, _tp):
         return 0, len(self.times)
@@ -101,3 +106,17 @@ def test_what_was_sent_of_a_log_says_nothing_about_another_one() -> None:
     assert work_off(world, {"resume": "all", "id": "other"}) == [[]]
     world.times = [1] * 20  # the topic was made anew
     assert work_off(world, {"resume": "all", "id": "third"}) == [list(range(20))]
+
+
+def test_a_stretch_of_another_log_is_not_sent_from_this_one_and_that_is_told() -> None:
+    world = World([1] * 50)
+    assert work_off(world, {"resume": "all", "log": "A"}, {"resume": "all", "log": None, "id": "old"}) == [
+        list(range(50)),
+        list(range(50)),
+    ]
+    world.log_id = "B"
+    replay = {"why": "replay", "resume": "all", "log": "A"}
+    assert work_off(world, {"resume": "all", "log": "A"}, replay) == [[], []]
+    assert [stretch.why for stretch in world.gone] == ["disabled", "replay"]
+    # As long, and another one: what was sent of the former says nothing about it.
+    assert work_off(world, {"resume": "all", "log": "B"}) == [list(range(50))]

@@ -7,10 +7,17 @@ from itertools import product
 import pytest
 
 from streamhooks.errors import Refusal
-from streamhooks.kafka.starts import Known, Start, where_to_start
+from streamhooks.kafka.logs import Log, Reading
+from streamhooks.kafka.starts import Known, Start
+from streamhooks.kafka.starts import where_to_start as decide
 
 WISHES = ("earliest", "latest", "fail")
 WITHOUT = ("new", "added", "expired")
+
+
+def where_to_start(committed, first, end, *, wish="earliest", without="new", kept=None, **read):
+    reading = None if committed is None else Reading(committed, **read)
+    return decide(reading, Log("A", 7, first, end), kept, wish=wish, without=without)
 
 
 @pytest.mark.parametrize(("wish", "without"), list(product(WISHES, WITHOUT)))
@@ -29,6 +36,23 @@ def test_a_log_that_ends_before_what_was_committed_is_read_from_its_start() -> N
     start = where_to_start(10, 5, 9, wish="latest", without="new")
     assert (start.offset, start.skipped) == (5, 0)
     assert "10" in start.why
+
+
+def test_a_log_that_lost_its_end_and_grew_again_is_read_from_there() -> None:
+    start = where_to_start(10, 5, 99, epoch=3, topic_id="A", kept=8)
+    assert (start.offset, start.moved, start.lost) == (8, "shorter", 0)
+    assert "8" in start.why
+    assert where_to_start(10, 9, 99, epoch=3, topic_id="A", kept=8).offset == 9
+    # Its end may be said to be lower than it is, for a moment; its epochs are not.
+    assert where_to_start(10, 5, 9, epoch=3, topic_id="A", kept=12) == Start(10)
+
+
+def test_a_topic_that_was_made_anew_is_read_from_its_first_record() -> None:
+    for committed in (0, 5, 7, 1000):
+        start = where_to_start(committed, 0, 99, wish="latest", topic_id="B", epoch=3, kept=99)
+        assert (start.offset, start.moved) == (0, "anew")
+    # 0.1.0 did not note which log it was: then offsets are all that there is.
+    assert where_to_start(7, 0, 99, epoch=-1) == Start(7)
 
 
 def test_a_new_installation_is_silent() -> None:

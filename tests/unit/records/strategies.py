@@ -157,6 +157,7 @@ stretches = some(
     resume=texts,
     not_before=longs,
     before=longs,
+    log=texts,
 )
 notices = some(
     {"hook_id": full_texts, "why": texts, "at": longs}
