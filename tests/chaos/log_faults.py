@@ -198,8 +198,15 @@ async def _partitions(stage: Stage, draw: random.Random) -> None:
         return
     more = count + draw.randint(1, 2)
     with stage.noted("partitions", f"{topic} {count} {more}"):
-        wanted = [NewPartitions(stage.topic(topic), more)]
-        await stage.ask(lambda admin: admin.create_partitions(wanted)[stage.topic(topic)].result() is None)
+        at = time.time()
+        await stage.ask(partial(_add, stage.topic(topic), more))
+        stage.removals += [Removal.nothing("partitions", at, topic, number) for number in range(count, more)]
+
+
+def _add(name: str, partitions: int, admin: AdminClient) -> bool:
+    if len(admin.list_topics(timeout=5).topics[name].partitions) < partitions:
+        admin.create_partitions([NewPartitions(name, partitions)])[name].result()
+    return len(admin.list_topics(timeout=5).topics[name].partitions) == partitions
 
 
 # --- asking

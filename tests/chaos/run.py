@@ -80,7 +80,7 @@ async def _run(stage: Stage) -> Report:
         await asyncio.to_thread(ask_views, evidence, fleet.api(), known, started)
     except AssertionError as error:
         fleet.problems.append(f"the web views did not answer: {error}")
-    await fleet.look_at_jumps()
+    await fleet.look_at_moves()
     await fleet.look_whether_ready()
     fleet.wanted = False
     watching.cancel()
@@ -88,8 +88,8 @@ async def _run(stage: Stage) -> Report:
         await watching
     await asyncio.to_thread(read_topics, evidence, brokers, prefix, known, written, stage.removals)
     evidence.requests, evidence.unverified = stage.receiver.requests(), stage.receiver.unverified()
-    evidence.jumps = dict(fleet.jumps_by_topic())
-    evidence.all_jumps_seen = not {one.kind for one in fleet.happened} & {"kill", "stop"}
+    evidence.moves = dict(fleet.all_moves())
+    evidence.all_moves_seen = not {one.kind for one in fleet.happened} & {"kill", "stop"}
     verdict = judge(evidence, known, stage.troubled)
     verdict.wrong += [*fleet.problems, *([f"not settled within {plan.settle:.0f} s: {left}"] if left else [])]
     return Report(
