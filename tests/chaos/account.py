@@ -122,15 +122,21 @@ def reconciled(records: Sequence[Record], held: Mapping[Place, bytes]) -> list[R
     """Return the records, each where Kafka has it; `held` is what it holds, with its value.
 
     A producer that had to repeat a batch, since a broker was killed before it answered, is not always told the place of
-    the first one.
+    the first one. Or the batch is there twice: then both are records, with deliveries of their own.
     """
     confirmed = {record.place for record in records}
     strays = {(place[0], value): place for place, value in held.items() if place not in confirmed}
     found = []
     for record in records:
-        if record.place not in held and (place := strays.get((record.topic, record.value))):
+        if record.place not in held and (place := strays.pop((record.topic, record.value), None)):
             record = replace(record, partition=place[1], offset=place[2], timestamp=place[3])
         found.append(record)
+    written = {(record.topic, record.value) for record in records}
+    lives = {topic: max(one.life for one in records if one.topic == topic) for topic, _value in written}
+    # Nothing has taken it, whatever was taken at its offset before.
+    found += [
+        Record(*place, lives[topic] + 1, value) for (topic, value), place in strays.items() if (topic, value) in written
+    ]
     return found
 
 

@@ -96,6 +96,12 @@ def test_a_record_is_where_kafka_has_it():
     assert reconciled([named, meant, gone], {named.place: b"", kept.place: b"one"}) == [named, kept, gone]
 
 
+def test_a_record_that_is_there_twice_is_two():
+    first, second = replace(record(3), value=b"one"), replace(record(4), value=b"one")
+    assert reconciled([first], {first.place: b"one", second.place: b"one"}) == [first, replace(second, life=1)]
+    assert reconciled([first], {first.place: b"one", second.place: b"who?"}) == [first]
+
+
 @pytest.mark.parametrize(
     ("wrong", "there", "removals", "notices"),
     [
