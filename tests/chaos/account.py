@@ -132,7 +132,9 @@ def reconciled(records: Sequence[Record], held: Mapping[Place, bytes]) -> list[R
             record = replace(record, partition=place[1], offset=place[2], timestamp=place[3])
         found.append(record)
     written = {(record.topic, record.value) for record in records}
-    lives = {topic: max(one.life for one in records if one.topic == topic) for topic, _value in written}
+    lives: dict[str, int] = {}
+    for record in records:
+        lives[record.topic] = max(record.life, lives.get(record.topic, 0))
     # Nothing has taken it, whatever was taken at its offset before.
     found += [
         Record(*place, lives[topic] + 1, value) for (topic, value), place in strays.items() if (topic, value) in written
