@@ -36,7 +36,7 @@ bench: setup  ## measure: make bench ARGS="deliver --quick"
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks $(or $(ARGS),all)
 
-chaos: setup  ## kills, pauses, rebalances, broker restarts: make chaos ARGS="--runs 2 --seed 7", or --short
+chaos: setup  ## kills, lost logs, brokers and networks: make chaos ARGS="--runs 2 --seed 7 --kinds log", or --short
 	PYTHONPATH=tests $(BIN)/python -m chaos.run $(ARGS)
 
 clean:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-_RANGE = re.compile(r"offsets (\d+) to (\d+)")
+_RANGE = re.compile(r"removed the offsets (\d+) to (\d+)")
+_MOVED = {"was made anew": "anew", "is gone": "shorter"}
 #: topic (without the prefix), partition, offset, timestamp in epoch milliseconds
 Place = tuple[str, int, int, int]
 
@@ -45,6 +47,11 @@ class Removal:
     committed: int
     """How far the group was before it, at least; 0 if that is not known."""
 
+    @classmethod
+    def nothing(cls, kind: str, at: float, topic: str, partition: int) -> Removal:
+        """Return one that took nothing, of which may be told all the same: a partition was added."""
+        return cls(kind, at, topic, partition, -1, 0, 0, 0)
+
     @property
     def is_owed(self) -> bool:
         """Whether the workers must tell, even if nothing is lost: the log is not as their position says."""
@@ -77,8 +84,14 @@ class Told:
 
     @property
     def named(self) -> range | None:
+        """The offsets that it names as removed."""
         found = _RANGE.search(self.why)
         return range(int(found[1]), int(found[2]) + 1) if found else None
+
+    @property
+    def moved(self) -> str | None:
+        """What it says became of the log, as the metric calls it."""
+        return next((what for text, what in _MOVED.items() if text in self.why), None)
 
     def covers(self, removal: Removal, offset: int) -> bool:
         """Whether this tells of the loss of this offset."""
@@ -109,15 +122,23 @@ def reconciled(records: Sequence[Record], held: Mapping[Place, bytes]) -> list[R
     """Return the records, each where Kafka has it; `held` is what it holds, with its value.
 
     A producer that had to repeat a batch, since a broker was killed before it answered, is not always told the place of
-    the first one.
+    the first one. Or the batch is there twice: then both are records, with deliveries of their own.
     """
     confirmed = {record.place for record in records}
     strays = {(place[0], value): place for place, value in held.items() if place not in confirmed}
     found = []
     for record in records:
-        if record.place not in held and (place := strays.get((record.topic, record.value))):
+        if record.place not in held and (place := strays.pop((record.topic, record.value), None)):
             record = replace(record, partition=place[1], offset=place[2], timestamp=place[3])
         found.append(record)
+    written = {(record.topic, record.value) for record in records}
+    lives: dict[str, int] = {}
+    for record in records:
+        lives[record.topic] = max(record.life, lives.get(record.topic, 0))
+    # Nothing has taken it, whatever was taken at its offset before.
+    found += [
+        Record(*place, lives[topic] + 1, value) for (topic, value), place in strays.items() if (topic, value) in written
+    ]
     return found
 
 
@@ -169,10 +190,15 @@ def _told_in_vain(removals: dict[tuple[str, int], list[Removal]], told: Iterable
             yield f"told as removed, and Kafka held them: {kept[:3]} of {one}"
 
 
-def jumped(told: Iterable[Told]) -> dict[str, int]:
-    """Return by topic how many offsets the notices name as skipped: what the metric must have counted."""
-    sums: dict[str, int] = {}
+def must_be_counted(told: Iterable[Told]) -> dict[str, int]:
+    """Return by topic how many offsets the notices name as removed, and by topic and kind how many logs as moved.
+
+    That is what the metrics of all workers together must say.
+    """
+    sums: Counter[str] = Counter()
     for one in told:
-        if (named := one.named) is not None:
-            sums[one.topic] = sums.get(one.topic, 0) + len(named)
-    return sums
+        if one.named is not None:
+            sums[one.topic] += len(one.named)
+        if one.moved is not None:
+            sums[f"{one.topic} {one.moved}"] += 1
+    return dict(sums)

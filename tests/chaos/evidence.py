@@ -60,9 +60,9 @@ class Evidence:
     unverified: int = 0
     told: list[Told] = field(default_factory=list)
     """What `notices` says about source partitions."""
-    jumps: dict[str, int] = field(default_factory=dict)
-    """By topic what `streamhooks_retention_jumps_total` of all workers was when it was seen last."""
-    all_jumps_seen: bool = False
+    moves: dict[str, int] = field(default_factory=dict)
+    """What all workers counted, as far as it was seen, as `must_be_counted` has it."""
+    all_moves_seen: bool = False
     """Whether no worker ended that may have counted more than was seen."""
 
 

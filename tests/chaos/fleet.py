@@ -17,7 +17,9 @@ from support import Api, Worker
 
 from chaos.plan import Plan
 
-_JUMPS = re.compile(r'^streamhooks_retention_jumps_total\{topic="([^"]+)"\} (\S+)$', re.MULTILINE)
+_MOVES = re.compile(
+    r'^streamhooks_(?:retention_jumps|moved_logs)_total\{topic="([^"]+)"(?:,what="([^"]+)")?\} (\S+)$', re.MULTILINE
+)
 #: the longest that a worker may take to end after SIGTERM, in seconds: on a busy machine, with a broker that is away
 _STOP = 90.0
 
@@ -55,8 +57,8 @@ class Fleet:
     """The most that each took, bytes."""
     logged: dict[str, int] = field(default_factory=dict)
     """Where the log of each began when it was started last."""
-    jumps: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
-    """By worker and process what its metric of jumps was when it was seen last, by topic."""
+    moves: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
+    """By worker and process what it had counted of logs that moved when it was seen last."""
     wanted: bool = True
     """Whether a worker that ends by itself is a problem."""
 
@@ -88,16 +90,16 @@ class Fleet:
         self.note("kill", worker.data_dir.name)
         await asyncio.to_thread(worker.kill)
 
-    def jumps_by_topic(self) -> Counter[str]:
-        """Return how many records all workers counted as skipped, as far as it was seen."""
+    def all_moves(self) -> Counter[str]:
+        """Return what all workers counted of logs that moved, as far as it was seen; see `must_be_counted`."""
         found: Counter[str] = Counter()
-        for one in self.jumps.values():
+        for one in self.moves.values():
             found.update(one)
         return found
 
-    async def look_at_jumps(self) -> None:
-        """Read the metric of jumps of each worker that answers."""
-        await asyncio.gather(*(asyncio.to_thread(self._read_jumps, worker) for worker in self.idle if worker.running))
+    async def look_at_moves(self) -> None:
+        """Read these metrics of each worker that answers."""
+        await asyncio.gather(*(asyncio.to_thread(self._read_moves, worker) for worker in self.idle if worker.running))
 
     async def look_whether_ready(self) -> None:
         """Note those that are up and not ready, now that all is repaired."""
@@ -107,12 +109,13 @@ class Fleet:
                 if answer.status != 200:
                     self.problems.append(f"{worker.data_dir.name}: not ready at the end: {answer.body.decode()}")
 
-    def _read_jumps(self, worker: Worker) -> None:
+    def _read_moves(self, worker: Worker) -> None:
         with contextlib.suppress(OSError, ValueError):
             text = Api(worker.base, timeout=2).get("/metrics").body.decode()
-            found = _JUMPS.findall(text)
-            key = worker.data_dir.name, worker.pid
-            self.jumps[key] = {topic.removeprefix(self.prefix): int(float(value)) for topic, value in found}
+            self.moves[worker.data_dir.name, worker.pid] = {
+                " ".join((topic.removeprefix(self.prefix), *what.split())): int(float(value))
+                for topic, what, value in _MOVES.findall(text)
+            }
 
     async def stop(self, worker: Worker) -> None:
         """SIGTERM; that it takes too long, or does not end with 0, is a problem."""
@@ -145,7 +148,7 @@ class Fleet:
                 with contextlib.suppress(psutil.Error):
                     rss = psutil.Process(worker.pid).memory_info().rss
                     self.rss[name] = max(self.rss[name], rss)
-            await self.look_at_jumps()
+            await self.look_at_moves()
             await asyncio.sleep(0.5)
 
     def api(self) -> Api:

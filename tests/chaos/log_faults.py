@@ -19,6 +19,9 @@ from chaos.load import SOURCES
 from chaos.settling import committed
 from chaos.stage import Faults, Stage
 
+#: seconds between two notes of the broker of where its logs begin; Kafka's default is 60
+CHECKPOINTS = 0.5
+SETTINGS = {"log.flush.start.offset.checkpoint.interval.ms": str(int(CHECKPOINTS * 1000))}
 #: the most partitions that a topic gets
 _MOST_PARTITIONS = 12
 
@@ -56,7 +59,10 @@ async def _remove_beginning(stage: Stage, topic: str, draw: random.Random) -> No
         answers = admin.delete_records(wanted, request_timeout=20)
         return {tp.partition: future.result().low_watermark for tp, future in answers.items()}
 
-    for number, first in (await stage.ask(remove)).items():
+    removed = await stage.ask(remove)
+    # Where a log begins is on the disk a moment later: a broker that is killed before would begin it where it began.
+    await asyncio.sleep(2 * CHECKPOINTS)
+    for number, first in removed.items():
         stage.removals.append(Removal("retention", at, topic, number, life, 0, first, committed=0))
 
 
@@ -198,8 +204,15 @@ async def _partitions(stage: Stage, draw: random.Random) -> None:
         return
     more = count + draw.randint(1, 2)
     with stage.noted("partitions", f"{topic} {count} {more}"):
-        wanted = [NewPartitions(stage.topic(topic), more)]
-        await stage.ask(lambda admin: admin.create_partitions(wanted)[stage.topic(topic)].result() is None)
+        at = time.time()
+        await stage.ask(partial(_add, stage.topic(topic), more))
+        stage.removals += [Removal.nothing("partitions", at, topic, number) for number in range(count, more)]
+
+
+def _add(name: str, partitions: int, admin: AdminClient) -> bool:
+    if len(admin.list_topics(timeout=5).topics[name].partitions) < partitions:
+        admin.create_partitions([NewPartitions(name, partitions)])[name].result()
+    return len(admin.list_topics(timeout=5).topics[name].partitions) == partitions
 
 
 # --- asking

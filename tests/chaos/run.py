@@ -21,7 +21,7 @@ from chaos.faults import disturb
 from chaos.fleet import Fleet
 from chaos.ledger import Receiver
 from chaos.load import Load
-from chaos.log_faults import make_sources
+from chaos.log_faults import SETTINGS, make_sources
 from chaos.plan import GROUPS, Plan, deck, kills, short
 from chaos.proxy import Wire
 from chaos.report import Report, show, show_sum, write_json
@@ -39,7 +39,9 @@ async def run(plan: Plan, folder: Path) -> Report:
     """Do one run in a folder of its own, and return what it showed."""
     wires = [Wire() for _ in range(plan.wires)]
     doors = [[Door(f"WIRE{number}", *free_ports(2)) for number in range(plan.wires)] for _broker in range(plan.brokers)]
-    with EmbeddedKafka.start(folder / "kafka", quiet=True, brokers=plan.brokers, doors=doors) as kafka:
+    with EmbeddedKafka.start(
+        folder / "kafka", quiet=True, settings=SETTINGS, brokers=plan.brokers, doors=doors
+    ) as kafka:
         receiver = Receiver(folder)
         behind_wires = [
             ",".join(f"127.0.0.1:{of_broker[number].advertised}" for of_broker in doors) for number in range(plan.wires)
@@ -80,7 +82,7 @@ async def _run(stage: Stage) -> Report:
         await asyncio.to_thread(ask_views, evidence, fleet.api(), known, started)
     except AssertionError as error:
         fleet.problems.append(f"the web views did not answer: {error}")
-    await fleet.look_at_jumps()
+    await fleet.look_at_moves()
     await fleet.look_whether_ready()
     fleet.wanted = False
     watching.cancel()
@@ -88,8 +90,8 @@ async def _run(stage: Stage) -> Report:
         await watching
     await asyncio.to_thread(read_topics, evidence, brokers, prefix, known, written, stage.removals)
     evidence.requests, evidence.unverified = stage.receiver.requests(), stage.receiver.unverified()
-    evidence.jumps = dict(fleet.jumps_by_topic())
-    evidence.all_jumps_seen = not {one.kind for one in fleet.happened} & {"kill", "stop"}
+    evidence.moves = dict(fleet.all_moves())
+    evidence.all_moves_seen = not {one.kind for one in fleet.happened} & {"kill", "stop"}
     verdict = judge(evidence, known, stage.troubled)
     verdict.wrong += [*fleet.problems, *([f"not settled within {plan.settle:.0f} s: {left}"] if left else [])]
     return Report(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.account import Record, Removal, Told, balance, jumped, reconciled
+from chaos.account import Record, Removal, Told, balance, must_be_counted, reconciled
 
 
 def record(offset: int, life: int = 0, partition: int = 0) -> Record:
@@ -40,7 +40,22 @@ def test_what_retention_took_is_told_offset_by_offset():
     assert account.gone.keys() == held(*TEN[:6]) == account.owed
     assert account.told == held(*TEN[2:6])
     assert account.wrong == []
-    assert jumped([notice]) == {"events": 4}
+    assert must_be_counted([notice]) == {"events": 4}
+
+
+def test_logs_that_moved_are_counted_by_what_became_of_them():
+    notices = [
+        told("the topic was made anew, and its former log was read to 7: what there is now is read from 0 on"),
+        told("the log was read to 9, and what it had from 7 on is gone: it is read from 7 on"),
+        told("the log was read to 9, and what it had from 7 on is gone: it is read from 7 on", partition=1),
+    ]
+    assert must_be_counted(notices) == {"events anew": 1, "events shorter": 2}
+
+
+def test_of_a_partition_that_was_added_may_be_told():
+    added = Removal.nothing("partitions", 10.0, "events", 0)
+    account = balance(TEN, held(*TEN), [added], [told("the partition was added")])
+    assert (account.gone, account.wrong) == ({}, [])
 
 
 @pytest.mark.parametrize(
@@ -79,6 +94,12 @@ def test_a_record_is_where_kafka_has_it():
     kept = replace(record(4), value=b"one")
     gone = replace(record(8), value=b"two")
     assert reconciled([named, meant, gone], {named.place: b"", kept.place: b"one"}) == [named, kept, gone]
+
+
+def test_a_record_that_is_there_twice_is_two():
+    first, second = replace(record(3), value=b"one"), replace(record(4), value=b"one")
+    assert reconciled([first], {first.place: b"one", second.place: b"one"}) == [first, replace(second, life=1)]
+    assert reconciled([first], {first.place: b"one", second.place: b"who?"}) == [first]
 
 
 @pytest.mark.parametrize(

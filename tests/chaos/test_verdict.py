@@ -59,10 +59,10 @@ SPOILED: dict[str, Callable[[Evidence], object]] = {
     "wrong signatures": lambda found: setattr(found, "unverified", 1),
     "Kafka's account": lambda found: found.account.wrong.append("confirmed, and not there"),
     "lost in silence": lambda found: (found.requests.__delitem__(slice(1, 3)), found.gone.update(m1="silent")),
-    "the metric of jumps": lambda found: found.jumps.update(events=3),
-    "the metric of jumps: 1": lambda found: (
+    "the metrics of moves": lambda found: found.moves.update(events=3),
+    "the metrics of moves: 1": lambda found: (
         found.told.append(Told(9.0, "events", 0, "retention removed the offsets 3 to 4 unread")),
-        setattr(found, "all_jumps_seen", True),
+        setattr(found, "all_moves_seen", True),
     ),
 }
 

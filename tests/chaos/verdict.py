@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from chaos.account import jumped
+from chaos.account import must_be_counted
 from chaos.evidence import Counts, Evidence, Firings
 from chaos.scene import DOOMED, Hook
 
@@ -88,7 +88,7 @@ def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verd
         *_wrong("still pending", [*evidence.pending, *["in the web views"] * evidence.pending_shown]),
         *_wrong("wrong signatures", ["request"] * evidence.unverified),
         *_wrong("Kafka's account", evidence.account.wrong),
-        *_wrong("the metric of jumps", list(_miscounted(evidence))),
+        *_wrong("the metrics of moves", list(_miscounted(evidence))),
     ]
     return verdict
 
@@ -108,11 +108,11 @@ def _unexpected(evidence: Evidence) -> Iterable[str]:
 
 def _miscounted(evidence: Evidence) -> Iterable[str]:
     """A worker that is killed takes its count along: what was seen of it is at most what the notices say."""
-    told = jumped(evidence.told)
-    for topic in sorted(told.keys() | evidence.jumps.keys()):
-        said, counted = told.get(topic, 0), evidence.jumps.get(topic, 0)
-        if counted > said or (counted < said and evidence.all_jumps_seen):
-            yield f"{topic}: {counted} records counted as skipped, the notices name {said}"
+    told = must_be_counted(evidence.told)
+    for what in sorted(told.keys() | evidence.moves.keys()):
+        said, counted = told.get(what, 0), evidence.moves.get(what, 0)
+        if counted > said or (counted < said and evidence.all_moves_seen):
+            yield f"{what}: counted {counted}, and the notices make {said}"
 
 
 def _differences(evidence: Evidence, taken: set[str]) -> Iterable[str]:
