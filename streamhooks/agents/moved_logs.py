@@ -13,6 +13,7 @@ from streamhooks.kafka.logs import Log, Reading
 from streamhooks.kafka.publisher import Outbox
 from streamhooks.kafka.starts import Start, Wish, Without, where_to_start
 from streamhooks.kafka.topics import Topics
+from streamhooks.masking import shown
 from streamhooks.metrics import MOVED_LOGS, OVERTAKEN, UNREAD
 from streamhooks.records.notice import Notice
 from streamhooks.records.stretch import Stretch
@@ -80,7 +81,7 @@ class MovedLogs:
     def gone(self, stretch: Stretch) -> None:
         """Tell that what a hook has still to get is gone with its log."""
         why = f"what it had still to get of {stretch.topic}:{stretch.partition} is gone: the topic was made anew"
-        log.error("hook %s: %s", stretch.hook_id, why)
+        log.error("hook %s: %s", shown(stretch.hook_id), why)
         self._write(stretch.hook_id, why, stretch.since)
 
     def _told(self, tp: TP, start: Start) -> int:

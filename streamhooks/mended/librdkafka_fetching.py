@@ -19,6 +19,7 @@ from faust.types import TP
 
 from streamhooks.kafka.clients import client_config
 from streamhooks.kafka.reader import NOT_THERE, Record, to_record
+from streamhooks.masking import shown
 from streamhooks.mended.fetching import AT_ONCE, Seek
 from streamhooks.settings import Settings
 
@@ -167,7 +168,7 @@ class LibrdkafkaFetching:
             self._suspects |= tps
         if new := {(tp, error.code()) for tp in tps} - self._told:
             self._told |= new
-            log.warning("%s: %s", ", ".join(sorted(f"{topic}:{tp[1]}" for tp, _ in new)), error.str())
+            log.warning("%s: %s", shown(", ".join(sorted(f"{topic}:{tp[1]}" for tp, _ in new))), error.str())
 
     async def stop(self) -> None:
         """Fetch no more."""

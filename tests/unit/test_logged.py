@@ -125,7 +125,7 @@ OURS = {
     "*tp", "start", "end", "first", "record.source", "away", "error", "tp.topic", "tp.partition", "why", "topic",
     "reason", "policy", "resource.name", "settings.bootstrap_servers", "self._name", "self._topic", "soft", "left",
     "len(self.hooks)", "self.app.tracker.in_flight", "self.topics.hooks", "call.attempt", "call_id", "trace",
-    "error.str()", "error.args[0].str()", "where(error)", "type(error).__name__", "type(exc).__name__",
+    "error.str()", "error.args[0].str()", "where(error)", "start.why", "type(error).__name__", "type(exc).__name__",
     "'will be retried' if retried else 'failed'", "told['task']", "told['id']", "told['reason']",
 }  # fmt: skip
 

@@ -82,7 +82,7 @@ class Redriving:
 
 def history_of(letters: DeadLetters, redriving: Redriving) -> History:
     rest = dict.fromkeys(("write", "stop", "clock"))
-    return History(Settings(), None, None, None, letters, redriving, Threads(1), partitions=2, **rest)
+    return History(Settings(), None, None, None, None, letters, redriving, Threads(1), partitions=2, **rest)
 
 
 @pytest.mark.parametrize("dry_run", [True, False])

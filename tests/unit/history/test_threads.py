@@ -73,6 +73,7 @@ async def test_one_that_waits_for_a_thread_is_not_begun_when_its_caller_goes() -
     second = asyncio.create_task(threads.run(lambda *, stop: begun.append(stop)))
     await asyncio.sleep(0)
     second.cancel()
+    await asyncio.wait([second])
     go_on.set()
     assert await first
     assert await threads.run(lambda *, stop: begun) == []

@@ -227,7 +227,8 @@ async def serving(parts: FakeParts):
 @asynccontextmanager
 async def listening(parts: FakeParts, ssl_context: ssl.SSLContext | None = None):
     """The port of a worker's own server on loopback, as it is in a worker."""
-    app = App("a-test", grace=0, **app_conf(parts), web_ssl_context=ssl_context)
+    fetching: Any = None  # nothing is fetched here
+    app = App("a-test", grace=0, logs=fetching, new_fetching=fetching, **app_conf(parts), web_ssl_context=ssl_context)
     register(app, lambda: parts)
     app.web.init_server()
     app.conf.web_bind, app.conf.web_port = "127.0.0.1", free_port()
