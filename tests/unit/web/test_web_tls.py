@@ -79,16 +79,21 @@ async def test_a_call_is_handed_on_to_whom_the_authority_knows(files: Certificat
 LOOPS = pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 
 
-async def silent(port: int, first: bytes = b"") -> asyncio.StreamReader:
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def silent(port: int, first: bytes = b"") -> Streams:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(first)
-    return reader
+    return reader, writer  # both: a writer that nobody holds closes its connection
 
 
-async def closed(reader: asyncio.StreamReader) -> None:
+async def closed(streams: Streams) -> None:
+    reader, writer = streams
     async with asyncio.timeout(20):
         with suppress(ConnectionError):
             assert b"HTTP" not in await reader.read()
+    writer.close()
 
 
 async def live(files: Certificates, port: int) -> None:
@@ -109,8 +114,10 @@ def test_who_does_not_agree_on_tls_gives_way(run, files: Certificates, monkeypat
         async with listening(FakeParts(), served(files)) as port:
             strangers = [await silent(port, first) for first in (b"", b"\x16\x03\x01") for _ in range(15)]
             await live(files, port)
-            for reader in strangers[:25]:
-                await closed(reader)
+            for streams in strangers[:25]:
+                await closed(streams)
+            for _, writer in strangers:
+                writer.close()
 
     run(many())
 
