@@ -146,11 +146,14 @@ class LibrdkafkaFetching:
     def _poll(self, client: Consumer, timeout: float) -> Message | None:
         """In the thread: the next message, if one comes in time; who stops it does not wait for the end of it."""
         end = time.monotonic() + timeout
-        while self._client is client and not self._stopping and (left := end - time.monotonic()) > 0:
+        while self._asks(client) and (left := end - time.monotonic()) > 0:
             message = client.poll(min(left, STOP))
             if message is not None:
                 return message
         return None
+
+    def _asks(self, client: object) -> bool:
+        return client is self._client and not self._stopping
 
     def _taken(self, messages: list[Message]) -> list[Record]:
         records = []
