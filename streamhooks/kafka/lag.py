@@ -163,4 +163,8 @@ class KafkaLog:
         finally:
             with contextlib.suppress(KafkaException):
                 consumer.unassign()
+        if len(found) < len(floors):
+            # The same holds for one that knows a topic which was made anew.
+            self._consumer = None
+            consumer.close()
         return found

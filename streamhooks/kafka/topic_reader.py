@@ -61,6 +61,8 @@ class TopicReader:
         self._logs = logs
         self._ids: dict[int, str] = {}  # of the topic, by the number of the assignment
         self._id_of: dict[str, str] = {}  # by topic, the last one that was known
+        self._is_stale = False
+        self._reached: dict[int, int] = {}  # the next offset, by the number of the assignment
         self._former: dict[TP, set[bytes]] = {}  # keys that held before, and did not come again
         # A partition that goes and comes back is another one: it is read from its start again.
         self._wanted: dict[TP, int] = {}
@@ -130,14 +132,21 @@ class TopicReader:
     # --- in the thread
 
     def _run(self) -> None:
-        consumer = new_consumer(self._settings, **{"enable.partition.eof": True})
+        consumer = self._new_consumer()
         assigned: dict[TP, int] = {}
         looked = time.monotonic()
         try:
             while not self._stopping.is_set():
                 if self._changed.is_set():
                     self._changed.clear()
-                    assigned = self._reassign(consumer, assigned)
+                    wanted = self._wanted
+                    if wanted.items() - assigned.items():
+                        self._look(wanted)  # before it is read, so that what comes later is another log
+                    if self._is_stale:
+                        consumer.close()
+                        consumer, assigned, self._is_stale = self._new_consumer(), {}, False
+                    self._reassign(consumer, assigned, wanted)
+                    assigned = dict(wanted)
                 if time.monotonic() - looked > LOOK:
                     self._look(assigned)
                     looked = time.monotonic()
@@ -151,16 +160,18 @@ class TopicReader:
         finally:
             consumer.close()
 
-    def _reassign(self, consumer: Consumer, assigned: dict[TP, int]) -> dict[TP, int]:
-        wanted = self._wanted
+    def _new_consumer(self) -> Consumer:
+        return new_consumer(self._settings, **{"enable.partition.eof": True})
+
+    def _reassign(self, consumer: Consumer, assigned: Mapping[TP, int], wanted: Mapping[TP, int]) -> None:
         gone = [TopicPartition(*tp) for tp, number in assigned.items() if wanted.get(tp) != number]
-        new = [TopicPartition(*tp, OFFSET_BEGINNING) for tp, number in wanted.items() if assigned.get(tp) != number]
+        new = [(tp, number) for tp, number in wanted.items() if assigned.get(tp) != number]
         if gone:
             consumer.incremental_unassign(gone)
         if new:
-            self._look(wanted)  # before it is read, so that what comes later is another log
-            consumer.incremental_assign(new)
-        return dict(wanted)
+            starts = [TopicPartition(*tp, self._reached.get(number, OFFSET_BEGINNING)) for tp, number in new]
+            consumer.incremental_assign(starts)
+        self._reached = {number: self._reached[number] for number in wanted.values() if number in self._reached}
 
     def _look(self, assigned: Mapping[TP, int]) -> None:
         """See whether the topics are those that are read."""
@@ -173,6 +184,8 @@ class TopicReader:
                 # While nobody followed it.
                 self._in_loop(self._on_anew, tp, MADE_ANEW)
         self._ids = ids
+        # A client that knows the former topic goes on asking with its epochs, which the new one has not had.
+        self._is_stale |= any(found.get(topic, known) != known for topic, known in self._id_of.items())
         self._id_of |= {topic: topic_id for topic, topic_id in found.items() if topic_id}
 
     def _anew(self, tp: TP, number: int, why: str) -> None:
@@ -200,6 +213,7 @@ class TopicReader:
                 self._anew(tp, assigned[tp], f"its log is not as it was read: {error.str()}")
             else:
                 log.debug("reading %s: %s", self._name, error.str())
+        self._reached |= {assigned[tp]: offset for tp, offset in reached.items() if tp in assigned}
         if reached:
             self._free.acquire()
             self._in_loop(self._receive, records, reached, ended, assigned)

@@ -49,6 +49,11 @@ class AiokafkaFetching:
             if not seeks:
                 return
             self._client = await self._connected()
+        self.renew(seeks)
+
+    def renew(self, seeks: Mapping[TP, Seek]) -> None:
+        """Read these partitions, and no others; it knows nothing else of the topic."""
+        assert self._client is not None
         self._assignments = {}
         self._client.assign([TopicPartition(*tp) for tp in seeks])
         self.move(seeks)

@@ -44,6 +44,9 @@ class Fetching(Protocol):
     def move(self, seeks: Mapping[TP, Seek]) -> None:
         """Go on elsewhere with some of the partitions that are read; what was fetched of them is not handed over."""
 
+    def renew(self, seeks: Mapping[TP, Seek]) -> None:
+        """Read these partitions, and no others, of a topic that was made anew: what is known of it holds no more."""
+
     async def getmany(self, timeout: float) -> list[Record]:
         """What has come, those of a partition in order; waits for at most `timeout` seconds, and may be cancelled."""
 

@@ -72,10 +72,24 @@ class LibrdkafkaFetching:
             if not seeks:
                 return
             self._client = Consumer(self._config)
+        self._read(self._client, seeks)
+
+    def renew(self, seeks: Mapping[TP, Seek]) -> None:
+        """Read these partitions, and no others, of a topic that was made anew, by a new client.
+
+        One that knows the former topic goes on asking with its epochs, which the new one has not had: for ever.
+        """
+        former, self._client = self._client, Consumer(self._config)
+        self._waiting = None  # what comes of it is of the former one
+        self._read(self._client, seeks)
+        if former is not None:
+            self._thread.submit(former.close)
+
+    def _read(self, client: Consumer, seeks: Mapping[TP, Seek]) -> None:
         self._moves += 1
         self._assignments, self._next = {}, {}
         self._note_places(seeks)
-        self._client.assign(_places(seeks))
+        client.assign(_places(seeks))
 
     def move(self, seeks: Mapping[TP, Seek]) -> None:
         """Go on elsewhere with some of the partitions that are read."""
@@ -131,13 +145,16 @@ class LibrdkafkaFetching:
         return [first, *client.consume(AT_ONCE - 1, 0)]
 
     def _poll(self, client: Consumer, timeout: float) -> Message | None:
-        """In the thread: the next message, if one comes in time; a stop does not wait for the end of it."""
+        """In the thread: the next message, if one comes in time; who stops it does not wait for the end of it."""
         end = time.monotonic() + timeout
-        while not self._stopping and (left := end - time.monotonic()) > 0:
+        while self._asks(client) and (left := end - time.monotonic()) > 0:
             message = client.poll(min(left, STOP))
             if message is not None:
                 return message
         return None
+
+    def _asks(self, client: object) -> bool:
+        return client is self._client and not self._stopping
 
     def _taken(self, messages: list[Message]) -> list[Record]:
         records = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Protocol
@@ -89,6 +90,7 @@ class Positions:
         self._suspects: set[TP] = set()
         self._unanswered = False
         self._evidence = asyncio.Event()
+        self._ids: dict[str, set[str]] = {}  # by topic, of the one that is read
         self._numbers = 0
         self._is_assigned = False
 
@@ -136,7 +138,20 @@ class Positions:
 
     async def _assign(self) -> None:
         for topic, fetching in self._fetching.items():
-            await fetching.assign({tp: self._seek(tp) for tp in map(TP._make, self._places) if tp.topic == topic})
+            if not self._renewed(topic):
+                await fetching.assign(self._seeks(topic))
+
+    def _renewed(self, topic: str) -> bool:
+        """Have a topic that is another one than the one that was read last be read anew; False if it is the same."""
+        ids = {place.topic_id for (name, _), place in self._places.items() if name == topic} - {""}
+        former, self._ids[topic] = self._ids.get(topic), ids or self._ids.get(topic, ids)
+        if not ids or not former or ids == former:
+            return False
+        self._fetching[topic].renew(self._seeks(topic))
+        return True
+
+    def _seeks(self, topic: str) -> dict[TP, Seek]:
+        return {tp: self._seek(tp) for tp in map(TP._make, self._places) if tp.topic == topic}
 
     def _seek(self, tp: TP) -> Seek:
         place = self._places[tp]
@@ -217,6 +232,7 @@ class Positions:
             and (tp in suspects or found.epoch != checked or found.end < read.offset)
         }
         kept = await self._brokers.epoch_ends(unsure) if unsure else {}
+        moves: defaultdict[str, dict[TP, Seek]] = defaultdict(dict)
         unanswered = (before.keys() - logs.keys()) | (unsure.keys() - kept.keys())
         for tp in before.keys() - unanswered:
             number, read, _ = before[tp]
@@ -225,10 +241,15 @@ class Positions:
                 # Where the epoch has not changed nothing was lost, whatever the end is said to be.
                 whole = read.offset if read.epoch >= 0 else None
                 end = kept[tp] if tp in unsure else whole
-                self._judge(tp, place, read, logs[tp], end, suspected=tp in suspects)
+                if self._judge(tp, place, read, logs[tp], end, suspected=tp in suspects):
+                    moves[tp.topic][tp] = self._seek(tp)
+        for topic, seeks in moves.items():
+            if not self._renewed(topic):
+                self._fetching[topic].move(seeks)
         return not unanswered and not self._missing
 
-    def _judge(self, tp: TP, place: _Place, read: Reading, found: Log, kept: int | None, *, suspected: bool) -> None:
+    def _judge(self, tp: TP, place: _Place, read: Reading, found: Log, kept: int | None, *, suspected: bool) -> bool:
+        """Decide about a partition; whether it is to be read from its place once more."""
         if suspected:
             self._suspects.discard(tp)
         match moved(read, found, kept):
@@ -248,10 +269,8 @@ class Positions:
                 place.topic_id = place.topic_id or found.topic_id
                 if place.is_blind or place.next == read.offset:
                     place.epoch = max(place.epoch, found.epoch)
-                if not suspected:
-                    return
-        # Also where all is well: whoever reads it may have stopped.
-        self._fetching[tp.topic].move({tp: self._seek(tp)})
+                return suspected  # also where all is well: whoever reads it may have stopped
+        return True
 
     async def _begin_missing(self) -> None:
         missing = frozenset(self._missing)

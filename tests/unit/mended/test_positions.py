@@ -27,6 +27,7 @@ class World:
         self.asked_epochs: list[dict[TP, int]] = []
         self.assigned: list[dict[TP, Seek]] = []
         self.moves: list[dict[TP, Seek]] = []
+        self.renewed: list[dict[TP, Seek]] = []
         self.told: list[tuple[TP, str | None, int]] = []
         self.holes: list[tuple[TP, int, int]] = []
         self.moved: list[tuple[TP, int]] = []
@@ -59,6 +60,9 @@ class World:
 
     async def assign(self, seeks: Mapping[TP, Seek]) -> None:
         self.assigned.append(dict(seeks))
+
+    def renew(self, seeks: Mapping[TP, Seek]) -> None:
+        self.renewed.append(dict(seeks))
 
     def move(self, seeks: Mapping[TP, Seek]) -> None:
         self.moves.append(dict(seeks))
@@ -160,7 +164,8 @@ async def test_another_topic_id_is_another_log_wherever_it_ends(world, end) -> N
     world.logs_now[A] = Log("other", 0, 0, end)
     await world.positions.check()
     assert world.told == [(A, "anew", 0)]
-    assert world.moves == [{A: Seek(0, 0, 3)}]
+    # The client knows the former topic: it is of no more use, nor for the partition that was not asked about yet.
+    assert (world.moves, world.renewed) == ([], [{A: Seek(0, 0, 3), B: Seek(20, 3, 2)}])
     assert world.moved == [(A, 0)]
     assert world.tracker.expected(A) == 0
     assert dict(world.tracker.committable()) == {A: 0}
@@ -277,3 +282,4 @@ async def test_the_offsets_of_a_topic_are_gone_with_it_and_what_was_read_here_is
     assert await world.positions.take_over([A, B]) == {A: 0, B: 0}
     assert world.told == [(A, "anew", 0)]
     assert dict(world.tracker.committable()) == {A: 0, B: 0}
+    assert len(world.renewed) == 1
