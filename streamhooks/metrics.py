@@ -53,6 +53,12 @@ LOOPS = Counter("streamhooks_stopped_loops_total", "Records that too many delive
 OVERTAKEN = Counter(
     "streamhooks_retention_jumps_total", "Records that retention removed before they were read", ["topic"]
 )
+MOVED_LOGS = Counter(
+    "streamhooks_moved_logs_total", "Partitions whose log was made anew, or lost what had been read", ["topic", "what"]
+)
+UNREAD = Counter(
+    "streamhooks_expired_offset_skips_total", "Records skipped since the committed offset was gone", ["topic"]
+)
 
 TASKS = Counter("streamhooks_tasks_total", "Runs of tasks by how they ended", ["task", "outcome"])
 TASK_SECONDS = Durations("streamhooks_task_seconds", "How long a run took")

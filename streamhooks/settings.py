@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     replication: int = Field(1, ge=1, le=10)
     start: Literal["earliest", "latest", "fail"] = "earliest"
     session_timeout: float = Field(10.0, ge=1, le=300)
+    metadata_interval: float = Field(30.0, ge=1, le=300)
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
@@ -88,6 +89,8 @@ class Settings(BaseSettings):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     schema_registry: str | None = Field(None, pattern=r"^https?://[^\s/]+[^\s]*$", repr=False)
+
+    fetcher: Literal["librdkafka", "aiokafka"] = "librdkafka"
 
     # the web views
     web_bind: str = "127.0.0.1"

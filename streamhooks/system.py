@@ -19,10 +19,10 @@ from streamhooks.agents.delayed import Scheduler
 from streamhooks.agents.firings import Counting
 from streamhooks.agents.hook_states import HookStates
 from streamhooks.agents.intake import Intake
+from streamhooks.agents.moved_logs import MovedLogs
 from streamhooks.agents.notices import calls_of_notices
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
-from streamhooks.errors import Refusal
 from streamhooks.gauges import Gauges
 from streamhooks.history.dead_letters import DeadLetters
 from streamhooks.history.history import History
@@ -30,24 +30,27 @@ from streamhooks.history.redriving import Redriving
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.in_flight.rates import Rate
+from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
 from streamhooks.kafka.lag import KafkaLog, Lags
+from streamhooks.kafka.logs import short_id
 from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Outbox, Publisher
-from streamhooks.kafka.reader import Record, TopicReader, read_range
+from streamhooks.kafka.reader import Record, read_range
+from streamhooks.kafka.starts import Known, look_around
+from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import mask_logs
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
-from streamhooks.metrics import OVERTAKEN
 from streamhooks.records.formats import use_registry
 from streamhooks.records.hook import Hook
-from streamhooks.records.notice import Notice
 from streamhooks.records.registry import SchemaRegistry
 from streamhooks.records.sealing import Keys
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
+from streamhooks.tables.counters import is_older
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.pending import Pending
 from streamhooks.tables.resources import Resources
@@ -96,6 +99,7 @@ class System:
         self.settings = settings
         self.tracing = tracing
         self.topics = topics = Topics(settings.topic_prefix)
+        self._counts = dict(partitions)
         self.partitions = partitions["delayed"]
         self.partition_of = partial(_partition_of, self.partitions)
 
@@ -113,6 +117,8 @@ class System:
             user_agent=f"streamhooks/{VERSION}",
         )
 
+        self.moved = MovedLogs(self.outbox, topics, settings.start, self._tells_of, clock)
+
         # what is known
         self.registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
         use_registry(self.registry)
@@ -121,15 +127,29 @@ class System:
         self.hooks = HooksTable(topics.hooks, topics.hook_states, self.keys)
         self.stretches = Stretches()
         learn = self.registry.learn if self.registry else None
-        self.hooks_reader = TopicReader(settings, self._apply_hooks, loop, name="hooks", prepare=learn)
-        self.hooks_reader.follow(
-            [(topics.hooks, 0), *((topics.hook_states, n) for n in range(partitions["hook-states"]))]
+        self.hooks_reader = TopicReader(
+            settings,
+            self._apply_hooks,
+            loop,
+            name="hooks",
+            logs=app.logs,
+            prepare=learn,
+            keys_of=self._keys_of_hooks,
+            on_anew=self.moved.read_once_more,
         )
         self.resources = Resources(topics.resources, self.read_range)
-        self.resources_reader = TopicReader(settings, self._apply_resources, loop, name="resources")
-        self.resources_reader.follow([(topics.resources, n) for n in range(partitions["resources"])])
+        self.resources_reader = TopicReader(
+            settings,
+            self._apply_resources,
+            loop,
+            name="resources",
+            logs=app.logs,
+            keys_of=lambda tp: self.resources.keys(tp[1]),
+            on_anew=self.moved.read_once_more,
+        )
+        self._follow(partitions)
         self.pending = Pending(clock)
-        self.broken = BrokenRecords(Marks(settings, "broken"), self.outputs.bury, self._tells_of)
+        self.broken = BrokenRecords(Marks(settings, app.logs, "broken"), self.outputs.bury, self._tells_of)
 
         # what is done
         self.hook_states = HookStates(self.outbox, topics, self.hooks, self.hooks_reader, clock)
@@ -150,6 +170,8 @@ class System:
             forget=self.hook_states.forget,
             expected=app.tracker.expected,
             clock=clock,
+            log_of=app.topic_id,
+            on_gone=self.moved.gone,
         )
         self.runner = Runner(
             registry,
@@ -179,7 +201,9 @@ class System:
             tracing=tracing,
         )
         self.seals = Seals(self.hooks, self._is_home, self.runner.tell_home, clock)
-        self.delayed_reader = TopicReader(settings, self._apply_delayed, loop, name="delayed")
+        self.delayed_reader = TopicReader(
+            settings, self._apply_delayed, loop, name="delayed", logs=app.logs, on_anew=self._begin_delayed_anew
+        )
         self.scheduler = Scheduler(
             self.pending,
             self.runner,
@@ -198,14 +222,22 @@ class System:
             self.stretches,
             self.hooks,
             self.runner,
-            Ways(self.read_range, self._first_offset, self._offset_at, self.hook_states.write, self.hook_states.forget),
+            Ways(
+                self.read_range,
+                self._ends,
+                self._offset_at,
+                self.hook_states.write,
+                self.hook_states.forget,
+                self._topic_id,
+                self.moved.gone,
+            ),
             is_home=self._is_home,
             may_send=lambda hook_id: admission.may_catch_up(hook_id, self.scheduler.queued),
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
             clock=clock,
         )
-        letters = DeadLetters(settings, self.offsets)
+        letters = DeadLetters(settings)
         redriving = Redriving(
             self.outputs,
             get_hook=self.hooks.get,
@@ -218,6 +250,7 @@ class System:
         self.history = History(
             settings,
             self.offsets,
+            app.logs,
             self.hooks,
             self.stretches,
             letters,
@@ -242,15 +275,25 @@ class System:
         for table in tables.values():
             table.partition_of = self.partition_of
             table.publish = self.outbox.publish_soon
+            table.is_older = is_older
         self.counting = Counting(
-            dict(tables), counting_app.tracker, counting_app.gate, self.read_range, self._bury_firing, clock
+            dict(tables),
+            counting_app.tracker,
+            counting_app.gate,
+            self.read_range,
+            self._bury_firing,
+            clock,
+            lambda tp: short_id(counting_app.topic_id(tp)),
         )
+        ask = KafkaCounts(settings).ask
+        self.watch = Watch(partitions, ask, self._follow, settings.topic_prefix, settings.metadata_interval)
         self._floors: dict[App, dict[tuple[str, int], int]] = {}
+        self.lags = Lags(KafkaLog(settings), clock)
         self.gauges = Gauges(
             self.hooks,
             self.pending,
             floors=self.floors,
-            measure=Lags(KafkaLog(settings), clock).measure,
+            measure=self.lags.measure,
             not_ready=self.not_ready,
             clock=clock,
         )
@@ -264,15 +307,26 @@ class System:
         if not self.keys:
             text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
             log.warning(text, self.topics.hooks)
+        self.moved.known = await self._look_around()  # before anything is written
         for reader in (self.hooks_reader, self.resources_reader, self.delayed_reader):
             reader.start()
         await self.hooks_reader.wait_ready()
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.publisher, self.topics.delayed, self.partitions))
-        for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up):
+        for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up, self.watch):
             task = asyncio.create_task(work.run())
             task.add_done_callback(self._background_ended)
             self._background.append(task)
+
+    async def _look_around(self) -> Known:
+        prefix = self.settings.topic_prefix
+        sources = {topic: self._counts[topic.removeprefix(prefix)] for topic in self.app.plain_topics}
+        while True:
+            try:
+                return await asyncio.to_thread(look_around, self.settings, sources, self._counts)
+            except TimeoutError as error:
+                log.warning("the start waits: %s", error)
+                await asyncio.sleep(1.0)
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -324,6 +378,11 @@ class System:
         self.restraints.release()
         self.scheduler.release(tp.partition for tp in partitions if tp.topic == self.topics.delayed)
 
+    def counting_moved(self, tp: TP, start: int) -> None:
+        """The log of `firings` is not as it was left, and is read from here on."""
+        self.lags.begin_anew(tp)
+        self.counting.begin_anew(tp, start)
+
     async def drain_counting(self, grace: float) -> None:
         """Write what was counted."""
         with contextlib.suppress(TimeoutError):
@@ -336,30 +395,6 @@ class System:
         self.counting.release(mine, self.partition_of)
         self.counting_app.gate.open("rebalance")
         self.counting_app.gate.open("start")
-
-    def start_of(self, tp: TP, committed: int | None, first: int, end: int) -> int:
-        """Where to start on a source partition; what is not as it was left is told, never silent.
-
-        Raises:
-            Refusal: there is no committed offset, and STREAMHOOKS_START says that this ends the start.
-
-        """
-        if committed is None:
-            if self.settings.start == "fail" and tp.topic != self.topics.notices:  # which is ours
-                raise Refusal(f"{tp.topic}:{tp.partition} has no committed offset, and STREAMHOOKS_START is fail")
-            return end if self.settings.start == "latest" else first
-        if committed < first:
-            OVERTAKEN.labels(tp.topic).inc(first - committed)
-            why = f"retention removed the offsets {committed} to {first - 1} unread"
-        elif committed > end:
-            # The topic was made anew, or a leader without the last records was elected: what is there now may be new.
-            why = f"the log ends at {end}, before the committed offset {committed}: it is read from {first} on"
-        else:
-            return committed
-        log.error("%s:%d: %s", tp.topic, tp.partition, why)
-        notice = Notice(f"{tp.topic}:{tp.partition}", "retention", why, None, int(self.clock() * 1000))
-        self.outbox.publish_soon(self.topics.notices, notice.to_json(), key=notice.hook_id)
-        return first
 
     # --- what the views ask
 
@@ -402,7 +437,7 @@ class System:
             reasons.append("the pending calls are being read")
         if self.registry is not None and self.registry.trouble:
             reasons.append(self.registry.trouble)
-        return reasons + self.publisher.troubles
+        return reasons + self.publisher.troubles + self.watch.troubles
 
     async def refresh_gauges(self) -> None:
         """Bring the gauges up to date that are computed when somebody looks."""
@@ -436,6 +471,28 @@ class System:
             (of_stretches if is_stretch else of_hooks).append(record)
         for record, reason in self.hooks.apply(of_hooks) + self.stretches.apply(of_stretches):
             self.broken.found(record, reason)
+
+    def _follow(self, counts: Counts) -> None:
+        """Read all partitions of what is read whole; `counts` are those that have changed."""
+        self._counts |= counts
+        self.hooks_reader.follow(self._partitions_of("hooks", "hook-states"))
+        self.resources_reader.follow(self._partitions_of("resources"))
+
+    def _partitions_of(self, *names: str) -> list[tuple[str, int]]:
+        prefix = self.settings.topic_prefix
+        return [(prefix + name, number) for name in names for number in range(self._counts[name])]
+
+    def _begin_delayed_anew(self, tp: tuple[str, int], why: str) -> None:
+        self.pending.begin_anew(tp[1])
+        self.moved.read_once_more(tp, why)
+
+    def _keys_of_hooks(self, tp: tuple[str, int]) -> list[bytes]:
+        topic, number = tp
+        if topic == self.topics.hooks:
+            return [hook.id.encode() for hook in self.hooks]
+        keys = [*self.hooks.found_about(), *(stretch.key for stretch in self.stretches)]
+        count = self._counts["hook-states"]
+        return [key.encode() for key in keys if partition_of(key, count) == number]
 
     def _apply_resources(self, records: list[Record]) -> None:
         for record, reason in self.resources.apply(records):
@@ -473,11 +530,14 @@ class System:
         source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
         return call_for(hook, source, origin, stretch.id, (self.partition_of(hook.id), self.partitions))
 
-    async def _first_offset(self, tp: tuple[str, int]) -> int:
-        return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp][0]
+    async def _ends(self, tp: tuple[str, int]) -> tuple[int, int]:
+        return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp]
 
-    async def _offset_at(self, tp: tuple[str, int], seconds: float) -> int:
-        return (await asyncio.to_thread(self.offsets.at, [tp], seconds))[tp]
+    async def _topic_id(self, tp: tuple[str, int]) -> str:
+        return (await asyncio.to_thread(self.app.logs.ids, [tp[0]])).get(tp[0], "")
+
+    async def _offset_at(self, tp: tuple[str, int], milliseconds: int) -> int:
+        return (await asyncio.to_thread(self.offsets.at, [tp], milliseconds))[tp]
 
     async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
         """Records that Kafka still holds; raises TimeoutError."""

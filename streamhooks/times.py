@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 LATEST: Final = 253_402_300_799
 """The last second of the year 9999: what a datetime can show."""
@@ -34,3 +35,23 @@ def iso(seconds: float | None) -> str | None:
         return None
     # A topic may hold any number, a datetime can't.
     return datetime.fromtimestamp(min(seconds, LATEST), UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The timestamps from `since` to before `until`, both epoch milliseconds; None is without a bound."""
+
+    since: int | None = None
+    until: int | None = None
+
+    @classmethod
+    def moments(cls, since: float | None, until: float | None) -> Self:
+        """Between two moments in epoch seconds; the beginning of time is no bound."""
+        return cls(round(since * 1000) if since else None, None if until is None else round(until * 1000))
+
+    def holds(self, timestamp: int) -> bool:
+        """Whether a record of this time is meant."""
+        return (self.since is None or timestamp >= self.since) and (self.until is None or timestamp < self.until)
+
+
+ALWAYS: Final = Between()

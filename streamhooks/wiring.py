@@ -6,6 +6,8 @@ import asyncio
 import gc
 import importlib
 import traceback
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import faust
@@ -15,10 +17,14 @@ from streamhooks.agents.events import calls_of_events
 from streamhooks.agents.notices import calls_of_notices
 from streamhooks.agents.resource_changes import calls_of_resource_changes
 from streamhooks.errors import Refusal
-from streamhooks.kafka.clients import tls_context
+from streamhooks.kafka.clients import aiokafka_options, tls_context
+from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
+from streamhooks.mended.aiokafka_fetching import AiokafkaFetching
 from streamhooks.mended.app import App
+from streamhooks.mended.fetching import Fetching
 from streamhooks.mended.lanes import records_of
+from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.mended.table import WindowTable
 from streamhooks.settings import Settings
 from streamhooks.system import System
@@ -46,15 +52,12 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
             raise Refusal(f"{text} ({frame.filename}:{frame.lineno})") from None
     topics = Topics(settings.topic_prefix)
     tracing = make_tracing(settings)
-    app = App(
-        settings.app_id,
-        grace=settings.grace,
-        owned_topics=frozenset({topics.delayed}),
-        **faust_conf(settings),
-    )
+    conf, logs = faust_conf(settings), Logs(settings)
+    common = {"grace": settings.grace, "logs": logs, "new_fetching": partial(_new_fetching, settings), **conf}
+    app = App(settings.app_id, owned_topics=frozenset({topics.delayed}), **common)
     # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
     # wait for that.
-    counting_app = App(f"{settings.topic_prefix}counting", grace=settings.grace, web=False, **faust_conf(settings))
+    counting_app = App(f"{settings.topic_prefix}counting", web=False, **common)
     tables = {
         rollup: counting_app.Table(f"fired-{rollup.name}", partitions=partitions["firings"])
         .tumbling(rollup.seconds, expires=rollup.kept)
@@ -67,8 +70,10 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
         nonlocal system
         await _check_address(settings)
         system = System(app, counting_app, tables, settings, partitions, tracing)
-        app.start_of, app.drain = system.start_of, system.drain
+        app.start_of, app.drain = system.moved.start_of, system.drain
         app.on_taken_over, app.on_released = system.took_over, system.released
+        app.on_moved = lambda tp, _start: system.lags.begin_anew(tp)
+        counting_app.start_of, counting_app.on_moved = system.moved.start_of_firings, system.counting_moved
         counting_app.on_taken_over, counting_app.drain = system.counting_took_over, system.drain_counting
         counting_app.on_positioned = system.counting.take_over
         app.on_end = system.stop  # not before there is something to stop
@@ -123,6 +128,12 @@ async def _check_address(settings: Settings) -> None:
     await server.wait_closed()
 
 
+def _new_fetching(settings: Settings, should_stop: Callable[[], bool]) -> Fetching:
+    if settings.fetcher == "librdkafka":
+        return LibrdkafkaFetching(settings)
+    return AiokafkaFetching(aiokafka_options(settings), should_stop)
+
+
 def _source(app: App, name: str) -> Any:
     """A topic whose records are taken as they are: a broken one must not crash an agent."""
     app.plain_topics.add(name)
@@ -160,6 +171,8 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "broker_request_timeout": max(30.0, settings.session_timeout + 5),
         "broker_rebalance_timeout": 60.0,
         "broker_max_poll_records": 500,
+        # How soon the group learns of partitions that were added.
+        "consumer_metadata_max_age_ms": int(settings.metadata_interval * 1000),
         "stream_buffer_maxsize": 4096,
         "stream_recovery_delay": 0.0,
         "producer_request_timeout": 30.0,

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from streamhooks.tables.stretches import Stretches
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.missed import Write
 from streamhooks.tasks.runner import Owner
+from streamhooks.times import Between
 
 log = logging.getLogger(__name__)
 
@@ -58,17 +59,25 @@ class Starter(Protocol):
         """Start a call as soon as there is room."""
 
 
+async def _not_known(_tp: TP) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Ways:
     """What is needed of Kafka."""
 
     read_range: ReadRange
-    first_offset: Callable[[TP], Awaitable[int]]
-    """The first offset that Kafka still holds."""
-    offset_at: Callable[[TP, float], Awaitable[int]]
-    """The offset of a moment, in epoch seconds."""
+    ends: Callable[[TP], Awaitable[tuple[int, int]]]
+    """The first offset that Kafka still holds, and the one that comes next."""
+    offset_at: Callable[[TP, int], Awaitable[int]]
+    """The offset of the first record at or after a moment, in epoch milliseconds."""
     write: Write
     forget: Write
+    topic_id: Callable[[TP], Awaitable[str]] = field(default=_not_known)
+    """The id of the topic now; empty if it is not known."""
+    on_gone: Callable[[Stretch], None] = field(default=lambda _stretch: None)
+    """Told of a stretch whose log is gone."""
 
 
 class CatchUp:
@@ -102,7 +111,7 @@ class CatchUp:
         self._clock = clock
         self._room = asyncio.Semaphore(AT_ONCE)
         self._working: dict[str, asyncio.Task[None]] = {}
-        self._sent_until: dict[tuple[str, TP], int] = {}
+        self._sent_until: dict[tuple[str, TP, str | None], int] = {}
 
     async def run(self) -> None:
         """Catch up, for ever."""
@@ -154,20 +163,32 @@ class CatchUp:
                 hook = self._hooks.get(hook_id)
                 if hook is None or stretch.resume == "skip" or stretch.end is None:
                     await self._ways.forget(stretch)
+                elif await self._is_gone(stretch):
+                    self._ways.on_gone(stretch)
+                    await self._ways.forget(stretch)
                 elif stretch.resume != "all":
-                    first = await self._ways.offset_at(stretch.tp, float(stretch.resume or 0))
-                    await self._ways.write(replace(stretch, next=max(stretch.next, first), resume="all"))
+                    since = Between.moments(float(stretch.resume or 0), None).since
+                    first = max(stretch.next, await self._ways.offset_at(stretch.tp, since or 0))
+                    # Behind that record there may be older ones.
+                    await self._ways.write(replace(stretch, next=first, resume="all", not_before=since))
                 elif await self._send(stretch, stretch.end):
                     await self._ways.forget(stretch)
                 else:
                     return
 
+    async def _is_gone(self, stretch: Stretch) -> bool:
+        """Whether the log that a stretch is of is another one by now."""
+        if stretch.log is None:
+            return False
+        return await self._ways.topic_id(stretch.tp) not in ("", stretch.log)
+
     async def _send(self, stretch: Stretch, end: int) -> bool:
         """Send a stretch; False if the hook may get no more now."""
-        tp, place = stretch.tp, (stretch.hook_id, stretch.tp)
-        start = max(stretch.next, await self._ways.first_offset(tp))
-        if stretch.why == "disabled":  # two owners around a hand-over may have begun one each
-            start = max(start, self._sent_until.get(place, 0))
+        tp, place = stretch.tp, (stretch.hook_id, stretch.tp, stretch.log)
+        first, log_end = await self._ways.ends(tp)
+        start = max(stretch.next, first)
+        if stretch.why == "disabled" and (sent := self._sent_until.get(place, 0)) <= log_end:
+            start = max(start, sent)  # two owners around a hand-over may have begun one each
         tracker = Tracker(window=WINDOW)
         tracker.assign(tp, start, start)
         writing = asyncio.create_task(self._write_progress(stretch, tracker))
@@ -199,7 +220,7 @@ class CatchUp:
         if ticket is None:
             return True
         try:
-            call = self._call_for(hook, stretch, record)
+            call = self._call_for(hook, stretch, record) if stretch.between.holds(record.timestamp) else None
         except BrokenRecord:
             call = None  # it was told when it was read first
         if call is None:

@@ -66,7 +66,9 @@ class Counting:
         read_range: ReadRange,
         bury: Bury,
         clock: Callable[[], float],
+        log_of: Callable[[TP], int] = lambda _tp: 0,
     ) -> None:
+        self._log_of = log_of
         self._tables = tables
         self._tracker = tracker
         self._gate = gate
@@ -99,10 +101,10 @@ class Counting:
         recall = self._recalls.get(tp)
         if recall is not None and not recall.done():
             await asyncio.wait([recall])
-        expected = self._tracker.expected(tp)
-        if expected is not None and record.offset > expected:
+        expected, number = self._tracker.expected(tp), self._tracker.number(tp)
+        if expected is not None and record.offset > expected and record.assignment == number:
             for missed in await self._read_again(tp, expected, record.offset):
-                self._count(missed)
+                self._count(missed._replace(assignment=number))
         return self._count(record)
 
     async def _read_again(self, tp: TP, first: int, end: int) -> list[Record]:
@@ -115,7 +117,8 @@ class Counting:
     def _count(self, record: Record) -> int:
         if not self._gate.is_open:
             return 0
-        ticket = self._tracker.start((record.topic, record.partition), record.offset)
+        tp = (record.topic, record.partition)
+        ticket = self._tracker.start(tp, record.offset, record.assignment)
         if ticket is None:
             return 0
         try:
@@ -123,8 +126,8 @@ class Counting:
         except BrokenRecord as error:
             self._bury(record, str(error), ticket.release)
             return 0
-        self._known[record.topic, record.partition] = record.offset + 1
-        self._counters.add(firing.hook_id, firing.attempts, record.offset)
+        self._known[tp] = record.offset + 1
+        self._counters.add(firing.hook_id, firing.attempts, record.offset, record.epoch, self._log_of(tp))
         self.latest.add(firing.hook_id, firing.attempts)
         self._tickets.append(ticket)
         return len(firing.attempts)
@@ -202,6 +205,13 @@ class Counting:
             self._drop_recalls({tp})
             first = max(0, start - RECALLED, known)
             self._recalls[tp] = asyncio.get_running_loop().create_task(self._recall(tp, first, start))
+
+    def begin_anew(self, tp: TP, start: int) -> None:
+        """The log of this partition is not as it was left, and is read from here on; what was counted was counted."""
+        self._known[tp] = start
+        if tp not in self._recalls:
+            recalling = self._recall(tp, max(0, start - RECALLED), start)
+            self._recalls[tp] = asyncio.get_running_loop().create_task(recalling)
 
     def _drop_recalls(self, tps: set[TP]) -> None:
         for tp in tps:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from streamhooks.kafka.publisher import Outbox
-from streamhooks.kafka.reader import TopicReader
+from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import HookState
 from streamhooks.records.stretch import Stretch

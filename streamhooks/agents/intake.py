@@ -65,7 +65,7 @@ class Intake:
         """Start what a record asks for. Returns when all of it has started."""
         tp = (record.topic, record.partition)
         expected = self._tracker.expected(tp)
-        if expected is None or record.offset < expected:
+        if expected is None or record.offset < expected or record.assignment != self._tracker.number(tp):
             return
         if record.offset > expected and not self._is_natural_hole(tp, expected, record.offset):
             await self._fill(tp, expected, record.offset, calls_of)
@@ -74,6 +74,7 @@ class Intake:
     async def _fill(self, tp: TP, start: int, end: int, calls_of: CallsOf) -> None:
         """Read again what was not handed over; a hole that Kafka itself has is let go."""
         log.error("%s:%d: the records from %d to %d were not handed over, reading them again", *tp, start, end)
+        number = self._tracker.number(tp)
         while self._tracker.expected(tp) == start:
             try:
                 found = await self._read_range(*tp, start, end)
@@ -81,13 +82,13 @@ class Intake:
                 continue
             HOLES.labels(tp[0]).inc(len(found))
             for record in found:
-                await self._start(record, calls_of)
+                await self._start(record._replace(assignment=number or 0), calls_of)
             return
 
     async def _start(self, record: Record, calls_of: CallsOf) -> None:
         tp = (record.topic, record.partition)
         await self._tracker.wait_for_room(tp)
-        ticket = self._tracker.start(tp, record.offset)
+        ticket = self._tracker.start(tp, record.offset, record.assignment)
         if ticket is None:
             return
         records_of(record.topic).inc()

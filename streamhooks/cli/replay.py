@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -69,7 +68,7 @@ def missed(api: Api, /, hook: str, as_json: bool) -> None:
 @click.command()
 @hook_argument
 @click.option("--from", "start", type=TIME, help="As 2026-11-25T10:00, epoch seconds, or 2h (ago).")
-@click.option("--to", "end", type=TIME, help="Else now.")
+@click.option("--to", "end", type=TIME, help="Else the end of the log.")
 @click.option("--topic", "topics", type=click.Choice(_TOPICS), multiple=True, help="Else all that can fire the hook.")
 @click.option("--dry-run", is_flag=True, help="Count, and send nothing.")
 @click.option("--no-wait", is_flag=True, help="Don't follow how it goes.")
@@ -105,17 +104,19 @@ def replay(
         return
     if start is None:
         raise click.UsageError("Missing option '--from'.")
-    end = time.time() if end is None else end  # the same for counting and sending
-    if end < start:
+    if end is not None and end < start:
         raise click.UsageError("--to is before --from")
-    body: JSON = {"from": iso(start), "to": iso(end), **({"topics": list(topics)} if topics else {})}
+    body: JSON = {"from": iso(start), **({"topics": list(topics)} if topics else {})}
+    if end is not None:
+        body["to"] = iso(end)
     if dry_run or not yes:
         with show.console(stderr=True).status("counting …"):
             counts = api.post(path, {**body, "dry_run": True}, again=True, timeout=LONG)
         if dry_run and as_json:
             show.as_json(counts)
             return
-        found = f"{counts['records']} records from {show.time_of(start)} to {show.time_of(end)} UTC"
+        until = f"to {show.time_of(end)} UTC" if end is not None else "UTC on"
+        found = f"{counts['records']} records from {show.time_of(start)} {until}"
         click.echo(f"{found}: {counts['matches']} fire this hook", err=not dry_run)
         if dry_run or not counts["matches"]:
             return

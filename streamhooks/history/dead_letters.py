@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.kafka.offsets import Offsets
+from streamhooks.history.between import ranges_between
 from streamhooks.kafka.reader import Record, coordinates, read_range, scan
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.formats import decode
 from streamhooks.settings import Settings
+from streamhooks.times import ALWAYS, Between
 
 TIMEOUT = 30.0
 #: records of a partition that are read in one go, and that one page looks through at most
@@ -29,13 +30,15 @@ class Filter:
     hook_id: str | None = None
     reason: str | None = None
     """A part of the reason, in any case."""
-    since: float | None = None
-    """Epoch seconds; this one and to before the next."""
-    until: float | None = None
+    between: Between = ALWAYS
+    """When it was written."""
 
-    def fits(self, letter: DeadLetter) -> bool:
-        """Whether a letter is wanted; times are looked at where the letters are read."""
+    def fits(self, found: Found) -> bool:
+        """Whether a letter is wanted."""
+        letter = found.letter
         if self.hook_id is not None and letter.hook_id != self.hook_id:
+            return False
+        if not self.between.holds(found.timestamp):
             return False
         return self.reason is None or self.reason.lower() in letter.reason.lower()
 
@@ -59,9 +62,8 @@ class Found:
 class DeadLetters:
     """Reads `dead-letters`; each call blocks, and raises TimeoutError when Kafka does not answer."""
 
-    def __init__(self, settings: Settings, offsets: Offsets) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._offsets = offsets
         self._topic = Topics(settings.topic_prefix).dead_letters
 
     def page(self, wanted: Filter, before: Mapping[int, int], limit: int) -> tuple[list[Found], dict[int, int] | None]:
@@ -70,7 +72,8 @@ class DeadLetters:
         `before` is where a former page ended, by partition. Returns the letters, newest first, and where this page
         ends; None if there are no more.
         """
-        bounds = self._bounds(wanted)
+        # Where a former page ended there is no need to look for the end.
+        bounds = self._bounds(Between(wanted.between.since) if before else wanted.between)
         ends = {number: min(end, before.get(number, end)) for number, (_, end) in bounds.items()}
         reached, found = dict(ends), list[Found]()
         backwards = (self._backwards(number, bounds[number][0], end) for number, end in ends.items())
@@ -78,7 +81,7 @@ class DeadLetters:
             if len(found) == limit or looked == LOOKED_THROUGH:
                 return found, reached
             reached[record.partition] = record.offset
-            if (one := _found(record)) is not None and wanted.fits(one.letter):
+            if (one := _found(record)) is not None and wanted.fits(one):
                 found.append(one)
         return found, None
 
@@ -89,9 +92,9 @@ class DeadLetters:
 
     def all(self, wanted: Filter) -> Iterator[Found]:
         """The letters that are wanted and there now, oldest first in each partition."""
-        ranges = {(self._topic, number): bounds for number, bounds in self._bounds(wanted).items()}
+        ranges = {(self._topic, number): bounds for number, bounds in self._bounds(wanted.between).items()}
         for record in scan(self._settings, ranges, timeout=600.0):
-            if (one := _found(record)) is not None and wanted.fits(one.letter):
+            if (one := _found(record)) is not None and wanted.fits(one):
                 yield one
 
     def source(self, letter: DeadLetter) -> Record | None:
@@ -102,15 +105,9 @@ class DeadLetters:
         records = read_range(self._settings, topic, partition, offset, offset + 1, timeout=TIMEOUT)
         return records[0] if records else None
 
-    def _bounds(self, wanted: Filter) -> dict[int, tuple[int, int]]:
-        tps = [(self._topic, number) for number in self._offsets.partitions(self._topic)]
-        bounds = self._offsets.ends(tps)
-        starts = {} if wanted.since is None else self._offsets.at(tps, wanted.since)
-        ends = {} if wanted.until is None else self._offsets.at(tps, wanted.until)
-        return {
-            tp[1]: (max(first, starts.get(tp, first)), min(end, ends.get(tp, end)))
-            for tp, (first, end) in bounds.items()
-        }
+    def _bounds(self, between: Between) -> dict[int, tuple[int, int]]:
+        found = ranges_between(self._settings, [self._topic], between)
+        return {number: bounds for (_, number), bounds in found.items()}
 
     def _backwards(self, partition: int, first: int, end: int) -> Iterator[Record]:
         while end > first:

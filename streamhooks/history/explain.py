@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.history.between import Ranges, ranges_between
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.reader import Record, scan
@@ -20,12 +21,15 @@ from streamhooks.records.ids import webhook_id
 from streamhooks.settings import Settings
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tasks.matching import SOURCES, Source, asked_by, read_source, why_not
+from streamhooks.times import Between
 
 TIMEOUT = 60.0
 #: records of `firings` of a partition that are looked through for attempts
 LOOKED_THROUGH = 50_000
 #: an attempt lies in `firings` under the time at which its bucket's first one started
 BUCKET_MS = 10_000
+#: how far a timestamp may be ahead of the broker's clock: Kafka's default of `message.timestamp.after.max.ms`
+AHEAD_MS = 3_600_000 + BUCKET_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,8 @@ class Explained:
     """The id that its delivery has, or would have."""
 
 
-def find_event(settings: Settings, offsets: Offsets, event_id: str, since: float, until: float) -> Record | None:
-    """The first record of `events`, else of `alerts`, with this event id, between two moments (epoch seconds); blocks.
+def find_event(settings: Settings, event_id: str, between: Between) -> Record | None:
+    """The first record of `events`, else of `alerts`, with this event id, of this time; blocks.
 
     Raises:
         TimeoutError: Kafka does not answer.
@@ -49,12 +53,12 @@ def find_event(settings: Settings, offsets: Offsets, event_id: str, since: float
     wanted = (event_id.lower().encode(), event_id.upper().encode())
     for kind in ("events", "alerts"):
         topic = settings.topic_prefix + kind
-        tps = [(topic, number) for number in offsets.partitions(topic)]
-        starts, ends = offsets.at(tps, since), offsets.at(tps, until)
         found = [
             record
-            for record in scan(settings, {tp: (starts[tp], ends[tp]) for tp in tps}, timeout=TIMEOUT)
-            if any(text in (record.value or b"") for text in wanted) and _event_id(kind, record) == event_id.lower()
+            for record in scan(settings, ranges_between(settings, [topic], between), timeout=TIMEOUT)
+            if between.holds(record.timestamp)
+            and any(text in (record.value or b"") for text in wanted)
+            and _event_id(kind, record) == event_id.lower()
         ]
         if found:
             return min(found, key=lambda record: record.timestamp)
@@ -152,21 +156,34 @@ def attempts_of(
 
     """
     topic = Topics(settings.topic_prefix).firings
-    wanted = {one.webhook_id.encode(): one for one in matched}
+    wanted = {one.webhook_id: one for one in matched}
     tps = sorted({(topic, partition_of(one.hook.id, partitions)) for one in wanted.values()})
     if not tps:
         return {}
-    starts, ends = offsets.at(tps, (record.timestamp - BUCKET_MS) / 1000), offsets.ends(tps)
+    starts, ends = offsets.at(tps, record.timestamp - BUCKET_MS), offsets.ends(tps)
     ranges = {tp: (starts[tp], min(ends[tp][1], starts[tp] + LOOKED_THROUGH)) for tp in tps}
+    found = _look_through(settings, ranges, wanted)
+    if len(found) < len(wanted):
+        # The clock of who wrote the record may have been ahead: then its attempts are older than it.
+        earlier = offsets.at(tps, record.timestamp - AHEAD_MS)
+        ranges = {tp: (max(earlier[tp], starts[tp] - LOOKED_THROUGH), starts[tp]) for tp in tps}
+        for name, attempts in _look_through(settings, ranges, wanted).items():
+            found[name] = attempts + found.get(name, [])
+    return {name: sorted(attempts, key=lambda one: int(one["at"])) for name, attempts in found.items()}
+
+
+def _look_through(settings: Settings, ranges: Ranges, wanted: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """The attempts of these deliveries among records of `firings`, by their `webhook-id`."""
+    texts = [one.encode() for one in wanted]
     found: dict[str, list[dict[str, Any]]] = {}
     for firing in scan(settings, ranges, timeout=TIMEOUT):
-        if firing.value is None or not any(one in firing.value for one in wanted):
+        if firing.value is None or not any(text in firing.value for text in texts):
             continue
         try:
             attempts = decode(Firing, firing.value).attempts
         except BrokenRecord:
             continue
         for attempt in attempts:
-            if attempt.id.encode() in wanted:
+            if attempt.id in wanted:
                 found.setdefault(attempt.id, []).append(attempt.to_fields())
-    return {name: sorted(attempts, key=lambda one: int(one["at"])) for name, attempts in found.items()}
+    return found

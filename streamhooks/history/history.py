@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamhooks.history.apart import Apart
+from streamhooks.history.between import Ranges, ranges_between
 from streamhooks.history.dead_letters import DeadLetters, Filter, Found
 from streamhooks.history.explain import Explained, attempts_of, explain, find_event
 from streamhooks.history.missed import Missed, missed_of
 from streamhooks.history.redriving import Redriving
-from streamhooks.history.replay import Ranges, count_matches, ranges_between, sources_of, stretches_of
+from streamhooks.history.replay import count_matches, sources_of, stretches_of
+from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import TP, Record, read_range
 from streamhooks.records.hook import Hook
@@ -23,6 +25,7 @@ from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.stretches import Stretches
 from streamhooks.tasks.matching import Source
 from streamhooks.tasks.missed import Write
+from streamhooks.times import Between
 
 #: hooks of which the attempts are looked up, at most
 EXPLAINED = 100
@@ -49,6 +52,7 @@ class History:
         self,
         settings: Settings,
         offsets: Offsets,
+        logs: Logs,
         hooks: HooksTable,
         stretches: Stretches,
         letters: DeadLetters,
@@ -61,6 +65,7 @@ class History:
     ) -> None:
         self._settings = settings
         self._offsets = offsets
+        self._logs = logs
         self._hooks = hooks
         self._stretches = stretches
         self._redriving = redriving
@@ -81,22 +86,26 @@ class History:
         """What a hook has still to get."""
         return await asyncio.to_thread(missed_of, self._stretches.of_hook(hook_id), self._offsets, self._read_one)
 
-    async def ranges(self, hook: Hook, kinds: list[str] | None, since: float, until: float) -> Ranges:
-        """The offsets of the source records between two moments (epoch seconds) that can fire a hook.
+    async def ranges(self, hook: Hook, kinds: list[str] | None, between: Between) -> Ranges:
+        """The offsets at which the source records of a time lie that can fire a hook.
 
         `kinds` are the topics without the prefix; None for those whose records can fire it.
         """
         topics = [self._settings.topic_prefix + kind for kind in kinds or sources_of(hook)]
-        return await asyncio.to_thread(ranges_between, self._offsets, topics, since, until)
+        if between.until is None:
+            return await asyncio.to_thread(ranges_between, self._settings, topics, between)
+        return await self._apart.run(ranges_between, self._settings, topics, between)  # it has to read the topic's rest
 
-    async def count(self, hook: Hook, ranges: Ranges) -> int:
-        """How many of these records fire the hook."""
-        return await self._apart.run(count_matches, self._settings, hook, ranges)  # a million records are a minute
+    async def count(self, hook: Hook, ranges: Ranges, between: Between) -> int:
+        """How many records of these ranges and this time fire the hook."""
+        # A million records are a minute.
+        return await self._apart.run(count_matches, self._settings, hook, ranges, between)
 
-    async def replay(self, hook: Hook, ranges: Ranges) -> str:
+    async def replay(self, hook: Hook, ranges: Ranges, between: Between) -> str:
         """Have these records sent to the hook; returns the replay's id when that is confirmed."""
         replay_id = secrets.token_hex(8)
-        stretches = stretches_of(hook, replay_id, ranges, self._clock())
+        ids = await asyncio.to_thread(self._logs.ids, [topic for topic, _ in ranges])
+        stretches = stretches_of(hook, replay_id, ranges, between, self._clock(), ids)
         await asyncio.gather(*(self._write(stretch) for stretch in stretches))
         return replay_id
 
@@ -116,9 +125,9 @@ class History:
         """The record at an offset, if Kafka holds one."""
         return await asyncio.to_thread(self._read_one, tp, offset)
 
-    async def record_of(self, event_id: str, since: float, until: float) -> Record | None:
-        """The record of an event between two moments (epoch seconds)."""
-        return await asyncio.to_thread(find_event, self._settings, self._offsets, event_id, since, until)
+    async def record_of(self, event_id: str, between: Between) -> Record | None:
+        """The record of an event, of this time."""
+        return await asyncio.to_thread(find_event, self._settings, event_id, between)
 
     async def explain(self, record: Record) -> Explanation:
         """Why a record fired a hook, or did not, and what came of it.

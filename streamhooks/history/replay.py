@@ -1,19 +1,20 @@
-"""Replays: which offsets lie between two moments, and how much of them a hook would get."""
+"""Replays: the stretches that a hook gets once more, and how much of them would fire it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from streamhooks.errors import BrokenRecord
-from streamhooks.kafka.offsets import Offsets
-from streamhooks.kafka.reader import TP, scan
+from streamhooks.history.between import Ranges
+from streamhooks.kafka.reader import scan
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
 from streamhooks.tasks.matching import asked_by, read_source, why_not
+from streamhooks.times import Between
 
 #: how long counting may take, in seconds
 TIMEOUT = 300.0
-
-Ranges = dict[TP, tuple[int, int]]
 
 
 def sources_of(hook: Hook) -> tuple[str, ...]:
@@ -26,28 +27,32 @@ def sources_of(hook: Hook) -> tuple[str, ...]:
     return alerts + others
 
 
-def ranges_between(offsets: Offsets, topics: list[str], since: float, until: float) -> Ranges:
-    """The offsets of the records from `since` to before `until`, both epoch seconds; blocks.
-
-    Raises:
-        TimeoutError: Kafka does not answer.
-
-    """
-    tps = [(topic, number) for topic in topics for number in offsets.partitions(topic)]
-    starts, ends = offsets.at(tps, since), offsets.at(tps, until)
-    return {tp: (starts[tp], ends[tp]) for tp in tps if starts[tp] < ends[tp]}
-
-
-def stretches_of(hook: Hook, replay_id: str, ranges: Ranges, now: float) -> list[Stretch]:
-    """A replay as stretches that the hook gets."""
+def stretches_of(
+    hook: Hook, replay_id: str, ranges: Ranges, between: Between, now: float, ids: Mapping[str, str]
+) -> list[Stretch]:
+    """A replay as stretches that the hook gets; `ids` are those of the topics, as far as they are known."""
     return [
-        Stretch(hook.id, f"{replay_id}:{topic}:{number}", "replay", topic, number, start, end, now, resume="all")
+        Stretch(
+            hook.id,
+            f"{replay_id}:{topic}:{number}",
+            "replay",
+            topic,
+            number,
+            start,
+            end,
+            now,
+            resume="all",
+            not_before=between.since,
+            before=between.until,
+            log=ids.get(topic) or None,
+        )
         for (topic, number), (start, end) in ranges.items()
+        if start < end
     ]
 
 
-def count_matches(settings: Settings, hook: Hook, ranges: Ranges) -> int:
-    """How many of these records fire the hook; blocks, and is better run in a process of its own.
+def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Between) -> int:
+    """How many records of these ranges and this time fire the hook; blocks, and is better run in a process of its own.
 
     Raises:
         TimeoutError: Kafka does not answer.
@@ -55,7 +60,7 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges) -> int:
     """
     prefix, matches = settings.topic_prefix, 0
     for record in scan(settings, ranges, timeout=TIMEOUT):
-        if record.value is None:
+        if record.value is None or not between.holds(record.timestamp):
             continue
         try:
             source = read_source(record.topic.removeprefix(prefix), record.value)

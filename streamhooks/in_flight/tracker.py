@@ -14,11 +14,12 @@ TP = tuple[str, int]
 
 
 class Progress:
-    """One partition, for the time of one assignment."""
+    """One partition, for the time of one assignment, which has a number."""
 
-    __slots__ = ("_done", "committed", "floor", "next", "revoked")
+    __slots__ = ("_done", "_skips", "committed", "floor", "next", "number", "revoked")
 
-    def __init__(self, start: int, committed: int) -> None:
+    def __init__(self, start: int, committed: int, number: int) -> None:
+        self.number = number
         #: everything below is settled: what may be committed
         self.floor = start
         #: the offset that comes next
@@ -27,6 +28,7 @@ class Progress:
         self.committed = committed
         self.revoked = False
         self._done: dict[int, int] = {}  # start of a settled stretch -> its end
+        self._skips: dict[int, int] = {}  # start of what Kafka does not have any more -> its end
 
     @property
     def unsettled(self) -> int:
@@ -42,6 +44,22 @@ class Progress:
         while end in done:
             end = done.pop(end)
         self.floor = end
+
+    def skip(self, start: int, end: int) -> None:
+        """There is nothing at the offsets [start, end), which come when all before them was taken up."""
+        self._skips[start] = end
+        self._skip_on()
+
+    def advance(self, offset: int) -> None:
+        """The next offset is this one, or the one behind what is skipped there."""
+        self.next = offset
+        if self._skips:
+            self._skip_on()
+
+    def _skip_on(self) -> None:
+        while (end := self._skips.pop(self.next, self.next)) > self.next:
+            self.settle(self.next, end)
+            self.next = end
 
 
 class Ticket:
@@ -82,12 +100,21 @@ class Tracker:
         self._changed = asyncio.Event()
         self.in_flight = 0
 
-    def assign(self, tp: TP, start: int, committed: int | None) -> None:
+    def assign(self, tp: TP, start: int, committed: int | None, number: int = 0) -> None:
         """The partition is ours, and `start` is the first offset that is not settled.
 
-        Where nothing was committed yet, the start itself is worth a commit: it was decided on.
+        Where nothing was committed yet, the start itself is worth a commit: it was decided on. What is still in flight
+        of a former assignment of the partition ends there: it settles nothing here.
         """
-        self._partitions[tp] = Progress(start, -1 if committed is None else committed)
+        self._partitions[tp] = Progress(start, -1 if committed is None else committed, number)
+        self._changed.set()
+
+    def skip(self, tp: TP, start: int, end: int) -> None:
+        """Kafka does not have the offsets [start, end) of a partition any more; `start` was to be fetched next."""
+        progress = self._partitions.get(tp)
+        if progress is not None:
+            progress.skip(start, end)
+            self._changed.set()
 
     def revoke(self, tps: Iterable[TP]) -> None:
         """The partitions went away; what is still in flight there counts no more."""
@@ -102,18 +129,31 @@ class Tracker:
         progress = self._partitions.get(tp)
         return None if progress is None else progress.next
 
+    def number(self, tp: TP) -> int | None:
+        """The number of the partition's assignment, or None for a partition that is not ours."""
+        progress = self._partitions.get(tp)
+        return None if progress is None else progress.number
+
+    def floor(self, tp: TP) -> int | None:
+        """The offset below which all is settled, or None for a partition that is not ours."""
+        progress = self._partitions.get(tp)
+        return None if progress is None else progress.floor
+
     def floors(self) -> dict[TP, int]:
         """Our partitions, each with the offset below which all is settled."""
         return {tp: progress.floor for tp, progress in self._partitions.items()}
 
-    def start(self, tp: TP, offset: int) -> Ticket | None:
-        """A record is taken up; None if it was already, or is not ours. The caller has looked for a hole before it."""
+    def start(self, tp: TP, offset: int, number: int = 0) -> Ticket | None:
+        """A record that was fetched under the assignment of this number is taken up.
+
+        None if it was already, or is not ours. The caller has looked for a hole before it.
+        """
         progress = self._partitions.get(tp)
-        if progress is None or offset < progress.next:
+        if progress is None or progress.number != number or offset < progress.next:
             return None
         if offset > progress.next:  # a hole that Kafka itself has
             progress.settle(progress.next, offset)
-        progress.next = offset + 1
+        progress.advance(offset + 1)
         self.in_flight += 1
         return Ticket(self, progress, offset)
 
@@ -152,8 +192,8 @@ class Tracker:
             if progress.floor > progress.committed:
                 yield tp, progress.floor
 
-    def committed(self, tp: TP, offset: int) -> None:
-        """The broker has taken a commit."""
+    def committed(self, tp: TP, offset: int, number: int = 0) -> None:
+        """The broker has taken a commit of the assignment of this number."""
         progress = self._partitions.get(tp)
-        if progress is not None and offset > progress.committed:
+        if progress is not None and progress.number == number and offset > progress.committed:
             progress.committed = offset

@@ -30,6 +30,25 @@ def client_config(settings: Settings) -> dict[str, Any]:
     return config | {name: value for name, value in optional.items() if value is not None}
 
 
+def aiokafka_options(settings: Settings) -> dict[str, Any]:
+    """The same for a consumer of aiokafka.
+
+    Raises:
+        BadSettings: a file of the TLS settings can't be read, or is none.
+
+    """
+    options = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "security_protocol": settings.security_protocol,
+        "request_timeout_ms": 30_000,
+        "sasl_mechanism": settings.sasl_mechanism,
+        "sasl_plain_username": settings.sasl_username,
+        "sasl_plain_password": settings.sasl_password,
+        "ssl_context": tls_context(settings),
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
     """The same for a client in Python, or None without TLS.
 

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from streamhooks.kafka.reader import TP, new_consumer
+from streamhooks.kafka.reader import NOT_THERE, TP, new_consumer, read_from_first
 from streamhooks.kafka.topics import admin_client
 from streamhooks.settings import Settings
 
@@ -33,14 +33,21 @@ class Behind:
 SETTLED = Behind(0, None)
 
 
+class First(NamedTuple):
+    """A record that may be read, and its time (epoch seconds); without one, the offset to which all was looked at."""
+
+    offset: int
+    time: float | None
+
+
 class Log(Protocol):
     """What Kafka tells, each within a time limit of its own; what it did not tell is missing in the answer."""
 
     def ends(self, tps: Collection[TP]) -> dict[TP, int]:
-        """The end offset of each partition."""
+        """The end offset of each partition, behind what open transactions have written."""
 
-    def first(self, floors: Mapping[TP, int]) -> dict[TP, tuple[int, float] | None]:
-        """Offset and time (epoch seconds) of the first record at or behind each offset; None if there is none."""
+    def first(self, floors: Mapping[TP, int]) -> dict[TP, First]:
+        """The first record at or behind each offset."""
 
 
 class Lags:
@@ -50,12 +57,19 @@ class Lags:
         self._log = log
         self._clock = clock
         self._settled_at: dict[TP, float] = {}  # when nothing was behind, as far as is known; else when first asked
-        self._oldest: dict[TP, tuple[int, float]] = {}  # the floor, and the time of the record there
+        self._oldest: dict[TP, tuple[int, First]] = {}  # the floor, and the record there
         self._former: dict[TP, Behind] = {}
+        self._anew: set[TP] = set()
+
+    def begin_anew(self, tp: TP) -> None:
+        """The log of a partition is another one: what was known of it tells nothing. May be called from any thread."""
+        self._anew.add(tp)
 
     def measure(self, floors: Mapping[TP, int]) -> dict[TP, Behind]:
         """How far behind each partition is, below whose floor all is settled; blocks for a few seconds at most."""
         now = self._clock()
+        while self._anew:
+            self._oldest.pop(self._anew.pop(), None)
         for kept in (self._settled_at, self._oldest, self._former):
             for gone in kept.keys() - floors.keys():
                 del kept[gone]
@@ -73,21 +87,21 @@ class Lags:
         tp: TP,
         floor: int,
         ends: Mapping[TP, int],
-        found: Mapping[TP, tuple[int, float] | None],
+        found: Mapping[TP, First],
         now: float,
     ) -> Behind:
         settled_at = self._settled_at.setdefault(tp, now)
-        end = ends.get(tp)
-        # Behind a floor there may be nothing but the markers of transactions.
-        if end is not None and (end <= floor or (tp in found and found[tp] is None)):
+        end, first = ends.get(tp), found.get(tp)
+        # Behind a floor there may be nothing but the markers of transactions. Of one that is open nobody may read what
+        # it has written, nor what lies behind it: that is behind since all was settled.
+        if end is not None and (end <= floor or (first is not None and first.time is None and first.offset >= end)):
             self._settled_at[tp] = now
             return SETTLED
-        record = found.get(tp)
-        if record is not None:
-            self._oldest[tp] = (floor, record[1] if record[1] > 0 else settled_at)
-        known_floor, since = self._oldest.get(tp, (-1, settled_at))
+        if first is not None and first.time is not None:
+            self._oldest[tp] = (floor, First(first.offset, first.time if first.time > 0 else settled_at))
+        known_floor, known = self._oldest.get(tp, (-1, First(floor, None)))
         if end is not None and known_floor == floor:
-            return Behind(end - (record[0] if record else floor), since)
+            return Behind(end - known.offset, known.time)
         # Not known now. What is settled by now was older than what is not.
         former = self._former.get(tp, SETTLED)
         records = former.records if end is None else end - floor
@@ -104,13 +118,13 @@ class KafkaLog:
         self._consumer: Consumer | None = None
 
     def ends(self, tps: Collection[TP]) -> dict[TP, int]:
-        """The end offset of each partition; that of the last settled transaction, if one is open."""
+        """The end offset of each partition, behind what open transactions have written."""
         if self._admin is None:
             self._admin = admin_client(self._settings)
         try:
             asked = self._admin.list_offsets(
                 {TopicPartition(*tp): OffsetSpec.latest() for tp in tps},
-                isolation_level=IsolationLevel.READ_COMMITTED,
+                isolation_level=IsolationLevel.READ_UNCOMMITTED,
                 request_timeout=self._timeout,
             )
         except KafkaException:
@@ -124,14 +138,14 @@ class KafkaLog:
             self._admin = None
         return ends
 
-    def first(self, floors: Mapping[TP, int]) -> dict[TP, tuple[int, float] | None]:
-        """Offset and time of the first record at or behind each offset."""
+    def first(self, floors: Mapping[TP, int]) -> dict[TP, First]:
+        """The first record at or behind each offset."""
         if self._consumer is None:
             # One record of each partition is wanted: little is fetched ahead.
             few = {"enable.partition.eof": True, "fetch.wait.max.ms": 10, "queued.max.messages.kbytes": 64}
             self._consumer = new_consumer(self._settings, **few, **{"fetch.message.max.bytes": 16384})
         consumer = self._consumer
-        found: dict[TP, tuple[int, float] | None] = {}
+        found: dict[TP, First] = {}
         deadline = time.monotonic() + self._timeout
         try:
             consumer.assign([TopicPartition(*tp, offset) for tp, offset in floors.items()])
@@ -139,12 +153,18 @@ class KafkaLog:
                 for message in consumer.consume(num_messages=100, timeout=min(left, 0.05)):
                     error, tp = message.error(), (message.topic(), message.partition())
                     if error is None:
-                        found.setdefault(tp, (message.offset(), message.timestamp()[1] / 1000))
+                        found.setdefault(tp, First(message.offset(), message.timestamp()[1] / 1000))
                     elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                        found.setdefault(tp, None)
+                        found.setdefault(tp, First(message.offset(), None))
+                    elif error.code() in NOT_THERE and read_from_first(consumer, tp, floors[tp]) is None:
+                        found[tp] = First(floors[tp], None)
         except KafkaException:
             pass
         finally:
             with contextlib.suppress(KafkaException):
                 consumer.unassign()
+        if len(found) < len(floors):
+            # The same holds for one that knows a topic which was made anew.
+            self._consumer = None
+            consumer.close()
         return found

@@ -33,10 +33,13 @@ class Offsets:
         with self._asking() as consumer:
             return {tp: consumer.get_watermark_offsets(TopicPartition(*tp), timeout=self._timeout) for tp in tps}
 
-    def at(self, tps: list[TP], seconds: float) -> dict[TP, int]:
-        """The offset of the first record at or after a moment (epoch seconds), else the one that comes next."""
+    def at(self, tps: list[TP], milliseconds: int) -> dict[TP, int]:
+        """The offset of the first record at or after a moment (epoch milliseconds), else the one that comes next.
+
+        Records behind it may be older.
+        """
         with self._asking() as consumer:
-            wanted = [TopicPartition(*tp, max(0, int(seconds * 1000))) for tp in tps]
+            wanted = [TopicPartition(*tp, max(0, milliseconds)) for tp in tps]
             found = consumer.offsets_for_times(wanted, timeout=self._timeout)
             return {
                 (one.topic, one.partition): one.offset

@@ -12,23 +12,20 @@ from faust.types import TP
 from streamhooks.errors import Refusal
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import Tracker
+from streamhooks.kafka.logs import Logs
 from streamhooks.mended.consumer import Transport, end_refused
+from streamhooks.mended.fetching import Fetching
+from streamhooks.mended.positions import StartOf
 from streamhooks.mended.recovery import TableManager
 
 #: the part of the session timeout that what is in flight gets while partitions move
 GRACE_WHILE_MOVING = 0.15
 
-StartOf = Callable[[TP, int | None, int, int], int]
 Moved = Callable[[set[TP]], Awaitable[None]]
 
 
 async def _nothing(*_: Any) -> None:
     """What happens where nobody has something to do."""
-
-
-def from_the_start(_tp: TP, committed: int | None, first: int, end: int) -> int:
-    """Where the last owner stopped, if the log has that, else at the first record that there is."""
-    return committed if committed is not None and first <= committed <= end else first
 
 
 class App(faust.App):
@@ -39,9 +36,12 @@ class App(faust.App):
         gate: whether anything may start.
         owned_topics: assigned, but not fetched.
         plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
-        start_of: where to start on (partition, committed or None, first offset, end offset).
+        logs: tells what the logs are.
+        new_fetching: makes what fetches a topic until it should stop.
+        start_of: where to start on a partition; bound before the first is assigned. See `mended.positions`.
         on_begin, on_end: before the first and after the last thing that happens.
         on_positioned: called with the offset that comes first on each partition, before it is read.
+        on_moved: called with a partition whose log is not as it was left, and the offset that comes next on it.
         on_taken_over, on_released: called with the partitions that came and went.
         drain: called with the grace time in seconds when partitions are about to go.
 
@@ -53,8 +53,9 @@ class App(faust.App):
         *,
         grace: float,
         owned_topics: frozenset[str] = frozenset(),
+        logs: Logs,
+        new_fetching: Callable[[Callable[[], bool]], Fetching],
         web: bool = True,
-        start_of: StartOf = from_the_start,
         **conf: Any,
     ) -> None:
         super().__init__(app_id, TableManager=TableManager, **conf)
@@ -64,10 +65,13 @@ class App(faust.App):
         self.gate = Gate(self.lease_holds)
         self.owned_topics = owned_topics
         self.plain_topics: set[str] = set()
-        self.start_of = start_of
+        self.logs = logs
+        self.new_fetching = new_fetching
+        self.start_of: StartOf
         self.on_begin: Callable[[], Awaitable[None]] = _nothing
         self.on_end: Callable[[], Awaitable[None]] = _nothing
         self.on_positioned: Callable[[dict[TP, int]], None] = lambda _starts: None
+        self.on_moved: Callable[[TP, int], None] = lambda _tp, _start: None
         self.on_taken_over: Moved = _nothing
         self.on_released: Moved = _nothing
         self.drain: Callable[[float], Awaitable[None]] = _nothing
@@ -116,6 +120,10 @@ class App(faust.App):
         consumer = self._consumer
         return consumer is not None and consumer.seconds_since_heartbeat < self.conf.broker_session_timeout
 
+    def topic_id(self, tp: tuple[str, int]) -> str:
+        """The id of the topic of an owned partition, as it is read; empty if it is not known."""
+        return "" if self._consumer is None else self._consumer.positions.topic_id(tp)
+
     def note_natural_hole(self, tp: TP, start: int, end: int) -> None:
         """Kafka has no records at [start, end): markers of transactions, or compaction."""
         self._natural_holes.setdefault(tp, {})[start] = end
@@ -124,10 +132,9 @@ class App(faust.App):
         """Whether Kafka has no records at [start, end); what is told once is forgotten."""
         return self._natural_holes.get(TP(*tp), {}).pop(start, None) == end
 
-    @property
-    def fetches_in_loop(self) -> bool:
-        """Whether records are fetched in the event loop; what tables are recovered from, Faust fetches itself."""
-        return not len(self.tables)
+    def forget_natural_holes(self, tp: TP) -> None:
+        """What comes of this partition is another log, or comes again."""
+        self._natural_holes.pop(tp, None)
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

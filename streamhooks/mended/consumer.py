@@ -6,11 +6,11 @@ What is different from Faust 0.15.3:
   rebalance before they are committed (#502).
 - A failed commit is tried again; Faust crashes the worker.
 - Waiting for what is in flight, at a rebalance and at the end, has a time limit (`wait_empty` has none).
-- Where to start is decided here, not by `auto.offset.reset`: a committed offset that retention overtook is a loss that
-  must be told, and never a jump to the latest.
+- Where to read is decided by us (`positions.py`), not by `auto.offset.reset`: what retention removed unread, or a log
+  that is another one, must be told.
 - A record is handed over without two tasks for each (A8 of the notes): half of what Faust costs. Those of our own
-  agents go into their queues as they are (`lanes.py`); those of an app without tables are fetched in the event loop
-  (`fetching.py`).
+  agents are fetched topic by topic, by clients without a group (`fetching.py`), and go into their queues as they are
+  (`lanes.py`). Faust's own client fetches changelogs (`group.py`).
 - A broker that is away when the clients connect first is waited for (`patience.py`); Faust crashes.
 - What Faust logs about partitions that its own client does not fetch is not logged: lag and health tell.
 - Partitions of *owned* topics are assigned, but not fetched: who has them is all that we want to know.
@@ -19,29 +19,24 @@ What is different from Faust 0.15.3:
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
-from functools import cached_property
+from collections.abc import Awaitable, Callable, Iterable
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from faust.transport.consumer import ensure_TP
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import Service
 
 from streamhooks.errors import Refusal
 from streamhooks.kafka.reader import Record
-from streamhooks.mended.fetching import Fetched, Fetching
-from streamhooks.mended.lanes import Pressure, plain
+from streamhooks.mended.fetching import Fetching
+from streamhooks.mended.group import ConsumerThread, GroupBrokers, RebalanceListener
 from streamhooks.mended.patience import patient
-
-log = logging.getLogger(__name__)
+from streamhooks.mended.positions import Positions
 
 
 def end_refused(refusal: Refusal) -> NoReturn:
@@ -53,24 +48,6 @@ def end_refused(refusal: Refusal) -> NoReturn:
     os._exit(1)
 
 
-def watched(
-    heartbeat: Callable[[], Awaitable[bool]], note: Callable[[float], None], clock: Callable[[], float]
-) -> Callable[[], Awaitable[bool]]:
-    """The heartbeat, with a note of when it was sent for each that the coordinator answered.
-
-    Not of when the answer was read: a process that was paused in between reads it when its session is long over.
-    """
-
-    async def watching() -> bool:
-        sent = clock()
-        alive = await heartbeat()
-        if alive:
-            note(sent)
-        return alive
-
-    return watching
-
-
 class Producer(driver.Producer):
     """Faust's own producer. What we write goes through `kafka.publisher`; this one has to start all the same."""
 
@@ -80,120 +57,11 @@ class Producer(driver.Producer):
         return producer
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that talks to the group's coordinator."""
-
-    #: when the last heartbeat was sent that was answered, or an assignment came (monotonic seconds)
-    last_heartbeat = 0.0
-
-    async def on_start(self) -> None:
-        """Watch the heartbeats from the first one on."""
-        await super().on_start()
-        coordinator = self._consumer._coordinator
-        coordinator._do_heartbeat = watched(coordinator._do_heartbeat, self._note_heartbeat, time.monotonic)
-
-    def _create_consumer(self, *args: Any, **kwargs: Any) -> Any:
-        consumer = super()._create_consumer(*args, **kwargs)
-        consumer._client.bootstrap = patient(consumer._client.bootstrap, lambda: self.app.should_stop)
-        return consumer
-
-    def _note_heartbeat(self, sent: float) -> None:
-        self.last_heartbeat = max(sent, self.last_heartbeat)
-
-    async def subscribe(self, topics: Iterable[str]) -> None:
-        """Subscribe to the owned topics as well: they are fetched by nobody, but assigned."""
-        await super().subscribe({*topics, *self.app.owned_topics})
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        assignment = self.assignment()
-        wanted = {
-            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, "")
-            for tp, offset in offsets.items()
-            if tp in assignment
-        }
-        if not wanted:
-            return False
-        try:
-            await asyncio.wait_for(self._ensure_consumer().commit(wanted), self.app.conf.broker_request_timeout)
-        except (CommitFailedError, IllegalStateError) as error:
-            self.log.info("not committed, the group has changed: %s", error)
-            return False
-        except (KafkaError, TimeoutError) as error:
-            self.log.warning("not committed, will be tried again: %r", error)
-            return False
-        return True
-
-    async def positions(self, tps: Iterable[TP]) -> dict[TP, tuple[int | None, int, int]]:
-        """Of each partition what is committed (as the broker has it), its first and its end offset."""
-        wanted = [TopicPartition(tp.topic, tp.partition) for tp in tps]
-        found: dict[TP, tuple[int | None, int, int]] = await self.call_thread(self._positions, wanted)
-        return found
-
-    async def _positions(self, tps: list[TopicPartition]) -> dict[TP, tuple[int | None, int, int]]:
-        consumer = self._ensure_consumer()
-        committed = await consumer._coordinator.fetch_committed_offsets(tps)
-        first = await consumer.beginning_offsets(tps)
-        end = await consumer.end_offsets(tps)
-        known = {tp: meta.offset if (meta := committed.get(tp)) and meta.offset >= 0 else None for tp in tps}
-        return {ensure_TP(tp): (known[tp], first[tp], end[tp]) for tp in tps}
-
-    async def seek_to(self, offsets: Mapping[TP, int]) -> None:
-        """Read on from these offsets."""
-        await self.call_thread(self._seek_to, offsets)
-
-    async def _seek_to(self, offsets: Mapping[TP, int]) -> None:
-        consumer = self._ensure_consumer()
-        for tp, offset in offsets.items():
-            consumer.seek(TopicPartition(tp.topic, tp.partition), offset)
-
-    async def _fetch_records(self, *args: Any, **kwargs: Any) -> dict[TopicPartition, list[Any]]:
-        """Fetch; a fetch that began before a rebalance leaves what it finds after it to the next one.
-
-        Whoever waits for it is from before the rebalance, too, and drops it: the fetcher would read on behind it.
-        """
-        generation = self.app.consumer_generation_id
-        records: dict[TopicPartition, list[Any]] = await super()._fetch_records(*args, **kwargs)
-        if records and generation != self.app.consumer_generation_id:
-            await self._seek_to({ensure_TP(tp): found[0].offset for tp, found in records.items()})
-            return {}
-        return records
-
-    def polled(self) -> AbstractContextManager[None]:
-        """While records are taken or waited for: the group expires members that do neither (`max.poll.interval.ms`)."""
-        polled: AbstractContextManager[None] = self._ensure_consumer()._subscription.fetch_context()
-        return polled
-
-
-class RebalanceListener(driver.ConsumerRebalanceListener):
-    """What the coordinator calls, in the consumer's thread."""
-
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> Awaitable[None]:
-        """Nothing starts from here on."""
-        self._thread.app.gate.close("rebalance")
-        result: Awaitable[None] = super().on_partitions_revoked(revoked)
-        return result
-
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Keep what is not taken here from being fetched here: it would hold up the others."""
-        assigned = list(assigned)
-        thread, app = self._thread, self._thread.app
-        thread.last_heartbeat = time.monotonic()
-        elsewhere = [tp for tp in assigned if app.fetches_in_loop or tp.topic in app.owned_topics]
-        if elsewhere:
-            thread._ensure_consumer().pause(*elsewhere)
-        await super().on_partitions_assigned(assigned)
-
-
 class Consumer(driver.Consumer):
     """The consumer of one app; `app` is a `streamhooks.mended.app.App`."""
 
     RebalanceListener = RebalanceListener
     _thread: ConsumerThread
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._fetched: dict[TP, int] = {}  # the offset after the last one that was fetched
-        self._pressure = Pressure(self.on_buffer_full, self.on_buffer_drop)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -201,29 +69,36 @@ class Consumer(driver.Consumer):
     @cached_property
     def _fetching(self) -> dict[str, Fetching]:
         """By topic; when it is asked for first, all agents are known."""
-        return {
-            topic: Fetching(self._fetching_options, lambda: self.app.should_stop) for topic in self.app.plain_topics
-        }
+        return {topic: self.app.new_fetching(lambda: self.app.should_stop) for topic in self.app.plain_topics}
 
-    def _fetching_options(self) -> dict[str, Any]:
-        conf = self.app.conf
-        return {
-            "bootstrap_servers": driver.server_list(self.transport.url, self.transport.default_port),
-            "client_id": conf.broker_client_id,
-            "auto_offset_reset": conf.consumer_auto_offset_reset,
-            "max_poll_records": conf.broker_max_poll_records,
-            "max_partition_fetch_bytes": conf.consumer_max_fetch_size,
-            "request_timeout_ms": int(conf.broker_request_timeout * 1000),
-            # What a producer took back has not happened.
-            "isolation_level": "read_committed",
-            **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
-        }
+    @cached_property
+    def positions(self) -> Positions:
+        """Where the partitions are read."""
+        app = self.app
+        return Positions(
+            GroupBrokers(self._thread, app.logs),
+            self._fetching,
+            app.tracker,
+            lambda *found: app.start_of(*found),
+            on_hole=app.note_natural_hole,
+            on_moved=self._moved,
+        )
+
+    def _moved(self, tp: TP, start: int) -> None:
+        self.app.forget_natural_holes(tp)
+        self.app.on_moved(tp, start)
+
+    @Service.task
+    async def _watch_positions(self) -> None:
+        try:
+            await self.positions.run()
+        except Refusal as refusal:
+            end_refused(refusal)
 
     async def on_stop(self) -> None:
         """Commit what is settled, and fetch no more."""
         await super().on_stop()
-        for fetching in self._fetching.values():
-            await fetching.stop()
+        await asyncio.gather(*(fetching.stop() for fetching in self._fetching.values()))
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust would log, every few seconds, that its client does not fetch a partition."""
@@ -238,11 +113,12 @@ class Consumer(driver.Consumer):
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what is settled; False if nothing was or the broker did not take it."""
         tracker = self.app.tracker
-        offsets = {TP(*tp): offset for tp, offset in tracker.committable()}
-        if not offsets or not await self._commit(offsets):
+        found = {TP(*tp): (offset, tracker.number(tp)) for tp, offset in tracker.committable()}
+        readings = {tp: self.positions.reading(tp, offset) for tp, (offset, _) in found.items()}
+        if not readings or not await self._commit(readings):
             return False
-        for tp, offset in offsets.items():
-            tracker.committed(tp, offset)
+        for tp, (offset, number) in found.items():
+            tracker.committed(tp, offset, number)
         return True
 
     async def wait_empty(self) -> None:
@@ -253,6 +129,7 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit, then forget: what is still in flight belongs to the next owner."""
         await super().on_partitions_revoked(revoked)
+        self.positions.forget(revoked)
         self.app.tracker.revoke(list(revoked))
         await self.app.on_released(revoked)
 
@@ -278,77 +155,76 @@ class Consumer(driver.Consumer):
 
     async def _seek_to_settled(self) -> None:
         skipped = self.app.owned_topics | set(self.app.tables.changelog_topics)
-        tps = [tp for tp in self.assignment() if tp.topic not in skipped]
-        positions = await self._thread.positions(tps) if tps else {}
-        starts = {tp: self.app.start_of(tp, *position) for tp, position in positions.items()}
-        await (self._fetch_from(starts) if self.app.fetches_in_loop else self._thread.seek_to(starts))
-        for tp, offset in starts.items():
-            committed = positions[tp][0]
-            # One that lies behind the end of the log is nothing to build on: the next commit goes back.
-            self.app.tracker.assign(tp, offset, committed if committed is not None and committed <= offset else None)
-        self._fetched = dict(starts)
+        starts = await self.positions.take_over([tp for tp in self.assignment() if tp.topic not in skipped])
+        for tp in starts:
+            self.app.forget_natural_holes(tp)
         self.app.on_positioned(starts)
-
-    async def _fetch_from(self, starts: Mapping[TP, int]) -> None:
-        """Fetch these partitions, and no others, from these offsets on."""
-        for topic, fetching in self._fetching.items():
-            await fetching.seek_to({tp: offset for tp, offset in starts.items() if tp.topic == topic})
 
     # --- handing over
 
     async def _drain_messages(self, fetcher: Service) -> None:
-        # Each topic on its own, where we fetch: a fetch costs by the partitions that it names, also of idle topics,
-        # and a topic whose records wait for room holds up no other.
-        topics = self._fetching if self.app.fetches_in_loop else (None,)
-        drains = [asyncio.ensure_future(self._drain(fetcher, topic)) for topic in topics]
+        # Each topic on its own: a fetch costs by the partitions that it names, also of idle topics, and a topic whose
+        # records wait for room holds up no other.
+        drains = [self._drain(fetcher, partial(self._drain_topic, topic)) for topic in self._fetching]
+        if self.app.tables.changelog_topics:
+            drains.append(self._drain(fetcher, self._drain_changelogs))
+        running = [asyncio.ensure_future(drain) for drain in drains]
         try:
-            await asyncio.gather(*drains)
+            await asyncio.gather(*running)
         except (asyncio.CancelledError, *self.consumer_stopped_errors):
             if not self.app.should_stop:
                 raise
         finally:
-            for drain in drains:
+            for drain in running:
                 drain.cancel()
 
-    async def _drain(self, fetcher: Service, topic: str | None) -> None:
+    async def _drain(self, fetcher: Service, drain_once: Callable[[], Awaitable[None]]) -> None:
         while not (self.should_stop or fetcher.should_stop):
-            await self._drain_once(topic)
+            if not self.flow_active:
+                await self.wait(self.can_resume_flow)
+            await drain_once()
 
-    async def _fetched_of(self, topic: str, active: set[TP]) -> Fetched:
-        fetching, generation = self._fetching[topic], self.app.consumer_generation_id
+    async def _drain_topic(self, topic: str) -> None:
+        if not any(tp.topic == topic for tp in self._get_active_partitions()):
+            await self.sleep(0.05)
+            return
+        fetching = self._fetching[topic]
         with self._thread.polled():
-            records = await fetching.getmany(active, timeout=1.0)
-        if records and generation != self.app.consumer_generation_id:
-            # Whoever waits here is from before the rebalance and drops it: the fetcher would read on behind it.
-            fetching.go_back({tp: found[0].offset for tp, found in records.items()})
-            return {}
-        return records
+            records = await fetching.getmany(timeout=1.0)
+        if suspects := fetching.suspects():
+            self.positions.suspect(suspects)
+        for number, record in enumerate(records, 1):
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+            # What is left of the batch is read again after the rebalance: it always assigns. What came of an assignment
+            # before that is told by its number.
+            if not self.flow_active:
+                return
+            if self.positions.note(record):
+                await self._hand_over_plain(record)
 
-    async def _drain_once(self, topic: str | None) -> None:
-        if not self.flow_active:
-            await self.wait(self.can_resume_flow)
-        partitions = self._get_active_partitions()
-        if topic is None:
-            active = {tp for tp in partitions if tp.topic not in self.app.owned_topics}
-        else:
-            active = {tp for tp in partitions if tp.topic == topic}
+    async def _hand_over_plain(self, record: Record) -> None:
+        for channel in tuple(self.app.topics._tp_index[record[:2]]):
+            queue = channel.queue
+            if queue.full():
+                # A full queue must not keep a rebalance from stopping the flow.
+                await self.wait_first(queue.put(record), self.suspend_flow.wait())
+            else:
+                queue.put_nowait(record)
+
+    async def _drain_changelogs(self) -> None:
+        active = {tp for tp in self._get_active_partitions() if tp.topic in self.app.tables.changelog_topics}
         if not active:
             await self.sleep(0.05)
             return
         generation = self.app.consumer_generation_id
-        records = await (self._getmany(active, timeout=1.0) if topic is None else self._fetched_of(topic, active))
-        plain_topics = self.app.plain_topics
+        records = await self._getmany(active, timeout=1.0)
         for number, (tp, record) in enumerate(self.scheduler.iterate(records), 1):
             if number % 100 == 0:
                 await asyncio.sleep(0)
-            # What is left of the batch is read again after the rebalance: it always seeks.
             if not self.flow_active or generation != self.app.consumer_generation_id:
                 return
-            self._watch(tp, record.offset)
-            if tp.topic in plain_topics:
-                await self._hand_over_plain(tp, plain(record))
-            else:
-                await self._hand_over(tp, record)
+            await self._hand_over(tp, record)
 
     async def _hand_over(self, tp: TP, record: Any) -> None:
         topics = self.app.topics
@@ -357,24 +233,7 @@ class Consumer(driver.Consumer):
         if handler is not None and not any(channel.queue.full() for channel in topics._tp_index[tp]):
             await handler(message)
         else:
-            # A full queue must not keep a rebalance from stopping the flow.
             await self.wait_first(self.callback(message), self.suspend_flow.wait())
-
-    async def _hand_over_plain(self, tp: TP, record: Record) -> None:
-        for channel in tuple(self.app.topics._tp_index[tp]):
-            queue = channel.queue
-            if queue.full():
-                await self.wait_first(queue.put(record), self.suspend_flow.wait())
-            else:
-                queue.put_nowait_enhanced(record, **self._pressure.of(tp))
-
-    def _watch(self, tp: TP, offset: int) -> None:
-        """The fetcher reads on without a gap: what it does not bring, Kafka does not have."""
-        following = self._fetched.get(tp)
-        if following is not None:
-            if offset > following:
-                self.app.note_natural_hole(tp, following, offset)
-            self._fetched[tp] = offset + 1
 
 
 class Transport(driver.Transport):

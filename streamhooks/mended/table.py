@@ -3,8 +3,8 @@
 What is different from Faust 0.15.3: expiry keeps one entry a window instead of one an increment (A2.2 of the notes), it
 knows the windows that came from the changelog (#385), and takes the clock it is given; the changelog is written by our
 own publisher, so that a write can be waited for, and outlives a broker that is away; what belongs to a partition that
-went away is forgotten; and since the last item of a value says how far it is, what a former owner wrote too late does
-not undo what came of it since.
+went away is forgotten; and since a value says how far it is, what a former owner wrote too late does not undo what came
+of it since.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ Cell = tuple[str, Range]
 class WindowTable(faust.Table):
     """Keys are (text, (start, end)) as Faust's tumbling windows have them; the text decides the partition.
 
-    `partition_of` and `publish` are bound before the first write.
+    `partition_of`, `publish` and `is_older` are bound before the first write; the last one tells whether a value knows
+    less than another one of the same cell.
     """
 
     partition_of: Callable[[str], int]
     publish: Publish
+    is_older: Callable[[Any, Any], bool]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -77,7 +79,7 @@ class WindowTable(faust.Table):
             key, value = self._to_key(event.key), self._to_value(event.value)
             if value is None:
                 cells.pop(key, None)
-            elif key in cells and value[-1] < cells[key][-1]:
+            elif key in cells and self.is_older(value, cells[key]):
                 self._undone.add(key)
             else:
                 cells[key] = value

@@ -17,6 +17,7 @@ from streamhooks.records.fields import (
     text,
     whole,
 )
+from streamhooks.times import Between
 
 Why = Literal["disabled", "replay"]
 
@@ -41,6 +42,12 @@ class Stretch(Record):
     """The hook's `resumed_at` when it began: a later one decides about this stretch."""
     resume: str | None = None
     """What was decided, as in a hook; None as long as nothing is."""
+    not_before: int | None = None
+    """Only records with this timestamp or a later one are meant, epoch milliseconds."""
+    before: int | None = None
+    """Only records with an earlier timestamp are meant, epoch milliseconds."""
+    log: str | None = None
+    """The id of the topic: one that is made anew has another; None if it is not known."""
 
     @property
     def key(self) -> str:
@@ -51,6 +58,11 @@ class Stretch(Record):
     def tp(self) -> tuple[str, int]:
         """The partition."""
         return self.topic, self.partition
+
+    @property
+    def between(self) -> Between:
+        """The times of the records that are meant."""
+        return Between(self.not_before, self.before)
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -66,6 +78,9 @@ class Stretch(Record):
             since=number(fields, "since"),
             after=optional_number(fields, "after") or 0.0,
             resume=optional_text(fields, "resume"),
+            not_before=optional_whole(fields, "not_before"),
+            before=optional_whole(fields, "before"),
+            log=optional_text(fields, "log"),
         )
 
     def to_fields(self) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """How often each hook fired: windowed tables, one a rollup, to which every attempt is added once.
 
-A cell holds `[fired, delivered, failed, offset]`. What keeps it exact: the offset of the last record of `firings` that
-it has seen (a record that is read again after a crash changes nothing), and the ids that were counted already (an
-attempt that was made again after a crash is not counted again).
+A cell holds `[fired, delivered, failed, offset, epoch, log]`. What keeps it exact: the place of the last record of
+`firings` that it has seen (a record that is read again after a crash changes nothing), and the ids that were counted
+already (an attempt that was made again after a crash is not counted again). A place is an offset in a log: when
+`firings` is made anew it is another log, and when it lost its last records, what comes there instead has a later epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -50,8 +51,11 @@ class Counters:
         self._changed: dict[tuple[Rollup, str, Range], list[int]] = {}
         self.seen = Seen()
 
-    def add(self, hook_id: str, attempts: tuple[Attempt, ...], offset: int) -> None:
-        """Count the attempts of a record of `firings`; all lie in one bucket of the finest rollup."""
+    def add(self, hook_id: str, attempts: tuple[Attempt, ...], offset: int, epoch: int = -1, log: int = 0) -> None:
+        """Count the attempts of a record of `firings`; all lie in one bucket of the finest rollup.
+
+        `epoch` is -1, `log` 0, where it is not known.
+        """
         fired = delivered = failed = 0
         for attempt in attempts:
             first = self.remember(attempt)
@@ -68,14 +72,14 @@ class Counters:
         COUNTED.inc(fired)
         if not attempts:
             return
-        at = attempts[0].at / 1000
+        at, place = attempts[0].at / 1000, (offset, epoch, log)
         for rollup in ROLLUPS:
             cell = self._cell(rollup, hook_id, window(rollup, rollup.bucket(at)))
-            if offset > cell[3]:
+            if is_behind(cell, place):
                 cell[0] += fired
                 cell[1] += delivered
                 cell[2] += failed
-                cell[3] = offset
+                cell[3:] = place
 
     def remember(self, attempt: Attempt) -> bool:
         """Note that the attempt was counted; False if it was before."""
@@ -96,7 +100,7 @@ class Counters:
         key = (rollup, hook_id, bucket)
         cell = self._changed.get(key)
         if cell is None:
-            cell = self._changed[key] = list(self._cell_of(rollup, hook_id, bucket) or [0, 0, 0, -1])
+            cell = self._changed[key] = [*(self._cell_of(rollup, hook_id, bucket) or (0, 0, 0, -1))]
         return cell
 
     @property
@@ -112,6 +116,26 @@ class Counters:
     def drop_changes(self) -> None:
         """Forget what is not written."""
         self._changed = {}
+
+
+def is_behind(cell: Sequence[int], place: Sequence[int]) -> bool:
+    """Whether a cell has not seen the record at this place, `(offset, epoch, log)`."""
+    offset, epoch, log = _place(cell)
+    if log and place[2] and log != place[2]:
+        return True
+    if epoch >= 0 and place[1] >= 0:
+        return (epoch, offset) < (place[1], place[0])
+    return offset < place[0]
+
+
+def is_older(cell: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether a cell has seen less than another one of the same log; of two logs nobody can tell."""
+    place = _place(other)
+    return is_behind(cell, place) and _place(cell)[2] in (0, place[2])
+
+
+def _place(cell: Sequence[int]) -> Sequence[int]:
+    return cell[3:] if len(cell) > 4 else (cell[3], -1, 0)  # 0.1.0 knew the offset alone
 
 
 def window(rollup: Rollup, start: int) -> Range:

@@ -163,6 +163,10 @@ class HooksTable:
                 breakers_open += state.open_since is not None
         return Tally(disabled, failing, breakers_open)
 
+    def found_about(self) -> list[str]:
+        """The ids of the hooks about which something was found."""
+        return list(self._states)
+
     def __iter__(self) -> Iterator[Hook]:
         return iter(self._hooks.values())
 

@@ -70,6 +70,7 @@ class Pending:
         self._settled_before: dict[str, int] = {}
         self._rotated = clock()
         self._stale: dict[tuple[int, str], Heal] = {}
+        self._unseen: dict[int, set[str]] = {}  # of partitions that are read once more
 
     # --- the log
 
@@ -85,6 +86,8 @@ class Pending:
         key = (record.key or b"").decode("utf-8", "replace")
         entries = self._entries.setdefault(record.partition, {})
         current = entries.get(key)
+        if record.partition in self._unseen:
+            self._unseen[record.partition].discard(key)
         if record.value is None:
             self._apply_tombstone(record, key, current)
             return None
@@ -130,12 +133,18 @@ class Pending:
             self._forget(entry)
             del entries[entry.id]
 
+    def begin_anew(self, partition: int) -> None:
+        """The log of a partition is not as it was read, and is read once more: what it lacks is to be healed."""
+        self._unseen[partition] = set(self._entries.get(partition, ()))
+
     def heals(self, partition: int) -> list[Heal]:
-        """What must be written so that the log of a partition says what holds; each is told once."""
+        """What must be written so that the log of a partition, read to its end, says what holds; each is told once."""
         found = [heal for heal in self._stale.values() if heal.partition == partition]
         for heal in found:
             del self._stale[partition, heal.id]
-        return found
+        entries = self._entries.get(partition, {})
+        lost = [entries[key] for key in self._unseen.pop(partition, ()) if key in entries]
+        return found + [Heal(entry.id, partition, entry.value, entry.attempt) for entry in lost]
 
     def release(self, partitions: Iterable[int]) -> None:
         """The partitions are somebody else's: forget their calls."""

@@ -40,6 +40,10 @@ class Resources:
                 self._coordinates[record.key] = (record.partition, record.offset)
         return broken
 
+    def keys(self, partition: int) -> list[bytes]:
+        """The keys of the resources that lie in a partition."""
+        return [key for key, (where, _) in self._coordinates.items() if where == partition]
+
     async def find(self, sender: str, instance_id: str) -> dict[str, Any] | None:
         """The resource, or None while it is not there."""
         key = f"{sender}:{instance_id}".encode()

@@ -26,7 +26,7 @@ UNDECIDED = 30.0
 Write = Callable[[Stretch], Awaitable[None]]
 """Writes a stretch (or forgets it), and returns when this worker's table has it so."""
 TP = tuple[str, int]
-Key = tuple[str, TP]
+Key = tuple[str, TP, str]
 
 
 class Hooks(Protocol):
@@ -42,7 +42,8 @@ class Hooks(Protocol):
 class Missed:
     """Begins and ends stretches on the source partitions of this worker. One for the worker.
 
-    `expected` gives the offset that comes next on an owned partition, None for others.
+    `expected` gives the offset that comes next on an owned partition, None for others; `log_of` the id of its topic, as
+    it is read, empty if that is not known; `on_gone` is told of a stretch whose log is gone.
     """
 
     def __init__(
@@ -54,7 +55,11 @@ class Missed:
         forget: Write,
         expected: Callable[[TP], int | None],
         clock: Callable[[], float],
+        log_of: Callable[[TP], str] = lambda _tp: "",
+        on_gone: Callable[[Stretch], None] = lambda _stretch: None,
     ) -> None:
+        self._log_of = log_of
+        self._on_gone = on_gone
         self._stretches = stretches
         self._hooks = hooks
         self._write = write
@@ -76,7 +81,8 @@ class Missed:
     async def pass_over(self, hook_id: str, source: str) -> None:
         """Note that a record was passed over; returns when that is confirmed."""
         topic, partition, offset = coordinates(source)
-        key = (hook_id, (topic, partition))
+        current = self._log_of((topic, partition))
+        key = (hook_id, (topic, partition), current)
         beginning = self._beginning.get(key)
         if beginning is not None and beginning[0] <= offset:
             await asyncio.shield(beginning[1])
@@ -92,6 +98,7 @@ class Missed:
                 end=None,
                 since=self._clock(),
                 after=hook.resumed_at if hook is not None else 0.0,
+                log=current or None,
             )
             task = asyncio.ensure_future(self._begin(key, stretch))
             self._beginning[key] = (offset, task)
@@ -106,7 +113,12 @@ class Missed:
 
     def _open(self, hook_id: str, tp: TP) -> Stretch | None:
         found = (one for one in self._stretches.of_hook(hook_id) if one.end is None and one.tp == tp)
-        return next((one for one in found if one.key not in self._ending), None)
+        return next((one for one in found if one.key not in self._ending and not self._is_gone(one)), None)
+
+    def _is_gone(self, stretch: Stretch) -> bool:
+        """Whether the log that a stretch is of is another one by now."""
+        current = self._log_of(stretch.tp)
+        return bool(current and stretch.log and stretch.log != current)
 
     # --- ending
 
@@ -124,7 +136,11 @@ class Missed:
         for stretch in open_ones:
             end = self._expected(stretch.tp)
             decided = self._decision(stretch)
-            if end is not None and decided is not None and stretch.key not in self._ending:
+            if end is not None and self._is_gone(stretch) and stretch.key not in self._ending:
+                self._on_gone(stretch)
+                self._ending.add(stretch.key)
+                ending.append(self._end(stretch, end, "skip"))
+            elif end is not None and decided is not None and stretch.key not in self._ending:
                 # From here on, in one go with the decision: what comes now is not passed over any more.
                 self._ending.add(stretch.key)
                 ending.append(self._end(stretch, end, decided))

@@ -12,7 +12,7 @@ from streamhooks.history.dead_letters import Filter, Found
 from streamhooks.history.explain import Explained, summary
 from streamhooks.kafka.reader import Record
 from streamhooks.tasks.matching import SOURCES
-from streamhooks.times import iso, moment
+from streamhooks.times import Between, iso, moment
 from streamhooks.web.messages import answer, limit_of, query, read_fields
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found
@@ -84,9 +84,10 @@ async def _wanted_record(parts: Parts, given: dict[str, str]) -> Record:
     else:
         if not _EVENT_ID.fullmatch(given["event_id"]):
             raise bad_fields({"event_id": "must be 32 hex characters"})
-        until = _time_of(given, "until") or parts.clock()
-        since = _time_of(given, "since")
-        record = await parts.history.record_of(given["event_id"], until - _DAY if since is None else since, until)
+        since, until = _time_of(given, "since"), _time_of(given, "until")
+        if since is None:
+            since = (parts.clock() if until is None else until) - _DAY
+        record = await parts.history.record_of(given["event_id"], Between.moments(since, until))
     if record is None or record.value is None:
         raise not_found("record, or Kafka holds it no longer,")
     return record
@@ -96,7 +97,8 @@ async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
     """Answer with dead letters, newest first."""
     given = query(request, ("hook_id", "reason", "since", "until", "cursor", "limit"))
     limit = limit_of(given)
-    wanted = Filter(given.get("hook_id"), given.get("reason"), _time_of(given, "since"), _time_of(given, "until"))
+    between = Between.moments(_time_of(given, "since"), _time_of(given, "until"))
+    wanted = Filter(given.get("hook_id"), given.get("reason"), between)
     before = _cursor(given["cursor"]) if "cursor" in given else {}
     async with kafka_answers():
         found, reached = await parts.history.letters(wanted, before, limit)
@@ -138,9 +140,8 @@ async def redrive_dead_letters(parts: Parts, request: web.Request) -> web.Respon
         raise bad_fields(wrong)
     wanted: Filter | list[tuple[int, int]]
     if letters is None:
-        wanted = Filter(
-            fields.get("hook_id"), fields.get("reason"), moment(fields.get("since")), moment(fields.get("until"))
-        )
+        between = Between.moments(moment(fields.get("since")), moment(fields.get("until")))
+        wanted = Filter(fields.get("hook_id"), fields.get("reason"), between)
     else:
         wanted = [(int(place[1]), int(place[2])) for one in letters if (place := _LETTER.fullmatch(one))]
     dry_run = fields.get("dry_run", False)

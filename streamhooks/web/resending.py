@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from streamhooks.tasks.matching import SOURCES
-from streamhooks.times import moment
+from streamhooks.times import Between, moment
 from streamhooks.web.hooks import known_hook
 from streamhooks.web.messages import answer, hook_id_of, query, read_fields, read_nothing
 from streamhooks.web.parts import Parts
@@ -32,10 +32,10 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
     hook = known_hook(parts, hook_id_of(request))
     fields = await read_fields(request)
     wrong = {name[:100]: "unknown field" for name in fields if name not in ("from", "to", "topics", "dry_run")}
-    since, until = moment(fields.get("from")), moment(fields.get("to", parts.clock()))
+    since, until = moment(fields.get("from")), moment(fields.get("to"))
     if since is None:
         wrong["from"] = _TIME if "from" in fields else "is required"
-    if until is None:
+    if until is None and "to" in fields:
         wrong["to"] = _TIME
     kinds, dry_run = fields.get("topics"), fields.get("dry_run", False)
     if kinds is not None and not _are_sources(kinds):
@@ -44,17 +44,18 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
         wrong["dry_run"] = "must be true or false"
     if since is not None and until is not None and since > until:
         wrong["from"] = "must not be after to"
-    if wrong or since is None or until is None:
+    if wrong or since is None:
         raise bad_fields(wrong)
     if not dry_run and not parts.hooks.is_active(hook.id):
         raise conflict("the hook is disabled: enable it first")
+    between = Between.moments(since, until)
     async with kafka_answers():
-        ranges = await parts.history.ranges(hook, kinds, since, until)
+        ranges = await parts.history.ranges(hook, kinds, between)
         records = sum(end - start for start, end in ranges.values())
         if dry_run:
-            return answer({"records": records, "matches": await parts.history.count(hook, ranges)})
+            return answer({"records": records, "matches": await parts.history.count(hook, ranges, between)})
     async with confirmed():
-        replay_id = await parts.history.replay(hook, ranges)
+        replay_id = await parts.history.replay(hook, ranges, between)
     return answer({"replay": replay_id, "records": records}, 202)
 
 

@@ -184,7 +184,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "NewReplay": _object(
         {
             "from": MOMENT,
-            "to": {**MOMENT, "description": "now, unless given"},
+            "to": {**MOMENT, "description": "the end of the log, unless given"},
             "topics": {**_list({"enum": list(SOURCES)}), "description": "those that can fire the hook, unless given"},
             "dry_run": {"type": "boolean", "default": False},
         },
@@ -193,7 +193,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Replay": _object(
         {
             "replay": {**TEXT, "description": "its id; not of a dry run"},
-            "records": {"type": "integer", "description": "source records between the two moments"},
+            "records": {"type": "integer", "description": "source records to be looked at"},
             "matches": {"type": "integer", "description": "those that fire the hook; of a dry run"},
         },
         "records",

@@ -4,7 +4,7 @@ from support.api import Answer, Api, api
 from support.eventually import eventually
 from support.processes import ended
 from support.receiver import Receiver
-from support.topics import consume_all, create_topic, produce
+from support.topics import consume_all, create_topic, make_anew, produce
 from support.worker import Worker
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "create_topic",
     "ended",
     "eventually",
+    "make_anew",
     "produce",
 ]

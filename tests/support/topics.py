@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from support.eventually import eventually
+
 _TIMEOUT = 30.0
 
 
@@ -91,3 +93,18 @@ def consume_all(brokers: str, topic: str) -> list[Message]:
     finally:
         consumer.close()
     return sorted(found, key=lambda message: (message.partition(), message.offset()))
+
+
+def make_anew(brokers: str, topic: str) -> None:
+    """Delete a topic and make it again, with as many partitions: it is another one of that name."""
+    admin = AdminClient({"bootstrap.servers": brokers})
+    partitions = len(admin.list_topics(topic, _TIMEOUT).topics[topic].partitions)
+    admin.delete_topics([topic], operation_timeout=_TIMEOUT)[topic].result(_TIMEOUT)
+    eventually(lambda: topic not in admin.list_topics(timeout=_TIMEOUT).topics)
+
+    def made() -> bool:
+        admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(_TIMEOUT)
+        return True
+
+    eventually(made)
+    eventually(lambda: topic in admin.list_topics(timeout=_TIMEOUT).topics)

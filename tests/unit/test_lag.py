@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from streamhooks.kafka.lag import Behind, Lags
+from streamhooks.kafka.lag import Behind, First, Lags
 
 A, B = ("t.events", 0), ("t.events", 1)
 
@@ -15,6 +15,8 @@ class FakeLog:
 
     records: dict = field(default_factory=dict)
     markers: int = 0
+    open_at: int | None = None
+    """Where an open transaction begins: nothing may be read from there on."""
     away: bool = False
     unreadable: bool = False
     read: list = field(default_factory=list)
@@ -28,8 +30,9 @@ class FakeLog:
             return {}
         found = {}
         for tp, floor in floors.items():
-            later = sorted(item for item in self.records.get(tp, {}).items() if item[0] >= floor)
-            found[tp] = later[0] if later else None
+            end = max(self.records.get(tp) or [-1]) + 1 + self.markers if self.open_at is None else self.open_at
+            later = sorted(item for item in self.records.get(tp, {}).items() if floor <= item[0] < end)
+            found[tp] = First(*later[0]) if later else First(end, None)
         return found
 
 
@@ -69,6 +72,30 @@ def test_markers_of_transactions_are_nothing_to_wait_for():
     world = World(a={0: 900.0})
     world.log.markers = 1
     assert world.at(a=1) == [Behind(0, None)]
+
+
+def test_what_lies_behind_an_open_transaction_is_behind_since_all_was_settled():
+    world = World(a={0: 900.0})
+    assert world.at(a=1) == [Behind(0, None)]
+    world.log.records[A] |= {1: 1005.0, 2: 1006.0, 3: 1007.0}
+    world.log.open_at, world.now = 1, 1030.0
+    assert world.at(a=1) == [Behind(3, 1000.0)]
+    world.now = 1060.0
+    assert world.at(a=1) == [Behind(3, 1000.0)]
+    # One record may be read, the others not yet.
+    world.log.open_at = 2
+    assert world.at(a=1) == [Behind(3, 1005.0)]
+    assert world.at(a=2) == [Behind(2, 1005.0)]
+    world.log.open_at = None
+    assert world.at(a=4) == [Behind(0, None)]
+
+
+def test_after_a_move_the_age_is_that_of_the_new_log():
+    world = World(a={0: 900.0, 1: 901.0})
+    assert world.at(a=0) == [Behind(2, 900.0)]
+    world.log.records[A] = {0: 990.0}
+    world.lags.begin_anew(A)
+    assert world.at(a=0) == [Behind(1, 990.0)]
 
 
 def test_what_retention_removed_is_not_counted():

@@ -52,7 +52,7 @@ export function replay(hook, began) {
       h("p", {}, "What this hook would have got is sent beside the live traffic. Every delivery has the webhook-id that it had, so a receiver can drop what it has."),
       h("div", { class: "pair" },
         h("div", {}, h("label", { for: "replay-from" }, "From"), from),
-        h("div", {}, h("label", { for: "replay-to" }, "To (now, if empty)"), to)),
+        h("div", {}, h("label", { for: "replay-to" }, "To (the end, if empty)"), to)),
       topics,
       found,
     ], "Count first", async () => {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamhooks.mended.consumer import watched
+from streamhooks.mended.group import watched
 
 
 @pytest.mark.parametrize(("alive", "noted"), [(True, [100.0]), (False, [])])

@@ -155,6 +155,9 @@ stretches = some(
     end=longs,
     after=numbers,
     resume=texts,
+    not_before=longs,
+    before=longs,
+    log=texts,
 )
 notices = some(
     {"hook_id": full_texts, "why": texts, "at": longs}

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamhooks.records.firing import Attempt
-from streamhooks.tables.counters import Counters, Seen
+from streamhooks.tables.counters import Counters, Seen, is_behind, is_older
 from streamhooks.tables.rollups import ROLLUPS
 
 HOOK = "a" * 32
@@ -56,6 +56,48 @@ def test_what_was_dropped_was_no_attempt():
     counters.add(HOOK, (attempt(1, outcome="dropped"),), 0)
     tables.write(counters)
     assert tables.totals() == {(0, 0, 0)}
+
+
+def test_a_record_is_new_to_a_cell_by_its_place_in_its_log():
+    cell = [1, 1, 0, 100, 3, 7]
+    assert not is_behind(cell, (100, 3, 7))
+    assert is_behind(cell, (101, 3, 7))
+    # The log lost its end, and goes on in a later epoch.
+    assert is_behind(cell, (40, 4, 7))
+    assert not is_behind(cell, (200, 2, 7))
+    # It was made anew.
+    assert is_behind(cell, (0, 0, 8))
+
+
+def test_what_is_not_known_of_a_place_decides_nothing():
+    assert not is_behind([1, 1, 0, 100], (100, 3, 7))  # as 0.1.0 wrote it
+    assert is_behind([1, 1, 0, 100], (101, 3, 7))
+    assert not is_behind([1, 1, 0, 100, -1, 7], (100, 3, 7))
+    assert is_behind([1, 1, 0, 100, 3, 0], (4, 5, 7))
+
+
+def test_a_cell_that_was_written_too_late_is_older():
+    assert is_older([1, 1, 0, 100, 3, 7], [2, 2, 0, 101, 3, 7])
+    assert is_older([1, 1, 0, 100], [2, 2, 0, 101, 3, 7])
+    assert not is_older([2, 2, 0, 101, 3, 7], [1, 1, 0, 100, 3, 7])
+    # Of two logs nobody knows which is the former: the one that is read last holds.
+    assert not is_older([1, 1, 0, 100, 3, 7], [2, 2, 0, 101, 3, 8])
+    assert not is_older([2, 2, 0, 101, 3, 8], [1, 1, 0, 100, 3, 7])
+
+
+def test_a_log_that_was_made_anew_is_counted_from_its_first_record():
+    tables = Tables()
+    counters = Counters(tables.cell)
+    for offset in range(5):
+        counters.add(HOOK, (attempt(offset),), offset, 0, 7)
+    tables.write(counters)
+    for offset in range(3):
+        counters.add(HOOK, (attempt(100 + offset),), offset, 0, 8)
+    tables.write(counters)
+    for offset in range(3):  # they are read again
+        counters.add(HOOK, (attempt(100 + offset),), offset, 0, 8)
+    tables.write(counters)
+    assert tables.totals() == {(8, 8, 0)}
 
 
 def test_the_ids_that_are_remembered_are_bounded_and_the_youngest_are_kept():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +53,34 @@ def test_a_call_is_due_at_its_time_the_oldest_first():
     assert due(pending, 25) == ["a", "b"]
     assert due(pending, 25) == []
     assert due(pending, 30) == ["c"]
+
+
+def test_what_a_log_that_is_read_once_more_does_not_hold_is_written_again():
+    pending = Pending(Clock())
+    for name in ("kept", "lost", "settled"):
+        pending.apply(call(name, 2, due=10))
+    pending.begin_anew(0)
+    pending.apply(call("kept", 2, due=10))
+    pending.apply(call("settled", 2, due=10))
+    pending.apply(tombstone("settled", 2))
+    (heal,) = pending.heals(0)
+    assert (heal.id, heal.attempt) == ("lost", 2)
+    assert DelayedCall.from_fields(orjson.loads(heal.value)).id == "lost"
+    assert image(pending) == {"kept": 2, "lost": 2}
+    assert pending.heals(0) == []
+    pending.apply(call("lost", 2, due=10))  # it is read back
+    assert due(pending, 10) == ["kept", "lost"]
+    assert pending.heals(0) == []
+
+
+def test_what_was_settled_stays_so_when_the_log_forgot_it():
+    pending = Pending(Clock())
+    pending.apply(call("a", 2))
+    pending.apply(tombstone("a", 2))
+    pending.begin_anew(0)
+    pending.apply(call("a", 2))  # its tombstone is gone
+    assert image(pending) == {}
+    assert [(heal.value, heal.attempt) for heal in pending.heals(0)] == [(None, 2)]
 
 
 def test_nothing_runs_before_its_partition_was_read_to_the_end():

@@ -9,7 +9,7 @@ import pytest
 from faust.types import TP
 
 from streamhooks.mended.table import WindowTable
-from streamhooks.tables.counters import window
+from streamhooks.tables.counters import is_older, window
 from streamhooks.tables.rollups import ROLLUPS
 
 FINEST = ROLLUPS[0]
@@ -31,6 +31,7 @@ def table(written) -> WindowTable:
 
     made.publish = publish
     made.partition_of = lambda text: len(text) % 4
+    made.is_older = is_older
     return made
 
 

@@ -26,8 +26,17 @@ class World:
         self.log: list[Stretch] = []
         self.open = asyncio.Event()
         self.open.set()
+        self.log_id = ""
+        self.gone: list[Stretch] = []
         self.missed = Missed(
-            self.stretches, self, write=self.write, forget=self.forget, expected=self.next.get, clock=lambda: self.now
+            self.stretches,
+            self,
+            write=self.write,
+            forget=self.forget,
+            expected=self.next.get,
+            clock=lambda: self.now,
+            log_of=lambda _tp: self.log_id,
+            on_gone=self.gone.append,
         )
 
     def get(self, hook_id):
@@ -140,3 +149,45 @@ def test_coordinates_of_a_topic_with_colons():
     assert coordinates("a:b:3:17") == ("a:b", 3, 17)
     with pytest.raises(ValueError, match="invalid"):
         coordinates("a:b:c")
+
+
+async def test_a_stretch_names_its_log_and_covers_nothing_of_another_one():
+    world = World()
+    world.log_id = "A"
+    await world.missed.pass_over(HOOK.id, "e:0:5")
+    assert [stretch.log for stretch in world.log] == ["A"]
+    assert world.missed.covers(HOOK.id, "e:0:7")
+    world.log_id, world.next["e", 0] = "B", 8
+    assert not world.missed.covers(HOOK.id, "e:0:7")
+    await world.missed.pass_over(HOOK.id, "e:0:7")
+    assert [stretch.log for stretch in world.log] == ["A", "B"]
+    await world.missed.end()
+    # What it had missed on the former one is gone, which is told; the other goes on.
+    assert [stretch.log for stretch in world.gone] == ["A"]
+    assert world.known == [(7, None, None)]
+    world.enable("all")
+    await world.missed.end()
+    assert world.known == [(7, 8, "all")]
+
+
+async def test_a_stretch_that_names_no_log_is_taken_for_one_of_this():
+    world = World()
+    await world.missed.pass_over(HOOK.id, "e:0:5")
+    world.log_id = "B"
+    assert world.missed.covers(HOOK.id, "e:0:7")
+    await world.missed.end()
+    assert world.gone == []
+
+
+async def test_the_same_offset_of_another_log_is_another_stretch_while_the_first_one_is_written():
+    world = World()
+    world.log_id = "A"
+    world.open.clear()
+    first = asyncio.ensure_future(world.missed.pass_over(HOOK.id, "e:0:5"))
+    await asyncio.sleep(0)
+    world.log_id = "B"
+    second = asyncio.ensure_future(world.missed.pass_over(HOOK.id, "e:0:5"))
+    await asyncio.sleep(0)
+    world.open.set()
+    await asyncio.gather(first, second)
+    assert [stretch.log for stretch in world.log] == ["A", "B"]

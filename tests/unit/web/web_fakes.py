@@ -55,14 +55,14 @@ class FakeHistory:
     async def missed_of(self, hook_id: str) -> Missed:
         return self.missed
 
-    async def ranges(self, hook, kinds, since, until):
-        self.asked.append(("ranges", kinds, since, until))
+    async def ranges(self, hook, kinds, between):
+        self.asked.append(("ranges", kinds, between))
         return self.found_ranges
 
-    async def count(self, hook, ranges) -> int:
+    async def count(self, hook, ranges, between) -> int:
         return 7
 
-    async def replay(self, hook, ranges) -> str:
+    async def replay(self, hook, ranges, between) -> str:
         self.asked.append(("replay", hook.id, ranges))
         return "r1"
 
@@ -73,8 +73,8 @@ class FakeHistory:
         self.asked.append(("record", tp, offset))
         return self.record
 
-    async def record_of(self, event_id, since, until):
-        self.asked.append(("event", event_id, since, until))
+    async def record_of(self, event_id, between):
+        self.asked.append(("event", event_id, between))
         return self.record
 
     async def letters(self, wanted, before, limit):

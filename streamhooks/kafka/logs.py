@@ -1,0 +1,138 @@
+"""Which log a partition is, and what became of it: the broker's answer decides, never a client by itself.
+
+A topic that is deleted and made anew has another id. A log that lost its last records (a leader was elected that did
+not have them, a disk was replaced) goes on in a later epoch of its leader, below offsets that were read already.
+Offsets alone tell neither once the log has grown again.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Collection, Iterable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from streamhooks.kafka.reader import TP
+from streamhooks.kafka.topics import admin_client
+from streamhooks.settings import Settings
+
+#: what a broker says that does not know topic ids
+NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+
+Moved = Literal["anew", "shorter", "overtaken"]
+"""The topic was made anew, the log lost records that had been read, or retention removed some that had not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The log of a partition, as its broker has it now."""
+
+    topic_id: str
+    """Empty, if the broker does not know ids."""
+    epoch: int
+    """Of its leader."""
+    first: int
+    end: int
+    """The offset after the last record that all in-sync replicas have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a log was read."""
+
+    offset: int
+    """The next one."""
+    topic_id: str = ""
+    """Empty, if it is not known which log it was."""
+    epoch: int = -1
+    """One in which all below the offset was written, or a later one that began with all of it; -1 if not known."""
+
+
+def moved(reading: Reading, log: Log, kept: int | None) -> Moved | None:
+    """What became of a log since it was read so far; None, if it only grew.
+
+    `kept` is where the reading's epoch ends in the log that there is now; None, if that is not known.
+    """
+    if reading.topic_id and log.topic_id and reading.topic_id != log.topic_id:
+        return "anew"
+    # The end may lag behind the records for a moment, after a leader was elected: what the epochs tell is sure.
+    if (log.end if kept is None else kept) < reading.offset:
+        return "shorter"
+    return "overtaken" if reading.offset < log.first else None
+
+
+@cache
+def short_id(topic_id: str) -> int:
+    """The id of a topic as a number of four bytes, for where there are many; 0 if it is not known."""
+    return int.from_bytes(base64.urlsafe_b64decode(topic_id + "==")[:4]) if topic_id else 0
+
+
+class Logs:
+    """Asks the brokers; each call blocks for a few seconds at most."""
+
+    def __init__(self, settings: Settings, timeout: float = 3.0) -> None:
+        self._settings = settings
+        self._timeout = timeout
+        self._admin: AdminClient | None = None
+        self._asking = threading.Lock()  # one forgets the client that another one asks
+
+    def ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """The ids of these topics, as far as they are there."""
+        with self._asking:
+            return self._ids(topics)
+
+    def ask(self, tps: Collection[TP]) -> dict[TP, Log]:
+        """The logs of these partitions; one that is not there, or of which nobody answers, is missing."""
+        with self._asking:
+            return self._ask(tps) if tps else {}
+
+    def _ids(self, topics: Iterable[str]) -> dict[str, str]:
+        try:
+            if self._admin is None:
+                self._admin = admin_client(self._settings)
+            asked = self._admin.describe_topics(TopicCollection(sorted(set(topics))), request_timeout=self._timeout)
+        except KafkaException:
+            return {}
+        found = {topic: str(one.topic_id) for topic, one in _answers(asked, self._timeout).items()}
+        return {topic: "" if topic_id == NO_ID else topic_id for topic, topic_id in found.items()}
+
+    def _ask(self, tps: Collection[TP]) -> dict[TP, Log]:
+        before = self._ids(topic for topic, _ in tps)
+        known = [TopicPartition(*tp) for tp in tps if tp[0] in before]
+        try:
+            first, end = (self._offsets(known, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
+        except KafkaException:
+            return {}
+        # One that was made anew in between gets no answer made of two.
+        after = self._ids(before)
+        logs = {
+            tp: Log(before[tp[0]], _epoch(end[tp]), first[tp].offset, end[tp].offset)
+            for tp in tps
+            if tp in first and tp in end and before[tp[0]] == after.get(tp[0])
+        }
+        if len(logs) < len(tps):
+            # librdkafka goes on asking with the epoch of a leader that the broker has fenced, for minutes: a new client
+            # does not know it.
+            self._admin = None
+        return logs
+
+    def _offsets(self, tps: list[TopicPartition], spec: OffsetSpec) -> dict[TP, Any]:
+        if not tps or self._admin is None:
+            return {}
+        asked = self._admin.list_offsets(dict.fromkeys(tps, spec), request_timeout=self._timeout)
+        return {(tp.topic, tp.partition): found for tp, found in _answers(asked, self._timeout).items()}
+
+
+def _epoch(found: Any) -> int:
+    return -1 if found.leader_epoch is None else int(found.leader_epoch)
+
+
+def _answers(asked: dict[Any, Future[Any]], timeout: float) -> dict[Any, Any]:
+    done, _ = wait(asked.values(), timeout)
+    return {key: one.result() for key, one in asked.items() if one in done and one.exception() is None}

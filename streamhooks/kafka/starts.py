@@ -1,0 +1,154 @@
+"""Where to start reading a source partition, and what has to be told about it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import wait
+from dataclasses import dataclass
+from typing import Literal
+
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from streamhooks.errors import Refusal
+from streamhooks.kafka.logs import Log, Moved, Reading, moved
+from streamhooks.kafka.reader import TP, new_consumer
+from streamhooks.kafka.topics import admin_client
+from streamhooks.settings import Settings
+
+TIMEOUT = 10.0
+
+#: topics that workers alone write: where one ever held a record, this is no new installation
+WRITTEN_BY_WORKERS = ("firings", "dead-letters", "hook-states", "notices", "counting-fired-1d-changelog")
+
+Wish = Literal["earliest", "latest", "fail"]
+Without = Literal["new", "added", "expired"]
+"""Why a partition has no committed offset: nobody has ever read this topic, the partition was added, or the offset of
+an installation that was in use has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where to start, and what has to be told about it."""
+
+    offset: int
+    why: str | None = None
+    """None, if there is nothing to tell."""
+    lost: int = 0
+    """How many offsets retention removed unread."""
+    skipped: int = 0
+    """How many offsets are there and are not read."""
+    level: int = logging.ERROR
+    """Of the line in the log."""
+    moved: Moved | None = None
+    """What became of the log."""
+
+
+def where_to_start(read: Reading | None, log: Log, kept: int | None, *, wish: Wish, without: Without) -> Start:
+    """Where to start on a partition with this log, which was read so far.
+
+    `kept` is where the reading's epoch ends in the log, None if that is not known; `wish` and `without` are for a
+    partition of which nothing was committed.
+
+    Raises:
+        Refusal: there is no committed offset, and the wish is that this ends the start.
+
+    """
+    if read is None:
+        return _without_offset(log.first, log.end, wish, without)
+    match moved(read, log, kept):
+        case "overtaken":
+            why = f"retention removed the offsets {read.offset} to {log.first - 1} unread"
+            return Start(log.first, why, lost=log.first - read.offset, moved="overtaken")
+        case "anew":
+            why = f"the topic was made anew, and its former log was read to {read.offset}"
+            return Start(log.first, f"{why}: what there is now is read from {log.first} on", moved="anew")
+        case "shorter":
+            # Below the end of the reading's epoch the log is as it was; without it, all that is there may be new.
+            start = log.first if kept is None else max(log.first, kept)
+            end = log.end if kept is None else kept
+            why = f"the log was read to {read.offset}, and what it had from {end} on is gone"
+            return Start(start, f"{why}: it is read from {start} on", moved="shorter")
+        case None:
+            return Start(read.offset)
+
+
+def _without_offset(first: int, end: int, wish: Wish, without: Without) -> Start:
+    if without == "added":
+        # Nobody has read it, so there is nothing that a wish could be about.
+        text = f"the partition was added, or its offset expired: it is read from its first one, {first}, on"
+        return Start(first, text if first < end else None, level=logging.WARNING)
+    if wish == "fail":
+        raise Refusal("has no committed offset, and STREAMHOOKS_START is fail")
+    if without == "new" or first == end:
+        return Start(end if wish == "latest" else first)
+    expired = "there is no committed offset any more (offsets.retention.minutes of the brokers)"
+    if wish == "latest":
+        text = f"{expired}: the offsets {first} to {end - 1} are skipped, since STREAMHOOKS_START is latest"
+        return Start(end, text, skipped=end - first)
+    return Start(first, f"{expired}: all that Kafka holds, {first} to {end - 1}, is sent again, with equal ids")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was known of an installation before this worker wrote anything."""
+
+    partitions: Mapping[str, int]
+    """How many partitions each source topic had."""
+    committed: frozenset[str]
+    """The source topics of which a partition has a committed offset."""
+    is_used: bool
+    """Whether workers were there before: they have written something."""
+
+    def without_offset(self, tp: TP) -> Without:
+        """Why a partition has no committed offset."""
+        topic, partition = tp
+        if topic in self.committed or partition >= self.partitions.get(topic, 0):
+            return "added"
+        return "expired" if self.is_used or self.committed else "new"
+
+
+def look_around(settings: Settings, sources: Mapping[str, int], partitions: Mapping[str, int]) -> Known:
+    """What is known of an installation; blocks.
+
+    `sources` gives the number of partitions of each source topic, `partitions` that of all topics by their name without
+    the prefix.
+
+    Raises:
+        TimeoutError: Kafka does not answer.
+
+    """
+    try:
+        committed = _committed(settings, sources)
+        # Who has an offset of each topic needs no further evidence.
+        is_used = committed == frozenset(sources) or _is_used(settings, partitions)
+    except KafkaException as error:
+        raise TimeoutError(f"Kafka does not answer: {error.args[0].str()}") from None
+    return Known(dict(sources), committed, is_used)
+
+
+def _committed(settings: Settings, sources: Mapping[str, int]) -> frozenset[str]:
+    consumer = new_consumer(settings, **{"group.id": settings.app_id})
+    try:
+        tps = [TopicPartition(topic, number) for topic, count in sources.items() for number in range(count)]
+        return frozenset(tp.topic for tp in consumer.committed(tps, timeout=TIMEOUT) if tp.offset >= 0)
+    finally:
+        consumer.close()
+
+
+def _is_used(settings: Settings, partitions: Mapping[str, int]) -> bool:
+    """Whether any of our topics ever held a record: its end is not at the beginning."""
+    admin = admin_client(settings)  # it answers as long as it is there
+    asked = admin.list_offsets(
+        {
+            TopicPartition(settings.topic_prefix + name, number): OffsetSpec.latest()
+            for name in WRITTEN_BY_WORKERS
+            for number in range(partitions[name])
+        },
+        request_timeout=TIMEOUT,
+    )
+    done, left = wait(asked.values(), TIMEOUT)
+    if left:
+        raise TimeoutError("Kafka does not answer")
+    return any(one.result().offset > 0 for one in done)

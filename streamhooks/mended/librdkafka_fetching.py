@@ -1,0 +1,199 @@
+"""Fetching by librdkafka: its threads fetch, check and unpack ahead, without the interpreter.
+
+It looks by itself whether the log is still the one that was read when a leader changes (KIP-320), and tells.
+
+Records are taken in the event loop, without waiting, as long as they come in quick succession. When none comes for a
+while a thread waits for the next one: it costs a change of threads, and nothing as long as there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from faust.types import TP
+
+from streamhooks.kafka.clients import client_config
+from streamhooks.kafka.reader import NOT_THERE, Record, to_record
+from streamhooks.mended.fetching import AT_ONCE, Seek
+from streamhooks.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: how long after a record the next one is looked for in the loop, and how often, in seconds
+LIVE, LOOK = 0.05, 0.002
+#: how long a stop waits for the thread, in seconds
+STOP = 0.2
+#: what may lie fetched and not taken, in kilobytes; a fetch that is under way may bring as much again
+AHEAD_KB = 4096
+
+_CONFIG = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "isolation.level": "read_committed",  # what a producer took back has not happened
+    "check.crcs": True,
+    "fetch.wait.max.ms": 1500,
+    "fetch.max.bytes": AHEAD_KB * 1024,
+    "queued.max.messages.kbytes": AHEAD_KB,
+    "queued.min.messages": 5000,
+    # How long it fetches nothing after what lies fetched was enough: by default a second, in which all was taken.
+    "fetch.queue.backoff.ms": 10,
+    "fetch.error.backoff.ms": 100,
+    # No group knows of it: however long nothing is asked for, it stays.
+    "max.poll.interval.ms": 86_400_000,
+}
+
+
+class LibrdkafkaFetching:
+    """One topic."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._config = client_config(settings) | _CONFIG | {"group.id": f"{settings.topic_prefix}fetching"}
+        self._client: Consumer | None = None
+        self._assignments: dict[tuple[str, int], int] = {}
+        self._next: dict[tuple[str, int], int] = {}
+        self._suspects: set[TP] = set()
+        self._told: set[tuple[TP, int]] = set()
+        self._moves = 0
+        self._came = 0.0
+        self._thread = ThreadPoolExecutor(1, "fetching")
+        self._stopping = False
+        self._waiting: tuple[int, asyncio.Future[Message | None]] | None = None
+
+    async def assign(self, seeks: Mapping[TP, Seek]) -> None:
+        """Read these partitions, and no others."""
+        if self._client is None:
+            if not seeks:
+                return
+            self._client = Consumer(self._config)
+        self._read(self._client, seeks)
+
+    def renew(self, seeks: Mapping[TP, Seek]) -> None:
+        """Read these partitions, and no others, of a topic that was made anew, by a new client.
+
+        One that knows the former topic goes on asking with its epochs, which the new one has not had: for ever.
+        """
+        former, self._client = self._client, Consumer(self._config)
+        self._waiting = None  # what comes of it is of the former one
+        self._read(self._client, seeks)
+        if former is not None:
+            self._thread.submit(former.close)
+
+    def _read(self, client: Consumer, seeks: Mapping[TP, Seek]) -> None:
+        self._moves += 1
+        self._assignments, self._next = {}, {}
+        self._note_places(seeks)
+        client.assign(_places(seeks))
+
+    def move(self, seeks: Mapping[TP, Seek]) -> None:
+        """Go on elsewhere with some of the partitions that are read."""
+        assert self._client is not None
+        self._moves += 1
+        self._note_places(seeks)
+        # One that has stopped at an error starts only so.
+        self._client.incremental_unassign([TopicPartition(*tp) for tp in seeks])
+        self._client.incremental_assign(_places(seeks))
+
+    def _note_places(self, seeks: Mapping[TP, Seek]) -> None:
+        for tp, seek in seeks.items():
+            self._assignments[tp], self._next[tp] = seek.assignment, seek.offset
+
+    async def getmany(self, timeout: float) -> list[Record]:
+        """What has come, those of a partition in order; waits for at most `timeout` seconds."""
+        if self._client is None:
+            await asyncio.sleep(0.05)  # whoever asks in a loop must not keep it
+            return []
+        messages = [] if self._waiting else self._client.consume(AT_ONCE, 0)
+        if not messages and not self._waiting and time.monotonic() - self._came < LIVE:
+            await asyncio.sleep(LOOK)
+            messages = self._client.consume(AT_ONCE, 0)
+        elif not messages:
+            messages = await self._awaited(self._client, timeout)
+        if not messages:
+            return []
+        return self._taken(messages)
+
+    def suspects(self) -> set[TP]:
+        """The partitions about which a broker had something to say since this was asked last."""
+        found, self._suspects = self._suspects, set()
+        return found
+
+    async def _awaited(self, client: Consumer, timeout: float) -> list[Message]:
+        """The next messages; a thread waits for the first one, also if whoever asked for it is cancelled meanwhile."""
+        if self._waiting is None:
+            loop = asyncio.get_running_loop()
+            self._waiting = self._moves, loop.run_in_executor(self._thread, self._poll, client, timeout)
+        moves, future = self._waiting
+        await asyncio.wait([future], timeout=timeout + 1.0)
+        if self._waiting is None or not future.done():
+            return []
+        self._waiting, first = None, future.result()
+        if first is None:
+            return []
+        if moves != self._moves and not first.error():
+            # Nobody knows from before or after which move it is.
+            tp = TP(first.topic(), first.partition())
+            if tp in self._next:
+                self.move({tp: Seek(self._next[tp], -1, self._assignments[tp])})
+            return []
+        return [first, *client.consume(AT_ONCE - 1, 0)]
+
+    def _poll(self, client: Consumer, timeout: float) -> Message | None:
+        """In the thread: the next message, if one comes in time; who stops it does not wait for the end of it."""
+        end = time.monotonic() + timeout
+        while self._asks(client) and (left := end - time.monotonic()) > 0:
+            message = client.poll(min(left, STOP))
+            if message is not None:
+                return message
+        return None
+
+    def _asks(self, client: object) -> bool:
+        return client is self._client and not self._stopping
+
+    def _taken(self, messages: list[Message]) -> list[Record]:
+        records = []
+        assignments, following = self._assignments, self._next
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._note(message, error)
+                continue
+            tp = (message.topic(), message.partition())
+            assignment = assignments.get(tp)
+            if assignment is not None:
+                record = to_record(message, assignment)
+                following[tp] = record.offset + 1
+                records.append(record)
+        if records:
+            self._came = time.monotonic()
+            self._told.clear()
+        return records
+
+    def _note(self, message: Message, error: KafkaError) -> None:
+        topic, partition = message.topic(), message.partition()
+        if topic is None:
+            log.debug("fetching: %s", error.str())
+            return
+        tps = {TP(*tp) for tp in self._next if tp[0] == topic and partition in (tp[1], -1, None)}
+        if error.code() in NOT_THERE:
+            self._suspects |= tps
+        if new := {(tp, error.code()) for tp in tps} - self._told:
+            self._told |= new
+            log.warning("%s: %s", ", ".join(sorted(f"{topic}:{tp[1]}" for tp, _ in new)), error.str())
+
+    async def stop(self) -> None:
+        """Fetch no more."""
+        self._stopping = True
+        if self._client is not None:
+            # A client that a thread waits with must not be closed.
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._client.close)
+        self._thread.shutdown(wait=False)
+
+
+def _places(seeks: Mapping[TP, Seek]) -> list[TopicPartition]:
+    return [TopicPartition(*tp, seek.offset, leader_epoch=seek.epoch) for tp, seek in seeks.items()]

@@ -1,0 +1,122 @@
+"""What is sent of a stretch: by the timestamps of its records, and by the log that is there."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from streamhooks.agents.catch_up import CatchUp, Ways
+from streamhooks.in_flight.rates import Rate
+from streamhooks.kafka.reader import Record
+from streamhooks.records.stretch import Stretch
+from streamhooks.tables.stretches import Stretches
+
+HOOK, TOPIC = "ab" * 16, "t.events"
+TP = (TOPIC, 0)
+
+
+@dataclass
+class World:
+    """A partition with the timestamps of its records, a hook whose home is here, and what is started for it."""
+
+    times: list[int]
+    started: list[int] = field(default_factory=list)
+    log_id: str = "A"
+    gone: list[Stretch] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.stretches = Stretches()
+        hook = SimpleNamespace(id=HOOK)
+        self.catch_up = CatchUp(
+            self.stretches,
+            SimpleNamespace(get=lambda _: hook, is_active=lambda _: True),
+            self,
+            Ways(self.read_range, self.ends, self.offset_at, self.write, self.forget, self.topic_id, self.gone.append),
+            is_home=lambda _: True,
+            may_send=lambda _: True,
+            call_for=lambda _hook, _stretch, record: record.offset,
+            rate=Rate(10_000),
+            clock=lambda: 1000.0,
+        )
+
+    async def start(self, call: int, owner) -> None:
+        self.started.append(call)
+        owner.release()
+
+    async def read_range(self, topic, partition, start, end):
+        span = range(start, min(end, len(self.times)))
+        return [Record(topic, partition, offset, self.times[offset], None, b"") for offset in span]
+
+    async def topic_id(self, _tp):
+        return self.log_id
+
+    async def ends(self, _tp):
+        return 0, len(self.times)
+
+    async def offset_at(self, _tp, milliseconds):
+        return next((number for number, time in enumerate(self.times) if time >= milliseconds), len(self.times))
+
+    async def write(self, stretch: Stretch) -> None:
+        self.stretches.apply([Record("t.hook-states", 0, 0, 0, stretch.key.encode(), stretch.to_json())])
+
+    async def forget(self, stretch: Stretch) -> None:
+        self.stretches.apply([Record("t.hook-states", 0, 0, 0, stretch.key.encode(), None)])
+
+    async def work_off(self, **fields) -> list[int]:
+        """Give the hook a stretch, and return what was started until it was done."""
+        self.started.clear()
+        place = {"topic": TOPIC, "partition": 0, "next": 0, "end": len(self.times)}
+        await self.write(Stretch(**{"hook_id": HOOK, "id": "s", "why": "disabled", "since": 1.0, **place, **fields}))
+        async with asyncio.timeout(10):
+            while self.stretches.of_hook(HOOK):
+                self.catch_up.look()
+                await asyncio.sleep(0)
+        return list(self.started)
+
+
+def work_off(world: World, *stretches: dict) -> list[list[int]]:
+    async def run() -> list[list[int]]:
+        return [await world.work_off(**one) for one in stretches]
+
+    return asyncio.run(run())
+
+
+AHEAD = 3_600_000
+
+
+def test_a_resume_from_a_time_sends_what_is_as_late_and_no_more() -> None:
+    # Offset 1 is ahead, 2 and 4 came late, 3 and 5 are meant.
+    world = World([100_000, AHEAD, 150_000, 200_000, 199_999, 300_000])
+    assert work_off(world, {"resume": "200"}) == [[1, 3, 5]]
+
+
+def test_a_replay_sends_the_records_of_its_time_wherever_they_lie() -> None:
+    world = World([100, AHEAD, 200, 300, 150, 200])
+    bounded = {"why": "replay", "resume": "all", "not_before": 150, "before": 300}
+    assert work_off(world, bounded) == [[2, 4, 5]]
+    assert work_off(world, bounded | {"not_before": None}) == [[0, 2, 4, 5]]
+    assert work_off(world, bounded | {"before": None}) == [[1, 2, 3, 4, 5]]
+
+
+def test_what_was_sent_of_a_log_says_nothing_about_another_one() -> None:
+    world = World([1] * 50)
+    assert work_off(world, {"resume": "all"}) == [list(range(50))]
+    # A second owner's stretch of the same records: they were sent.
+    assert work_off(world, {"resume": "all", "id": "other"}) == [[]]
+    world.times = [1] * 20  # the topic was made anew
+    assert work_off(world, {"resume": "all", "id": "third"}) == [list(range(20))]
+
+
+def test_a_stretch_of_another_log_is_not_sent_from_this_one_and_that_is_told() -> None:
+    world = World([1] * 50)
+    assert work_off(world, {"resume": "all", "log": "A"}, {"resume": "all", "log": None, "id": "old"}) == [
+        list(range(50)),
+        list(range(50)),
+    ]
+    world.log_id = "B"
+    replay = {"why": "replay", "resume": "all", "log": "A"}
+    assert work_off(world, {"resume": "all", "log": "A"}, replay) == [[], []]
+    assert [stretch.why for stretch in world.gone] == ["disabled", "replay"]
+    # As long, and another one: what was sent of the former says nothing about it.
+    assert work_off(world, {"resume": "all", "log": "B"}) == [list(range(50))]
