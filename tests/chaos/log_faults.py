@@ -21,7 +21,9 @@ from chaos.stage import Faults, Stage
 
 #: seconds between two notes of the broker of where its logs begin; Kafka's default is 60
 CHECKPOINTS = 0.5
-SETTINGS = {"log.flush.start.offset.checkpoint.interval.ms": str(int(CHECKPOINTS * 1000))}
+SETTINGS = dict.fromkeys(
+    ("log.flush.start.offset.checkpoint.interval.ms", "log.initial.task.delay.ms"), str(int(CHECKPOINTS * 1000))
+)
 #: the most partitions that a topic gets
 _MOST_PARTITIONS = 12
 
