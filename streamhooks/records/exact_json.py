@@ -152,18 +152,19 @@ def _number_as_written(value: object) -> orjson.Fragment:
 def _surrogates_escaped(value: Any) -> Any:
     """Return the value with each text that holds half a surrogate pair as a fragment of JSON."""
     if isinstance(value, str):
-        return value if _is_whole(value) else orjson.Fragment(encode_basestring_ascii(value))
+        return value if is_unicode(value) else orjson.Fragment(encode_basestring_ascii(value))
     if isinstance(value, list | tuple):
         return [_surrogates_escaped(one) for one in value]
     if not isinstance(value, dict):
         return value
-    if all(not isinstance(name, str) or _is_whole(name) for name in value):
+    if all(not isinstance(name, str) or is_unicode(name) for name in value):
         return {name: _surrogates_escaped(one) for name, one in value.items()}
     members = (encode_basestring_ascii(name).encode() + b":" + dumps(one) for name, one in value.items())
     return orjson.Fragment(b"{" + b",".join(members) + b"}")
 
 
-def _is_whole(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Tell whether the text holds no half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self, TypeGuard
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.exact_json import ExactNumber, dumps
+from streamhooks.records.exact_json import ExactNumber, dumps, is_unicode
 
 LARGEST = 2**63 - 1
 """The largest integer that the Avro form of a record can hold."""
@@ -63,22 +63,13 @@ def plain(record: Record) -> dict[str, Any]:
 def identity(fields: dict[str, Any], name: str, where: str = "") -> str:
     """Read an id: a text that is not empty, or an integer, which becomes a text. A bool is no id."""
     value = fields.get(name)
-    if type(value) is str and value and (value.isascii() or _is_unicode(value)):
+    if type(value) is str and value and is_unicode(value):
         return value
     if type(value) is int:
         return str(value)
     if isinstance(value, ExactNumber) and value.is_integer and len(value.text) <= _LONGEST_ID:
         return value.text
     raise BrokenRecord(f"{where}{name}: must be an id (a text or an integer)")
-
-
-def _is_unicode(value: str) -> bool:
-    """Tell whether the text can be a key of a record: half a surrogate pair can't."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def optional_identity(fields: dict[str, Any], name: str, where: str = "") -> str | None:
