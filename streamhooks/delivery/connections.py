@@ -135,6 +135,7 @@ class HookConnector(TCPConnector):
                 raise ServerDisconnectedError
             if protocol.is_usable():
                 return connection, protocol
+            protocol.abort()
             connection.close()
 
     async def close(self, *, abort_ssl: bool = False) -> None:

@@ -105,11 +105,15 @@ class HookProtocol(ResponseHandler):
 
         Raises `GarbageError`, `StaleConnectionError`, and aiohttp's `ServerDisconnectedError` and `ClientOSError`.
         """
-        self.may_be_kept = self.was_clean = self._heard = self._is_early = False
+        self.may_be_kept = self._heard = self._is_early = False
+        self.was_clean = not self._has_strayed
+        if self._has_strayed:
+            raise GarbageError(_SPOKE)
         transport = self.transport
         if transport is None or transport.is_closing():
-            raise GarbageError(_SPOKE) if self._has_strayed else ServerDisconnectedError
+            raise ServerDisconnectedError
         if self._origin is None and not origin.is_ssl and _unread(self._descriptor):
+            self.was_clean = False
             raise GarbageError(_SPOKE)
         self._is_kept, self._origin = self._origin is not None, origin
         reader = self._reader = AnswerReader(max_body)

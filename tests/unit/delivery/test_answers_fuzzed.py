@@ -82,23 +82,26 @@ class Plan:
     answer: bytes
     pieces: list[int]
     stray: bytes
+    strays_later: bool
     closes: bool
 
 
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
-    head = [
-        draw(st.sampled_from(STATUS_LINES)),
-        b"Retry-After: {}",
-        *draw(st.lists(st.sampled_from(HEADERS), max_size=2)),
-    ]
+    pieces = draw(st.lists(st.integers(1, 60), max_size=6))
+    stray, strays_later = draw(st.sampled_from(STRAYS)), draw(st.booleans())
+    if draw(st.booleans()):
+        # One after which the connection is kept, if nothing comes behind it.
+        answer = STATUS_LINES[0] + b"\r\nRetry-After: {}\r\n" + draw(st.sampled_from(BODIES[:4]))
+        return Plan(answer, pieces, stray, strays_later, closes=False)
+    headers = draw(st.lists(st.sampled_from(HEADERS), max_size=2))
+    head = [draw(st.sampled_from(STATUS_LINES)), b"Retry-After: {}", *headers]
     answer = b"".join(draw(st.lists(st.sampled_from(INTERIM), max_size=2)))
     answer += b"\r\n".join(head) + b"\r\n" + draw(st.sampled_from(BODIES))
-    stray = draw(st.sampled_from(STRAYS))
     if draw(st.integers(0, 5)) == 0:
         # What came behind it would be its end.
-        answer, stray = answer[: draw(st.integers(0, len(answer)))], b""
-    return Plan(answer, draw(st.lists(st.integers(1, 60), max_size=6)), stray, draw(st.booleans()))
+        answer, stray = answer[: draw(st.integers(0, len(answer)))].removesuffix(b"{"), b""
+    return Plan(answer, pieces, stray, strays_later, closes=draw(st.booleans()))
 
 
 @dataclass
@@ -110,6 +113,7 @@ class Stand:
     plans: dict[bytes, Plan] = field(default_factory=dict)
     #: of the requests that have come, whether all that is sent for them was
     sent: dict[bytes, asyncio.Event] = field(default_factory=dict)
+    returned: dict[bytes, asyncio.Event] = field(default_factory=dict)
     requests: int = 99
 
     async def start(self) -> None:
@@ -133,20 +137,26 @@ class Stand:
         writer.close()
 
     async def _answer(self, plan: Plan, name: bytes, writer: asyncio.StreamWriter) -> None:
-        data = plan.answer.replace(b"{}", name) + (b"" if plan.closes else plan.stray)
+        stray = b"" if plan.closes else plan.stray
+        data = plan.answer.replace(b"{}", name) + (b"" if plan.strays_later else stray)
         for size in [*plan.pieces, len(data)]:
             writer.write(data[:size])
             data = data[size:]
             # The rest is another packet if the client reads this one first.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
+        if plan.strays_later:
+            await self.returned[name].wait()
+            writer.write(stray)
 
     async def post(self, client: HookClient, plan: Plan) -> tuple[str, Answer]:
         self.requests += 1
         name = b"%03d" % (100 + self.requests % 900)
         self.sent.pop(name, None)
         self.plans[name] = plan
+        self.returned[name] = asyncio.Event()
         answer = await client.post(f"http://127.0.0.1:{self.port}/", {}, name, PATIENCE)
+        self.returned[name].set()
         if name in self.sent:
             # What comes later could be meant for the next request, for all that anybody can know.
             await self.sent[name].wait()

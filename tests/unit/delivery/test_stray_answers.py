@@ -254,6 +254,17 @@ async def test_an_exchange_that_ended_cleanly_or_was_never_answered_does_not(cle
         assert endpoint.connections == 2
 
 
+async def test_a_connection_that_ends_at_once_does_not_either() -> None:
+    async def behave(peer: Peer) -> None:
+        peer.reset()
+
+    async with serving(then_own(behave)) as endpoint, a_client() as client:
+        assert (await client.post(endpoint.url, {}, b"first", LONG)).kind == "connection"
+        for body in (b"second", b"third"):
+            assert await told(client, endpoint, body) == (500, body.decode())
+        assert endpoint.connections == 2
+
+
 async def test_a_timeout_without_a_byte_leaves_the_others_their_connections() -> None:
     async def behave(peer: Peer) -> None:
         await peer.hang()

@@ -36,6 +36,7 @@ async def deliver(answer: Answer, hook: Hook = HOOK, hops: int = 0, shows_answer
     sent: list[dict[str, str]] = []
 
     async def post(url, headers, body, timeout, organization):
+        assert (url, organization) == (hook.url, hook.organization_id)
         sent.append(headers)
         return answer
 
