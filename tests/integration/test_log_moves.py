@@ -163,6 +163,7 @@ def test_a_log_loses_its_end_and_grows_again(
             make_anew(kafka.brokers, f"{one.prefix}events")
             make_anew(kafka.brokers, f"{one.prefix}hooks")
             one.write_hook(organization, url=one.receiver.url(hook.path))
+            eventually(lambda: one.api.get(f"/api/hooks/{hook.id}").status == 404)
             written(one, organization, 20)
             eventually(lambda: received(hook, 95), timeout=90)
         except BaseException:
