@@ -100,6 +100,15 @@ def test_what_was_delivered_before_kafka_lost_it_is_delivered():
     assert (verdict.wrong, verdict.delivered, verdict.gone) == ([], 1, 0)
 
 
+def test_what_was_delivered_and_not_counted_before_kafka_lost_it_is_not_done_again():
+    evidence = whole()
+    del evidence.firings["a", "m1", 2]
+    evidence.counters["1h"]["a"] = (1, 0, 1)
+    assert judge(evidence, HOOKS, set()).wrong
+    evidence.gone = {"m1": "told"}
+    assert judge(evidence, HOOKS, set()).wrong == []
+
+
 def test_what_a_killed_worker_had_counted_may_be_missing():
     evidence = whole()
     evidence.told = [Told(9.0, "events", 0, "retention removed the offsets 3 to 4 unread")]

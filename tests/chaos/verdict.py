@@ -118,8 +118,10 @@ def _miscounted(evidence: Evidence) -> Iterable[str]:
 def _differences(evidence: Evidence, taken: set[str]) -> Iterable[str]:
     firings = evidence.firings
     counted = {identifier for (_hook, identifier, _attempt), outcomes in firings.items() if "delivered" in outcomes}
-    # A receiver may have taken what the worker did not live to see; then it was tried again, to whatever end.
-    for one in sorted((taken & evidence.expected.keys()) - counted - evidence.dead.keys() - evidence.pending.keys()):
+    # A receiver may have taken what the worker did not live to see; then it was tried again, to whatever end, unless
+    # Kafka had lost the record meanwhile.
+    settled = evidence.dead.keys() | evidence.pending.keys() | evidence.gone.keys()
+    for one in sorted((taken & evidence.expected.keys()) - counted - settled):
         yield f"{one}: taken by the receiver, and no firing says so: {evidence.expected[one]}"
     for one in sorted(counted - taken):
         yield f"{one}: a firing says delivered, and the receiver did not take it"
