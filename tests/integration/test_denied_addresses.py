@@ -35,5 +35,5 @@ def test_a_sample_does_not_connect_to_it(installation: Installation, organizatio
     path = installation.path()
     hook_id = installation.write_hook(organization, url=installation.receiver.url(path))
     answer = installation.api.post(f"/api/hooks/{hook_id}/test")
-    assert (answer.status, answer.json["outcome"]) == (200, "dead")
+    assert (answer.status, answer.json["outcome"]) == (200, "failed")
     assert installation.receiver.requests(path) == []

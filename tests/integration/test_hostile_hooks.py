@@ -43,7 +43,7 @@ def test_a_hook_over_its_bounds_harms_nobody_and_loses_nothing(install: Install,
     good.received(2)
     eventually(lambda: len(one.pending(large)) == 2)
     assert large.requests() == []
-    assert one.api.post(f"/api/hooks/{hook_id}/test").json["outcome"] == "retried"
+    assert one.api.post(f"/api/hooks/{hook_id}/test").json["outcome"] == "failed"
 
     # What waited is sent as soon as the hook keeps to its bounds.
     assert one.api.put(f"/api/hooks/{hook_id}", {"timeout": 3}).json == {"events": "must be at most 100"}
