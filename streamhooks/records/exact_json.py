@@ -16,9 +16,11 @@ from typing import Any, NoReturn
 import orjson
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# Without digits, signs and white space, a fraction or an exponent stands right behind what may precede a value.
+# Without digits, signs and white space, a fraction or an exponent stands right behind what may precede a value. What
+# may precede one is written as a colon, and what begins a fraction or an exponent as a point: one search finds each.
 _DROPPED = b"0123456789- \t\r\n"
-_FRACTION_OR_EXPONENT = re.compile(rb"[:,\[](?:\.[eE]?|[eE])\+?[,\]}]")
+_ALIKE = bytes.maketrans(b",[eE", b"::..")
+_FRACTION_OR_EXPONENT = re.compile(rb":\.{1,2}\+?[:\]}]")
 _SAME_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _19_DIGITS = b"0" * 19
 _NUMBER_OF_19_DIGITS = re.compile(rb"[:,\[\s]-?0{19}")
@@ -101,15 +103,11 @@ def may_change(data: bytes) -> bool:
     """
     if data[:1] not in (b"{", b"["):
         return True
-    bare = data.translate(None, _DROPPED)
-    if (
-        b":." in bare or b",." in bare or b"[." in bare
-        or b":e" in bare or b",e" in bare or b"[e" in bare
-        or b":E" in bare or b",E" in bare or b"[E" in bare
-    ) and _FRACTION_OR_EXPONENT.search(bare):  # fmt: skip
+    bare = data.translate(_ALIKE, _DROPPED)
+    if b":." in bare and _FRACTION_OR_EXPONENT.search(bare):
         return True
-    alike = data.translate(_SAME_DIGITS)
-    if _19_DIGITS in alike and _NUMBER_OF_19_DIGITS.search(alike):
+    zeros = data.translate(_SAME_DIGITS)
+    if _19_DIGITS in zeros and _NUMBER_OF_19_DIGITS.search(zeros):
         return True
     return b"-0" in data and _MINUS_ZERO.search(data) is not None
 
