@@ -14,6 +14,7 @@ from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.logs import Logs
 from streamhooks.mended.consumer import Transport, end_refused
+from streamhooks.mended.ending import BEYOND_GRACE, end_within
 from streamhooks.mended.fetching import Fetching
 from streamhooks.mended.positions import StartOf
 from streamhooks.mended.recovery import TableManager
@@ -79,6 +80,7 @@ class App(faust.App):
         self.on_released: Moved = _nothing
         self.drain: Callable[[float], Awaitable[None]] = _nothing
         self._grace = grace
+        self._ends_process = web
         self._natural_holes: dict[TP, dict[int, int]] = {}
         self._beginning: asyncio.Future[None] | None = None
 
@@ -95,8 +97,10 @@ class App(faust.App):
         await super().on_start()
 
     async def on_stop(self) -> None:
-        """Let nothing start, let what is in flight end, commit it, and leave."""
+        """Let nothing start, let what is in flight end, commit it, and leave; the process ends in any case."""
         self.gate.close("stop")
+        if self.in_worker and self._ends_process:
+            end_within(self._grace + BEYOND_GRACE, lambda: int(self.crashed))
         if self._beginning is not None and self._beginning.cancel():
             # What would go on to start parts of us after they were stopped would never end.
             await asyncio.wait([self._beginning])

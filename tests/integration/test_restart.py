@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
 from installation import Installation, event
-from support import api, eventually
+from support import Worker, api, eventually
+
+from streamhooks.dev.kafka import EmbeddedKafka
 
 MANY = 200
 
@@ -57,6 +61,19 @@ def test_a_sigterm_lets_deliveries_end(install, organization: str) -> None:
     (firing,) = [json.loads(record.value()) for record in one.records("firings")]
     assert [attempt["outcome"] for attempt in firing["attempts"]] == ["delivered"]
     assert len(hook.requests()) == 1
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["gone", "frozen"])
+def test_a_worker_ends_although_kafka_is_away(tmp_path: Path, prefix: str, frozen: bool) -> None:
+    with EmbeddedKafka.start() as own:
+        worker = Worker(own.brokers, prefix, tmp_path, grace=1).start()
+        try:
+            own.pause() if frozen else own.kill()
+            assert worker.stop(60) == 0
+        finally:
+            worker.kill()
+            if frozen:
+                own.resume()
 
 
 def test_another_worker_takes_over_from_a_killed_one(install, organization: str) -> None:
