@@ -28,24 +28,22 @@ class Links:
         group_url = _group_url(self, organization, project, group)
         if self.event_url == EVENT_URL:
             return group_url, f"{group_url}events/{event}/"
-        return group_url, self.event_url.format(
-            base_url=self.base_url.rstrip("/"),
-            organization=_quoted(organization),
-            project=_quoted(project),
-            group=_quoted(group),
-            event=event,
-            group_url=group_url,
-        )
+        fields = self.fields(organization, project, group)
+        return group_url, self.event_url.format(**fields, event=event, group_url=group_url)
+
+    def fields(self, organization: str, project: str, group: str) -> dict[str, str]:
+        """Return what both templates may name, as it stands in a URL."""
+        return {
+            "base_url": self.base_url.rstrip("/"),
+            "organization": _quoted(organization),
+            "project": _quoted(project),
+            "group": _quoted(group),
+        }
 
 
 @lru_cache(maxsize=4096)
 def _group_url(links: Links, organization: str, project: str, group: str) -> str:
-    return links.group_url.format(
-        base_url=links.base_url.rstrip("/"),
-        organization=_quoted(organization),
-        project=_quoted(project),
-        group=_quoted(group),
-    )
+    return links.group_url.format(**links.fields(organization, project, group))
 
 
 def check_template(template: str, fields: tuple[str, ...]) -> str:

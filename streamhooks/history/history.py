@@ -133,7 +133,7 @@ class History:
     async def replay(self, hook: Hook, ranges: Ranges, between: Between) -> str:
         """Have these records sent to the hook; returns the replay's id when that is confirmed."""
         replay_id = secrets.token_hex(8)
-        ids = await asyncio.to_thread(self._logs.ids, [topic for topic, _ in ranges])
+        ids = await self._short.run(lambda *, stop: self._logs.ids([topic for topic, _ in ranges]))
         stretches = stretches_of(hook, replay_id, ranges, between, self._clock(), ids)
         await asyncio.gather(*(self._write(stretch) for stretch in stretches))
         return replay_id
