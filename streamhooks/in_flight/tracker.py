@@ -10,13 +10,15 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from streamhooks.in_flight.room import Room
+
 TP = tuple[str, int]
 
 
 class Progress:
     """One partition, for the time of one assignment, which has a number."""
 
-    __slots__ = ("_done", "_skips", "committed", "floor", "next", "number", "revoked")
+    __slots__ = ("_done", "_skips", "committed", "floor", "is_over", "next", "number", "records", "revoked", "size")
 
     def __init__(self, start: int, committed: int, number: int) -> None:
         self.number = number
@@ -27,6 +29,11 @@ class Progress:
         #: what was committed last
         self.committed = committed
         self.revoked = False
+        #: another assignment holds: what is in flight of this one counts no more
+        self.is_over = False
+        #: what is in flight, and its bytes
+        self.records = 0
+        self.size = 0
         self._done: dict[int, int] = {}  # start of a settled stretch -> its end
         self._skips: dict[int, int] = {}  # start of what Kafka does not have any more -> its end
 
@@ -65,12 +72,14 @@ class Progress:
 class Ticket:
     """A record that is in flight; it is settled when it was released as often as it was held."""
 
-    __slots__ = ("_holds", "_offset", "_progress", "_tracker")
+    __slots__ = ("_holds", "_offset", "_progress", "_size", "_topic", "_tracker")
 
-    def __init__(self, tracker: Tracker, progress: Progress, offset: int) -> None:
+    def __init__(self, tracker: Tracker, progress: Progress, topic: str, offset: int, size: int) -> None:
         self._tracker = tracker
         self._progress = progress
+        self._topic = topic
         self._offset = offset
+        self._size = size
         self._holds = 1
 
     @property
@@ -87,18 +96,23 @@ class Ticket:
         self._holds -= 1
         if self._holds == 0:
             self._progress.settle(self._offset, self._offset + 1)
-            self._tracker.settled()
+            self._tracker.settled(self._progress, self._topic, self._size)
 
 
 class Tracker:
-    """All partitions of this worker."""
+    """All partitions of this worker. `room` bounds what is in flight of all of them together."""
 
-    def __init__(self, window: int = 200_000) -> None:
+    def __init__(self, window: int = 200_000, room: Room | None = None) -> None:
         #: how many offsets a partition may be ahead of what is settled
         self.window: Final = window
+        self.room = room or Room()
         self._partitions: dict[TP, Progress] = {}
         self._changed = asyncio.Event()
-        self.in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many records are in flight."""
+        return self.room.records
 
     def assign(self, tp: TP, start: int, committed: int | None, number: int = 0) -> None:
         """The partition is ours, and `start` is the first offset that is not settled.
@@ -106,6 +120,7 @@ class Tracker:
         Where nothing was committed yet, the start itself is worth a commit: it was decided on. What is still in flight
         of a former assignment of the partition ends there: it settles nothing here.
         """
+        self._end(tp)
         self._partitions[tp] = Progress(start, -1 if committed is None else committed, number)
         self._changed.set()
 
@@ -119,10 +134,18 @@ class Tracker:
     def revoke(self, tps: Iterable[TP]) -> None:
         """The partitions went away; what is still in flight there counts no more."""
         for tp in tps:
-            progress = self._partitions.pop(tp, None)
+            progress = self._end(tp)
             if progress is not None:
                 progress.revoked = True
         self._changed.set()
+
+    def _end(self, tp: TP) -> Progress | None:
+        """End the assignment of a partition: whether all that is in flight of it is released one day, nobody knows."""
+        progress = self._partitions.pop(tp, None)
+        if progress is not None:
+            progress.is_over = True
+            self.room.give_back(tp[0], progress.size, progress.records)
+        return progress
 
     def expected(self, tp: TP) -> int | None:
         """The offset that comes next, or None for a partition that is not ours."""
@@ -143,8 +166,8 @@ class Tracker:
         """Our partitions, each with the offset below which all is settled."""
         return {tp: progress.floor for tp, progress in self._partitions.items()}
 
-    def start(self, tp: TP, offset: int, number: int = 0) -> Ticket | None:
-        """A record that was fetched under the assignment of this number is taken up.
+    def start(self, tp: TP, offset: int, number: int = 0, size: int = 0) -> Ticket | None:
+        """A record of so many bytes that was fetched under the assignment of this number is taken up.
 
         None if it was already, or is not ours. The caller has looked for a hole before it.
         """
@@ -154,21 +177,26 @@ class Tracker:
         if offset > progress.next:  # a hole that Kafka itself has
             progress.settle(progress.next, offset)
         progress.advance(offset + 1)
-        self.in_flight += 1
-        return Ticket(self, progress, offset)
+        progress.records += 1
+        progress.size += size
+        self.room.take(tp[0], size)
+        return Ticket(self, progress, tp[0], offset, size)
 
-    def settled(self) -> None:
+    def settled(self, progress: Progress, topic: str, size: int) -> None:
         """A record was settled."""
-        self.in_flight -= 1
+        if not progress.is_over:
+            progress.records -= 1
+            progress.size -= size
+            self.room.give_back(topic, size)
         self._changed.set()
 
     def is_full(self, tp: TP) -> bool:
-        """The window of unsettled offsets of this partition is used up."""
+        """The window of unsettled offsets of this partition is used up, or the room for all of them."""
         progress = self._partitions.get(tp)
-        return progress is not None and progress.unsettled >= self.window
+        return progress is not None and (progress.unsettled >= self.window or self.room.is_full(tp[0]))
 
     async def wait_for_room(self, tp: TP) -> None:
-        """Wait until the partition's window has room, or the partition is gone."""
+        """Wait until there is room for another record of the partition, or the partition is gone."""
         while self.is_full(tp):
             await self._next_change()
 

@@ -35,6 +35,12 @@ class Record(NamedTuple):
     assignment: int = 0
 
     @property
+    def size(self) -> int:
+        """The bytes of key, value and headers."""
+        size = len(self.key or b"") + len(self.value or b"")
+        return size + sum(len(name) + len(value or b"") for name, value in self.headers) if self.headers else size
+
+    @property
     def source(self) -> str:
         """The coordinates as they are shown: `<topic>:<partition>:<offset>`."""
         return f"{self.topic}:{self.partition}:{self.offset}"
