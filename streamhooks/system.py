@@ -33,6 +33,7 @@ from streamhooks.history.threads import Threads
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.in_flight.rates import Rate
+from streamhooks.in_flight.room import Weight, divided
 from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
 from streamhooks.kafka.lag import KafkaLog, Lags
 from streamhooks.kafka.logs import short_id
@@ -66,13 +67,14 @@ from streamhooks.tasks.context import Services
 from streamhooks.tasks.delivering import deliverer
 from streamhooks.tasks.endings import Limits
 from streamhooks.tasks.firings import Firings
+from streamhooks.tasks.kept import KeptArguments
 from streamhooks.tasks.matching import again, call_for, read_source
 from streamhooks.tasks.missed import Missed
 from streamhooks.tasks.mission import rendering
 from streamhooks.tasks.origin import origin_of
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.restraints import Restraints
-from streamhooks.tasks.runner import Runner
+from streamhooks.tasks.runner import Runner, Weights
 from streamhooks.tasks.sample import AT_ONCE, Samples
 from streamhooks.tasks.seals import Seals
 from streamhooks.tasks.task import registry
@@ -81,6 +83,8 @@ from streamhooks.tracing import Tracing
 log = logging.getLogger(__name__)
 
 VERSION = version("streamhooks")
+#: large pending calls whose arguments are read at once
+KEPT_AT_ONCE = 4
 
 
 class System:
@@ -171,6 +175,9 @@ class System:
         links = Links(settings.base_url, settings.group_url, settings.event_url)
         admission = Admission(self.hooks, self.restraints, settings.hook_max_in_flight)
         bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, clock)
+        size = settings.max_unsettled_mb * 1_000_000
+        self._threads_of_kept = Threads(KEPT_AT_ONCE)
+        kept = KeptArguments(self._read_one, topics.delayed, settings.topic_prefix)
         self.missed = Missed(
             self.stretches,
             self.hooks,
@@ -206,6 +213,8 @@ class System:
             log_bodies=settings.log_bodies,
             clock=clock,
             partition_of=self.partition_of,
+            weights=Weights(Weight(size), Weight(divided(size).again)),
+            read_arguments=kept.read,
             tracing=tracing,
         )
         deliver_sample = deliverer(
@@ -228,6 +237,7 @@ class System:
             wait=admission.wait,
             is_skipped=admission.is_skipped,
             on_broken=self.broken.found,
+            read_arguments=kept.read,
             clock=clock,
         )
         self.catch_up = CatchUp(
@@ -368,6 +378,7 @@ class System:
             task.cancel()
         self.runner.cancel()
         self.history.close()
+        self._threads_of_kept.close()
         for reader in (self.delayed_reader, self.resources_reader, self.hooks_reader):
             await reader.stop()
         sending.bind(None)
@@ -556,6 +567,11 @@ class System:
     async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
         """Records that Kafka still holds; raises TimeoutError."""
         return await asyncio.to_thread(read_range, self.settings, topic, partition, start, end, timeout=10)
+
+    async def _read_one(self, topic: str, partition: int, offset: int) -> Record | None:
+        read = partial(read_range, self.settings, topic, partition, offset, offset + 1, timeout=10)
+        found = await self._threads_of_kept.run(read)
+        return found[0] if found else None
 
 
 class _WorkerSender:

@@ -18,6 +18,7 @@ from streamhooks.agents.events import calls_of_events
 from streamhooks.agents.notices import calls_of_notices
 from streamhooks.agents.resource_changes import calls_of_resource_changes
 from streamhooks.errors import Refusal
+from streamhooks.in_flight.room import Room, divided
 from streamhooks.kafka.clients import aiokafka_options, tls_context
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
@@ -55,8 +56,11 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     topics = Topics(settings.topic_prefix)
     tracing = make_tracing(settings)
     conf, logs = faust_conf(settings), Logs(settings)
-    common = {"grace": settings.grace, "logs": logs, "new_fetching": partial(_new_fetching, settings), **conf}
-    app = App(settings.app_id, owned_topics=frozenset({topics.delayed}), **common)
+    parts = divided(settings.max_unsettled_mb * 1_000_000)
+    new_fetching = partial(_new_fetching, settings, parts.ahead)
+    common = {"grace": settings.grace, "logs": logs, "new_fetching": new_fetching, "ahead": parts.ahead, **conf}
+    room = Room(size=parts.unsettled)
+    app = App(settings.app_id, owned_topics=frozenset({topics.delayed}), room=room, **common)
     # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
     # wait for that.
     counting_app = App(f"{settings.topic_prefix}counting", web=False, **common)
@@ -130,10 +134,10 @@ async def _check_address(settings: Settings) -> None:
     await server.wait_closed()
 
 
-def _new_fetching(settings: Settings, should_stop: Callable[[], bool]) -> Fetching:
+def _new_fetching(settings: Settings, ahead: int, should_stop: Callable[[], bool]) -> Fetching:
     if settings.fetcher == "librdkafka":
-        return LibrdkafkaFetching(settings)
-    return AiokafkaFetching(aiokafka_options(settings), should_stop)
+        return LibrdkafkaFetching(settings, ahead)
+    return AiokafkaFetching(aiokafka_options(settings), ahead, should_stop)
 
 
 def _source(app: App, name: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.bulkheads import Bulkheads
@@ -21,12 +21,14 @@ from streamhooks.records.call import ATTEMPT_HEADER
 from streamhooks.tables.pending import Entry, Pending
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
-from streamhooks.tasks.runner import OF_USERS, OURS, Runner, kind_of
+from streamhooks.tasks.runner import GONE, OF_USERS, OURS, Runner, kind_of
 
 log = logging.getLogger(__name__)
 
 #: at most this long between two looks at the clock, in seconds: a clock that is set must not hold calls up
 LONGEST_SLEEP = 0.5
+#: large calls that are written once more at the same time
+HEALED_AT_ONCE = 4
 
 
 class _PendingRun:
@@ -71,6 +73,7 @@ class Scheduler:
         wait: Callable[[str], float | None],
         is_skipped: Callable[[Entry], bool],
         on_broken: Callable[[Record, str], None],
+        read_arguments: Callable[[Call], Awaitable[bool]],
         clock: Callable[[], float],
     ) -> None:
         self._pending = pending
@@ -84,6 +87,8 @@ class Scheduler:
         self._wait = wait
         self._is_skipped = is_skipped
         self._on_broken = on_broken
+        self._read_arguments = read_arguments
+        self._healing = asyncio.Semaphore(HEALED_AT_ONCE)
         self._not_before: dict[str, float] = {}
         self._clock = clock
         self._queues: dict[str, deque[Entry]] = {}
@@ -157,13 +162,15 @@ class Scheduler:
             elif self._is_skipped(queue[0]):
                 self._spawn(self._settle(queue.popleft()))
                 hooks.append(hook_id)
-            elif self._may_start(hook_id):
+            elif self._may_start(hook_id, queue[0].size):
                 self._start(queue.popleft())
                 hooks.append(hook_id)
 
-    def _may_start(self, hook_id: str) -> bool:
+    def _may_start(self, hook_id: str, size: int) -> bool:
         """Take the places for a call of the hook, and whatever else it needs; False if it must wait."""
         self._not_before.pop(hook_id, None)
+        if not self._runner.has_weight_again(size):
+            return False  # one that ends wakes us
         if hook_id in (OURS, OF_USERS):
             return self._runner.has_room_again(hook_id)
         if not self._bulkheads.has_place_again(hook_id):
@@ -181,7 +188,7 @@ class Scheduler:
 
     @staticmethod
     def _call(entry: Entry) -> Call:
-        return Call.from_record(entry.call(), entry.partition)
+        return Call.from_record(entry.call(), entry.partition, entry.size, entry.offset)
 
     # --- healing
 
@@ -193,7 +200,32 @@ class Scheduler:
                     headers = [(ATTEMPT_HEADER, str(heal.attempt).encode())] if heal.value is None else None
                     self._spawn(
                         self._outbox.publish(self._topic, heal.value, key=heal.id, partition=partition, headers=headers)
+                        if heal.large is None
+                        else self._heal_large(heal.large)
                     )
+
+    async def _heal_large(self, entry: Entry) -> None:
+        async with self._healing:
+            while not await self._write_again(entry):  # noqa: ASYNC110 - Kafka is away
+                await asyncio.sleep(LONGEST_SLEEP)
+
+    async def _write_again(self, entry: Entry) -> bool:
+        """Write a large call once more, or what is left of it as a dead letter; False if Kafka does not answer."""
+        call = self._call(entry)
+        try:
+            is_whole = await self._read_arguments(call)
+        except TimeoutError:
+            return False
+        if entry.state == "gone":
+            return True
+        if is_whole:
+            known = entry.call()
+            await self._outputs.store(call, attempt=entry.attempt, due=known.due, reason=known.reason, last=known.last)
+        elif entry.state != "running":  # the run gives it up as well
+            entry.state = "running"
+            await self._outputs.give_up(call, GONE, None)
+            await self._settle(entry)
+        return True
 
     def _spawn(self, coroutine: object) -> None:
         task = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
@@ -214,6 +246,7 @@ class Scheduler:
                 hook_id
                 and self._gate.is_open
                 and self._bulkheads.has_place_again(hook_id)
+                and self._runner.has_weight_again(entry.size)
                 and self._wait(hook_id) is not None
                 and self._bulkheads.enter_again(hook_id)
             ):

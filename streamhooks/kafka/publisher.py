@@ -52,7 +52,7 @@ class Publisher:
             "linger.ms": 20,
             "compression.type": "lz4",
             "message.max.bytes": 10_000_000,
-            "queue.buffering.max.kbytes": 131_072,
+            "queue.buffering.max.kbytes": 32_768,
             "queue.buffering.max.messages": 200_000,
             "partitioner": "murmur2_random",
         }

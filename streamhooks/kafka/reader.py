@@ -16,6 +16,9 @@ TP = tuple[str, int]
 #: what a consumer that chooses no offset tells when the log does not have the one that it reads
 NOT_THERE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION})  # noqa: SLF001 - their public names
 
+#: what a client fetches ahead of who reads, in bytes; a fetch that is under way may bring as much again
+AHEAD = 4_194_304
+
 
 class Record(NamedTuple):
     """A record as it lies in a topic; `timestamp` is epoch milliseconds.
@@ -84,7 +87,9 @@ def new_consumer(settings: Settings, **config: object) -> Consumer:
             "auto.offset.reset": "error",
             "enable.partition.eof": False,
             "fetch.wait.max.ms": 100,
-            "queued.max.messages.kbytes": 16384,
+            # What lies fetched, and what a fetch that is under way may bring.
+            "queued.max.messages.kbytes": AHEAD // 1024,
+            "fetch.max.bytes": AHEAD,
         }
         | config
     )
@@ -124,7 +129,12 @@ def scan(
     if not left:
         return
     following = {tp: ranges[tp][0] for tp in left}
-    consumer = new_consumer(settings, **{"enable.partition.eof": True, "fetch.wait.max.ms": 10})
+    number = sum(end - following[tp] for tp, end in left.items())
+    consumer = new_consumer(
+        settings,
+        # It fetches no more when as many lie there as are wanted.
+        **{"enable.partition.eof": True, "fetch.wait.max.ms": 10, "queued.min.messages": min(number, 100_000)},
+    )
     deadline = time.monotonic() + timeout
     try:
         consumer.assign([TopicPartition(*tp, start) for tp, start in following.items()])

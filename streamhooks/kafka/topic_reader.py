@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: how long after the first one more records are waited for, in seconds: a loop that is woken for each has no time left
 GATHERED = 0.01
+#: a record of more bytes is handed over alone: many of them at once take much memory
+ALONE = 262_144
 MADE_ANEW = "the topic was made anew"
 #: how often is looked whether the topics are those that are read, in seconds
 LOOK = 5.0
@@ -274,4 +276,8 @@ class TopicReader:
 def _next(consumer: Consumer) -> list[Message]:
     """What comes next: `consume` alone would wait for its full time whenever there is less than it may bring."""
     first = consumer.poll(0.1)
-    return [] if first is None else [first, *consumer.consume(num_messages=2000, timeout=GATHERED)]
+    if first is None:
+        return []
+    if len(first) > ALONE:
+        return [first]
+    return [first, *consumer.consume(num_messages=2000, timeout=GATHERED)]

@@ -18,7 +18,7 @@ from faust.transport.consumer import ensure_TP
 from faust.types import TP
 
 from streamhooks.kafka.reader import Record
-from streamhooks.mended.fetching import AT_ONCE, Seek
+from streamhooks.mended.fetching import AT_ONCE, LEAST_FETCH, Seek
 from streamhooks.mended.patience import patient
 
 #: what comes sooner than this after what came before comes in quick succession, in seconds
@@ -32,10 +32,11 @@ PAUSE = 0.1
 
 
 class AiokafkaFetching:
-    """One topic; `options` are those of aiokafka's consumer."""
+    """One topic; `options` are those of aiokafka's consumer. `ahead` bytes may lie fetched and not taken."""
 
-    def __init__(self, options: Mapping[str, Any], should_stop: Callable[[], bool]) -> None:
+    def __init__(self, options: Mapping[str, Any], ahead: int, should_stop: Callable[[], bool]) -> None:
         self._options = options
+        self._ahead = ahead
         self._should_stop = should_stop
         self._client: AIOKafkaConsumer | None = None
         self._assignments: dict[TopicPartition, int] = {}
@@ -55,6 +56,8 @@ class AiokafkaFetching:
         """Read these partitions, and no others; it knows nothing else of the topic."""
         assert self._client is not None
         self._assignments = {}
+        # It fetches more of a partition when what it had was taken: what lies fetched is bounded by partition.
+        self._client._fetcher._max_partition_fetch_bytes = max(LEAST_FETCH, self._ahead // max(1, len(seeks)))
         self._client.assign([TopicPartition(*tp) for tp in seeks])
         self.move(seeks)
 
@@ -104,6 +107,7 @@ class AiokafkaFetching:
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",  # what a producer took back has not happened
+            fetch_max_bytes=max(LEAST_FETCH, self._ahead),
         )
         start: Callable[[], Awaitable[None]] = client._client.bootstrap
         client._client.bootstrap = patient(start, self._should_stop)

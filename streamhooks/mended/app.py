@@ -11,11 +11,13 @@ from faust.types import TP
 
 from streamhooks.errors import Refusal
 from streamhooks.in_flight.gate import Gate
+from streamhooks.in_flight.room import Room
 from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.logs import Logs
 from streamhooks.mended.consumer import Transport, end_refused
 from streamhooks.mended.ending import BEYOND_GRACE, end_within
 from streamhooks.mended.fetching import Fetching
+from streamhooks.mended.lanes import Lane
 from streamhooks.mended.positions import StartOf
 from streamhooks.mended.recovery import TableManager
 from streamhooks.mended.web import Web
@@ -42,6 +44,7 @@ class App(faust.App):
         plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
         logs: tells what the logs are.
         new_fetching: makes what fetches a topic until it should stop.
+        ahead: bytes of a topic that may wait for its agent; no more is fetched meanwhile.
         start_of: where to start on a partition; bound before the first is assigned. See `mended.positions`.
         on_begin, on_end: before the first and after the last thing that happens.
         on_positioned: called with the offset that comes first on each partition, before it is read.
@@ -59,18 +62,21 @@ class App(faust.App):
         owned_topics: frozenset[str] = frozenset(),
         logs: Logs,
         new_fetching: Callable[[Callable[[], bool]], Fetching],
+        room: Room | None = None,
+        ahead: int,
         web: bool = True,
         **conf: Any,
     ) -> None:
         super().__init__(app_id, TableManager=TableManager, **conf)
         if not web:
             self.boot_strategy.enable_web = False
-        self.tracker = Tracker()
+        self.tracker = Tracker(room=room)
         self.gate = Gate(self.lease_holds)
         self.owned_topics = owned_topics
         self.plain_topics: set[str] = set()
         self.logs = logs
         self.new_fetching = new_fetching
+        self.ahead = ahead
         self.start_of: StartOf
         self.on_begin: Callable[[], Awaitable[None]] = _nothing
         self.on_end: Callable[[], Awaitable[None]] = _nothing
@@ -145,6 +151,10 @@ class App(faust.App):
     def forget_natural_holes(self, tp: TP) -> None:
         """What comes of this partition is another log, or comes again."""
         self._natural_holes.pop(tp, None)
+
+    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Lane:  # noqa: N802
+        """The queue of a channel."""
+        return Lane(maxsize=maxsize or 0, flow_control=self.flow_control, clear_on_resume=clear_on_resume)
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

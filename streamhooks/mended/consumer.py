@@ -38,6 +38,9 @@ from streamhooks.mended.group import ConsumerThread, GroupBrokers, RebalanceList
 from streamhooks.mended.patience import patient
 from streamhooks.mended.positions import Positions
 
+#: how long nothing is fetched for an agent that is behind, in seconds
+BEHIND = 0.01
+
 
 def end_refused(refusal: Refusal) -> NoReturn:
     """End the process with the refusal's line.
@@ -185,8 +188,13 @@ class Consumer(driver.Consumer):
             await drain_once()
 
     async def _drain_topic(self, topic: str) -> None:
-        if not any(tp.topic == topic for tp in self._get_active_partitions()):
+        tp = next((tp for tp in self._get_active_partitions() if tp.topic == topic), None)
+        if tp is None:
             await self.sleep(0.05)
+            return
+        if any(channel.queue.is_behind(self.app.ahead) for channel in self.app.topics._tp_index[tp]):
+            with self._thread.polled():
+                await asyncio.sleep(BEHIND)  # looked at now and then: no record that is taken up pays for it
             return
         fetching = self._fetching[topic]
         with self._thread.polled():

@@ -56,18 +56,23 @@ class Outputs:
             )
 
     async def give_up(self, call: Call, reason: str, last: dict[str, Any] | None) -> None:
-        """Put the call into `dead-letters`, with all that is needed to send it again."""
+        """Put the call into `dead-letters`, with all that is needed to send it again.
+
+        One whose arguments nobody has any more is truncated.
+        """
+        task = {"name": call.task, "args": plain_arguments(call.args), "kwargs": call.kwargs}
         await self._bury(
             DeadLetter(
                 id=call.id,
                 at=int(self._clock() * 1000),
                 reason=reason,
                 hook_id=call.hook_id,
-                task={"name": call.task, "args": plain_arguments(call.args), "kwargs": call.kwargs},
+                task=task if call.kept_at is None else None,
                 attempts=call.attempt,
                 last=last,
                 source=call.source,
                 redriven=call.redriven,
+                truncated=call.kept_at is not None,
                 webhook_id=call.webhook_id,
                 event=call.event,
                 hops=call.hops,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from streamhooks.errors import UnpublishableRecord
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
+from streamhooks.in_flight.room import Weight
 from streamhooks.masking import shown
 from streamhooks.metrics import (
     HELD_BACK,
@@ -43,6 +44,15 @@ EXCERPT = 1024
 FAN_OUTS = 200
 #: the kinds of pending calls without a hook: neither waits for the other
 OURS, OF_USERS = "ours", "of users"
+#: why a large pending call is given up whose arguments nobody has any more
+GONE = "its arguments are gone: neither its record in delayed nor its source is there any more"
+
+
+class Weights(NamedTuple):
+    """The bounds of bytes for large calls: of first attempts, and of pending calls."""
+
+    first: Weight
+    again: Weight
 
 
 class Owner(Protocol):
@@ -76,6 +86,10 @@ class Passing(Protocol):
         """Note that a record was passed over; returns when that is confirmed."""
 
 
+async def _has_them(_call: Call) -> bool:
+    return True
+
+
 class Runner:
     """Starts calls and settles them. One for the worker."""
 
@@ -94,6 +108,8 @@ class Runner:
         log_bodies: bool,
         clock: Callable[[], float],
         partition_of: Callable[[str], int],
+        weights: Weights | None = None,
+        read_arguments: Callable[[Call], Awaitable[bool]] = _has_them,
         tracing: Tracing | None = None,
     ) -> None:
         self._registry = registry
@@ -108,6 +124,8 @@ class Runner:
         self._log_bodies = log_bodies
         self._clock = clock
         self._partition_of = partition_of
+        self._weights = weights or Weights(Weight(), Weight())
+        self._read_arguments = read_arguments
         self._tracing = tracing
         self._fan_outs = asyncio.Semaphore(FAN_OUTS)
         self._room_again = {OURS: FAN_OUTS, OF_USERS: FAN_OUTS}
@@ -124,33 +142,53 @@ class Runner:
         if call.hook_id is None:
             await self._fan_outs.acquire()
             self.spawn(self._run_fan_out(call, owner, self._fan_outs.release))
-            return
-        if self._is_disabled(call.hook_id):
-            self.spawn(self._pass_over(call, owner))
-            return
-        due = self._restraints.hold_back(call.hook_id)
+        elif call.size:
+            await self._weights.first.take(call.size)
+            try:
+                begun = await self._begun(call, owner, call.hook_id)
+            except BaseException:
+                self._weights.first.give_back(call.size)
+                raise
+            self.spawn(begun).add_done_callback(lambda _: self._weights.first.give_back(call.size))
+        else:
+            self.spawn(await self._begun(call, owner, call.hook_id))
+
+    async def _begun(self, call: Call, owner: Owner, hook_id: str) -> Coroutine[Any, Any, None]:
+        """What becomes of a delivery, once it may and there is room."""
+        if self._is_disabled(hook_id):
+            return self._pass_over(call, owner)
+        due = self._restraints.hold_back(hook_id)
         if due is not None:
-            self.spawn(self._hand_over(call, owner, int(due * 1000), "paused"))
-            return
-        if not (self._bulkheads.enter(call.hook_id) or await self._bulkheads.enter_soon(call.hook_id)):
+            return self._hand_over(call, owner, int(due * 1000), "paused")
+        if not (self._bulkheads.enter(hook_id) or await self._bulkheads.enter_soon(hook_id)):
             OVERFLOWED.inc()
-            self.spawn(self._hand_over(call, owner, self._now_ms(), "overflow"))
-            return
-        await self._bulkheads.room(call.hook_id)
-        self.spawn(self._run_delivery(call, owner, self._bulkheads.leave))
+            return self._hand_over(call, owner, self._now_ms(), "overflow")
+        await self._bulkheads.room(hook_id)
+        return self._run_delivery(call, owner, self._bulkheads.leave)
 
     def has_room_again(self, kind: str) -> bool:
         """Whether a pending call of this kind without a hook may start."""
         return self._room_again[kind] > 0
+
+    def has_weight_again(self, size: int) -> bool:
+        """Whether a pending call of so many bytes may start; 0 for one that is not large."""
+        return not size or self._weights.again.fits(size)
 
     def start_again(self, call: Call, owner: PendingOwner) -> None:
         """Start a pending call; of a hook the caller has taken the places with `enter_again`, else there is room."""
         if call.hook_id is None:
             kind = kind_of(call.task)
             self._room_again[kind] -= 1
-            self.spawn(self._run_fan_out(call, owner, lambda: self._leave_again(kind)))
-            return
-        self.spawn(self._run_delivery(call, owner, self._bulkheads.leave_again, owner.give_back))
+            run = self.spawn(self._run_fan_out(call, owner, lambda: self._leave_again(kind), owner.give_back))
+        else:
+            run = self.spawn(self._run_delivery(call, owner, self._bulkheads.leave_again, owner.give_back))
+        if call.size:
+            self._weights.again.add(call.size)
+            run.add_done_callback(lambda _: self._lighter_again(call))
+
+    def _lighter_again(self, call: Call) -> None:
+        self._weights.again.give_back(call.size)
+        self._bulkheads.on_leave(call.hook_id or kind_of(call.task))
 
     def _leave_again(self, kind: str) -> None:
         self._room_again[kind] += 1
@@ -169,11 +207,12 @@ class Runner:
             # Behind its first turn: one that is cancelled before it never gives its places back.
             loop.call_soon(task.cancel)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something that must end before the worker lets go of its partitions."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -219,6 +258,8 @@ class Runner:
                 else:
                     await self._pass_over(call, owner)
                 return
+            if give_back is not None and not await self._has_arguments(call, owner, give_back):
+                return
             self._in_flight += 1
             try:
                 run, ending, _ = await (self._execute(call) if self._tracing is None else self._traced(call))
@@ -242,11 +283,15 @@ class Runner:
         await self._conclude(call, run, ending)
         owner.release()
 
-    async def _run_fan_out(self, call: Call, owner: Owner, leave: Callable[[], None]) -> None:
+    async def _run_fan_out(
+        self, call: Call, owner: Owner, leave: Callable[[], None], give_back: Callable[[], None] | None = None
+    ) -> None:
         try:
             if not self._gate.is_open:
                 await self._gate.wait_open()
             if owner.is_void:
+                return
+            if give_back is not None and not await self._has_arguments(call, owner, give_back):
                 return
             run, ending, result = await self._execute(call)
         finally:
@@ -260,6 +305,26 @@ class Runner:
             await self._start_deliveries(call, result, owner)
         await self._conclude(call, run, ending)
         owner.release()
+
+    async def _has_arguments(self, call: Call, owner: Owner, give_back: Callable[[], None]) -> bool:
+        """Read the arguments of a pending call, where that is still to be done; False if it does not run now."""
+        if call.kept_at is None:
+            return True
+        try:
+            is_whole = await self._read_arguments(call)
+        except TimeoutError:
+            give_back()  # Kafka is away, which others tell
+            is_whole = False
+        else:
+            if is_whole and not owner.is_void:
+                return True
+            if not owner.is_void:
+                await self._outputs.give_up(call, GONE, None)
+                await self._outputs.settle(call)
+                owner.release()
+        if call.hook_id is not None:
+            self._restraints.unsent(call.hook_id)
+        return False
 
     async def _start_deliveries(self, parent: Call, result: Any, owner: Owner) -> None:
         if not isinstance(result, Sequence) or isinstance(result, str | bytes):
@@ -285,6 +350,7 @@ class Runner:
             webhook_id=derived_id(parent.webhook_id, delivery.hook_id),
             hops=parent.hops,
             redriven=parent.redriven,
+            size=parent.size,
         )
 
     async def _traced(self, call: Call) -> tuple[Running, Ending, Any]:

@@ -21,6 +21,8 @@ from streamhooks.mended.fetching import AT_ONCE, Fetching, Seek
 from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.settings import Settings
 
+AHEAD = 1_000_000
+
 
 @pytest.fixture
 def topic(prefix: str, brokers: str) -> str:
@@ -32,9 +34,9 @@ def topic(prefix: str, brokers: str) -> str:
 async def fetching(request: pytest.FixtureRequest, brokers: str) -> AsyncIterator[Fetching]:
     settings = Settings(brokers=brokers)
     one: Fetching = (
-        LibrdkafkaFetching(settings)
+        LibrdkafkaFetching(settings, AHEAD)
         if request.param == "librdkafka"
-        else AiokafkaFetching(aiokafka_options(settings), lambda: False)
+        else AiokafkaFetching(aiokafka_options(settings), AHEAD, lambda: False)
     )
     yield one
     await one.stop()
