@@ -36,7 +36,7 @@ class App(faust.App):
     """An app whose commits follow the tracker.
 
     Attributes:
-        tracker: what is in flight.
+        tracker: what is in flight; without one, there is no bound, and nothing is told above the floors.
         gate: whether anything may start.
         owned_topics: assigned, but not fetched.
         plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
@@ -59,13 +59,14 @@ class App(faust.App):
         owned_topics: frozenset[str] = frozenset(),
         logs: Logs,
         new_fetching: Callable[[Callable[[], bool]], Fetching],
+        tracker: Tracker | None = None,
         web: bool = True,
         **conf: Any,
     ) -> None:
         super().__init__(app_id, TableManager=TableManager, **conf)
         if not web:
             self.boot_strategy.enable_web = False
-        self.tracker = Tracker()
+        self.tracker = tracker or Tracker()
         self.gate = Gate(self.lease_holds)
         self.owned_topics = owned_topics
         self.plain_topics: set[str] = set()
