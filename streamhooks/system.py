@@ -183,7 +183,7 @@ class System:
             self.hooks,
             write=self.hook_states.write,
             forget=self.hook_states.forget,
-            expected=app.tracker.expected,
+            reached=app.tracker.reached,
             clock=clock,
             log_of=app.topic_id,
             on_gone=self.moved.gone,

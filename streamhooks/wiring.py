@@ -18,7 +18,8 @@ from streamhooks.agents.events import calls_of_events
 from streamhooks.agents.notices import calls_of_notices
 from streamhooks.agents.resource_changes import calls_of_resource_changes
 from streamhooks.errors import Refusal
-from streamhooks.in_flight.room import Room, divided
+from streamhooks.in_flight.room import divided
+from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.clients import aiokafka_options, tls_context
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
@@ -59,8 +60,9 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     parts = divided(settings.max_unsettled_mb * 1_000_000)
     new_fetching = partial(_new_fetching, settings, parts.ahead)
     common = {"grace": settings.grace, "logs": logs, "new_fetching": new_fetching, "ahead": parts.ahead, **conf}
-    room = Room(size=parts.unsettled)
-    app = App(settings.app_id, owned_topics=frozenset({topics.delayed}), room=room, **common)
+    # Counting needs no such tracker: its cells know what they have counted.
+    tracker = Tracker(most=settings.max_unsettled, most_bytes=parts.unsettled, tells_above=True)
+    app = App(settings.app_id, owned_topics=frozenset({topics.delayed}), tracker=tracker, **common)
     # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
     # wait for that.
     counting_app = App(f"{settings.topic_prefix}counting", web=False, **common)

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.rates import Rate
-from streamhooks.in_flight.tracker import Tracker
+from streamhooks.in_flight.tracker import Settled, Tracker
 from streamhooks.kafka.reader import Record
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import CAUGHT_UP
@@ -195,7 +195,7 @@ class CatchUp:
         if stretch.why == "disabled" and (sent := self._sent_until.get(place, 0)) <= log_end:
             start = max(start, sent)  # two owners around a hand-over may have begun one each
         tracker = Tracker(window=WINDOW)
-        tracker.assign(tp, start, start)
+        tracker.assign(tp, start, Settled(start))
         writing = asyncio.create_task(self._write_progress(stretch, tracker))
         try:
             position = start
@@ -252,6 +252,6 @@ class CatchUp:
     async def _write_progress(self, stretch: Stretch, tracker: Tracker) -> None:
         while True:
             await asyncio.sleep(PROGRESS)
-            for tp, floor in list(tracker.committable()):
-                await self._ways.write(replace(stretch, next=floor))
-                tracker.committed(tp, floor)
+            for tp, settled in list(tracker.committable()):
+                await self._ways.write(replace(stretch, next=settled.floor))
+                tracker.committed(tp, settled)

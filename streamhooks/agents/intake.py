@@ -88,7 +88,8 @@ class Intake:
 
     async def _start(self, record: Record, calls_of: CallsOf) -> None:
         tp = (record.topic, record.partition)
-        await self._tracker.wait_for_room(tp)
+        if self._tracker.is_full(tp):
+            await self._tracker.wait_for_room(tp)
         ticket = self._tracker.start(tp, record.offset, record.assignment, record.size)
         if ticket is None:
             return

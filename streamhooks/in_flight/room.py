@@ -27,15 +27,15 @@ def divided(size: int) -> Parts:
 
 
 class Room:
-    """What is unsettled, by topic. One for a worker; None is no bound.
+    """What is unsettled, by topic: so many records, and so many bytes.
 
     What comes when there is some room left has room, whatever its size. So the bounds are exceeded by one record of a
     topic, and by the shares of those topics that come when all the room is taken.
     """
 
-    def __init__(self, records: int | None = None, size: int | None = None) -> None:
-        self._most_records = float("inf") if records is None else records
-        self._most_bytes = float("inf") if size is None else size
+    def __init__(self, records: int, size: int) -> None:
+        self._most_records = records
+        self._most_bytes = size
         self._records_of: defaultdict[str, int] = defaultdict(int)
         self._bytes_of: defaultdict[str, int] = defaultdict(int)
         #: of all topics

@@ -2,25 +2,50 @@
 
 Faust commits past a record that is still in flight (its issue #606), so its own acks are not used at all.
 A record is *settled* when each call that it caused ended and each record that it caused is confirmed by the broker.
+What is settled above one that is not is told with the commit, so that nobody takes it up again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
+from streamhooks.in_flight.ranges import Ranges, joined, within
 from streamhooks.in_flight.room import Room
 
 TP = tuple[str, int]
 
 
+class Settled(NamedTuple):
+    """What of a partition is settled."""
+
+    floor: int
+    """All offsets below it are."""
+    above: Ranges = ()
+    """Those above it that are; empty if they are not told."""
+
+
 class Progress:
     """One partition, for the time of one assignment, which has a number."""
 
-    __slots__ = ("_done", "_skips", "committed", "floor", "is_over", "next", "number", "records", "revoked", "size")
+    __slots__ = (
+        "_done",
+        "_skips",
+        "committed",
+        "floor",
+        "former",
+        "is_over",
+        "next",
+        "number",
+        "reached",
+        "revoked",
+        "size",
+    )
 
-    def __init__(self, start: int, committed: int, number: int) -> None:
+    def __init__(self, start: int, committed: Settled | None, number: int, former: Ranges) -> None:
         self.number = number
         #: everything below is settled: what may be committed
         self.floor = start
@@ -28,19 +53,27 @@ class Progress:
         self.next = start
         #: what was committed last
         self.committed = committed
-        self.revoked = False
-        #: another assignment holds: what is in flight of this one counts no more
+        #: whether the partition has another assignment, or none
         self.is_over = False
-        #: what is in flight, and its bytes
-        self.records = 0
+        self.revoked = False
+        #: bytes of what is in flight
         self.size = 0
-        self._done: dict[int, int] = {}  # start of a settled stretch -> its end
+        #: all that was ever taken up lies below, by a former owner too
+        self.reached = former[-1][1] if former else start
+        self._done: dict[int, int] = {}  # start of a settled range -> its end
         self._skips: dict[int, int] = {}  # start of what Kafka does not have any more -> its end
+        #: what was settled before the assignment, and comes again
+        self.former = deque(former)
 
     @property
     def unsettled(self) -> int:
         """How far the next offset is ahead of the floor: the window that a crash would read again."""
         return self.next - self.floor
+
+    @property
+    def in_flight(self) -> int:
+        """How many records are taken up and not settled."""
+        return self.unsettled - sum(end - start for start, end in self._done.items())
 
     def settle(self, start: int, end: int) -> None:
         """The offsets [start, end) are settled."""
@@ -62,6 +95,26 @@ class Progress:
         self.next = offset
         if self._skips:
             self._skip_on()
+
+    def was_settled(self, offset: int) -> bool:
+        """Whether this offset, which comes now, was settled before the assignment."""
+        former = self.former
+        while former and former[0][1] <= offset:
+            former.popleft()
+        return bool(former) and former[0][0] <= offset
+
+    def cut(self, end: int) -> None:
+        """What was settled at or above this offset before the assignment was another log."""
+        self.former = deque(within(self.former, 0, end))
+        self.reached = min(self.reached, end)
+
+    def settled(self) -> Settled:
+        """What is settled."""
+        done = joined(self._done)
+        self._done = dict(done)  # as few ranges as there are records in flight, at most
+        if self.former:
+            done = joined(self._done | dict(within(self.former, self.next, sys.maxsize)))
+        return Settled(self.floor, done)
 
     def _skip_on(self) -> None:
         while (end := self._skips.pop(self.next, self.next)) > self.next:
@@ -100,29 +153,48 @@ class Ticket:
 
 
 class Tracker:
-    """All partitions of this worker. `room` bounds what is in flight of all of them together."""
+    """All partitions of this worker.
 
-    def __init__(self, window: int = 200_000, room: Room | None = None) -> None:
-        #: how many offsets a partition may be ahead of what is settled
-        self.window: Final = window
-        self.room = room or Room()
+    At most `most` records and `most_bytes` are in flight (see `Room`), and the next offset of a partition is at most
+    `window` ahead of its floor. With `tells_above`, what is settled above the floors is told as well.
+    """
+
+    def __init__(
+        self,
+        *,
+        most: int = sys.maxsize,
+        most_bytes: int = sys.maxsize,
+        window: int = sys.maxsize,
+        tells_above: bool = False,
+    ) -> None:
+        #: what is in flight
+        self.room: Final = Room(most, most_bytes)
+        self._window: Final = window
+        self._tells_above: Final = tells_above
         self._partitions: dict[TP, Progress] = {}
         self._changed = asyncio.Event()
 
     @property
     def in_flight(self) -> int:
-        """How many records are in flight."""
+        """How many records are taken up and not settled."""
         return self.room.records
 
-    def assign(self, tp: TP, start: int, committed: int | None, number: int = 0) -> None:
-        """The partition is ours, and `start` is the first offset that is not settled.
+    def assign(self, tp: TP, start: int, committed: Settled | None, number: int = 0, above: Ranges = ()) -> None:
+        """The partition is ours, and `start` is the first offset that is not settled; `above` it, these are.
 
         Where nothing was committed yet, the start itself is worth a commit: it was decided on. What is still in flight
         of a former assignment of the partition ends there: it settles nothing here.
         """
         self._end(tp)
-        self._partitions[tp] = Progress(start, -1 if committed is None else committed, number)
+        former = within(above, start, sys.maxsize) if self._tells_above else ()
+        self._partitions[tp] = Progress(start, committed, number, former)
         self._changed.set()
+
+    def cut(self, tp: TP, end: int) -> None:
+        """The log of a partition is another one from this offset on, which was not taken up yet."""
+        progress = self._partitions.get(tp)
+        if progress is not None:
+            progress.cut(end)
 
     def skip(self, tp: TP, start: int, end: int) -> None:
         """Kafka does not have the offsets [start, end) of a partition any more; `start` was to be fetched next."""
@@ -137,20 +209,26 @@ class Tracker:
             progress = self._end(tp)
             if progress is not None:
                 progress.revoked = True
+                del self._partitions[tp]
         self._changed.set()
 
     def _end(self, tp: TP) -> Progress | None:
-        """End the assignment of a partition: whether all that is in flight of it is released one day, nobody knows."""
-        progress = self._partitions.pop(tp, None)
+        """End an assignment, if there is one: what is in flight of it may never be released."""
+        progress = self._partitions.get(tp)
         if progress is not None:
             progress.is_over = True
-            self.room.give_back(tp[0], progress.size, progress.records)
+            self.room.give_back(tp[0], progress.size, progress.in_flight)
         return progress
 
     def expected(self, tp: TP) -> int | None:
         """The offset that comes next, or None for a partition that is not ours."""
         progress = self._partitions.get(tp)
         return None if progress is None else progress.next
+
+    def reached(self, tp: TP) -> int | None:
+        """The offset below which all lies that was ever taken up, or None for a partition that is not ours."""
+        progress = self._partitions.get(tp)
+        return None if progress is None else max(progress.next, progress.reached)
 
     def number(self, tp: TP) -> int | None:
         """The number of the partition's assignment, or None for a partition that is not ours."""
@@ -169,7 +247,7 @@ class Tracker:
     def start(self, tp: TP, offset: int, number: int = 0, size: int = 0) -> Ticket | None:
         """A record of so many bytes that was fetched under the assignment of this number is taken up.
 
-        None if it was already, or is not ours. The caller has looked for a hole before it.
+        None if it was already, or was settled before, or is not ours. The caller has looked for a hole before it.
         """
         progress = self._partitions.get(tp)
         if progress is None or progress.number != number or offset < progress.next:
@@ -177,7 +255,9 @@ class Tracker:
         if offset > progress.next:  # a hole that Kafka itself has
             progress.settle(progress.next, offset)
         progress.advance(offset + 1)
-        progress.records += 1
+        if progress.former and progress.was_settled(offset):
+            progress.settle(offset, offset + 1)
+            return None
         progress.size += size
         self.room.take(tp[0], size)
         return Ticket(self, progress, tp[0], offset, size)
@@ -185,18 +265,17 @@ class Tracker:
     def settled(self, progress: Progress, topic: str, size: int) -> None:
         """A record was settled."""
         if not progress.is_over:
-            progress.records -= 1
             progress.size -= size
             self.room.give_back(topic, size)
         self._changed.set()
 
     def is_full(self, tp: TP) -> bool:
-        """The window of unsettled offsets of this partition is used up, or the room for all of them."""
+        """Whether as much is in flight as may be."""
         progress = self._partitions.get(tp)
-        return progress is not None and (progress.unsettled >= self.window or self.room.is_full(tp[0]))
+        return progress is not None and (self.room.is_full(tp[0]) or progress.unsettled >= self._window)
 
     async def wait_for_room(self, tp: TP) -> None:
-        """Wait until there is room for another record of the partition, or the partition is gone."""
+        """Wait until more may be taken up of the partition, or it is gone."""
         while self.is_full(tp):
             await self._next_change()
 
@@ -214,14 +293,15 @@ class Tracker:
         self._changed.clear()
         await self._changed.wait()
 
-    def committable(self) -> Iterator[tuple[TP, int]]:
-        """The partitions whose floor is above what was committed, each with its floor."""
+    def committable(self) -> Iterator[tuple[TP, Settled]]:
+        """The partitions of which more is settled than was committed, each with what is."""
         for tp, progress in self._partitions.items():
-            if progress.floor > progress.committed:
-                yield tp, progress.floor
+            settled = progress.settled() if self._tells_above else Settled(progress.floor)
+            if settled != progress.committed:
+                yield tp, settled
 
-    def committed(self, tp: TP, offset: int, number: int = 0) -> None:
+    def committed(self, tp: TP, settled: Settled, number: int = 0) -> None:
         """The broker has taken a commit of the assignment of this number."""
         progress = self._partitions.get(tp)
-        if progress is not None and progress.number == number and offset > progress.committed:
-            progress.committed = offset
+        if progress is not None and progress.number == number:
+            progress.committed = settled

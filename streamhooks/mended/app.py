@@ -11,7 +11,6 @@ from faust.types import TP
 
 from streamhooks.errors import Refusal
 from streamhooks.in_flight.gate import Gate
-from streamhooks.in_flight.room import Room
 from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.logs import Logs
 from streamhooks.mended.consumer import Transport, end_refused
@@ -38,7 +37,7 @@ class App(faust.App):
     """An app whose commits follow the tracker.
 
     Attributes:
-        tracker: what is in flight.
+        tracker: what is in flight; without one, there is no bound, and nothing is told above the floors.
         gate: whether anything may start.
         owned_topics: assigned, but not fetched.
         plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
@@ -62,15 +61,15 @@ class App(faust.App):
         owned_topics: frozenset[str] = frozenset(),
         logs: Logs,
         new_fetching: Callable[[Callable[[], bool]], Fetching],
-        room: Room | None = None,
         ahead: int,
+        tracker: Tracker | None = None,
         web: bool = True,
         **conf: Any,
     ) -> None:
         super().__init__(app_id, TableManager=TableManager, **conf)
         if not web:
             self.boot_strategy.enable_web = False
-        self.tracker = Tracker(room=room)
+        self.tracker = tracker or Tracker()
         self.gate = Gate(self.lease_holds)
         self.owned_topics = owned_topics
         self.plain_topics: set[str] = set()

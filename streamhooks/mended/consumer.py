@@ -116,17 +116,18 @@ class Consumer(driver.Consumer):
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what is settled; False if nothing was or the broker did not take it."""
         tracker = self.app.tracker
-        found = {TP(*tp): (offset, tracker.number(tp)) for tp, offset in tracker.committable()}
-        readings = {tp: self.positions.reading(tp, offset) for tp, (offset, _) in found.items()}
+        found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable()}
+        readings = {tp: self.positions.reading(tp, settled) for tp, (settled, _) in found.items()}
         if not readings or not await self._commit(readings):
             return False
-        for tp, (offset, number) in found.items():
-            tracker.committed(tp, offset, number)
+        for tp, (settled, number) in found.items():
+            tracker.committed(tp, settled, number)
         return True
 
     async def wait_empty(self) -> None:
         """Give what is in flight the grace time, commit what is settled, let the rest go."""
         await self.app.let_go()
+        await self.maybe_wait_for_commit_to_finish()  # of what was settled when that began
         await self.commit()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from streamhooks.agents.intake import Intake
 from streamhooks.errors import BrokenRecord
-from streamhooks.in_flight.tracker import Tracker
+from streamhooks.in_flight.tracker import Settled, Tracker
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import HOLES
 
@@ -21,7 +21,7 @@ def message(offset: int, value: bytes | None = b"{}", headers=()) -> Record:
 class World:
     def __init__(self, start: int = 0, kafka=(), natural=()) -> None:
         self.tracker = Tracker()
-        self.tracker.assign(TP, start, start)
+        self.tracker.assign(TP, start, Settled(start))
         self.taken: list[int] = []
         self.buried: list[tuple[int, str]] = []
         self.reads: list[tuple[int, int]] = []
