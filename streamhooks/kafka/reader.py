@@ -111,14 +111,17 @@ def scan(
     Those of a partition come in their order, partitions as Kafka hands them over. Blocks for at most `timeout` seconds.
 
     Raises:
-        TimeoutError: Kafka did not hand over all of them in time, or `stop` was set.
+        TimeoutError: Kafka did not hand over all of them in time, or no client could be made, or `stop` was set.
 
     """
     left = {tp: end for tp, (start, end) in ranges.items() if start < end}
     if not left:
         return
     following = {tp: ranges[tp][0] for tp in left}
-    consumer = new_consumer(settings, **{"enable.partition.eof": True, "fetch.wait.max.ms": 10})
+    try:
+        consumer = new_consumer(settings, **{"enable.partition.eof": True, "fetch.wait.max.ms": 10})
+    except KafkaException as failure:  # such as: no more files may be opened
+        raise TimeoutError(f"no client can be made: {failure.args[0].str()}") from None
     deadline = time.monotonic() + timeout
     try:
         consumer.assign([TopicPartition(*tp, start) for tp, start in following.items()])

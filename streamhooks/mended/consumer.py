@@ -115,7 +115,7 @@ class Consumer(driver.Consumer):
         tracker = self.app.tracker
         found = {TP(*tp): (offset, tracker.number(tp)) for tp, offset in tracker.committable()}
         readings = {tp: self.positions.reading(tp, offset) for tp, (offset, _) in found.items()}
-        if not readings or not await self._commit(readings):
+        if not readings or not self.app.may_commit or not await self._commit(readings):
             return False
         for tp, (offset, number) in found.items():
             tracker.committed(tp, offset, number)

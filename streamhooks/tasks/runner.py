@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from streamhooks.errors import UnpublishableRecord
+from streamhooks.errors import RecordTooLarge
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.masking import shown
@@ -23,6 +24,7 @@ from streamhooks.metrics import (
 from streamhooks.records.firing import Attempt
 from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
+from streamhooks.tasks.again import INTERNAL_ERROR, Again, Do, nothing
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Sent, Services
 from streamhooks.tasks.delivering import HookGone
@@ -62,8 +64,8 @@ class Owner(Protocol):
 class PendingOwner(Owner, Protocol):
     """A pending call."""
 
-    def give_back(self) -> None:
-        """It can't run now, and waits again."""
+    def give_back(self, seconds: float = 0.0) -> None:
+        """It can't run now, and waits again, for so long at least."""
 
 
 class Passing(Protocol):
@@ -109,6 +111,7 @@ class Runner:
         self._clock = clock
         self._partition_of = partition_of
         self._tracing = tracing
+        self.again = Again()
         self._fan_outs = asyncio.Semaphore(FAN_OUTS)
         self._room_again = {OURS: FAN_OUTS, OF_USERS: FAN_OUTS}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,21 +126,21 @@ class Runner:
         """
         if call.hook_id is None:
             await self._fan_outs.acquire()
-            self.spawn(self._run_fan_out(call, owner, self._fan_outs.release))
+            self._run(call, owner, self._run_fan_out(call, owner, self._fan_outs.release))
             return
         if self._is_disabled(call.hook_id):
-            self.spawn(self._pass_over(call, owner))
+            self._run(call, owner, self._pass_over(call, owner))
             return
         due = self._restraints.hold_back(call.hook_id)
         if due is not None:
-            self.spawn(self._hand_over(call, owner, int(due * 1000), "paused"))
+            self._run(call, owner, self._hand_over(call, owner, int(due * 1000), "paused"))
             return
         if not (self._bulkheads.enter(call.hook_id) or await self._bulkheads.enter_soon(call.hook_id)):
             OVERFLOWED.inc()
-            self.spawn(self._hand_over(call, owner, self._now_ms(), "overflow"))
+            self._run(call, owner, self._hand_over(call, owner, self._now_ms(), "overflow"))
             return
         await self._bulkheads.room(call.hook_id)
-        self.spawn(self._run_delivery(call, owner, self._bulkheads.leave))
+        self._run(call, owner, self._run_delivery(call, owner, self._bulkheads.leave))
 
     def has_room_again(self, kind: str) -> bool:
         """Whether a pending call of this kind without a hook may start."""
@@ -148,9 +151,10 @@ class Runner:
         if call.hook_id is None:
             kind = kind_of(call.task)
             self._room_again[kind] -= 1
-            self.spawn(self._run_fan_out(call, owner, lambda: self._leave_again(kind)))
-            return
-        self.spawn(self._run_delivery(call, owner, self._bulkheads.leave_again, owner.give_back))
+            run = self._run_fan_out(call, owner, lambda: self._leave_again(kind))
+        else:
+            run = self._run_delivery(call, owner, self._bulkheads.leave_again, owner.give_back)
+        self._run(call, owner, run, owner.give_back)
 
     def _leave_again(self, kind: str) -> None:
         self._room_again[kind] += 1
@@ -169,6 +173,46 @@ class Runner:
             # Behind its first turn: one that is cancelled before it never gives its places back.
             loop.call_soon(task.cancel)
 
+    def insist(self, key: str, owner: Owner | None, do: Do, give_up: Do, after: BaseException | None = None) -> None:
+        """Do something as `again.insist` does, before the worker lets go of its partitions."""
+        self.spawn(self.again.insist(key, owner, do, give_up, after))
+
+    def _run(
+        self,
+        call: Call,
+        owner: Owner,
+        run: Coroutine[Any, Any, None],
+        give_back: Callable[[float], None] | None = None,
+    ) -> None:
+        self.spawn(self._run_or_again(call, owner, run, give_back))
+
+    async def _run_or_again(
+        self,
+        call: Call,
+        owner: Owner,
+        run: Coroutine[Any, Any, None],
+        give_back: Callable[[float], None] | None,
+    ) -> None:
+        error = await self.again.attempt(call.id, run)
+        while error is not None and not owner.is_void:
+            pause = self.again.pause(call.id, error)
+            if pause is None:
+                give_up = partial(self._give_up, call, owner)
+                return await self.again.insist(call.id, owner, give_up, give_up)
+            if give_back is not None:
+                return give_back(pause)
+            await asyncio.sleep(pause)
+            try:
+                return await self.start(call, owner)
+            except Exception as another:  # whatever it is
+                error = another
+        return None
+
+    async def _give_up(self, call: Call, owner: Owner) -> None:
+        await self._outputs.give_up(call, INTERNAL_ERROR, None)
+        await self._outputs.settle(call)
+        owner.release()
+
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run something that must end before the worker lets go of its partitions."""
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -178,7 +222,7 @@ class Runner:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Whatever it belongs to stays unsettled and is done again; silence would hide a defect of ours.
+            # Silence would hide a defect of ours.
             log.error("a run ended in an error of streamhooks itself", exc_info=error)
 
     def _is_disabled(self, hook_id: str) -> bool:
@@ -266,8 +310,16 @@ class Runner:
             return
         for delivery in result:
             if isinstance(delivery, Delivery):
-                owner.hold()
-                await self.start(self._child(parent, delivery), owner)
+                await self.start_held(self._child(parent, delivery), owner)
+
+    async def start_held(self, call: Call, owner: Owner) -> None:
+        """Start a call that its owner waits for, besides what it waits for already."""
+        owner.hold()
+        try:
+            await self.start(call, owner)
+        except BaseException:
+            owner.release()
+            raise
 
     def _child(self, parent: Call, delivery: Delivery) -> Call:
         # One delivery a hook and source record: its id is the same whether the fan-out ran here or as a retry.
@@ -324,7 +376,7 @@ class Runner:
         try:
             for handle in run.handles:
                 await handle
-        except UnpublishableRecord as error:
+        except RecordTooLarge as error:
             if ending.kind not in ("retry", "dead"):
                 ending = Ending("dead", f"a call that it made can't be stored: {error}")
         tasks_of(call.task if call.task in self._registry else "unknown", ending.kind).inc()
@@ -345,7 +397,7 @@ class Runner:
 
     def tell_home(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
         """Tell the hook's home, the only writer of what was found about it, without waiting for it."""
-        self.spawn(self._tell(what, hook_id, found))
+        self.insist(f"{what} of {hook_id}", None, partial(self._tell, what, hook_id, found), nothing)
 
     async def _tell(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
         now = self._now_ms()
