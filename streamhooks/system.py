@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -25,6 +24,7 @@ from streamhooks.agents.notices import calls_of_notices
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
 from streamhooks.delivery.links import Links
+from streamhooks.errors import ProducerDead
 from streamhooks.gauges import Gauges
 from streamhooks.history.dead_letters import DeadLetters
 from streamhooks.history.history import SHORT, History
@@ -34,20 +34,23 @@ from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.in_flight.rates import Rate
 from streamhooks.in_flight.room import Weight, divided
+from streamhooks.in_flight.tracker import Ticket
 from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
 from streamhooks.kafka.lag import KafkaLog, Lags
 from streamhooks.kafka.logs import short_id
 from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.offsets import Offsets
+from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.partitions import partition_of
-from streamhooks.kafka.publisher import Outbox, Publisher
+from streamhooks.kafka.publisher import Publisher
 from streamhooks.kafka.reader import Record, read_range
 from streamhooks.kafka.starts import Known, look_around
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import Topics
-from streamhooks.masking import mask_logs
+from streamhooks.masking import LONGEST_TEXT, mask_logs, shown
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
+from streamhooks.metrics import UNCONFIRMED
 from streamhooks.records.formats import use_registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.registry import SchemaRegistry
@@ -62,6 +65,7 @@ from streamhooks.tables.rollups import ROLLUPS, Rollup
 from streamhooks.tables.stretches import Stretches
 from streamhooks.tasks import sending
 from streamhooks.tasks.admission import Admission
+from streamhooks.tasks.again import INTERNAL_ERROR, Do
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.delivering import deliverer
@@ -112,9 +116,11 @@ class System:
 
         # out
         self.publisher = Publisher(settings)
-        self.publisher.on_fatal = self._crash_soon
+        self.publisher.on_fatal = self._end_unwritten
+        self._is_stopping = self._is_ending = False
         self._loop = loop
         self.outbox = Outbox(self.publisher, loop)
+        UNCONFIRMED.set_function(self.outbox.oldest_unconfirmed)
         self.outputs = Outputs(self.outbox, topics, clock)
         self.firings = Firings(self.outbox, topics.firings, self.partitions)
         self.addresses = AddressPolicy(
@@ -335,9 +341,9 @@ class System:
             reader.start()
         await self.hooks_reader.wait_ready()
         log.info("%d hooks are known", len(self.hooks))
-        sending.bind(_WorkerSender(self.publisher, self.topics.delayed, self.partitions))
+        sending.bind(_WorkerSender(self.outbox, self.topics.delayed, self.partitions))
         for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up, self.watch):
-            task = asyncio.create_task(work.run())
+            task = asyncio.create_task(work.run(), name=type(work).__name__)
             task.add_done_callback(self._background_ended)
             self._background.append(task)
 
@@ -352,15 +358,24 @@ class System:
                 await asyncio.sleep(1.0)
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._crash(error)
+        if not self._is_stopping:
+            error = None if task.cancelled() else task.exception()
+            self._crash(task.get_name(), error or RuntimeError("it ended by itself"))
 
-    def _crash_soon(self, reason: str) -> None:
-        self._loop.call_soon_threadsafe(self._crash, RuntimeError(reason))
+    def _end_unwritten(self, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._crash, "the producer", ProducerDead(reason))
 
-    def _crash(self, error: BaseException) -> None:
+    def _crash(self, part: str, error: BaseException) -> None:
         """End the worker: what is not settled is done again by the next owner."""
-        log.critical("a part of the worker can't go on", exc_info=error)
+        if self._is_ending:
+            return
+        self._is_ending = True
+        if isinstance(error, ProducerDead):
+            for app in (self.app, self.counting_app):
+                app.may_commit = False
+        reason = f"{type(error).__name__}: {error}"
+        log.critical("the worker ends, since a part of it can't go on: %s: %s", part, shown(reason, LONGEST_TEXT))
+        log.info("where %s failed", part, exc_info=error)
         asyncio.ensure_future(self.app.crash(error))  # noqa: RUF006 - the app keeps what crashes it
 
     async def drain(self, grace: float) -> None:
@@ -374,6 +389,7 @@ class System:
 
     async def stop(self) -> None:
         """Confirm what was written, and end."""
+        self._is_stopping = True
         for task in self._background:
             task.cancel()
         self.runner.cancel()
@@ -462,7 +478,9 @@ class System:
             reasons.append("the pending calls are being read")
         if self.registry is not None and self.registry.trouble:
             reasons.append(self.registry.trouble)
-        return reasons + self.publisher.troubles + self.watch.troubles
+        readers = (self.hooks_reader, self.resources_reader, self.delayed_reader)
+        reasons += [reader.trouble for reader in readers if reader.trouble is not None]
+        return reasons + self.outbox.troubles + self.counting.troubles + self.watch.troubles
 
     async def refresh_gauges(self) -> None:
         """Bring the gauges up to date that are computed when somebody looks."""
@@ -532,12 +550,16 @@ class System:
             return self.app.is_mine(self.topics.resource_changes, partition)
         return self.app.is_mine(self.topics.delayed, 0)
 
-    def _bury_firing(self, record: Record, reason: str, then: Callable[[], None]) -> None:
-        async def bury() -> None:
-            await self.outputs.bury(record, reason)
-            then()
+    def _bury_firing(self, record: Record, reason: str, ticket: Ticket) -> None:
+        def burying(reason: str) -> Do:
+            async def bury() -> None:
+                await self.outputs.bury(record, reason)
+                ticket.release()
 
-        self.runner.spawn(bury())
+            return bury
+
+        # Not by the runner: what it does ends when the partitions of the other app move.
+        self.runner.again.start(record.source, ticket, burying(reason), burying(INTERNAL_ERROR))
 
     def _apply_delayed(self, records: list[Record]) -> None:
         self.scheduler.apply(records)
@@ -575,10 +597,10 @@ class System:
 
 
 class _WorkerSender:
-    def __init__(self, publisher: Publisher, topic: str, partitions: int) -> None:
+    def __init__(self, outbox: Outbox, topic: str, partitions: int) -> None:
         self.topic = topic
         self.partitions = partitions
-        self.publish = publisher.publish
+        self.publish = outbox.begin
 
 
 def _partition_of(partitions: int, key: str) -> int:

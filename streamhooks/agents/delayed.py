@@ -11,12 +11,13 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
+from streamhooks.backoff import FIRST
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
-from streamhooks.kafka.publisher import Outbox
+from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.reader import Record
-from streamhooks.masking import shown
+from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.records.call import ATTEMPT_HEADER
 from streamhooks.tables.pending import Entry, Pending
 from streamhooks.tasks.call import Call
@@ -34,11 +35,12 @@ HEALED_AT_ONCE = 4
 class _PendingRun:
     """A run of a pending call, as the runner sees what it belongs to."""
 
-    __slots__ = ("_entry", "_pending")
+    __slots__ = ("_clock", "_entry", "_pending")
 
-    def __init__(self, entry: Entry, pending: Pending) -> None:
+    def __init__(self, entry: Entry, pending: Pending, clock: Callable[[], float]) -> None:
         self._entry = entry
         self._pending = pending
+        self._clock = clock
 
     @property
     def is_void(self) -> bool:
@@ -50,10 +52,11 @@ class _PendingRun:
     def release(self) -> None:
         """The log has told already, or will tell, what became of the call."""
 
-    def give_back(self) -> None:
-        """It waits again."""
+    def give_back(self, seconds: float = 0.0) -> None:
+        """It waits again, for so long at least."""
         if not self.is_void:
-            self._pending.run_at(self._entry, self._entry.due)
+            due = self._entry.due if not seconds else int((self._clock() + seconds) * 1000)
+            self._pending.run_at(self._entry, due)
 
 
 class Scheduler:
@@ -184,7 +187,7 @@ class Scheduler:
     def _start(self, entry: Entry) -> None:
         """Run a call whose places are taken."""
         entry.state = "running"
-        self._runner.start_again(self._call(entry), _PendingRun(entry, self._pending))
+        self._runner.start_again(self._call(entry), _PendingRun(entry, self._pending, self._clock))
 
     @staticmethod
     def _call(entry: Entry) -> Call:
@@ -230,7 +233,12 @@ class Scheduler:
     def _spawn(self, coroutine: object) -> None:
         task = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
         self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+        task.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._writing.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a record of %s can't be written: %s", self._topic, shown(error, LONGEST_TEXT))
 
     # --- by hand
 
@@ -266,7 +274,12 @@ class Scheduler:
 
     async def _settle(self, entry: Entry) -> None:
         entry.state = "running"  # nothing starts it while its tombstone is on the way
-        await self._outputs.settle(self._call(entry))
+        try:
+            await self._outputs.settle(self._call(entry))
+        except BaseException:  # also: who asked for it waits no longer
+            if entry.state == "running":
+                self._pending.run_at(entry, max(entry.due, int((self._clock() + FIRST) * 1000)))
+            raise
         self._pending.settle(entry)  # who looks now must not see it any more
 
     def queued(self, hook_id: str) -> int:

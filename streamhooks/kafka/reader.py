@@ -122,7 +122,7 @@ def scan(
     Those of a partition come in their order, partitions as Kafka hands them over. Blocks for at most `timeout` seconds.
 
     Raises:
-        TimeoutError: Kafka did not hand over all of them in time, or `stop` was set.
+        TimeoutError: Kafka did not hand over all of them in time, or no client could be made, or `stop` was set.
 
     """
     left = {tp: end for tp, (start, end) in ranges.items() if start < end}
@@ -130,11 +130,16 @@ def scan(
         return
     following = {tp: ranges[tp][0] for tp in left}
     number = sum(end - following[tp] for tp, end in left.items())
-    consumer = new_consumer(
-        settings,
+    config: dict[str, object] = {
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 10,
         # It fetches no more when as many lie there as are wanted.
-        **{"enable.partition.eof": True, "fetch.wait.max.ms": 10, "queued.min.messages": min(number, 100_000)},
-    )
+        "queued.min.messages": min(number, 100_000),
+    }
+    try:
+        consumer = new_consumer(settings, **config)
+    except KafkaException as failure:  # such as: no more files may be opened
+        raise TimeoutError(f"no client can be made: {failure.args[0].str()}") from None
     deadline = time.monotonic() + timeout
     try:
         consumer.assign([TopicPartition(*tp, start) for tp, start in following.items()])

@@ -50,6 +50,7 @@ class App(faust.App):
         on_moved: called with a partition whose log is not as it was left, and the offset that comes next on it.
         on_taken_over, on_released: called with the partitions that came and went.
         drain: called with the grace time in seconds when partitions are about to go.
+        may_commit: false when nothing more may be committed, since nothing can be written.
 
     """
 
@@ -84,6 +85,7 @@ class App(faust.App):
         self.on_taken_over: Moved = _nothing
         self.on_released: Moved = _nothing
         self.drain: Callable[[float], Awaitable[None]] = _nothing
+        self.may_commit = True
         self._grace = grace
         self._ends_process = web
         self._natural_holes: dict[TP, dict[int, int]] = {}

@@ -118,7 +118,7 @@ class Consumer(driver.Consumer):
         tracker = self.app.tracker
         found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable()}
         readings = {tp: self.positions.reading(tp, settled) for tp, (settled, _) in found.items()}
-        if not readings or not await self._commit(readings):
+        if not readings or not self.app.may_commit or not await self._commit(readings):
             return False
         for tp, (settled, number) in found.items():
             tracker.committed(tp, settled, number)

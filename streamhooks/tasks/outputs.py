@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from streamhooks.errors import UnpublishableRecord
-from streamhooks.kafka.publisher import Outbox
+from streamhooks.errors import RecordTooLarge
+from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import LONGEST_TEXT, shown
@@ -40,7 +40,7 @@ class Outputs:
         value = call.record(attempt=attempt, due=due, reason=reason, last=last)
         try:
             await self._outbox.publish(self._topics.delayed, value, key=call.id, partition=call.partition)
-        except UnpublishableRecord as error:
+        except RecordTooLarge as error:
             UNPUBLISHABLE.labels(self._topics.delayed).inc()
             await self.give_up(call, f"its retry can't be stored: {error}", last)
 
@@ -115,8 +115,8 @@ class Outputs:
             value = replace(letter, task=None, raw=None, truncated=True).to_json()
         try:
             await self._outbox.publish(self._topics.dead_letters, value, key=key)
-        except UnpublishableRecord:
-            # Too large as a whole: what is kept names its source, from which it can be read again.
+        except RecordTooLarge:
+            # As a whole: what is kept names its source, from which it can be read again.
             UNPUBLISHABLE.labels(self._topics.dead_letters).inc()
             short = replace(letter, task=None, raw=None, truncated=True, reason=letter.reason[:1000])
             await self._outbox.publish(self._topics.dead_letters, short.to_json(), key=key)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from streamhooks.errors import UnpublishableRecord
+from streamhooks.errors import RecordTooLarge
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.room import Weight
@@ -24,6 +25,7 @@ from streamhooks.metrics import (
 from streamhooks.records.firing import Attempt
 from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
+from streamhooks.tasks.again import INTERNAL_ERROR, Again, Do, nothing
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Sent, Services
 from streamhooks.tasks.delivering import HookGone
@@ -72,8 +74,8 @@ class Owner(Protocol):
 class PendingOwner(Owner, Protocol):
     """A pending call."""
 
-    def give_back(self) -> None:
-        """It can't run now, and waits again."""
+    def give_back(self, seconds: float = 0.0) -> None:
+        """It can't run now, and waits again, for so long at least."""
 
 
 class Passing(Protocol):
@@ -127,6 +129,7 @@ class Runner:
         self._weights = weights or Weights(Weight(), Weight())
         self._read_arguments = read_arguments
         self._tracing = tracing
+        self.again = Again()
         self._fan_outs = asyncio.Semaphore(FAN_OUTS)
         self._room_again = {OURS: FAN_OUTS, OF_USERS: FAN_OUTS}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,17 +144,19 @@ class Runner:
         """
         if call.hook_id is None:
             await self._fan_outs.acquire()
-            self.spawn(self._run_fan_out(call, owner, self._fan_outs.release))
-        elif call.size:
-            await self._weights.first.take(call.size)
-            try:
-                begun = await self._begun(call, owner, call.hook_id)
-            except BaseException:
-                self._weights.first.give_back(call.size)
-                raise
-            self.spawn(begun).add_done_callback(lambda _: self._weights.first.give_back(call.size))
-        else:
-            self.spawn(await self._begun(call, owner, call.hook_id))
+            self._run(call, owner, self._run_fan_out(call, owner, self._fan_outs.release))
+            return
+        if not call.size:
+            self._run(call, owner, await self._begun(call, owner, call.hook_id))
+            return
+        await self._weights.first.take(call.size)
+        leave = partial(self._weights.first.give_back, call.size)
+        try:
+            begun = await self._begun(call, owner, call.hook_id)
+        except BaseException:
+            leave()
+            raise
+        self._run(call, owner, _leaving(begun, leave))
 
     async def _begun(self, call: Call, owner: Owner, hook_id: str) -> Coroutine[Any, Any, None]:
         """What becomes of a delivery, once it may and there is room."""
@@ -179,12 +184,13 @@ class Runner:
         if call.hook_id is None:
             kind = kind_of(call.task)
             self._room_again[kind] -= 1
-            run = self.spawn(self._run_fan_out(call, owner, lambda: self._leave_again(kind), owner.give_back))
+            run = self._run_fan_out(call, owner, lambda: self._leave_again(kind), owner.give_back)
         else:
-            run = self.spawn(self._run_delivery(call, owner, self._bulkheads.leave_again, owner.give_back))
+            run = self._run_delivery(call, owner, self._bulkheads.leave_again, owner.give_back)
         if call.size:
             self._weights.again.add(call.size)
-            run.add_done_callback(lambda _: self._lighter_again(call))
+            run = _leaving(run, lambda: self._lighter_again(call))
+        self._run(call, owner, run, owner.give_back)
 
     def _lighter_again(self, call: Call) -> None:
         self._weights.again.give_back(call.size)
@@ -207,17 +213,56 @@ class Runner:
             # Behind its first turn: one that is cancelled before it never gives its places back.
             loop.call_soon(task.cancel)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def insist(self, key: str, owner: Owner | None, do: Do, give_up: Do, after: BaseException | None = None) -> None:
+        """Do something as `again.insist` does, before the worker lets go of its partitions."""
+        self.spawn(self.again.insist(key, owner, do, give_up, after))
+
+    def _run(
+        self,
+        call: Call,
+        owner: Owner,
+        run: Coroutine[Any, Any, None],
+        give_back: Callable[[float], None] | None = None,
+    ) -> None:
+        self.spawn(self._run_or_again(call, owner, run, give_back))
+
+    async def _run_or_again(
+        self,
+        call: Call,
+        owner: Owner,
+        run: Coroutine[Any, Any, None],
+        give_back: Callable[[float], None] | None,
+    ) -> None:
+        error = await self.again.attempt(call.id, run)
+        while error is not None and not owner.is_void:
+            pause = self.again.pause(call.id, error)
+            if pause is None:
+                give_up = partial(self._give_up, call, owner)
+                return await self.again.insist(call.id, owner, give_up, give_up)
+            if give_back is not None:
+                return give_back(pause)
+            await asyncio.sleep(pause)
+            try:
+                return await self.start(call, owner)
+            except Exception as another:  # whatever it is
+                error = another
+        return None
+
+    async def _give_up(self, call: Call, owner: Owner) -> None:
+        await self._outputs.give_up(call, INTERNAL_ERROR, None)
+        await self._outputs.settle(call)
+        owner.release()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run something that must end before the worker lets go of its partitions."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Whatever it belongs to stays unsettled and is done again; silence would hide a defect of ours.
+            # Silence would hide a defect of ours.
             log.error("a run ended in an error of streamhooks itself", exc_info=error)
 
     def _is_disabled(self, hook_id: str) -> bool:
@@ -331,8 +376,16 @@ class Runner:
             return
         for delivery in result:
             if isinstance(delivery, Delivery):
-                owner.hold()
-                await self.start(self._child(parent, delivery), owner)
+                await self.start_held(self._child(parent, delivery), owner)
+
+    async def start_held(self, call: Call, owner: Owner) -> None:
+        """Start a call that its owner waits for, besides what it waits for already."""
+        owner.hold()
+        try:
+            await self.start(call, owner)
+        except BaseException:
+            owner.release()
+            raise
 
     def _child(self, parent: Call, delivery: Delivery) -> Call:
         # One delivery a hook and source record: its id is the same whether the fan-out ran here or as a retry.
@@ -390,7 +443,7 @@ class Runner:
         try:
             for handle in run.handles:
                 await handle
-        except UnpublishableRecord as error:
+        except RecordTooLarge as error:
             if ending.kind not in ("retry", "dead"):
                 ending = Ending("dead", f"a call that it made can't be stored: {error}")
         tasks_of(call.task if call.task in self._registry else "unknown", ending.kind).inc()
@@ -411,7 +464,7 @@ class Runner:
 
     def tell_home(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
         """Tell the hook's home, the only writer of what was found about it, without waiting for it."""
-        self.spawn(self._tell(what, hook_id, found))
+        self.insist(f"{what} of {hook_id}", None, partial(self._tell, what, hook_id, found), nothing)
 
     async def _tell(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
         now = self._now_ms()
@@ -449,6 +502,13 @@ def kind_of(task: str) -> str:
 def _is_let_go() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def _leaving(run: Coroutine[Any, Any, None], leave: Callable[[], None]) -> None:
+    try:
+        await run
+    finally:
+        leave()
 
 
 class _Family:

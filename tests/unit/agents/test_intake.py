@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from streamhooks.agents.intake import Intake
@@ -46,11 +48,15 @@ class World:
         return []
 
     # what the intake needs of the runner and the outputs
-    def spawn(self, coroutine):
-        try:
-            coroutine.send(None)
-        except StopIteration:
-            return
+    async def start_held(self, call, owner):
+        owner.hold()
+        await self.start(call, owner)
+
+    def insist(self, _key, _owner, do, _give_up, after=None):
+        if after is not None:
+            raise after
+        with contextlib.suppress(StopIteration):
+            do().send(None)
 
     async def bury(self, record, reason):
         self.buried.append((record.offset, reason))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from streamhooks.errors import UnpublishableRecord
+from streamhooks.errors import RecordTooLarge
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.room import Weight
@@ -448,7 +448,7 @@ async def test_a_call_that_can_never_be_stored_is_the_failure_of_the_task_that_m
     class TooLarge:
         def __await__(self):
             yield from asyncio.sleep(0).__await__()
-            raise UnpublishableRecord("Message size too large")
+            raise RecordTooLarge("Message size too large")
 
     async def body():
         current().handles.append(TooLarge())
