@@ -43,7 +43,7 @@ from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Publisher
-from streamhooks.kafka.reader import Record, read_range
+from streamhooks.kafka.reader import Record, read_range, read_some
 from streamhooks.kafka.starts import Known, look_around
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import Topics
@@ -587,8 +587,8 @@ class System:
         return (await asyncio.to_thread(self.offsets.at, [tp], milliseconds))[tp]
 
     async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
-        """Records that Kafka still holds; raises TimeoutError."""
-        return await asyncio.to_thread(read_range, self.settings, topic, partition, start, end, timeout=10)
+        """Records that Kafka still holds, some at once (see `kafka.reader.reached`); raises TimeoutError."""
+        return await asyncio.to_thread(read_some, self.settings, topic, partition, start, end, timeout=10)
 
     async def _read_one(self, topic: str, partition: int, offset: int) -> Record | None:
         read = partial(read_range, self.settings, topic, partition, offset, offset + 1, timeout=10)

@@ -12,7 +12,7 @@ from streamhooks.backoff import pause_after
 from streamhooks.errors import BrokenRecord, RecordTooLarge
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import Record, reached
 from streamhooks.metrics import UNPUBLISHABLE, WINDOWS
 from streamhooks.records.firing import Firing
 from streamhooks.records.formats import decode
@@ -108,16 +108,20 @@ class Counting:
             await asyncio.wait([recall])
         expected, number = self._tracker.expected(tp), self._tracker.number(tp)
         if expected is not None and record.offset > expected and record.assignment == number:
-            for missed in await self._read_again(tp, expected, record.offset):
+            async for missed in self._read_again(tp, expected, record.offset):
                 self._count(missed._replace(assignment=number))
         return self._count(record)
 
-    async def _read_again(self, tp: TP, first: int, end: int) -> list[Record]:
-        while True:
+    async def _read_again(self, tp: TP, first: int, end: int) -> AsyncIterator[Record]:
+        while first < end:
             try:
-                return await self._read_range(*tp, first, end)
+                records = await self._read_range(*tp, first, end)
             except TimeoutError:
                 log.warning("%s:%d: the records from %d on can't be read, will be tried again", *tp, first)
+                continue
+            first = reached(records, end)
+            for record in records:
+                yield record
 
     def _count(self, record: Record) -> int:
         if not self._gate.is_open:
@@ -256,7 +260,7 @@ class Counting:
     async def _recall(self, tp: TP, first: int, start: int) -> None:
         attempts = 0
         for begin in range(first, start, READ_AT_ONCE):
-            for record in await self._read_again(tp, begin, min(begin + READ_AT_ONCE, start)):
+            async for record in self._read_again(tp, begin, min(begin + READ_AT_ONCE, start)):
                 try:
                     firing = decode(Firing, record.value)
                 except BrokenRecord:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from streamhooks.errors import BrokenRecord, RegistryAway
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import Record, reached
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import HOLES, LOOPS, TOMBSTONES, UNSETTLED, records_of
 from streamhooks.records.call import HOPS_HEADER
@@ -86,7 +86,9 @@ class Intake:
             HOLES.labels(tp[0]).inc(len(found))
             for record in found:
                 await self._start(record._replace(assignment=number or 0), calls_of)
-            return
+            start = reached(found, end)
+            if start == end:
+                return
 
     async def _start(self, record: Record, calls_of: CallsOf) -> None:
         tp = (record.topic, record.partition)

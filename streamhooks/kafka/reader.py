@@ -18,6 +18,8 @@ NOT_THERE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_R
 
 #: what a client fetches ahead of who reads, in bytes; a fetch that is under way may bring as much again
 AHEAD = 4_194_304
+#: what `read_some` reads, in bytes, about
+SOME = 2_000_000
 
 
 class Record(NamedTuple):
@@ -112,6 +114,29 @@ def read_range(
 
     """
     return list(scan(settings, {(topic, partition): (start, end)}, timeout=timeout, stop=stop))
+
+
+def read_some(
+    settings: Settings, topic: str, partition: int, start: int, end: int, *, timeout: float, stop: Stop | None = None
+) -> list[Record]:
+    """What `read_range` returns, or the first `SOME` bytes of it: `reached` tells where to go on.
+
+    Raises:
+        TimeoutError: Kafka did not hand over all of them in time, or `stop` was set.
+
+    """
+    records, size = list[Record](), 0
+    for record in scan(settings, {(topic, partition): (start, end)}, timeout=timeout, stop=stop):
+        records.append(record)
+        size += record.size
+        if size >= SOME:
+            break
+    return records
+
+
+def reached(records: list[Record], end: int) -> int:
+    """Where a reading of what lies below `end` goes on that has brought these records."""
+    return end if sum(record.size for record in records) < SOME else records[-1].offset + 1
 
 
 def scan(
