@@ -16,7 +16,7 @@ class Parts(NamedTuple):
     unsettled: int
     """Of records that were taken up."""
     ahead: int
-    """Fetched of each topic and not taken up: as much waits in its client, is on its way there, and waits here."""
+    """Fetched of each topic and not taken up: as much waits in its client, and as much for its agent."""
     again: int
     """Of pending calls that run: what they are kept as is read when they are due."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streamhooks.kafka.clients import client_config
+from streamhooks.kafka.clients import FETCH, client_config, fetch_config
 from streamhooks.settings import Settings
 
 TP = tuple[str, int]
@@ -16,7 +16,7 @@ TP = tuple[str, int]
 #: what a consumer that chooses no offset tells when the log does not have the one that it reads
 NOT_THERE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION})  # noqa: SLF001 - their public names
 
-#: what a client fetches ahead of who reads, in bytes; a fetch that is under way may bring as much again
+#: what a client fetches ahead of who reads, in bytes
 AHEAD = 4_194_304
 #: what `read_some` reads, in bytes, about
 SOME = 2_000_000
@@ -89,10 +89,8 @@ def new_consumer(settings: Settings, **config: object) -> Consumer:
             "auto.offset.reset": "error",
             "enable.partition.eof": False,
             "fetch.wait.max.ms": 100,
-            # What lies fetched, and what a fetch that is under way may bring.
-            "queued.max.messages.kbytes": AHEAD // 1024,
-            "fetch.max.bytes": AHEAD,
         }
+        | fetch_config(FETCH, AHEAD)
         | config
     )
 

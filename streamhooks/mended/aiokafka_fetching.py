@@ -17,8 +17,9 @@ from aiokafka.structs import TopicPartition
 from faust.transport.consumer import ensure_TP
 from faust.types import TP
 
+from streamhooks.kafka.clients import FETCH
 from streamhooks.kafka.reader import Record
-from streamhooks.mended.fetching import AT_ONCE, LEAST_FETCH, Seek
+from streamhooks.mended.fetching import AT_ONCE, Seek
 from streamhooks.mended.patience import patient
 
 #: what comes sooner than this after what came before comes in quick succession, in seconds
@@ -57,7 +58,7 @@ class AiokafkaFetching:
         assert self._client is not None
         self._assignments = {}
         # It fetches more of a partition when what it had was taken: what lies fetched is bounded by partition.
-        self._client._fetcher._max_partition_fetch_bytes = max(LEAST_FETCH, self._ahead // max(1, len(seeks)))
+        self._client._fetcher._max_partition_fetch_bytes = max(GATHERED_BYTES, self._ahead // max(1, len(seeks)))
         self._client.assign([TopicPartition(*tp) for tp in seeks])
         self.move(seeks)
 
@@ -107,7 +108,7 @@ class AiokafkaFetching:
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",  # what a producer took back has not happened
-            fetch_max_bytes=max(LEAST_FETCH, self._ahead),
+            fetch_max_bytes=min(self._ahead, 2 * FETCH),
         )
         start: Callable[[], Awaitable[None]] = client._client.bootstrap
         client._client.bootstrap = patient(start, self._should_stop)

@@ -20,8 +20,6 @@ from streamhooks.kafka.reader import Record
 
 #: records that are handed over at once, at most
 AT_ONCE = 500
-#: bytes that are asked for at once, at least: of smaller fetches each costs more than what it brings
-LEAST_FETCH = 16_384
 
 
 class Seek(NamedTuple):

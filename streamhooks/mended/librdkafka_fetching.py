@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from faust.types import TP
 
-from streamhooks.kafka.clients import client_config
+from streamhooks.kafka.clients import FETCH, client_config, fetch_config
 from streamhooks.kafka.reader import NOT_THERE, Record, to_record
 from streamhooks.masking import shown
-from streamhooks.mended.fetching import AT_ONCE, LEAST_FETCH, Seek
+from streamhooks.mended.fetching import AT_ONCE, Seek
 from streamhooks.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -47,17 +47,11 @@ _CONFIG = {
 
 
 class LibrdkafkaFetching:
-    """One topic. `ahead` bytes may lie fetched and not taken; a fetch that is under way may bring as many again."""
+    """One topic. `ahead` bytes may lie fetched and not taken."""
 
     def __init__(self, settings: Settings, ahead: int) -> None:
-        bounds = {
-            "group.id": f"{settings.topic_prefix}fetching",
-            "queued.max.messages.kbytes": max(1, ahead // 1024),
-            "fetch.max.bytes": max(LEAST_FETCH, ahead),
-            "max.partition.fetch.bytes": max(LEAST_FETCH, ahead),
-            "message.max.bytes": max(LEAST_FETCH, ahead),  # `fetch.max.bytes` must not be less
-        }
-        self._config = client_config(settings) | _CONFIG | bounds
+        bounds = fetch_config(min(ahead, 2 * FETCH), ahead)
+        self._config = client_config(settings) | {"group.id": f"{settings.topic_prefix}fetching"} | _CONFIG | bounds
         self._client: Consumer | None = None
         self._assignments: dict[tuple[str, int], int] = {}
         self._next: dict[tuple[str, int], int] = {}
