@@ -18,6 +18,8 @@ from streamhooks.agents.events import calls_of_events
 from streamhooks.agents.notices import calls_of_notices
 from streamhooks.agents.resource_changes import calls_of_resource_changes
 from streamhooks.errors import Refusal
+from streamhooks.in_flight.room import divided
+from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.clients import aiokafka_options, tls_context
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
@@ -56,9 +58,19 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     topics = Topics(settings.topic_prefix)
     tracing = make_tracing(settings)
     conf, logs = faust_conf(settings), Logs(settings)
-    common = {"grace": settings.grace, "logs": logs, "new_fetching": partial(_new_fetching, settings), **conf}
+    parts = divided(settings.max_unsettled_mb * 1_000_000)
+    new_fetching = partial(_new_fetching, settings, parts.ahead)
+    common = {"grace": settings.grace, "logs": logs, "new_fetching": new_fetching, "ahead": parts.ahead, **conf}
+    # Counting needs no such tracker: its cells know what they have counted.
+    tracker = Tracker(most=settings.max_unsettled, most_bytes=parts.unsettled, tells_above=True)
     group, counting_group = settings.app_id, f"{settings.topic_prefix}counting"
-    app = App(group, owned_topics=frozenset({topics.delayed}), coordinator=Coordinator(settings, group), **common)
+    app = App(
+        group,
+        owned_topics=frozenset({topics.delayed}),
+        coordinator=Coordinator(settings, group),
+        tracker=tracker,
+        **common,
+    )
     # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
     # wait for that.
     counting_app = App(counting_group, web=False, coordinator=Coordinator(settings, counting_group), **common)
@@ -132,10 +144,10 @@ async def _check_address(settings: Settings) -> None:
     await server.wait_closed()
 
 
-def _new_fetching(settings: Settings, should_stop: Callable[[], bool]) -> Fetching:
+def _new_fetching(settings: Settings, ahead: int, should_stop: Callable[[], bool]) -> Fetching:
     if settings.fetcher == "librdkafka":
-        return LibrdkafkaFetching(settings)
-    return AiokafkaFetching(aiokafka_options(settings), should_stop)
+        return LibrdkafkaFetching(settings, ahead)
+    return AiokafkaFetching(aiokafka_options(settings), ahead, should_stop)
 
 
 def _source(app: App, name: str) -> Any:

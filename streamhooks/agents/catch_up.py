@@ -16,8 +16,8 @@ from typing import Protocol
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.rates import Rate
-from streamhooks.in_flight.tracker import Tracker
-from streamhooks.kafka.reader import Record
+from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.kafka.reader import Record, reached
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import CAUGHT_UP
 from streamhooks.records.hook import Hook
@@ -71,6 +71,7 @@ class Ways:
     """What is needed of Kafka."""
 
     read_range: ReadRange
+    """Reads some of a range at once; see `kafka.reader.reached`."""
     ends: Callable[[TP], Awaitable[tuple[int, int]]]
     """The first offset that Kafka still holds, and the one that comes next."""
     offset_at: Callable[[TP, int], Awaitable[int]]
@@ -195,16 +196,17 @@ class CatchUp:
         if stretch.why == "disabled" and (sent := self._sent_until.get(place, 0)) <= log_end:
             start = max(start, sent)  # two owners around a hand-over may have begun one each
         tracker = Tracker(window=WINDOW)
-        tracker.assign(tp, start, start)
+        tracker.assign(tp, start, Settled(start))
         writing = asyncio.create_task(self._write_progress(stretch, tracker))
         try:
             position = start
             while position < end:
                 following = min(position + CHUNK, end)
-                for record in await self._ways.read_range(*tp, position, following):
+                records = await self._ways.read_range(*tp, position, following)
+                position = reached(records, following)
+                for record in records:
                     if not await self._start(stretch, record, tracker):
                         return False
-                position = following
             while not await tracker.drain(60.0):
                 pass  # its deliveries wait for room
         finally:
@@ -252,6 +254,6 @@ class CatchUp:
     async def _write_progress(self, stretch: Stretch, tracker: Tracker) -> None:
         while True:
             await asyncio.sleep(PROGRESS)
-            for tp, floor in list(tracker.committable()):
-                await self._ways.write(replace(stretch, next=floor))
-                tracker.committed(tp, floor)
+            for tp, settled in list(tracker.committable()):
+                await self._ways.write(replace(stretch, next=settled.floor))
+                tracker.committed(tp, settled)

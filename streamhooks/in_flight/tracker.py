@@ -2,23 +2,50 @@
 
 Faust commits past a record that is still in flight (its issue #606), so its own acks are not used at all.
 A record is *settled* when each call that it caused ended and each record that it caused is confirmed by the broker.
+What is settled above one that is not is told with the commit, so that nobody takes it up again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
+
+from streamhooks.in_flight.ranges import Ranges, joined, within
+from streamhooks.in_flight.room import Room
 
 TP = tuple[str, int]
+
+
+class Settled(NamedTuple):
+    """What of a partition is settled."""
+
+    floor: int
+    """All offsets below it are."""
+    above: Ranges = ()
+    """Those above it that are; empty if they are not told."""
 
 
 class Progress:
     """One partition, for the time of one assignment, which has a number."""
 
-    __slots__ = ("_done", "_skips", "committed", "floor", "next", "number", "revoked")
+    __slots__ = (
+        "_done",
+        "_skips",
+        "committed",
+        "floor",
+        "former",
+        "is_over",
+        "next",
+        "number",
+        "reached",
+        "revoked",
+        "size",
+    )
 
-    def __init__(self, start: int, committed: int, number: int) -> None:
+    def __init__(self, start: int, committed: Settled | None, number: int, former: Ranges) -> None:
         self.number = number
         #: everything below is settled: what may be committed
         self.floor = start
@@ -26,14 +53,27 @@ class Progress:
         self.next = start
         #: what was committed last
         self.committed = committed
+        #: whether the partition has another assignment, or none
+        self.is_over = False
         self.revoked = False
-        self._done: dict[int, int] = {}  # start of a settled stretch -> its end
+        #: bytes of what is in flight
+        self.size = 0
+        #: all that was ever taken up lies below, by a former owner too
+        self.reached = former[-1][1] if former else start
+        self._done: dict[int, int] = {}  # start of a settled range -> its end
         self._skips: dict[int, int] = {}  # start of what Kafka does not have any more -> its end
+        #: what was settled before the assignment, and comes again
+        self.former = deque(former)
 
     @property
     def unsettled(self) -> int:
         """How far the next offset is ahead of the floor: the window that a crash would read again."""
         return self.next - self.floor
+
+    @property
+    def in_flight(self) -> int:
+        """How many records are taken up and not settled."""
+        return self.unsettled - sum(end - start for start, end in self._done.items())
 
     def settle(self, start: int, end: int) -> None:
         """The offsets [start, end) are settled."""
@@ -56,6 +96,26 @@ class Progress:
         if self._skips:
             self._skip_on()
 
+    def was_settled(self, offset: int) -> bool:
+        """Whether this offset, which comes now, was settled before the assignment."""
+        former = self.former
+        while former and former[0][1] <= offset:
+            former.popleft()
+        return bool(former) and former[0][0] <= offset
+
+    def cut(self, end: int) -> None:
+        """What was settled at or above this offset before the assignment was another log."""
+        self.former = deque(within(self.former, 0, end))
+        self.reached = min(self.reached, end)
+
+    def settled(self) -> Settled:
+        """What is settled."""
+        done = joined(self._done)
+        self._done = dict(done)  # as few ranges as there are records in flight, at most
+        if self.former:
+            done = joined(self._done | dict(within(self.former, self.next, sys.maxsize)))
+        return Settled(self.floor, done)
+
     def _skip_on(self) -> None:
         while (end := self._skips.pop(self.next, self.next)) > self.next:
             self.settle(self.next, end)
@@ -65,12 +125,14 @@ class Progress:
 class Ticket:
     """A record that is in flight; it is settled when it was released as often as it was held."""
 
-    __slots__ = ("_holds", "_offset", "_progress", "_tracker")
+    __slots__ = ("_holds", "_offset", "_progress", "_size", "_topic", "_tracker")
 
-    def __init__(self, tracker: Tracker, progress: Progress, offset: int) -> None:
+    def __init__(self, tracker: Tracker, progress: Progress, topic: str, offset: int, size: int) -> None:
         self._tracker = tracker
         self._progress = progress
+        self._topic = topic
         self._offset = offset
+        self._size = size
         self._holds = 1
 
     @property
@@ -87,27 +149,52 @@ class Ticket:
         self._holds -= 1
         if self._holds == 0:
             self._progress.settle(self._offset, self._offset + 1)
-            self._tracker.settled()
+            self._tracker.settled(self._progress, self._topic, self._size)
 
 
 class Tracker:
-    """All partitions of this worker."""
+    """All partitions of this worker.
 
-    def __init__(self, window: int = 200_000) -> None:
-        #: how many offsets a partition may be ahead of what is settled
-        self.window: Final = window
+    At most `most` records and `most_bytes` are in flight (see `Room`), and the next offset of a partition is at most
+    `window` ahead of its floor. With `tells_above`, what is settled above the floors is told as well.
+    """
+
+    def __init__(
+        self,
+        *,
+        most: int = sys.maxsize,
+        most_bytes: int = sys.maxsize,
+        window: int = sys.maxsize,
+        tells_above: bool = False,
+    ) -> None:
+        #: what is in flight
+        self.room: Final = Room(most, most_bytes)
+        self._window: Final = window
+        self._tells_above: Final = tells_above
         self._partitions: dict[TP, Progress] = {}
         self._changed = asyncio.Event()
-        self.in_flight = 0
 
-    def assign(self, tp: TP, start: int, committed: int | None, number: int = 0) -> None:
-        """The partition is ours, and `start` is the first offset that is not settled.
+    @property
+    def in_flight(self) -> int:
+        """How many records are taken up and not settled."""
+        return self.room.records
+
+    def assign(self, tp: TP, start: int, committed: Settled | None, number: int = 0, above: Ranges = ()) -> None:
+        """The partition is ours, and `start` is the first offset that is not settled; `above` it, these are.
 
         Where nothing was committed yet, the start itself is worth a commit: it was decided on. What is still in flight
         of a former assignment of the partition ends there: it settles nothing here.
         """
-        self._partitions[tp] = Progress(start, -1 if committed is None else committed, number)
+        self._end(tp)
+        former = within(above, start, sys.maxsize) if self._tells_above else ()
+        self._partitions[tp] = Progress(start, committed, number, former)
         self._changed.set()
+
+    def cut(self, tp: TP, end: int) -> None:
+        """The log of a partition is another one from this offset on, which was not taken up yet."""
+        progress = self._partitions.get(tp)
+        if progress is not None:
+            progress.cut(end)
 
     def skip(self, tp: TP, start: int, end: int) -> None:
         """Kafka does not have the offsets [start, end) of a partition any more; `start` was to be fetched next."""
@@ -119,15 +206,29 @@ class Tracker:
     def revoke(self, tps: Iterable[TP]) -> None:
         """The partitions went away; what is still in flight there counts no more."""
         for tp in tps:
-            progress = self._partitions.pop(tp, None)
+            progress = self._end(tp)
             if progress is not None:
                 progress.revoked = True
+                del self._partitions[tp]
         self._changed.set()
+
+    def _end(self, tp: TP) -> Progress | None:
+        """End an assignment, if there is one: what is in flight of it may never be released."""
+        progress = self._partitions.get(tp)
+        if progress is not None:
+            progress.is_over = True
+            self.room.give_back(tp[0], progress.size, progress.in_flight)
+        return progress
 
     def expected(self, tp: TP) -> int | None:
         """The offset that comes next, or None for a partition that is not ours."""
         progress = self._partitions.get(tp)
         return None if progress is None else progress.next
+
+    def reached(self, tp: TP) -> int | None:
+        """The offset below which all lies that was ever taken up, or None for a partition that is not ours."""
+        progress = self._partitions.get(tp)
+        return None if progress is None else max(progress.next, progress.reached)
 
     def number(self, tp: TP) -> int | None:
         """The number of the partition's assignment, or None for a partition that is not ours."""
@@ -143,10 +244,10 @@ class Tracker:
         """Our partitions, each with the offset below which all is settled."""
         return {tp: progress.floor for tp, progress in self._partitions.items()}
 
-    def start(self, tp: TP, offset: int, number: int = 0) -> Ticket | None:
-        """A record that was fetched under the assignment of this number is taken up.
+    def start(self, tp: TP, offset: int, number: int = 0, size: int = 0) -> Ticket | None:
+        """A record of so many bytes that was fetched under the assignment of this number is taken up.
 
-        None if it was already, or is not ours. The caller has looked for a hole before it.
+        None if it was already, or was settled before, or is not ours. The caller has looked for a hole before it.
         """
         progress = self._partitions.get(tp)
         if progress is None or progress.number != number or offset < progress.next:
@@ -154,21 +255,27 @@ class Tracker:
         if offset > progress.next:  # a hole that Kafka itself has
             progress.settle(progress.next, offset)
         progress.advance(offset + 1)
-        self.in_flight += 1
-        return Ticket(self, progress, offset)
+        if progress.former and progress.was_settled(offset):
+            progress.settle(offset, offset + 1)
+            return None
+        progress.size += size
+        self.room.take(tp[0], size)
+        return Ticket(self, progress, tp[0], offset, size)
 
-    def settled(self) -> None:
+    def settled(self, progress: Progress, topic: str, size: int) -> None:
         """A record was settled."""
-        self.in_flight -= 1
+        if not progress.is_over:
+            progress.size -= size
+            self.room.give_back(topic, size)
         self._changed.set()
 
     def is_full(self, tp: TP) -> bool:
-        """The window of unsettled offsets of this partition is used up."""
+        """Whether as much is in flight as may be."""
         progress = self._partitions.get(tp)
-        return progress is not None and progress.unsettled >= self.window
+        return progress is not None and (self.room.is_full(tp[0]) or progress.unsettled >= self._window)
 
     async def wait_for_room(self, tp: TP) -> None:
-        """Wait until the partition's window has room, or the partition is gone."""
+        """Wait until more may be taken up of the partition, or it is gone."""
         while self.is_full(tp):
             await self._next_change()
 
@@ -186,14 +293,15 @@ class Tracker:
         self._changed.clear()
         await self._changed.wait()
 
-    def committable(self) -> Iterator[tuple[TP, int]]:
-        """The partitions whose floor is above what was committed, each with its floor."""
+    def committable(self) -> Iterator[tuple[TP, Settled]]:
+        """The partitions of which more is settled than was committed, each with what is."""
         for tp, progress in self._partitions.items():
-            if progress.floor > progress.committed:
-                yield tp, progress.floor
+            settled = progress.settled() if self._tells_above else Settled(progress.floor)
+            if settled != progress.committed:
+                yield tp, settled
 
-    def committed(self, tp: TP, offset: int, number: int = 0) -> None:
+    def committed(self, tp: TP, settled: Settled, number: int = 0) -> None:
         """The broker has taken a commit of the assignment of this number."""
         progress = self._partitions.get(tp)
-        if progress is not None and progress.number == number and offset > progress.committed:
-            progress.committed = offset
+        if progress is not None and progress.number == number:
+            progress.committed = settled

@@ -1,7 +1,7 @@
-"""What is committed: an offset, and in its metadata which log it belongs to.
+"""What is committed: an offset, and in its metadata which log it belongs to, and what is settled above it.
 
-The metadata is JSON with short keys; Kafka takes 4 KB of it (`offset.metadata.max.bytes`). A key that is not known is
-left alone, one that is missing is not known: 0.1.0 wrote none.
+The metadata is JSON with short keys. A key that is not known is left alone, one that is missing is not known: 0.1.0
+wrote none.
 """
 
 from __future__ import annotations
@@ -10,12 +10,20 @@ from typing import Any
 
 import orjson
 
+from streamhooks.in_flight.ranges import Ranges, from_text, to_text
 from streamhooks.kafka.logs import Reading
 
+#: bytes of metadata that Kafka takes, unless its `offset.metadata.max.bytes` says otherwise
+ROOM = 4096
 
-def to_metadata(reading: Reading) -> str:
-    """The metadata of a commit of this reading's offset."""
-    return orjson.dumps({"log": reading.topic_id, "epoch": reading.epoch}).decode()
+
+def to_metadata(reading: Reading, room: int = ROOM) -> str:
+    """The metadata of a commit of this reading's offset, in at most `room` bytes if there is much to tell."""
+    fields = {"log": reading.topic_id, "epoch": reading.epoch}
+    if not reading.above:
+        return orjson.dumps(fields).decode()
+    left = room - len(orjson.dumps({**fields, "settled": ""}))
+    return orjson.dumps({**fields, "settled": to_text(reading.offset, reading.above, max(0, left))}).decode()
 
 
 def from_metadata(offset: int, metadata: str | None) -> Reading:
@@ -26,7 +34,15 @@ def from_metadata(offset: int, metadata: str | None) -> Reading:
         fields = None
     if not isinstance(fields, dict):
         return Reading(offset)
-    return Reading(offset, _of_kind(fields.get("log"), str, ""), _of_kind(fields.get("epoch"), int, -1))
+    topic_id, epoch = _of_kind(fields.get("log"), str, ""), _of_kind(fields.get("epoch"), int, -1)
+    return Reading(offset, topic_id, epoch, _ranges(offset, _of_kind(fields.get("settled"), str, "")))
+
+
+def _ranges(offset: int, text: str) -> Ranges:
+    try:
+        return from_text(offset, text)
+    except ValueError:
+        return ()
 
 
 def _of_kind(value: Any, kind: type, default: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from streamhooks.in_flight.ranges import Ranges, within
 from streamhooks.kafka.reader import TP
 from streamhooks.kafka.topics import admin_client
 from streamhooks.settings import Settings
@@ -51,7 +52,9 @@ class Reading:
     topic_id: str = ""
     """Empty, if it is not known which log it was."""
     epoch: int = -1
-    """One in which all below the offset was written, or a later one that began with all of it; -1 if not known."""
+    """One in which all that was read was written, or a later one that began with all of it; -1 if not known."""
+    above: Ranges = ()
+    """What else was read and settled, above the offset."""
 
 
 def moved(reading: Reading, log: Log, kept: int | None) -> Moved | None:
@@ -65,6 +68,13 @@ def moved(reading: Reading, log: Log, kept: int | None) -> Moved | None:
     if (log.end if kept is None else kept) < reading.offset:
         return "shorter"
     return "overtaken" if reading.offset < log.first else None
+
+
+def above_in(log: Log, reading: Reading, kept: int | None) -> Ranges:
+    """What is settled above the offset of a reading in the log that there is now; see `moved`."""
+    if kept is None or not log.topic_id or log.topic_id != reading.topic_id:
+        return ()  # it may be there, and be something else
+    return within(reading.above, reading.offset, kept)
 
 
 @cache

@@ -16,6 +16,7 @@ from streamhooks.kafka.logs import Logs
 from streamhooks.mended.consumer import Transport, end_refused
 from streamhooks.mended.ending import BEYOND_GRACE, end_within
 from streamhooks.mended.fetching import Fetching
+from streamhooks.mended.lanes import Lane
 from streamhooks.mended.membership import Coordinator
 from streamhooks.mended.positions import StartOf
 from streamhooks.mended.recovery import TableManager
@@ -37,13 +38,14 @@ class App(faust.App):
     """An app whose commits follow the tracker.
 
     Attributes:
-        tracker: what is in flight.
+        tracker: what is in flight; without one, there is no bound, and nothing is told above the floors.
         gate: whether anything may start.
         owned_topics: assigned, but not fetched.
         plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
         logs: tells what the logs are.
         coordinator: tells whether the coordinator of the group answers.
         new_fetching: makes what fetches a topic until it should stop.
+        ahead: bytes of a topic that may wait for its agent; no more is fetched meanwhile.
         start_of: where to start on a partition; bound before the first is assigned. See `mended.positions`.
         on_begin, on_end: before the first and after the last thing that happens.
         on_positioned: called with the offset that comes first on each partition, before it is read.
@@ -51,6 +53,7 @@ class App(faust.App):
         on_taken_over, on_released: called with the partitions that came and went.
         on_lost: called, from any thread, with why the group will not know this member again.
         drain: called with the grace time in seconds when partitions are about to go.
+        may_commit: false when nothing more may be committed, since nothing can be written.
 
     """
 
@@ -63,19 +66,22 @@ class App(faust.App):
         logs: Logs,
         coordinator: Coordinator,
         new_fetching: Callable[[Callable[[], bool]], Fetching],
+        ahead: int,
+        tracker: Tracker | None = None,
         web: bool = True,
         **conf: Any,
     ) -> None:
         super().__init__(app_id, TableManager=TableManager, **conf)
         if not web:
             self.boot_strategy.enable_web = False
-        self.tracker = Tracker()
+        self.tracker = tracker or Tracker()
         self.gate = Gate(self.lease_holds)
         self.owned_topics = owned_topics
         self.plain_topics: set[str] = set()
         self.logs = logs
         self.coordinator = coordinator
         self.new_fetching = new_fetching
+        self.ahead = ahead
         self.start_of: StartOf
         self.on_begin: Callable[[], Awaitable[None]] = _nothing
         self.on_end: Callable[[], Awaitable[None]] = _nothing
@@ -85,6 +91,7 @@ class App(faust.App):
         self.on_released: Moved = _nothing
         self.on_lost: Callable[[str], None] = lambda _why: None
         self.drain: Callable[[float], Awaitable[None]] = _nothing
+        self.may_commit = True
         self._grace = grace
         self._ends_process = web
         self._natural_holes: dict[TP, dict[int, int]] = {}
@@ -151,6 +158,10 @@ class App(faust.App):
     def forget_natural_holes(self, tp: TP) -> None:
         """What comes of this partition is another log, or comes again."""
         self._natural_holes.pop(tp, None)
+
+    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Lane:  # noqa: N802
+        """The queue of a channel."""
+        return Lane(maxsize=maxsize or 0, flow_control=self.flow_control, clear_on_resume=clear_on_resume)
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

@@ -38,6 +38,9 @@ from streamhooks.mended.group import ConsumerThread, GroupBrokers, RebalanceList
 from streamhooks.mended.patience import patient
 from streamhooks.mended.positions import Positions
 
+#: how long nothing is fetched for an agent that is behind, in seconds
+BEHIND = 0.01
+
 
 def end_refused(refusal: Refusal) -> NoReturn:
     """End the process with the refusal's line.
@@ -113,17 +116,18 @@ class Consumer(driver.Consumer):
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what is settled; False if nothing was or the broker did not take it."""
         tracker = self.app.tracker
-        found = {TP(*tp): (offset, tracker.number(tp)) for tp, offset in tracker.committable()}
-        readings = {tp: self.positions.reading(tp, offset) for tp, (offset, _) in found.items()}
-        if not readings or not await self._commit(readings):
+        found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable()}
+        readings = {tp: self.positions.reading(tp, settled) for tp, (settled, _) in found.items()}
+        if not readings or not self.app.may_commit or not await self._commit(readings):
             return False
-        for tp, (offset, number) in found.items():
-            tracker.committed(tp, offset, number)
+        for tp, (settled, number) in found.items():
+            tracker.committed(tp, settled, number)
         return True
 
     async def wait_empty(self) -> None:
         """Give what is in flight the grace time, commit what is settled, let the rest go."""
         await self.app.let_go()
+        await self.maybe_wait_for_commit_to_finish()  # of what was settled when that began
         await self.commit()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -185,8 +189,13 @@ class Consumer(driver.Consumer):
             await drain_once()
 
     async def _drain_topic(self, topic: str) -> None:
-        if not any(tp.topic == topic for tp in self._get_active_partitions()):
+        tp = next((tp for tp in self._get_active_partitions() if tp.topic == topic), None)
+        if tp is None:
             await self.sleep(0.05)
+            return
+        if any(channel.queue.is_behind(self.app.ahead) for channel in self.app.topics._tp_index[tp]):
+            with self._thread.polled():
+                await asyncio.sleep(BEHIND)  # looked at now and then: no record that is taken up pays for it
             return
         fetching = self._fetching[topic]
         with self._thread.polled():

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, OffsetMetadataTooLargeError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streamhooks.kafka.commits import from_metadata, to_metadata
+from streamhooks.kafka.commits import ROOM, from_metadata, to_metadata
 from streamhooks.kafka.logs import Log, Logs, Reading
 from streamhooks.mended import membership
 from streamhooks.mended.epochs import epoch_ends
@@ -47,6 +47,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     #: when the last heartbeat was sent that was answered, or an assignment came (monotonic seconds)
     last_heartbeat = 0.0
+    #: bytes of metadata that the brokers take
+    room = ROOM
 
     async def on_start(self) -> None:
         """Watch the heartbeats from the first one on."""
@@ -84,7 +86,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _commit(self, readings: Mapping[TP, Reading]) -> bool:
         assignment = self.assignment()
         wanted = {
-            TopicPartition(*tp): OffsetAndMetadata(reading.offset, to_metadata(reading))
+            TopicPartition(*tp): OffsetAndMetadata(reading.offset, to_metadata(reading, self.room))
             for tp, reading in readings.items()
             if tp in assignment
         }
@@ -94,6 +96,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             await asyncio.wait_for(self._ensure_consumer().commit(wanted), self.app.conf.broker_request_timeout)
         except (CommitFailedError, IllegalStateError) as error:
             self.log.info("not committed, the group has changed: %s", error)
+            return False
+        except OffsetMetadataTooLargeError:
+            self.room //= 2
+            text = "not committed, the brokers take less than offset.metadata.max.bytes=%d by default: trying with %d"
+            self.log.warning(text, ROOM, self.room)
             return False
         except (KafkaError, TimeoutError) as error:
             self.log.warning("not committed, will be tried again: %r", error)

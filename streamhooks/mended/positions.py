@@ -14,13 +14,15 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from streamhooks.in_flight.tracker import Tracker
-from streamhooks.kafka.logs import Log, Reading, moved
+from streamhooks.in_flight.ranges import Ranges
+from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.kafka.logs import Log, Reading, above_in, moved
 from streamhooks.kafka.reader import Record
 from streamhooks.mended.fetching import Fetching, Seek
 
@@ -46,6 +48,18 @@ class Brokers(Protocol):
         """Where each epoch ends; None if it is not known there."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where a partition begins to be read."""
+
+    offset: int
+    log: Log
+    above: Ranges = ()
+    """What is settled above the offset."""
+    committed: Settled | None = None
+    """What is committed of this log."""
+
+
 class _Place:
     """How far a partition was fetched and handed over."""
 
@@ -61,8 +75,8 @@ class _Place:
         #: its batches do not name the epoch in which they were written: they are of an old format
         self.is_blind = False
 
-    def reading(self, offset: int | None = None) -> Reading:
-        return Reading(self.next if offset is None else offset, self.topic_id, self.epoch)
+    def reading(self) -> Reading:
+        return Reading(self.next, self.topic_id, self.epoch)
 
 
 class Positions:
@@ -106,13 +120,12 @@ class Positions:
         self._places, self._suspects = {}, set()
         self._missing = set(tps) - begun.keys()
         for tp, start in begun.items():
-            self._begin(tp, *start)
+            self._begin(tp, start)
         await self._assign()
         self._is_assigned = True
         return {tp: self._places[tp].next for tp in begun}
 
-    async def _begun(self, tps: Collection[TP]) -> dict[TP, tuple[int, int | None, Log]]:
-        """From which offset each partition is read, what is committed of that, and its log."""
+    async def _begun(self, tps: Collection[TP]) -> dict[TP, _Start]:
         committed, logs = await self._brokers.committed(tps), await self._brokers.logs(tps)
         known = {
             tp: read.epoch for tp, read in committed.items() if read is not None and read.epoch >= 0 and tp in logs
@@ -127,14 +140,16 @@ class Positions:
             if read is None and former is not None and former.topic_id not in ("", found.topic_id):
                 read = former  # the offsets of a topic are deleted with it
             start = self._start_of(tp, read, found, kept.get(tp))
+            above = () if read is None else above_in(found, read, kept.get(tp))
             # What lies elsewhere is nothing to build on: the next commit goes there.
-            begun[tp] = (start, start if is_there and read is not None and read.offset == start else None, found)
+            builds = is_there and read is not None and read.offset == start
+            begun[tp] = _Start(start, found, above, Settled(start, read.above) if builds and read else None)
         return begun
 
-    def _begin(self, tp: TP, start: int, committed: int | None, found: Log) -> None:
+    def _begin(self, tp: TP, start: _Start) -> None:
         self._numbers += 1
-        self._places[tp] = _Place(self._numbers, start, found)
-        self._tracker.assign(tp, start, committed, self._numbers)
+        self._places[tp] = _Place(self._numbers, start.offset, start.log)
+        self._tracker.assign(tp, start.offset, start.committed, self._numbers, start.above)
 
     async def _assign(self) -> None:
         for topic, fetching in self._fetching.items():
@@ -181,14 +196,17 @@ class Positions:
         place.next = record.offset + 1
         if record.epoch > place.epoch:
             place.epoch = record.epoch
+            self._tracker.cut(tp, record.offset)
         elif record.epoch < 0:
             place.is_blind = True
         return True
 
-    def reading(self, tp: TP, offset: int) -> Reading:
-        """What to commit for an offset of a partition that is read."""
+    def reading(self, tp: TP, settled: Settled) -> Reading:
+        """What to commit of a partition that is read."""
         place = self._places.get(tp)
-        return Reading(offset) if place is None else place.reading(offset)
+        if place is None:
+            return Reading(settled.floor)
+        return Reading(settled.floor, place.topic_id, place.epoch, settled.above)
 
     def topic_id(self, tp: tuple[str, int]) -> str:
         """The id of the topic whose log is read; empty if it is not known."""
@@ -241,6 +259,8 @@ class Positions:
                 # Where the epoch has not changed nothing was lost, whatever the end is said to be.
                 whole = read.offset if read.epoch >= 0 else None
                 end = kept[tp] if tp in unsure else whole
+                if tp in unsure:
+                    self._tracker.cut(tp, place.next if end is None else end)
                 if self._judge(tp, place, read, logs[tp], end, suspected=tp in suspects):
                     moves[tp.topic][tp] = self._seek(tp)
         for topic, seeks in moves.items():
@@ -257,7 +277,7 @@ class Positions:
                 start = self._start_of(tp, read, found, kept)
                 # Where the log is as it was, what is settled need not be read again, and what is in flight must be.
                 start = max(found.first, min(start, self._tracker.floor(tp) or 0))
-                self._begin(tp, start, None, found)
+                self._begin(tp, _Start(start, found))
                 self._on_moved(tp, start)
             # Only when whoever reads it found nothing more: what was fetched before it was removed is still delivered.
             case _ if place.next < found.first and suspected:
@@ -278,7 +298,7 @@ class Positions:
         for tp, start in begun.items():
             if tp in self._missing:
                 self._missing.discard(tp)
-                self._begin(tp, *start)
-                self._on_moved(tp, start[0])
+                self._begin(tp, start)
+                self._on_moved(tp, start.offset)
         if begun:
             await self._assign()

@@ -42,8 +42,9 @@ class Hooks(Protocol):
 class Missed:
     """Begins and ends stretches on the source partitions of this worker. One for the worker.
 
-    `expected` gives the offset that comes next on an owned partition, None for others; `log_of` the id of its topic, as
-    it is read, empty if that is not known; `on_gone` is told of a stretch whose log is gone.
+    `reached` gives the offset below which all lies that was ever taken up of an owned partition, also by a former owner
+    (what that passed over and settled is not taken up again), None for others; `log_of` the id of its topic, as it is
+    read, empty if that is not known; `on_gone` is told of a stretch whose log is gone.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Missed:
         *,
         write: Write,
         forget: Write,
-        expected: Callable[[TP], int | None],
+        reached: Callable[[TP], int | None],
         clock: Callable[[], float],
         log_of: Callable[[TP], str] = lambda _tp: "",
         on_gone: Callable[[Stretch], None] = lambda _stretch: None,
@@ -64,7 +65,7 @@ class Missed:
         self._hooks = hooks
         self._write = write
         self._forget = forget
-        self._expected = expected
+        self._reached = reached
         self._clock = clock
         self._beginning: dict[Key, tuple[int, asyncio.Task[None]]] = {}
         self._ending: set[str] = set()
@@ -134,7 +135,7 @@ class Missed:
         open_ones = [one for one in self._stretches if one.end is None]
         self._undecided = {one.key: self._undecided[one.key] for one in open_ones if one.key in self._undecided}
         for stretch in open_ones:
-            end = self._expected(stretch.tp)
+            end = self._reached(stretch.tp)
             decided = self._decision(stretch)
             if end is not None and self._is_gone(stretch) and stretch.key not in self._ending:
                 self._on_gone(stretch)

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 from streamhooks.agents.firings import WRITTEN_AT_ONCE, Counting
 from streamhooks.in_flight.gate import Gate
-from streamhooks.in_flight.tracker import Tracker
+from streamhooks.in_flight.tracker import Settled, Tracker
 from streamhooks.kafka.reader import Record
 from streamhooks.records.firing import Attempt, Firing
 from streamhooks.tables.rollups import ROLLUPS
@@ -72,7 +72,7 @@ class Stage:
     def take_over(self) -> None:
         self.offsets = {tp: self.settled(tp) for tp in (TP, OTHER)}
         for tp, offset in self.offsets.items():
-            self.tracker.assign(tp, offset, offset)
+            self.tracker.assign(tp, offset, Settled(offset))
         self.counting.take_over(self.offsets)
 
     def settled(self, tp: tuple[str, int] = TP) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamhooks.kafka.commits import from_metadata, to_metadata
+from streamhooks.kafka.commits import ROOM, from_metadata, to_metadata
 from streamhooks.kafka.logs import Reading, short_id
 
 
@@ -13,8 +13,42 @@ def test_what_was_committed_comes_back() -> None:
     assert from_metadata(7, to_metadata(reading)) == reading
 
 
+def test_what_is_settled_above_it_comes_back() -> None:
+    reading = Reading(7, "GgO5W2AfSV2KpaJXRumP1Q", 3, ((8, 12), (100, 5000)))
+    assert from_metadata(7, to_metadata(reading)) == reading
+    assert len(to_metadata(reading)) < 80
+
+
+@pytest.mark.parametrize("room", [0, 50, 100, 1000, ROOM])
+def test_the_metadata_are_no_larger_than_kafka_takes(room: int) -> None:
+    reading = Reading(7, "GgO5W2AfSV2KpaJXRumP1Q", 3, tuple((n, n + 9) for n in range(10, 100_000, 10)))
+    metadata = to_metadata(reading, room)
+    assert len(metadata.encode()) <= max(room, 70)
+    above = from_metadata(7, metadata).above
+    assert above == reading.above[: len(above)]
+    assert (len(above) > 0) == (room >= 100)
+
+
 @pytest.mark.parametrize(
-    "metadata", [None, "", "{}", "null", "[]", "3", '"x"', "{", '{"log": 3, "epoch": "x"}', '{"epoch": true}', "\0"]
+    "metadata",
+    [
+        None,
+        "",
+        "{}",
+        "null",
+        "[]",
+        "3",
+        '"x"',
+        "{",
+        '{"log": 3, "epoch": "x"}',
+        '{"epoch": true}',
+        "\0",
+        '{"settled": 3}',
+        '{"settled": "?"}',
+        '{"settled": "AA"}',
+        '{"settled": "gA=="}',
+        '{"settled": "\u00fc"}',
+    ],
 )
 def test_what_is_no_metadata_of_ours_tells_nothing(metadata: str | None) -> None:
     assert from_metadata(7, metadata) == Reading(7)

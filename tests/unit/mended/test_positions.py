@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import pytest
 from faust.types import TP
 
-from streamhooks.in_flight.tracker import Tracker
+from streamhooks.in_flight.tracker import Settled, Tracker
 from streamhooks.kafka.logs import Log, Reading
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.starts import where_to_start
@@ -32,7 +32,7 @@ class World:
         self.holes: list[tuple[TP, int, int]] = []
         self.moved: list[tuple[TP, int]] = []
         self.meanwhile = lambda: None
-        self.tracker = Tracker()
+        self.tracker = Tracker(tells_above=True)
         self.positions = Positions(
             self,
             {"events": self},
@@ -105,8 +105,8 @@ async def test_partitions_begin_where_they_were_left() -> None:
     world.commits[B] = None
     assert await world.positions.take_over([A, B]) == {A: 10, B: 0}
     assert world.assigned == [{A: Seek(10, 3, 1), B: Seek(0, 3, 2)}]
-    assert dict(world.tracker.committable()) == {B: 0}
-    assert world.positions.reading(A, 10) == Reading(10, "id", 3)
+    assert dict(world.tracker.committable()) == {B: Settled(0)}
+    assert world.positions.reading(A, Settled(10)) == Reading(10, "id", 3)
     assert world.told == []
 
 
@@ -168,8 +168,8 @@ async def test_another_topic_id_is_another_log_wherever_it_ends(world, end) -> N
     assert (world.moves, world.renewed) == ([], [{A: Seek(0, 0, 3), B: Seek(20, 3, 2)}])
     assert world.moved == [(A, 0)]
     assert world.tracker.expected(A) == 0
-    assert dict(world.tracker.committable()) == {A: 0}
-    assert world.positions.reading(A, 0) == Reading(0, "other", 0)
+    assert dict(world.tracker.committable()) == {A: Settled(0)}
+    assert world.positions.reading(A, Settled(0)) == Reading(0, "other", 0)
     # What was fetched of the former one is nothing of this one.
     assert world.positions.note(Record(*A, 0, 0, None, b"", (), 3, 1)) is False
     assert world.tracker.start(A, 0, 1) is None
@@ -257,7 +257,7 @@ async def test_a_commit_of_another_log_is_nothing_to_begin_at() -> None:
     world.commits[B], world.ends[B] = Reading(20, "id", 2), 15
     assert await world.positions.take_over([A, B]) == {A: 0, B: 15}
     assert [what for _, what, _ in world.told] == ["anew", "shorter"]
-    assert dict(world.tracker.committable()) == {A: 0, B: 15}
+    assert dict(world.tracker.committable()) == {A: Settled(0), B: Settled(15)}
 
 
 async def test_of_a_client_that_knows_no_epochs_the_leaders_epoch_is_used(world) -> None:
@@ -270,7 +270,7 @@ async def test_of_a_client_that_knows_no_epochs_the_leaders_epoch_is_used(world)
     world.fetched(*range(35, 60), epoch=-1)
     world.logs_now[A], world.ends[A] = Log("id", 6, 0, 60), 60
     await world.positions.check()
-    assert world.positions.reading(A, 60).epoch == 6
+    assert world.positions.reading(A, Settled(60)).epoch == 6
     assert world.told == [(A, "shorter", 0)]
 
 
@@ -281,5 +281,92 @@ async def test_the_offsets_of_a_topic_are_gone_with_it_and_what_was_read_here_is
     world.commits = {A: None, B: None}
     assert await world.positions.take_over([A, B]) == {A: 0, B: 0}
     assert world.told == [(A, "anew", 0)]
-    assert dict(world.tracker.committable()) == {A: 0, B: 0}
+    assert dict(world.tracker.committable()) == {A: Settled(0), B: Settled(0)}
     assert len(world.renewed) == 1
+
+
+# --- what is settled above the offset
+
+
+def taken_up(world: World, tp: TP, offsets: range, epoch: int = 3) -> list[int]:
+    """Have these records come; return those that are taken up, which settles them."""
+    taken = []
+    for offset in offsets:
+        assert world.positions.note(Record(*tp, offset, 0, None, b"", (), epoch, world.tracker.number(tp) or 0))
+        ticket = world.tracker.start(tp, offset, world.tracker.number(tp) or 0)
+        if ticket is not None:
+            taken.append(offset)
+            ticket.release()
+    return taken
+
+
+async def with_above(*above: tuple[int, int]) -> World:
+    world = World()
+    world.commits[A] = Reading(10, "id", 3, above)
+    return await world.begin()
+
+
+async def test_what_is_settled_above_the_offset_is_not_taken_up_again() -> None:
+    world = await with_above((12, 14), (20, 30))
+    assert dict(world.tracker.committable()) == {}
+    assert world.positions.reading(A, Settled(10, ((12, 14),))) == Reading(10, "id", 3, ((12, 14),))
+    assert taken_up(world, A, range(10, 40)) == [10, 11, *range(14, 20), *range(30, 40)]
+    assert dict(world.tracker.committable()) == {A: Settled(40)}
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        Reading(10, "former", 3, ((12, 14),)),
+        Reading(10, "", 3, ((12, 14),)),
+        Reading(10, "id", -1, ((12, 14),)),
+    ],
+    ids=["another log", "no topic id", "no epoch"],
+)
+async def test_of_a_log_that_may_be_another_one_nothing_above_the_offset_is_known(read: Reading) -> None:
+    world = World()
+    world.commits[A] = read
+    await world.begin()
+    start = world.tracker.expected(A) or 0
+    assert taken_up(world, A, range(start, 20)) == [*range(start, 20)]
+
+
+async def test_what_a_log_has_lost_above_the_offset_is_not_settled() -> None:
+    world = World()
+    world.commits[A], world.ends[A] = Reading(10, "id", 2, ((12, 30),)), 15
+    await world.begin()
+    assert world.told == []
+    assert dict(world.tracker.committable()) == {A: Settled(10, ((12, 15),))}
+    assert taken_up(world, A, range(10, 20)) == [10, 11, 15, 16, 17, 18, 19]
+
+
+async def test_retention_that_overtakes_leaves_what_is_settled_above() -> None:
+    world = World()
+    world.logs_now[A] = Log("id", 3, 25, 100)
+    world.commits[A] = Reading(10, "id", 3, ((20, 30), (40, 50)))
+    await world.begin()
+    assert world.told == [(A, "overtaken", 15)]
+    assert taken_up(world, A, range(25, 60)) == [*range(30, 40), *range(50, 60)]
+
+
+async def test_a_record_of_a_later_epoch_is_none_that_was_settled() -> None:
+    world = await with_above((20, 50))
+    assert taken_up(world, A, range(10, 25)) == [*range(10, 20)]
+    assert taken_up(world, A, range(25, 50), epoch=4) == [*range(25, 50)]
+
+
+@pytest.mark.parametrize(("kept", "taken"), [(30, range(30, 60)), (None, range(15, 60)), (80, range(50, 60))])
+async def test_where_the_epoch_ends_in_the_log_ends_what_is_settled(kept: int | None, taken: range) -> None:
+    world = await with_above((20, 50))
+    taken_up(world, A, range(10, 15))
+    world.logs_now[A], world.ends[A] = Log("id", 4, 0, 100), kept
+    await world.positions.check()
+    assert world.told == []
+    assert taken_up(world, A, range(15, 60), epoch=-1) == [*range(15, 20), *(n for n in taken if n >= 20)]
+
+
+async def test_a_log_that_moves_under_a_running_worker_takes_along_what_was_settled() -> None:
+    world = await with_above((20, 50))
+    world.logs_now[A] = Log("other", 0, 0, 100)
+    await world.positions.check()
+    assert taken_up(world, A, range(60), epoch=0) == [*range(60)]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
@@ -33,7 +34,7 @@ class World:
             self,
             write=self.write,
             forget=self.forget,
-            expected=self.next.get,
+            reached=self.next.get,
             clock=lambda: self.now,
             log_of=lambda _tp: self.log_id,
             on_gone=self.gone.append,
@@ -107,6 +108,24 @@ async def test_enabling_ends_it_where_the_hook_is_sent_to_again(resume, known):
     world.active = False
     await world.missed.pass_over(HOOK.id, "e:0:9")
     assert world.known == [*known, (9, None, None)]
+
+
+async def test_what_a_former_owner_passed_over_is_in_it_although_the_floor_lies_below():
+    world = World()
+    await world.missed.pass_over(HOOK.id, "e:0:5")
+    tracker = Tracker(tells_above=True)  # of the next owner, who takes up 5 and none of the others
+    tracker.assign(("e", 0), 5, None, above=((6, 20),))
+    missed = Missed(
+        world.stretches,
+        world,
+        write=world.write,
+        forget=world.forget,
+        reached=tracker.reached,
+        clock=lambda: world.now,
+    )
+    world.enable("all")
+    await missed.end()
+    assert world.known == [(5, 20, "all")]
 
 
 async def test_the_owner_of_the_partition_ends_it():

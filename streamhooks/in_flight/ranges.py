@@ -1,0 +1,82 @@
+"""Ranges of offsets: apart and ascending, and as a text that is as short as it gets."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterable, Mapping
+
+Ranges = tuple[tuple[int, int], ...]
+"""Ranges [start, end), ascending, that neither overlap nor touch."""
+
+
+def joined(ends: Mapping[int, int]) -> Ranges:
+    """Ranges that do not overlap, given as the end of each by its start; those that touch become one."""
+    found = []
+    first = end = None
+    for start in sorted(ends):
+        if start != end:
+            if first is not None and end is not None:
+                found.append((first, end))
+            first = start
+        end = ends[start]
+    if first is not None and end is not None:
+        found.append((first, end))
+    return tuple(found)
+
+
+def within(ranges: Iterable[tuple[int, int]], first: int, end: int) -> Ranges:
+    """The part of them in [first, end)."""
+    return tuple((max(start, first), min(to, end)) for start, to in ranges if start < end and to > first)
+
+
+def to_text(base: int, ranges: Ranges, room: int) -> str:
+    """Ranges at or above `base` as a text of at most `room` characters; what does not fit is left out, from above.
+
+    It is the lengths of what is in no range and in one, in turns, as Elias gamma codes (a length of one takes one bit,
+    two and three take three bits, four to seven five), in base64. Lengths are small where there are many: as bits of
+    the offsets they are hardly ever shorter, and as bytes never.
+    """
+    left = room // 4 * 3 * 8
+    codes = []
+    at = base - 1  # so that the first length is never 0
+    for start, end in ranges:
+        code = _gamma(start - at) + _gamma(end - start)
+        left -= len(code)
+        if left < 0:
+            break
+        codes.append(code)
+        at = end
+    bits = "".join(codes)
+    size = -(-len(bits) // 8)
+    packed = int(bits.ljust(8 * size, "0") or "0", 2).to_bytes(size, "big")
+    return binascii.b2a_base64(packed, newline=False).decode()
+
+
+def from_text(base: int, text: str) -> Ranges:
+    """What `to_text` wrote.
+
+    Raises:
+        ValueError: it did not.
+
+    """
+    packed = binascii.a2b_base64(text, strict_mode=True)
+    bits = f"{int.from_bytes(packed, 'big'):0{8 * len(packed)}b}" if packed else ""
+    lengths = []
+    at = 0
+    while (one := bits.find("1", at)) >= 0:
+        at = 2 * one - at + 1
+        if at > len(bits):
+            raise ValueError("a length is cut off")
+        lengths.append(int(bits[one:at], 2))
+    if len(lengths) % 2:
+        raise ValueError("the last length is missing")
+    ranges, end = [], base - 1
+    for apart, length in zip(lengths[::2], lengths[1::2], strict=True):
+        start = end + apart
+        end = start + length
+        ranges.append((start, end))
+    return tuple(ranges)
+
+
+def _gamma(number: int) -> str:
+    return f"{number:0{2 * number.bit_length() - 1}b}"
