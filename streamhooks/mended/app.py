@@ -41,6 +41,7 @@ class App(faust.App):
         owned_topics: assigned, but not fetched.
         plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
         logs: tells what the logs are.
+        grace: what deliveries in flight get when the worker stops, in seconds.
         new_fetching: makes what fetches a topic until it should stop.
         start_of: where to start on a partition; bound before the first is assigned. See `mended.positions`.
         on_begin, on_end: before the first and after the last thing that happens.
@@ -79,7 +80,7 @@ class App(faust.App):
         self.on_taken_over: Moved = _nothing
         self.on_released: Moved = _nothing
         self.drain: Callable[[float], Awaitable[None]] = _nothing
-        self._grace = grace
+        self.grace = grace
         self._ends_process = web
         self._natural_holes: dict[TP, dict[int, int]] = {}
         self._beginning: asyncio.Future[None] | None = None
@@ -100,7 +101,7 @@ class App(faust.App):
         """Let nothing start, let what is in flight end, commit it, and leave; the process ends in any case."""
         self.gate.close("stop")
         if self.in_worker and self._ends_process:
-            end_within(self._grace + BEYOND_GRACE, lambda: int(self.crashed))
+            end_within(self.grace + BEYOND_GRACE, lambda: int(self.crashed))
         if self._beginning is not None and self._beginning.cancel():
             # What would go on to start parts of us after they were stopped would never end.
             await asyncio.wait([self._beginning])
@@ -120,7 +121,7 @@ class App(faust.App):
         While they move, all workers of the group wait for the slowest: the grace is then a part of the session timeout.
         """
         moving = self.conf.broker_session_timeout * GRACE_WHILE_MOVING
-        await self.drain(self._grace if self.should_stop else min(self._grace, moving))
+        await self.drain(self.grace if self.should_stop else min(self.grace, moving))
 
     def lease_holds(self) -> bool:
         """Whether the group still knows us: a paused process wakes up and must not go on as if nothing had been."""
