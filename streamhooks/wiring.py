@@ -30,6 +30,7 @@ from streamhooks.mended.lanes import records_of
 from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.mended.membership import Coordinator
 from streamhooks.mended.table import WindowTable
+from streamhooks.mended.worker import Worker
 from streamhooks.settings import Settings
 from streamhooks.system import System
 from streamhooks.tables.rollups import ROLLUPS
@@ -203,6 +204,7 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "web_host": settings.advertised_host,
         "canonical_url": settings.advertised_url,
         "Table": WindowTable,
+        "Worker": Worker,
         "web_application_options": application_options(settings, time.time),
         "web_ssl_context": server_context(settings),
         "web_tables_enabled": False,

@@ -44,6 +44,7 @@ class App(faust.App):
         plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
         logs: tells what the logs are.
         coordinator: tells whether the coordinator of the group answers.
+        grace: what deliveries in flight get when the worker stops, in seconds.
         new_fetching: makes what fetches a topic until it should stop.
         ahead: bytes of a topic that may wait for its agent; no more is fetched meanwhile.
         start_of: where to start on a partition; bound before the first is assigned. See `mended.positions`.
@@ -92,7 +93,7 @@ class App(faust.App):
         self.on_lost: Callable[[str], None] = lambda _why: None
         self.drain: Callable[[float], Awaitable[None]] = _nothing
         self.may_commit = True
-        self._grace = grace
+        self.grace = grace
         self._ends_process = web
         self._natural_holes: dict[TP, dict[int, int]] = {}
         self._beginning: asyncio.Future[None] | None = None
@@ -113,7 +114,7 @@ class App(faust.App):
         """Let nothing start, let what is in flight end, commit it, and leave; the process ends in any case."""
         self.gate.close("stop")
         if self.in_worker and self._ends_process:
-            end_within(self._grace + BEYOND_GRACE, lambda: int(self.crashed))
+            end_within(self.grace + BEYOND_GRACE, lambda: int(self.crashed))
         if self._beginning is not None and self._beginning.cancel():
             # What would go on to start parts of us after they were stopped would never end.
             await asyncio.wait([self._beginning])
@@ -133,7 +134,7 @@ class App(faust.App):
         While they move, all workers of the group wait for the slowest: the grace is then a part of the session timeout.
         """
         moving = self.conf.broker_session_timeout * GRACE_WHILE_MOVING
-        await self.drain(self._grace if self.should_stop else min(self._grace, moving))
+        await self.drain(self.grace if self.should_stop else min(self.grace, moving))
 
     def lease_holds(self) -> bool:
         """Whether the group still knows us: a paused process wakes up and must not go on as if nothing had been."""
