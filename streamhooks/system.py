@@ -37,7 +37,7 @@ from streamhooks.in_flight.room import Weight, divided
 from streamhooks.in_flight.tracker import Ticket
 from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
 from streamhooks.kafka.lag import KafkaLog, Lags
-from streamhooks.kafka.logs import short_id
+from streamhooks.kafka.logs import log_number
 from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.outbox import Outbox
@@ -313,7 +313,7 @@ class System:
             self.read_range,
             self._bury_firing,
             clock,
-            lambda tp: short_id(counting_app.topic_id(tp)),
+            lambda tp: log_number(counting_app.topic_id(tp), tp[1]),
         )
         ask = KafkaCounts(settings).ask
         self.watch = Watch(partitions, ask, self._follow, settings.topic_prefix, settings.metadata_interval)
