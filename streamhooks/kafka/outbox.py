@@ -18,7 +18,8 @@ from streamhooks.kafka.publisher import Published, Publisher
 from streamhooks.kafka.refusals import Refusals, Refused
 
 _BAD_TIMESTAMP = (KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)
-_BAD_MATE = KafkaError._INVALID_DIFFERENT_RECORD  # noqa: SLF001 - its public name
+#: what is no refusal of the record itself: one in its batch was bad, or another producer has to send it
+_NOT_ITS_OWN = (KafkaError._INVALID_DIFFERENT_RECORD, KafkaError._PURGE_QUEUE)  # noqa: SLF001 - their public names
 #: from when on it is a reason for not being ready that a record of ours is not confirmed, in seconds
 LONG_UNCONFIRMED = 10.0
 
@@ -106,7 +107,7 @@ class Outbox:
             while True:
                 if error.code in _BAD_TIMESTAMP and options.get("timestamp_ms"):
                     options = options | {"timestamp_ms": 0}
-                elif error.code != _BAD_MATE:
+                elif error.code not in _NOT_ITS_OWN:
                     await refused.wait(error)
                 try:
                     return await self._publish_once(topic, value, options)

@@ -57,6 +57,7 @@ class Publisher:
         }
         self._producer = Producer(self._config)
         self._one_by_one: Producer | None = None
+        self._former: list[Producer] = []
         #: called, in the publisher's thread, with the reason why this producer can't go on
         self.on_fatal: Callable[[str], None] = lambda _reason: None
         self._dead: str | None = None
@@ -147,9 +148,24 @@ class Publisher:
                 self._producer.poll(0.5)
                 if self._one_by_one is not None:
                     self._one_by_one.poll(0)
+                self._empty_former()
             except Exception:
                 # Raised by a callback. Without this thread nothing would ever be confirmed again.
                 log.exception("a confirmation could not be told")
+
+    def renew(self) -> None:
+        """Write with a new producer from now on; what the former one has not sent ends as a refused write."""
+        former, self._producer = self._producers(), Producer(self._config)
+        self._one_by_one = None
+        self._former += former
+
+    def _empty_former(self) -> None:
+        for producer in list(self._former):
+            # What is in flight may be written already: it is not sent twice, but told, or comes back into the queue.
+            producer.purge(in_queue=True, in_flight=False)
+            producer.poll(0)
+            if not len(producer):
+                self._former.remove(producer)
 
     def __len__(self) -> int:
         return sum(map(len, self._producers()))
@@ -166,6 +182,7 @@ class Publisher:
         # The second one may get more while the first is flushed.
         left = sum(one.flush(max(0.0, deadline - time.monotonic())) for one in self._producers())
         left = left if self._one_by_one is None else len(self)
+        left += sum(map(len, self._former))
         self._stopping.set()
         self._poller.join(timeout=1)
         return int(left)
