@@ -54,6 +54,7 @@ class Publisher:
             "queue.buffering.max.kbytes": 131_072,
             "queue.buffering.max.messages": 200_000,
             "partitioner": "murmur2_random",
+            "error_cb": self._noticed,
         }
         self._producer = Producer(self._config)
         self._one_by_one: Producer | None = None
@@ -95,12 +96,12 @@ class Publisher:
         self._began[number] = time.monotonic()
         try:
             self._producer.produce(**record, on_delivery=partial(self._delivered, number, future, record))
-        except BufferError:
-            del self._began[number]
-            raise
         except KafkaException as error:
             del self._began[number]
             future.set_exception(self._error_of(error.args[0]))
+        except BaseException:  # the buffer is full, or it is no record
+            del self._began[number]
+            raise
         return future
 
     def _delivered(
@@ -134,6 +135,11 @@ class Publisher:
                 self.on_fatal(self._dead)
             return ProducerDead(self._dead)
         return RecordTooLarge(error.str()) if error.code() in _TOO_LARGE else WriteRefused(error.str(), error.code())
+
+    def _noticed(self, error: KafkaError) -> None:
+        # A refusal that makes the producer end does not say so itself.
+        if error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
+            self._error_of(error)
 
     def oldest_unconfirmed(self) -> float:
         """Return the age of the oldest record that is not confirmed, in seconds; 0 without any."""
