@@ -21,7 +21,6 @@ from streamhooks.settings import Settings
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, bytes]]
-_Record = dict[str, Any]
 
 _TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 
@@ -89,13 +88,22 @@ class Publisher:
         future: Future[Published] = Future()
         # Who waits may give up, the record goes its way: a future that was cancelled can't be resolved.
         future.set_running_or_notify_cancel()
-        number, record = next(self._numbers), _record(topic, value, key, partition, timestamp_ms, headers)
+        optional: dict[str, Any] = {"headers": headers} if headers else {}
+        number = next(self._numbers)
         if self._dead is not None:
             future.set_exception(ProducerDead(self._dead))
             return future
         self._began[number] = time.monotonic()
         try:
-            self._producer.produce(**record, on_delivery=partial(self._delivered, number, future, record))
+            self._producer.produce(
+                topic,
+                value=value,
+                key=key,
+                partition=partition,
+                timestamp=timestamp_ms,
+                on_delivery=partial(self._delivered, number, future, False),
+                **optional,
+            )
         except KafkaException as error:
             del self._began[number]
             future.set_exception(self._error_of(error.args[0]))
@@ -105,11 +113,10 @@ class Publisher:
         return future
 
     def _delivered(
-        self, number: int, future: Future[Published], record: _Record | None, error: KafkaError | None, message: Message
+        self, number: int, future: Future[Published], was_alone: bool, error: KafkaError | None, message: Message
     ) -> None:
-        """Resolve a future; without its `record` it was sent in a batch of its own."""
-        if error is not None and record is not None and error.code() in _TOO_LARGE:
-            self._send_alone(number, future, record)
+        if error is not None and not was_alone and error.code() in _TOO_LARGE:
+            self._send_alone(number, future, message)
             return
         self._began.pop(number, None)
         if error is None:
@@ -117,12 +124,21 @@ class Publisher:
         else:
             future.set_exception(self._error_of(error))
 
-    def _send_alone(self, number: int, future: Future[Published], record: _Record) -> None:
+    def _send_alone(self, number: int, future: Future[Published], message: Message) -> None:
         """Send a record in a batch of its own: of a batch that is too large each record may be small enough."""
         try:
             if self._one_by_one is None:
                 self._one_by_one = Producer(self._config | {"batch.num.messages": 1, "linger.ms": 0})
-            self._one_by_one.produce(**record, on_delivery=partial(self._delivered, number, future, None))
+            headers = message.headers()
+            self._one_by_one.produce(
+                message.topic(),
+                value=message.value(),
+                key=message.key(),
+                partition=message.partition(),
+                timestamp=message.timestamp()[1],
+                on_delivery=partial(self._delivered, number, future, True),
+                **({"headers": headers} if headers else {}),
+            )
         except (BufferError, KafkaException) as error:
             self._began.pop(number, None)
             future.set_exception(WriteRefused(f"it can't be sent alone: {error}"))
@@ -192,10 +208,3 @@ class Publisher:
         self._stopping.set()
         self._poller.join(timeout=1)
         return int(left)
-
-
-def _record(
-    topic: str, value: bytes | None, key: str | bytes | None, partition: int, timestamp_ms: int, headers: Headers | None
-) -> _Record:
-    record = {"topic": topic, "value": value, "key": key, "partition": partition, "timestamp": timestamp_ms}
-    return record | {"headers": headers} if headers else record

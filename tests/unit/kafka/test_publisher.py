@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Message
 
 from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka.outbox import Outbox
@@ -84,8 +84,9 @@ async def test_each_error_means_one_thing(publisher: Publisher, code: int, kind:
 
 async def test_a_record_of_a_batch_that_is_too_large_is_sent_alone(publisher: Publisher) -> None:
     future, too_large = Future[Published](), KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
-    record = {"topic": "t", "value": b"1"}
-    publisher._delivered(1, future, record, too_large, None)  # type: ignore[arg-type]
+    publisher._delivered(
+        1, future, False, too_large, Message(topic="t", partition=0, value=b"1", key=b"k", timestamp=(1, 5))
+    )
     assert not future.done()
     assert publisher._one_by_one is not None
     assert len(publisher._one_by_one) == 1
@@ -93,7 +94,7 @@ async def test_a_record_of_a_batch_that_is_too_large_is_sent_alone(publisher: Pu
     assert isinstance(await asyncio.to_thread(future.exception, 5), WriteRefused)
     # Alone it is the record itself that is too large.
     alone = Future[Published]()
-    publisher._delivered(2, alone, None, too_large, None)  # type: ignore[arg-type]
+    publisher._delivered(2, alone, True, too_large, Message(topic="t"))
     assert isinstance(alone.exception(0), RecordTooLarge)
 
 
