@@ -171,7 +171,7 @@ class Publisher:
                 if self._one_by_one is not None:
                     self._one_by_one.poll(0)
                 self._empty_former()
-            except Exception:
+            except BaseException:  # whatever it is
                 # Raised by a callback. Without this thread nothing would ever be confirmed again.
                 log.exception("a confirmation could not be told")
 

@@ -16,8 +16,8 @@ def configure(one: Installation, name: str, op: AlterConfigOpType, value: str = 
     """Set how old the timestamps of a topic's records may be, or take that back."""
     entry = ConfigEntry(OLDEST_TIMESTAMP, value, incremental_operation=op)
     resource = ConfigResource(ResourceType.TOPIC, one.prefix + name, incremental_configs=[entry])
-    for future in AdminClient({"bootstrap.servers": one.brokers}).incremental_alter_configs([resource]).values():
-        future.result(10)
+    admin = AdminClient({"bootstrap.servers": one.brokers})
+    admin.incremental_alter_configs([resource])[resource].result(10)
 
 
 def reasons(worker: Worker) -> str:
