@@ -26,7 +26,7 @@ def reasons(worker: Worker) -> str:
 
 
 def metrics(worker: Worker) -> str:
-    return api(worker).get("/metrics").text
+    return api(worker).get("/metrics").body.decode()
 
 
 def test_what_topics_refuse_for_a_while_is_written_in_the_end(
