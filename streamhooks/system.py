@@ -44,9 +44,10 @@ from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Publisher
 from streamhooks.kafka.reader import Record, read_range, read_some
+from streamhooks.kafka.renewal import Renewal
 from streamhooks.kafka.starts import Known, look_around
 from streamhooks.kafka.topic_reader import TopicReader
-from streamhooks.kafka.topics import Topics
+from streamhooks.kafka.topics import NAMES, Topics
 from streamhooks.masking import LONGEST_TEXT, mask_logs, shown
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
@@ -316,6 +317,9 @@ class System:
             lambda tp: log_number(counting_app.topic_id(tp), tp[1]),
         )
         ask = KafkaCounts(settings).ask
+        self.renewal = Renewal(
+            self.publisher, lambda: app.logs.ids(settings.topic_prefix + name for name in NAMES.values())
+        )
         self.watch = Watch(partitions, ask, self._follow, settings.topic_prefix, settings.metadata_interval)
         self._floors: dict[App, dict[tuple[str, int], int]] = {}
         self.lags = Lags(KafkaLog(settings), clock)
@@ -343,7 +347,16 @@ class System:
         await self.hooks_reader.wait_ready()
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.outbox, self.topics.delayed, self.partitions))
-        for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up, self.watch):
+        for work in (
+            self.scheduler,
+            self.counting,
+            self.broken,
+            self.seals,
+            self.missed,
+            self.catch_up,
+            self.watch,
+            self.renewal,
+        ):
             task = asyncio.create_task(work.run(), name=type(work).__name__)
             task.add_done_callback(self._background_ended)
             self._background.append(task)

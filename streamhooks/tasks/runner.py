@@ -246,6 +246,7 @@ class Runner:
                 return await self.start(call, owner)
             except Exception as another:  # whatever it is
                 error = another
+        self.again.forget(call.id)
         return None
 
     async def _give_up(self, call: Call, owner: Owner) -> None:

@@ -102,6 +102,23 @@ async def test_a_person_who_finds_no_place_takes_no_start_from_others():
     assert asked == []
 
 
+async def test_a_call_whose_tombstone_is_not_written_waits_again():
+    world = World()
+    for error in (RuntimeError("a defect of ours"), asyncio.CancelledError()):
+
+        async def settle(_call, error=error):
+            raise error
+
+        world.outputs.settle = settle
+        world.gate.close("rebalance")  # nothing runs meanwhile
+        async with scheduling(world, pending_call(1, "streamhooks.t")) as scheduler:
+            with pytest.raises(type(error)):
+                await scheduler.drop(0, "c1")
+            entry = scheduler._pending.get(0, "c1")
+            assert entry.state == "waiting"
+            assert entry.due > NOW * 1000
+
+
 # --- large calls
 
 
