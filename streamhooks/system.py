@@ -108,7 +108,7 @@ class System:
 
         # out
         self.publisher = Publisher(settings)
-        self.publisher.on_fatal = self._crash_soon
+        self.publisher.on_fatal = app.on_lost = counting_app.on_lost = self._crash_soon
         self._loop = loop
         self.outbox = Outbox(self.publisher, loop)
         self.outputs = Outputs(self.outbox, topics, clock)
@@ -417,7 +417,9 @@ class System:
         return self._app_of(topic).is_mine(topic, partition)
 
     def is_whole(self, topic: str, partition: int) -> bool:
-        """Whether all of an owned partition is known here."""
+        """Whether all of an owned partition is known here, and no other worker may have been given it."""
+        if not self._app_of(topic).gate.holds_lease:
+            return False
         if topic == self.topics.delayed:
             return self.delayed_reader.is_ready((topic, partition))
         return self.counting.is_whole((topic, partition)) and not self.counting_app.rebalancing

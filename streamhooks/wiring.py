@@ -27,6 +27,7 @@ from streamhooks.mended.app import App
 from streamhooks.mended.fetching import Fetching
 from streamhooks.mended.lanes import records_of
 from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
+from streamhooks.mended.membership import Coordinator
 from streamhooks.mended.table import WindowTable
 from streamhooks.settings import Settings
 from streamhooks.system import System
@@ -57,12 +58,18 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     tracing = make_tracing(settings)
     conf, logs = faust_conf(settings), Logs(settings)
     common = {"grace": settings.grace, "logs": logs, "new_fetching": partial(_new_fetching, settings), **conf}
-    # Counting needs no such tracker: its cells know what they have counted.
-    tracker = Tracker(most=settings.max_unsettled, tells_above=True)
-    app = App(settings.app_id, owned_topics=frozenset({topics.delayed}), tracker=tracker, **common)
+    group, counting_group = settings.app_id, f"{settings.topic_prefix}counting"
+    app = App(
+        group,
+        owned_topics=frozenset({topics.delayed}),
+        coordinator=Coordinator(settings, group),
+        # Counting needs no such tracker: its cells know what they have counted.
+        tracker=Tracker(most=settings.max_unsettled, tells_above=True),
+        **common,
+    )
     # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
     # wait for that.
-    counting_app = App(f"{settings.topic_prefix}counting", web=False, **common)
+    counting_app = App(counting_group, web=False, coordinator=Coordinator(settings, counting_group), **common)
     tables = {
         rollup: counting_app.Table(f"fired-{rollup.name}", partitions=partitions["firings"])
         .tumbling(rollup.seconds, expires=rollup.kept)

@@ -16,6 +16,7 @@ from streamhooks.kafka.logs import Logs
 from streamhooks.mended.consumer import Transport, end_refused
 from streamhooks.mended.ending import BEYOND_GRACE, end_within
 from streamhooks.mended.fetching import Fetching
+from streamhooks.mended.membership import Coordinator
 from streamhooks.mended.positions import StartOf
 from streamhooks.mended.recovery import TableManager
 from streamhooks.mended.web import Web
@@ -41,12 +42,14 @@ class App(faust.App):
         owned_topics: assigned, but not fetched.
         plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
         logs: tells what the logs are.
+        coordinator: tells whether the coordinator of the group answers.
         new_fetching: makes what fetches a topic until it should stop.
         start_of: where to start on a partition; bound before the first is assigned. See `mended.positions`.
         on_begin, on_end: before the first and after the last thing that happens.
         on_positioned: called with the offset that comes first on each partition, before it is read.
         on_moved: called with a partition whose log is not as it was left, and the offset that comes next on it.
         on_taken_over, on_released: called with the partitions that came and went.
+        on_lost: called, from any thread, with why the group will not know this member again.
         drain: called with the grace time in seconds when partitions are about to go.
 
     """
@@ -58,6 +61,7 @@ class App(faust.App):
         grace: float,
         owned_topics: frozenset[str] = frozenset(),
         logs: Logs,
+        coordinator: Coordinator,
         new_fetching: Callable[[Callable[[], bool]], Fetching],
         tracker: Tracker | None = None,
         web: bool = True,
@@ -71,6 +75,7 @@ class App(faust.App):
         self.owned_topics = owned_topics
         self.plain_topics: set[str] = set()
         self.logs = logs
+        self.coordinator = coordinator
         self.new_fetching = new_fetching
         self.start_of: StartOf
         self.on_begin: Callable[[], Awaitable[None]] = _nothing
@@ -79,6 +84,7 @@ class App(faust.App):
         self.on_moved: Callable[[TP, int], None] = lambda _tp, _start: None
         self.on_taken_over: Moved = _nothing
         self.on_released: Moved = _nothing
+        self.on_lost: Callable[[str], None] = lambda _why: None
         self.drain: Callable[[float], Awaitable[None]] = _nothing
         self._grace = grace
         self._ends_process = web

@@ -19,6 +19,7 @@ from faust.types import TP
 
 from streamhooks.kafka.commits import ROOM, from_metadata, to_metadata
 from streamhooks.kafka.logs import Log, Logs, Reading
+from streamhooks.mended import membership
 from streamhooks.mended.epochs import epoch_ends
 from streamhooks.mended.patience import patient
 
@@ -54,6 +55,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         coordinator = self._consumer._coordinator
         coordinator._do_heartbeat = watched(coordinator._do_heartbeat, self._note_heartbeat, time.monotonic)
+        self.add_future(self._watch(coordinator))
+
+    async def _watch(self, coordinator: Any) -> None:
+        """End the worker when this member can't come back."""
+        self.last_heartbeat = self.last_heartbeat or time.monotonic()
+        why = await membership.watch(
+            lambda: time.monotonic() - self.last_heartbeat,
+            lambda: asyncio.to_thread(self.app.coordinator.answers),
+            lambda: membership.take_error(coordinator),
+        )
+        self.app.on_lost(f"{self.app.conf.id}: {why}")
 
     def _create_consumer(self, *args: Any, **kwargs: Any) -> Any:
         consumer = super()._create_consumer(*args, **kwargs)
