@@ -48,7 +48,7 @@ def test_only_what_was_not_settled_is_sent_again(install, organization: str) -> 
     eventually(lambda: committed(one, partition).above == everything)
     assert (committed(one, partition).offset, unsettled(first), len(slow.requests())) == (floor, 1, 1)
 
-    # A rebalance, in order: the slow one is let go.
+    # Others join: the slow one is let go and begun anew.
     second = one.add_worker()
     slow.received(2)
     eventually(lambda: unsettled(first) + unsettled(second) == 1)
@@ -57,16 +57,20 @@ def test_only_what_was_not_settled_is_sent_again(install, organization: str) -> 
     everything = ((floor + 1, floor + 1 + 2 * MANY),)
     eventually(lambda: committed(one, partition).above == everything)
 
-    for worker in (first, second):
-        worker.kill()
+    # So does a worker that ends.
+    assert second.stop() == 0
+    slow.received(3)
+    eventually(lambda: unsettled(first) == 1)
+
+    first.kill()
     one.receiver.behave(slow.path)
     first.start()
-    slow.received(3)
+    slow.received(4)
     eventually(lambda: committed(one, partition).offset == everything[0][1])
     eventually(lambda: one.totals(slow) == (1, 1, 0))
     eventually(lambda: one.totals(quick) == (2 * MANY, 2 * MANY, 0))
     assert one.receiver.count(quick.path)["requests"] == 2 * MANY
-    assert one.receiver.count(slow.path) == {"requests": 3, "ids": 1, "unverified": 0}
+    assert one.receiver.count(slow.path) == {"requests": 4, "ids": 1, "unverified": 0}
     assert unsettled(first) == 0
 
 
