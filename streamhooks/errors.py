@@ -5,8 +5,10 @@ StreamhooksError
 ├── RegistryAway            the schema registry gives no answer; the record may be fine
 ├── BadUrl                  a hook's URL that may not be used (syntax, scheme, port, userinfo, address)
 ├── Busy                    too many such calls of the API run at this moment
-├── UnpublishableRecord     the broker will never take this record (too large)
-│   └── NotPermitted        … as long as nobody gives us the permission
+├── PublishError            a record of ours was not written
+│   ├── RecordTooLarge      the broker will never take it
+│   ├── WriteRefused        the broker does not take it now: no permission, no such topic, …
+│   └── ProducerDead        this process can write nothing any more
 └── Refusal                 the start ends with one line
     └── BadSettings         a setting has a wrong value
 """
@@ -38,12 +40,27 @@ class Busy(StreamhooksError):
         self.what = what
 
 
-class UnpublishableRecord(StreamhooksError):
+class PublishError(StreamhooksError):
+    """A record of ours was not written."""
+
+
+class RecordTooLarge(PublishError):
     """The broker will never take a record of ours, however often it is tried."""
 
 
-class NotPermitted(UnpublishableRecord):
-    """We may not write to a topic; that is for an operator to mend, and then goes on."""
+class WriteRefused(PublishError):
+    """The broker does not take a record of ours now; it may later, when an operator has mended something.
+
+    `code` is Kafka's, a number of `confluent_kafka.KafkaError`.
+    """
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class ProducerDead(PublishError):
+    """Nothing can be written by this process any more: what is not confirmed is done again by another one."""
 
 
 class Refusal(StreamhooksError):

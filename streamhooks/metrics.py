@@ -70,8 +70,15 @@ CAUGHT_UP = Counter("streamhooks_caught_up_calls_total", "Calls started for what
 BREAKERS_OPENED = Counter("streamhooks_breakers_opened_total", "Breakers that this worker saw trip")
 OVERFLOWED = Counter("streamhooks_overflowed_calls_total", "Calls beyond what their hook may have in flight")
 DEAD_LETTERS = Counter("streamhooks_dead_letters_total", "What was given up")
+REFUSED_WRITES = Counter(
+    "streamhooks_refused_writes_total", "Writes that the broker did not take, and that are tried again", ["topic"]
+)
+REPEATED_RUNS = Counter("streamhooks_repeated_runs_total", "Runs that ended in an error of streamhooks itself")
 UNPUBLISHABLE = Counter("streamhooks_unpublishable_records_total", "Records that the broker will never take", ["topic"])
 
+UNCONFIRMED = Gauge(
+    "streamhooks_oldest_unconfirmed_seconds", "Age of the oldest record of ours that Kafka has not confirmed"
+)
 IN_FLIGHT = Gauge("streamhooks_deliveries_in_flight", "Deliveries that are being sent")
 UNSETTLED = Gauge("streamhooks_unsettled_records", "Source records taken up and not settled")
 PENDING = Gauge("streamhooks_pending_calls", "Calls in the owned partitions of delayed")

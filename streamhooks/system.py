@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -25,6 +24,7 @@ from streamhooks.agents.notices import calls_of_notices
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
 from streamhooks.delivery.links import Links
+from streamhooks.errors import ProducerDead
 from streamhooks.gauges import Gauges
 from streamhooks.history.dead_letters import DeadLetters
 from streamhooks.history.history import SHORT, History
@@ -33,20 +33,24 @@ from streamhooks.history.threads import Threads
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.doubles import Doubles
 from streamhooks.in_flight.rates import Rate
+from streamhooks.in_flight.room import Weight, divided
+from streamhooks.in_flight.tracker import Ticket
 from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
 from streamhooks.kafka.lag import KafkaLog, Lags
-from streamhooks.kafka.logs import short_id
+from streamhooks.kafka.logs import log_number
 from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.offsets import Offsets
+from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.partitions import partition_of
-from streamhooks.kafka.publisher import Outbox, Publisher
-from streamhooks.kafka.reader import Record, read_range
+from streamhooks.kafka.publisher import Publisher
+from streamhooks.kafka.reader import Record, read_range, read_some
 from streamhooks.kafka.starts import Known, look_around
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import Topics
-from streamhooks.masking import mask_logs
+from streamhooks.masking import LONGEST_TEXT, mask_logs, shown
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
+from streamhooks.metrics import UNCONFIRMED
 from streamhooks.records.formats import use_registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.registry import SchemaRegistry
@@ -61,18 +65,20 @@ from streamhooks.tables.rollups import ROLLUPS, Rollup
 from streamhooks.tables.stretches import Stretches
 from streamhooks.tasks import sending
 from streamhooks.tasks.admission import Admission
+from streamhooks.tasks.again import INTERNAL_ERROR, Do
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.delivering import deliverer
 from streamhooks.tasks.endings import Limits
 from streamhooks.tasks.firings import Firings
+from streamhooks.tasks.kept import KeptArguments
 from streamhooks.tasks.matching import again, call_for, read_source
 from streamhooks.tasks.missed import Missed
 from streamhooks.tasks.mission import rendering
 from streamhooks.tasks.origin import origin_of
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.restraints import Restraints
-from streamhooks.tasks.runner import Runner
+from streamhooks.tasks.runner import Runner, Weights
 from streamhooks.tasks.sample import AT_ONCE, Samples
 from streamhooks.tasks.seals import Seals
 from streamhooks.tasks.task import registry
@@ -81,6 +87,8 @@ from streamhooks.tracing import Tracing
 log = logging.getLogger(__name__)
 
 VERSION = version("streamhooks")
+#: large pending calls whose arguments are read at once
+KEPT_AT_ONCE = 4
 
 
 class System:
@@ -108,9 +116,12 @@ class System:
 
         # out
         self.publisher = Publisher(settings)
-        self.publisher.on_fatal = app.on_lost = counting_app.on_lost = self._crash_soon
+        self.publisher.on_fatal = self._end_unwritten
+        app.on_lost = counting_app.on_lost = self._end_lost
+        self._is_stopping = self._is_ending = False
         self._loop = loop
         self.outbox = Outbox(self.publisher, loop)
+        UNCONFIRMED.set_function(self.outbox.oldest_unconfirmed)
         self.outputs = Outputs(self.outbox, topics, clock)
         self.firings = Firings(self.outbox, topics.firings, self.partitions)
         self.addresses = AddressPolicy(
@@ -171,6 +182,9 @@ class System:
         links = Links(settings.base_url, settings.group_url, settings.event_url)
         admission = Admission(self.hooks, self.restraints, settings.hook_max_in_flight)
         bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, clock)
+        size = settings.max_unsettled_mb * 1_000_000
+        self._threads_of_kept = Threads(KEPT_AT_ONCE)
+        kept = KeptArguments(self._read_one, topics.delayed, settings.topic_prefix)
         self.missed = Missed(
             self.stretches,
             self.hooks,
@@ -206,6 +220,8 @@ class System:
             log_bodies=settings.log_bodies,
             clock=clock,
             partition_of=self.partition_of,
+            weights=Weights(Weight(size), Weight(divided(size).again)),
+            read_arguments=kept.read,
             tracing=tracing,
         )
         deliver_sample = deliverer(
@@ -228,6 +244,7 @@ class System:
             wait=admission.wait,
             is_skipped=admission.is_skipped,
             on_broken=self.broken.found,
+            read_arguments=kept.read,
             clock=clock,
         )
         self.catch_up = CatchUp(
@@ -296,7 +313,7 @@ class System:
             self.read_range,
             self._bury_firing,
             clock,
-            lambda tp: short_id(counting_app.topic_id(tp)),
+            lambda tp: log_number(counting_app.topic_id(tp), tp[1]),
         )
         ask = KafkaCounts(settings).ask
         self.watch = Watch(partitions, ask, self._follow, settings.topic_prefix, settings.metadata_interval)
@@ -325,9 +342,9 @@ class System:
             reader.start()
         await self.hooks_reader.wait_ready()
         log.info("%d hooks are known", len(self.hooks))
-        sending.bind(_WorkerSender(self.publisher, self.topics.delayed, self.partitions))
+        sending.bind(_WorkerSender(self.outbox, self.topics.delayed, self.partitions))
         for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up, self.watch):
-            task = asyncio.create_task(work.run())
+            task = asyncio.create_task(work.run(), name=type(work).__name__)
             task.add_done_callback(self._background_ended)
             self._background.append(task)
 
@@ -342,15 +359,27 @@ class System:
                 await asyncio.sleep(1.0)
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._crash(error)
+        if not self._is_stopping:
+            error = None if task.cancelled() else task.exception()
+            self._crash(task.get_name(), error or RuntimeError("it ended by itself"))
 
-    def _crash_soon(self, reason: str) -> None:
-        self._loop.call_soon_threadsafe(self._crash, RuntimeError(reason))
+    def _end_unwritten(self, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._crash, "the producer", ProducerDead(reason))
 
-    def _crash(self, error: BaseException) -> None:
+    def _end_lost(self, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._crash, "a group", RuntimeError(reason))
+
+    def _crash(self, part: str, error: BaseException) -> None:
         """End the worker: what is not settled is done again by the next owner."""
-        log.critical("a part of the worker can't go on", exc_info=error)
+        if self._is_ending:
+            return
+        self._is_ending = True
+        if isinstance(error, ProducerDead):
+            for app in (self.app, self.counting_app):
+                app.may_commit = False
+        reason = f"{type(error).__name__}: {error}"
+        log.critical("the worker ends, since a part of it can't go on: %s: %s", part, shown(reason, LONGEST_TEXT))
+        log.info("where %s failed", part, exc_info=error)
         asyncio.ensure_future(self.app.crash(error))  # noqa: RUF006 - the app keeps what crashes it
 
     async def drain(self, grace: float) -> None:
@@ -364,10 +393,12 @@ class System:
 
     async def stop(self) -> None:
         """Confirm what was written, and end."""
+        self._is_stopping = True
         for task in self._background:
             task.cancel()
         self.runner.cancel()
         self.history.close()
+        self._threads_of_kept.close()
         for reader in (self.delayed_reader, self.resources_reader, self.hooks_reader):
             await reader.stop()
         sending.bind(None)
@@ -453,7 +484,9 @@ class System:
             reasons.append("the pending calls are being read")
         if self.registry is not None and self.registry.trouble:
             reasons.append(self.registry.trouble)
-        return reasons + self.publisher.troubles + self.watch.troubles
+        readers = (self.hooks_reader, self.resources_reader, self.delayed_reader)
+        reasons += [reader.trouble for reader in readers if reader.trouble is not None]
+        return reasons + self.outbox.troubles + self.counting.troubles + self.watch.troubles
 
     async def refresh_gauges(self) -> None:
         """Bring the gauges up to date that are computed when somebody looks."""
@@ -523,12 +556,16 @@ class System:
             return self.app.is_mine(self.topics.resource_changes, partition)
         return self.app.is_mine(self.topics.delayed, 0)
 
-    def _bury_firing(self, record: Record, reason: str, then: Callable[[], None]) -> None:
-        async def bury() -> None:
-            await self.outputs.bury(record, reason)
-            then()
+    def _bury_firing(self, record: Record, reason: str, ticket: Ticket) -> None:
+        def burying(reason: str) -> Do:
+            async def bury() -> None:
+                await self.outputs.bury(record, reason)
+                ticket.release()
 
-        self.runner.spawn(bury())
+            return bury
+
+        # Not by the runner: what it does ends when the partitions of the other app move.
+        self.runner.again.start(record.source, ticket, burying(reason), burying(INTERNAL_ERROR))
 
     def _apply_delayed(self, records: list[Record]) -> None:
         self.scheduler.apply(records)
@@ -556,15 +593,20 @@ class System:
         return (await asyncio.to_thread(self.offsets.at, [tp], milliseconds))[tp]
 
     async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
-        """Records that Kafka still holds; raises TimeoutError."""
-        return await asyncio.to_thread(read_range, self.settings, topic, partition, start, end, timeout=10)
+        """Records that Kafka still holds, some at once (see `kafka.reader.reached`); raises TimeoutError."""
+        return await asyncio.to_thread(read_some, self.settings, topic, partition, start, end, timeout=10)
+
+    async def _read_one(self, topic: str, partition: int, offset: int) -> Record | None:
+        read = partial(read_range, self.settings, topic, partition, offset, offset + 1, timeout=10)
+        found = await self._threads_of_kept.run(read)
+        return found[0] if found else None
 
 
 class _WorkerSender:
-    def __init__(self, publisher: Publisher, topic: str, partitions: int) -> None:
+    def __init__(self, outbox: Outbox, topic: str, partitions: int) -> None:
         self.topic = topic
         self.partitions = partitions
-        self.publish = publisher.publish
+        self.publish = outbox.begin
 
 
 def _partition_of(partitions: int, key: str) -> int:

@@ -18,6 +18,7 @@ from streamhooks.agents.events import calls_of_events
 from streamhooks.agents.notices import calls_of_notices
 from streamhooks.agents.resource_changes import calls_of_resource_changes
 from streamhooks.errors import Refusal
+from streamhooks.in_flight.room import divided
 from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.clients import aiokafka_options, tls_context
 from streamhooks.kafka.logs import Logs
@@ -29,6 +30,7 @@ from streamhooks.mended.lanes import records_of
 from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.mended.membership import Coordinator
 from streamhooks.mended.table import WindowTable
+from streamhooks.mended.worker import Worker
 from streamhooks.settings import Settings
 from streamhooks.system import System
 from streamhooks.tables.rollups import ROLLUPS
@@ -57,14 +59,17 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     topics = Topics(settings.topic_prefix)
     tracing = make_tracing(settings)
     conf, logs = faust_conf(settings), Logs(settings)
-    common = {"grace": settings.grace, "logs": logs, "new_fetching": partial(_new_fetching, settings), **conf}
+    parts = divided(settings.max_unsettled_mb * 1_000_000)
+    new_fetching = partial(_new_fetching, settings, parts.ahead)
+    common = {"grace": settings.grace, "logs": logs, "new_fetching": new_fetching, "ahead": parts.ahead, **conf}
+    # Counting needs no such tracker: its cells know what they have counted.
+    tracker = Tracker(most=settings.max_unsettled, most_bytes=parts.unsettled, tells_above=True)
     group, counting_group = settings.app_id, f"{settings.topic_prefix}counting"
     app = App(
         group,
         owned_topics=frozenset({topics.delayed}),
         coordinator=Coordinator(settings, group),
-        # Counting needs no such tracker: its cells know what they have counted.
-        tracker=Tracker(most=settings.max_unsettled, tells_above=True),
+        tracker=tracker,
         **common,
     )
     # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
@@ -140,10 +145,10 @@ async def _check_address(settings: Settings) -> None:
     await server.wait_closed()
 
 
-def _new_fetching(settings: Settings, should_stop: Callable[[], bool]) -> Fetching:
+def _new_fetching(settings: Settings, ahead: int, should_stop: Callable[[], bool]) -> Fetching:
     if settings.fetcher == "librdkafka":
-        return LibrdkafkaFetching(settings)
-    return AiokafkaFetching(aiokafka_options(settings), should_stop)
+        return LibrdkafkaFetching(settings, ahead)
+    return AiokafkaFetching(aiokafka_options(settings), ahead, should_stop)
 
 
 def _source(app: App, name: str) -> Any:
@@ -199,6 +204,7 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "web_host": settings.advertised_host,
         "canonical_url": settings.advertised_url,
         "Table": WindowTable,
+        "Worker": Worker,
         "web_application_options": application_options(settings, time.time),
         "web_ssl_context": server_context(settings),
         "web_tables_enabled": False,

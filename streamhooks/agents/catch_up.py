@@ -17,7 +17,7 @@ from typing import Protocol
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.rates import Rate
 from streamhooks.in_flight.tracker import Settled, Tracker
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import Record, reached
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import CAUGHT_UP
 from streamhooks.records.hook import Hook
@@ -71,6 +71,7 @@ class Ways:
     """What is needed of Kafka."""
 
     read_range: ReadRange
+    """Reads some of a range at once; see `kafka.reader.reached`."""
     ends: Callable[[TP], Awaitable[tuple[int, int]]]
     """The first offset that Kafka still holds, and the one that comes next."""
     offset_at: Callable[[TP, int], Awaitable[int]]
@@ -201,10 +202,11 @@ class CatchUp:
             position = start
             while position < end:
                 following = min(position + CHUNK, end)
-                for record in await self._ways.read_range(*tp, position, following):
+                records = await self._ways.read_range(*tp, position, following)
+                position = reached(records, following)
+                for record in records:
                     if not await self._start(stretch, record, tracker):
                         return False
-                position = following
             while not await tracker.drain(60.0):
                 pass  # its deliveries wait for room
         finally:

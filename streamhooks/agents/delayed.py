@@ -9,34 +9,38 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
+from streamhooks.backoff import FIRST
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
-from streamhooks.kafka.publisher import Outbox
+from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.reader import Record
-from streamhooks.masking import shown
+from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.records.call import ATTEMPT_HEADER
 from streamhooks.tables.pending import Entry, Pending
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
-from streamhooks.tasks.runner import OF_USERS, OURS, Runner, kind_of
+from streamhooks.tasks.runner import GONE, OF_USERS, OURS, Runner, kind_of
 
 log = logging.getLogger(__name__)
 
 #: at most this long between two looks at the clock, in seconds: a clock that is set must not hold calls up
 LONGEST_SLEEP = 0.5
+#: large calls that are written once more at the same time
+HEALED_AT_ONCE = 4
 
 
 class _PendingRun:
     """A run of a pending call, as the runner sees what it belongs to."""
 
-    __slots__ = ("_entry", "_pending")
+    __slots__ = ("_clock", "_entry", "_pending")
 
-    def __init__(self, entry: Entry, pending: Pending) -> None:
+    def __init__(self, entry: Entry, pending: Pending, clock: Callable[[], float]) -> None:
         self._entry = entry
         self._pending = pending
+        self._clock = clock
 
     @property
     def is_void(self) -> bool:
@@ -48,10 +52,11 @@ class _PendingRun:
     def release(self) -> None:
         """The log has told already, or will tell, what became of the call."""
 
-    def give_back(self) -> None:
-        """It waits again."""
+    def give_back(self, seconds: float = 0.0) -> None:
+        """It waits again, for so long at least."""
         if not self.is_void:
-            self._pending.run_at(self._entry, self._entry.due)
+            due = self._entry.due if not seconds else int((self._clock() + seconds) * 1000)
+            self._pending.run_at(self._entry, due)
 
 
 class Scheduler:
@@ -71,6 +76,7 @@ class Scheduler:
         wait: Callable[[str], float | None],
         is_skipped: Callable[[Entry], bool],
         on_broken: Callable[[Record, str], None],
+        read_arguments: Callable[[Call], Awaitable[bool]],
         clock: Callable[[], float],
     ) -> None:
         self._pending = pending
@@ -84,6 +90,8 @@ class Scheduler:
         self._wait = wait
         self._is_skipped = is_skipped
         self._on_broken = on_broken
+        self._read_arguments = read_arguments
+        self._healing = asyncio.Semaphore(HEALED_AT_ONCE)
         self._not_before: dict[str, float] = {}
         self._clock = clock
         self._queues: dict[str, deque[Entry]] = {}
@@ -157,13 +165,15 @@ class Scheduler:
             elif self._is_skipped(queue[0]):
                 self._spawn(self._settle(queue.popleft()))
                 hooks.append(hook_id)
-            elif self._may_start(hook_id):
+            elif self._may_start(hook_id, queue[0].size):
                 self._start(queue.popleft())
                 hooks.append(hook_id)
 
-    def _may_start(self, hook_id: str) -> bool:
+    def _may_start(self, hook_id: str, size: int) -> bool:
         """Take the places for a call of the hook, and whatever else it needs; False if it must wait."""
         self._not_before.pop(hook_id, None)
+        if not self._runner.has_weight_again(size):
+            return False  # one that ends wakes us
         if hook_id in (OURS, OF_USERS):
             return self._runner.has_room_again(hook_id)
         if not self._bulkheads.has_place_again(hook_id):
@@ -177,11 +187,11 @@ class Scheduler:
     def _start(self, entry: Entry) -> None:
         """Run a call whose places are taken."""
         entry.state = "running"
-        self._runner.start_again(self._call(entry), _PendingRun(entry, self._pending))
+        self._runner.start_again(self._call(entry), _PendingRun(entry, self._pending, self._clock))
 
     @staticmethod
     def _call(entry: Entry) -> Call:
-        return Call.from_record(entry.call(), entry.partition)
+        return Call.from_record(entry.call(), entry.partition, entry.size, entry.offset)
 
     # --- healing
 
@@ -193,12 +203,42 @@ class Scheduler:
                     headers = [(ATTEMPT_HEADER, str(heal.attempt).encode())] if heal.value is None else None
                     self._spawn(
                         self._outbox.publish(self._topic, heal.value, key=heal.id, partition=partition, headers=headers)
+                        if heal.large is None
+                        else self._heal_large(heal.large)
                     )
+
+    async def _heal_large(self, entry: Entry) -> None:
+        async with self._healing:
+            while not await self._write_again(entry):  # noqa: ASYNC110 - Kafka is away
+                await asyncio.sleep(LONGEST_SLEEP)
+
+    async def _write_again(self, entry: Entry) -> bool:
+        """Write a large call once more, or what is left of it as a dead letter; False if Kafka does not answer."""
+        call = self._call(entry)
+        try:
+            is_whole = await self._read_arguments(call)
+        except TimeoutError:
+            return False
+        if entry.state == "gone":
+            return True
+        if is_whole:
+            known = entry.call()
+            await self._outputs.store(call, attempt=entry.attempt, due=known.due, reason=known.reason, last=known.last)
+        elif entry.state != "running":  # the run gives it up as well
+            entry.state = "running"
+            await self._outputs.give_up(call, GONE, None)
+            await self._settle(entry)
+        return True
 
     def _spawn(self, coroutine: object) -> None:
         task = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
         self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+        task.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._writing.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a record of %s can't be written: %s", self._topic, shown(error, LONGEST_TEXT))
 
     # --- by hand
 
@@ -214,6 +254,7 @@ class Scheduler:
                 hook_id
                 and self._gate.is_open
                 and self._bulkheads.has_place_again(hook_id)
+                and self._runner.has_weight_again(entry.size)
                 and self._wait(hook_id) is not None
                 and self._bulkheads.enter_again(hook_id)
             ):
@@ -233,7 +274,12 @@ class Scheduler:
 
     async def _settle(self, entry: Entry) -> None:
         entry.state = "running"  # nothing starts it while its tombstone is on the way
-        await self._outputs.settle(self._call(entry))
+        try:
+            await self._outputs.settle(self._call(entry))
+        except BaseException:  # also: who asked for it waits no longer
+            if entry.state == "running":
+                self._pending.run_at(entry, max(entry.due, int((self._clock() + FIRST) * 1000)))
+            raise
         self._pending.settle(entry)  # who looks now must not see it any more
 
     def queued(self, hook_id: str) -> int:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from typing import Any, Protocol
 
-from streamhooks.errors import BrokenRecord, UnpublishableRecord
+from streamhooks.backoff import pause_after
+from streamhooks.errors import BrokenRecord, RecordTooLarge
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import Record, reached
 from streamhooks.metrics import UNPUBLISHABLE, WINDOWS
 from streamhooks.records.firing import Firing
 from streamhooks.records.formats import decode
 from streamhooks.tables.counters import Counters, counts, window
 from streamhooks.tables.latest import LatestRequests
 from streamhooks.tables.rollups import Rollup
+from streamhooks.tasks.again import INTERNAL_ERROR
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ READ_AT_ONCE = 1000
 RECALLED_AT_ONCE = 500
 
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
-Bury = Callable[[Record, str, Callable[[], None]], None]
+Bury = Callable[[Record, str, Ticket], None]
 
 
 class Table(Protocol):
@@ -79,6 +82,8 @@ class Counting:
         self._tickets: list[Ticket] = []
         self._flushing = asyncio.Lock()
         self._recalls: dict[TP, asyncio.Task[None]] = {}
+        self._troubles: dict[TP, str] = {}
+        self._unconfirmed: list[Future[Any]] = []
         self._known: dict[TP, int] = {}  # the offset before which the ids are known; also of former partitions
         self.latest = LatestRequests()
 
@@ -103,16 +108,20 @@ class Counting:
             await asyncio.wait([recall])
         expected, number = self._tracker.expected(tp), self._tracker.number(tp)
         if expected is not None and record.offset > expected and record.assignment == number:
-            for missed in await self._read_again(tp, expected, record.offset):
+            async for missed in self._read_again(tp, expected, record.offset):
                 self._count(missed._replace(assignment=number))
         return self._count(record)
 
-    async def _read_again(self, tp: TP, first: int, end: int) -> list[Record]:
-        while True:
+    async def _read_again(self, tp: TP, first: int, end: int) -> AsyncIterator[Record]:
+        while first < end:
             try:
-                return await self._read_range(*tp, first, end)
+                records = await self._read_range(*tp, first, end)
             except TimeoutError:
                 log.warning("%s:%d: the records from %d on can't be read, will be tried again", *tp, first)
+                continue
+            first = reached(records, end)
+            for record in records:
+                yield record
 
     def _count(self, record: Record) -> int:
         if not self._gate.is_open:
@@ -123,11 +132,15 @@ class Counting:
             return 0
         try:
             firing = decode(Firing, record.value)
+            self._counters.add(firing.hook_id, firing.attempts, record.offset, record.epoch, self._log_of(tp))
         except BrokenRecord as error:
-            self._bury(record, str(error), ticket.release)
+            self._bury(record, str(error), ticket)
+            return 0
+        except Exception:  # of ours: one record must not hold up the others
+            log.exception("%s can't be counted", record.source)
+            self._bury(record, INTERNAL_ERROR, ticket)
             return 0
         self._known[tp] = record.offset + 1
-        self._counters.add(firing.hook_id, firing.attempts, record.offset, record.epoch, self._log_of(tp))
         self.latest.add(firing.hook_id, firing.attempts)
         self._tickets.append(ticket)
         return len(firing.attempts)
@@ -174,15 +187,17 @@ class Counting:
                 self._tables[rollup][hook_id, bucket] = cell
             left -= WRITTEN_AT_ONCE
             await asyncio.sleep(0)
-        for table in self._tables.values():
-            for future in table.unconfirmed().values():
-                try:
-                    # Those that are written together are confirmed together: few are left to wait for one by one.
-                    if not future.done():
-                        await asyncio.wrap_future(future)
-                    future.result()
-                except UnpublishableRecord:
-                    UNPUBLISHABLE.labels("changelog").inc()
+        self._unconfirmed = [future for table in self._tables.values() for future in table.unconfirmed().values()]
+        for future in self._unconfirmed:
+            # Those that are written together are confirmed together: few are left to wait for one by one.
+            if not future.done():
+                await asyncio.wait([asyncio.wrap_future(future)])
+            if future.cancelled():
+                return  # the partitions were taken from us
+            try:
+                future.result()
+            except RecordTooLarge:
+                UNPUBLISHABLE.labels("changelog").inc()
         for ticket in tickets:
             ticket.release()
 
@@ -190,8 +205,11 @@ class Counting:
 
     def take_over(self, starts: dict[TP, int]) -> None:
         """These partitions are read from these offsets on: recall what was counted before."""
-        # What was counted and not settled is counted again, by whoever has its partition now.
+        # What was counted and not settled is counted again, by whoever has its partition now: cells that the broker
+        # has not taken yet must not come after those of that one.
         self._counters.drop_changes()
+        for future in self._unconfirmed:
+            future.cancel()
         self._tickets = []
         if any(self._known.get(tp, 0) > start for tp, start in starts.items()):
             self._counters.forget()
@@ -204,13 +222,13 @@ class Counting:
                 continue
             self._drop_recalls({tp})
             first = max(0, start - RECALLED, known)
-            self._recalls[tp] = asyncio.get_running_loop().create_task(self._recall(tp, first, start))
+            self._recalls[tp] = asyncio.get_running_loop().create_task(self._recall_in_the_end(tp, first, start))
 
     def begin_anew(self, tp: TP, start: int) -> None:
         """The log of this partition is not as it was left, and is read from here on; what was counted was counted."""
         self._known[tp] = start
         if tp not in self._recalls:
-            recalling = self._recall(tp, max(0, start - RECALLED), start)
+            recalling = self._recall_in_the_end(tp, max(0, start - RECALLED), start)
             self._recalls[tp] = asyncio.get_running_loop().create_task(recalling)
 
     def _drop_recalls(self, tps: set[TP]) -> None:
@@ -218,10 +236,31 @@ class Counting:
             if recall := self._recalls.pop(tp, None):
                 recall.cancel()
 
+    async def _recall_in_the_end(self, tp: TP, first: int, start: int) -> None:
+        """Recall, again as long as it fails: what is counted without the ids may be counted twice."""
+        failures = 0
+        try:
+            while True:
+                try:
+                    return await self._recall(tp, first, start)
+                except Exception as error:  # whatever it is
+                    failures += 1
+                    self._troubles[tp] = str(error) or type(error).__name__
+                    log.exception("%s:%d: what was counted before can't be read, will be tried again", *tp)
+                    await asyncio.sleep(pause_after(failures))
+        finally:
+            self._troubles.pop(tp, None)
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why it does not go on, a line per partition."""
+        text = "what was counted before can't be read"
+        return [f"{topic}:{number}: {text}: {error}" for (topic, number), error in sorted(self._troubles.items())]
+
     async def _recall(self, tp: TP, first: int, start: int) -> None:
         attempts = 0
         for begin in range(first, start, READ_AT_ONCE):
-            for record in await self._read_again(tp, begin, min(begin + READ_AT_ONCE, start)):
+            async for record in self._read_again(tp, begin, min(begin + READ_AT_ONCE, start)):
                 try:
                     firing = decode(Firing, record.value)
                 except BrokenRecord:
@@ -237,7 +276,7 @@ class Counting:
     def is_whole(self, tp: TP) -> bool:
         """Whether what was counted before is recalled."""
         recall = self._recalls.get(tp)
-        return recall is not None and recall.done()
+        return recall is not None and recall.done() and not recall.cancelled() and recall.exception() is None
 
     def release(self, mine: set[TP], partition_of: Callable[[str], int]) -> None:
         """Only these partitions are ours now."""

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from streamhooks.kafka.publisher import Outbox
+from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import HookState

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from streamhooks.errors import BrokenRecord, RegistryAway
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import Record, reached
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import HOLES, LOOPS, TOMBSTONES, UNSETTLED, records_of
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.registry import SchemaRegistry
+from streamhooks.tasks.again import INTERNAL_ERROR, Do
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.origin import Origin, origin_of
 from streamhooks.tasks.outputs import Outputs
@@ -84,13 +86,15 @@ class Intake:
             HOLES.labels(tp[0]).inc(len(found))
             for record in found:
                 await self._start(record._replace(assignment=number or 0), calls_of)
-            return
+            start = reached(found, end)
+            if start == end:
+                return
 
     async def _start(self, record: Record, calls_of: CallsOf) -> None:
         tp = (record.topic, record.partition)
         if self._tracker.is_full(tp):
             await self._tracker.wait_for_room(tp)
-        ticket = self._tracker.start(tp, record.offset, record.assignment)
+        ticket = self._tracker.start(tp, record.offset, record.assignment, record.size)
         if ticket is None:
             return
         records_of(record.topic).inc()
@@ -98,6 +102,13 @@ class Intake:
             TOMBSTONES.labels(record.topic).inc()
             ticket.release()
             return
+        try:
+            await self._start_record(record, calls_of, ticket)
+        except Exception as error:  # of ours: the stream goes on, one record must not hold up the others
+            again = partial(self._start_record, record, calls_of, ticket)
+            self._runner.insist(record.source, ticket, again, self._burying(record, INTERNAL_ERROR, ticket), error)
+
+    async def _start_record(self, record: Record, calls_of: CallsOf, ticket: Ticket) -> None:
         origin = origin_of(record, int(self._clock() * 1000))
         if origin.hops >= self._max_hops:
             LOOPS.labels(record.topic).inc()
@@ -119,8 +130,7 @@ class Intake:
 
     async def _start_calls(self, calls: list[Call], ticket: Ticket) -> None:
         for call in calls:
-            ticket.hold()
-            await self._runner.start(call, ticket)
+            await self._runner.start_held(call, ticket)
 
     @staticmethod
     async def _learn(registry: SchemaRegistry, record: Record) -> None:
@@ -133,8 +143,12 @@ class Intake:
                 await asyncio.sleep(1.0)
 
     def _bury(self, record: Record, reason: str, ticket: Ticket) -> None:
+        give_up = self._burying(record, INTERNAL_ERROR, ticket)
+        self._runner.insist(record.source, ticket, self._burying(record, reason, ticket), give_up)
+
+    def _burying(self, record: Record, reason: str, ticket: Ticket) -> Do:
         async def bury() -> None:
             await self._outputs.bury(record, reason)
             ticket.release()
 
-        self._runner.spawn(bury())
+        return bury

@@ -10,7 +10,7 @@ from faust.types import TP
 
 from streamhooks.errors import Refusal
 from streamhooks.kafka.logs import Log, Reading
-from streamhooks.kafka.publisher import Outbox
+from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.starts import Start, Wish, Without, where_to_start
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import shown

@@ -32,7 +32,7 @@ def reencrypt(as_json: bool) -> None:
     Workers may run meanwhile. Exit code 1 if a hook can't be opened by any key.
     """
     from streamhooks.cli.reencryption import reencrypt as write_anew
-    from streamhooks.errors import UnpublishableRecord
+    from streamhooks.errors import PublishError
     from streamhooks.kafka.partitions import partition_of
     from streamhooks.kafka.publisher import Publisher
     from streamhooks.kafka.topics import Topics, ensure_topics
@@ -60,7 +60,7 @@ def reencrypt(as_json: bool) -> None:
             publisher.publish(topics.hook_states, value, key=OLD_TEXTS, partition=of_mark).result(_TIMEOUT)
     except TimeoutError:
         raise Refusal(f"Kafka at {settings.bootstrap_servers} did not answer in time; run it again") from None
-    except UnpublishableRecord as error:
+    except PublishError as error:
         raise Refusal(f"Kafka does not take a hook, run it again: {error}") from None
     finally:
         publisher.close(0.0)

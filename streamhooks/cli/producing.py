@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from streamhooks.errors import Refusal, UnpublishableRecord
+from streamhooks.errors import ProducerDead, PublishError, Refusal
 
 if TYPE_CHECKING:
     from streamhooks.cli.records import Item
@@ -29,8 +29,6 @@ def produce(
 
     publisher = Publisher(settings)
     waiting: deque[tuple[Item, Future[Published]]] = deque()
-    fatal: list[str] = []
-    publisher.on_fatal = fatal.append
     confirmed = 0
 
     def first() -> tuple[Item, Published | str]:
@@ -44,9 +42,9 @@ def produce(
                 f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) has confirmed {confirmed} records, "
                 f"and nothing more for {wait:g} s: from number {item.number} on they may be written, or not"
             ) from None
-        except UnpublishableRecord as error:
-            if fatal:
-                raise Refusal(f"Kafka takes nothing more after {confirmed} records: {fatal[0]}") from None
+        except ProducerDead as error:
+            raise Refusal(f"Kafka takes nothing more after {confirmed} records: {error}") from None
+        except PublishError as error:
             outcome = str(error)
         waiting.popleft()
         return item, outcome

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from streamhooks.in_flight.ranges import Ranges, joined, within
+from streamhooks.in_flight.room import Room
 
 TP = tuple[str, int]
 
@@ -41,6 +42,7 @@ class Progress:
         "number",
         "reached",
         "revoked",
+        "size",
     )
 
     def __init__(self, start: int, committed: Settled | None, number: int, former: Ranges) -> None:
@@ -54,6 +56,8 @@ class Progress:
         #: whether the partition has another assignment, or none
         self.is_over = False
         self.revoked = False
+        #: bytes of what is in flight
+        self.size = 0
         #: all that was ever taken up lies below, by a former owner too
         self.reached = former[-1][1] if former else start
         self._done: dict[int, int] = {}  # start of a settled range -> its end
@@ -121,12 +125,14 @@ class Progress:
 class Ticket:
     """A record that is in flight; it is settled when it was released as often as it was held."""
 
-    __slots__ = ("_holds", "_offset", "_progress", "_tracker")
+    __slots__ = ("_holds", "_offset", "_progress", "_size", "_topic", "_tracker")
 
-    def __init__(self, tracker: Tracker, progress: Progress, offset: int) -> None:
+    def __init__(self, tracker: Tracker, progress: Progress, topic: str, offset: int, size: int) -> None:
         self._tracker = tracker
         self._progress = progress
+        self._topic = topic
         self._offset = offset
+        self._size = size
         self._holds = 1
 
     @property
@@ -143,24 +149,35 @@ class Ticket:
         self._holds -= 1
         if self._holds == 0:
             self._progress.settle(self._offset, self._offset + 1)
-            self._tracker.settled(self._progress)
+            self._tracker.settled(self._progress, self._topic, self._size)
 
 
 class Tracker:
     """All partitions of this worker.
 
-    At most `most` records are in flight, and the next offset of a partition is at most `window` ahead of its floor.
-    With `tells_above`, what is settled above the floors is told as well.
+    At most `most` records and `most_bytes` are in flight (see `Room`), and the next offset of a partition is at most
+    `window` ahead of its floor. With `tells_above`, what is settled above the floors is told as well.
     """
 
-    def __init__(self, *, most: int = sys.maxsize, window: int = sys.maxsize, tells_above: bool = False) -> None:
-        self._most: Final = most
+    def __init__(
+        self,
+        *,
+        most: int = sys.maxsize,
+        most_bytes: int = sys.maxsize,
+        window: int = sys.maxsize,
+        tells_above: bool = False,
+    ) -> None:
+        #: what is in flight
+        self.room: Final = Room(most, most_bytes)
         self._window: Final = window
         self._tells_above: Final = tells_above
         self._partitions: dict[TP, Progress] = {}
         self._changed = asyncio.Event()
-        #: records that are taken up and not settled
-        self.in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many records are taken up and not settled."""
+        return self.room.records
 
     def assign(self, tp: TP, start: int, committed: Settled | None, number: int = 0, above: Ranges = ()) -> None:
         """The partition is ours, and `start` is the first offset that is not settled; `above` it, these are.
@@ -200,7 +217,7 @@ class Tracker:
         progress = self._partitions.get(tp)
         if progress is not None:
             progress.is_over = True
-            self.in_flight -= progress.in_flight
+            self.room.give_back(tp[0], progress.size, progress.in_flight)
         return progress
 
     def expected(self, tp: TP) -> int | None:
@@ -227,8 +244,8 @@ class Tracker:
         """Our partitions, each with the offset below which all is settled."""
         return {tp: progress.floor for tp, progress in self._partitions.items()}
 
-    def start(self, tp: TP, offset: int, number: int = 0) -> Ticket | None:
-        """A record that was fetched under the assignment of this number is taken up.
+    def start(self, tp: TP, offset: int, number: int = 0, size: int = 0) -> Ticket | None:
+        """A record of so many bytes that was fetched under the assignment of this number is taken up.
 
         None if it was already, or was settled before, or is not ours. The caller has looked for a hole before it.
         """
@@ -241,19 +258,21 @@ class Tracker:
         if progress.former and progress.was_settled(offset):
             progress.settle(offset, offset + 1)
             return None
-        self.in_flight += 1
-        return Ticket(self, progress, offset)
+        progress.size += size
+        self.room.take(tp[0], size)
+        return Ticket(self, progress, tp[0], offset, size)
 
-    def settled(self, progress: Progress) -> None:
+    def settled(self, progress: Progress, topic: str, size: int) -> None:
         """A record was settled."""
         if not progress.is_over:
-            self.in_flight -= 1
+            progress.size -= size
+            self.room.give_back(topic, size)
         self._changed.set()
 
     def is_full(self, tp: TP) -> bool:
         """Whether as much is in flight as may be."""
         progress = self._partitions.get(tp)
-        return progress is not None and (self.in_flight >= self._most or progress.unsettled >= self._window)
+        return progress is not None and (self.room.is_full(tp[0]) or progress.unsettled >= self._window)
 
     async def wait_for_room(self, tp: TP) -> None:
         """Wait until more may be taken up of the partition, or it is gone."""

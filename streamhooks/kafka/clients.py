@@ -8,6 +8,22 @@ from typing import Any
 from streamhooks.errors import BadSettings
 from streamhooks.settings import Settings
 
+#: how many bytes a fetch brings, about: they may be compressed, and are unpacked before anybody can bound them
+FETCH = 131_072
+
+
+def fetch_config(size: int, queued: int) -> dict[str, Any]:
+    """What bounds what a consumer of librdkafka fetches: so many bytes at once, no more when so many are queued.
+
+    The first record is fetched whatever its size, and what is queued may be more by what one fetch brings.
+    """
+    return {
+        "queued.max.messages.kbytes": max(1, queued // 1024),
+        "fetch.max.bytes": size,
+        "max.partition.fetch.bytes": size,
+        "message.max.bytes": size,  # `fetch.max.bytes` must not be less
+    }
+
 
 def client_config(settings: Settings) -> dict[str, Any]:
     """The part of librdkafka's configuration that producers, consumers and the admin client share."""

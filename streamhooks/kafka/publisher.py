@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import threading
-from collections import deque
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streamhooks.errors import NotPermitted, UnpublishableRecord
+from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka.clients import client_config
 from streamhooks.settings import Settings
 
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, bytes]]
+_Record = dict[str, Any]
 
-_NOT_PERMITTED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
-#: how long until a record is tried again that we may not write, in seconds
-PERMISSION_PAUSE = 1.0
+_TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Publisher:
     """
 
     def __init__(self, settings: Settings) -> None:
-        config = client_config(settings) | {
+        self._config = client_config(settings) | {
             "acks": "all",
             "enable.idempotence": True,
             "message.timeout.ms": 0,
@@ -52,14 +51,17 @@ class Publisher:
             "linger.ms": 20,
             "compression.type": "lz4",
             "message.max.bytes": 10_000_000,
-            "queue.buffering.max.kbytes": 131_072,
+            "queue.buffering.max.kbytes": 32_768,
             "queue.buffering.max.messages": 200_000,
             "partitioner": "murmur2_random",
         }
-        self._producer = Producer(config)
-        self._troubles: dict[str, str] = {}
+        self._producer = Producer(self._config)
+        self._one_by_one: Producer | None = None
         #: called, in the publisher's thread, with the reason why this producer can't go on
         self.on_fatal: Callable[[str], None] = lambda _reason: None
+        self._dead: str | None = None
+        self._numbers = count()
+        self._began: dict[int, float] = {}  # of what is not confirmed, oldest first
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="publisher", daemon=True)
         self._poller.start()
@@ -76,7 +78,7 @@ class Publisher:
     ) -> Future[Published]:
         """Hand a record over.
 
-        Returns: a future of where it lies; it raises UnpublishableRecord when the broker will never take it.
+        Returns: a future of where it lies; it raises a PublishError when the broker does not take it.
 
         Raises:
             BufferError: the buffer is full; try again later.
@@ -85,144 +87,92 @@ class Publisher:
         future: Future[Published] = Future()
         # Who waits may give up, the record goes its way: a future that was cancelled can't be resolved.
         future.set_running_or_notify_cancel()
-        optional: dict[str, Any] = {"headers": headers} if headers else {}
+        number, record = next(self._numbers), _record(topic, value, key, partition, timestamp_ms, headers)
+        if self._dead is not None:
+            future.set_exception(ProducerDead(self._dead))
+            return future
+        self._began[number] = time.monotonic()
         try:
-            self._producer.produce(
-                topic,
-                value=value,
-                key=key,
-                partition=partition,
-                timestamp=timestamp_ms,
-                on_delivery=lambda error, message: self._delivered(future, error, message),
-                **optional,
-            )
+            self._producer.produce(**record, on_delivery=partial(self._delivered, number, future, record))
+        except BufferError:
+            del self._began[number]
+            raise
         except KafkaException as error:
-            future.set_exception(UnpublishableRecord(error.args[0].str()))
+            del self._began[number]
+            future.set_exception(self._error_of(error.args[0]))
         return future
 
-    def _delivered(self, future: Future[Published], error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            self._troubles.pop(message.topic(), None)
-            future.set_result(Published(message.topic(), message.partition(), message.offset()))
+    def _delivered(
+        self, number: int, future: Future[Published], record: _Record | None, error: KafkaError | None, message: Message
+    ) -> None:
+        """Resolve a future; without its `record` it was sent in a batch of its own."""
+        if error is not None and record is not None and error.code() in _TOO_LARGE:
+            self._send_alone(number, future, record)
             return
-        if error.fatal():
+        self._began.pop(number, None)
+        if error is None:
+            future.set_result(Published(message.topic(), message.partition(), message.offset()))
+        else:
+            future.set_exception(self._error_of(error))
+
+    def _send_alone(self, number: int, future: Future[Published], record: _Record) -> None:
+        """Send a record in a batch of its own: of a batch that is too large each record may be small enough."""
+        try:
+            if self._one_by_one is None:
+                self._one_by_one = Producer(self._config | {"batch.num.messages": 1, "linger.ms": 0})
+            self._one_by_one.produce(**record, on_delivery=partial(self._delivered, number, future, None))
+        except (BufferError, KafkaException) as error:
+            self._began.pop(number, None)
+            future.set_exception(WriteRefused(f"it can't be sent alone: {error}"))
+
+    def _error_of(self, error: KafkaError) -> PublishError:
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
             # This producer will never send again: what is not confirmed is done again by a new process.
-            self.on_fatal(error.str())
-        elif error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
-            self._note_trouble(message.topic(), error.str())
-        kind = NotPermitted if error.code() in _NOT_PERMITTED else UnpublishableRecord
-        future.set_exception(kind(error.str()))
+            if self._dead is None:
+                self._dead = error.str()
+                self.on_fatal(self._dead)
+            return ProducerDead(self._dead)
+        return RecordTooLarge(error.str()) if error.code() in _TOO_LARGE else WriteRefused(error.str(), error.code())
 
-    def _note_trouble(self, topic: str, reason: str) -> None:
-        if topic not in self._troubles:
-            log.critical("the broker does not take records on %s: %s", topic, reason)
-        self._troubles[topic] = f"the broker does not take records on {topic}: {reason}"
-
-    @property
-    def troubles(self) -> list[str]:
-        """Why the broker does not take our records, a line a topic, as long as it does not."""
-        return sorted(self._troubles.values())
+    def oldest_unconfirmed(self) -> float:
+        """Return the age of the oldest record that is not confirmed, in seconds; 0 without any."""
+        now = time.monotonic()
+        # The keys are copied in one go: the publisher's thread takes from them meanwhile.
+        oldest = next(iter(tuple(self._began)), None)
+        return 0.0 if oldest is None else now - self._began.get(oldest, now)
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._producer.poll(0.5)
+                if self._one_by_one is not None:
+                    self._one_by_one.poll(0)
             except Exception:
                 # Raised by a callback. Without this thread nothing would ever be confirmed again.
                 log.exception("a confirmation could not be told")
 
     def __len__(self) -> int:
-        return len(self._producer)
+        return sum(map(len, self._producers()))
+
+    def _producers(self) -> list[Producer]:
+        return [self._producer] if self._one_by_one is None else [self._producer, self._one_by_one]
 
     def close(self, timeout: float) -> int:
         """Wait up to `timeout` seconds for what is not confirmed yet.
 
         Returns: how many records are still not confirmed.
         """
-        left = int(self._producer.flush(timeout))
+        deadline = time.monotonic() + timeout
+        # The second one may get more while the first is flushed.
+        left = sum(one.flush(max(0.0, deadline - time.monotonic())) for one in self._producers())
+        left = left if self._one_by_one is None else len(self)
         self._stopping.set()
         self._poller.join(timeout=1)
-        return left
+        return int(left)
 
 
-class Outbox:
-    """A publisher for one event loop: confirmations call back in the loop, many at a time."""
-
-    def __init__(self, publisher: Publisher, loop: asyncio.AbstractEventLoop) -> None:
-        self._publisher = publisher
-        self._loop = loop
-        self._confirmed: deque[tuple[Callable[[Future[Published]], None], Future[Published]]] = deque()
-        self._woken = False
-        self._lock = threading.Lock()
-
-    def send(
-        self,
-        topic: str,
-        value: bytes | None,
-        then: Callable[[Future[Published]], None],
-        **options: Any,
-    ) -> None:
-        """Publish, and call `then` in the loop with the finished future.
-
-        Raises:
-            BufferError: the buffer is full; see `wait_for_room`.
-
-        """
-        future = self._publisher.publish(topic, value, **options)
-        future.add_done_callback(lambda done: self._collect(then, done))
-
-    def publish_soon(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
-        """Publish, in the loop, as soon as there is room in the buffer; see `Publisher.publish`.
-
-        What follows may overtake what had to wait.
-        """
-        try:
-            return self._publisher.publish(topic, value, **options)
-        except BufferError:
-            return asyncio.run_coroutine_threadsafe(self.publish(topic, value, **options), self._loop)
-
-    async def publish(self, topic: str, value: bytes | None, **options: Any) -> Published:
-        """Publish and wait for the confirmation; waits for room in the buffer, too, and for the permission to write.
-
-        Raises:
-            UnpublishableRecord: the broker will never take it.
-
-        """
-        while True:
-            try:
-                return await self._publish_once(topic, value, options)
-            except BufferError:
-                await asyncio.sleep(0.05)
-            except NotPermitted:
-                # The health check says so. Nothing is settled meanwhile, and nothing is lost.
-                await asyncio.sleep(PERMISSION_PAUSE)
-
-    async def _publish_once(self, topic: str, value: bytes | None, options: dict[str, Any]) -> Published:
-        waiting: asyncio.Future[Published] = self._loop.create_future()
-
-        def resolve(done: Future[Published]) -> None:
-            if not waiting.done():
-                error = done.exception()
-                if error is None:
-                    waiting.set_result(done.result())
-                else:
-                    waiting.set_exception(error)
-
-        self.send(topic, value, resolve, **options)
-        return await waiting
-
-    def _collect(self, then: Callable[[Future[Published]], None], done: Future[Published]) -> None:
-        # From the publisher's thread: one wake-up of the loop for all that is confirmed until it runs.
-        self._confirmed.append((then, done))
-        with self._lock:
-            wake, self._woken = not self._woken, True
-        if wake:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                self._loop.call_soon_threadsafe(self._deliver)
-
-    def _deliver(self) -> None:
-        with self._lock:
-            self._woken = False
-        while self._confirmed:
-            then, done = self._confirmed.popleft()
-            then(done)
+def _record(
+    topic: str, value: bytes | None, key: str | bytes | None, partition: int, timestamp_ms: int, headers: Headers | None
+) -> _Record:
+    record = {"topic": topic, "value": value, "key": key, "partition": partition, "timestamp": timestamp_ms}
+    return record | {"headers": headers} if headers else record

@@ -8,13 +8,18 @@ from typing import NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streamhooks.kafka.clients import client_config
+from streamhooks.kafka.clients import FETCH, client_config, fetch_config
 from streamhooks.settings import Settings
 
 TP = tuple[str, int]
 
 #: what a consumer that chooses no offset tells when the log does not have the one that it reads
 NOT_THERE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION})  # noqa: SLF001 - their public names
+
+#: what a client fetches ahead of who reads, in bytes
+AHEAD = 4_194_304
+#: what `read_some` reads, in bytes, about
+SOME = 2_000_000
 
 
 class Record(NamedTuple):
@@ -33,6 +38,12 @@ class Record(NamedTuple):
     headers: tuple[tuple[str, bytes], ...] = ()
     epoch: int = -1
     assignment: int = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes of key, value and headers."""
+        size = len(self.key or b"") + len(self.value or b"")
+        return size + sum(len(name) + len(value or b"") for name, value in self.headers) if self.headers else size
 
     @property
     def source(self) -> str:
@@ -78,8 +89,8 @@ def new_consumer(settings: Settings, **config: object) -> Consumer:
             "auto.offset.reset": "error",
             "enable.partition.eof": False,
             "fetch.wait.max.ms": 100,
-            "queued.max.messages.kbytes": 16384,
         }
+        | fetch_config(FETCH, AHEAD)
         | config
     )
 
@@ -103,6 +114,29 @@ def read_range(
     return list(scan(settings, {(topic, partition): (start, end)}, timeout=timeout, stop=stop))
 
 
+def read_some(
+    settings: Settings, topic: str, partition: int, start: int, end: int, *, timeout: float, stop: Stop | None = None
+) -> list[Record]:
+    """What `read_range` returns, or the first `SOME` bytes of it: `reached` tells where to go on.
+
+    Raises:
+        TimeoutError: Kafka did not hand over all of them in time, or `stop` was set.
+
+    """
+    records, size = list[Record](), 0
+    for record in scan(settings, {(topic, partition): (start, end)}, timeout=timeout, stop=stop):
+        records.append(record)
+        size += record.size
+        if size >= SOME:
+            break
+    return records
+
+
+def reached(records: list[Record], end: int) -> int:
+    """Where a reading of what lies below `end` goes on that has brought these records."""
+    return end if sum(record.size for record in records) < SOME else records[-1].offset + 1
+
+
 def scan(
     settings: Settings, ranges: Mapping[TP, tuple[int, int]], *, timeout: float, stop: Stop | None = None
 ) -> Iterator[Record]:
@@ -111,14 +145,24 @@ def scan(
     Those of a partition come in their order, partitions as Kafka hands them over. Blocks for at most `timeout` seconds.
 
     Raises:
-        TimeoutError: Kafka did not hand over all of them in time, or `stop` was set.
+        TimeoutError: Kafka did not hand over all of them in time, or no client could be made, or `stop` was set.
 
     """
     left = {tp: end for tp, (start, end) in ranges.items() if start < end}
     if not left:
         return
     following = {tp: ranges[tp][0] for tp in left}
-    consumer = new_consumer(settings, **{"enable.partition.eof": True, "fetch.wait.max.ms": 10})
+    number = sum(end - following[tp] for tp, end in left.items())
+    config: dict[str, object] = {
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 10,
+        # It fetches no more when as many lie there as are wanted.
+        "queued.min.messages": min(number, 100_000),
+    }
+    try:
+        consumer = new_consumer(settings, **config)
+    except KafkaException as failure:  # such as: no more files may be opened
+        raise TimeoutError(f"no client can be made: {failure.args[0].str()}") from None
     deadline = time.monotonic() + timeout
     try:
         consumer.assign([TopicPartition(*tp, start) for tp, start in following.items()])

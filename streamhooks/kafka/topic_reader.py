@@ -14,12 +14,15 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Top
 from streamhooks.errors import RegistryAway
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.reader import NOT_THERE, TP, Record, new_consumer, to_record
+from streamhooks.kafka.reader_health import ReaderHealth
 from streamhooks.settings import Settings
 
 log = logging.getLogger(__name__)
 
 #: how long after the first one more records are waited for, in seconds: a loop that is woken for each has no time left
 GATHERED = 0.01
+#: a record of more bytes is handed over alone: many of them at once take much memory
+ALONE = 262_144
 MADE_ANEW = "the topic was made anew"
 #: how often is looked whether the topics are those that are read, in seconds
 LOOK = 5.0
@@ -74,6 +77,7 @@ class TopicReader:
         self._ready: set[TP] = set()
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._free = threading.Semaphore(4)  # batches on their way to the loop: bounds memory
+        self._health = ReaderHealth(name)
         self._thread = threading.Thread(target=self._run, name=f"reader-{name}", daemon=True)
 
     def start(self) -> None:
@@ -108,6 +112,12 @@ class TopicReader:
             return partition in self._ready
         return bool(self._wanted) and self._wanted.keys() <= self._ready
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it does not read now; None if it does."""
+        is_dead = self._thread.ident is not None and not self._thread.is_alive() and not self._stopping.is_set()
+        return f"the reader of {self._name} has ended" if is_dead else self._health.trouble
+
     async def wait_ready(self) -> None:
         """Wait until each partition that is followed is ready."""
         await self._wait_for(self.is_ready)
@@ -132,6 +142,16 @@ class TopicReader:
     # --- in the thread
 
     def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._read()
+            except BaseException as error:  # whatever it is: nobody else would read on
+                pause = self._health.failed(error, self._wanted)
+                self._changed.set()
+                self._stopping.wait(pause)
+
+    def _read(self) -> None:
+        """Read until it shall stop, from where it had come to."""
         consumer = self._new_consumer()
         assigned: dict[TP, int] = {}
         looked = time.monotonic()
@@ -154,9 +174,6 @@ class TopicReader:
                     self._hand_over(_next(consumer), assigned)
                 else:
                     self._changed.wait(1.0)
-        except Exception:
-            log.exception("the reader of %s stopped", self._name)
-            raise
         finally:
             consumer.close()
 
@@ -252,10 +269,26 @@ class TopicReader:
         if self._former:
             records += self._gone(records, ended & current)
         if records:
-            self._handle(records)
+            try:
+                self._handle(records)
+            except Exception as error:  # whatever it is: what was not taken in must come again
+                self._read_again(current, self._health.failed(error, self._wanted))
+                return
+        self._health.came(current, self._wanted)
         for tp in current:
             self.position[tp] = max(reached[tp], self.position.get(tp, 0))
         self._ready.update(ended & current)
+        self._wake()
+
+    def _read_again(self, partitions: set[TP], pause: float) -> None:
+        """Read these partitions on from what was taken in last; what is on its way counts no more."""
+        for tp in partitions:
+            self._assignments += 1
+            self._wanted = {**self._wanted, tp: self._assignments}
+            self._ready.discard(tp)
+            if tp in self.position:
+                self._reached[self._assignments] = self.position[tp]
+        self._loop.call_later(pause, self._changed.set)
         self._wake()
 
     def _gone(self, records: list[Record], ended: set[TP]) -> list[Record]:
@@ -274,4 +307,8 @@ class TopicReader:
 def _next(consumer: Consumer) -> list[Message]:
     """What comes next: `consume` alone would wait for its full time whenever there is less than it may bring."""
     first = consumer.poll(0.1)
-    return [] if first is None else [first, *consumer.consume(num_messages=2000, timeout=GATHERED)]
+    if first is None:
+        return []
+    if len(first) > ALONE:
+        return [first]
+    return [first, *consumer.consume(num_messages=2000, timeout=GATHERED)]

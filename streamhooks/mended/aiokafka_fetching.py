@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from faust.transport.consumer import ensure_TP
 from faust.types import TP
 
+from streamhooks.kafka.clients import FETCH
 from streamhooks.kafka.reader import Record
 from streamhooks.mended.fetched_epochs import FetchedEpochs
 from streamhooks.mended.fetching import AT_ONCE, Seek
@@ -32,10 +33,11 @@ PAUSE = 0.1
 
 
 class AiokafkaFetching:
-    """One topic; `options` are those of aiokafka's consumer."""
+    """One topic; `options` are those of aiokafka's consumer. `ahead` bytes may lie fetched and not taken."""
 
-    def __init__(self, options: Mapping[str, Any], should_stop: Callable[[], bool]) -> None:
+    def __init__(self, options: Mapping[str, Any], ahead: int, should_stop: Callable[[], bool]) -> None:
         self._options = options
+        self._ahead = ahead
         self._should_stop = should_stop
         self._client: AIOKafkaConsumer | None = None
         self._assignments: dict[TopicPartition, int] = {}
@@ -56,6 +58,8 @@ class AiokafkaFetching:
         """Read these partitions, and no others; it knows nothing else of the topic."""
         assert self._client is not None
         self._assignments = {}
+        # It fetches more of a partition when what it had was taken: what lies fetched is bounded by partition.
+        self._client._fetcher._max_partition_fetch_bytes = max(GATHERED_BYTES, self._ahead // max(1, len(seeks)))
         self._client.assign([TopicPartition(*tp) for tp in seeks])
         self.move(seeks)
 
@@ -118,6 +122,7 @@ class AiokafkaFetching:
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",  # what a producer took back has not happened
+            fetch_max_bytes=min(self._ahead, 2 * FETCH),
         )
         start: Callable[[], Awaitable[None]] = client._client.bootstrap
         client._client.bootstrap = patient(start, self._should_stop)

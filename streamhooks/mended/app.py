@@ -16,6 +16,7 @@ from streamhooks.kafka.logs import Logs
 from streamhooks.mended.consumer import Transport, end_refused
 from streamhooks.mended.ending import BEYOND_GRACE, end_within
 from streamhooks.mended.fetching import Fetching
+from streamhooks.mended.lanes import Lane
 from streamhooks.mended.membership import Coordinator
 from streamhooks.mended.positions import StartOf
 from streamhooks.mended.recovery import TableManager
@@ -43,7 +44,9 @@ class App(faust.App):
         plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
         logs: tells what the logs are.
         coordinator: tells whether the coordinator of the group answers.
+        grace: what deliveries in flight get when the worker stops, in seconds.
         new_fetching: makes what fetches a topic until it should stop.
+        ahead: bytes of a topic that may wait for its agent; no more is fetched meanwhile.
         start_of: where to start on a partition; bound before the first is assigned. See `mended.positions`.
         on_begin, on_end: before the first and after the last thing that happens.
         on_positioned: called with the offset that comes first on each partition, before it is read.
@@ -51,6 +54,7 @@ class App(faust.App):
         on_taken_over, on_released: called with the partitions that came and went.
         on_lost: called, from any thread, with why the group will not know this member again.
         drain: called with the grace time in seconds when partitions are about to go.
+        may_commit: false when nothing more may be committed, since nothing can be written.
 
     """
 
@@ -63,6 +67,7 @@ class App(faust.App):
         logs: Logs,
         coordinator: Coordinator,
         new_fetching: Callable[[Callable[[], bool]], Fetching],
+        ahead: int,
         tracker: Tracker | None = None,
         web: bool = True,
         **conf: Any,
@@ -77,6 +82,7 @@ class App(faust.App):
         self.logs = logs
         self.coordinator = coordinator
         self.new_fetching = new_fetching
+        self.ahead = ahead
         self.start_of: StartOf
         self.on_begin: Callable[[], Awaitable[None]] = _nothing
         self.on_end: Callable[[], Awaitable[None]] = _nothing
@@ -86,7 +92,8 @@ class App(faust.App):
         self.on_released: Moved = _nothing
         self.on_lost: Callable[[str], None] = lambda _why: None
         self.drain: Callable[[float], Awaitable[None]] = _nothing
-        self._grace = grace
+        self.may_commit = True
+        self.grace = grace
         self._ends_process = web
         self._natural_holes: dict[TP, dict[int, int]] = {}
         self._beginning: asyncio.Future[None] | None = None
@@ -107,7 +114,7 @@ class App(faust.App):
         """Let nothing start, let what is in flight end, commit it, and leave; the process ends in any case."""
         self.gate.close("stop")
         if self.in_worker and self._ends_process:
-            end_within(self._grace + BEYOND_GRACE, lambda: int(self.crashed))
+            end_within(self.grace + BEYOND_GRACE, lambda: int(self.crashed))
         if self._beginning is not None and self._beginning.cancel():
             # What would go on to start parts of us after they were stopped would never end.
             await asyncio.wait([self._beginning])
@@ -127,7 +134,7 @@ class App(faust.App):
         While they move, all workers of the group wait for the slowest: the grace is then a part of the session timeout.
         """
         moving = self.conf.broker_session_timeout * GRACE_WHILE_MOVING
-        await self.drain(self._grace if self.should_stop else min(self._grace, moving))
+        await self.drain(self.grace if self.should_stop else min(self.grace, moving))
 
     def lease_holds(self) -> bool:
         """Whether the group still knows us: a paused process wakes up and must not go on as if nothing had been."""
@@ -152,6 +159,10 @@ class App(faust.App):
     def forget_natural_holes(self, tp: TP) -> None:
         """What comes of this partition is another log, or comes again."""
         self._natural_holes.pop(tp, None)
+
+    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Lane:  # noqa: N802
+        """The queue of a channel."""
+        return Lane(maxsize=maxsize or 0, flow_control=self.flow_control, clear_on_resume=clear_on_resume)
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

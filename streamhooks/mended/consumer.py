@@ -21,7 +21,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property, partial
 from typing import Any, NoReturn
@@ -37,6 +36,10 @@ from streamhooks.mended.fetching import Fetching
 from streamhooks.mended.group import ConsumerThread, GroupBrokers, RebalanceListener
 from streamhooks.mended.patience import patient
 from streamhooks.mended.positions import Positions
+from streamhooks.times import steady
+
+#: how long nothing is fetched for an agent that is behind, in seconds
+BEHIND = 0.01
 
 
 def end_refused(refusal: Refusal) -> NoReturn:
@@ -106,7 +109,7 @@ class Consumer(driver.Consumer):
     @property
     def seconds_since_heartbeat(self) -> float:
         """How long ago the group last knew of us; beyond the session timeout our partitions are somebody else's."""
-        return time.monotonic() - self._thread.last_heartbeat
+        return steady() - self._thread.last_heartbeat
 
     # --- committing
 
@@ -115,7 +118,7 @@ class Consumer(driver.Consumer):
         tracker = self.app.tracker
         found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable()}
         readings = {tp: self.positions.reading(tp, settled) for tp, (settled, _) in found.items()}
-        if not readings or not await self._commit(readings):
+        if not readings or not self.app.may_commit or not await self._commit(readings):
             return False
         for tp, (settled, number) in found.items():
             tracker.committed(tp, settled, number)
@@ -186,8 +189,13 @@ class Consumer(driver.Consumer):
             await drain_once()
 
     async def _drain_topic(self, topic: str) -> None:
-        if not any(tp.topic == topic for tp in self._get_active_partitions()):
+        tp = next((tp for tp in self._get_active_partitions() if tp.topic == topic), None)
+        if tp is None:
             await self.sleep(0.05)
+            return
+        if any(channel.queue.is_behind(self.app.ahead) for channel in self.app.topics._tp_index[tp]):
+            with self._thread.polled():
+                await asyncio.sleep(BEHIND)  # looked at now and then: no record that is taken up pays for it
             return
         fetching = self._fetching[topic]
         with self._thread.polled():

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from faust.types import TP
 
-from streamhooks.kafka.clients import client_config
+from streamhooks.kafka.clients import FETCH, client_config, fetch_config
 from streamhooks.kafka.reader import NOT_THERE, Record, to_record
 from streamhooks.masking import shown
 from streamhooks.mended.fetching import AT_ONCE, Seek
@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 LIVE, LOOK = 0.05, 0.002
 #: how long a stop waits for the thread, in seconds
 STOP = 0.2
-#: what may lie fetched and not taken, in kilobytes; a fetch that is under way may bring as much again
-AHEAD_KB = 4096
 
 _CONFIG = {
     "enable.auto.commit": False,
@@ -39,8 +37,6 @@ _CONFIG = {
     "isolation.level": "read_committed",  # what a producer took back has not happened
     "check.crcs": True,
     "fetch.wait.max.ms": 1500,
-    "fetch.max.bytes": AHEAD_KB * 1024,
-    "queued.max.messages.kbytes": AHEAD_KB,
     "queued.min.messages": 5000,
     # How long it fetches nothing after what lies fetched was enough: by default a second, in which all was taken.
     "fetch.queue.backoff.ms": 10,
@@ -51,10 +47,11 @@ _CONFIG = {
 
 
 class LibrdkafkaFetching:
-    """One topic."""
+    """One topic. `ahead` bytes may lie fetched and not taken."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._config = client_config(settings) | _CONFIG | {"group.id": f"{settings.topic_prefix}fetching"}
+    def __init__(self, settings: Settings, ahead: int) -> None:
+        bounds = fetch_config(min(ahead, 2 * FETCH), ahead)
+        self._config = client_config(settings) | {"group.id": f"{settings.topic_prefix}fetching"} | _CONFIG | bounds
         self._client: Consumer | None = None
         self._assignments: dict[tuple[str, int], int] = {}
         self._next: dict[tuple[str, int], int] = {}

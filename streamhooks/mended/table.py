@@ -73,7 +73,10 @@ class WindowTable(faust.Table):
         self._cells_by_end.setdefault(key[1][1], set()).add(key)
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Take in records of the changelog, as far as they are newer than what there is."""
+        """Take in records of the changelog, as far as they are newer than what there is.
+
+        What lies in a partition that was the key's when there were fewer gives way to what lies in the one that is.
+        """
         cells = self.data.data
         for event in batch:
             key, value = self._to_key(event.key), self._to_value(event.value)
@@ -81,9 +84,15 @@ class WindowTable(faust.Table):
                 cells.pop(key, None)
             elif key in cells and self.is_older(value, cells[key]):
                 self._undone.add(key)
+            elif key in cells and self._is_foreign(event) and not self.is_older(cells[key], value):
+                continue
             else:
                 cells[key] = value
                 self._undone.discard(key)
+
+    def _is_foreign(self, event: Any) -> bool:
+        text, _window = self._to_key(event.key)
+        return bool(event.message.partition != self.partition_of(text))
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Know the windows that were recovered, and forget those of partitions that went away."""

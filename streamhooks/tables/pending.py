@@ -4,20 +4,23 @@ Around a hand-over two owners may write, in any order. What holds: the record of
 record with an attempt at or below one that is done changes nothing; a tombstone removes only its own attempt and those
 before it. A record that changes nothing is still the last of its key, which compaction would keep: then the log is
 *healed*, by writing what holds once more.
+
+Of a large call only the coordinates are here: its arguments are read from the log when it is due. Compaction keeps the
+newest record of a call, so of several that tell the same it is the one to read.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import PENDING, PENDING_BYTES
-from streamhooks.records.call import ATTEMPT_HEADER, DelayedCall
+from streamhooks.records.call import ATTEMPT_HEADER, LARGE, DelayedCall
 from streamhooks.records.formats import decode
 
 #: how long what is settled is remembered, so that a late record can't bring it back, in seconds
@@ -41,10 +44,15 @@ class Entry:
     """When it was called first, epoch milliseconds."""
     hook_id: str | None
     value: bytes
+    """Of a large call without its arguments."""
     state: State = "waiting"
+    offset: int | None = None
+    """Where the whole of a large call lies."""
+    size: int = 0
+    """The bytes of that."""
 
     def call(self) -> DelayedCall:
-        """The call in full."""
+        """The call; a large one without its arguments."""
         return decode(DelayedCall, self.value)
 
 
@@ -56,6 +64,8 @@ class Heal:
     partition: int
     value: bytes | None
     attempt: int
+    large: Entry | None = None
+    """The call of which the value lacks the arguments."""
 
 
 class Pending:
@@ -99,12 +109,14 @@ class Pending:
             self._stale[record.partition, key] = Heal(key, record.partition, None, settled)
             return None
         if current is not None and call.attempt <= current.attempt:
+            if current.offset is not None:
+                current.offset = record.offset
             if call.attempt < current.attempt:
-                self._stale[record.partition, key] = Heal(key, record.partition, current.value, current.attempt)
+                self._stale[record.partition, key] = _heal(current)
             else:
                 self._stale.pop((record.partition, key), None)
             return None
-        entry = Entry(key, record.partition, call.attempt, call.due, call.created, call.hook_id, record.value)
+        entry = _entry(record, call)
         if current is not None:
             self._forget(current)
         self._stale.pop((record.partition, key), None)
@@ -117,7 +129,7 @@ class Pending:
     def _apply_tombstone(self, record: Record, key: str, current: Entry | None) -> None:
         attempt = _attempt_of(record)
         if current is not None and current.attempt > attempt:
-            self._stale[record.partition, key] = Heal(key, record.partition, current.value, current.attempt)
+            self._stale[record.partition, key] = _heal(current)
             return
         self._stale.pop((record.partition, key), None)
         self._remember(key, max(attempt if attempt < ANY_ATTEMPT else 0, current.attempt if current else 0))
@@ -144,7 +156,7 @@ class Pending:
             del self._stale[partition, heal.id]
         entries = self._entries.get(partition, {})
         lost = [entries[key] for key in self._unseen.pop(partition, ()) if key in entries]
-        return found + [Heal(entry.id, partition, entry.value, entry.attempt) for entry in lost]
+        return found + [_heal(entry) for entry in lost]
 
     def release(self, partitions: Iterable[int]) -> None:
         """The partitions are somebody else's: forget their calls."""
@@ -249,6 +261,20 @@ def oldest_by_hook(entries: Iterable[Entry]) -> dict[str, int]:
         if hook_id is not None and (hook_id not in oldest or entry.created < oldest[hook_id]):
             oldest[hook_id] = entry.created
     return oldest
+
+
+def _entry(record: Record, call: DelayedCall) -> Entry:
+    value = record.value or b""
+    entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
+    if len(value) > LARGE:
+        entry.offset, entry.size = record.offset, len(value)
+        entry.value = replace(call, args=[], kwargs={}).to_json()
+    return entry
+
+
+def _heal(entry: Entry) -> Heal:
+    large = None if entry.offset is None else entry
+    return Heal(entry.id, entry.partition, entry.value, entry.attempt, large)
 
 
 def _attempt_of(record: Record) -> int:

@@ -37,6 +37,10 @@ class Call:
     """How often it was given up and sent again."""
     stored: bool = False
     """Whether it has a record in `delayed`, which must be settled by a tombstone."""
+    size: int = 0
+    """The bytes of the record that it comes from, if that is large."""
+    kept_at: int | None = None
+    """The offset of `delayed` at which its arguments lie, if they are still to be read."""
 
     def __post_init__(self) -> None:
         if not self.webhook_id:
@@ -64,8 +68,8 @@ class Call:
         ).to_json()
 
     @classmethod
-    def from_record(cls, stored: DelayedCall, partition: int) -> Call:
-        """The call that a record in `delayed` stores."""
+    def from_record(cls, stored: DelayedCall, partition: int, size: int = 0, kept_at: int | None = None) -> Call:
+        """The call that a record in `delayed` stores; of a large one `stored` may lack the arguments."""
         return cls(
             id=stored.id,
             task=stored.task,
@@ -83,6 +87,8 @@ class Call:
             hops=stored.hops,
             redriven=stored.redriven,
             stored=True,
+            size=size,
+            kept_at=kept_at,
         )
 
 

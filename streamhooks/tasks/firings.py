@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import orjson
 
-from streamhooks.errors import UnpublishableRecord
+from streamhooks.errors import ProducerDead, RecordTooLarge
+from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.partitions import partition_of
-from streamhooks.kafka.publisher import Outbox
 from streamhooks.metrics import UNPUBLISHABLE
 from streamhooks.records.firing import Attempt
 
@@ -33,9 +33,18 @@ class _Batch:
     """Of the record, in bytes."""
     done: list[Done] = field(default_factory=list)
 
+    def halves(self) -> Iterator[_Batch]:
+        """Yield its attempts as two batches: the topic takes no record of this size."""
+        middle = len(self.attempts) // 2
+        for part in (slice(middle), slice(middle, None)):
+            yield _Batch(self.hook_id, self.at, self.attempts[part], done=self.done[part])
+
 
 class Firings:
-    """Gathers attempts by hook and bucket; `done` is called when the broker has confirmed the record."""
+    """Gathers attempts by hook and bucket; `done` is called when the broker has confirmed the record.
+
+    The bucket is that of the attempts' `at`. A record's timestamp lies in it where the topic takes that one.
+    """
 
     def __init__(self, outbox: Outbox, topic: str, partitions: int) -> None:
         self._outbox = outbox
@@ -91,8 +100,14 @@ class Firings:
                 partition=partition_of(batch.hook_id, self._partitions),
                 timestamp_ms=batch.at,
             )
-        except UnpublishableRecord:
+        except RecordTooLarge:
+            if len(batch.attempts) > 1:
+                for half in batch.halves():
+                    self._send(half)
+                return
             # Counting must not hold up deliveries: what no broker takes is missing in the counts, and counted here.
             UNPUBLISHABLE.labels(self._topic).inc()
+        except ProducerDead:
+            return  # it is not counted, so what it belongs to must not be settled: the worker ends
         for done in batch.done:
             done()

@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from streamhooks.kafka.reader import Record
-from streamhooks.records.call import HOPS_HEADER
+from streamhooks.records.call import HOPS_HEADER, LARGE
 from streamhooks.records.ids import derived_id, source_id
 from streamhooks.tasks.call import Call
 
@@ -25,6 +25,8 @@ class Origin(NamedTuple):
     traceparent: str | None
     hops: int = 0
     """How many deliveries, one causing the next, led to the record."""
+    size: int = 0
+    """The bytes of the record, if it is large."""
 
 
 def origin_of(record: Record, now_ms: int) -> Origin:
@@ -39,6 +41,7 @@ def origin_of(record: Record, now_ms: int) -> Origin:
         record.partition,
         traceparent.decode() if traceparent else None,
         hops_of(record),
+        size if (size := len(record.value or b"")) > LARGE else 0,
     )
 
 
@@ -60,6 +63,7 @@ def call_from(
         event=event,
         traceparent=origin.traceparent,
         hops=origin.hops,
+        size=origin.size,
     )
 
 

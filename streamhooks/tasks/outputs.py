@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from streamhooks.errors import UnpublishableRecord
-from streamhooks.kafka.publisher import Outbox
+from streamhooks.errors import RecordTooLarge
+from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import LONGEST_TEXT, shown
@@ -40,7 +40,7 @@ class Outputs:
         value = call.record(attempt=attempt, due=due, reason=reason, last=last)
         try:
             await self._outbox.publish(self._topics.delayed, value, key=call.id, partition=call.partition)
-        except UnpublishableRecord as error:
+        except RecordTooLarge as error:
             UNPUBLISHABLE.labels(self._topics.delayed).inc()
             await self.give_up(call, f"its retry can't be stored: {error}", last)
 
@@ -56,18 +56,23 @@ class Outputs:
             )
 
     async def give_up(self, call: Call, reason: str, last: dict[str, Any] | None) -> None:
-        """Put the call into `dead-letters`, with all that is needed to send it again."""
+        """Put the call into `dead-letters`, with all that is needed to send it again.
+
+        One whose arguments nobody has any more is truncated.
+        """
+        task = {"name": call.task, "args": plain_arguments(call.args), "kwargs": call.kwargs}
         await self._bury(
             DeadLetter(
                 id=call.id,
                 at=int(self._clock() * 1000),
                 reason=reason,
                 hook_id=call.hook_id,
-                task={"name": call.task, "args": plain_arguments(call.args), "kwargs": call.kwargs},
+                task=task if call.kept_at is None else None,
                 attempts=call.attempt,
                 last=last,
                 source=call.source,
                 redriven=call.redriven,
+                truncated=call.kept_at is not None,
                 webhook_id=call.webhook_id,
                 event=call.event,
                 hops=call.hops,
@@ -110,8 +115,8 @@ class Outputs:
             value = replace(letter, task=None, raw=None, truncated=True).to_json()
         try:
             await self._outbox.publish(self._topics.dead_letters, value, key=key)
-        except UnpublishableRecord:
-            # Too large as a whole: what is kept names its source, from which it can be read again.
+        except RecordTooLarge:
+            # As a whole: what is kept names its source, from which it can be read again.
             UNPUBLISHABLE.labels(self._topics.dead_letters).inc()
             short = replace(letter, task=None, raw=None, truncated=True, reason=letter.reason[:1000])
             await self._outbox.publish(self._topics.dead_letters, short.to_json(), key=key)

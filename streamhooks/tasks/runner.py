@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from streamhooks.errors import UnpublishableRecord
+from streamhooks.errors import RecordTooLarge
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
+from streamhooks.in_flight.room import Weight
 from streamhooks.masking import shown
 from streamhooks.metrics import (
     HELD_BACK,
@@ -23,6 +25,7 @@ from streamhooks.metrics import (
 from streamhooks.records.firing import Attempt
 from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
+from streamhooks.tasks.again import INTERNAL_ERROR, Again, Do, nothing
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Sent, Services
 from streamhooks.tasks.delivering import HookGone
@@ -43,6 +46,15 @@ EXCERPT = 1024
 FAN_OUTS = 200
 #: the kinds of pending calls without a hook: neither waits for the other
 OURS, OF_USERS = "ours", "of users"
+#: why a large pending call is given up whose arguments nobody has any more
+GONE = "its arguments are gone: neither its record in delayed nor its source is there any more"
+
+
+class Weights(NamedTuple):
+    """The bounds of bytes for large calls: of first attempts, and of pending calls."""
+
+    first: Weight
+    again: Weight
 
 
 class Owner(Protocol):
@@ -62,8 +74,8 @@ class Owner(Protocol):
 class PendingOwner(Owner, Protocol):
     """A pending call."""
 
-    def give_back(self) -> None:
-        """It can't run now, and waits again."""
+    def give_back(self, seconds: float = 0.0) -> None:
+        """It can't run now, and waits again, for so long at least."""
 
 
 class Passing(Protocol):
@@ -74,6 +86,10 @@ class Passing(Protocol):
 
     async def pass_over(self, hook_id: str, source: str) -> None:
         """Note that a record was passed over; returns when that is confirmed."""
+
+
+async def _has_them(_call: Call) -> bool:
+    return True
 
 
 class Runner:
@@ -94,6 +110,8 @@ class Runner:
         log_bodies: bool,
         clock: Callable[[], float],
         partition_of: Callable[[str], int],
+        weights: Weights | None = None,
+        read_arguments: Callable[[Call], Awaitable[bool]] = _has_them,
         tracing: Tracing | None = None,
     ) -> None:
         self._registry = registry
@@ -108,7 +126,10 @@ class Runner:
         self._log_bodies = log_bodies
         self._clock = clock
         self._partition_of = partition_of
+        self._weights = weights or Weights(Weight(), Weight())
+        self._read_arguments = read_arguments
         self._tracing = tracing
+        self.again = Again()
         self._fan_outs = asyncio.Semaphore(FAN_OUTS)
         self._room_again = {OURS: FAN_OUTS, OF_USERS: FAN_OUTS}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,34 +144,57 @@ class Runner:
         """
         if call.hook_id is None:
             await self._fan_outs.acquire()
-            self.spawn(self._run_fan_out(call, owner, self._fan_outs.release))
+            self._run(call, owner, self._run_fan_out(call, owner, self._fan_outs.release))
             return
-        if self._is_disabled(call.hook_id):
-            self.spawn(self._pass_over(call, owner))
+        if not call.size:
+            self._run(call, owner, await self._begun(call, owner, call.hook_id))
             return
-        due = self._restraints.hold_back(call.hook_id)
+        await self._weights.first.take(call.size)
+        leave = partial(self._weights.first.give_back, call.size)
+        try:
+            begun = await self._begun(call, owner, call.hook_id)
+        except BaseException:
+            leave()
+            raise
+        self._run(call, owner, _leaving(begun, leave))
+
+    async def _begun(self, call: Call, owner: Owner, hook_id: str) -> Coroutine[Any, Any, None]:
+        """What becomes of a delivery, once it may and there is room."""
+        if self._is_disabled(hook_id):
+            return self._pass_over(call, owner)
+        due = self._restraints.hold_back(hook_id)
         if due is not None:
-            self.spawn(self._hand_over(call, owner, int(due * 1000), "paused"))
-            return
-        if not (self._bulkheads.enter(call.hook_id) or await self._bulkheads.enter_soon(call.hook_id)):
+            return self._hand_over(call, owner, int(due * 1000), "paused")
+        if not (self._bulkheads.enter(hook_id) or await self._bulkheads.enter_soon(hook_id)):
             OVERFLOWED.inc()
-            self.spawn(self._hand_over(call, owner, self._now_ms(), "overflow"))
-            return
-        await self._bulkheads.room(call.hook_id)
-        self.spawn(self._run_delivery(call, owner, self._bulkheads.leave))
+            return self._hand_over(call, owner, self._now_ms(), "overflow")
+        await self._bulkheads.room(hook_id)
+        return self._run_delivery(call, owner, self._bulkheads.leave)
 
     def has_room_again(self, kind: str) -> bool:
         """Whether a pending call of this kind without a hook may start."""
         return self._room_again[kind] > 0
+
+    def has_weight_again(self, size: int) -> bool:
+        """Whether a pending call of so many bytes may start; 0 for one that is not large."""
+        return not size or self._weights.again.fits(size)
 
     def start_again(self, call: Call, owner: PendingOwner) -> None:
         """Start a pending call; of a hook the caller has taken the places with `enter_again`, else there is room."""
         if call.hook_id is None:
             kind = kind_of(call.task)
             self._room_again[kind] -= 1
-            self.spawn(self._run_fan_out(call, owner, lambda: self._leave_again(kind)))
-            return
-        self.spawn(self._run_delivery(call, owner, self._bulkheads.leave_again, owner.give_back))
+            run = self._run_fan_out(call, owner, lambda: self._leave_again(kind), owner.give_back)
+        else:
+            run = self._run_delivery(call, owner, self._bulkheads.leave_again, owner.give_back)
+        if call.size:
+            self._weights.again.add(call.size)
+            run = _leaving(run, lambda: self._lighter_again(call))
+        self._run(call, owner, run, owner.give_back)
+
+    def _lighter_again(self, call: Call) -> None:
+        self._weights.again.give_back(call.size)
+        self._bulkheads.on_leave(call.hook_id or kind_of(call.task))
 
     def _leave_again(self, kind: str) -> None:
         self._room_again[kind] += 1
@@ -169,6 +213,46 @@ class Runner:
             # Behind its first turn: one that is cancelled before it never gives its places back.
             loop.call_soon(task.cancel)
 
+    def insist(self, key: str, owner: Owner | None, do: Do, give_up: Do, after: BaseException | None = None) -> None:
+        """Do something as `again.insist` does, before the worker lets go of its partitions."""
+        self.spawn(self.again.insist(key, owner, do, give_up, after))
+
+    def _run(
+        self,
+        call: Call,
+        owner: Owner,
+        run: Coroutine[Any, Any, None],
+        give_back: Callable[[float], None] | None = None,
+    ) -> None:
+        self.spawn(self._run_or_again(call, owner, run, give_back))
+
+    async def _run_or_again(
+        self,
+        call: Call,
+        owner: Owner,
+        run: Coroutine[Any, Any, None],
+        give_back: Callable[[float], None] | None,
+    ) -> None:
+        error = await self.again.attempt(call.id, run)
+        while error is not None and not owner.is_void:
+            pause = self.again.pause(call.id, error)
+            if pause is None:
+                give_up = partial(self._give_up, call, owner)
+                return await self.again.insist(call.id, owner, give_up, give_up)
+            if give_back is not None:
+                return give_back(pause)
+            await asyncio.sleep(pause)
+            try:
+                return await self.start(call, owner)
+            except Exception as another:  # whatever it is
+                error = another
+        return None
+
+    async def _give_up(self, call: Call, owner: Owner) -> None:
+        await self._outputs.give_up(call, INTERNAL_ERROR, None)
+        await self._outputs.settle(call)
+        owner.release()
+
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run something that must end before the worker lets go of its partitions."""
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -178,7 +262,7 @@ class Runner:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Whatever it belongs to stays unsettled and is done again; silence would hide a defect of ours.
+            # Silence would hide a defect of ours.
             log.error("a run ended in an error of streamhooks itself", exc_info=error)
 
     def _is_disabled(self, hook_id: str) -> bool:
@@ -219,6 +303,8 @@ class Runner:
                 else:
                     await self._pass_over(call, owner)
                 return
+            if give_back is not None and not await self._has_arguments(call, owner, give_back):
+                return
             self._in_flight += 1
             try:
                 run, ending, _ = await (self._execute(call) if self._tracing is None else self._traced(call))
@@ -242,11 +328,15 @@ class Runner:
         await self._conclude(call, run, ending)
         owner.release()
 
-    async def _run_fan_out(self, call: Call, owner: Owner, leave: Callable[[], None]) -> None:
+    async def _run_fan_out(
+        self, call: Call, owner: Owner, leave: Callable[[], None], give_back: Callable[[], None] | None = None
+    ) -> None:
         try:
             if not self._gate.is_open:
                 await self._gate.wait_open()
             if owner.is_void:
+                return
+            if give_back is not None and not await self._has_arguments(call, owner, give_back):
                 return
             run, ending, result = await self._execute(call)
         finally:
@@ -261,13 +351,41 @@ class Runner:
         await self._conclude(call, run, ending)
         owner.release()
 
+    async def _has_arguments(self, call: Call, owner: Owner, give_back: Callable[[], None]) -> bool:
+        """Read the arguments of a pending call, where that is still to be done; False if it does not run now."""
+        if call.kept_at is None:
+            return True
+        try:
+            is_whole = await self._read_arguments(call)
+        except TimeoutError:
+            give_back()  # Kafka is away, which others tell
+            is_whole = False
+        else:
+            if is_whole and not owner.is_void:
+                return True
+            if not owner.is_void:
+                await self._outputs.give_up(call, GONE, None)
+                await self._outputs.settle(call)
+                owner.release()
+        if call.hook_id is not None:
+            self._restraints.unsent(call.hook_id)
+        return False
+
     async def _start_deliveries(self, parent: Call, result: Any, owner: Owner) -> None:
         if not isinstance(result, Sequence) or isinstance(result, str | bytes):
             return
         for delivery in result:
             if isinstance(delivery, Delivery):
-                owner.hold()
-                await self.start(self._child(parent, delivery), owner)
+                await self.start_held(self._child(parent, delivery), owner)
+
+    async def start_held(self, call: Call, owner: Owner) -> None:
+        """Start a call that its owner waits for, besides what it waits for already."""
+        owner.hold()
+        try:
+            await self.start(call, owner)
+        except BaseException:
+            owner.release()
+            raise
 
     def _child(self, parent: Call, delivery: Delivery) -> Call:
         # One delivery a hook and source record: its id is the same whether the fan-out ran here or as a retry.
@@ -285,6 +403,7 @@ class Runner:
             webhook_id=derived_id(parent.webhook_id, delivery.hook_id),
             hops=parent.hops,
             redriven=parent.redriven,
+            size=parent.size,
         )
 
     async def _traced(self, call: Call) -> tuple[Running, Ending, Any]:
@@ -324,7 +443,7 @@ class Runner:
         try:
             for handle in run.handles:
                 await handle
-        except UnpublishableRecord as error:
+        except RecordTooLarge as error:
             if ending.kind not in ("retry", "dead"):
                 ending = Ending("dead", f"a call that it made can't be stored: {error}")
         tasks_of(call.task if call.task in self._registry else "unknown", ending.kind).inc()
@@ -345,7 +464,7 @@ class Runner:
 
     def tell_home(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
         """Tell the hook's home, the only writer of what was found about it, without waiting for it."""
-        self.spawn(self._tell(what, hook_id, found))
+        self.insist(f"{what} of {hook_id}", None, partial(self._tell, what, hook_id, found), nothing)
 
     async def _tell(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
         now = self._now_ms()
@@ -383,6 +502,13 @@ def kind_of(task: str) -> str:
 def _is_let_go() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def _leaving(run: Coroutine[Any, Any, None], leave: Callable[[], None]) -> None:
+    try:
+        await run
+    finally:
+        leave()
 
 
 class _Family:

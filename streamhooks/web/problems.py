@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from streamhooks.errors import StreamhooksError, UnpublishableRecord
+from streamhooks.errors import PublishError, StreamhooksError
 
 RETRY_AFTER = {"Retry-After": "1"}
 #: how long Kafka may take to confirm a change, in seconds; the publisher itself tries for ever
@@ -65,5 +65,5 @@ async def confirmed(within: float = CONFIRMED_WITHIN) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise try_again("Kafka has not confirmed the change yet; it may come into force later") from None
-    except UnpublishableRecord as error:
+    except PublishError as error:
         raise try_again(f"Kafka does not take the change: {error}") from None

@@ -23,6 +23,8 @@ from streamhooks.mended.fetching import AT_ONCE, Fetching, Seek
 from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.settings import Settings
 
+AHEAD = 1_000_000
+
 
 @pytest.fixture
 def topic(prefix: str, brokers: str) -> str:
@@ -40,8 +42,8 @@ async def fetching(request: pytest.FixtureRequest, brokers: str) -> AsyncIterato
 def new(fetcher: str, brokers: str) -> Fetching:
     settings = Settings(brokers=brokers)
     if fetcher == "librdkafka":
-        return LibrdkafkaFetching(settings)
-    return AiokafkaFetching(aiokafka_options(settings), lambda: False)
+        return LibrdkafkaFetching(settings, AHEAD)
+    return AiokafkaFetching(aiokafka_options(settings), AHEAD, lambda: False)
 
 
 @pytest.fixture

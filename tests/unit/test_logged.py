@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 import streamhooks
-from streamhooks.kafka.publisher import Outbox
+from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.mended.app import HOLES, App
@@ -123,7 +123,8 @@ def test_holes_are_bounded() -> None:
 OURS = {
     "'%s:%d: %s'", "name", "now", "self._prefix",
     "*tp", "start", "end", "first", "record.source", "away", "error", "tp.topic", "tp.partition", "why", "topic",
-    "reason", "policy", "resource.name", "settings.bootstrap_servers", "self._name", "self._topic", "soft", "left",
+    "part", "text", "place[0]", "self._clock() - closed.since",
+    "policy", "resource.name", "settings.bootstrap_servers", "self._name", "self._topic", "soft", "left",
     "len(self.hooks)", "self.app.tracker.in_flight", "self.topics.hooks", "call.attempt", "call_id", "trace",
     "error.str()", "error.args[0].str()", "where(error)", "start.why", "type(error).__name__", "type(exc).__name__",
     "'will be retried' if retried else 'failed'", "told['task']", "told['id']", "told['reason']", "self.room",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 from streamhooks.agents.catch_up import CatchUp, Ways
 from streamhooks.in_flight.rates import Rate
+from streamhooks.kafka import reader
 from streamhooks.kafka.reader import Record
 from streamhooks.records.stretch import Stretch
 from streamhooks.tables.stretches import Stretches
@@ -97,6 +98,21 @@ def test_a_replay_sends_the_records_of_its_time_wherever_they_lie() -> None:
     assert work_off(world, bounded) == [[2, 4, 5]]
     assert work_off(world, bounded | {"not_before": None}) == [[0, 2, 4, 5]]
     assert work_off(world, bounded | {"before": None}) == [[1, 2, 3, 4, 5]]
+
+
+def test_many_bytes_are_read_bit_by_bit(monkeypatch) -> None:
+    monkeypatch.setattr(reader, "SOME", 3)
+    world = World([1] * 30)
+    whole, reads = world.read_range, []
+
+    async def some(topic, partition, start, end):
+        records = await whole(topic, partition, start, end)
+        reads.append(start)
+        return [record._replace(value=b"xy") for record in records[:2]]
+
+    world.catch_up._ways = replace(world.catch_up._ways, read_range=some)
+    assert work_off(world, {"resume": "all"}) == [list(range(30))]
+    assert reads == list(range(0, 30, 2))
 
 
 def test_what_was_sent_of_a_log_says_nothing_about_another_one() -> None:

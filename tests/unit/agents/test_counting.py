@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from streamhooks.agents.firings import READ_AT_ONCE, Counting
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import Tracker
+from streamhooks.kafka import reader
 from streamhooks.kafka.reader import Record
 from streamhooks.records.firing import Attempt, Firing
 
@@ -41,6 +44,18 @@ async def test_what_was_counted_before_is_recalled_in_parts() -> None:
     counted = [not counting._counters.remember(Attempt(f"msg_{n}", 1, n, "delivered")) for n in range(end + 1)]
     assert [n for n, known in enumerate(counted) if not known] == [5, end]
     assert counting.latest.of_hook(HOOK)[0]["id"] == f"msg_{end - 1}"
+
+
+async def test_what_was_counted_before_is_recalled_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "SOME", 1)
+
+    async def read_range(_topic: str, _partition: int, start: int, _end: int) -> list[Record]:
+        return [record(start)]
+
+    counting = Counting({}, Tracker(), Gate(lambda: True), read_range, lambda *_: None, lambda: 9.0)
+    counting.take_over({TP: 20})
+    await asyncio.wait(counting._recalls.values())
+    assert not any(counting._counters.remember(Attempt(f"msg_{n}", 1, n, "delivered")) for n in range(20) if n != 5)
 
 
 async def test_where_nothing_was_counted_nothing_is_read() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from streamhooks.agents.intake import Intake
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.kafka import reader
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import HOLES
 
@@ -46,11 +49,15 @@ class World:
         return []
 
     # what the intake needs of the runner and the outputs
-    def spawn(self, coroutine):
-        try:
-            coroutine.send(None)
-        except StopIteration:
-            return
+    async def start_held(self, call, owner):
+        owner.hold()
+        await self.start(call, owner)
+
+    def insist(self, _key, _owner, do, _give_up, after=None):
+        if after is not None:
+            raise after
+        with contextlib.suppress(StopIteration):
+            do().send(None)
 
     async def bury(self, record, reason):
         self.buried.append((record.offset, reason))
@@ -116,6 +123,20 @@ async def test_a_hole_is_tried_until_kafka_answers():
     world.intake._read_range = unsteady
     await world.hand_over(0, 2)
     assert world.taken == [0, 1, 2]
+
+
+async def test_a_hole_of_many_bytes_is_read_bit_by_bit(monkeypatch):
+    monkeypatch.setattr(reader, "SOME", 3)
+    world = World(kafka=range(10))
+    read = world.read
+
+    async def some(*args):
+        return (await read(*args))[:2]
+
+    world.intake._read_range = some
+    await world.hand_over(0, 8)
+    assert world.taken == list(range(9))
+    assert world.reads == [(1, 8), (3, 8), (5, 8), (7, 8)]
 
 
 async def test_tombstones_are_skipped_and_broken_records_buried_with_their_offset():

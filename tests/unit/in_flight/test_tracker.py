@@ -210,3 +210,72 @@ def test_a_commit_of_a_former_assignment_is_none_of_this_one():
     assert dict(made.committable()) == {TP: Settled(0)}
     made.committed(TP, Settled(0), 2)
     assert dict(made.committable()) == {}
+
+
+# --- room for all partitions together
+
+
+def bounded(**bounds: int) -> Tracker:
+    made = Tracker(**bounds)
+    for tp in (TP, ("events", 1), ("alerts", 0)):
+        made.assign(tp, 0, None)
+    return made
+
+
+@pytest.mark.parametrize(("bounds", "size"), [({"most": 32}, 0), ({"most_bytes": 3200}, 100)])
+def test_what_is_in_flight_is_bounded_in_records_and_in_bytes(bounds, size):
+    made = bounded(**bounds)
+    tickets = []
+    while not made.is_full(TP):
+        tickets.append(made.start(TP, len(tickets), size=size))
+    assert len(tickets) == 32
+    assert made.is_full(("events", 1))
+    tickets[7].release()
+    assert not made.is_full(TP)
+
+
+def test_a_topic_whose_records_wait_leaves_another_one_its_share():
+    made = bounded(most_bytes=3200)
+    for offset in range(32):
+        made.start(TP, offset, size=100)
+    assert [made.start(("alerts", 0), offset, size=100) is not None for offset in range(2)] == [True, True]
+    assert made.is_full(TP)
+    assert made.is_full(("alerts", 0))  # it has its share
+
+
+def test_the_last_record_may_be_larger_than_the_room_that_is_left():
+    made = bounded(most_bytes=100)
+    made.start(TP, 0, size=99)
+    assert not made.is_full(TP)
+    made.start(TP, 1, size=5_000_000)
+    assert made.is_full(TP)
+
+
+async def test_who_waits_for_room_goes_on_when_something_is_settled():
+    made = bounded(most_bytes=100)
+    ticket = made.start(TP, 0, size=100)
+    waiting = asyncio.ensure_future(made.wait_for_room(TP))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    ticket.release()
+    await asyncio.wait_for(waiting, 5)
+
+
+@pytest.mark.parametrize("released", ["before", "after", "never"])
+@pytest.mark.parametrize("end", ["revoked", "assigned anew"])
+def test_what_is_in_flight_of_a_partition_that_went_away_counts_no_more(released, end):
+    made = bounded(most_bytes=100)
+    tickets = [made.start(TP, offset, size=50) for offset in range(2)]
+    others = made.start(("alerts", 0), 0, size=3)
+    if released == "before":
+        tickets[0].release()
+    if end == "revoked":
+        made.revoke([TP])
+    else:
+        made.assign(TP, 0, None, 2)
+    if released == "after":
+        tickets[0].release()
+    assert (made.in_flight, made.room.size) == (1, 3)
+    others.release()
+    assert (made.in_flight, made.room.size) == (0, 0)
+    assert not made.is_full(("events", 1))

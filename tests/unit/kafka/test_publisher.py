@@ -8,8 +8,9 @@ from concurrent.futures import Future
 
 import pytest
 
-from streamhooks.errors import UnpublishableRecord
-from streamhooks.kafka.publisher import Outbox, Published, Publisher
+from streamhooks.errors import WriteRefused
+from streamhooks.kafka.outbox import Outbox
+from streamhooks.kafka.publisher import Published, Publisher
 from streamhooks.settings import Settings
 
 
@@ -32,7 +33,7 @@ async def test_who_gives_up_waiting_does_not_stop_the_confirmations_of_others(pu
         await asyncio.wait_for(asyncio.wrap_future(impatient), 0.01)
     publisher._producer.purge()
     patient = publisher.publish("t", b"2")
-    assert isinstance(await asyncio.to_thread(ended, publisher, patient), UnpublishableRecord)
+    assert isinstance(await asyncio.to_thread(ended, publisher, patient), WriteRefused)
 
 
 async def test_a_callback_that_raises_does_not_either(publisher: Publisher, caplog: pytest.LogCaptureFixture) -> None:
@@ -42,7 +43,7 @@ async def test_a_callback_that_raises_does_not_either(publisher: Publisher, capl
     publisher._producer.produce("t", b"1", on_delivery=fails)
     publisher._producer.purge()
     patient = publisher.publish("t", b"2")
-    assert isinstance(await asyncio.to_thread(ended, publisher, patient), UnpublishableRecord)
+    assert isinstance(await asyncio.to_thread(ended, publisher, patient), WriteRefused)
     assert "a confirmation could not be told" in caplog.text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import faust
 import pytest
@@ -72,3 +73,25 @@ async def test_what_belongs_to_a_partition_that_went_away_is_forgotten(table):
     await table.on_recovery_completed({TP("c", 2)}, set())
     assert table.cells("hook1", [window(FINEST, 0)]) == [None]
     assert table.cells("ab", [window(FINEST, 0)]) == [[2, 2, 0, 7]]
+
+
+def record(text: str, partition: int, cell: list[int]) -> SimpleNamespace:
+    """A record of the changelog, as Faust hands it over."""
+    key = [text, list(window(FINEST, 0))]
+    return SimpleNamespace(key=key, value=cell, message=SimpleNamespace(partition=partition))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_lies_where_the_key_was_gives_way_to_what_lies_where_it_is(table, order):
+    # The partition of "hook1" is 1; it was 0 when there were fewer.
+    former = [record("hook1", 0, [1, 1, 0, 40, 0, 7]), record("hook1", 0, [2, 2, 0, 41, 0, 7])]
+    present = [record("hook1", 1, [3, 3, 0, 0, 0, 8]), record("hook1", 1, [4, 4, 0, 1, 0, 8])]
+    for which in order:
+        table.apply_changelog_batch((former, present)[which])
+    assert table.cells("hook1", [window(FINEST, 0)]) == [[4, 4, 0, 1, 0, 8]]
+
+
+def test_what_lies_where_the_key_was_is_taken_while_there_is_nothing_else(table):
+    for cell in ([1, 1, 0, 40, 0, 7], [2, 2, 0, 41, 0, 7], [1, 1, 0, 40, 0, 7]):
+        table.apply_changelog_batch([record("hook1", 0, cell)])
+    assert table.cells("hook1", [window(FINEST, 0)]) == [[2, 2, 0, 41, 0, 7]]

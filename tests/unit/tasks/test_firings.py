@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from streamhooks.errors import ProducerDead, RecordTooLarge
 from streamhooks.kafka.publisher import Published
 from streamhooks.records.firing import Attempt
 from streamhooks.tasks.firings import Firings
@@ -16,8 +17,13 @@ START = 1_700_000_000_000
 class Outbox:
     def __init__(self) -> None:
         self.records: list[tuple[bytes, int]] = []
+        self.most, self.dead = 10**9, False
 
     async def publish(self, _topic: str, value: bytes, *, timestamp_ms: int, **_: object) -> Published:
+        if self.dead:
+            raise ProducerDead("fenced")
+        if len(value) > self.most:
+            raise RecordTooLarge("too large")
         self.records.append((value, timestamp_ms))
         return Published("firings", 0, len(self.records))
 
@@ -52,3 +58,25 @@ async def test_a_record_never_spans_a_bucket() -> None:
         buckets = {one["at"] // 10_000 for one in orjson.loads(value)["attempts"]}
         assert buckets == {timestamp // 10_000}
     assert len(outbox.records) == 3
+
+
+async def test_a_record_that_is_too_large_is_written_in_parts() -> None:
+    outbox, done = Outbox(), []
+    outbox.most = 3000
+    firings = Firings(outbox, "firings", 8)  # type: ignore[arg-type]
+    for number in range(40):
+        firings.add(HOOK, attempt(number, START), lambda: done.append(1))
+    firings.add(HOOK, attempt(40, START, "x" * 5000), lambda: done.append(1))
+    await firings.drain()
+    found = [one["id"] for value, _ in outbox.records for one in orjson.loads(value)["attempts"]]
+    assert sorted(found) == sorted(f"msg_{number}" for number in range(40))  # one is too large by itself
+    assert len(done) == 41
+
+
+async def test_what_a_dead_producer_did_not_write_is_not_told_to_be_counted() -> None:
+    outbox, done = Outbox(), []
+    outbox.dead = True
+    firings = Firings(outbox, "firings", 8)  # type: ignore[arg-type]
+    firings.add(HOOK, attempt(1, START), lambda: done.append(1))
+    await firings.drain()
+    assert done == []

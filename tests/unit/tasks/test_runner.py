@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from streamhooks.errors import UnpublishableRecord
+from streamhooks.errors import RecordTooLarge
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
+from streamhooks.in_flight.room import Weight
+from streamhooks.records.call import LARGE
 from streamhooks.records.hook import Hook
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Sent, Services, current
@@ -18,7 +20,7 @@ from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookG
 from streamhooks.tasks.endings import JITTER, Limits
 from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.retry import RetryPolicy, RetryTaskError, retry
-from streamhooks.tasks.runner import FAN_OUTS, OURS, Runner
+from streamhooks.tasks.runner import FAN_OUTS, OURS, Runner, Weights
 from streamhooks.tasks.task import Delivery, Task
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
@@ -84,7 +86,7 @@ class Hooks:
 
 
 class World:
-    def __init__(self, bound: int = 10, **limits) -> None:
+    def __init__(self, bound: int = 10, first: int | None = None, again: int | None = None, **limits) -> None:
         self.outputs, self.firings = Outputs(), Firings()
         self.tasks: dict[str, Task] = {}
         self.gate = Gate(lambda: True)
@@ -109,7 +111,20 @@ class World:
             log_bodies=True,
             clock=lambda: NOW,
             partition_of=lambda _hook: 3,
+            weights=Weights(Weight(first), Weight(again)),
+            read_arguments=self.read_arguments,
         )
+        self.read: list[str] = []
+        self.answers: list = []
+
+    async def read_arguments(self, call):
+        answer = self.answers.pop(0) if self.answers else True
+        if isinstance(answer, Exception):
+            raise answer
+        if answer and call.kept_at is not None:
+            self.read.append(call.id)
+            call.args, call.kept_at = ["x" * LARGE], None
+        return answer
 
     # what keeps what comes for a disabled hook
 
@@ -433,7 +448,7 @@ async def test_a_call_that_can_never_be_stored_is_the_failure_of_the_task_that_m
     class TooLarge:
         def __await__(self):
             yield from asyncio.sleep(0).__await__()
-            raise UnpublishableRecord("Message size too large")
+            raise RecordTooLarge("Message size too large")
 
     async def body():
         current().handles.append(TooLarge())
@@ -501,3 +516,70 @@ async def test_blocking_functions_leave_the_threads_of_others_alone():
     release.set()
     await asyncio.gather(*waiting)
     assert world.outputs.dead == []
+
+
+# --- large calls
+
+
+async def test_large_deliveries_run_as_far_as_their_bytes_have_room():
+    world = World(bound=10, first=250)
+    ends = asyncio.Event()
+
+    async def deliver():
+        await ends.wait()
+
+    task = world.task(deliver)
+    owners = [Owner() for _ in range(4)]
+    calls = [Call(f"c{number}", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0", size=100) for number in range(4)]
+    starting = [asyncio.ensure_future(world.runner.start(*pair)) for pair in zip(calls, owners, strict=True)]
+    small = asyncio.ensure_future(world.runner.start(replace(calls[0], size=0), Owner()))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert [one.done() for one in (*starting, small)] == [True, True, False, False, True]
+    ends.set()
+    await asyncio.wait_for(asyncio.gather(*starting), 5)
+    await world.runner.idle(5)
+    await asyncio.sleep(0)
+    assert world.runner._weights.first.taken == 0
+    assert [owner.holds for owner in owners] == [0] * 4
+
+
+async def test_the_deliveries_of_large_fan_outs_do_not_wait_for_each_other():
+    world = World(first=150)
+    sent = []
+
+    async def deliver(number):
+        sent.append(number)
+
+    delivering = world.task(deliver, name="streamhooks.deliver")
+
+    async def fan_out():
+        return [Delivery(delivering, HOOK.id, [number], "e") for number in range(3)]
+
+    task = world.task(fan_out)
+    owners = [Owner() for _ in range(4)]
+    for number, owner in enumerate(owners):
+        await world.runner.start(Call(f"c{number}", task.name, 0, 0, source=f"e:0:{number}", size=100), owner)
+    for owner in owners:
+        await asyncio.wait_for(owner.ended.wait(), 5)
+    assert sorted(sent) == [0] * 4 + [1] * 4 + [2] * 4
+
+
+async def test_what_is_written_because_of_a_large_call_keeps_its_room_until_it_is_confirmed():
+    world = World(bound=0, first=100)
+    confirmed = asyncio.Event()
+
+    async def store(*_args, **_options):
+        await confirmed.wait()
+
+    world.outputs.store = store
+    owners = [Owner(), Owner()]
+    for owner in owners:
+        call = Call("c1", world.task(sends(200)).name, 0, 0, hook_id=HOOK.id, source="e:0:0", size=100)
+        starting = asyncio.ensure_future(world.runner.start(call, owner))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not starting.done()
+    confirmed.set()
+    for owner in owners:
+        await asyncio.wait_for(owner.ended.wait(), 5)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import pytest
 from test_runner import HOOK, NOW, World
 
 from streamhooks.agents.delayed import Scheduler
 from streamhooks.kafka.reader import Record
-from streamhooks.records.call import DelayedCall
+from streamhooks.records.call import LARGE, DelayedCall
 from streamhooks.tables.pending import Pending
+from streamhooks.tasks.runner import GONE
 
 
 def pending_call(number: int, task: str, hook_id: str | None = None) -> Record:
@@ -33,6 +36,7 @@ async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0):
         wait=wait,
         is_skipped=lambda _entry: False,
         on_broken=lambda _record, _reason: None,
+        read_arguments=world.read_arguments,
         clock=lambda: NOW,
     )
     scheduler.apply(list(records))
@@ -96,3 +100,110 @@ async def test_a_person_who_finds_no_place_takes_no_start_from_others():
         assert world.runner._bulkheads.enter(HOOK.id)
         assert scheduler.retry_now(0, "c1")
     assert asked == []
+
+
+# --- large calls
+
+
+def large_call(number: int, task: str = "streamhooks.t", attempt: int = 1) -> Record:
+    call = DelayedCall(f"c{number}", task, attempt, int(NOW * 1000) - 1000 + number, 0, "retry", ["x" * LARGE])
+    return Record("delayed", 0, number, 0, call.id.encode(), replace(call, hook_id=HOOK.id).to_json())
+
+
+async def test_large_calls_are_read_when_they_run_and_only_so_many_bytes_at_once():
+    world = World(bound=100, again=2 * LARGE + 1000)
+    ended = asyncio.Event()
+    at_once: list[int] = []
+    running = ran = 0
+
+    async def deliver(text):
+        nonlocal running, ran
+        assert text == "x" * LARGE
+        running += 1
+        at_once.append(running)
+        await asyncio.sleep(0)
+        running -= 1
+        ran += 1
+        if ran == 10:
+            ended.set()
+
+    world.task(deliver)
+    async with scheduling(world, *[large_call(number) for number in range(10)]):
+        await asyncio.wait_for(ended.wait(), 5)
+    assert sorted(world.read) == sorted(f"c{number}" for number in range(10))
+    assert max(at_once) == 2
+
+
+async def test_a_large_call_waits_as_long_as_kafka_does_not_answer():
+    world = World()
+    ended = asyncio.Event()
+
+    async def deliver(_text):
+        ended.set()
+
+    world.task(deliver)
+    world.answers = [TimeoutError(), TimeoutError(), True]
+    async with scheduling(world, large_call(1)):
+        await asyncio.wait_for(ended.wait(), 5)
+        await world.runner.idle(5)
+    assert world.outputs.dead == []
+    assert world.runner._bulkheads.in_flight(HOOK.id) == world.runner._weights.again.taken == 0
+
+
+async def test_a_large_call_whose_arguments_are_gone_is_given_up():
+    world = World()
+    world.answers = [False]
+    world.task(lambda _text: None)
+    async with scheduling(world, large_call(1)):
+        await eventually(lambda: world.outputs.settled)
+    assert [(call.id, reason) for call, reason, _ in world.outputs.dead] == [("c1", GONE)]
+
+
+async def test_a_large_call_that_goes_away_while_it_is_read_does_not_run():
+    world = World()
+    world.task(lambda _text: None)
+    reading, read = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_call):
+        reading.set()
+        await read.wait()
+        return False
+
+    world.runner._read_arguments = slowly
+    async with scheduling(world, large_call(1)) as scheduler:
+        await asyncio.wait_for(reading.wait(), 5)
+        scheduler.release([0])
+        read.set()
+        await world.runner.idle(5)
+    assert world.outputs.dead == world.outputs.settled == []
+
+
+@pytest.mark.parametrize("answers", [[True], [TimeoutError(), True]])
+async def test_a_large_call_that_the_log_lacks_is_written_with_its_arguments(answers):
+    world = World()
+    world.answers = answers
+    world.gate.close("rebalance")
+    async with scheduling(world, large_call(1, attempt=3)) as scheduler:
+        scheduler._pending.begin_anew(0)
+        scheduler._heal()
+        ((call, attempt, due, reason, _),) = await eventually(lambda: world.outputs.stored)
+    assert (call.args, attempt, due, reason) == (["x" * LARGE], 3, int(NOW * 1000) - 999, "retry")
+
+
+async def test_a_large_call_that_the_log_lacks_and_nobody_has_is_given_up():
+    world = World()
+    world.answers = [False]
+    world.gate.close("rebalance")
+    async with scheduling(world, large_call(1)) as scheduler:
+        scheduler._pending.begin_anew(0)
+        scheduler._heal()
+        await eventually(lambda: world.outputs.settled)
+        await eventually(lambda: not len(scheduler._pending))
+    assert [call.id for call, _, _ in world.outputs.dead] == ["c1"]
+
+
+async def eventually(condition):
+    async with asyncio.timeout(5):
+        while not (found := condition()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return found

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from web_fakes import NOW, FakeParts, created, new_hook, serving
 
-from streamhooks.errors import UnpublishableRecord
+from streamhooks.errors import WriteRefused
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.web import problems
@@ -228,6 +228,6 @@ async def test_kafka_does_not_confirm(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(parts) as client:
         answer = await client.post("/api/hooks", json=new_hook())
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
-        parts.failure = UnpublishableRecord("no permission")
+        parts.failure = WriteRefused("no permission")
         answer = await client.post("/api/hooks", json=new_hook())
         assert (answer.status, "no permission" in await answer.text()) == (503, True)

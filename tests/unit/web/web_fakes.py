@@ -228,7 +228,16 @@ async def serving(parts: FakeParts):
 async def listening(parts: FakeParts, ssl_context: ssl.SSLContext | None = None):
     """The port of a worker's own server on loopback, as it is in a worker."""
     fetching: Any = None  # nothing is fetched here
-    app = App("a-test", grace=0, logs=fetching, new_fetching=fetching, **app_conf(parts), web_ssl_context=ssl_context)
+    app = App(
+        "a-test",
+        grace=0,
+        logs=fetching,
+        coordinator=fetching,
+        new_fetching=fetching,
+        ahead=1,
+        **app_conf(parts),
+        web_ssl_context=ssl_context,
+    )
     register(app, lambda: parts)
     app.web.init_server()
     app.conf.web_bind, app.conf.web_port = "127.0.0.1", free_port()

@@ -1,0 +1,182 @@
+"""What an event loop writes to Kafka: confirmed in the loop, and tried again as long as the broker does not take it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from confluent_kafka import KafkaError
+
+from streamhooks.errors import WriteRefused
+from streamhooks.kafka.publisher import Published, Publisher
+from streamhooks.kafka.refusals import Refusals, Refused
+
+_BAD_TIMESTAMP = (KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)
+_BAD_MATE = KafkaError._INVALID_DIFFERENT_RECORD  # noqa: SLF001 - its public name
+#: from when on it is a reason for not being ready that a record of ours is not confirmed, in seconds
+LONG_UNCONFIRMED = 10.0
+
+
+class Outbox:
+    """A publisher for one event loop: confirmations call back in the loop, many at a time.
+
+    What the broker does not take now (no permission, no such topic, a timestamp, …) is tried again until it does, and
+    told by `troubles`.
+    """
+
+    def __init__(self, publisher: Publisher, loop: asyncio.AbstractEventLoop) -> None:
+        self._publisher = publisher
+        self._loop = loop
+        self._refusals = Refusals(loop)
+        self._confirmed: deque[tuple[Callable[[Future[Published]], None], Future[Published]]] = deque()
+        self._woken = False
+        self._lock = threading.Lock()
+
+    def begin(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
+        """Publish, from any thread, without waiting; who cancels the future wants it to be tried no more.
+
+        What follows may overtake what had to wait.
+
+        Raises:
+            BufferError: the buffer is full; try again later.
+
+        """
+        if _place(topic, options) in self._refusals:
+            return self._later(topic, value, options)
+        outcome: Future[Published] = Future()
+        handed = self._publisher.publish(topic, value, **options)
+        handed.add_done_callback(partial(self._begun, outcome, topic, value, options))
+        return outcome
+
+    def publish_soon(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
+        """Publish as `begin` does, and wait for room in the buffer, in the loop."""
+        try:
+            return self.begin(topic, value, **options)
+        except BufferError:
+            return self._later(topic, value, options)
+
+    async def publish(self, topic: str, value: bytes | None, **options: Any) -> Published:
+        """Publish and wait for the confirmation.
+
+        Where the topic refuses the timestamp that is given, the present one is written.
+
+        Raises:
+            RecordTooLarge: the broker will never take it.
+            ProducerDead: this process can write nothing any more.
+
+        """
+        try:
+            await self._refusals.turn(_place(topic, options))
+            return await self._publish_once(topic, value, options)
+        except WriteRefused as error:
+            return await self._publish_again(topic, value, options, error)
+
+    def _later(self, topic: str, value: bytes | None, options: dict[str, Any]) -> Future[Published]:
+        return asyncio.run_coroutine_threadsafe(self.publish(topic, value, **options), self._loop)
+
+    def _begun(
+        self,
+        outcome: Future[Published],
+        topic: str,
+        value: bytes | None,
+        options: dict[str, Any],
+        handed: Future[Published],
+    ) -> None:
+        error = handed.exception()
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            if error is None and (place := _place(topic, options)) in self._refusals:
+                self._loop.call_soon_threadsafe(self._refusals.taken, place)
+            if not isinstance(error, WriteRefused):
+                _copy(handed, outcome)
+                return
+            again = asyncio.run_coroutine_threadsafe(self._publish_again(topic, value, options, error), self._loop)
+            again.add_done_callback(lambda done: _copy(done, outcome))
+            outcome.add_done_callback(lambda done: done.cancelled() and again.cancel())
+
+    async def _publish_again(
+        self, topic: str, value: bytes | None, options: dict[str, Any], error: WriteRefused
+    ) -> Published:
+        with Refused(self._refusals, _place(topic, options)) as refused:
+            while True:
+                if error.code in _BAD_TIMESTAMP and options.get("timestamp_ms"):
+                    options = options | {"timestamp_ms": 0}
+                elif error.code != _BAD_MATE:
+                    await refused.wait(error)
+                try:
+                    return await self._publish_once(topic, value, options)
+                except WriteRefused as another:
+                    error = another
+
+    async def _publish_once(self, topic: str, value: bytes | None, options: dict[str, Any]) -> Published:
+        while True:
+            waiting: asyncio.Future[Published] = self._loop.create_future()
+            try:
+                handed = self._publisher.publish(topic, value, **options)
+            except BufferError:
+                await asyncio.sleep(0.05)
+                continue
+            handed.add_done_callback(partial(self._collect, partial(_resolve, waiting)))
+            published = await waiting
+            self._refusals.taken(_place(topic, options))
+            return published
+
+    def _collect(self, then: Callable[[Future[Published]], None], done: Future[Published]) -> None:
+        # From the publisher's thread: one wake-up of the loop for all that is confirmed until it runs.
+        self._confirmed.append((then, done))
+        with self._lock:
+            wake, self._woken = not self._woken, True
+        if wake:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        with self._lock:
+            self._woken = False
+        while self._confirmed:
+            then, done = self._confirmed.popleft()
+            then(done)
+
+    # --- asking
+
+    def oldest_unconfirmed(self) -> float:
+        """Return the age of the oldest record that is not confirmed, in seconds; 0 without any."""
+        return max(self._publisher.oldest_unconfirmed(), self._refusals.age())
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why what we write does not reach Kafka, as long as it does not."""
+        found = self._refusals.troubles
+        age = self._publisher.oldest_unconfirmed()
+        if age > LONG_UNCONFIRMED:
+            found.append(f"the broker has not confirmed records for {age:.0f} s")
+        return found
+
+
+def _place(topic: str, options: dict[str, Any]) -> tuple[str, int]:
+    return topic, options.get("partition", -1)
+
+
+def _resolve(waiting: asyncio.Future[Published], done: Future[Published]) -> None:
+    if waiting.done():
+        return
+    if (error := done.exception()) is None:
+        waiting.set_result(done.result())
+    else:
+        waiting.set_exception(error)
+
+
+def _copy(done: Future[Published], outcome: Future[Published]) -> None:
+    if done.cancelled():
+        outcome.cancel()
+    elif not outcome.set_running_or_notify_cancel():
+        return
+    elif (error := done.exception()) is None:
+        outcome.set_result(done.result())
+    else:
+        outcome.set_exception(error)
