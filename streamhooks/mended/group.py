@@ -107,8 +107,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         except OffsetMetadataTooLargeError:
             self.room //= 2
-            text = "not committed, the brokers take less than offset.metadata.max.bytes=%d by default: trying with %d"
-            self.log.warning(text, ROOM, self.room)
+            text = "not committed, offset.metadata.max.bytes is less than usual: will be tried again with %d bytes"
+            self.log.warning(text, self.room)
             return False
         except (KafkaError, TimeoutError) as error:
             self.log.warning("not committed, will be tried again: %r", error)
