@@ -59,7 +59,7 @@ def test_large_records_behind_a_slow_endpoint(install, forgetful: Receiver, orga
     forgetful.behave(slow.path, delay=30)
     before = memory(worker)
     write_large(one, organization, WAITING)
-    bound = BOUND_MB * MB * 7 / 8 / LARGE
+    bound = BOUND_MB * MB * 13 / 16 / LARGE
     eventually(lambda: metric(one, "unsettled_records") >= bound, timeout=60)
     # Their room is taken: another topic has its own.
     one.produce("alerts", "1", alert("") | {"event": event(f"{organization}-other")})
@@ -82,8 +82,8 @@ def test_large_records_behind_a_failing_endpoint(install, forgetful: Receiver, o
     eventually(lambda: metric(one, "pending_calls") == WAITING and metric(one, "unsettled_records") == 0, timeout=120)
     assert metric(one, "pending_bytes") < WAITING * 2000
     forgetful.behave(failing.path)
-    eventually(lambda: ids(failing) == WAITING, timeout=120)
-    eventually(lambda: metric(one, "pending_calls") == 0)
+    eventually(lambda: metric(one, "pending_calls") == 0, timeout=180)
+    eventually(lambda: one.totals(failing) == (2 * WAITING, WAITING, WAITING))
     assert one.dead_letters() == []
     bodies = [json.loads(request["body"])["event"]["data"] for request in failing.requests()]
     assert {len(data["text"]) for data in bodies} == {LARGE}
