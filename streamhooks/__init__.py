@@ -23,6 +23,9 @@ __all__ = ["NextTask", "RetryTaskError", "Task", "app", "instrumented_task", "re
 def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from streamhooks.mended import signals
+
+    signals.handle(signals.end_at_once)  # before the imports, which take a second
     from streamhooks.errors import Refusal
     from streamhooks.worker import build_app
 

@@ -117,6 +117,7 @@ class System:
         # out
         self.publisher = Publisher(settings)
         self.publisher.on_fatal = self._end_unwritten
+        app.on_lost = counting_app.on_lost = self._end_lost
         self._is_stopping = self._is_ending = False
         self._loop = loop
         self.outbox = Outbox(self.publisher, loop)
@@ -365,6 +366,9 @@ class System:
     def _end_unwritten(self, reason: str) -> None:
         self._loop.call_soon_threadsafe(self._crash, "the producer", ProducerDead(reason))
 
+    def _end_lost(self, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._crash, "a group", RuntimeError(reason))
+
     def _crash(self, part: str, error: BaseException) -> None:
         """End the worker: what is not settled is done again by the next owner."""
         if self._is_ending:
@@ -445,7 +449,9 @@ class System:
         return self._app_of(topic).is_mine(topic, partition)
 
     def is_whole(self, topic: str, partition: int) -> bool:
-        """Whether all of an owned partition is known here."""
+        """Whether all of an owned partition is known here, and no other worker may have been given it."""
+        if not self._app_of(topic).gate.holds_lease:
+            return False
         if topic == self.topics.delayed:
             return self.delayed_reader.is_ready((topic, partition))
         return self.counting.is_whole((topic, partition)) and not self.counting_app.rebalancing

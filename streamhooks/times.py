@@ -1,14 +1,34 @@
-"""Moments in calls and answers: given as epoch seconds or ISO 8601, shown as ISO 8601."""
+"""The two clocks, and moments in calls and answers: given as epoch seconds or ISO 8601, shown as ISO 8601."""
 
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 LATEST: Final = 253_402_300_799
 """The last second of the year 9999: what a datetime can show."""
+
+
+def steady() -> float:
+    """Return seconds for what takes or lasts a while: neither set by anybody, nor standing while the machine sleeps.
+
+    Only differences mean something, and only within this boot of the machine: moments that are written somewhere, and
+    what is due at a time of day, are `time.time`.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if _HAS_BOOTTIME else time.monotonic()
+
+
+def _has_boottime() -> bool:
+    try:
+        return time.clock_gettime(time.CLOCK_BOOTTIME) >= 0
+    except (AttributeError, OSError):  # not Linux, or a sandbox that looks like it
+        return False
+
+
+_HAS_BOOTTIME: Final = _has_boottime()
 
 
 def moment(value: Any) -> float | None:

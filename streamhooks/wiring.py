@@ -28,7 +28,9 @@ from streamhooks.mended.app import App
 from streamhooks.mended.fetching import Fetching
 from streamhooks.mended.lanes import records_of
 from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
+from streamhooks.mended.membership import Coordinator
 from streamhooks.mended.table import WindowTable
+from streamhooks.mended.worker import Worker
 from streamhooks.settings import Settings
 from streamhooks.system import System
 from streamhooks.tables.rollups import ROLLUPS
@@ -62,10 +64,17 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     common = {"grace": settings.grace, "logs": logs, "new_fetching": new_fetching, "ahead": parts.ahead, **conf}
     # Counting needs no such tracker: its cells know what they have counted.
     tracker = Tracker(most=settings.max_unsettled, most_bytes=parts.unsettled, tells_above=True)
-    app = App(settings.app_id, owned_topics=frozenset({topics.delayed}), tracker=tracker, **common)
+    group, counting_group = settings.app_id, f"{settings.topic_prefix}counting"
+    app = App(
+        group,
+        owned_topics=frozenset({topics.delayed}),
+        coordinator=Coordinator(settings, group),
+        tracker=tracker,
+        **common,
+    )
     # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
     # wait for that.
-    counting_app = App(f"{settings.topic_prefix}counting", web=False, **common)
+    counting_app = App(counting_group, web=False, coordinator=Coordinator(settings, counting_group), **common)
     tables = {
         rollup: counting_app.Table(f"fired-{rollup.name}", partitions=partitions["firings"])
         .tumbling(rollup.seconds, expires=rollup.kept)
@@ -195,6 +204,7 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "web_host": settings.advertised_host,
         "canonical_url": settings.advertised_url,
         "Table": WindowTable,
+        "Worker": Worker,
         "web_application_options": application_options(settings, time.time),
         "web_ssl_context": server_context(settings),
         "web_tables_enabled": False,

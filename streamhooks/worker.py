@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from streamhooks.errors import BadSettings
@@ -17,6 +14,7 @@ from streamhooks.kafka.clients import tls_context
 from streamhooks.kafka.topics import ensure_topics
 from streamhooks.mended.app import App
 from streamhooks.open_files import allow_many
+from streamhooks.repeated_lines import limit_logs
 from streamhooks.settings import load_settings
 from streamhooks.web.tls import client_context, server_context
 from streamhooks.wiring import create_app
@@ -32,6 +30,8 @@ def build_app() -> App:
     # Python looks for cycles after each 700 objects that were made and not freed: with a thousand deliveries in flight
     # that is all the time. There are few cycles, and they are still found.
     gc.set_threshold(20_000, 20, 20)
+    if logging.lastResort is not None:
+        limit_logs([logging.lastResort])  # what writes until Faust has set up the log
     settings = load_settings()
     # What is wrong with files of TLS is told before the first client stumbles over them.
     tls_context(settings)
@@ -43,9 +43,7 @@ def build_app() -> App:
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     allow_many(settings.max_in_flight)
-    with _ended_by_sigterm():
-        partitions = ensure_topics(settings)
-    return create_app(settings, partitions)
+    return create_app(settings, ensure_topics(settings))
 
 
 def _make_folder(folder: Path) -> None:
@@ -55,16 +53,3 @@ def _make_folder(folder: Path) -> None:
         raise BadSettings(f"STREAMHOOKS_DATA_DIR: {folder} can't be made: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadSettings(f"STREAMHOOKS_DATA_DIR: {folder} can't be written to")
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the process in order (exit code 0) while it waits for Kafka; Faust does it from then on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)

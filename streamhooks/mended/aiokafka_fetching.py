@@ -1,7 +1,6 @@
 """Fetching by aiokafka, in the event loop itself.
 
-It can't tell in which epoch a record was written, and does not look whether its log is the same after a leader changed:
-`positions.py` does.
+It does not look whether its log is the same after a leader changed: `positions.py` does.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from faust.types import TP
 
 from streamhooks.kafka.clients import FETCH
 from streamhooks.kafka.reader import Record
+from streamhooks.mended.fetched_epochs import FetchedEpochs
 from streamhooks.mended.fetching import AT_ONCE, Seek
 from streamhooks.mended.patience import patient
 
@@ -41,6 +41,7 @@ class AiokafkaFetching:
         self._should_stop = should_stop
         self._client: AIOKafkaConsumer | None = None
         self._assignments: dict[TopicPartition, int] = {}
+        self._epochs = FetchedEpochs()
         self._suspects: set[TP] = set()
         self._came = 0.0
         self._gathers = False
@@ -82,9 +83,22 @@ class AiokafkaFetching:
             return []
         # Marked before anything else can happen: from here on the partition may be moved.
         marks = self._assignments
-        records = [_plain(record, marks[tp]) for tp, came in found.items() if tp in marks for record in came]
+        records = [self._plain(record, marks[tp]) for tp, came in found.items() if tp in marks for record in came]
         self._pace(len(records))
         return records
+
+    def _plain(self, record: Any, assignment: int) -> Record:
+        return Record(
+            record.topic,
+            record.partition,
+            record.offset,
+            record.timestamp or 0,
+            record.key,
+            record.value,
+            record.headers or (),
+            self._epochs.of(record.topic, record.partition, record.offset),
+            assignment,
+        )
 
     def suspects(self) -> set[TP]:
         """The partitions about which a broker had something to say since this was asked last."""
@@ -112,6 +126,7 @@ class AiokafkaFetching:
         )
         start: Callable[[], Awaitable[None]] = client._client.bootstrap
         client._client.bootstrap = patient(start, self._should_stop)
+        client._client.send = self._epochs.watched(client._client.send)
         await client.start()
         return client
 
@@ -119,17 +134,3 @@ class AiokafkaFetching:
         """Fetch no more."""
         if self._client is not None:
             await self._client.stop()
-
-
-def _plain(record: Any, assignment: int) -> Record:
-    return Record(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.timestamp or 0,
-        record.key,
-        record.value,
-        record.headers or (),
-        -1,
-        assignment,
-    )

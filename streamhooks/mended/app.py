@@ -17,6 +17,7 @@ from streamhooks.mended.consumer import Transport, end_refused
 from streamhooks.mended.ending import BEYOND_GRACE, end_within
 from streamhooks.mended.fetching import Fetching
 from streamhooks.mended.lanes import Lane
+from streamhooks.mended.membership import Coordinator
 from streamhooks.mended.positions import StartOf
 from streamhooks.mended.recovery import TableManager
 from streamhooks.mended.web import Web
@@ -42,6 +43,8 @@ class App(faust.App):
         owned_topics: assigned, but not fetched.
         plain_topics: whose records agents get as they are, by `mended.lanes.records_of`.
         logs: tells what the logs are.
+        coordinator: tells whether the coordinator of the group answers.
+        grace: what deliveries in flight get when the worker stops, in seconds.
         new_fetching: makes what fetches a topic until it should stop.
         ahead: bytes of a topic that may wait for its agent; no more is fetched meanwhile.
         start_of: where to start on a partition; bound before the first is assigned. See `mended.positions`.
@@ -49,6 +52,7 @@ class App(faust.App):
         on_positioned: called with the offset that comes first on each partition, before it is read.
         on_moved: called with a partition whose log is not as it was left, and the offset that comes next on it.
         on_taken_over, on_released: called with the partitions that came and went.
+        on_lost: called, from any thread, with why the group will not know this member again.
         drain: called with the grace time in seconds when partitions are about to go.
         may_commit: false when nothing more may be committed, since nothing can be written.
 
@@ -61,6 +65,7 @@ class App(faust.App):
         grace: float,
         owned_topics: frozenset[str] = frozenset(),
         logs: Logs,
+        coordinator: Coordinator,
         new_fetching: Callable[[Callable[[], bool]], Fetching],
         ahead: int,
         tracker: Tracker | None = None,
@@ -75,6 +80,7 @@ class App(faust.App):
         self.owned_topics = owned_topics
         self.plain_topics: set[str] = set()
         self.logs = logs
+        self.coordinator = coordinator
         self.new_fetching = new_fetching
         self.ahead = ahead
         self.start_of: StartOf
@@ -84,9 +90,10 @@ class App(faust.App):
         self.on_moved: Callable[[TP, int], None] = lambda _tp, _start: None
         self.on_taken_over: Moved = _nothing
         self.on_released: Moved = _nothing
+        self.on_lost: Callable[[str], None] = lambda _why: None
         self.drain: Callable[[float], Awaitable[None]] = _nothing
         self.may_commit = True
-        self._grace = grace
+        self.grace = grace
         self._ends_process = web
         self._natural_holes: dict[TP, dict[int, int]] = {}
         self._beginning: asyncio.Future[None] | None = None
@@ -107,7 +114,7 @@ class App(faust.App):
         """Let nothing start, let what is in flight end, commit it, and leave; the process ends in any case."""
         self.gate.close("stop")
         if self.in_worker and self._ends_process:
-            end_within(self._grace + BEYOND_GRACE, lambda: int(self.crashed))
+            end_within(self.grace + BEYOND_GRACE, lambda: int(self.crashed))
         if self._beginning is not None and self._beginning.cancel():
             # What would go on to start parts of us after they were stopped would never end.
             await asyncio.wait([self._beginning])
@@ -127,7 +134,7 @@ class App(faust.App):
         While they move, all workers of the group wait for the slowest: the grace is then a part of the session timeout.
         """
         moving = self.conf.broker_session_timeout * GRACE_WHILE_MOVING
-        await self.drain(self._grace if self.should_stop else min(self._grace, moving))
+        await self.drain(self.grace if self.should_stop else min(self.grace, moving))
 
     def lease_holds(self) -> bool:
         """Whether the group still knows us: a paused process wakes up and must not go on as if nothing had been."""

@@ -21,7 +21,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property, partial
 from typing import Any, NoReturn
@@ -37,6 +36,7 @@ from streamhooks.mended.fetching import Fetching
 from streamhooks.mended.group import ConsumerThread, GroupBrokers, RebalanceListener
 from streamhooks.mended.patience import patient
 from streamhooks.mended.positions import Positions
+from streamhooks.times import steady
 
 #: how long nothing is fetched for an agent that is behind, in seconds
 BEHIND = 0.01
@@ -109,7 +109,7 @@ class Consumer(driver.Consumer):
     @property
     def seconds_since_heartbeat(self) -> float:
         """How long ago the group last knew of us; beyond the session timeout our partitions are somebody else's."""
-        return time.monotonic() - self._thread.last_heartbeat
+        return steady() - self._thread.last_heartbeat
 
     # --- committing
 

@@ -6,7 +6,6 @@ It fetches the changelogs of tables, and nothing else.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -19,8 +18,10 @@ from faust.types import TP
 
 from streamhooks.kafka.commits import ROOM, from_metadata, to_metadata
 from streamhooks.kafka.logs import Log, Logs, Reading
+from streamhooks.mended import membership
 from streamhooks.mended.epochs import epoch_ends
 from streamhooks.mended.patience import patient
+from streamhooks.times import steady
 
 
 def watched(
@@ -53,7 +54,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Watch the heartbeats from the first one on."""
         await super().on_start()
         coordinator = self._consumer._coordinator
-        coordinator._do_heartbeat = watched(coordinator._do_heartbeat, self._note_heartbeat, time.monotonic)
+        coordinator._do_heartbeat = watched(coordinator._do_heartbeat, self._note_heartbeat, steady)
+        self.add_future(self._watch(coordinator))
+
+    async def _watch(self, coordinator: Any) -> None:
+        """End the worker when this member can't come back."""
+        self.last_heartbeat = self.last_heartbeat or steady()
+        why = await membership.watch(
+            lambda: steady() - self.last_heartbeat,
+            lambda: asyncio.to_thread(self.app.coordinator.answers),
+            lambda: membership.take_error(coordinator),
+        )
+        self.app.on_lost(f"{self.app.conf.id}: {why}")
+
+    async def on_thread_stop(self) -> None:
+        """Leave; with Kafka away, aiokafka stumbles over the requests that it has itself given up."""
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
 
     def _create_consumer(self, *args: Any, **kwargs: Any) -> Any:
         consumer = super()._create_consumer(*args, **kwargs)
@@ -153,7 +173,7 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
         """Keep what is not taken here from being fetched here: it would hold up the others."""
         assigned = list(assigned)
         thread, app = self._thread, self._thread.app
-        thread.last_heartbeat = time.monotonic()
+        thread.last_heartbeat = steady()
         elsewhere = [tp for tp in assigned if tp.topic not in app.tables.changelog_topics]
         if elsewhere:
             thread._ensure_consumer().pause(*elsewhere)

@@ -72,7 +72,7 @@ class _Place:
         self.epoch = log.epoch
         #: the epoch of the leader when the log was last known to be as it was read
         self.checked = log.epoch
-        #: whoever reads it can't tell in which epoch a record was written
+        #: its batches do not name the epoch in which they were written: they are of an old format
         self.is_blind = False
 
     def reading(self) -> Reading:

@@ -82,6 +82,8 @@ class Forwarder:
         """
         topic, partition = parts.topics.delayed, parts.partition_of(hook_id)
         if parts.is_mine(topic, partition):
+            if not parts.is_whole(topic, partition):
+                return []
             return [shown_call(entry) for entry in parts.pending.of_hook(partition, hook_id)]
         owner = parts.owner_of(topic, partition)
         if owner is None:

@@ -14,7 +14,9 @@ from confluent_kafka.admin import AdminClient
 from faust.types import TP
 from support import create_topic, make_anew, produce
 
+from streamhooks.dev.kafka import EmbeddedKafka
 from streamhooks.kafka.clients import aiokafka_options
+from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.reader import OneReader, Record, read_range, scan
 from streamhooks.mended.aiokafka_fetching import AiokafkaFetching
 from streamhooks.mended.fetching import AT_ONCE, Fetching, Seek
@@ -32,14 +34,16 @@ def topic(prefix: str, brokers: str) -> str:
 
 @pytest.fixture(params=["librdkafka", "aiokafka"])
 async def fetching(request: pytest.FixtureRequest, brokers: str) -> AsyncIterator[Fetching]:
-    settings = Settings(brokers=brokers)
-    one: Fetching = (
-        LibrdkafkaFetching(settings, AHEAD)
-        if request.param == "librdkafka"
-        else AiokafkaFetching(aiokafka_options(settings), AHEAD, lambda: False)
-    )
+    one = new(request.param, brokers)
     yield one
     await one.stop()
+
+
+def new(fetcher: str, brokers: str) -> Fetching:
+    settings = Settings(brokers=brokers)
+    if fetcher == "librdkafka":
+        return LibrdkafkaFetching(settings, AHEAD)
+    return AiokafkaFetching(aiokafka_options(settings), AHEAD, lambda: False)
 
 
 @pytest.fixture
@@ -236,6 +240,26 @@ async def test_a_topic_that_was_made_anew_is_read_when_it_is_told_to(fetching, b
     records = await take(fetching, AT_ONCE)
     assert offsets(records) == list(range(AT_ONCE))
     assert {record.assignment for record in records} == {2}
+
+
+@pytest.mark.parametrize("fetcher", ["librdkafka", "aiokafka"])
+async def test_each_record_has_the_epoch_in_which_it_was_written(fetcher: str) -> None:
+    with EmbeddedKafka.start() as kafka:
+        create_topic(kafka.brokers, "t")
+        found, led = [], []
+        one, logs = new(fetcher, kafka.brokers), Logs(Settings(brokers=kafka.brokers))
+        await one.assign({TP("t", 0): Seek(0, 0, 1)})
+        for _ in range(3):
+            await asyncio.to_thread(produce, kafka.brokers, "t", None, b"v")
+            await asyncio.to_thread(produce, kafka.brokers, "t", None, b"v")
+            found += [record.epoch for record in await take(one, 2)]
+            led.append((await asyncio.to_thread(logs.ask, [("t", 0)]))["t", 0].epoch)
+            # Each start of the only broker is an election.
+            await asyncio.to_thread(kafka.kill)
+            await asyncio.to_thread(kafka.restart)
+        await one.stop()
+    assert found[::2] == found[1::2] == led
+    assert led[0] < led[1] < led[2]
 
 
 def test_a_range_of_offsets_is_what_kafka_still_holds_of_it(brokers, topic, write) -> None:

@@ -1,9 +1,12 @@
-"""A topic that we may not write to: the worker says so, holds back, and goes on when it may."""
+"""What we may not do for a while: the worker says so, holds back, and goes on when it may."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -14,7 +17,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from installation import Installation, event
-from support import Receiver, api, eventually
+from support import Receiver, eventually
 
 from streamhooks.dev.kafka import EmbeddedKafka
 
@@ -22,31 +25,68 @@ SETTINGS = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "allow.everyone.if.no.acl.found": "true",
 }
-WHO = ("User:ANONYMOUS", "*", AclOperation.WRITE, AclPermissionType.DENY)
-ALL = ("User:ANONYMOUS", "*", AclOperation.ALL, AclPermissionType.ALLOW)
+EVERYBODY = ("User:ANONYMOUS", "*")
+ALL = (*EVERYBODY, AclOperation.ALL, AclPermissionType.ALLOW)
 
 
-def test_no_permission_for_dead_letters(tmp_path: Path, receiver: Receiver, organization: str) -> None:
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[str]:
     with EmbeddedKafka.start(settings=SETTINGS) as kafka:
-        admin = AdminClient({"bootstrap.servers": kafka.brokers})
-        one = Installation(kafka.brokers, tmp_path, receiver)
-        try:
-            worker = one.add_worker()
-            hook = one.create_hook(organization)
-            receiver.behave(hook.path, status=404)
-            topic = (ResourceType.TOPIC, f"{one.prefix}dead-letters", ResourcePatternType.LITERAL)
-            for future in admin.create_acls([AclBinding(*topic, *ALL), AclBinding(*topic, *WHO)]).values():
-                future.result()
-            one.produce("events", "11", event(organization))
-            reasons = eventually(
-                lambda: (health := api(worker).get("/health/ready")).status == 503 and health.json["reasons"]
-            )
-            assert any("dead-letters" in reason for reason in reasons)
-            for future in admin.delete_acls([AclBindingFilter(*topic, *WHO)]).values():
-                future.result()
-            assert one.dead_letter_of(hook)["reason"] == "status 404"
-            eventually(lambda: api(worker).get("/health/ready").status == 200)
-            assert len(hook.requests()) == 1
-            assert worker.stop() == 0
-        finally:
-            one.end(show_logs=False)
+        yield kafka.brokers
+
+
+@pytest.fixture
+def one(brokers: str, tmp_path: Path, receiver: Receiver) -> Iterator[Installation]:
+    one = Installation(brokers, tmp_path, receiver)
+    yield one
+    one.end(show_logs=False)
+
+
+@contextmanager
+def denied(brokers: str, kind: ResourceType, names: list[str], operation: AclOperation) -> Iterator[None]:
+    """While nobody may do this with these topics or groups."""
+    admin = AdminClient({"bootstrap.servers": brokers})
+    who = (*EVERYBODY, operation, AclPermissionType.DENY)
+    places = [(kind, name, ResourcePatternType.LITERAL) for name in names]
+    made = [AclBinding(*place, *what) for place in places for what in (ALL, who)]
+    for future in admin.create_acls(made).values():
+        future.result()
+    yield
+    for future in admin.delete_acls([AclBindingFilter(*place, *who) for place in places]).values():
+        future.result()
+
+
+def reasons(one: Installation) -> list[str]:
+    health = one.api.get("/health/ready")
+    return health.json["reasons"] if health.status == 503 else []
+
+
+def test_no_permission_for_dead_letters(one: Installation, organization: str) -> None:
+    worker = one.add_worker()
+    hook = one.create_hook(organization)
+    one.receiver.behave(hook.path, status=404)
+    with denied(one.brokers, ResourceType.TOPIC, [f"{one.prefix}dead-letters"], AclOperation.WRITE):
+        one.produce("events", "11", event(organization))
+        assert any("dead-letters" in reason for reason in eventually(lambda: reasons(one)))
+    assert one.dead_letter_of(hook)["reason"] == "status 404"
+    eventually(lambda: one.api.get("/health/ready").status == 200)
+    assert len(hook.requests()) == 1
+    assert worker.stop() == 0
+
+
+def test_no_permission_for_the_groups(one: Installation, organization: str) -> None:
+    worker = one.add_worker()
+    hook = one.create_hook(organization)
+    one.produce("events", "1", event(organization))
+    eventually(lambda: one.totals(hook) == (1, 1, 0))
+    groups = [f"{one.prefix}worker", f"{one.prefix}counting"]
+    with denied(one.brokers, ResourceType.GROUP, groups, AclOperation.READ):
+        for app in ("delivering", "counting"):
+            eventually(lambda name=app: f"{name}: no heartbeat" in reasons(one), timeout=60)
+        # Somebody else may have been given the partitions, and may count by now.
+        for view in ("stats?from=0", "pending"):
+            assert one.api.get(f"/api/hooks/{hook.id}/{view}").status == 503
+        one.produce("events", "1", event(organization))
+    eventually(lambda: one.totals(hook) == (2, 2, 0), timeout=90)
+    eventually(lambda: reasons(one) == [])
+    assert worker.stop() == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -73,7 +74,7 @@ def consume_all(brokers: str, topic: str) -> list[Message]:
         # What is written from now on is left out: a topic under load has no end.
         ends = {}
         for number in known.partitions:
-            first, end = consumer.get_watermark_offsets(TopicPartition(topic, number), _TIMEOUT)
+            first, end = _ends(consumer, TopicPartition(topic, number))
             if first < end:
                 ends[number] = end
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in ends])
@@ -93,6 +94,19 @@ def consume_all(brokers: str, topic: str) -> list[Message]:
     finally:
         consumer.close()
     return sorted(found, key=lambda message: (message.partition(), message.offset()))
+
+
+def _ends(consumer: Consumer, tp: TopicPartition) -> tuple[int, int]:
+    """The first and the next offset; a leader that was elected just now does not know them for a moment."""
+    deadline = time.monotonic() + _TIMEOUT
+    while True:
+        try:
+            ends: tuple[int, int] = consumer.get_watermark_offsets(tp, _TIMEOUT)
+            return ends
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.OFFSET_NOT_AVAILABLE or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def make_anew(brokers: str, topic: str) -> None:

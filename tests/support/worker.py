@@ -106,7 +106,11 @@ class Worker:
         Raises AssertionError with the end of its log, and kills it, if that takes too long.
         """
         self.resume()
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+        return self.wait_ended(timeout)
+
+    def wait_ended(self, timeout: float = _STOP_TIMEOUT) -> int:
+        """Wait until it ends after a signal and return its exit code; as `stop` else."""
         try:
             return self.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -116,23 +120,24 @@ class Worker:
     def kill(self) -> None:
         """Kill it (SIGKILL); does no harm if it isn't running."""
         if self._process:
-            self._signal(signal.SIGKILL)
+            self.signal(signal.SIGKILL)
             self.wait()
 
     def pause(self) -> None:
         """Freeze it (SIGSTOP), as a machine that swaps or a debugger would."""
-        self._signal(signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
         eventually(lambda: psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
 
     def resume(self) -> None:
         """End a pause."""
-        self._signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
 
     def tail(self, lines: int = 60) -> str:
         """Return the end of its log."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join([f"--- {self.log}", *text.splitlines()[-lines:]])
 
-    def _signal(self, number: int) -> None:
+    def signal(self, number: int) -> None:
+        """Send it a signal; does no harm if it isn't running."""
         if self._process and self._process.poll() is None:
             self._process.send_signal(number)

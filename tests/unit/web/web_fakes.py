@@ -229,7 +229,14 @@ async def listening(parts: FakeParts, ssl_context: ssl.SSLContext | None = None)
     """The port of a worker's own server on loopback, as it is in a worker."""
     fetching: Any = None  # nothing is fetched here
     app = App(
-        "a-test", grace=0, logs=fetching, new_fetching=fetching, ahead=1, **app_conf(parts), web_ssl_context=ssl_context
+        "a-test",
+        grace=0,
+        logs=fetching,
+        coordinator=fetching,
+        new_fetching=fetching,
+        ahead=1,
+        **app_conf(parts),
+        web_ssl_context=ssl_context,
     )
     register(app, lambda: parts)
     app.web.init_server()

@@ -1,0 +1,63 @@
+"""In which epoch of the leader a record was written, which aiokafka reads over: it stands in the head of each batch."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Iterator
+from struct import Struct
+from typing import Any
+
+_FETCH = 1
+#: base offset, length of what follows, epoch of the leader, magic: what a batch begins with
+_HEAD = Struct(">qiib")
+_BEFORE_LENGTH = 12
+#: the first version of batches that names an epoch
+_NAMES_EPOCH = 2
+
+NOT_KNOWN = -1
+
+
+class FetchedEpochs:
+    """The epochs of what was fetched last of each partition: no more is fetched of one before that was taken."""
+
+    def __init__(self) -> None:
+        self._epochs: dict[tuple[str, int], list[tuple[int, int]]] = {}
+
+    def watched(self, send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """What sends requests, with a look at each answer to a fetch."""
+
+        async def watching(*arguments: Any, **named: Any) -> Any:
+            response = await send(*arguments, **named)
+            if getattr(response, "API_KEY", None) == _FETCH:
+                self._note(response)
+            return response
+
+        return watching
+
+    def of(self, topic: str, partition: int, offset: int) -> int:
+        """The epoch in which a record was written that was fetched last; -1 if its batch names none."""
+        epochs = self._epochs.get((topic, partition), [])
+        place = bisect_right(epochs, offset, key=_base) - 1
+        return epochs[place][1] if place >= 0 else NOT_KNOWN
+
+    def _note(self, response: Any) -> None:
+        for topic, partitions in response.topics:
+            for partition, _error, _end, *rest in partitions:
+                if rest and rest[-1]:
+                    self._epochs[topic, partition] = list(_changes(rest[-1]))
+
+
+def _changes(batches: bytes) -> Iterator[tuple[int, int]]:
+    """(first offset, epoch) of each batch whose epoch is not that of the one before it; the last may be cut short."""
+    start, former = 0, None
+    while start + _HEAD.size <= len(batches):
+        base, length, epoch, magic = _HEAD.unpack_from(batches, start)
+        epoch = epoch if magic >= _NAMES_EPOCH else NOT_KNOWN
+        if epoch != former:
+            yield base, epoch
+        former = epoch
+        start += _BEFORE_LENGTH + length
+
+
+def _base(change: tuple[int, int]) -> int:
+    return change[0]
