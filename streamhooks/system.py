@@ -43,7 +43,7 @@ from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Publisher
-from streamhooks.kafka.reader import Record, read_range, read_some
+from streamhooks.kafka.reader import OneReader, Record, read_some
 from streamhooks.kafka.renewal import Renewal
 from streamhooks.kafka.starts import Known, look_around
 from streamhooks.kafka.topic_reader import TopicReader
@@ -184,7 +184,7 @@ class System:
         admission = Admission(self.hooks, self.restraints, settings.hook_max_in_flight)
         bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, clock)
         size = settings.max_unsettled_mb * 1_000_000
-        self._threads_of_kept = Threads(KEPT_AT_ONCE)
+        self._threads_of_kept, self._one_reader = Threads(KEPT_AT_ONCE), OneReader(settings)
         kept = KeptArguments(self._read_one, topics.delayed, settings.topic_prefix)
         self.missed = Missed(
             self.stretches,
@@ -412,6 +412,7 @@ class System:
         self.runner.cancel()
         self.history.close()
         self._threads_of_kept.close()
+        await asyncio.to_thread(self._one_reader.close)
         for reader in (self.delayed_reader, self.resources_reader, self.hooks_reader):
             await reader.stop()
         sending.bind(None)
@@ -610,9 +611,7 @@ class System:
         return await asyncio.to_thread(read_some, self.settings, topic, partition, start, end, timeout=10)
 
     async def _read_one(self, topic: str, partition: int, offset: int) -> Record | None:
-        read = partial(read_range, self.settings, topic, partition, offset, offset + 1, timeout=10)
-        found = await self._threads_of_kept.run(read)
-        return found[0] if found else None
+        return await self._threads_of_kept.run(partial(self._one_reader.read, timeout=10), topic, partition, offset)
 
 
 class _WorkerSender:

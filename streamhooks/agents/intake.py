@@ -15,6 +15,7 @@ from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import HOLES, LOOPS, TOMBSTONES, UNSETTLED, records_of
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.registry import SchemaRegistry
+from streamhooks.records.weight import weight
 from streamhooks.tasks.again import INTERNAL_ERROR, Do
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.origin import Origin, origin_of
@@ -94,7 +95,7 @@ class Intake:
         tp = (record.topic, record.partition)
         if self._tracker.is_full(tp):
             await self._tracker.wait_for_room(tp)
-        ticket = self._tracker.start(tp, record.offset, record.assignment, record.size)
+        ticket = self._tracker.start(tp, record.offset, record.assignment, weight(record.value))
         if ticket is None:
             return
         records_of(record.topic).inc()

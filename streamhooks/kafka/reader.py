@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
@@ -148,49 +149,93 @@ def scan(
         TimeoutError: Kafka did not hand over all of them in time, or no client could be made, or `stop` was set.
 
     """
-    left = {tp: end for tp, (start, end) in ranges.items() if start < end}
-    if not left:
+    if not any(start < end for start, end in ranges.values()):
         return
-    following = {tp: ranges[tp][0] for tp in left}
-    number = sum(end - following[tp] for tp, end in left.items())
-    config: dict[str, object] = {
-        "enable.partition.eof": True,
-        "fetch.wait.max.ms": 10,
-        # It fetches no more when as many lie there as are wanted.
-        "queued.min.messages": min(number, 100_000),
-    }
+    # It fetches no more when as many lie there as are wanted.
+    number = sum(max(0, end - start) for start, end in ranges.values())
+    consumer = _scanning(settings, **{"queued.min.messages": min(number, 100_000)})
     try:
-        consumer = new_consumer(settings, **config)
-    except KafkaException as failure:  # such as: no more files may be opened
-        raise TimeoutError(f"no client can be made: {failure.args[0].str()}") from None
-    deadline = time.monotonic() + timeout
-    try:
-        consumer.assign([TopicPartition(*tp, start) for tp, start in following.items()])
-        while left and time.monotonic() < deadline and not (stop is not None and stop.is_set()):
-            # It waits for as many as it is asked for: never for more than can come.
-            wanted = min(2000, sum(end - following[tp] for tp, end in left.items()))
-            for message in consumer.consume(num_messages=wanted, timeout=0.2):
-                error, tp = message.error(), (message.topic(), message.partition())
-                if tp not in left:
-                    continue
-                if error is None:
-                    following[tp] = message.offset() + 1
-                    if message.offset() < left[tp]:
-                        yield to_record(message)
-                elif error.code() in NOT_THERE:
-                    # What retention removed is left out.
-                    first = read_from_first(consumer, tp, following[tp])
-                    following[tp] = left[tp] if first is None else first
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                    following[tp] = left[tp]
-                if following[tp] >= left[tp]:
-                    del left[tp]
-                    consumer.incremental_unassign([TopicPartition(*tp)])
-        if left:
-            names = ", ".join(f"{topic}:{number}" for topic, number in left)
-            raise TimeoutError(f"{names} did not answer within {timeout} s")
+        yield from _scan(consumer, ranges, timeout, stop)
     finally:
         consumer.close()
+
+
+class OneReader:
+    """Reads single records, by clients that it keeps: to make one takes much longer than to read. For many threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._idle: deque[Consumer] = deque()
+
+    def read(
+        self, topic: str, partition: int, offset: int, *, timeout: float, stop: Stop | None = None
+    ) -> Record | None:
+        """The record, None if it is not there; blocks for at most `timeout` seconds.
+
+        Raises:
+            TimeoutError: Kafka does not answer, or `stop` was set.
+
+        """
+        try:
+            consumer = self._idle.pop()
+        except IndexError:
+            # It fetches the record's batch alone.
+            consumer = _scanning(self._settings, **{"queued.min.messages": 1} | fetch_config(1024, AHEAD))
+        try:
+            found = list(_scan(consumer, {(topic, partition): (offset, offset + 1)}, timeout, stop))
+        except BaseException:
+            consumer.close()  # it may know another topic of that name
+            raise
+        self._idle.append(consumer)
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """Close what is idle."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _scanning(settings: Settings, **config: object) -> Consumer:
+    try:
+        return new_consumer(settings, **{"enable.partition.eof": True, "fetch.wait.max.ms": 10, **config})
+    except KafkaException as failure:  # such as: no more files may be opened
+        raise TimeoutError(f"no client can be made: {failure.args[0].str()}") from None
+
+
+def _scan(
+    consumer: Consumer, ranges: Mapping[TP, tuple[int, int]], timeout: float, stop: Stop | None
+) -> Iterator[Record]:
+    left = {tp: end for tp, (start, end) in ranges.items() if start < end}
+    following = {tp: ranges[tp][0] for tp in left}
+    deadline = time.monotonic() + timeout
+    consumer.assign([TopicPartition(*tp, start) for tp, start in following.items()])
+    while left and time.monotonic() < deadline and not (stop is not None and stop.is_set()):
+        for message in _next(consumer):
+            error, tp = message.error(), (message.topic(), message.partition())
+            if tp not in left:
+                continue
+            if error is None:
+                following[tp] = message.offset() + 1
+                if message.offset() < left[tp]:
+                    yield to_record(message)
+            elif error.code() in NOT_THERE:
+                # What retention removed is left out.
+                first = read_from_first(consumer, tp, following[tp])
+                following[tp] = left[tp] if first is None else first
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                following[tp] = left[tp]
+            if following[tp] >= left[tp]:
+                del left[tp]
+                consumer.incremental_unassign([TopicPartition(*tp)])
+    if left:
+        names = ", ".join(f"{topic}:{number}" for topic, number in left)
+        raise TimeoutError(f"{names} did not answer within {timeout} s")
+
+
+def _next(consumer: Consumer) -> list[Message]:
+    """What comes next, as far as it lies there: who waits for so many gets them, however large they are."""
+    first = consumer.poll(0.2)
+    return [] if first is None else [first, *consumer.consume(num_messages=2000, timeout=0)]
 
 
 def read_from_first(consumer: Consumer, tp: TP, offset: int) -> int | None:

@@ -22,8 +22,6 @@ HOPS_HEADER: Final = "streamhooks-hops"
 
 #: the header of a tombstone on `delayed` that says which attempt it settles: a late one removes only its own
 ATTEMPT_HEADER = "attempt"
-#: a call of more bytes counts by them while it runs, and waits without its arguments: they are read when it is due
-LARGE: Final = 16_384
 
 Reason = Literal["retry", "countdown", "overflow", "paused", "resend"]
 

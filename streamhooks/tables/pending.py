@@ -20,8 +20,9 @@ from typing import Literal
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import PENDING, PENDING_BYTES
-from streamhooks.records.call import ATTEMPT_HEADER, LARGE, DelayedCall
+from streamhooks.records.call import ATTEMPT_HEADER, DelayedCall
 from streamhooks.records.formats import decode
+from streamhooks.records.weight import LARGE, weight
 
 #: how long what is settled is remembered, so that a late record can't bring it back, in seconds
 MEMORY = 600.0
@@ -49,7 +50,7 @@ class Entry:
     offset: int | None = None
     """Where the whole of a large call lies."""
     size: int = 0
-    """The bytes of that."""
+    """Its weight."""
 
     def call(self) -> DelayedCall:
         """The call; a large one without its arguments."""
@@ -267,7 +268,7 @@ def _entry(record: Record, call: DelayedCall) -> Entry:
     value = record.value or b""
     entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
     if len(value) > LARGE:
-        entry.offset, entry.size = record.offset, len(value)
+        entry.offset, entry.size = record.offset, weight(value)
         entry.value = replace(call, args=[], kwargs={}).to_json()
     return entry
 

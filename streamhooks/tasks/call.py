@@ -38,7 +38,7 @@ class Call:
     stored: bool = False
     """Whether it has a record in `delayed`, which must be settled by a tombstone."""
     size: int = 0
-    """The bytes of the record that it comes from, if that is large."""
+    """The weight of the record that it comes from, if that is large."""
     kept_at: int | None = None
     """The offset of `delayed` at which its arguments lie, if they are still to be read."""
 

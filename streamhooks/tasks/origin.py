@@ -6,8 +6,9 @@ import re
 from typing import Any, NamedTuple
 
 from streamhooks.kafka.reader import Record
-from streamhooks.records.call import HOPS_HEADER, LARGE
+from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.ids import derived_id, source_id
+from streamhooks.records.weight import LARGE, weight
 from streamhooks.tasks.call import Call
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -26,7 +27,7 @@ class Origin(NamedTuple):
     hops: int = 0
     """How many deliveries, one causing the next, led to the record."""
     size: int = 0
-    """The bytes of the record, if it is large."""
+    """The weight of the record, if it is large."""
 
 
 def origin_of(record: Record, now_ms: int) -> Origin:
@@ -41,7 +42,7 @@ def origin_of(record: Record, now_ms: int) -> Origin:
         record.partition,
         traceparent.decode() if traceparent else None,
         hops_of(record),
-        size if (size := len(record.value or b"")) > LARGE else 0,
+        size if (size := weight(record.value)) > LARGE else 0,
     )
 
 

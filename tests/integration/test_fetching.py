@@ -17,7 +17,7 @@ from support import create_topic, make_anew, produce
 from streamhooks.dev.kafka import EmbeddedKafka
 from streamhooks.kafka.clients import aiokafka_options
 from streamhooks.kafka.logs import Logs
-from streamhooks.kafka.reader import Record, read_range, scan
+from streamhooks.kafka.reader import OneReader, Record, read_range, scan
 from streamhooks.mended.aiokafka_fetching import AiokafkaFetching
 from streamhooks.mended.fetching import AT_ONCE, Fetching, Seek
 from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
@@ -281,3 +281,24 @@ def test_a_range_of_offsets_is_what_kafka_still_holds_of_it(brokers, topic, writ
     write(3, 2)
     records = list(scan(settings, several, timeout=20))
     assert (offsets(records), offsets(records, 1), offsets(records, 2)) == (list(range(60, 65)), [], [0, 1, 2])
+
+
+def test_single_records_are_read_by_clients_that_are_kept(brokers, topic, write) -> None:
+    reader = OneReader(Settings(brokers=brokers))
+    write(3, value=b"a")
+    write(2, 1, value=b"b" * 900_000)
+    written = [(0, 2, b"a"), (1, 1, b"b" * 900_000), (1, 0, b"b" * 900_000), (0, 0, b"a"), (2, 0, None), (1, 2, None)]
+    for partition, offset, value in written * 2:
+        found = reader.read(topic, partition, offset, timeout=10)
+        assert (found and (found.partition, found.offset, found.value)) == (value and (partition, offset, value))
+    assert len(reader._idle) == 1
+    make_anew(brokers, topic)
+    write(2, 1, value=b"c")
+    with contextlib.suppress(TimeoutError):  # of a client that knows the former one
+        reader.read(topic, 1, 0, timeout=3)
+    found = reader.read(topic, 1, 0, timeout=10)
+    assert found is not None
+    assert found.value == b"c"
+    with pytest.raises(TimeoutError):
+        reader.read(f"{topic}-of-nobody", 0, 0, timeout=1)
+    reader.close()

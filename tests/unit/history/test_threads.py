@@ -25,9 +25,8 @@ class Silence:
     def assign(self, _partitions: object) -> None:
         pass
 
-    def consume(self, **_options: object) -> list[object]:
+    def poll(self, _timeout: float) -> None:
         self.asked.set()
-        return []
 
     def close(self) -> None:
         self.closed.set()

@@ -118,3 +118,11 @@ async def test_what_is_published_soon_waits_for_room_without_its_caller(times: i
     outbox = Outbox(Crowded(times), asyncio.get_running_loop())  # type: ignore[arg-type]
     future = outbox.publish_soon("t", b"1", key="k", partition=1)
     assert (await asyncio.wait_for(asyncio.wrap_future(future), 5)).offset == 7
+
+
+async def test_the_buffer_is_bounded_in_bytes(publisher: Publisher) -> None:
+    handed: list[Future[Published]] = []
+    with pytest.raises(BufferError):
+        for _ in range(100):
+            handed.append(publisher.publish("t", b"x" * 1_000_000))
+    assert 25 <= len(handed) <= 33

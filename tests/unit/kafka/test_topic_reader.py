@@ -39,6 +39,9 @@ class Message:
 
     value = key
 
+    def __len__(self) -> int:
+        return 1
+
     def headers(self) -> None:
         return None
 

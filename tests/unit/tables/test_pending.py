@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import PENDING_BYTES
-from streamhooks.records.call import LARGE, DelayedCall
+from streamhooks.records.call import DelayedCall
+from streamhooks.records.weight import LARGE, weight
 from streamhooks.tables.pending import MEMORY, Entry, Pending
 
 
@@ -285,7 +286,7 @@ def test_of_a_large_call_the_place_is_kept_and_not_the_arguments():
     record = large(1, offset=7)
     pending.apply(record)
     entry = entry_of(pending)
-    assert (entry.offset, entry.size) == (7, len(record.value))
+    assert (entry.offset, entry.size) == (7, weight(record.value))
     assert (entry.call().args, entry.call().kwargs) == ([], {})
     assert (entry.call().source, entry.call().reason, entry.due) == ("e:0:1", "retry", 10)
     assert 0 < PENDING_BYTES._value.get() - before < 1000

@@ -12,8 +12,8 @@ from streamhooks.errors import RecordTooLarge
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.room import Weight
-from streamhooks.records.call import LARGE
 from streamhooks.records.hook import Hook
+from streamhooks.records.weight import LARGE
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Sent, Services, current
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone

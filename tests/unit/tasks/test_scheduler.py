@@ -11,7 +11,8 @@ from test_runner import HOOK, NOW, World
 
 from streamhooks.agents.delayed import Scheduler
 from streamhooks.kafka.reader import Record
-from streamhooks.records.call import LARGE, DelayedCall
+from streamhooks.records.call import DelayedCall
+from streamhooks.records.weight import LARGE
 from streamhooks.tables.pending import Pending
 from streamhooks.tasks.runner import GONE
 
@@ -128,7 +129,7 @@ def large_call(number: int, task: str = "streamhooks.t", attempt: int = 1) -> Re
 
 
 async def test_large_calls_are_read_when_they_run_and_only_so_many_bytes_at_once():
-    world = World(bound=100, again=2 * LARGE + 1000)
+    world = World(bound=100, again=3 * LARGE - 1000)
     ended = asyncio.Event()
     at_once: list[int] = []
     running = ran = 0
