@@ -44,7 +44,6 @@ from streamhooks.kafka.reader import Record, read_range
 from streamhooks.kafka.starts import Known, look_around
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import Topics
-from streamhooks.masking import mask_logs
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
 from streamhooks.records.formats import use_registry
@@ -76,6 +75,7 @@ from streamhooks.tasks.runner import Runner
 from streamhooks.tasks.sample import AT_ONCE, Samples
 from streamhooks.tasks.seals import Seals
 from streamhooks.tasks.task import registry
+from streamhooks.times import steady
 from streamhooks.tracing import Tracing
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ class System:
             on_anew=self.moved.read_once_more,
         )
         self._follow(partitions)
-        self.pending = Pending(clock)
+        self.pending = Pending()
         self.broken = BrokenRecords(Marks(settings, app.logs, "broken"), self.outputs.bury, self._tells_of)
 
         # what is done
@@ -164,13 +164,12 @@ class System:
             self.hooks,
             is_home=self._is_home,
             tell=lambda what, hook_id, found: self.runner.tell_home(what, hook_id, found),
-            clock=clock,
             breaker=settings.breaker,
             failing=settings.failing_days * 86400,
         )
         links = Links(settings.base_url, settings.group_url, settings.event_url)
         admission = Admission(self.hooks, self.restraints, settings.hook_max_in_flight)
-        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, clock)
+        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of)
         self.missed = Missed(
             self.stretches,
             self.hooks,
@@ -247,7 +246,6 @@ class System:
             may_send=lambda hook_id: admission.may_catch_up(hook_id, self.scheduler.queued),
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
-            clock=clock,
         )
         letters, threads = DeadLetters(settings), Threads(SHORT)
         redriving = Redriving(
@@ -273,7 +271,7 @@ class System:
             partitions=self.partitions,
             clock=clock,
         )
-        self.doubles = Doubles(settings.idempotence_window, clock)
+        self.doubles = Doubles(settings.idempotence_window)
         self.intake = Intake(
             app.tracker,
             self.runner,
@@ -295,7 +293,7 @@ class System:
             counting_app.gate,
             self.read_range,
             self._bury_firing,
-            clock,
+            steady,
             lambda tp: short_id(counting_app.topic_id(tp)),
         )
         ask = KafkaCounts(settings).ask
@@ -316,7 +314,6 @@ class System:
 
     async def start(self) -> None:
         """Know all hooks before the first record is taken up."""
-        mask_logs()
         if not self.keys:
             text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
             log.warning(text, self.topics.hooks)
@@ -324,6 +321,7 @@ class System:
         for reader in (self.hooks_reader, self.resources_reader, self.delayed_reader):
             reader.start()
         await self.hooks_reader.wait_ready()
+        self.hooks.is_live = True
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.publisher, self.topics.delayed, self.partitions))
         for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up, self.watch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
@@ -10,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from streamhooks.kafka.clients import client_config
 from streamhooks.settings import Settings
+from streamhooks.times import steady
 
 TP = tuple[str, int]
 
@@ -119,10 +119,10 @@ def scan(
         return
     following = {tp: ranges[tp][0] for tp in left}
     consumer = new_consumer(settings, **{"enable.partition.eof": True, "fetch.wait.max.ms": 10})
-    deadline = time.monotonic() + timeout
+    deadline = steady() + timeout
     try:
         consumer.assign([TopicPartition(*tp, start) for tp, start in following.items()])
-        while left and time.monotonic() < deadline and not (stop is not None and stop.is_set()):
+        while left and steady() < deadline and not (stop is not None and stop.is_set()):
             # It waits for as many as it is asked for: never for more than can come.
             wanted = min(2000, sum(end - following[tp] for tp, end in left.items()))
             for message in consumer.consume(num_messages=wanted, timeout=0.2):

@@ -7,7 +7,6 @@ It can't tell in which epoch a record was written, and does not look whether its
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from faust.types import TP
 from streamhooks.kafka.reader import Record
 from streamhooks.mended.fetching import AT_ONCE, Seek
 from streamhooks.mended.patience import patient
+from streamhooks.times import steady
 
 #: what comes sooner than this after what came before comes in quick succession, in seconds
 QUICK = 0.005
@@ -90,7 +90,7 @@ class AiokafkaFetching:
     def _pace(self, came: int) -> None:
         """Have the broker gather what comes in quick succession: a fetch for each record costs more than the record."""
         assert self._client is not None
-        now = time.monotonic()
+        now = steady()
         self._gathers = came > 1 if self._gathers else came > 0 and now - self._came < QUICK
         if came:
             self._came = now

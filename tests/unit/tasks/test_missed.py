@@ -35,6 +35,7 @@ class World:
             forget=self.forget,
             expected=self.next.get,
             clock=lambda: self.now,
+            steady_clock=lambda: self.now,
             log_of=lambda _tp: self.log_id,
             on_gone=self.gone.append,
         )

@@ -79,6 +79,8 @@ class Hooks:
     def state(self, hook_id):
         return None
 
+    lasting = state
+
     def is_active(self, hook_id):
         return self.active and hook_id == self.hook.id
 
@@ -501,3 +503,16 @@ async def test_blocking_functions_leave_the_threads_of_others_alone():
     release.set()
     await asyncio.gather(*waiting)
     assert world.outputs.dead == []
+
+
+async def test_what_comes_after_a_clock_went_back_is_from_after_the_hook_was_resumed():
+    """Else its retry would be taken for one from before, and dropped where the hook was resumed with `skip`."""
+    world = World()
+    world.hooks.hook = replace(HOOK, resume="skip", resumed_at=NOW + 3600.0005)
+
+    async def fail():
+        raise RetryTaskError
+
+    await world.run(fail)
+    (stored,) = world.outputs.stored
+    assert stored[0].created / 1000 >= world.hooks.hook.resumed_at
