@@ -48,7 +48,7 @@ from streamhooks.kafka.renewal import Renewal
 from streamhooks.kafka.starts import Known, look_around
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import NAMES, Topics
-from streamhooks.masking import LONGEST_TEXT, mask_logs, shown
+from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
 from streamhooks.metrics import UNCONFIRMED
@@ -83,6 +83,7 @@ from streamhooks.tasks.runner import Runner, Weights
 from streamhooks.tasks.sample import AT_ONCE, Samples
 from streamhooks.tasks.seals import Seals
 from streamhooks.tasks.task import registry
+from streamhooks.times import steady
 from streamhooks.tracing import Tracing
 
 log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ class System:
             on_anew=self.moved.read_once_more,
         )
         self._follow(partitions)
-        self.pending = Pending(clock)
+        self.pending = Pending()
         self.broken = BrokenRecords(Marks(settings, app.logs, "broken"), self.outputs.bury, self._tells_of)
 
         # what is done
@@ -176,13 +177,12 @@ class System:
             self.hooks,
             is_home=self._is_home,
             tell=lambda what, hook_id, found: self.runner.tell_home(what, hook_id, found),
-            clock=clock,
             breaker=settings.breaker,
             failing=settings.failing_days * 86400,
         )
         links = Links(settings.base_url, settings.group_url, settings.event_url)
         admission = Admission(self.hooks, self.restraints, settings.hook_max_in_flight)
-        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, clock)
+        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of)
         size = settings.max_unsettled_mb * 1_000_000
         self._threads_of_kept, self._one_reader = Threads(KEPT_AT_ONCE), OneReader(settings)
         kept = KeptArguments(self._read_one, topics.delayed, settings.topic_prefix)
@@ -265,7 +265,6 @@ class System:
             may_send=lambda hook_id: admission.may_catch_up(hook_id, self.scheduler.queued),
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
-            clock=clock,
         )
         letters, threads = DeadLetters(settings), Threads(SHORT)
         redriving = Redriving(
@@ -291,7 +290,7 @@ class System:
             partitions=self.partitions,
             clock=clock,
         )
-        self.doubles = Doubles(settings.idempotence_window, clock)
+        self.doubles = Doubles(settings.idempotence_window)
         self.intake = Intake(
             app.tracker,
             self.runner,
@@ -313,7 +312,7 @@ class System:
             counting_app.gate,
             self.read_range,
             self._bury_firing,
-            clock,
+            steady,
             lambda tp: log_number(counting_app.topic_id(tp), tp[1]),
         )
         ask = KafkaCounts(settings).ask
@@ -337,7 +336,6 @@ class System:
 
     async def start(self) -> None:
         """Know all hooks before the first record is taken up."""
-        mask_logs()
         if not self.keys:
             text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
             log.warning(text, self.topics.hooks)
@@ -345,6 +343,7 @@ class System:
         for reader in (self.hooks_reader, self.resources_reader, self.delayed_reader):
             reader.start()
         await self.hooks_reader.wait_ready()
+        self.hooks.is_live = True
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.outbox, self.topics.delayed, self.partitions))
         for work in (
