@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka.clients import client_config
 from streamhooks.settings import Settings
+from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Publisher:
         if self._dead is not None:
             future.set_exception(ProducerDead(self._dead))
             return future
-        self._began[number] = time.monotonic()
+        self._began[number] = steady()
         try:
             self._producer.produce(
                 topic,
@@ -159,7 +159,7 @@ class Publisher:
 
     def oldest_unconfirmed(self) -> float:
         """Return the age of the oldest record that is not confirmed, in seconds; 0 without any."""
-        now = time.monotonic()
+        now = steady()
         # The keys are copied in one go: the publisher's thread takes from them meanwhile.
         oldest = next(iter(tuple(self._began)), None)
         return 0.0 if oldest is None else now - self._began.get(oldest, now)
@@ -200,9 +200,9 @@ class Publisher:
 
         Returns: how many records are still not confirmed.
         """
-        deadline = time.monotonic() + timeout
+        deadline = steady() + timeout
         # The second one may get more while the first is flushed.
-        left = sum(one.flush(max(0.0, deadline - time.monotonic())) for one in self._producers())
+        left = sum(one.flush(max(0.0, deadline - steady())) for one in self._producers())
         left = left if self._one_by_one is None else len(self)
         left += sum(map(len, self._former))
         self._stopping.set()
