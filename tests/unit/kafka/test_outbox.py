@@ -13,7 +13,7 @@ from streamhooks.backoff import pause_after
 from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka import refusals
 from streamhooks.kafka.outbox import Outbox
-from streamhooks.kafka.publisher import Published
+from streamhooks.kafka.publisher import OnRefused, Published
 
 #: what Kafka says of a record that it may take later
 LATER = [
@@ -38,12 +38,16 @@ class Broker:
         self.tried: list[tuple[str, dict]] = []
         self.age = 0.0
 
-    def publish(self, topic: str, _value: bytes | None, **options: object) -> Future[Published]:
+    def publish(
+        self, topic: str, _value: bytes | None, *, on_refused: OnRefused | None = None, **options: object
+    ) -> Future[Published]:
         self.tried.append((topic, options))
         future: Future[Published] = Future()
         error = self.verdict(topic, options)
         if error is None:
             future.set_result(Published(topic, 0, len(self.tried)))
+        elif isinstance(error, WriteRefused) and on_refused is not None:
+            on_refused(future, error)
         else:
             future.set_exception(error)
         return future
