@@ -187,3 +187,14 @@ async def test_a_record_that_is_long_not_confirmed_is_a_trouble() -> None:
         broker.age = age
         assert outbox.troubles == told
         assert outbox.oldest_unconfirmed() == age
+
+
+async def test_a_topic_that_refuses_now_and_then_is_told_of_once(
+    pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = Broker(lambda *_: WriteRefused("not now") if len(broker.tried) % 2 else None)
+    outbox = make(broker)
+    for _ in range(100):
+        await asyncio.wait_for(outbox.publish("t", b"1"), 5)
+    assert len(broker.tried) == 200
+    assert [record.levelname for record in caplog.records] == ["CRITICAL", "WARNING"]
