@@ -19,6 +19,7 @@ from streamhooks.metrics import (
 )
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.pending import Pending, oldest_by_hook
+from streamhooks.times import steady
 
 #: how long what was looked up holds, in seconds: several who ask at once must not have it looked up as often
 FRESH = 1.0
@@ -42,7 +43,9 @@ class Gauges:
         measure: Callable[[Floors], dict[TP, Behind]],
         not_ready: Callable[[], list[str]],
         clock: Callable[[], float],
+        steady_clock: Callable[[], float] = steady,
     ) -> None:
+        self._steady = steady_clock
         self._hooks = hooks
         self._pending = pending
         self._floors = floors
@@ -51,16 +54,16 @@ class Gauges:
         self._clock = clock
         self._looking = asyncio.Lock()
         self._lags: dict[TP, Behind] = {}
-        self._lags_at = 0.0
+        self._lags_at = -FRESH
         self._waiting: list[tuple[int, str]] = []  # the oldest call of each hook, the oldest first
-        self._waiting_at = 0.0
+        self._waiting_at = -FRESH
 
     async def refresh(self) -> None:
         """Bring all of them up to date; takes a few seconds at most, when Kafka does not answer."""
         async with self._looking:
             if self._is_old(self._lags_at):
                 self._lags = await asyncio.to_thread(self._measure, self._floors())
-                self._lags_at = self._clock()
+                self._lags_at = self._steady()
         self._show_lags()
         tally = self._hooks.tally()
         DISABLED_HOOKS.set(tally.disabled)
@@ -76,13 +79,13 @@ class Gauges:
                 # A look at each pending call takes long.
                 oldest = await asyncio.to_thread(oldest_by_hook, self._pending.snapshot())
                 self._waiting = sorted((at, hook_id) for hook_id, at in oldest.items())
-                self._waiting_at = self._clock()
+                self._waiting_at = self._steady()
         # What a disabled hook left behind waits for a person: its age tells nothing about the worker.
         oldest_at = next((at for at, hook_id in self._waiting if self._hooks.is_active(hook_id)), None)
         return None if oldest_at is None else max(0.0, self._clock() - oldest_at / 1000)
 
     def _is_old(self, looked_at: float) -> bool:
-        return not 0 <= self._clock() - looked_at < FRESH
+        return self._steady() - looked_at >= FRESH
 
     def _show_lags(self) -> None:
         now = self._clock()

@@ -37,17 +37,18 @@ from streamhooks.in_flight.room import Weight, divided
 from streamhooks.in_flight.tracker import Ticket
 from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
 from streamhooks.kafka.lag import KafkaLog, Lags
-from streamhooks.kafka.logs import short_id
+from streamhooks.kafka.logs import log_number
 from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Publisher
 from streamhooks.kafka.reader import OneReader, Record, read_some
+from streamhooks.kafka.renewal import Renewal
 from streamhooks.kafka.starts import Known, look_around
 from streamhooks.kafka.topic_reader import TopicReader
-from streamhooks.kafka.topics import Topics
-from streamhooks.masking import LONGEST_TEXT, mask_logs, shown
+from streamhooks.kafka.topics import NAMES, Topics
+from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
 from streamhooks.metrics import UNCONFIRMED
@@ -82,6 +83,7 @@ from streamhooks.tasks.runner import Runner, Weights
 from streamhooks.tasks.sample import AT_ONCE, Samples
 from streamhooks.tasks.seals import Seals
 from streamhooks.tasks.task import registry
+from streamhooks.times import steady
 from streamhooks.tracing import Tracing
 
 log = logging.getLogger(__name__)
@@ -166,7 +168,7 @@ class System:
             on_anew=self.moved.read_once_more,
         )
         self._follow(partitions)
-        self.pending = Pending(clock)
+        self.pending = Pending()
         self.broken = BrokenRecords(Marks(settings, app.logs, "broken"), self.outputs.bury, self._tells_of)
 
         # what is done
@@ -175,13 +177,12 @@ class System:
             self.hooks,
             is_home=self._is_home,
             tell=lambda what, hook_id, found: self.runner.tell_home(what, hook_id, found),
-            clock=clock,
             breaker=settings.breaker,
             failing=settings.failing_days * 86400,
         )
         links = Links(settings.base_url, settings.group_url, settings.event_url)
         admission = Admission(self.hooks, self.restraints, settings.hook_max_in_flight)
-        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, clock)
+        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of)
         size = settings.max_unsettled_mb * 1_000_000
         self._threads_of_kept, self._one_reader = Threads(KEPT_AT_ONCE), OneReader(settings)
         kept = KeptArguments(self._read_one, topics.delayed, settings.topic_prefix)
@@ -264,7 +265,6 @@ class System:
             may_send=lambda hook_id: admission.may_catch_up(hook_id, self.scheduler.queued),
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
-            clock=clock,
         )
         letters, threads = DeadLetters(settings), Threads(SHORT)
         redriving = Redriving(
@@ -290,7 +290,7 @@ class System:
             partitions=self.partitions,
             clock=clock,
         )
-        self.doubles = Doubles(settings.idempotence_window, clock)
+        self.doubles = Doubles(settings.idempotence_window)
         self.intake = Intake(
             app.tracker,
             self.runner,
@@ -312,10 +312,13 @@ class System:
             counting_app.gate,
             self.read_range,
             self._bury_firing,
-            clock,
-            lambda tp: short_id(counting_app.topic_id(tp)),
+            steady,
+            lambda tp: log_number(counting_app.topic_id(tp), tp[1]),
         )
         ask = KafkaCounts(settings).ask
+        self.renewal = Renewal(
+            self.publisher, lambda: app.logs.ids(settings.topic_prefix + name for name in NAMES.values())
+        )
         self.watch = Watch(partitions, ask, self._follow, settings.topic_prefix, settings.metadata_interval)
         self._floors: dict[App, dict[tuple[str, int], int]] = {}
         self.lags = Lags(KafkaLog(settings), clock)
@@ -333,7 +336,6 @@ class System:
 
     async def start(self) -> None:
         """Know all hooks before the first record is taken up."""
-        mask_logs()
         if not self.keys:
             text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
             log.warning(text, self.topics.hooks)
@@ -341,9 +343,19 @@ class System:
         for reader in (self.hooks_reader, self.resources_reader, self.delayed_reader):
             reader.start()
         await self.hooks_reader.wait_ready()
+        self.hooks.is_live = True
         log.info("%d hooks are known", len(self.hooks))
         sending.bind(_WorkerSender(self.outbox, self.topics.delayed, self.partitions))
-        for work in (self.scheduler, self.counting, self.broken, self.seals, self.missed, self.catch_up, self.watch):
+        for work in (
+            self.scheduler,
+            self.counting,
+            self.broken,
+            self.seals,
+            self.missed,
+            self.catch_up,
+            self.watch,
+            self.renewal,
+        ):
             task = asyncio.create_task(work.run(), name=type(work).__name__)
             task.add_done_callback(self._background_ended)
             self._background.append(task)

@@ -26,7 +26,7 @@ from streamhooks.tables.stretches import Stretches
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.missed import Write
 from streamhooks.tasks.runner import Owner
-from streamhooks.times import Between
+from streamhooks.times import Between, steady
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class CatchUp:
         may_send: Callable[[str], bool],
         call_for: Callable[[Hook, Stretch, Record], Call | None],
         rate: Rate,
-        clock: Callable[[], float],
+        clock: Callable[[], float] = steady,
     ) -> None:
         self._stretches = stretches
         self._hooks = hooks

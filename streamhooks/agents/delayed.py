@@ -23,6 +23,7 @@ from streamhooks.tables.pending import Entry, Pending
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.runner import GONE, OF_USERS, OURS, Runner, kind_of
+from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,9 @@ class Scheduler:
         on_broken: Callable[[Record, str], None],
         read_arguments: Callable[[Call], Awaitable[bool]],
         clock: Callable[[], float],
+        steady_clock: Callable[[], float] = steady,
     ) -> None:
+        self._steady = steady_clock
         self._pending = pending
         self._runner = runner
         self._outputs = outputs
@@ -92,7 +95,7 @@ class Scheduler:
         self._on_broken = on_broken
         self._read_arguments = read_arguments
         self._healing = asyncio.Semaphore(HEALED_AT_ONCE)
-        self._not_before: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}  # by the steady clock
         self._clock = clock
         self._queues: dict[str, deque[Entry]] = {}
         self._wake = asyncio.Event()
@@ -130,7 +133,7 @@ class Scheduler:
         due = self._pending.next_due()
         until = LONGEST_SLEEP if due is None else due / 1000 - self._clock()
         if self._not_before:
-            until = min(until, max(min(self._not_before.values()) - self._clock(), 0.002))
+            until = min(until, max(min(self._not_before.values()) - self._steady(), 0.002))
         self._wake.clear()
         if until > 0:
             try:
@@ -152,7 +155,7 @@ class Scheduler:
 
     def _pump(self) -> None:
         """Start queued calls, one of each hook in turn, as long as there is room and the hook is not held back."""
-        now = self._clock()
+        now = self._steady()
         hooks = deque(hook_id for hook_id in self._queues if self._not_before.get(hook_id, 0.0) <= now)
         while hooks and self._gate.is_open:
             hook_id = hooks.popleft()
@@ -181,7 +184,7 @@ class Scheduler:
         wait = self._wait(hook_id)
         if wait == 0.0:
             return self._bulkheads.enter_again(hook_id)
-        self._not_before[hook_id] = self._clock() + (LONGEST_SLEEP if wait is None else min(wait, LONGEST_SLEEP))
+        self._not_before[hook_id] = self._steady() + (LONGEST_SLEEP if wait is None else min(wait, LONGEST_SLEEP))
         return False
 
     def _start(self, entry: Entry) -> None:

@@ -20,6 +20,7 @@ from streamhooks.tables.counters import Counters, counts, window
 from streamhooks.tables.latest import LatestRequests
 from streamhooks.tables.rollups import Rollup
 from streamhooks.tasks.again import INTERNAL_ERROR
+from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Table(Protocol):
     def cells(self, text: str, ranges: list[tuple[float, float]]) -> list[Any]:
         """The values of one text in each window."""
 
-    def expire(self, now: float) -> int:
+    def expire(self) -> int:
         """Forget what is no longer kept."""
 
     def unconfirmed(self) -> dict[Any, Any]:
@@ -68,7 +69,7 @@ class Counting:
         gate: Gate,
         read_range: ReadRange,
         bury: Bury,
-        clock: Callable[[], float],
+        clock: Callable[[], float] = steady,
         log_of: Callable[[TP], int] = lambda _tp: 0,
     ) -> None:
         self._log_of = log_of
@@ -160,7 +161,7 @@ class Counting:
             if self._clock() >= expire_at:
                 expire_at = self._clock() + EXPIRY
                 for rollup, table in self._tables.items():
-                    table.expire(self._clock())
+                    table.expire()
                     WINDOWS.labels(rollup.name).set(len(table))
 
     async def flush(self) -> None:

@@ -40,7 +40,9 @@ class HookStates:
             if what == "disabled" and not self._hooks.is_active(hook_id):
                 return  # many deliveries were under way: its owner hears of it once
             former = self._hooks.state(hook_id) or HookState(hook_id)
-            state = merged(former, what, found)
+            lasting = self._hooks.lasting(hook_id)
+            left = lasting.pause_left() if lasting is not None else 0.0
+            state = merged(former, what, found, now=self._clock(), pause_left=left, enabled_at=hook.enabled_at)
             if state == former:
                 return
             await self._write(hook_id, state.to_json())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -20,6 +19,7 @@ from streamhooks.delivery.distrust import DistrustedOrigins
 from streamhooks.delivery.exchanges import GarbageError, StaleConnectionError
 from streamhooks.delivery.targets import Target, target_of, written
 from streamhooks.errors import BadUrl
+from streamhooks.times import steady
 
 Kind = Literal["answered", "timeout", "connection", "dns", "tls", "garbage", "denied"]
 
@@ -66,7 +66,7 @@ class HookClient:
         user_agent: str,
         max_read: int = MAX_READ,
         ssl_context: ssl.SSLContext | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._max_read = max_read
@@ -94,7 +94,7 @@ class HookClient:
         answer up to what is kept of it. Connections are kept for the requests of the same organization only.
         Raises only `asyncio.CancelledError`.
         """
-        started = self._loop.time()
+        started = steady()
         reader: AnswerReader | None = None
         error: str | None = None
         kind: Kind = "answered"
@@ -106,7 +106,7 @@ class HookClient:
             kind, error = "timeout", f"timeout: not done within {timeout:g} s"
         except _FAILURES as failure:
             kind, error = _told(failure)
-        duration_ms = round((self._loop.time() - started) * 1000)
+        duration_ms = round((steady() - started) * 1000)
         if reader is None or reader.head is None:
             return Answer(None, error, kind, (), "", duration_ms)
         head = reader.head

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from streamhooks.delivery.answers import AnswerReader
 from streamhooks.delivery.distrust import DistrustedOrigins
 from streamhooks.delivery.exchanges import HookProtocol
 from streamhooks.delivery.targets import HookRequest
+from streamhooks.times import steady
 
 _RESOLVING_THREADS = 32
 #: a name whose look-up took longer waits for the next one behind the others, in seconds
@@ -43,7 +43,7 @@ class PolicyResolver(AbstractResolver):
     their own again: names whose servers hang hold all of the others, and whoever makes hooks can make up many.
     """
 
-    def __init__(self, policy: AddressPolicy, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, policy: AddressPolicy, clock: Callable[[], float] = steady) -> None:
         self._policy = policy
         self._clock = clock
         self._threads = ThreadPoolExecutor(_RESOLVING_THREADS, thread_name_prefix="resolver")

@@ -11,7 +11,7 @@ from streamhooks.kafka.reader import Record
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
-from streamhooks.tasks.call import Call
+from streamhooks.tasks.call import Call, as_of
 from streamhooks.tasks.matching import SOURCES, call_for, read_source
 from streamhooks.tasks.origin import origin_of
 
@@ -77,6 +77,7 @@ class Redriving:
         return True
 
     async def _store(self, call: Call) -> None:
+        as_of(call, self._get_hook(call.hook_id or ""))
         await self._kept.store(call, attempt=1, due=call.created, reason="resend")
 
     def _now_ms(self) -> int:

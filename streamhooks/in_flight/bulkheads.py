@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from streamhooks.times import steady
+
 #: how long first attempts wait at most for places of a hook, in seconds: they hold up all that comes behind them
 PATIENCE = 0.1
 #: how much of it a hook gets back for each delivery that was answered within it, in seconds
@@ -26,7 +28,7 @@ class Bulkheads:
     a hook whose places rarely become free is *slow*, also if each of them does so in time, and nobody waits for it.
     """
 
-    def __init__(self, total: int, bound_of: Callable[[str], int], clock: Callable[[], float]) -> None:
+    def __init__(self, total: int, bound_of: Callable[[str], int], clock: Callable[[], float] = steady) -> None:
         self._room = asyncio.Semaphore(total)
         self._room_again = max(1, total // 4)
         self._bound_of = bound_of
@@ -107,7 +109,7 @@ class Bulkheads:
             raise
 
     def leave(self, hook_id: str, since: float) -> None:
-        """Give both places back; `since` is when the delivery started, in the clock's seconds."""
+        """Give both places back; `since` is when the delivery started, in seconds of the steady clock."""
         self._room.release()
         self._left(hook_id, since)
 

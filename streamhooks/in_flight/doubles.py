@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from streamhooks.times import steady
+
 #: how many keys are remembered, at least, before the oldest are forgotten
 MOST = 500_000
 
@@ -19,7 +21,7 @@ class Doubles:
     With very many keys it is less: the last `MOST` to twice as many.
     """
 
-    def __init__(self, window: float, clock: Callable[[], float]) -> None:
+    def __init__(self, window: float, clock: Callable[[], float] = steady) -> None:
         self._window = window
         self._clock = clock
         self._turned = clock()

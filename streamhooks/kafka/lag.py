@@ -8,7 +8,6 @@ moment when it was last known to have nothing unsettled, so that the lag of a wo
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from streamhooks.kafka.reader import NOT_THERE, TP, new_consumer, read_from_first
 from streamhooks.kafka.topics import admin_client
 from streamhooks.settings import Settings
+from streamhooks.times import steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +146,10 @@ class KafkaLog:
             self._consumer = new_consumer(self._settings, **few, **{"fetch.message.max.bytes": 16384})
         consumer = self._consumer
         found: dict[TP, First] = {}
-        deadline = time.monotonic() + self._timeout
+        deadline = steady() + self._timeout
         try:
             consumer.assign([TopicPartition(*tp, offset) for tp, offset in floors.items()])
-            while len(found) < len(floors) and (left := deadline - time.monotonic()) > 0:
+            while len(found) < len(floors) and (left := deadline - steady()) > 0:
                 for message in consumer.consume(num_messages=100, timeout=min(left, 0.05)):
                     error, tp = message.error(), (message.topic(), message.partition())
                     if error is None:

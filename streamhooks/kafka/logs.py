@@ -26,6 +26,9 @@ from streamhooks.settings import Settings
 #: what a broker says that does not know topic ids
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 
+#: an odd number: partitions of one topic get numbers that lie far apart
+_SPREAD = 0x9E3779B1
+
 Moved = Literal["anew", "shorter", "overtaken"]
 """The topic was made anew, the log lost records that had been read, or retention removed some that had not."""
 
@@ -78,9 +81,12 @@ def above_in(log: Log, reading: Reading, kept: int | None) -> Ranges:
 
 
 @cache
-def short_id(topic_id: str) -> int:
-    """The id of a topic as a number of four bytes, for where there are many; 0 if it is not known."""
-    return int.from_bytes(base64.urlsafe_b64decode(topic_id + "==")[:4]) if topic_id else 0
+def log_number(topic_id: str, partition: int) -> int:
+    """Which log a partition is, as a number of four bytes, for where there are many; 0 if the topic is not known."""
+    if not topic_id:
+        return 0
+    first = int.from_bytes(base64.urlsafe_b64decode(topic_id + "==")[:4])
+    return (first + partition * _SPREAD) % 2**32 or 1
 
 
 class Logs:

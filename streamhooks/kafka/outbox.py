@@ -18,7 +18,8 @@ from streamhooks.kafka.publisher import Published, Publisher
 from streamhooks.kafka.refusals import Refusals, Refused
 
 _BAD_TIMESTAMP = (KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)
-_BAD_MATE = KafkaError._INVALID_DIFFERENT_RECORD  # noqa: SLF001 - its public name
+#: what is no refusal of the record itself: one in its batch was bad, or another producer has to send it
+_NOT_ITS_OWN = (KafkaError._INVALID_DIFFERENT_RECORD, KafkaError._PURGE_QUEUE)  # noqa: SLF001 - their public names
 #: from when on it is a reason for not being ready that a record of ours is not confirmed, in seconds
 LONG_UNCONFIRMED = 10.0
 
@@ -37,6 +38,7 @@ class Outbox:
         self._confirmed: deque[tuple[Callable[[Future[Published]], None], Future[Published]]] = deque()
         self._woken = False
         self._lock = threading.Lock()
+        self._line = asyncio.Lock()
 
     def begin(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
         """Publish, from any thread, without waiting; who cancels the future wants it to be tried no more.
@@ -106,7 +108,7 @@ class Outbox:
             while True:
                 if error.code in _BAD_TIMESTAMP and options.get("timestamp_ms"):
                     options = options | {"timestamp_ms": 0}
-                elif error.code != _BAD_MATE:
+                elif error.code not in _NOT_ITS_OWN:
                     await refused.wait(error)
                 try:
                     return await self._publish_once(topic, value, options)
@@ -114,17 +116,24 @@ class Outbox:
                     error = another
 
     async def _publish_once(self, topic: str, value: bytes | None, options: dict[str, Any]) -> Published:
-        while True:
-            waiting: asyncio.Future[Published] = self._loop.create_future()
-            try:
-                handed = self._publisher.publish(topic, value, **options)
-            except BufferError:
-                await asyncio.sleep(0.05)
-                continue
-            handed.add_done_callback(partial(self._collect, partial(_resolve, waiting)))
-            published = await waiting
-            self._refusals.taken(_place(topic, options))
-            return published
+        waiting: asyncio.Future[Published] = self._loop.create_future()
+        handed = await self._hand_over(topic, value, options)
+        handed.add_done_callback(partial(self._collect, partial(_resolve, waiting)))
+        published = await waiting
+        self._refusals.taken(_place(topic, options))
+        return published
+
+    async def _hand_over(self, topic: str, value: bytes | None, options: dict[str, Any]) -> Future[Published]:
+        if not self._line.locked():
+            with contextlib.suppress(BufferError):
+                return self._publisher.publish(topic, value, **options)
+        # One tries for all who wait for room in the buffer, in their order.
+        async with self._line:
+            while True:
+                try:
+                    return self._publisher.publish(topic, value, **options)
+                except BufferError:
+                    await asyncio.sleep(0.02)
 
     def _collect(self, then: Callable[[Future[Published]], None], done: Future[Published]) -> None:
         # From the publisher's thread: one wake-up of the loop for all that is confirmed until it runs.

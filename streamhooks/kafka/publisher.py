@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka.clients import client_config
 from streamhooks.settings import Settings
+from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, bytes]]
-_Record = dict[str, Any]
 
 _TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 
@@ -54,9 +53,11 @@ class Publisher:
             "queue.buffering.max.kbytes": 32_768,
             "queue.buffering.max.messages": 200_000,
             "partitioner": "murmur2_random",
+            "error_cb": self._noticed,
         }
         self._producer = Producer(self._config)
         self._one_by_one: Producer | None = None
+        self._former: list[Producer] = []
         #: called, in the publisher's thread, with the reason why this producer can't go on
         self.on_fatal: Callable[[str], None] = lambda _reason: None
         self._dead: str | None = None
@@ -87,27 +88,35 @@ class Publisher:
         future: Future[Published] = Future()
         # Who waits may give up, the record goes its way: a future that was cancelled can't be resolved.
         future.set_running_or_notify_cancel()
-        number, record = next(self._numbers), _record(topic, value, key, partition, timestamp_ms, headers)
+        optional: dict[str, Any] = {"headers": headers} if headers else {}
+        number = next(self._numbers)
         if self._dead is not None:
             future.set_exception(ProducerDead(self._dead))
             return future
-        self._began[number] = time.monotonic()
+        self._began[number] = steady()
         try:
-            self._producer.produce(**record, on_delivery=partial(self._delivered, number, future, record))
-        except BufferError:
-            del self._began[number]
-            raise
+            self._producer.produce(
+                topic,
+                value=value,
+                key=key,
+                partition=partition,
+                timestamp=timestamp_ms,
+                on_delivery=partial(self._delivered, number, future, False),
+                **optional,
+            )
         except KafkaException as error:
             del self._began[number]
             future.set_exception(self._error_of(error.args[0]))
+        except BaseException:  # the buffer is full, or it is no record
+            del self._began[number]
+            raise
         return future
 
     def _delivered(
-        self, number: int, future: Future[Published], record: _Record | None, error: KafkaError | None, message: Message
+        self, number: int, future: Future[Published], was_alone: bool, error: KafkaError | None, message: Message
     ) -> None:
-        """Resolve a future; without its `record` it was sent in a batch of its own."""
-        if error is not None and record is not None and error.code() in _TOO_LARGE:
-            self._send_alone(number, future, record)
+        if error is not None and not was_alone and error.code() in _TOO_LARGE:
+            self._send_alone(number, future, message)
             return
         self._began.pop(number, None)
         if error is None:
@@ -115,12 +124,21 @@ class Publisher:
         else:
             future.set_exception(self._error_of(error))
 
-    def _send_alone(self, number: int, future: Future[Published], record: _Record) -> None:
+    def _send_alone(self, number: int, future: Future[Published], message: Message) -> None:
         """Send a record in a batch of its own: of a batch that is too large each record may be small enough."""
         try:
             if self._one_by_one is None:
                 self._one_by_one = Producer(self._config | {"batch.num.messages": 1, "linger.ms": 0})
-            self._one_by_one.produce(**record, on_delivery=partial(self._delivered, number, future, None))
+            headers = message.headers()
+            self._one_by_one.produce(
+                message.topic(),
+                value=message.value(),
+                key=message.key(),
+                partition=message.partition(),
+                timestamp=message.timestamp()[1],
+                on_delivery=partial(self._delivered, number, future, True),
+                **({"headers": headers} if headers else {}),
+            )
         except (BufferError, KafkaException) as error:
             self._began.pop(number, None)
             future.set_exception(WriteRefused(f"it can't be sent alone: {error}"))
@@ -134,9 +152,14 @@ class Publisher:
             return ProducerDead(self._dead)
         return RecordTooLarge(error.str()) if error.code() in _TOO_LARGE else WriteRefused(error.str(), error.code())
 
+    def _noticed(self, error: KafkaError) -> None:
+        # A refusal that makes the producer end does not say so itself.
+        if error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
+            self._error_of(error)
+
     def oldest_unconfirmed(self) -> float:
         """Return the age of the oldest record that is not confirmed, in seconds; 0 without any."""
-        now = time.monotonic()
+        now = steady()
         # The keys are copied in one go: the publisher's thread takes from them meanwhile.
         oldest = next(iter(tuple(self._began)), None)
         return 0.0 if oldest is None else now - self._began.get(oldest, now)
@@ -147,9 +170,24 @@ class Publisher:
                 self._producer.poll(0.5)
                 if self._one_by_one is not None:
                     self._one_by_one.poll(0)
-            except Exception:
+                self._empty_former()
+            except BaseException:  # whatever it is
                 # Raised by a callback. Without this thread nothing would ever be confirmed again.
                 log.exception("a confirmation could not be told")
+
+    def renew(self) -> None:
+        """Write with a new producer from now on; what the former one has not sent ends as a refused write."""
+        former, self._producer = self._producers(), Producer(self._config)
+        self._one_by_one = None
+        self._former += former
+
+    def _empty_former(self) -> None:
+        for producer in list(self._former):
+            # What is in flight may be written already: it is not sent twice, but told, or comes back into the queue.
+            producer.purge(in_queue=True, in_flight=False)
+            producer.poll(0)
+            if not len(producer):
+                self._former.remove(producer)
 
     def __len__(self) -> int:
         return sum(map(len, self._producers()))
@@ -162,17 +200,11 @@ class Publisher:
 
         Returns: how many records are still not confirmed.
         """
-        deadline = time.monotonic() + timeout
+        deadline = steady() + timeout
         # The second one may get more while the first is flushed.
-        left = sum(one.flush(max(0.0, deadline - time.monotonic())) for one in self._producers())
+        left = sum(one.flush(max(0.0, deadline - steady())) for one in self._producers())
         left = left if self._one_by_one is None else len(self)
+        left += sum(map(len, self._former))
         self._stopping.set()
         self._poller.join(timeout=1)
         return int(left)
-
-
-def _record(
-    topic: str, value: bytes | None, key: str | bytes | None, partition: int, timestamp_ms: int, headers: Headers | None
-) -> _Record:
-    record = {"topic": topic, "value": value, "key": key, "partition": partition, "timestamp": timestamp_ms}
-    return record | {"headers": headers} if headers else record

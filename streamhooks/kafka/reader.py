@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
@@ -11,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from streamhooks.kafka.clients import FETCH, client_config, fetch_config
 from streamhooks.settings import Settings
+from streamhooks.times import steady
 
 TP = tuple[str, int]
 
@@ -207,9 +207,9 @@ def _scan(
 ) -> Iterator[Record]:
     left = {tp: end for tp, (start, end) in ranges.items() if start < end}
     following = {tp: ranges[tp][0] for tp in left}
-    deadline = time.monotonic() + timeout
+    deadline = steady() + timeout
     consumer.assign([TopicPartition(*tp, start) for tp, start in following.items()])
-    while left and time.monotonic() < deadline and not (stop is not None and stop.is_set()):
+    while left and steady() < deadline and not (stop is not None and stop.is_set()):
         for message in _next(consumer):
             error, tp = message.error(), (message.topic(), message.partition())
             if tp not in left:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
@@ -17,6 +16,7 @@ from streamhooks.backoff import pause_after
 from streamhooks.errors import WriteRefused
 from streamhooks.masking import shown
 from streamhooks.metrics import REFUSED_WRITES
+from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class _Closed:
 class Refusals:
     """Says who may try again, and when. For one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = steady) -> None:
         self._loop = loop
         self._clock = clock
         self._places: dict[Place, _Closed] = {}

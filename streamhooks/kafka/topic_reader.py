@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
@@ -16,6 +15,7 @@ from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.reader import NOT_THERE, TP, Record, new_consumer, to_record
 from streamhooks.kafka.reader_health import ReaderHealth
 from streamhooks.settings import Settings
+from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ class TopicReader:
         """Read until it shall stop, from where it had come to."""
         consumer = self._new_consumer()
         assigned: dict[TP, int] = {}
-        looked = time.monotonic()
+        looked = steady()
         try:
             while not self._stopping.is_set():
                 if self._changed.is_set():
@@ -167,9 +167,9 @@ class TopicReader:
                         consumer, assigned, self._is_stale = self._new_consumer(), {}, False
                     self._reassign(consumer, assigned, wanted)
                     assigned = dict(wanted)
-                if time.monotonic() - looked > LOOK:
+                if steady() - looked > LOOK:
                     self._look(assigned)
-                    looked = time.monotonic()
+                    looked = steady()
                 if assigned:
                     self._hand_over(_next(consumer), assigned)
                 else:

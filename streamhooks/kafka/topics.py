@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from streamhooks.errors import BadSettings, Refusal
 from streamhooks.kafka.clients import client_config
 from streamhooks.settings import Settings
+from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
@@ -119,9 +120,9 @@ def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
                 numbers = f"{settings.partitions} and {settings.replication}"
                 text = f"the topic {topic} can't be created (STREAMHOOKS_PARTITIONS, _REPLICATION: {numbers})"
                 raise Refusal(f"{text}: {error.args[0].str()}") from None
-    deadline = time.monotonic() + wait
+    deadline = steady() + wait
     while missing and not set(NAMES.values()) <= (present := _present(admin, settings, wait)).keys():
-        if time.monotonic() > deadline:
+        if steady() > deadline:
             raise Refusal("the topics that were created do not show up")
         time.sleep(0.1)
     _check(present, settings)
@@ -146,13 +147,13 @@ def _warn_of_retention(admin: AdminClient, compacted: list[str]) -> None:
 
 
 def _present(admin: AdminClient, settings: Settings, wait: float) -> dict[str, int]:
-    deadline = time.monotonic() + wait
+    deadline = steady() + wait
     while True:
         try:
             found = admin.list_topics(timeout=5).topics
             break
         except KafkaException as error:
-            if time.monotonic() > deadline:
+            if steady() > deadline:
                 text = f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) does not answer"
                 raise Refusal(f"{text}: {error.args[0].str()}") from None
             log.warning("waiting for Kafka at %s", settings.bootstrap_servers)

@@ -6,7 +6,6 @@ It does not look whether its log is the same after a leader changed: `positions.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from streamhooks.kafka.reader import Record
 from streamhooks.mended.fetched_epochs import FetchedEpochs
 from streamhooks.mended.fetching import AT_ONCE, Seek
 from streamhooks.mended.patience import patient
+from streamhooks.times import steady
 
 #: what comes sooner than this after what came before comes in quick succession, in seconds
 QUICK = 0.005
@@ -108,7 +108,7 @@ class AiokafkaFetching:
     def _pace(self, came: int) -> None:
         """Have the broker gather what comes in quick succession: a fetch for each record costs more than the record."""
         assert self._client is not None
-        now = time.monotonic()
+        now = steady()
         self._gathers = came > 1 if self._gathers else came > 0 and now - self._came < QUICK
         if came:
             self._came = now

@@ -18,6 +18,7 @@ from faust.types import TP
 
 from streamhooks.kafka.commits import ROOM, from_metadata, to_metadata
 from streamhooks.kafka.logs import Log, Logs, Reading
+from streamhooks.masking import shown
 from streamhooks.mended import membership
 from streamhooks.mended.epochs import epoch_ends
 from streamhooks.mended.patience import patient
@@ -60,11 +61,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _watch(self, coordinator: Any) -> None:
         """End the worker when this member can't come back."""
         self.last_heartbeat = self.last_heartbeat or steady()
+
+        def take() -> None:
+            membership.keep_metadata(self._ensure_consumer()._client)
+            membership.take_error(coordinator)
+
         why = await membership.watch(
-            lambda: steady() - self.last_heartbeat,
-            lambda: asyncio.to_thread(self.app.coordinator.answers),
-            lambda: membership.take_error(coordinator),
+            lambda: steady() - self.last_heartbeat, lambda: asyncio.to_thread(self.app.coordinator.answers), take
         )
+        self.log.info("the group is waited for at: %s", shown(membership.standing(coordinator._coordination_task)))
         self.app.on_lost(f"{self.app.conf.id}: {why}")
 
     async def on_thread_stop(self) -> None:
@@ -107,8 +112,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         except OffsetMetadataTooLargeError:
             self.room //= 2
-            text = "not committed, the brokers take less than offset.metadata.max.bytes=%d by default: trying with %d"
-            self.log.warning(text, ROOM, self.room)
+            text = "not committed, offset.metadata.max.bytes is less than usual: will be tried again with %d bytes"
+            self.log.warning(text, self.room)
             return False
         except (KafkaError, TimeoutError) as error:
             self.log.warning("not committed, will be tried again: %r", error)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,6 +21,7 @@ from streamhooks.kafka.reader import NOT_THERE, Record, to_record
 from streamhooks.masking import shown
 from streamhooks.mended.fetching import AT_ONCE, Seek
 from streamhooks.settings import Settings
+from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class LibrdkafkaFetching:
             await asyncio.sleep(0.05)  # whoever asks in a loop must not keep it
             return []
         messages = [] if self._waiting else self._client.consume(AT_ONCE, 0)
-        if not messages and not self._waiting and time.monotonic() - self._came < LIVE:
+        if not messages and not self._waiting and steady() - self._came < LIVE:
             await asyncio.sleep(LOOK)
             messages = self._client.consume(AT_ONCE, 0)
         elif not messages:
@@ -143,8 +143,8 @@ class LibrdkafkaFetching:
 
     def _poll(self, client: Consumer, timeout: float) -> Message | None:
         """In the thread: the next message, if one comes in time; who stops it does not wait for the end of it."""
-        end = time.monotonic() + timeout
-        while self._asks(client) and (left := end - time.monotonic()) > 0:
+        end = steady() + timeout
+        while self._asks(client) and (left := end - steady()) > 0:
             message = client.poll(min(left, STOP))
             if message is not None:
                 return message
@@ -168,7 +168,7 @@ class LibrdkafkaFetching:
                 following[tp] = record.offset + 1
                 records.append(record)
         if records:
-            self._came = time.monotonic()
+            self._came = steady()
             self._told.clear()
         return records
 

@@ -1,7 +1,8 @@
 """Whether the group still knows this member, when nobody asks aiokafka for records and so nobody hears of its errors.
 
 aiokafka keeps an error of its coordination until records are asked for through its client, and does nothing more for
-the group until then: no heartbeat, no line in the log. We fetch elsewhere, so we ask for its errors here.
+the group until then: no heartbeat, no line in the log. We fetch elsewhere, so we ask for its errors here. Nor does it
+notice that the task has ended that asks for metadata, and whoever waits for some waits for ever: it is started again.
 
 A member that stays silent although the coordinator answers will not come back by itself: the worker ends, and whoever
 runs it starts it again. Where Kafka itself is away it is waited for.
@@ -68,6 +69,25 @@ def take_error(coordinator: Any) -> None:
             raise
         log.error("the group %s is joined again, after: %s", shown(coordinator.group_id), shown(repr(error)))
         coordinator.request_rejoin()
+
+
+def keep_metadata(client: Any) -> None:
+    """Have aiokafka's client go on asking for metadata after an error that ended its task."""
+    task: asyncio.Task[None] | None = client._sync_task
+    if task is not None and task.done():
+        why = "it was cancelled" if task.cancelled() else repr(task.exception())
+        log.error("metadata is asked for again, after: %s", shown(why))
+        client._sync_task = asyncio.create_task(client._md_synchronizer())
+
+
+def standing(task: asyncio.Task[Any]) -> str:
+    """Where a task that waits stands, from the outside to the inside: for whoever wonders why it does not go on."""
+    places: list[str] = []
+    inner: Any = task.get_coro()
+    while (frame := getattr(inner, "cr_frame", None)) is not None:
+        places.append(f"{frame.f_code.co_name}:{frame.f_lineno}")
+        inner = getattr(inner, "cr_await", None)
+    return " > ".join(places)
 
 
 async def watch(

@@ -6,13 +6,12 @@ that is closed takes them away, so that a second signal kills a process that is 
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from streamhooks.mended.ending import end_now
 
 _NAMES = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")
 
@@ -42,7 +41,4 @@ def end_at_once(_asked: Any = None) -> None:
 
     Not by SystemExit: whatever is imported at the moment may catch it.
     """
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # such as: it is being written to
-            stream.flush()
-    os._exit(0)
+    end_now(0)

@@ -1,7 +1,7 @@
 """A windowed table that expires, also what it recovered, and whose writes are known to be in its changelog.
 
 What is different from Faust 0.15.3: expiry keeps one entry a window instead of one an increment (of 33 bytes, until the
-window expires), it knows the windows that came from the changelog (#385), and takes the clock it is given; the
+window expires), it knows the windows that came from the changelog (#385), and goes by no clock that is set; the
 changelog is written by our own publisher, so that a write can be waited for, and outlives a broker that is away; what
 belongs to a partition that went away is forgotten; and since a value says how far it is, what a former owner wrote too
 late does not undo what came of it since.
@@ -18,6 +18,7 @@ import faust
 from faust.types import TP
 
 from streamhooks.kafka.publisher import Published
+from streamhooks.times import steady
 
 Publish = Callable[..., Future[Published]]
 Range = tuple[float, float]
@@ -31,6 +32,7 @@ class WindowTable(faust.Table):
     less than another one of the same cell.
     """
 
+    clock: Callable[[], float] = staticmethod(steady)
     partition_of: Callable[[str], int]
     publish: Publish
     is_older: Callable[[Any, Any], bool]
@@ -38,6 +40,8 @@ class WindowTable(faust.Table):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._cells_by_end: dict[float, set[Cell]] = {}
+        self._had_since: dict[float, float] = {}  # the end of a window, and the steady clock's time
+        self._newest = 0.0
         self._unconfirmed: dict[Cell, Future[Published]] = {}
         self._undone: set[Cell] = set()  # the last record of the changelog is older than what holds
 
@@ -70,10 +74,19 @@ class WindowTable(faust.Table):
         return False  # Faust's own; `expire` does it
 
     def _maybe_set_key_ttl(self, key: Cell, partition: int) -> None:
-        self._cells_by_end.setdefault(key[1][1], set()).add(key)
+        start, end = key[1]
+        cells = self._cells_by_end.get(end)
+        if cells is None:
+            cells = self._cells_by_end[end] = set()
+            self._had_since.setdefault(end, self.clock())
+            self._newest = max(self._newest, start)
+        cells.add(key)
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Take in records of the changelog, as far as they are newer than what there is."""
+        """Take in records of the changelog, as far as they are newer than what there is.
+
+        What lies in a partition that was the key's when there were fewer gives way to what lies in the one that is.
+        """
         cells = self.data.data
         for event in batch:
             key, value = self._to_key(event.key), self._to_value(event.value)
@@ -81,31 +94,45 @@ class WindowTable(faust.Table):
                 cells.pop(key, None)
             elif key in cells and self.is_older(value, cells[key]):
                 self._undone.add(key)
+            elif key in cells and self._is_foreign(event) and not self.is_older(cells[key], value):
+                continue
             else:
                 cells[key] = value
                 self._undone.discard(key)
+
+    def _is_foreign(self, event: Any) -> bool:
+        text, _window = self._to_key(event.key)
+        return bool(event.message.partition != self.partition_of(text))
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Know the windows that were recovered, and forget those of partitions that went away."""
         await super().on_recovery_completed(active_tps, standby_tps)
         mine = {tp.partition for tp in active_tps}
-        self._cells_by_end = {}
+        self._cells_by_end, self._had_since, known = {}, {}, self._had_since
         for key in [key for key in self.data if self.partition_of(key[0]) not in mine]:
             self.data.pop(key, None)
         for key in self.data:
             self._maybe_set_key_ttl(key, -1)
+        # How old they are only they themselves can tell.
+        now = self.clock()
+        self._had_since = {end: known.get(end, now - max(0.0, self._newest - end)) for end in self._cells_by_end}
         undone, self._undone = self._undone, set()
         for key in undone & self.data.data.keys():
             self[key] = self.data.data[key]
 
-    def expire(self, now: float) -> int:
+    def expire(self) -> int:
         """Forget the windows that ended longer ago than they are kept; the changelog's retention does the same.
+
+        Both by the newest window, and by how long they are here: a record from a clock that was ahead ends no other.
 
         Returns: how many cells were forgotten.
         """
         kept = float(self.window.expires)
-        ends = [end for end in self._cells_by_end if end < now - kept]
+        before, now = self._newest - kept, self.clock()
+        ends = [end for end, since in self._had_since.items() if end < before and now - since >= kept]
         cells = [cell for end in ends for cell in self._cells_by_end.pop(end)]
+        for end in ends:
+            del self._had_since[end]
         for cell in cells:
             self.data.pop(cell, None)
         return len(cells)

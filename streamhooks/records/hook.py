@@ -171,11 +171,14 @@ class HookState(Record):
     disabled_since: float | None = None
     failing_since: float | None = None
     paused_until: float | None = None
+    """By the clock of who wrote it; `paused_for` is what holds."""
     open_since: float | None = None
     """Since when its breaker is open."""
     sealed_since: float | None = None
     """Since when nothing can be sent to it: no key opens its secrets, or it is over a bound (see `Hook.blocked`)."""
     warned_at: float | None = None
+    paused_for: float | None = None
+    """How long its endpoint is left alone, in seconds from the time of the record on; 0.1.0 did not write it."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -189,6 +192,7 @@ class HookState(Record):
             open_since=optional_number(fields, "open_since"),
             sealed_since=optional_number(fields, "sealed_since"),
             warned_at=optional_number(fields, "warned_at"),
+            paused_for=optional_number(fields, "paused_for"),
         )
 
     def to_fields(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from streamhooks.errors import RegistryAway
 from streamhooks.records.writers import parse_writer
+from streamhooks.times import steady
 
 WIRE = b"\x00"
 """The first byte of the wire format of Confluent's schema registry; the schema's id follows, 4 bytes."""
@@ -40,7 +40,7 @@ Fetch = Callable[[str], bytes]
 class SchemaRegistry:
     """Confluent's HTTP API, which Karapace, Apicurio and Redpanda speak as well. May be used by any thread."""
 
-    def __init__(self, url: str, fetch: Fetch | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, url: str, fetch: Fetch | None = None, clock: Callable[[], float] = steady) -> None:
         self._fetch = fetch or _fetcher(url)
         self._clock = clock
         self._schemas: dict[int, Any] = {}

@@ -9,14 +9,34 @@ from streamhooks.records.hook import HookState
 from streamhooks.records.notice import Notice
 
 
-def merged(state: HookState, what: str, found: dict[str, Any]) -> HookState:
-    """The state with a finding in it; several workers may have found the same, and the first one holds."""
+def merged(
+    state: HookState, what: str, found: dict[str, Any], *, now: float, pause_left: float = 0.0, enabled_at: float = 0.0
+) -> HookState:
+    """The state with a finding in it; several workers may have found the same, and the first one holds.
+
+    `now` is epoch seconds, `pause_left` how long the endpoint is left alone already, `enabled_at` that of the hook.
+    """
     if what == "breaker" and state.open_since is not None:
         return state
     if what == "sealed" and state.sealed_since is not None:
         return state
     if what == "pause":
-        return replace(state, paused_until=max(state.paused_until or 0.0, found["paused_until"]))
+        # 0.1.0 told until when.
+        seconds = found["paused_for"] if "paused_for" in found else found["paused_until"] - now
+        return state if seconds <= pause_left else replace(state, paused_until=now + seconds, paused_for=seconds)
+    if what == "disabled":
+        return _disabled(state, found, enabled_at)
+    return replace(state, **found)
+
+
+def _disabled(state: HookState, found: dict[str, Any], enabled_at: float) -> HookState:
+    about = found.get("enabled_at")
+    if about is not None and about < enabled_at:
+        return state  # it has been enabled since
+    found = {name: value for name, value in found.items() if name != "enabled_at"}
+    if about is not None:
+        # Later than what it undoes, whatever the clock says by now.
+        found["disabled_since"] = max(found["disabled_since"], enabled_at + 0.001)
     return replace(state, **found)
 
 

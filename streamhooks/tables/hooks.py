@@ -5,7 +5,8 @@ What a hook costs, in time and memory, grows with its events and projects, not w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from streamhooks.records.hook import Hook, HookState
 from streamhooks.records.hook_events import names_of
 from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
 from streamhooks.tables.applying import broken_among
+from streamhooks.tables.lasting import Lasting, lasting
+from streamhooks.times import steady
 
 # app hook or not, organization, project or None for hooks of every project, event or None for wide hooks
 _Key = tuple[bool, str, str | None, str | None]
@@ -46,14 +49,31 @@ class Tally:
 
 
 class HooksTable:
-    """The hooks as wished and what was found about them."""
+    """The hooks as wished and what was found about them.
 
-    def __init__(self, hooks_topic: str, states_topic: str, keys: Keys | None = None) -> None:
+    Attributes:
+        is_live: whether what comes was written a moment ago, not before this worker began to read.
+
+    """
+
+    is_live = False
+
+    def __init__(
+        self,
+        hooks_topic: str,
+        states_topic: str,
+        keys: Keys | None = None,
+        clock: Callable[[], float] = time.time,
+        steady_clock: Callable[[], float] = steady,
+    ) -> None:
+        self._clock = clock
+        self._steady = steady_clock
         self._keys = keys or Keys()
         self._hooks_topic = hooks_topic
         self._states_topic = states_topic
         self._hooks: dict[str, Hook] = {}
         self._states: dict[str, HookState] = {}
+        self._lasting: dict[str, Lasting] = {}
         self._index: dict[_Key, dict[str, Hook]] = {}
         #: the events of wide hooks
         self._events: dict[str, frozenset[str]] = {}
@@ -104,8 +124,11 @@ class HooksTable:
         if former is not None:
             self._unindex(former)
         self._states.pop(hook_id, None)
+        known = self._lasting.pop(hook_id, None)
         if state is not None:
             self._states[hook_id] = state
+            is_old = not self.is_live
+            self._lasting[hook_id] = lasting(state, known, self._clock(), is_old=is_old, clock=self._steady)
         self.seals_changed.discard(hook_id)
         self._active.discard(hook_id)
         if hook is None:
@@ -138,6 +161,10 @@ class HooksTable:
         """What was found about the hook."""
         return self._states.get(hook_id)
 
+    def lasting(self, hook_id: str) -> Lasting | None:
+        """The same, with the moments by the steady clock."""
+        return self._lasting.get(hook_id)
+
     def is_active(self, hook_id: str) -> bool:
         """Whether deliveries may be sent to it."""
         return hook_id in self._active
@@ -146,13 +173,23 @@ class HooksTable:
         """Whether the hook is active: the user has not disabled it, and the system not since it was last enabled."""
         hook, state = self._hooks[hook_id], self._states.get(hook_id) or HookState(hook_id)
         breaker = "closed" if state.open_since is None else "open"
-        found = (state.failing_since, state.paused_until, breaker)
+        found = (state.failing_since, self._paused_until(hook_id, state.paused_until), breaker)
         if hook.status == "disabled":
             return Status("disabled", "disabled by its owner", None, *found)
         if _was_disabled(hook, state):
             return Status("disabled", state.status_reason, state.disabled_since, *found)
         blocked = hook.blocked
         return Status("active", f"{blocked}; what it would get waits" if blocked else None, None, *found)
+
+    def _paused_until(self, hook_id: str, told: float | None) -> float | None:
+        """What was told, unless a clock was set since."""
+        known, now = self._lasting.get(hook_id), self._clock()
+        if told is None or known is None:
+            return told
+        until = now + known.pause_left()
+        if until == now:
+            return told if told <= now else None
+        return told if abs(told - until) < 1.0 else until
 
     # --- many
 

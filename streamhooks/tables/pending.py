@@ -23,6 +23,7 @@ from streamhooks.metrics import PENDING, PENDING_BYTES
 from streamhooks.records.call import ATTEMPT_HEADER, DelayedCall
 from streamhooks.records.formats import decode
 from streamhooks.records.weight import LARGE, weight
+from streamhooks.times import steady
 
 #: how long what is settled is remembered, so that a late record can't bring it back, in seconds
 MEMORY = 600.0
@@ -51,10 +52,17 @@ class Entry:
     """Where the whole of a large call lies."""
     size: int = 0
     """Its weight."""
+    at_once: bool = False
+    """Whether it waits for no time of day: its due time only says when it was written."""
 
     def call(self) -> DelayedCall:
         """The call; a large one without its arguments."""
         return decode(DelayedCall, self.value)
+
+
+def _is_at_once(call: DelayedCall) -> bool:
+    # Only a time that lies ahead when it is written means a wait; others came here to be held back, or not at all.
+    return call.reason in ("overflow", "paused", "resend") or call.due <= call.created
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +77,18 @@ class Heal:
     """The call of which the value lacks the arguments."""
 
 
+_Item = tuple[bool, int, str, int]
+"""Whether it waits for a time of day, when it is due, its id, its partition."""
+
+
 class Pending:
     """The pending calls of the owned partitions, in the order in which they are due."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float] = steady) -> None:
         self._clock = clock
         self._entries: dict[int, dict[str, Entry]] = {}
-        self._heap: list[tuple[int, str, int]] = []
-        self._unread: dict[int, list[tuple[int, str, int]]] = {}  # due, of partitions that are being read
+        self._heap: list[_Item] = []
+        self._unread: dict[int, list[_Item]] = {}  # due, of partitions that are being read
         self._settled: dict[str, int] = {}
         self._settled_before: dict[str, int] = {}
         self._rotated = clock()
@@ -118,6 +130,7 @@ class Pending:
                 self._stale.pop((record.partition, key), None)
             return None
         entry = _entry(record, call)
+        entry.at_once = _is_at_once(call)
         if current is not None:
             self._forget(current)
         self._stale.pop((record.partition, key), None)
@@ -163,7 +176,7 @@ class Pending:
         """The partitions are somebody else's: forget their calls."""
         gone = set(partitions)
         # When they come back they are read, and pushed, again.
-        self._heap = [item for item in self._heap if item[2] not in gone]
+        self._heap = [item for item in self._heap if item[-1] not in gone]
         heapq.heapify(self._heap)
         for partition in gone:
             self._unread.pop(partition, None)
@@ -189,16 +202,19 @@ class Pending:
     # --- the due times
 
     def _push(self, entry: Entry) -> None:
-        heapq.heappush(self._heap, (entry.due, entry.id, entry.partition))
+        heapq.heappush(self._heap, (not entry.at_once, entry.due, entry.id, entry.partition))
 
     def pop_due(self, now_ms: int, is_ready: Callable[[int], bool]) -> Iterator[Entry]:
-        """Take the calls that are due, the oldest first, of the partitions that were read to their end."""
+        """Take the calls that are due of the partitions that were read to their end.
+
+        First those that wait for no time of day, the oldest first, then the others as they are due.
+        """
         for partition in [partition for partition in self._unread if is_ready(partition)]:
             for item in self._unread.pop(partition):
                 heapq.heappush(self._heap, item)
-        while self._heap and self._heap[0][0] <= now_ms:
+        while self._heap and (not self._heap[0][0] or self._heap[0][1] <= now_ms):
             item = heapq.heappop(self._heap)
-            due, key, partition = item
+            _, due, key, partition = item
             entry = self._entries.get(partition, {}).get(key)
             if entry is None or entry.state != "waiting" or entry.due != due:
                 continue
@@ -213,12 +229,16 @@ class Pending:
 
         Without what is due and waits for its partition to be read.
         """
-        return self._heap[0][0] if self._heap else None
+        if not self._heap:
+            return None
+        waits, due, *_ = self._heap[0]
+        return due if waits else 0
 
     def run_at(self, entry: Entry, due: int) -> None:
-        """Let a waiting call run at another time, as long as this owner lives."""
+        """Let a waiting call run as soon as it can, as one that was due then, as long as this owner lives."""
         entry.due = due
         entry.state = "waiting"
+        entry.at_once = True
         self._push(entry)
 
     # --- looking

@@ -46,7 +46,7 @@ class Admission:
     def may_catch_up(self, hook_id: str, queued: Callable[[str], int]) -> bool:
         """Whether more of what a hook missed may be started; `queued` tells how many of its calls are due and wait."""
         hook = self._hooks.get(hook_id)
-        if hook is None or hook.blocked or self._restraints.paused_until(hook_id):
+        if hook is None or hook.blocked or self._restraints.is_paused(hook_id):
             return False
         # Behind an open breaker one call waits, to be its probe.
         return queued(hook_id) < (1 if self._restraints.is_held(hook_id) else QUEUED)

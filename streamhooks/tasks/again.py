@@ -75,7 +75,7 @@ class Again:
             error = await self.attempt(key, do())
             if error is None:
                 return
-        self._failing.pop(key, None)
+        self.forget(key)
 
     async def attempt(self, key: str, run: Awaitable[None]) -> BaseException | None:
         """Run something; return the error of ours in which it ended.
@@ -95,6 +95,10 @@ class Again:
         self._succeeded += 1
         self._failing.pop(key, None)
         return None
+
+    def forget(self, key: str) -> None:
+        """Forget what failed: it is done, or somebody else's."""
+        self._failing.pop(key, None)
 
     def pause(self, key: str, error: BaseException) -> float | None:
         """Return after how many seconds it is run again; None if it is given up. Logged with its traceback."""

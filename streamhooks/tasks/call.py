@@ -7,6 +7,7 @@ from typing import Any
 
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.event import Event
+from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
 
 
@@ -90,6 +91,12 @@ class Call:
             size=size,
             kept_at=kept_at,
         )
+
+
+def as_of(call: Call, hook: Hook | None) -> None:
+    """Have a call of an active hook count as made after the hook was resumed: a clock that went back may deny it."""
+    if hook is not None:
+        call.created = max(call.created, int(hook.resumed_at * 1000) + 1)
 
 
 def plain_arguments(args: list[Any]) -> list[Any]:

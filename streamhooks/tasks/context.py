@@ -51,6 +51,8 @@ class Sent(NamedTuple):
     """What it means: delivered, retry, gone, rejected."""
     retry_after: float | None = None
     """In how many seconds the endpoint wants to be called again, if it said so."""
+    started: float = 0.0
+    """When it was sent, in seconds of the steady clock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from streamhooks.masking import without, without_queries
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.hook import Hook
 from streamhooks.tasks.context import Sent, current
+from streamhooks.times import steady
 
 Headers = Callable[[str, int, bytes], dict[str, str]]
 Post = Callable[[str, dict[str, str], bytes, float, str], Awaitable[Answer]]
@@ -50,7 +51,7 @@ def deliverer(
         if blocked := hook.blocked:
             raise DeliveryFailed(blocked, None)
         run = current()
-        now = clock()
+        now, started = clock(), steady()
         timestamp = int(now)
         headers = dict(hook.headers) if hook.headers else {}
         headers |= family(run.call.webhook_id, timestamp, body)
@@ -72,6 +73,7 @@ def deliverer(
             answer.kind,
             verdict.kind,
             verdict.retry_after,
+            started,
         )
         if verdict.kind == "retry":
             raise DeliveryFailed(verdict.reason, verdict.retry_after)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import orjson
 
+from streamhooks.backoff import pause_after
 from streamhooks.errors import ProducerDead, RecordTooLarge
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.metrics import UNPUBLISHABLE
 from streamhooks.records.firing import Attempt
+
+log = logging.getLogger(__name__)
 
 #: the finest rollup: a record never spans one of its buckets
 BUCKET_MS = 10_000
@@ -86,9 +90,19 @@ class Firings:
             await asyncio.wait(self._sending)
 
     def _send(self, batch: _Batch) -> None:
-        task = asyncio.get_running_loop().create_task(self._publish(batch))
+        task = asyncio.get_running_loop().create_task(self._insist(batch))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
+
+    async def _insist(self, batch: _Batch) -> None:
+        failures = 0
+        while True:
+            try:
+                return await self._publish(batch)
+            except Exception:  # of ours, whatever it is: what the attempts belong to must not wait for ever
+                log.exception("attempts can't be written to %s, will be tried again", self._topic)
+                failures += 1
+                await asyncio.sleep(pause_after(failures))
 
     async def _publish(self, batch: _Batch) -> None:
         value = _FRAME % (orjson.dumps(batch.hook_id), b",".join(batch.attempts))

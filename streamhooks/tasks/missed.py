@@ -16,6 +16,7 @@ from streamhooks.kafka.reader import coordinates
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.tables.stretches import Stretches
+from streamhooks.times import steady
 
 #: how often is looked for hooks that were enabled, in seconds
 INTERVAL = 0.5
@@ -58,7 +59,9 @@ class Missed:
         clock: Callable[[], float],
         log_of: Callable[[TP], str] = lambda _tp: "",
         on_gone: Callable[[Stretch], None] = lambda _stretch: None,
+        steady_clock: Callable[[], float] = steady,
     ) -> None:
+        self._steady = steady_clock
         self._log_of = log_of
         self._on_gone = on_gone
         self._stretches = stretches
@@ -163,5 +166,5 @@ class Missed:
             return None
         if hook.resumed_at > stretch.after:
             return hook.resume or "skip"
-        since = self._undecided.setdefault(stretch.key, self._clock())
-        return "skip" if self._clock() - since >= UNDECIDED else None
+        now = self._steady()
+        return "skip" if now - self._undecided.setdefault(stretch.key, now) >= UNDECIDED else None

@@ -7,6 +7,7 @@ calls over through `delayed`, and tell the home what they see.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -15,7 +16,9 @@ from streamhooks.in_flight.deadlines import Deadlines
 from streamhooks.in_flight.rates import Rate
 from streamhooks.metrics import BREAKERS_OPENED, HELD_BACK
 from streamhooks.records.hook import Hook, HookState
+from streamhooks.tables.lasting import Lasting
 from streamhooks.tasks.context import Sent
+from streamhooks.times import steady
 
 #: how long a worker that has told the home something waits before it tells it again, in seconds
 TOLD = 15.0
@@ -34,12 +37,18 @@ class Hooks(Protocol):
     def state(self, hook_id: str) -> HookState | None:
         """What was found about it."""
 
+    def lasting(self, hook_id: str) -> Lasting | None:
+        """The same, with its moments by the steady clock."""
+
 
 Tell = Callable[[str, str, dict[str, object]], None]
 
 
 class Restraints:
-    """Whether deliveries of a hook may start, and what their endings mean for the next ones. One for the worker."""
+    """Whether deliveries of a hook may start, and what their endings mean for the next ones. One for the worker.
+
+    `wall` gives epoch seconds, for what is told; all else goes by `clock`, which nobody sets.
+    """
 
     def __init__(
         self,
@@ -47,7 +56,8 @@ class Restraints:
         *,
         is_home: Callable[[str], bool],
         tell: Tell,
-        clock: Callable[[], float],
+        clock: Callable[[], float] = steady,
+        wall: Callable[[], float] = time.time,
         breaker: bool = True,
         failing: float = FAILING,
     ) -> None:
@@ -55,6 +65,7 @@ class Restraints:
         self._is_home = is_home
         self._tell_home = tell
         self._clock = clock
+        self._wall = wall
         self._breaker = breaker
         self._failing = failing
         self._failures: dict[str, Failures] = {}
@@ -69,22 +80,22 @@ class Restraints:
     # --- before a delivery
 
     def hold_back(self, hook_id: str) -> float | None:
-        """For a first attempt: None if it may start here and now, else when it is due at the hook's home."""
+        """For a first attempt: None if it may start here and now, else in how many seconds at the hook's home."""
         now = self._clock()
         hook = self._hooks.get(hook_id)
         if hook is not None and hook.blocked:
             HELD_BACK.labels("sealed" if hook.is_sealed else "over_bound").inc()
-            return now
+            return 0.0
         paused = self._paused_until(hook_id)
         if paused > now:
             HELD_BACK.labels("pause").inc()
-            return paused
+            return paused - now
         if self._is_open(hook_id, now):
             HELD_BACK.labels("breaker").inc()
-            return now
+            return 0.0
         if hook is not None and hook.rate_limit and (not self._is_home(hook_id) or self._rate(hook).take(now)):
             HELD_BACK.labels("rate").inc()
-            return now
+            return 0.0
         return None
 
     def wait(self, hook_id: str) -> float:
@@ -103,20 +114,18 @@ class Restraints:
         hook = self._hooks.get(hook_id)
         return self._rate(hook).take(now) if hook is not None and hook.rate_limit else 0.0
 
+    def is_paused(self, hook_id: str) -> bool:
+        """Whether its endpoint asked not to be called for now."""
+        return self._paused_until(hook_id) > self._clock()
+
     def is_held(self, hook_id: str) -> bool:
         """Whether its endpoint is left alone for now, by a pause or an open breaker; asking changes nothing."""
-        now = self._clock()
-        return self._paused_until(hook_id) > now or self._is_open(hook_id, now)
-
-    def paused_until(self, hook_id: str) -> float | None:
-        """Until when the endpoint asked not to be called, epoch seconds; None if it did not."""
-        until = self._paused_until(hook_id)
-        return until if until > self._clock() else None
+        return self.is_paused(hook_id) or self._is_open(hook_id, self._clock())
 
     def _paused_until(self, hook_id: str) -> float:
-        state = self._hooks.state(hook_id)
-        known = (state.paused_until or 0.0) if state is not None else 0.0
-        return max(known, self._paused.get(hook_id, 0.0))
+        known = self._hooks.lasting(hook_id)
+        until = known.paused_until if known is not None else None
+        return max(until or 0.0, self._paused.get(hook_id, 0.0))
 
     def _is_open(self, hook_id: str, now: float) -> bool:
         state = self._hooks.state(hook_id)
@@ -129,8 +138,8 @@ class Restraints:
         return False
 
     def _open_since(self, hook_id: str, now: float) -> float:
-        state = self._hooks.state(hook_id)
-        return now if state is None or state.open_since is None else state.open_since
+        known = self._hooks.lasting(hook_id)
+        return now if known is None or known.open_since is None else known.open_since
 
     def _rate(self, hook: Hook) -> Rate:
         rate = self._rates.get(hook.id)
@@ -145,18 +154,18 @@ class Restraints:
         now = self._clock()
         failed = sent.verdict == "retry"
         if sent.retry_after is not None:
-            self._pause(hook_id, now + sent.retry_after, now)
+            self._pause(hook_id, sent.retry_after, now)
         too_much = self._failures_of(hook_id, now).note(now, failed=failed, timed_out=sent.kind == "timeout")
         state = self._hooks.state(hook_id)
         if self._is_open(hook_id, now):
-            self._note_probe(hook_id, now, sent.at / 1000, failed)
+            self._note_probe(hook_id, now, sent.started, failed)
         elif too_much and self._breaker:
             self._failures.pop(hook_id)
             self._open.put(hook_id, now + TOLD, now)
             BREAKERS_OPENED.inc()
             # It was closed since this was told last, perhaps a moment ago.
             self._told.pop(("breaker", hook_id), None)
-            self._tell("breaker", hook_id, now, open_since=now)
+            self._tell("breaker", hook_id, now, open_since=self._wall())
         if failed or sent.verdict == "rejected":
             self._note_failing(hook_id, now, state)
         elif sent.verdict == "delivered" and state is not None and state.failing_since is not None:
@@ -194,22 +203,26 @@ class Restraints:
             self._tell("closed", hook_id, now, open_since=None)
 
     def _note_failing(self, hook_id: str, now: float, state: HookState | None) -> None:
-        hook = self._hooks.get(hook_id)
-        since = state.failing_since if state is not None else None
-        if since is None or (hook is not None and since < hook.enabled_at):
-            self._tell("failing", hook_id, now, failing_since=now, warned_at=None)
-        elif now - since >= self._failing:
+        hook, known = self._hooks.get(hook_id), self._hooks.lasting(hook_id)
+        enabled_at = hook.enabled_at if hook is not None else 0.0
+        if state is None or state.failing_since is None or known is None or state.failing_since < enabled_at:
+            # Not before it was enabled, whatever the clock says by now.
+            self._tell("failing", hook_id, now, failing_since=max(self._wall(), enabled_at), warned_at=None)
+            return
+        lasted = now - (now if known.failing_since is None else known.failing_since)
+        if lasted >= self._failing:
             days = self._failing / 86400
             reason = f"every attempt failed for {days:g} days"
-            self._tell("disabled", hook_id, now, status_reason=reason, disabled_since=now)
-        elif now - since >= self._failing / 2 and state is not None and state.warned_at is None:
-            self._tell("warned", hook_id, now, warned_at=now)
+            found = {"status_reason": reason, "disabled_since": self._wall(), "enabled_at": enabled_at}
+            self._tell("disabled", hook_id, now, **found)
+        elif lasted >= self._failing / 2 and state.warned_at is None:
+            self._tell("warned", hook_id, now, warned_at=self._wall())
 
-    def _pause(self, hook_id: str, until: float, now: float) -> None:
-        if until > self._paused_until(hook_id) + 1.0:
-            self._paused.put(hook_id, until, now)
+    def _pause(self, hook_id: str, seconds: float, now: float) -> None:
+        if now + seconds > self._paused_until(hook_id) + 1.0:
+            self._paused.put(hook_id, now + seconds, now)
             self._told.pop(("pause", hook_id), None)
-            self._tell("pause", hook_id, now, paused_until=until)
+            self._tell("pause", hook_id, now, paused_for=seconds)
 
     def _tell(self, what: str, hook_id: str, now: float, **found: object) -> None:
         if self._told.get((what, hook_id), 0.0) > now:

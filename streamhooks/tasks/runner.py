@@ -26,7 +26,7 @@ from streamhooks.records.firing import Attempt
 from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
 from streamhooks.tasks.again import INTERNAL_ERROR, Again, Do, nothing
-from streamhooks.tasks.call import Call
+from streamhooks.tasks.call import Call, as_of
 from streamhooks.tasks.context import Running, Sent, Services
 from streamhooks.tasks.delivering import HookGone
 from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of, is_ours, outcome_of
@@ -34,6 +34,7 @@ from streamhooks.tasks.firings import Firings
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.task import Delivery, Task
+from streamhooks.times import steady
 
 if TYPE_CHECKING:
     from streamhooks.tracing import Tracing
@@ -162,9 +163,10 @@ class Runner:
         """What becomes of a delivery, once it may and there is room."""
         if self._is_disabled(hook_id):
             return self._pass_over(call, owner)
-        due = self._restraints.hold_back(hook_id)
-        if due is not None:
-            return self._hand_over(call, owner, int(due * 1000), "paused")
+        as_of(call, self.services.hooks.get(hook_id))
+        wait = self._restraints.hold_back(hook_id)
+        if wait is not None:
+            return self._hand_over(call, owner, self._now_ms() + int(wait * 1000), "paused")
         if not (self._bulkheads.enter(hook_id) or await self._bulkheads.enter_soon(hook_id)):
             OVERFLOWED.inc()
             return self._hand_over(call, owner, self._now_ms(), "overflow")
@@ -246,6 +248,7 @@ class Runner:
                 return await self.start(call, owner)
             except Exception as another:  # whatever it is
                 error = another
+        self.again.forget(call.id)
         return None
 
     async def _give_up(self, call: Call, owner: Owner) -> None:
@@ -291,7 +294,7 @@ class Runner:
         give_back: Callable[[], None] | None = None,
     ) -> None:
         hook_id = call.hook_id or ""
-        since = self._clock()
+        since = steady()
         try:
             if not self._gate.is_open:
                 await self._gate.wait_open()
@@ -418,8 +421,8 @@ class Runner:
         task = self._registry.get(call.task)
         if task is None:
             return run, Ending("dead", f"unknown task {shown(call.task)}"), None
-        started = self._clock()
-        QUEUE_SECONDS.observe(call.task, max(0.0, started - (call.due or call.created) / 1000))
+        started = steady()
+        QUEUE_SECONDS.observe(call.task, max(0.0, self._clock() - (call.due or call.created) / 1000))
         token = context.enter(run)
         try:
             result = await task.run(call.args, call.kwargs)
@@ -432,7 +435,7 @@ class Runner:
             return run, Ending("dropped", run.dropped) if run.dropped else DONE, result
         finally:
             context.leave(token)
-            TASK_SECONDS.observe(call.task, self._clock() - started)
+            TASK_SECONDS.observe(call.task, steady() - started)
 
     def _schedule(self, call: Call) -> tuple[float, ...] | None:
         hook = self.services.hooks.get(call.hook_id) if call.hook_id else None
@@ -458,7 +461,10 @@ class Runner:
         if ending.kind == "dead":
             if run.sent is not None and run.sent.status == HookGone.status and call.hook_id:
                 reason = f"the endpoint answered {HookGone.status}"
-                await self._tell("disabled", call.hook_id, {"status_reason": reason, "disabled_since": self._clock()})
+                found = {"status_reason": reason, "disabled_since": self._clock()}
+                if (hook := self.services.hooks.get(call.hook_id)) is not None:
+                    found["enabled_at"] = hook.enabled_at
+                await self._tell("disabled", call.hook_id, found)
             await self._outputs.give_up(call, ending.reason, last)
         await self._outputs.settle(call)
 

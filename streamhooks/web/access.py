@@ -54,7 +54,7 @@ def access(settings: WebSettings, clock: Callable[[], float]) -> Middleware:
     tokens: list[tuple[Scope, str]] = list(settings.api_tokens)
     if settings.api_token:
         tokens.append(("write", settings.api_token))
-    signer, wrong = Signer(settings, clock), WrongTokens(clock)
+    signer, wrong = Signer(settings, clock), WrongTokens()
 
     async def scopes(request: web.Request) -> set[Scope]:
         if FORWARDED in request.headers:

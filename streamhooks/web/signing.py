@@ -15,6 +15,8 @@ from functools import cache
 from hashlib import scrypt, sha256
 from typing import Literal, NamedTuple, Protocol
 
+from streamhooks.times import steady
+
 Scope = Literal["read", "write"]
 
 #: signed calls that are remembered so that none is taken twice
@@ -100,14 +102,18 @@ def _derived(text: str, most: Scope) -> Key:
 class Signer:
     """Signs calls for other workers, and checks those that come from them. `clock` gives epoch seconds."""
 
-    def __init__(self, settings: KeySettings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: KeySettings, clock: Callable[[], float], steady_clock: Callable[[], float] = steady
+    ) -> None:
         self._keys = keys_of(settings)
         self._skew = settings.cluster_skew
         self._clock = clock
         # What was signed before this worker knew anything may have been taken by it in an earlier life.
         self._since = clock()
+        self._steady = steady_clock
+        self._began = steady_clock()
         self._taken: set[str] = set()
-        self._forgotten_at: deque[tuple[float, str]] = deque()
+        self._forgotten_at: deque[tuple[float, float, str]] = deque()
 
     def signed(self, call: Handed, scope: Scope, body: bytes) -> str:
         """Return the text that goes along with a call."""
@@ -136,21 +142,28 @@ class Signer:
         if scope == "write" and all(key.most == "read" for key in fitting):
             raise Refused("a read token signs no change")
         signed_at, now = int(at) / 1000, self._clock()
-        if abs(now - signed_at) > self._skew or signed_at < self._since:
+        # Once that is longer ago than a call may be, only a clock that went back makes a new one look as old.
+        is_young = self._steady() - self._began <= 2 * self._skew
+        if abs(now - signed_at) > self._skew or (is_young and signed_at < self._since):
             raise Refused("it was signed too long ago, or the clocks of the workers are too far apart")
         self._take(nonce, now)
         return "write" if scope == "write" else "read"
 
     def _take(self, nonce: str, now: float) -> None:
-        while self._forgotten_at and self._forgotten_at[0][0] < now:
-            self._taken.discard(self._forgotten_at.popleft()[1])
+        passed = self._steady()
+        while self._forgotten_at and self._may_be_forgotten(*self._forgotten_at[0][:2], now, passed):
+            self._taken.discard(self._forgotten_at.popleft()[2])
         if nonce in self._taken:
             raise Refused("it came before")
         if len(self._taken) >= REMEMBERED:
             raise TooManyCalls
         self._taken.add(nonce)
         # Signed by a clock that is ahead, it would be in time for twice as long.
-        self._forgotten_at.append((now + 2 * self._skew, nonce))
+        self._forgotten_at.append((now + 2 * self._skew, passed + 2 * self._skew, nonce))
+
+    def _may_be_forgotten(self, until: float, passed_until: float, now: float, passed: float) -> bool:
+        # After a clock went back it might come again for as long; but not so that no other call could be taken.
+        return until < now or (passed_until < passed and len(self._taken) >= REMEMBERED)
 
 
 def has_body(given: str, body: bytes) -> bool:

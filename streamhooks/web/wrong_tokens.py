@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from streamhooks.errors import Busy
+from streamhooks.times import steady
 
 #: wrong tokens from one address within `WINDOW` seconds that are answered at once
 FREE = 10
@@ -23,7 +24,9 @@ REMEMBERED = 1000
 class WrongTokens:
     """Counts wrong tokens by the address that they come from. `clock` gives seconds."""
 
-    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = steady, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._clock = clock
         self._sleep = sleep
         self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
@@ -50,7 +53,7 @@ class WrongTokens:
         """Count one more of a network; return how many came in this window."""
         now = self._clock()
         since, count = self._counts.pop(network, (now, 0))
-        if not 0 <= now - since < WINDOW:
+        if now - since >= WINDOW:
             since, count = now, 0
         self._counts[network] = (since, count + 1)
         if len(self._counts) > REMEMBERED:

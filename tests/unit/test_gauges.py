@@ -37,6 +37,7 @@ class World:
             measure=self.measure,
             not_ready=lambda: self.troubles,
             clock=lambda: self.now,
+            steady_clock=lambda: self.now,
         )
 
     def measure(self, _floors):

@@ -92,6 +92,8 @@ class World:
     def state(self, _hook_id):
         return None
 
+    lasting = state
+
     def hold(self):
         pass
 

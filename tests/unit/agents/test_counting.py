@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
+from streamhooks.agents import firings
 from streamhooks.agents.firings import READ_AT_ONCE, Counting
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import Tracker
@@ -66,3 +68,41 @@ async def test_where_nothing_was_counted_nothing_is_read() -> None:
     counting.take_over({TP: 0})
     await asyncio.wait(counting._recalls.values())
     assert counting.is_whole(TP)
+
+
+async def test_a_recall_that_fails_is_tried_again_and_the_partition_is_not_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(firings, "pause_after", lambda _: 0.0)
+    failures, seen = 3, []
+
+    async def read_range(topic: str, partition: int, start: int, end: int) -> list[Record]:
+        nonlocal failures
+        await asyncio.sleep(0)
+        seen.append((counting.is_whole(TP), counting.troubles))
+        failures -= 1
+        if failures >= 0:
+            raise KafkaException(KafkaError(KafkaError._FAIL, "too many open files"))
+        return [record(offset) for offset in range(start, end)]
+
+    counting = Counting({}, Tracker(), Gate(lambda: True), read_range, lambda *_: None, lambda: 9.0)
+    counting.take_over({TP: 3})
+    await asyncio.wait(counting._recalls.values())
+    assert counting.is_whole(TP)
+    assert not counting._counters.remember(Attempt("msg_2", 1, 2, "delivered"))
+    assert [whole for whole, _ in seen] == [False] * 4
+    assert all("firings:3: what was counted before can't be read" in told[0] for _, told in seen[1:])
+    assert counting.troubles == []
+
+
+async def test_a_recall_that_was_cancelled_is_not_whole() -> None:
+    async def read_range(*_: object) -> list[Record]:
+        await asyncio.Event().wait()
+        return []
+
+    counting = Counting({}, Tracker(), Gate(lambda: True), read_range, lambda *_: None, lambda: 9.0)
+    counting.take_over({TP: 3})
+    await asyncio.sleep(0)
+    counting._recalls[TP].cancel()
+    await asyncio.wait(counting._recalls.values())
+    assert not counting.is_whole(TP)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any
+
+import pytest
 
 from streamhooks.agents.firings import WRITTEN_AT_ONCE, Counting
+from streamhooks.errors import ProducerDead, WriteRefused
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.kafka.outbox import Outbox
+from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record
 from streamhooks.records.firing import Attempt, Firing
 from streamhooks.tables.rollups import ROLLUPS
@@ -23,10 +30,11 @@ class Table:
         self.data: dict[tuple[str, object], list[int]] = {}
         self._new: dict[object, Future[None]] = {}
         self._waiting: list[Future[None]] = []
+        self.make: Callable[[], Future[Any]] = Future
 
     def __setitem__(self, key: tuple[str, object], cell: list[int]) -> None:
         self.data[key] = list(cell)
-        self._new[key] = Future()
+        self._new[key] = self.make()
         self._waiting.append(self._new[key])
 
     def __getitem__(self, key: tuple[str, object]) -> list[int]:
@@ -171,3 +179,57 @@ async def test_what_is_counted_after_a_partition_came_back_during_a_flush_is_not
     assert stage.settled() == len(HOOKS)
     for table in stage.tables.values():
         assert {hook: cell[0] for (hook, _), cell in table.data.items()} == dict.fromkeys(HOOKS, 1)
+
+
+async def test_nothing_is_settled_whose_cells_the_broker_does_not_take_now() -> None:
+    stage = Stage()
+    is_refused = True
+
+    class Broker:
+        def publish(self, topic: str, _value: bytes | None, **_: object) -> Future[Published]:
+            future: Future[Published] = Future()
+            if is_refused:
+                future.set_exception(WriteRefused("Broker: Topic authorization failed"))
+            else:
+                future.set_result(Published(topic, 0, 0))
+            return future
+
+        def oldest_unconfirmed(self) -> float:
+            return 0.0
+
+    outbox = Outbox(Broker(), asyncio.get_running_loop())  # type: ignore[arg-type]
+    for table in stage.tables.values():
+        table.make = lambda: outbox.publish_soon("changelog", b"1")
+    await stage.count(HOOKS[:3])
+    flush = asyncio.create_task(stage.counting.flush())
+    await stage.turns(200)
+    assert outbox.troubles
+    assert (stage.settled(), flush.done()) == (0, False)
+    is_refused = False
+    await asyncio.wait_for(flush, 10)
+    assert stage.settled() == 3
+
+
+async def test_cells_that_were_not_taken_are_not_written_over_those_of_the_next_owner() -> None:
+    stage = Stage()
+    await stage.count(HOOKS[:1])
+    flush = asyncio.create_task(stage.counting.flush())
+    await stage.turns()
+    futures = [future for table in stage.tables.values() for future in table._waiting]
+    stage.tracker.revoke([TP, OTHER])
+    stage.take_over()
+    await asyncio.wait_for(flush, 5)
+    assert all(future.cancelled() for future in futures)
+    assert stage.settled() == 0
+
+
+async def test_a_dead_producer_settles_nothing() -> None:
+    stage = Stage()
+    dead: Future[None] = Future()
+    dead.set_exception(ProducerDead("fenced"))
+    for table in stage.tables.values():
+        table.make = lambda: dead
+    await stage.count(HOOKS[:1])
+    with pytest.raises(ProducerDead):
+        await stage.counting.flush()
+    assert stage.settled() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import pytest
@@ -12,6 +13,8 @@ from streamhooks.in_flight.tracker import Settled, Tracker
 from streamhooks.kafka import reader
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import HOLES
+from streamhooks.tasks import again
+from streamhooks.tasks.again import Again
 
 TP = ("events", 0)
 TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -169,3 +172,42 @@ async def test_what_is_no_traceparent_goes_no_further(value) -> None:
     await world.intake.take_up(message(0, headers=[("traceparent", value)]), world.calls_of)
     (origin,) = world.origins
     assert origin.traceparent is None
+
+
+async def test_a_record_that_fails_by_a_defect_of_ours_does_not_hold_up_the_others(monkeypatch):
+    monkeypatch.setattr(again, "pause_after", lambda _: 0.0)
+    world = World()
+    real, failures, tasks = Again(), 3, []
+
+    def insist(*args):
+        tasks.append(asyncio.ensure_future(real.insist(*args)))
+
+    def calls_of(record, origin):
+        nonlocal failures
+        if record.offset == 1 and failures:
+            failures -= 1
+            raise KeyError("a defect of ours")
+        return world.calls_of(record, origin)
+
+    world.insist = insist
+    for offset in range(3):
+        await world.intake.take_up(message(offset), calls_of)
+    assert (world.taken, world.floor) == ([0, 2], 1)
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    assert (world.taken, world.floor) == ([0, 2, 1], 3)
+
+
+async def test_it_is_a_dead_letter_in_the_end(monkeypatch):
+    monkeypatch.setattr(again, "pause_after", lambda _: 0.0)
+    world = World()
+    real = Again()
+    tasks = []
+    world.insist = lambda *args: tasks.append(asyncio.ensure_future(real.insist(*args)))
+
+    def calls_of(record, origin):
+        raise KeyError("a defect of ours")
+
+    await world.intake.take_up(message(0), calls_of)
+    while not tasks[0].done():
+        await real.attempt("another", asyncio.sleep(0))
+    assert (world.buried, world.floor) == ([(0, "internal error")], 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamhooks.kafka.commits import ROOM, from_metadata, to_metadata
-from streamhooks.kafka.logs import Reading, short_id
+from streamhooks.kafka.logs import Reading, log_number
 
 
 def test_what_was_committed_comes_back() -> None:
@@ -58,6 +58,7 @@ def test_keys_of_a_later_version_are_left_alone() -> None:
     assert from_metadata(7, '{"log": "A", "epoch": 3, "more": [1]}') == Reading(7, "A", 3)
 
 
-def test_ids_as_numbers() -> None:
-    assert short_id("") == 0
-    assert short_id("GgO5W2AfSV2KpaJXRumP1Q") == 0x1A03B95B
+def test_logs_as_numbers() -> None:
+    assert log_number("", 3) == 0
+    assert log_number("GgO5W2AfSV2KpaJXRumP1Q", 0) == 0x1A03B95B
+    assert len({log_number("GgO5W2AfSV2KpaJXRumP1Q", partition) for partition in range(1000)}) == 1000

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
+from confluent_kafka import KafkaError, Message
 
-from streamhooks.errors import WriteRefused
+from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.publisher import Published, Publisher
 from streamhooks.settings import Settings
@@ -47,6 +48,56 @@ async def test_a_callback_that_raises_does_not_either(publisher: Publisher, capl
     assert "a confirmation could not be told" in caplog.text
 
 
+async def test_a_fatal_error_ends_the_producer_once(publisher: Publisher) -> None:
+    reasons: list[str] = []
+    publisher.on_fatal = reasons.append
+    publisher._noticed(KafkaError(KafkaError._ALL_BROKERS_DOWN, "away"))
+    assert reasons == []
+    for _ in range(2):
+        publisher._noticed(KafkaError(KafkaError._FATAL, "fenced", fatal=True))
+    assert reasons == ["fenced"]
+    assert isinstance(publisher.publish("t", b"1").exception(0), ProducerDead)
+    assert publisher.oldest_unconfirmed() == 0.0
+
+
+async def test_what_is_no_record_is_not_waited_for(publisher: Publisher) -> None:
+    with pytest.raises(TypeError):
+        publisher.publish("t", b"1", partition="first")  # type: ignore[arg-type]
+    assert publisher.oldest_unconfirmed() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (KafkaError.MSG_SIZE_TOO_LARGE, RecordTooLarge),
+        (KafkaError.RECORD_LIST_TOO_LARGE, RecordTooLarge),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, WriteRefused),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, WriteRefused),
+        (KafkaError.POLICY_VIOLATION, WriteRefused),
+        (KafkaError._FATAL, ProducerDead),
+    ],
+)
+async def test_each_error_means_one_thing(publisher: Publisher, code: int, kind: type[PublishError]) -> None:
+    error = publisher._error_of(KafkaError(code))
+    assert type(error) is kind
+
+
+async def test_a_record_of_a_batch_that_is_too_large_is_sent_alone(publisher: Publisher) -> None:
+    future, too_large = Future[Published](), KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+    publisher._delivered(
+        1, future, False, too_large, Message(topic="t", partition=0, value=b"1", key=b"k", timestamp=(1, 5))
+    )
+    assert not future.done()
+    assert publisher._one_by_one is not None
+    assert len(publisher._one_by_one) > 0  # it counts what it has to tell, too
+    publisher._one_by_one.purge()
+    assert isinstance(await asyncio.to_thread(future.exception, 5), WriteRefused)
+    # Alone it is the record itself that is too large.
+    alone = Future[Published]()
+    publisher._delivered(2, alone, True, too_large, Message(topic="t"))
+    assert isinstance(alone.exception(0), RecordTooLarge)
+
+
 class Crowded:
     """A publisher whose buffer has no room for the first so many records."""
 
@@ -70,7 +121,7 @@ async def test_what_is_published_soon_waits_for_room_without_its_caller(times: i
 
 
 async def test_the_buffer_is_bounded_in_bytes(publisher: Publisher) -> None:
-    for _ in range(25):
-        publisher.publish("t", b"x" * 1_000_000)
+    handed: list[Future[Published]] = []
     with pytest.raises(BufferError):
-        publisher.publish("t", b"x" * 9_000_000)
+        handed.extend(publisher.publish("t", b"x" * 1_000_000) for _ in range(100))
+    assert 25 <= len(handed) <= 33

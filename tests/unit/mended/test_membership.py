@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 
-from streamhooks.mended.membership import ASK, ENOUGH, LOOK, SILENT, take_error, watch
+from streamhooks.mended.membership import ASK, ENOUGH, LOOK, SILENT, keep_metadata, standing, take_error, watch
 
 
 class Coordinator:
@@ -45,6 +46,49 @@ async def test_an_error_that_ended_the_coordination_is_raised() -> None:
     with pytest.raises(KafkaError):
         take_error(coordinator)
     assert coordinator.joined_again == 0
+
+
+@pytest.mark.parametrize("error", [ValueError("an odd answer"), None])
+async def test_metadata_is_asked_for_again_when_its_task_has_ended(error, caplog) -> None:
+    client = AIOKafkaClient(bootstrap_servers="127.0.0.1:1")
+
+    async def update(*_: object) -> bool:
+        if error is None:
+            raise asyncio.CancelledError
+        raise error
+
+    client._metadata_update = update
+    client._sync_task = asyncio.create_task(client._md_synchronizer())
+    waiting = client.force_metadata_update()
+    await asyncio.wait([client._sync_task])
+    assert not waiting.done()
+
+    async def answer(*_: object) -> bool:
+        return True
+
+    client._metadata_update = answer
+    keep_metadata(client)
+    async with asyncio.timeout(5):
+        assert await waiting is True
+    (line,) = caplog.messages
+    assert "asked for again" in line
+    task = client._sync_task
+    keep_metadata(client)
+    assert client._sync_task is task
+    await client.close()
+
+
+async def test_where_a_task_stands() -> None:
+    async def outer() -> None:
+        await inner()
+
+    async def inner() -> None:
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(outer())
+    await asyncio.sleep(0)
+    assert [place.split(":")[0] for place in standing(task).split(" > ")] == ["outer", "inner", "sleep"]
+    task.cancel()
 
 
 class World:

@@ -318,3 +318,37 @@ def test_a_large_call_that_a_log_lacks_is_written_again_with_its_arguments():
     assert [heal.large for heal in pending.heals(0)] == [entry_of(pending)]
     pending.begin_anew(0)
     assert [heal.large for heal in pending.heals(0)] == [entry_of(pending)]
+
+
+def stored(call_id: str, reason: str, due: int, created: int) -> Record:
+    value = DelayedCall(call_id, "t", 1, due, created, reason, hook_id="a" * 32).to_json()
+    return Record("delayed", 0, 0, 0, call_id.encode(), value)
+
+
+@pytest.mark.parametrize("reason", ["overflow", "paused", "resend"])
+def test_what_only_waits_to_be_let_in_waits_for_no_clock(reason: str):
+    hour = 3_600_000
+    pending = Pending(Clock())
+    for number in (2, 1):
+        pending.apply(stored(f"c{number}", reason, due=2 * hour + number, created=2 * hour))
+    pending.apply(stored("at once", "countdown", due=2 * hour, created=2 * hour))
+    pending.apply(stored("later", "countdown", due=2 * hour + 1, created=2 * hour))
+    assert due(pending, hour) == ["at once", "c1", "c2"]
+    assert pending.next_due() == 2 * hour + 1
+    assert due(pending, 2 * hour + 1) == ["later"]
+
+
+def test_it_waits_for_its_partition_all_the_same():
+    pending = Pending(Clock())
+    pending.apply(stored("a", "overflow", due=9, created=9))
+    assert due(pending, 5, lambda _partition: False) == []
+    assert pending.next_due() is None
+    assert due(pending, 5) == ["a"]
+
+
+def test_what_is_given_back_or_asked_for_runs_whatever_the_clock_says_by_then():
+    pending = Pending(Clock())
+    pending.apply(call("a", 2, due=1000))
+    (entry,) = pending.pop_due(1000, lambda _partition: True)
+    pending.run_at(entry, entry.due)
+    assert due(pending, 0) == ["a"]

@@ -67,13 +67,13 @@ def test_what_was_encrypted_is_checked_and_the_former_version_holds() -> None:
 
 
 def test_it_is_noticed_once() -> None:
-    first = merged(HookState(HOOK.id), "sealed", {"sealed_since": 5.0})
+    first = merged(HookState(HOOK.id), "sealed", {"sealed_since": 5.0}, now=5.0)
     assert first.sealed_since == 5.0
-    assert merged(first, "sealed", {"sealed_since": 6.0}) == first
+    assert merged(first, "sealed", {"sealed_since": 6.0}, now=6.0) == first
     notice = notice_of("sealed", first, 7.0)
     assert notice is not None
     assert (notice.hook_id, notice.what, notice.since, notice.at) == (HOOK.id, "sealed", 5.0, 7000)
-    opened = merged(first, "opened", {"sealed_since": None})
+    opened = merged(first, "opened", {"sealed_since": None}, now=6.0)
     assert opened == HookState(HOOK.id)
     news = notice_of("opened", opened, 8.0)
     assert news is not None

@@ -80,3 +80,20 @@ async def test_what_a_dead_producer_did_not_write_is_not_told_to_be_counted() ->
     firings.add(HOOK, attempt(1, START), lambda: done.append(1))
     await firings.drain()
     assert done == []
+
+
+async def test_an_error_of_ours_does_not_keep_attempts_from_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamhooks.tasks.firings.pause_after", lambda _: 0.0)
+    outbox, done = Outbox(), []
+    publish, failures = outbox.publish, [RuntimeError("a defect of ours")] * 3
+
+    async def failing(*args: object, **options: object) -> Published:
+        if failures:
+            raise failures.pop()
+        return await publish(*args, **options)  # type: ignore[arg-type]
+
+    outbox.publish = failing  # type: ignore[assignment]
+    firings = Firings(outbox, "firings", 8)  # type: ignore[arg-type]
+    firings.add(HOOK, attempt(1, START), lambda: done.append(1))
+    await firings.drain()
+    assert (len(outbox.records), done) == (1, [1])

@@ -36,6 +36,7 @@ class World:
             forget=self.forget,
             reached=self.next.get,
             clock=lambda: self.now,
+            steady_clock=lambda: self.now,
             log_of=lambda _tp: self.log_id,
             on_gone=self.gone.append,
         )

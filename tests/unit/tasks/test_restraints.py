@@ -11,6 +11,7 @@ from streamhooks.in_flight.breakers import LEAST, OPEN_FIRST, OPEN_LONGEST, TIME
 from streamhooks.in_flight.rates import Rate
 from streamhooks.records.hook import Hook, HookState
 from streamhooks.tables.findings import merged, notice_of
+from streamhooks.tables.lasting import Lasting, lasting
 from streamhooks.tasks.context import Sent
 from streamhooks.tasks.restraints import MANY, TOLD, Restraints
 
@@ -23,12 +24,20 @@ class World:
 
     def __init__(self, *, home: bool = True, hook: Hook = HOOK) -> None:
         self.now = 1000.0 * DAY
+        self.wall_is_off = 0.0
         self.hook = hook
         self.found: HookState | None = None
+        self.known: Lasting | None = None
         self.told: list[str] = []
         self.write = True
         self.notices: list[str] = []
-        self.restraints = Restraints(self, is_home=lambda _hook: home, tell=self.tell, clock=lambda: self.now)
+        self.restraints = Restraints(
+            self, is_home=lambda _hook: home, tell=self.tell, clock=lambda: self.now, wall=lambda: self.wall
+        )
+
+    @property
+    def wall(self) -> float:
+        return self.now + self.wall_is_off
 
     def get(self, _hook_id):
         return self.hook
@@ -36,10 +45,17 @@ class World:
     def state(self, _hook_id):
         return self.found
 
+    def lasting(self, _hook_id):
+        return self.known
+
     def tell(self, what, hook_id, found):
         self.told.append(what)
         if self.write:
-            self.found = merged(self.found or HookState(hook_id), what, found)
+            left = self.known.pause_left() if self.known else 0.0
+            state = self.found or HookState(hook_id)
+            enabled_at = self.hook.enabled_at
+            self.found = merged(state, what, found, now=self.wall, pause_left=left, enabled_at=enabled_at)
+            self.known = lasting(self.found, self.known, self.wall, is_old=False, clock=lambda: self.now)
             if (notice := notice_of(what, self.found, self.now)) is not None:
                 self.notices.append(notice.what)
 
@@ -51,13 +67,15 @@ class World:
         times: int = 1,
         started: float | None = None,
     ):
-        at = int((self.now if started is None else started) * 1000)
+        at = self.now if started is None else started
         for _ in range(times):
-            self.restraints.note(HOOK.id, Sent(at, "", b"", 200, None, 1, "", kind, verdict, retry_after))
+            sent = Sent(int(self.wall * 1000), "", b"", 200, None, 1, "", kind, verdict, retry_after, at)
+            self.restraints.note(HOOK.id, sent)
 
     @property
     def held_until(self) -> float | None:
-        return self.restraints.hold_back(HOOK.id)
+        wait = self.restraints.hold_back(HOOK.id)
+        return None if wait is None else self.now + wait
 
     @property
     def wait(self) -> float:
@@ -145,20 +163,24 @@ def test_retry_after_pauses_the_whole_hook():
     world.ends("retry", retry_after=30.0)
     assert world.held_until == world.now + 30
     assert world.wait == 30
-    assert world.restraints.paused_until(HOOK.id) == world.now + 30
+    assert world.restraints.is_paused(HOOK.id)
     world.now += 30
     assert world.held_until is None
-    assert world.restraints.paused_until(HOOK.id) is None
+    assert not world.restraints.is_paused(HOOK.id)
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one():
-    state = merged(HookState(HOOK.id), "pause", {"paused_until": 50.0})
-    assert merged(state, "pause", {"paused_until": 40.0}).paused_until == 50.0
+    state = merged(HookState(HOOK.id), "pause", {"paused_for": 50.0}, now=10.0)
+    assert (state.paused_until, state.paused_for) == (60.0, 50.0)
+    assert merged(state, "pause", {"paused_for": 40.0}, now=11.0, pause_left=49.0) == state
+    assert merged(state, "pause", {"paused_for": 40.0}, now=31.0, pause_left=29.0).paused_until == 71.0
+    told_by_0_1_0 = merged(HookState(HOOK.id), "pause", {"paused_until": 50.0}, now=10.0)
+    assert (told_by_0_1_0.paused_until, told_by_0_1_0.paused_for) == (50.0, 40.0)
 
 
 def test_the_first_who_saw_the_breaker_trip_holds():
-    state = merged(HookState(HOOK.id), "breaker", {"open_since": 1.0})
-    assert merged(state, "breaker", {"open_since": 2.0}).open_since == 1.0
+    state = merged(HookState(HOOK.id), "breaker", {"open_since": 1.0}, now=1.0)
+    assert merged(state, "breaker", {"open_since": 2.0}, now=2.0).open_since == 1.0
 
 
 def test_only_the_home_hands_out_starts_of_a_rate():
@@ -336,3 +358,79 @@ def test_a_probe_that_had_nothing_to_send_is_none():
     assert world.wait == 0.0
     world.ends("delivered")
     assert world.held_until is None
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_clock_that_jumps_changes_no_pause(jump: float):
+    world = World()
+    world.ends("retry", retry_after=30.0)
+    world.wall_is_off = jump
+    assert world.wait == 30.0
+    world.ends("retry", retry_after=60.0)  # told by the clock that has jumped
+    world.now += 59.0
+    assert world.wait == 1.0
+    world.now += 1.0
+    assert world.wait == 0.0
+    assert world.held_until is None
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_clock_that_jumps_changes_no_breaker(jump: float):
+    world = World()
+    world.ends("retry", "timeout", times=TIMEOUTS)
+    world.wall_is_off = jump
+    assert world.wait == pytest.approx(OPEN_FIRST)
+    world.now += OPEN_FIRST
+    assert world.wait == 0.0
+    world.ends("retry", "timeout")
+    assert world.wait == pytest.approx(2 * OPEN_FIRST)
+    world.now += 2 * OPEN_FIRST
+    assert world.wait == 0.0
+    world.ends("delivered")
+    assert world.held_until is None
+    failures = TIMEOUTS - 1
+    world.ends("retry", "timeout", times=failures)
+    world.wall_is_off = 0.0
+    world.ends("retry", "timeout")
+    assert world.held_until == world.now
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_clock_that_jumps_changes_no_rate_and_nothing_that_was_told(jump: float):
+    world = World(hook=replace(HOOK, rate_limit=2.0))
+    assert world.wait == 0.0
+    world.wall_is_off = jump
+    assert 0.4 < world.wait <= 0.5
+    world.ends("retry")
+    told = len(world.told)
+    world.wall_is_off = 0.0
+    world.ends("retry")
+    assert len(world.told) == told
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_hook_that_only_fails_is_disabled_after_its_span_whatever_the_clock_says(jump: float):
+    world = World(hook=replace(HOOK, enabled_at=1000.0 * DAY - 10))
+    world.ends("retry")
+    world.wall_is_off = jump
+    world.now += 5 * DAY - 60
+    world.ends("retry")
+    assert world.notices == ["failing"]
+    world.now += 60
+    world.ends("retry")
+    assert world.notices == ["failing", "disabled"]
+    assert world.found.disabled_since > world.hook.enabled_at
+
+
+def test_what_is_found_after_a_clock_went_back_is_found_after_the_hook_was_enabled():
+    world = World(hook=replace(HOOK, enabled_at=1000.0 * DAY))
+    world.now += 10
+    world.wall_is_off = -3600.0
+    world.ends("retry")
+    assert world.found.failing_since == world.hook.enabled_at
+    found = {"status_reason": "", "disabled_since": world.wall, "enabled_at": world.hook.enabled_at}
+    enabled_at = world.hook.enabled_at
+    disabled = merged(HookState(HOOK.id), "disabled", found, now=world.wall, enabled_at=enabled_at)
+    assert disabled.disabled_since > enabled_at
+    enabled_again = merged(HookState(HOOK.id), "disabled", found, now=world.wall, enabled_at=enabled_at + 1)
+    assert enabled_again.disabled_since is None

@@ -81,6 +81,8 @@ class Hooks:
     def state(self, hook_id):
         return None
 
+    lasting = state
+
     def is_active(self, hook_id):
         return self.active and hook_id == self.hook.id
 
@@ -583,3 +585,16 @@ async def test_what_is_written_because_of_a_large_call_keeps_its_room_until_it_i
     confirmed.set()
     for owner in owners:
         await asyncio.wait_for(owner.ended.wait(), 5)
+
+
+async def test_what_comes_after_a_clock_went_back_is_from_after_the_hook_was_resumed():
+    """Else its retry would be taken for one from before, and dropped where the hook was resumed with `skip`."""
+    world = World()
+    world.hooks.hook = replace(HOOK, resume="skip", resumed_at=NOW + 3600.0005)
+
+    async def fail():
+        raise RetryTaskError
+
+    await world.run(fail)
+    (stored,) = world.outputs.stored
+    assert stored[0].created / 1000 >= world.hooks.hook.resumed_at

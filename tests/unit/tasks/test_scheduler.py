@@ -23,7 +23,7 @@ def pending_call(number: int, task: str, hook_id: str | None = None) -> Record:
 
 
 @asynccontextmanager
-async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0):
+async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, clock=lambda: NOW):
     pending = Pending(lambda: NOW)
     scheduler = Scheduler(
         pending,
@@ -38,7 +38,7 @@ async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0):
         is_skipped=lambda _entry: False,
         on_broken=lambda _record, _reason: None,
         read_arguments=world.read_arguments,
-        clock=lambda: NOW,
+        clock=clock,
     )
     scheduler.apply(list(records))
     running = asyncio.create_task(scheduler.run())
@@ -101,6 +101,23 @@ async def test_a_person_who_finds_no_place_takes_no_start_from_others():
         assert world.runner._bulkheads.enter(HOOK.id)
         assert scheduler.retry_now(0, "c1")
     assert asked == []
+
+
+async def test_a_call_whose_tombstone_is_not_written_waits_again():
+    world = World()
+    for error in (RuntimeError("a defect of ours"), asyncio.CancelledError()):
+
+        async def settle(_call, error=error):
+            raise error
+
+        world.outputs.settle = settle
+        world.gate.close("rebalance")  # nothing runs meanwhile
+        async with scheduling(world, pending_call(1, "streamhooks.t")) as scheduler:
+            with pytest.raises(type(error)):
+                await scheduler.drop(0, "c1")
+            entry = scheduler._pending.get(0, "c1")
+            assert entry.state == "waiting"
+            assert entry.due > NOW * 1000
 
 
 # --- large calls
@@ -208,3 +225,25 @@ async def eventually(condition):
         while not (found := condition()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return found
+
+
+async def test_a_clock_that_goes_back_holds_nothing_up_that_waits_for_its_turn():
+    world = World()
+    ended = asyncio.Event()
+    now, asked = NOW, 0
+
+    async def deliver():
+        ended.set()
+
+    def wait(_hook_id: str) -> float:
+        nonlocal now, asked
+        asked += 1
+        now -= 3600.0  # while it waits
+        return 0.05 if asked < 3 else 0.0
+
+    world.task(deliver, name="streamhooks.deliver")
+    call = DelayedCall("c1", "streamhooks.deliver", 1, int(NOW * 1000), 0, "overflow", hook_id=HOOK.id)
+    record = Record("delayed", 0, 0, 0, b"c1", call.to_json())
+    async with scheduling(world, record, wait=wait, clock=lambda: now):
+        await asyncio.wait_for(ended.wait(), 10)
+    assert asked == 3

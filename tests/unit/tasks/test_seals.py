@@ -19,8 +19,10 @@ SEALED = replace(HOOK, secret="fernet:lost")
 class World:
     def __init__(self, hook: Hook | None = SEALED, *, home: bool = True) -> None:
         self.now, self.home, self.told = 100.0, home, list[tuple[str, object]]()
-        self.hooks = SimpleNamespace(seals_changed={HOOK.id}, get=lambda _: hook, state=lambda _: None)
-        self.seals = Seals(self.hooks, lambda _: self.home, self.tell, lambda: self.now)
+        self.hooks = SimpleNamespace(
+            seals_changed={HOOK.id}, get=lambda _: hook, state=lambda _: None, lasting=lambda _: None
+        )
+        self.seals = Seals(self.hooks, lambda _: self.home, self.tell, lambda: self.now, lambda: self.now)
 
     def tell(self, what, hook_id, found):
         assert hook_id == HOOK.id
@@ -74,7 +76,7 @@ def test_what_is_blocked_waits_and_catches_nothing_up(hook: Hook):
     restraints = Restraints(hooks, is_home=lambda _: True, tell=lambda *_: None, clock=lambda: 100.0)
     admission = Admission(hooks, restraints, 10)
     assert hooks.is_active(HOOK.id)
-    assert restraints.hold_back(HOOK.id) == 100.0
+    assert restraints.hold_back(HOOK.id) == 0.0
     assert admission.wait(HOOK.id) is None
     assert not admission.may_catch_up(HOOK.id, lambda _: 0)
     hooks.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), HOOK.to_json())])
@@ -85,6 +87,6 @@ def test_what_is_blocked_waits_and_catches_nothing_up(hook: Hook):
 def test_what_is_sealed_is_held_back_for_the_home():
     world = World()
     restraints = Restraints(world.hooks, is_home=lambda _: True, tell=world.tell, clock=lambda: world.now)
-    assert restraints.hold_back(HOOK.id) == 100.0
+    assert restraints.hold_back(HOOK.id) == 0.0
     world.hooks.get = lambda _: HOOK
     assert restraints.hold_back(HOOK.id) is None

@@ -270,3 +270,28 @@ async def test_a_worker_with_tls_hands_nothing_on_without() -> None:
     async with serving(parts) as client:
         hook_id = (await created(client))["id"]
         assert (await client.get(f"/api/hooks/{hook_id}/stats")).status == 503
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_clock_that_jumps_refuses_no_new_call(jump: float) -> None:
+    """The clock of all workers of a machine, injected: also before the time at which this one began."""
+    wall = passed = 10_000.0
+    signer = signing.Signer(FakeSettings(TOKEN), lambda: wall, lambda: passed)
+    call = signing.Handed("http://a", "GET", "/", "", "")
+    wall, passed = 10_300.0 + jump, 10_300.0
+    assert signer.check(signer.signed(call, "read", b""), call) == "read"
+
+
+def test_a_clock_that_goes_back_takes_no_call_twice() -> None:
+    wall = passed = 1000.0
+    signer = signing.Signer(FakeSettings(TOKEN), lambda: wall, lambda: passed)
+    call = signing.Handed("http://a", "GET", "/", "", "")
+    wall = passed = 5000.0
+    given = signer.signed(call, "read", b"")
+    assert signer.check(given, call) == "read"
+    passed = 5100.0
+    with pytest.raises(signing.Refused):
+        signer.check(given, call)
+    wall = 5030.0
+    with pytest.raises(signing.Refused):
+        signer.check(given, call)

@@ -1,0 +1,48 @@
+"""Defects for a worker: it imports this by STREAMHOOKS_TASK_MODULES, and has those whose file is in its data folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaError
+
+from streamhooks.kafka import topic_reader
+from streamhooks.kafka.publisher import Publisher
+from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.seals import Seals
+
+FOLDER = Path(os.environ.get("STREAMHOOKS_DATA_DIR", "."))
+
+
+def _has(defect: str) -> bool:
+    return (FOLDER / defect).exists()
+
+
+def _raise_if(defect: str, target: Any, name: str) -> None:
+    """Let a function raise as long as the worker has the defect."""
+    original = getattr(target, name)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if _has(defect):
+            raise RuntimeError(f"injected: {defect}")
+        return original(*args, **kwargs)
+
+    setattr(target, name, function)
+
+
+_raise_if("reader", topic_reader, "_next")
+_raise_if("store", Outputs, "store")
+_raise_if("background", Seals, "tell")
+
+_delivered = Publisher._delivered
+
+
+def _fatal(self: Publisher, number: int, future: Any, alone: bool, error: KafkaError | None, message: Any) -> None:
+    if _has("producer"):
+        error = KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "injected: producer", fatal=True)
+    _delivered(self, number, future, alone, error, message)
+
+
+Publisher._delivered = _fatal  # type: ignore[method-assign]

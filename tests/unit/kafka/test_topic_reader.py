@@ -1,0 +1,178 @@
+"""A reader whose thread, or whose reader in the loop, fails: it is started again, and tells of it until it is well."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from confluent_kafka import KafkaError
+
+from streamhooks.kafka import reader_health, topic_reader
+from streamhooks.kafka.reader import TP, Record
+from streamhooks.kafka.topic_reader import TopicReader
+
+HOOKS = ("hooks", 0)
+
+
+class Message:
+    def __init__(self, tp: TP, offset: int, error: KafkaError | None = None) -> None:
+        self._tp, self._offset, self._error = tp, offset, error
+
+    def error(self) -> KafkaError | None:
+        return self._error
+
+    def topic(self) -> str:
+        return self._tp[0]
+
+    def partition(self) -> int:
+        return self._tp[1]
+
+    def offset(self) -> int:
+        return self._offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 5
+
+    def key(self) -> bytes:
+        return b"k"
+
+    value = key
+
+    def __len__(self) -> int:
+        return 1
+
+    def headers(self) -> None:
+        return None
+
+    leader_epoch = headers
+
+
+class Kafka:
+    """Partitions of a few records each; every consumer reads them."""
+
+    def __init__(self, ends: dict[TP, int]) -> None:
+        self.ends = ends
+        self.fails = 0
+        """How many of the next reads raise."""
+        self.consumers = 0
+
+    def consumer(self, *_: object, **__: object) -> Kafka._Consumer:
+        self.consumers += 1
+        return Kafka._Consumer(self)
+
+    class _Consumer:
+        def __init__(self, kafka: Kafka) -> None:
+            self.kafka = kafka
+            self.at: dict[TP, int] = {}
+            self.told: set[TP] = set()
+
+        def incremental_assign(self, found: list) -> None:
+            for one in found:
+                self.at[one.topic, one.partition] = max(one.offset, 0)
+                self.told.discard((one.topic, one.partition))
+
+        def incremental_unassign(self, found: list) -> None:
+            for one in found:
+                self.at.pop((one.topic, one.partition), None)
+
+        def poll(self, _timeout: float) -> Message | None:
+            for tp, at in self.at.items():
+                if at < self.kafka.ends[tp]:
+                    if self.kafka.fails:
+                        self.kafka.fails -= 1
+                        raise RuntimeError("Too many open files")
+                    self.at[tp] = at + 1
+                    return Message(tp, at)
+                if tp not in self.told:
+                    self.told.add(tp)
+                    return Message(tp, at, KafkaError(KafkaError._PARTITION_EOF))
+            return None
+
+        def consume(self, **_: object) -> list[Message]:
+            return []
+
+        def close(self) -> None:
+            pass
+
+
+class Logs:
+    def ids(self, topics: set[str]) -> dict[str, str]:
+        return dict.fromkeys(topics, "A")
+
+
+class World:
+    def __init__(self, kafka: Kafka) -> None:
+        self.kafka = kafka
+        self.handed: list[tuple[TP, int]] = []
+        self.defects = 0
+        self.reader = TopicReader(None, self.handle, asyncio.get_running_loop(), name="hooks", logs=Logs())  # type: ignore[arg-type]
+
+    def handle(self, records: list[Record]) -> None:
+        if self.defects:
+            self.defects -= 1
+            raise ValueError("a defect of ours")
+        self.handed += [((record.topic, record.partition), record.offset) for record in records]
+
+
+@pytest.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    kafka = Kafka({HOOKS: 3, ("hook-states", 0): 2})
+    monkeypatch.setattr(topic_reader, "new_consumer", kafka.consumer)
+    monkeypatch.setattr(reader_health, "pause_after", lambda _: 0.0)
+    one = World(kafka)
+    one.reader.follow(kafka.ends)
+    yield one
+    await one.reader.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.001)
+
+
+ALL = sorted([(HOOKS, 0), (HOOKS, 1), (HOOKS, 2), (("hook-states", 0), 0), (("hook-states", 0), 1)])
+
+
+@pytest.mark.parametrize("times", [1, 5])
+async def test_a_thread_that_fails_goes_on_where_it_was(
+    world: World, times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.reader.start()
+    await asyncio.wait_for(world.reader.wait_ready(), 10)
+    world.kafka.fails = times
+    world.kafka.ends[HOOKS] = 5
+    await until(lambda: world.reader.position[HOOKS] == 5)
+    assert sorted(world.handed) == sorted([*ALL, (HOOKS, 3), (HOOKS, 4)])
+    await until(lambda: world.reader.trouble is None)
+    assert world.kafka.consumers == 1 + times
+    assert caplog.text.count("the reader of hooks has failed, it is started again: RuntimeError: Too many") == times
+
+
+async def test_as_long_as_it_fails_that_is_told(world: World) -> None:
+    world.kafka.fails = 10**9
+    world.reader.start()
+    await until(lambda: world.reader.trouble is not None)
+    assert not world.reader.is_ready()
+    # The other partition is read, and that does not make it well.
+    world.kafka.ends[HOOKS] = world.kafka.ends["hook-states", 0] = 0
+    world.kafka.fails = 0
+    await asyncio.wait_for(world.reader.wait_ready(), 10)
+    await until(lambda: world.reader.trouble is None)
+
+
+@pytest.mark.parametrize("defects", [1, 4])
+async def test_what_was_not_taken_in_comes_again(world: World, defects: int) -> None:
+    world.defects = defects
+    world.reader.start()
+    await asyncio.wait_for(world.reader.wait_ready(), 10)
+    assert sorted(world.handed) == ALL
+    assert world.reader.trouble is None
+
+
+async def test_a_thread_that_is_gone_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.reader._thread, "_target", lambda: None)
+    assert world.reader.trouble is None  # it was not started
+    world.reader.start()
+    await until(lambda: world.reader.trouble == "the reader of hooks has ended")
