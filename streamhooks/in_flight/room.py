@@ -39,8 +39,7 @@ class Room:
     def __init__(self, records: int, size: int) -> None:
         self._most_records = records
         self._most_bytes = size
-        self._records_of: defaultdict[str, int] = defaultdict(int)
-        self._bytes_of: defaultdict[str, int] = defaultdict(int)
+        self._of: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])  # by topic: records, bytes
         #: of all topics
         self.records = 0
         self.size = 0
@@ -49,23 +48,24 @@ class Room:
         """A record of so many bytes is unsettled."""
         self.records += 1
         self.size += size
-        self._records_of[topic] += 1
-        self._bytes_of[topic] += size
+        of_topic = self._of[topic]
+        of_topic[0] += 1
+        of_topic[1] += size
 
     def give_back(self, topic: str, size: int, records: int = 1) -> None:
         """It is settled, or somebody else's; `size` is of all `records`."""
         self.records -= records
         self.size -= size
-        self._records_of[topic] -= records
-        self._bytes_of[topic] -= size
+        of_topic = self._of[topic]
+        of_topic[0] -= records
+        of_topic[1] -= size
 
     def is_full(self, topic: str) -> bool:
         """Whether another record of the topic has to wait."""
         if self.records < self._most_records and self.size < self._most_bytes:
             return False
-        return (
-            self._records_of[topic] >= SHARE * self._most_records or self._bytes_of[topic] >= SHARE * self._most_bytes
-        )
+        records, size = self._of[topic]
+        return records >= SHARE * self._most_records or size >= SHARE * self._most_bytes
 
 
 class Weight:

@@ -16,7 +16,6 @@ from streamhooks.kafka.logs import Logs
 from streamhooks.mended.consumer import Transport, end_refused
 from streamhooks.mended.ending import BEYOND_GRACE, end_within
 from streamhooks.mended.fetching import Fetching
-from streamhooks.mended.lanes import Lane
 from streamhooks.mended.membership import Coordinator
 from streamhooks.mended.positions import StartOf
 from streamhooks.mended.recovery import TableManager
@@ -159,10 +158,6 @@ class App(faust.App):
     def forget_natural_holes(self, tp: TP) -> None:
         """What comes of this partition is another log, or comes again."""
         self._natural_holes.pop(tp, None)
-
-    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Lane:  # noqa: N802
-        """The queue of a channel."""
-        return Lane(maxsize=maxsize or 0, flow_control=self.flow_control, clear_on_resume=clear_on_resume)
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

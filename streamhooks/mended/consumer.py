@@ -32,8 +32,9 @@ from mode import Service
 
 from streamhooks.errors import Refusal
 from streamhooks.kafka.reader import Record
-from streamhooks.mended.fetching import Fetching
+from streamhooks.mended.fetching import AT_ONCE, Fetching
 from streamhooks.mended.group import ConsumerThread, GroupBrokers, RebalanceListener
+from streamhooks.mended.lanes import Waiting
 from streamhooks.mended.patience import patient
 from streamhooks.mended.positions import Positions
 from streamhooks.times import steady
@@ -73,6 +74,10 @@ class Consumer(driver.Consumer):
     def _fetching(self) -> dict[str, Fetching]:
         """By topic; when it is asked for first, all agents are known."""
         return {topic: self.app.new_fetching(lambda: self.app.should_stop) for topic in self.app.plain_topics}
+
+    @cached_property
+    def _waiting(self) -> dict[str, Waiting]:
+        return {topic: Waiting() for topic in self._fetching}
 
     @cached_property
     def positions(self) -> Positions:
@@ -193,7 +198,7 @@ class Consumer(driver.Consumer):
         if tp is None:
             await self.sleep(0.05)
             return
-        if any(channel.queue.is_behind(self.app.ahead) for channel in self.app.topics._tp_index[tp]):
+        if self._is_behind(tp):
             with self._thread.polled():
                 await asyncio.sleep(BEHIND)  # looked at now and then: no record that is taken up pays for it
             return
@@ -202,6 +207,7 @@ class Consumer(driver.Consumer):
             records = await fetching.getmany(timeout=1.0)
         if suspects := fetching.suspects():
             self.positions.suspect(suspects)
+        self._waiting[topic].come(records)
         for number, record in enumerate(records, 1):
             if number % 100 == 0:
                 await asyncio.sleep(0)
@@ -211,6 +217,13 @@ class Consumer(driver.Consumer):
                 return
             if self.positions.note(record):
                 await self._hand_over_plain(record)
+
+    def _is_behind(self, tp: TP) -> bool:
+        """Whether enough of a topic waits for its agent: so many bytes, or so many records that a batch has no room."""
+        queues = [channel.queue for channel in self.app.topics._tp_index[tp]]
+        waiting = max((queue.qsize() for queue in queues), default=0)
+        too_many = any(waiting + AT_ONCE > queue.maxsize for queue in queues)
+        return too_many or self._waiting[tp.topic].size(waiting) >= self.app.ahead
 
     async def _hand_over_plain(self, record: Record) -> None:
         for channel in tuple(self.app.topics._tp_index[record[:2]]):

@@ -1,49 +1,42 @@
 """Records from the consumer to an agent, without what Faust does for each on the way: events, acks, sensors.
 
-The queue is the one of Faust's own channel, and a rebalance clears it, as for any other stream. It knows the bytes that
-are in it: Faust bounds it by the number of records alone, and 4,096 of them can be 4 GB.
+The queue is the one of Faust's own channel, and a rebalance clears it, as for any other stream. Faust bounds it by the
+number of records alone, and 4,096 of them can be 4 GB: `Waiting` knows their bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from mode.utils.queues import ThrowableQueue
-
 from streamhooks.kafka.reader import Record
-from streamhooks.mended.fetching import AT_ONCE
 
 #: after so many records in a row everything else gets its turn
 TURN = 50
 
 
-class Lane(ThrowableQueue[Any]):
-    """The queue of a channel."""
+class Waiting:
+    """The bytes that wait in a queue, known batch by batch: so a record costs no more than an addition."""
 
-    #: bytes of the records in it
-    size = 0
+    def __init__(self) -> None:
+        self._batches: deque[tuple[int, int]] = deque()  # how many records had come with it, its bytes
+        self._came = 0
+        self._size = 0
 
-    def _put(self, item: Any) -> None:
-        super()._put(item)
-        if isinstance(item, Record):
-            self.size += item.size
+    def come(self, records: Sequence[Record]) -> None:
+        """A batch comes."""
+        size = sum([record.size for record in records])
+        self._came += len(records)
+        self._size += size
+        self._batches.append((self._came, size))
 
-    def _get(self) -> Any:
-        item = super()._get()
-        if isinstance(item, Record):
-            self.size -= item.size
-        return item
-
-    def clear(self) -> None:
-        """Forget what is in it."""
-        super().clear()
-        self.size = 0
-
-    def is_behind(self, most: int) -> bool:
-        """Whether no more is to be fetched for now: so many bytes wait, or what comes at once may be too many."""
-        return self.size >= most or self.qsize() + AT_ONCE > self.maxsize
+    def size(self, waiting: int) -> int:
+        """The bytes of the batches of which some are among so many records that wait; a queue may be cleared."""
+        while self._batches and self._batches[0][0] <= self._came - waiting:
+            self._size -= self._batches.popleft()[1]
+        return self._size
 
 
 async def records_of(stream: Any) -> AsyncIterator[Record]:

@@ -15,7 +15,7 @@ from support import Receiver, eventually, make_anew
 from streamhooks.dev.kafka import EmbeddedKafka
 
 FETCHERS = ("librdkafka", "aiokafka")
-#: more than a worker fetches ahead: 4 MB, and 4,096 records in its queue
+#: more than a worker fetches ahead: 3 MB, and what it has taken up
 WAITING = 14_000
 #: what is in flight in all is bounded below what is of one hook: records wait, and are not written to `delayed`
 SLOW = {"partitions": 1, "max_in_flight": 20, "request_timeout": 60, "breaker": False}

@@ -2,58 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections import deque
 
-import pytest
-from mode.utils.queues import FlowControlEvent
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamhooks.kafka.reader import Record
-from streamhooks.mended.fetching import AT_ONCE
-from streamhooks.mended.lanes import Lane
+from streamhooks.mended.lanes import Waiting
 
 RECORD = Record("events", 0, 0, 0, b"key", b"v" * 1000, (("name", b"value"),))
 SIZE = 3 + 1000 + 4 + 5
 
 
-@pytest.fixture
-async def lane() -> Lane:
-    flow_control = FlowControlEvent(initially_suspended=False)
-    return Lane(maxsize=4 * AT_ONCE, flow_control=flow_control, clear_on_resume=True)
+def test_a_batch_counts_until_all_of_it_was_taken() -> None:
+    waiting = Waiting()
+    assert waiting.size(0) == 0
+    waiting.come([RECORD] * 3)
+    waiting.come([RECORD._replace(value=None)])
+    assert [waiting.size(left) for left in (4, 3, 2)] == [3 * SIZE + SIZE - 1000] * 3
+    assert waiting.size(1) == SIZE - 1000
+    waiting.come([RECORD] * 2)
+    assert waiting.size(3) == 3 * SIZE - 1000
+    assert waiting.size(0) == 0
 
 
-async def test_the_bytes_of_what_waits_are_known(lane: Lane) -> None:
-    lane.put_nowait(RECORD)
-    await lane.put(RECORD._replace(value=None))
-    lane.put_nowait("no record")
-    assert lane.size == SIZE + SIZE - 1000
-    lane.get_nowait()
-    assert lane.size == SIZE - 1000
-    await lane.get()
-    await lane.get()
-    assert lane.size == 0
+def test_nothing_of_what_a_rebalance_clears_is_counted_on() -> None:
+    waiting = Waiting()
+    waiting.come([RECORD] * 100)
+    assert waiting.size(0) == 0
+    waiting.come([RECORD])
+    assert waiting.size(1) == SIZE
 
 
-async def test_nothing_of_what_a_rebalance_clears_is_counted_on(lane: Lane) -> None:
-    lane.put_nowait(RECORD)
-    lane.clear()
-    assert lane.size == 0
-    assert lane.empty()
-
-
-async def test_who_waits_gets_what_comes(lane: Lane) -> None:
-    waiting = asyncio.ensure_future(lane.get())
-    await asyncio.sleep(0)
-    lane.put_nowait(RECORD)
-    assert await waiting == RECORD
-    assert lane.size == 0
-
-
-async def test_an_agent_is_behind_when_so_many_bytes_wait_or_so_many_records(lane: Lane) -> None:
-    assert not lane.is_behind(SIZE)
-    lane.put_nowait(RECORD)
-    assert lane.is_behind(SIZE)
-    assert not lane.is_behind(SIZE + 1)
-    while not lane.is_behind(2**62):
-        lane.put_nowait(RECORD)
-    for _ in range(AT_ONCE - 1):
-        lane.put_nowait(RECORD)  # what was being fetched has room
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans(), st.integers(0, 10))))
+def test_at_least_what_waits_is_counted_and_at_most_a_batch_more(steps: list[tuple[int, int, bool, int]]) -> None:
+    waiting, queue = Waiting(), deque[Record]()
+    for count, size, is_cleared, taken in steps:
+        batch = [Record("events", 0, 0, 0, None, b"x" * size)] * count
+        waiting.come(batch)
+        queue.extend(batch)
+        for _ in range(min(taken, len(queue))):
+            queue.popleft()
+        if is_cleared:
+            queue.clear()
+        least = sum(record.size for record in queue)
+        assert least <= waiting.size(len(queue)) <= least + 5 * 5
