@@ -221,10 +221,10 @@ class Publisher:
         Returns: how many records are still not confirmed.
         """
         deadline = steady() + timeout
-        # The second one may get more while the first is flushed.
-        left = sum(one.flush(max(0.0, deadline - steady())) for one in self._producers())
-        left = left if self._one_by_one is None else len(self)
-        left += sum(map(len, self._former))
+        # What is too large for its batch goes from one producer to another meanwhile.
+        while self._began and (left := deadline - steady()) > 0:
+            for producer in self._producers():
+                producer.flush(min(left, 0.1))
         self._stopping.set()
         self._poller.join(timeout=1)
-        return int(left)
+        return len(self._began)
