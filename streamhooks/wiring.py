@@ -184,8 +184,8 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "reply_create_topic": False,
         # There are no tables to stand by for: it makes Faust use its own assignor, which tells who owns what.
         "table_standby_replicas": 1,
-        # What was settled since the last commit is sent again after a kill.
-        "broker_commit_interval": 1.0,
+        # What was settled since the last commit is sent again after a kill. A commit takes some 0.5 ms of CPU.
+        "broker_commit_interval": 0.25,
         "broker_session_timeout": settings.session_timeout,
         "broker_heartbeat_interval": min(1.0, settings.session_timeout / 6),
         # Faust refuses one below the session timeout.

@@ -51,10 +51,7 @@ class Outbox:
         """
         if _place(topic, options) in self._refusals:
             return self._later(topic, value, options)
-        outcome: Future[Published] = Future()
-        handed = self._publisher.publish(topic, value, **options)
-        handed.add_done_callback(partial(self._begun, outcome, topic, value, options))
-        return outcome
+        return self._publisher.publish(topic, value, **options, on_refused=partial(self._begun, topic, value, options))
 
     def publish_soon(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
         """Publish as `begin` does, and wait for room in the buffer, in the loop."""
@@ -83,23 +80,12 @@ class Outbox:
         return asyncio.run_coroutine_threadsafe(self.publish(topic, value, **options), self._loop)
 
     def _begun(
-        self,
-        outcome: Future[Published],
-        topic: str,
-        value: bytes | None,
-        options: dict[str, Any],
-        handed: Future[Published],
+        self, topic: str, value: bytes | None, options: dict[str, Any], future: Future[Published], error: WriteRefused
     ) -> None:
-        error = handed.exception()
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            if error is None and (place := _place(topic, options)) in self._refusals:
-                self._loop.call_soon_threadsafe(self._refusals.taken, place)
-            if not isinstance(error, WriteRefused):
-                _copy(handed, outcome)
-                return
             again = asyncio.run_coroutine_threadsafe(self._publish_again(topic, value, options, error), self._loop)
-            again.add_done_callback(lambda done: _copy(done, outcome))
-            outcome.add_done_callback(lambda done: done.cancelled() and again.cancel())
+            again.add_done_callback(lambda done: _copy(done, future))
+            future.add_done_callback(lambda done: done.cancelled() and again.cancel())
 
     async def _publish_again(
         self, topic: str, value: bytes | None, options: dict[str, Any], error: WriteRefused

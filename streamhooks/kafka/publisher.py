@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -32,6 +32,19 @@ class Published:
     topic: str
     partition: int
     offset: int
+
+
+OnRefused = Callable[[Future[Published], WriteRefused], None]
+
+
+class _Handed(NamedTuple):
+    """A record that was handed over."""
+
+    number: int
+    future: Future[Published]
+    on_refused: OnRefused | None
+    is_alone: bool = False
+    """In a batch of its own."""
 
 
 class Publisher:
@@ -76,20 +89,22 @@ class Publisher:
         partition: int = -1,
         timestamp_ms: int = 0,
         headers: Headers | None = None,
+        on_refused: OnRefused | None = None,
     ) -> Future[Published]:
         """Hand a record over.
 
-        Returns: a future of where it lies; it raises a PublishError when the broker does not take it.
+        Returns: a future of where it lies; it raises a PublishError when the broker does not take it. When it is a
+        WriteRefused and there is `on_refused`, that is called with the future, which is resolved later. Who cancels the
+        future waits no more; the record goes its way.
 
         Raises:
             BufferError: the buffer is full; try again later.
 
         """
         future: Future[Published] = Future()
-        # Who waits may give up, the record goes its way: a future that was cancelled can't be resolved.
-        future.set_running_or_notify_cancel()
         optional: dict[str, Any] = {"headers": headers} if headers else {}
         number = next(self._numbers)
+        handed = _Handed(number, future, on_refused)
         if self._dead is not None:
             future.set_exception(ProducerDead(self._dead))
             return future
@@ -101,30 +116,36 @@ class Publisher:
                 key=key,
                 partition=partition,
                 timestamp=timestamp_ms,
-                on_delivery=partial(self._delivered, number, future, False),
+                on_delivery=partial(self._delivered, handed),
                 **optional,
             )
         except KafkaException as error:
-            del self._began[number]
-            future.set_exception(self._error_of(error.args[0]))
+            self._end(handed, self._error_of(error.args[0]))
         except BaseException:  # the buffer is full, or it is no record
             del self._began[number]
             raise
         return future
 
-    def _delivered(
-        self, number: int, future: Future[Published], was_alone: bool, error: KafkaError | None, message: Message
-    ) -> None:
-        if error is not None and not was_alone and error.code() in _TOO_LARGE:
-            self._send_alone(number, future, message)
-            return
-        self._began.pop(number, None)
+    def _delivered(self, handed: _Handed, error: KafkaError | None, message: Message) -> None:
         if error is None:
-            future.set_result(Published(message.topic(), message.partition(), message.offset()))
+            self._end(handed, Published(message.topic(), message.partition(), message.offset()))
+        elif error.code() in _TOO_LARGE and not handed.is_alone:
+            self._send_alone(handed, message)
         else:
-            future.set_exception(self._error_of(error))
+            self._end(handed, self._error_of(error))
 
-    def _send_alone(self, number: int, future: Future[Published], message: Message) -> None:
+    def _end(self, handed: _Handed, outcome: Published | PublishError) -> None:
+        self._began.pop(handed.number, None)
+        future = handed.future
+        if isinstance(outcome, WriteRefused) and handed.on_refused is not None:
+            handed.on_refused(future, outcome)
+        elif future.set_running_or_notify_cancel():
+            if isinstance(outcome, Published):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+
+    def _send_alone(self, handed: _Handed, message: Message) -> None:
         """Send a record in a batch of its own: of a batch that is too large each record may be small enough."""
         try:
             if self._one_by_one is None:
@@ -136,12 +157,11 @@ class Publisher:
                 key=message.key(),
                 partition=message.partition(),
                 timestamp=message.timestamp()[1],
-                on_delivery=partial(self._delivered, number, future, True),
+                on_delivery=partial(self._delivered, handed._replace(is_alone=True)),
                 **({"headers": headers} if headers else {}),
             )
         except (BufferError, KafkaException) as error:
-            self._began.pop(number, None)
-            future.set_exception(WriteRefused(f"it can't be sent alone: {error}"))
+            self._end(handed, WriteRefused(f"it can't be sent alone: {error}"))
 
     def _error_of(self, error: KafkaError) -> PublishError:
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name

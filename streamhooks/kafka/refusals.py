@@ -51,6 +51,7 @@ class Refusals:
         self._clock = clock
         self._places: dict[Place, _Closed] = {}
         self._told: dict[str, float] = {}
+        self._open_ended: set[str] = set()  # topics of which it is to be told when it is over
 
     def __contains__(self, place: Place) -> bool:
         """Whether records wait there, or may have to."""
@@ -120,13 +121,15 @@ class Refusals:
             return
         self._open(closed)
         del self._places[place]
-        if not self._is_closed(place[0]):
+        if not self._is_closed(place[0]) and place[0] in self._open_ended:
+            self._open_ended.discard(place[0])
             log.warning("the broker takes records on %s again, after %.0f s", place[0], self._clock() - closed.since)
 
     def _tell(self, topic: str, error: WriteRefused) -> None:
         now = self._clock()
         if not self._is_closed(topic) and now - self._told.get(topic, now - QUIET) >= QUIET:
             self._told[topic] = now
+            self._open_ended.add(topic)
             log.critical("the broker does not take records on %s, they are tried again: %s", topic, shown(error))
 
     def _is_closed(self, topic: str) -> bool:

@@ -50,7 +50,8 @@ class Handle:
         self._future = future
 
     def __await__(self) -> Generator[Any, None, str]:
-        yield from asyncio.wrap_future(self._future).__await__()
+        # Who gives up waiting does not take the call back: the run waits for it, too.
+        yield from asyncio.shield(asyncio.wrap_future(self._future)).__await__()
         return self.id
 
     def result(self, timeout: float | None = None) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 _RANGE = re.compile(r"removed the offsets (\d+) to (\d+)")
+#: how soon an added partition is found, in seconds (STREAMHOOKS_METADATA_INTERVAL): before, nobody knows of it
+FOUND_WITHIN = 60.0
 _MOVED = {"was made anew": "anew", "is gone": "shorter"}
 #: topic (without the prefix), partition, offset, timestamp in epoch milliseconds
 Place = tuple[str, int, int, int]
@@ -155,7 +157,7 @@ def balance(records: Sequence[Record], held: set[Place], removals: Sequence[Remo
             if removal is None:
                 continue
             account.gone[record.place] = removal
-            if removal.owes(record):
+            if removal.owes(record) and not _went_unseen(removal, known):
                 account.owed.add(record.place)
             if any(one.covers(removal, record.offset) for one in told):
                 account.told.add(record.place)
@@ -168,6 +170,13 @@ def balance(records: Sequence[Record], held: set[Place], removals: Sequence[Remo
     account.wrong += _untold(removals, told)
     account.wrong += _told_in_vain(of_partition, told)
     return account
+
+
+def _went_unseen(removal: Removal, known: Iterable[Removal]) -> bool:
+    """Whether the partition went with its topic before anybody had to know of it."""
+    return removal.kind == "anew" and any(
+        one.kind == "partitions" and 0 <= removal.at - one.at < FOUND_WITHIN for one in known
+    )
 
 
 def _untold(removals: Iterable[Removal], told: Sequence[Told]) -> Iterator[str]:

@@ -58,6 +58,13 @@ def test_of_a_partition_that_was_added_may_be_told():
     assert (account.gone, account.wrong) == ({}, [])
 
 
+@pytest.mark.parametrize(("added_at", "is_owed"), [(-50.0, True), (-48.0, False), (11.0, True)])
+def test_a_partition_that_went_before_it_was_found_is_owed_by_nobody(added_at: float, is_owed: bool):
+    added = Removal.nothing("partitions", added_at, "events", 0)
+    account = balance(TEN, set(), [added, removal("anew", 0, None)], [])
+    assert account.owed == (held(*TEN) if is_owed else set())
+
+
 @pytest.mark.parametrize(
     "notice",
     [

@@ -39,10 +39,10 @@ _raise_if("background", Seals, "tell")
 _delivered = Publisher._delivered
 
 
-def _fatal(self: Publisher, number: int, future: Any, alone: bool, error: KafkaError | None, message: Any) -> None:
+def _fatal(self: Publisher, handed: Any, error: KafkaError | None, message: Any) -> None:
     if _has("producer"):
         error = KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "injected: producer", fatal=True)
-    _delivered(self, number, future, alone, error, message)
+    _delivered(self, handed, error, message)
 
 
 Publisher._delivered = _fatal  # type: ignore[method-assign]

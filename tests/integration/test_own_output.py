@@ -62,7 +62,16 @@ def test_what_topics_refuse_for_a_while_is_written_in_the_end(
         lines = [line for line in worker.log.read_text().splitlines() if f"records on {one.prefix}{name}" in line]
         assert ["they are tried again" in line for line in lines] == [True, False]
     assert f"records on {one.prefix}firings" not in worker.log.read_text()
+
+    # A worker that is stopped meanwhile ends in order, and the next one writes it.
+    configure(one, "dead-letters", AlterConfigOpType.SET, "0")
+    one.produce("events", "11", event(organization))
+    eventually(lambda: f"does not take records on {one.prefix}dead-letters" in reasons(worker))
     assert worker.stop() == 0
+    configure(one, "dead-letters", AlterConfigOpType.DELETE)
+    worker.start()
+    eventually(lambda: len(one.dead_letters(lambda letter: letter["hook_id"] == rejecting.id)) == 6)
+    eventually(lambda: one.totals(rejecting) == (6, 0, 6))
 
 
 def test_a_topic_that_is_missing_for_a_while(install: Callable[..., Installation], organization: str) -> None:

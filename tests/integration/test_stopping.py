@@ -45,9 +45,11 @@ class Workers:
         return self
 
     def end(self) -> None:
-        """Send each of the latest ones its signal, and each must end in time, with 0."""
+        """Send each of the latest ones its signal, and a second one; each must end in time, with 0."""
         for worker, number in zip(self.all[-len(SIGNALS) :], SIGNALS, strict=True):
             worker.signal(number)
+        for worker in self.all[-len(SIGNALS) :]:
+            worker.signal(signal.SIGTERM)
         for worker, number in zip(self.all[-len(SIGNALS) :], SIGNALS, strict=True):
             assert worker.wait_ended(GRACE + 15) == 0, f"{number.name}\n{worker.tail()}"
 

@@ -186,10 +186,13 @@ async def test_nothing_is_settled_whose_cells_the_broker_does_not_take_now() -> 
     is_refused = True
 
     class Broker:
-        def publish(self, topic: str, _value: bytes | None, **_: object) -> Future[Published]:
+        def publish(self, topic: str, _value: bytes | None, **options: Any) -> Future[Published]:
             future: Future[Published] = Future()
-            if is_refused:
-                future.set_exception(WriteRefused("Broker: Topic authorization failed"))
+            error = WriteRefused("Broker: Topic authorization failed")
+            if is_refused and "on_refused" in options:
+                options["on_refused"](future, error)
+            elif is_refused:
+                future.set_exception(error)
             else:
                 future.set_result(Published(topic, 0, 0))
             return future

@@ -13,7 +13,7 @@ from streamhooks.backoff import pause_after
 from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka import refusals
 from streamhooks.kafka.outbox import Outbox
-from streamhooks.kafka.publisher import Published
+from streamhooks.kafka.publisher import OnRefused, Published
 
 #: what Kafka says of a record that it may take later
 LATER = [
@@ -38,12 +38,16 @@ class Broker:
         self.tried: list[tuple[str, dict]] = []
         self.age = 0.0
 
-    def publish(self, topic: str, _value: bytes | None, **options: object) -> Future[Published]:
+    def publish(
+        self, topic: str, _value: bytes | None, *, on_refused: OnRefused | None = None, **options: object
+    ) -> Future[Published]:
         self.tried.append((topic, options))
         future: Future[Published] = Future()
         error = self.verdict(topic, options)
         if error is None:
             future.set_result(Published(topic, 0, len(self.tried)))
+        elif isinstance(error, WriteRefused) and on_refused is not None:
+            on_refused(future, error)
         else:
             future.set_exception(error)
         return future
@@ -183,3 +187,14 @@ async def test_a_record_that_is_long_not_confirmed_is_a_trouble() -> None:
         broker.age = age
         assert outbox.troubles == told
         assert outbox.oldest_unconfirmed() == age
+
+
+async def test_a_topic_that_refuses_now_and_then_is_told_of_once(
+    pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = Broker(lambda *_: WriteRefused("not now") if len(broker.tried) % 2 else None)
+    outbox = make(broker)
+    for _ in range(100):
+        await asyncio.wait_for(outbox.publish("t", b"1"), 5)
+    assert len(broker.tried) == 200
+    assert [record.levelname for record in caplog.records] == ["CRITICAL", "WARNING"]

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, Message
 
 from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka.outbox import Outbox
-from streamhooks.kafka.publisher import Published, Publisher
+from streamhooks.kafka.publisher import Published, Publisher, _Handed
 from streamhooks.settings import Settings
 
 
@@ -83,19 +83,17 @@ async def test_each_error_means_one_thing(publisher: Publisher, code: int, kind:
 
 
 async def test_a_record_of_a_batch_that_is_too_large_is_sent_alone(publisher: Publisher) -> None:
-    future, too_large = Future[Published](), KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
-    publisher._delivered(
-        1, future, False, too_large, Message(topic="t", partition=0, value=b"1", key=b"k", timestamp=(1, 5))
-    )
-    assert not future.done()
+    handed, too_large = _Handed(1, Future(), None), KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+    publisher._delivered(handed, too_large, Message(topic="t", partition=0, value=b"1", key=b"k", timestamp=(1, 5)))
+    assert not handed.future.done()
     assert publisher._one_by_one is not None
     assert len(publisher._one_by_one) > 0  # it counts what it has to tell, too
     publisher._one_by_one.purge()
-    assert isinstance(await asyncio.to_thread(future.exception, 5), WriteRefused)
+    assert isinstance(await asyncio.to_thread(handed.future.exception, 5), WriteRefused)
     # Alone it is the record itself that is too large.
-    alone = Future[Published]()
-    publisher._delivered(2, alone, True, too_large, Message(topic="t"))
-    assert isinstance(alone.exception(0), RecordTooLarge)
+    alone = _Handed(2, Future(), None, is_alone=True)
+    publisher._delivered(alone, too_large, Message(topic="t"))
+    assert isinstance(alone.future.exception(0), RecordTooLarge)
 
 
 class Crowded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import Future
 
 import pytest
@@ -57,3 +58,13 @@ def test_a_resource_that_kafka_does_not_hand_over_in_time_is_looked_for_again() 
     assert policy.decide(TimeoutError()) == "retry"
     assert policy.decide(RetryTaskError()) == "retry"
     assert policy.decide(KeyError()) == "exclude"
+
+
+async def test_who_gives_up_waiting_for_a_call_does_not_take_it_back() -> None:
+    future: Future[Published] = Future()
+    handle = sending.Handle("c1", future)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(handle, 0.01)
+    assert not future.cancelled()
+    future.set_result(Published("delayed", 0, 7))
+    assert await asyncio.wait_for(handle, 5) == "c1"
