@@ -22,6 +22,8 @@ def fetch_config(size: int, queued: int) -> dict[str, Any]:
         "fetch.max.bytes": size,
         "max.partition.fetch.bytes": size,
         "message.max.bytes": size,  # `fetch.max.bytes` must not be less
+        # How long it fetches nothing after what is queued was enough: by default a second, in which all was taken.
+        "fetch.queue.backoff.ms": 10,
     }
 
 

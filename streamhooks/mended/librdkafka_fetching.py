@@ -38,8 +38,6 @@ _CONFIG = {
     "check.crcs": True,
     "fetch.wait.max.ms": 1500,
     "queued.min.messages": 5000,
-    # How long it fetches nothing after what lies fetched was enough: by default a second, in which all was taken.
-    "fetch.queue.backoff.ms": 10,
     "fetch.error.backoff.ms": 100,
     # No group knows of it: however long nothing is asked for, it stays.
     "max.poll.interval.ms": 86_400_000,
