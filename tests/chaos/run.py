@@ -119,7 +119,7 @@ async def _run(stage: Stage) -> Report:
     verdict = judge(evidence, known, stage.troubled)
     verdict.wrong += [*fleet.problems, *([f"not settled within {plan.settle:.0f} s: {left}"] if left else [])]
     lasting = [fleet.life(worker) for worker in fleet.all[: plan.lasting]]
-    grown = [f"{one.worker} grows: {trend}" for one in lasting for trend in one.trends() if trend.grows]
+    grown = [f"{one.worker} grows: {trend}" for one in lasting for trend in one.growing()]
     verdict.wrong += grown
     return Report(
         plan=plan,

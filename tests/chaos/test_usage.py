@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_what_rises_grows(kind: str, by: float):
 
 def test_a_short_life_tells_nothing():
     assert trends(samples(39)) == []
+
+
+def test_only_a_long_life_is_judged():
+    found = samples(80, sockets=60)
+    assert Life("worker-0", 1, 0.0, samples=found).growing() == []
+    long = [replace(one, at=one.at * 30) for one in found]
+    assert [one.kind for one in Life("worker-0", 1, 0.0, samples=long).growing()] == ["sockets"]
+    assert Life("worker-0", 1, 0.0, samples=[]).growing() == []
 
 
 def test_this_process_is_seen(tmp_path: Path):

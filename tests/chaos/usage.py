@@ -15,6 +15,8 @@ _EVERY = 5.0
 _QUARTERS = 4
 #: fewer samples tell nothing
 _FEWEST = 40
+#: seconds of a life that can be judged: a process keeps the memory of its worst moment, which has to come early
+_LONG = 1800.0
 #: how much more is no growth: as a share of what there was, and in bytes or in pieces
 _SHARE = 0.25
 _MEMORY, _PIECES = 16 * 1024 * 1024, 8
@@ -74,6 +76,11 @@ class Life:
     def trends(self) -> list[Trend]:
         """Return one a kind, or none if it was too short to tell."""
         return trends(self.samples)
+
+    def growing(self) -> list[Trend]:
+        """Return those that grow, if it was long enough to judge."""
+        seen = self.samples[-1].at - self.samples[0].at if self.samples else 0.0
+        return [one for one in self.trends() if one.grows] if seen >= _LONG else []
 
 
 def trends(samples: Sequence[Usage]) -> list[Trend]:
