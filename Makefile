@@ -36,7 +36,7 @@ bench: setup  ## measure: make bench ARGS="deliver --quick"
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks $(or $(ARGS),all)
 
-chaos: setup  ## kills, lost logs, brokers and networks: make chaos ARGS="--runs 2 --seed 7 --kinds log", or --short
+chaos: setup  ## kills, lost logs, refused writes, clocks: make chaos ARGS="--runs 2 --kinds log", or --short, --soak
 	PYTHONPATH=tests $(BIN)/python -m chaos.run $(ARGS)
 
 clean:

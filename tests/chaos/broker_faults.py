@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -27,23 +27,23 @@ from chaos.stage import Faults, Stage
 from streamhooks.dev.node import Node
 
 #: what workers write to
-_OURS = ("delayed", "firings", "dead-letters", "notices", "hook-states")
+OURS = ("delayed", "firings", "dead-letters", "notices", "hook-states")
 #: seconds after which a broker that is away is taken for dead, and a little more
-_FENCED = 4.0
+FENCED = 4.0
 
 
 @contextlib.asynccontextmanager
-async def _without(stage: Stage, node: Node) -> AsyncIterator[None]:
+async def without(stage: Stage, node: Node) -> AsyncIterator[None]:
     """Kill a broker; have it back, and wait until all replicas are in sync, after the block."""
     await asyncio.to_thread(node.kill)
     try:
         yield
     finally:
         await asyncio.to_thread(node.restart)
-        await _whole(stage)
+        await whole(stage)
 
 
-async def _whole(stage: Stage) -> None:
+async def whole(stage: Stage) -> None:
     """Wait until each replica is in sync: the next broker that is lost is not the last one that has a record."""
     for _ in range(2):
         # A broker that was frozen tells for a moment how things were before.
@@ -58,7 +58,7 @@ def _all_partitions(admin: AdminClient) -> list[PartitionMetadata]:
 
 async def _kill_one(stage: Stage, draw: random.Random) -> None:
     with stage.noted("kill one broker"):
-        async with _without(stage, draw.choice(stage.kafka.nodes)):
+        async with without(stage, draw.choice(stage.kafka.nodes)):
             await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 8))))
 
 
@@ -68,7 +68,7 @@ async def _pause_one(stage: Stage, draw: random.Random) -> None:
         node.pause()
         await asyncio.sleep(draw.uniform(1, 8))
         node.resume()
-        await _whole(stage)
+        await whole(stage)
 
 
 async def _kill_coordinator(stage: Stage, draw: random.Random) -> None:
@@ -77,7 +77,7 @@ async def _kill_coordinator(stage: Stage, draw: random.Random) -> None:
     described = await stage.ask(lambda admin: admin.describe_consumer_groups([group])[group].result())
     number = described.coordinator.id
     with stage.noted("kill coordinator", f"{group}: broker {number}"):
-        async with _without(stage, stage.kafka.nodes[number - 1]):
+        async with without(stage, stage.kafka.nodes[number - 1]):
             await asyncio.sleep(draw.uniform(0, 8))
 
 
@@ -94,7 +94,7 @@ async def _move_leaders(stage: Stage, draw: random.Random) -> None:
         )
         # Without options: this client's version can't take any here.
         await stage.ask(lambda admin: admin.elect_leaders(ElectionType.PREFERRED).result() is not None)
-        await _whole(stage)
+        await whole(stage)
 
 
 def _rotated(replicas: list[int], draw: random.Random) -> list[int]:
@@ -119,32 +119,33 @@ async def _reassign(brokers: str, wanted: dict[str, dict[int, list[int]]]) -> No
 async def _too_few_in_sync(stage: Stage, draw: random.Random) -> None:
     """Let no write of the workers be confirmed for a while: each needs all three replicas, and one is away."""
     with stage.noted("too few in sync"):
-        await _configure(stage, _OURS, "min.insync.replicas", "3")
-        async with _without(stage, draw.choice(stage.kafka.nodes)):
-            await asyncio.sleep(_FENCED + draw.uniform(2, 8))
-        await _configure(stage, _OURS, "min.insync.replicas", "2")
+        topics = [stage.topic(topic) for topic in OURS]
+        await configure(stage, topics, "min.insync.replicas", "3")
+        async with without(stage, draw.choice(stage.kafka.nodes)):
+            await asyncio.sleep(FENCED + draw.uniform(2, 8))
+        await configure(stage, topics, "min.insync.replicas", "2")
 
 
-async def _configure(stage: Stage, topics: tuple[str, ...], name: str, value: str) -> None:
-    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-    resources = [
-        ConfigResource(ConfigResource.Type.TOPIC, stage.topic(topic), incremental_configs=[entry]) for topic in topics
-    ]
+async def configure(stage: Stage, topics: Sequence[str], name: str, value: str | None) -> None:
+    """Set this of these topics, or with None leave it to the broker again."""
+    operation = AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET
+    entry = ConfigEntry(name, value, incremental_operation=operation)
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry]) for topic in topics]
 
-    def configure(admin: AdminClient) -> bool:
+    def alter(admin: AdminClient) -> bool:
         for future in admin.incremental_alter_configs(resources, request_timeout=20).values():
             future.result()
         return True
 
-    await stage.ask(configure)
+    await stage.ask(alter)
 
 
 async def _wipe(stage: Stage, draw: random.Random) -> None:
     """Replace the disk of a broker that is down: what it held of the sources comes back from the others."""
     with stage.noted("wipe replica"):
         node = draw.choice(stage.kafka.nodes)
-        async with _without(stage, node):
-            await asyncio.sleep(_FENCED)
+        async with without(stage, node):
+            await asyncio.sleep(FENCED)
             for topic in SOURCES:
                 cutting.remove((node.folder / "data").glob(f"{stage.topic(topic)}-*"))
 
@@ -161,19 +162,19 @@ async def _unclean(stage: Stage, draw: random.Random) -> None:
         pairs = [number for number, one in found.items() if sorted(one.replicas) == sorted((behind, ahead))]
         nodes = stage.kafka.nodes
         await asyncio.to_thread(nodes[behind - 1].kill)
-        await asyncio.sleep(_FENCED)
+        await asyncio.sleep(FENCED)
         stage.load.burst(draw.randint(100, 500))
         await asyncio.sleep(draw.uniform(2, 4))
         await asyncio.to_thread(stage.load.hold, topic)
         before = await stage.ask(partial(extents, stage, topic))
         at, life, known = time.time(), stage.load.lives[topic], await committed_of(stage, topic)
-        await _configure(stage, (topic,), "unclean.leader.election.enable", "true")
+        await configure(stage, (topic,), "unclean.leader.election.enable", "true")
         await asyncio.to_thread(nodes[ahead - 1].kill)
         await asyncio.to_thread(nodes[behind - 1].restart)
         await stage.ask(lambda admin: _led_by(admin, stage.topic(topic), pairs, behind))
         await asyncio.to_thread(nodes[ahead - 1].restart)
-        await _whole(stage)
-        await _configure(stage, (topic,), "unclean.leader.election.enable", "false")
+        await whole(stage)
+        await configure(stage, (topic,), "unclean.leader.election.enable", "false")
         note_cuts(stage, topic, before, await stage.ask(partial(extents, stage, topic)), known, at, life)
         stage.load.renew(topic)
 

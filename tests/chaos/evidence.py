@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import Message
@@ -23,6 +23,8 @@ Counts = tuple[int, int, int]
 ROLLUPS = ("10s", "1h", "1d")
 _KEPT = {"10s": 3600, "1h": 7 * 86400, "1d": 90 * 86400}
 _OUTCOMES = ("fired", "delivered", "failed")
+#: nothing in these runs is tried again later than that, in seconds
+_SOON = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,12 @@ class Evidence:
     dead: dict[str, list[str]] = field(default_factory=dict)
     """Ids of deliveries, and why they were given up."""
     dead_otherwise: list[str] = field(default_factory=list)
-    pending: dict[str, int] = field(default_factory=dict)
+    pending: dict[str, float] = field(default_factory=dict)
     """What still waits by the log of `delayed`, and how often it was tried."""
+    later: set[str] = field(default_factory=set)
+    """Of these, what is due far ahead, as a worker wrote it whose clock was."""
     pending_shown: int = 0
-    """What the web views say is pending."""
+    """What the web views say is pending, but for what is due far ahead."""
     counters: dict[str, dict[str, Counts]] = field(default_factory=dict)
     """Rollup to hook to what the web views count."""
     unverified: int = 0
@@ -73,8 +77,13 @@ def read_topics(
     hooks: tuple[Hook, ...],
     written: Sequence[Record],
     removals: Sequence[Removal],
+    kept: Sequence[bytes],
+    shifts: Collection[float],
 ) -> None:
-    """Read what Kafka still holds of what it confirmed, and what was fired, given up, told and is pending."""
+    """Read what Kafka still holds of what it confirmed, and what was fired, given up, told and is pending.
+
+    kept -- values that `dead-letters` held before it was made anew. shifts -- see `ask_views`.
+    """
     held = {
         (topic, *_place(message)): message.value()
         for topic in SOURCES
@@ -97,14 +106,16 @@ def read_topics(
         for attempt in value["attempts"]:
             firings[value["hook_id"], attempt["id"], attempt["attempt"]].append(attempt["outcome"])
     evidence.firings = dict(firings)
-    for message in consume_all(brokers, f"{prefix}dead-letters"):
-        letter = json.loads(message.value())
-        # A fan-out that was given up (its resource never came) stands for all of its deliveries.
+    for letters in (*kept, *(message.value() for message in consume_all(brokers, f"{prefix}dead-letters"))):
+        letter = json.loads(letters)
+        # A fan-out that was given up (its resource never came), or waits, stands for all of its deliveries.
         for one in fan_outs.get(letter["id"], [letter["id"]]):
             evidence.dead.setdefault(one, []).append(letter["reason"])
         if letter["id"] not in evidence.expected and letter["id"] not in fan_outs:
             evidence.dead_otherwise.append(f"{letter['id']}: {letter['reason']}")
-    evidence.pending = read_pending(brokers, prefix)
+    for call, due in read_pending(brokers, prefix).items():
+        evidence.pending |= dict.fromkeys(fan_outs.get(call, [call]), due)
+    evidence.later = {one for one, due in evidence.pending.items() if is_later(due, shifts)}
 
 
 def read_told(brokers: str, prefix: str) -> list[Told]:
@@ -114,7 +125,8 @@ def read_told(brokers: str, prefix: str) -> list[Told]:
         value = json.loads(message.value())
         topic, colon, partition = value["hook_id"].removeprefix(prefix).rpartition(":")
         if colon:
-            found.append(Told(value["at"] / 1000, topic, int(partition), value["why"]))
+            # By the clock of Kafka's client: that of the worker may have jumped.
+            found.append(Told(message.timestamp()[1] / 1000, topic, int(partition), value["why"]))
     return found
 
 
@@ -134,28 +146,44 @@ def _place(message: Message) -> tuple[int, int, int]:
     return message.partition(), message.offset(), message.timestamp()[1]
 
 
-def read_pending(brokers: str, prefix: str) -> dict[str, int]:
-    """Return the calls whose last record is no tombstone, each with its attempt: what waits by the log alone."""
-    pending: dict[str, int] = {}
+def is_later(due: float, shifts: Collection[float]) -> bool:
+    """Whether a call (epoch seconds) waits for a time that only a clock that was ahead can have meant."""
+    ahead = due - time.time()
+    return _SOON < ahead < max(shifts) + _SOON
+
+
+def read_pending(brokers: str, prefix: str) -> dict[str, float]:
+    """Return the calls whose last record is no tombstone: what waits by the log alone.
+
+    Each with the time of day for which it waits (epoch seconds), 0 if for none (docs/reference/records.md).
+    """
+    pending: dict[str, float] = {}
     for message in consume_all(brokers, f"{prefix}delayed"):
         key, value = message.key().decode(), message.value()
         if value is None:
             pending.pop(key, None)
         else:
-            pending[key] = json.loads(value)["attempt"]
+            call = json.loads(value)
+            at_once = call["reason"] not in ("retry", "countdown") or call["due"] <= call["created"]
+            pending[key] = 0.0 if at_once else call["due"] / 1000
     return pending
 
 
-def ask_views(evidence: Evidence, api: Api, hooks: tuple[Hook, ...], started: float) -> None:
-    """Ask for every hook's counters and pending calls; whichever worker is asked finds the one that knows."""
+def ask_views(evidence: Evidence, api: Api, hooks: tuple[Hook, ...], started: float, shifts: Collection[float]) -> None:
+    """Ask for every hook's counters and pending calls; whichever worker is asked finds the one that knows.
+
+    shifts -- how far clocks of workers were from ours: an attempt is counted where its worker's clock was.
+    """
+    started += min(shifts)
     for hook in hooks:
-        evidence.pending_shown += len(_get(api, f"/api/hooks/{hook.id}/pending", limit=500))
+        shown = _get(api, f"/api/hooks/{hook.id}/pending", limit=500)
+        evidence.pending_shown += sum(not is_later(one["due"] / 1000, shifts) for one in shown)
     for rollup in ROLLUPS:
         if time.time() - started > _KEPT[rollup] - 120:
             continue
         evidence.counters[rollup] = {}
         for hook in hooks:
-            until, bucket = time.time(), 86400 if rollup == "1d" else 3600
+            until, bucket = time.time() + max(shifts), 86400 if rollup == "1d" else 3600
             totals = []
             for outcome in _OUTCOMES:
                 points = _get(

@@ -9,9 +9,7 @@ import time
 import traceback
 from collections.abc import Mapping
 
-from support import Worker
-
-from chaos import broker_faults, log_faults, network_faults
+from chaos import broker_faults, clock_faults, log_faults, network_faults, output_faults, stopping_faults
 from chaos.plan import BROKERS, LOG
 from chaos.scene import BEHAVIOURS
 from chaos.stage import Fault, Faults, Stage
@@ -53,21 +51,15 @@ async def _happen(stage: Stage, kind: str, draw: random.Random, end: float) -> N
 
 
 async def _kill(stage: Stage, draw: random.Random) -> None:
-    await _kill_one(stage, draw, await stage.take(draw))
+    await stage.kill(draw, await stage.take(draw, ends=True))
 
 
 async def _kill_all(stage: Stage, draw: random.Random) -> None:
-    await asyncio.gather(*(_kill_one(stage, draw, worker) for worker in stage.take_all()))
-
-
-async def _kill_one(stage: Stage, draw: random.Random, worker: Worker) -> None:
-    await stage.fleet.kill(worker)
-    await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 3), stage.plan.session_timeout + 1)))
-    await stage.fleet.launch(worker)
+    await asyncio.gather(*(stage.kill(draw, worker) for worker in stage.take_all(ends=True)))
 
 
 async def _stop(stage: Stage, draw: random.Random) -> None:
-    worker = await stage.take(draw)
+    worker = await stage.take(draw, ends=True)
     await stage.fleet.stop(worker)
     await asyncio.sleep(draw.uniform(0, 2))
     await stage.fleet.launch(worker)
@@ -79,10 +71,10 @@ async def _join(stage: Stage, _draw: random.Random) -> None:
 
 
 async def _leave(stage: Stage, draw: random.Random) -> None:
-    if stage.fleet.size == 1:
+    if stage.fleet.size - stage.plan.lasting == 1:
         await _stop(stage, draw)
         return
-    worker = await stage.take(draw)
+    worker = await stage.take(draw, ends=True)
     stage.fleet.size -= 1
     await stage.fleet.stop(worker)
 
@@ -133,7 +125,10 @@ def _trouble(kind: str) -> Fault:
 
 
 #: one of these at a time
-ALONE = {"pause broker", "kill broker", "restart broker", *LOG, *BROKERS}
+ALONE = {
+    *("pause broker", "kill broker", "restart broker", *LOG, *BROKERS),
+    *("missing topic", "under min ISR", "full disk", "stop without Kafka", "stop with frozen Kafka"),
+}
 ALL: Faults = {
     "kill": _kill,
     "kill all": _kill_all,
@@ -148,4 +143,7 @@ ALL: Faults = {
     **log_faults.ALL,
     **broker_faults.ALL,
     **network_faults.ALL,
+    **output_faults.ALL,
+    **clock_faults.ALL,
+    **stopping_faults.ALL,
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,13 +17,16 @@ from pathlib import Path
 import psutil
 from support import Api, Worker
 
+from chaos.clocks import Clock
 from chaos.plan import Plan
+from chaos.repeats import Kill
+from chaos.usage import Life
 
 _MOVES = re.compile(
     r'^streamhooks_(?:retention_jumps|moved_logs)_total\{topic="([^"]+)"(?:,what="([^"]+)")?\} (\S+)$', re.MULTILINE
 )
-#: the longest that a worker may take to end after SIGTERM, in seconds: on a busy machine, with a broker that is away
-_STOP = 90.0
+#: seconds until a worker has tried again what it could not write: its longest backoff is 60
+_TRIED_AGAIN = 90.0
 
 
 @dataclass
@@ -47,6 +52,8 @@ class Fleet:
     prefix: str
     folder: Path
     plan: Plan
+    receiver: int
+    """The receiver's port."""
     idle: list[Worker] = field(default_factory=list)
     size: int = 0
     """How many there are to be: those that are idle, and those that a fault will put back."""
@@ -55,6 +62,11 @@ class Fleet:
     problems: list[str] = field(default_factory=list)
     rss: Counter[str] = field(default_factory=Counter)
     """The most that each took, bytes."""
+    clocks: dict[str, Clock] = field(default_factory=dict)
+    """By worker, if they can be shifted."""
+    lives: list[Life] = field(default_factory=list)
+    """Each process that there ever was, the latest ones last."""
+    kills: list[Kill] = field(default_factory=list)
     logged: dict[str, int] = field(default_factory=dict)
     """Where the log of each began when it was started last."""
     moves: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
@@ -72,7 +84,13 @@ class Fleet:
         """Describe a further worker and launch it."""
         name = f"worker-{len(self.all)}"
         brokers = self.brokers[len(self.all) % len(self.brokers)]
-        worker = Worker(brokers, self.prefix, self.folder / name, **self.plan.worker_settings())
+        environment: dict[str, str] = {}
+        if self.plan.has_clocks:
+            clock = self.clocks[name] = Clock(self.folder / name / "clock")
+            environment = clock.environment
+        worker = Worker(
+            brokers, self.prefix, self.folder / name, environment=environment, **self.plan.worker_settings()
+        )
         self.all.append(worker)
         self.size += 1
         await self.launch(worker)
@@ -80,15 +98,33 @@ class Fleet:
 
     async def launch(self, worker: Worker) -> None:
         """Start it (again), and have it at hand."""
-        self.logged[worker.data_dir.name] = worker.log.stat().st_size if worker.log.exists() else 0
-        await asyncio.to_thread(worker.launch)
-        self.note("start", worker.data_dir.name)
+        await self.start(worker)
         self.idle.append(worker)
 
+    async def start(self, worker: Worker) -> None:
+        """Start it (again) for who has taken it."""
+        name = worker.data_dir.name
+        self.logged[name] = worker.log.stat().st_size if worker.log.exists() else 0
+        await asyncio.to_thread(worker.launch)
+        self.lives.append(Life(name, worker.pid, time.time()))
+        self.note("start", name)
+
+    def has_spoken(self, worker: Worker) -> bool:
+        """Whether it has written a line since it was started."""
+        return worker.log.stat().st_size > self.logged[worker.data_dir.name]
+
+    def life(self, worker: Worker) -> Life:
+        """Return its present life, or its last one."""
+        return next(one for one in reversed(self.lives) if one.worker == worker.data_dir.name)
+
     async def kill(self, worker: Worker) -> None:
-        """SIGKILL."""
-        self.note("kill", worker.data_dir.name)
+        """SIGKILL; frozen just before, so that it is known which requests it has in flight."""
+        noted, life = self.note("kill", worker.data_dir.name), self.life(worker)
+        with contextlib.suppress(AssertionError, psutil.Error):  # it has ended, or just begins
+            await asyncio.to_thread(worker.pause)
+            await asyncio.to_thread(life.look, time.time(), self.receiver)
         await asyncio.to_thread(worker.kill)
+        self.kills.append(Kill(noted.at, life.worker, life.started, frozenset(life.ports)))
 
     def all_moves(self) -> Counter[str]:
         """Return what all workers counted of logs that moved, as far as it was seen; see `must_be_counted`."""
@@ -102,12 +138,21 @@ class Fleet:
         await asyncio.gather(*(asyncio.to_thread(self._read_moves, worker) for worker in self.idle if worker.running))
 
     async def look_whether_ready(self) -> None:
-        """Note those that are up and not ready, now that all is repaired."""
+        """Note those that are up and not ready, now that all is repaired, and they have had time to try."""
         for worker in self.idle:
+            try:
+                await asyncio.to_thread(worker.wait_ready, _TRIED_AGAIN)
+            except AssertionError as error:
+                self.problems.append(f"{worker.data_dir.name}: not ready at the end: {str(error).splitlines()[0]}")
+
+    async def ready_answers(self, since: float) -> dict[str, int]:
+        """Return by worker the status of `GET /health/ready`, of those that have run since then (epoch seconds)."""
+        found = {}
+        for worker in [one for one in self.idle if self.life(one).started < since]:
             with contextlib.suppress(OSError):
-                answer = await asyncio.to_thread(Api(worker.base, timeout=10).get, "/health/ready")
-                if answer.status != 200:
-                    self.problems.append(f"{worker.data_dir.name}: not ready at the end: {answer.body.decode()}")
+                answer = await asyncio.to_thread(Api(worker.base, timeout=5).get, "/health/ready")
+                found[worker.data_dir.name] = answer.status
+        return found
 
     def _read_moves(self, worker: Worker) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -117,18 +162,20 @@ class Fleet:
                 for topic, what, value in _MOVES.findall(text)
             }
 
-    async def stop(self, worker: Worker) -> None:
-        """SIGTERM; that it takes too long, or does not end with 0, is a problem."""
-        noted = self.note("stop", worker.data_dir.name)
-        with worker.log.open("rb") as log:
-            log.seek(self.logged[worker.data_dir.name])
-            # Before its own handlers are there, a signal ends Python as it ends any program.
-            fine = (0,) if b"Starting..." in log.read() else (0, -signal.SIGTERM)
-        name = f"{worker.data_dir.name}, stopped at {time.strftime('%H:%M:%S')}"
+    async def stop(self, worker: Worker, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send this signal; that it takes too long, or does not end with 0, is a problem."""
+        noted = self.note("stop", f"{worker.data_dir.name} {number.name}")
+        # Before its first line, a signal ends Python as it ends any program.
+        fine = (0,) if self.has_spoken(worker) else (0, -number)
+        name = f"{worker.data_dir.name}, {number.name} at {time.strftime('%H:%M:%S')}"
+        limit = self.plan.stop_limit
+        if worker.running:
+            os.kill(worker.pid, number)
         try:
-            code = await asyncio.to_thread(worker.stop, _STOP)
-        except AssertionError:
-            self.problems.append(f"{name}: did not end within {_STOP:.0f} s")
+            code = await asyncio.to_thread(worker.wait, limit)
+        except subprocess.TimeoutExpired:
+            self.problems.append(f"{name}: did not end within {limit:.0f} s")
+            await asyncio.to_thread(worker.kill)
         else:
             if code not in fine:
                 self.problems.append(f"{name}: ended with {code}")
@@ -145,9 +192,9 @@ class Fleet:
                     # As whoever runs it would.
                     await self.launch(worker)
                     continue
-                with contextlib.suppress(psutil.Error):
-                    rss = psutil.Process(worker.pid).memory_info().rss
-                    self.rss[name] = max(self.rss[name], rss)
+                with contextlib.suppress(psutil.Error, OSError):
+                    memory = await asyncio.to_thread(self.life(worker).look, time.time(), self.receiver)
+                    self.rss[name] = max(self.rss[name], memory)
             await self.look_at_moves()
             await asyncio.sleep(0.5)
 

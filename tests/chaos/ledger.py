@@ -1,7 +1,7 @@
 """The receiver of `streamhooks.dev` in a process of its own, with a ledger of every single request.
 
-`GET /_ledger` returns them, oldest first: `[time, path, webhook-id, number in the body, status]`; the status is null if
-it got no answer. `GET /_count` tells how many signatures were wrong.
+`GET /_ledger` returns them, oldest first: `[time, path, webhook-id, number in the body, status, port, end]`; the status
+is null if it got no answer, and the end if it has none yet. `GET /_count` tells how many signatures were wrong.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +39,17 @@ class Request:
     id: str
     number: int
     status: int | None
+    port: int = 0
+    """Of the other end of its connection."""
+    ended: float | None = None
+    """When it was answered, or its connection was gone (epoch seconds)."""
 
 
 class Receiver:
     """The process, as the one that started it sees it."""
 
     def __init__(self, folder: Path) -> None:
-        port = free_port()
+        self.port = port = free_port()
         self.base = f"http://127.0.0.1:{port}"
         self._api = Api(self.base, timeout=60)
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,6 +87,7 @@ class Receiver:
 def create_ledger() -> web.Application:
     """Make the application."""
     ledger: list[list[object]] = []
+    signed: ContextVar[float] = ContextVar("signed")
 
     @web.middleware
     async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -91,14 +97,21 @@ def create_ledger() -> web.Application:
             return await handler(request)
         at = time.time()
         found = _NUMBER.search(await request.read())
-        entry = [at, request.path, request.headers.get("webhook-id", ""), int(found[1]) if found else -1, None]
+        port = request.transport.get_extra_info("peername")[1] if request.transport else 0
+        number = int(found[1]) if found else -1
+        entry = [at, request.path, request.headers.get("webhook-id", ""), number, None, port, None]
         ledger.append(entry)
-        response = await handler(request)
-        if request.transport is not None and not request.transport.is_closing():
-            entry[4] = response.status
-        return response
+        signed.set(float(request.headers.get("webhook-timestamp", at)))
+        try:
+            response = await handler(request)
+            if request.transport is not None and not request.transport.is_closing():
+                entry[4] = response.status
+            return response
+        finally:
+            entry[6] = time.time()
 
-    app = create_receiver({"*": SECRET}, keep=1, bodies=False)
+    # A signature holds whatever the clock of the worker says.
+    app = create_receiver({"*": SECRET}, keep=1, bodies=False, clock=signed.get)
     app.middlewares.append(note)
     return app
 

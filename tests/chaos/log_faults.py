@@ -82,16 +82,17 @@ async def _anew(stage: Stage, draw: random.Random) -> None:
         await asyncio.to_thread(stage.load.hold, topic)
         at, life, known = time.time(), stage.load.lives[topic], await committed_of(stage, topic)
         partitions = len(await stage.ask(partial(extents, stage, topic)))
-        await stage.ask(partial(_delete, name))
+        await stage.ask(partial(delete, name))
         await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 6))))
-        await _make(stage, topic, partitions)
+        await make(stage, topic, partitions)
         stage.removals += [
             Removal("anew", at, topic, number, life, 0, None, known.get(number, 0)) for number in range(partitions)
         ]
         stage.load.renew(topic)
 
 
-def _delete(name: str, admin: AdminClient) -> bool:
+def delete(name: str, admin: AdminClient) -> bool:
+    """Delete a topic; tell whether it is gone."""
     if name in admin.list_topics(timeout=5).topics:
         with contextlib.suppress(KafkaException):  # such as: deleted by the try before this one
             admin.delete_topics([name], request_timeout=20)[name].result()
@@ -115,10 +116,11 @@ FEWER_REPLICAS = {"alerts": 2}
 async def make_sources(stage: Stage) -> None:
     """Make the source topics before a worker does."""
     for topic in SOURCES:
-        await _make(stage, topic, stage.plan.partitions)
+        await make(stage, topic, stage.plan.partitions)
 
 
-async def _make(stage: Stage, topic: str, partitions: int) -> None:
+async def make(stage: Stage, topic: str, partitions: int) -> None:
+    """Make a topic, unless somebody has."""
     replicas = min(stage.plan.brokers, FEWER_REPLICAS.get(topic, 3))
     config = {"min.insync.replicas": "1"} if topic in FEWER_REPLICAS else {}
     await stage.ask(partial(_create, NewTopic(stage.topic(topic), partitions, replicas, config=config)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Deck = dict[str, int]
 
@@ -37,7 +37,21 @@ BROKERS: Deck = {
 }
 #: what happens between a worker and the brokers
 NETWORK: Deck = {"slow network": 1, "deaf network": 1, "silent network": 2, "reset network": 1}
-GROUPS: Mapping[str, Deck] = {"processes": PROCESSES, "log": LOG, "brokers": BROKERS, "network": NETWORK}
+#: what keeps workers from writing
+OUTPUT: Deck = {"not permitted": 2, "refused timestamps": 2, "missing topic": 1, "under min ISR": 1, "full disk": 1}
+#: what a worker's clock does
+CLOCKS: Deck = {"clock ahead": 1, "clock back": 1}
+#: when a worker is told to end
+STOPPING: Deck = {"stop without Kafka": 2, "stop with frozen Kafka": 1, "stop at start": 2, "stop in rebalance": 1}
+GROUPS: Mapping[str, Deck] = {
+    "processes": PROCESSES,
+    "log": LOG,
+    "brokers": BROKERS,
+    "network": NETWORK,
+    "output": OUTPUT,
+    "clocks": CLOCKS,
+    "stopping": STOPPING,
+}
 
 SHORT_FAULTS: Deck = {
     "kill": 2,
@@ -63,24 +77,49 @@ class Plan:
     rate: float = 100.0
     workers: int = 2
     most_workers: int = 3
+    lasting: int = 0
+    """How many workers nothing ends: what they take shows whether it grows."""
     gap: tuple[float, float] = (4.0, 12.0)
     partitions: int = 6
     session_timeout: float = 6.0
     retry_delay: float = 1.0
     max_retries: int = 5
     request_timeout: float = 2.0
+    grace: float = 3.0
     settle: float = 240.0
     faults: Deck = field(default_factory=lambda: dict(PROCESSES))
 
     @property
     def brokers(self) -> int:
         """How many brokers it takes."""
-        return 3 if self.faults.keys() & BROKERS.keys() else 1
+        return 3 if self.faults.keys() & {*BROKERS, "under min ISR"} else 1
 
     @property
     def wires(self) -> int:
         """How many wires with proxies there are; 0 if no kind disturbs the network."""
         return self.most_workers if self.faults.keys() & NETWORK.keys() else 0
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether Kafka asks who may write to a topic."""
+        return bool(self.faults.keys() & {"not permitted", "missing topic"})
+
+    @property
+    def has_clocks(self) -> bool:
+        """Whether the clocks of workers can be shifted."""
+        return bool(self.faults.keys() & CLOCKS.keys())
+
+    @property
+    def stop_limit(self) -> float:
+        """How long a worker may take to end, as docs/running.md promises."""
+        return self.grace + 15.0
+
+    def without(self, kind: str) -> Plan:
+        """Return the plan without a kind that can't be done here; raise ValueError if it has no other."""
+        faults = {one: times for one, times in self.faults.items() if one != kind}
+        if not faults:
+            raise ValueError(f"{kind!r} can't be done here, and there is nothing else to do")
+        return replace(self, faults=faults)
 
     def worker_settings(self) -> dict[str, object]:
         """Return what the workers are told, besides where Kafka is."""
@@ -95,7 +134,7 @@ class Plan:
             "request_timeout": self.request_timeout,
             # Small, so that a burst for a slow endpoint overflows into `delayed`.
             "hook_max_in_flight": 10,
-            "grace": 3,
+            "grace": self.grace,
         }
 
     def deal(self) -> Iterator[tuple[float, str]]:
@@ -124,6 +163,12 @@ def deck(names: Sequence[str]) -> Deck:
 def short(seed: int) -> Plan:
     """Return the run for CI: about 90 s with its start and its reckoning."""
     return Plan(seed, seconds=50.0, rate=60.0, gap=(2.5, 6.0), partitions=4, faults=dict(SHORT_FAULTS))
+
+
+def soak(seed: int) -> Plan:
+    """Return the run that shows whether anything grows: an hour at a moderate rate, one worker of which lasts."""
+    faults = PROCESSES | OUTPUT | CLOCKS | STOPPING
+    return Plan(seed, seconds=3600.0, rate=30.0, gap=(8.0, 20.0), lasting=1, faults=faults)
 
 
 def kills(seed: int) -> Plan:

@@ -8,21 +8,24 @@ import platform
 import statistics
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
 
 from chaos.fleet import Happened
-from chaos.plan import BROKERS, LOG, NETWORK, Plan
+from chaos.plan import GROUPS, Plan
+from chaos.repeats import RECENT, Repeats
 from chaos.timing import Wait
+from chaos.usage import Trend, Usage
 from chaos.verdict import Verdict
 
 _MEBI = 1024 * 1024
 #: every one of these makes the group move partitions, or interrupts what is on its way
 _OF_PROCESSES = ("kill", "stop", "start", "pause", "restart broker", "kill broker", "pause broker")
-_DISRUPTIVE = (*_OF_PROCESSES, *LOG, *BROKERS, *NETWORK)
+_OF_GROUPS: Mapping[str, Collection[str]] = {**GROUPS, "processes": _OF_PROCESSES}
+_DISRUPTIVE = {kind for kinds in _OF_GROUPS.values() for kind in kinds}
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,15 @@ class Report:
     added: Sequence[float]
     """Seconds until a partition that was added was delivered from."""
     rss: dict[str, int]
+    repeats: Sequence[Repeats] = ()
+    trends: Mapping[str, Sequence[Trend]] = field(default_factory=dict)
+    """By worker that lasted."""
+    usage: Mapping[str, Sequence[Usage]] = field(default_factory=dict)
+    """The same; what the trends were made of."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """In the log of each worker."""
+    left_out: Sequence[str] = ()
+    """Kinds that can't be done here, and why."""
 
     @property
     def disruptions(self) -> int:
@@ -60,6 +72,7 @@ def show(report: Report) -> str:
         *_of_records([verdict]),
         f"  delivered            {verdict.delivered}",
         f"  dead letters         {verdict.dead} ({len(verdict.given_up_though_well)} at endpoints that were well)",
+        f"  due much later       {verdict.later}, by clocks that were ahead",
         *_of_losses([verdict]),
         f"  unexpected           {len(verdict.unexpected)}",
         f"  requests             {verdict.requests}",
@@ -69,7 +82,12 @@ def show(report: Report) -> str:
         f"  kill to redelivery   {_seconds([one.seconds for one in report.waits])}",
         f"    undisturbed ones   {_seconds([one.seconds for one in report.waits if one.alone])}",
         f"  new partitions read  {_seconds(list(report.added))}",
+        f"  signal to the end    {_seconds(_stops([report]))}",
         f"  most memory          {max(report.rss.values(), default=0) / _MEBI:.0f} MiB in a worker",
+        f"  most log lines       {max(report.lines.values(), default=0)} of a worker",
+        *_of_repeats(report.repeats),
+        *(_of_trend(worker, one) for worker, found in report.trends.items() for one in found),
+        *(f"  LEFT OUT             {one}" for one in report.left_out),
         *(f"  WRONG                {one}" for one in verdict.wrong),
     ]
     return "\n".join(lines) + "\n"
@@ -93,6 +111,8 @@ def show_sum(reports: Sequence[Report]) -> str:
         f"  kill to redelivery   {_seconds([one.seconds for one in waits])}",
         f"    undisturbed ones   {_seconds([one.seconds for one in waits if one.alone])}",
         f"  new partitions read  {_seconds([one for report in reports for one in report.added])}",
+        f"  signal to the end    {_seconds(_stops(reports))}",
+        *_sum_of_repeats([one for report in reports for one in report.repeats]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -127,8 +147,45 @@ def _of_losses(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _by_group(reports: Sequence[Report]) -> str:
-    groups = {"processes": _OF_PROCESSES, "log": LOG, "brokers": BROKERS, "network": NETWORK}
-    return ", ".join(f"{sum(one.count(kinds) for one in reports)} of {name}" for name, kinds in groups.items())
+    found = {name: sum(one.count(kinds) for one in reports) for name, kinds in _OF_GROUPS.items()}
+    return ", ".join(f"{count} of {name}" for name, count in found.items())
+
+
+def _stops(reports: Sequence[Report]) -> list[float]:
+    stops = [one for report in reports for one in report.happened if one.kind == "stop"]
+    return [one.until - one.at for one in stops if one.until]
+
+
+def _of_repeats(found: Sequence[Repeats]) -> list[str]:
+    if not found:
+        return []
+    lines = [
+        f"    {time.strftime('%H:%M:%S', time.localtime(one.at))} {one.worker}: in flight {one.in_flight}, again "
+        f"{one.in_flight_again}; answered within {RECENT:.0f} s before {one.recent}, again {one.answered_again}"
+        + (f" (from {one.earliest:.1f} s before on)" if one.answered_again else "")
+        + (f"; fan-outs again {one.fan_outs_again}" if one.fan_outs_again else "")
+        + ("" if one.alone else "; disturbed")
+        for one in found
+    ]
+    return [*_sum_of_repeats(found), *lines]
+
+
+def _sum_of_repeats(found: Sequence[Repeats]) -> list[str]:
+    lines = []
+    for name, some in (("all kills", found), ("undisturbed ones", [one for one in found if one.alone])):
+        lines.append(
+            f"  {name:20} {len(some)}: in flight {sum(one.in_flight for one in some)}, again "
+            f"{sum(one.in_flight_again for one in some)}; answered, again {sum(one.answered_again for one in some)}, "
+            f"most {max((one.answered_again for one in some), default=0)} at a kill; "
+            f"fan-outs again {sum(one.fan_outs_again for one in some)}"
+        )
+    return lines
+
+
+def _of_trend(worker: str, one: Trend) -> str:
+    unit, by = ("MiB", _MEBI) if one.kind == "memory" else ("", 1)
+    text = f"{one.before / by:.0f} to {one.after / by:.0f} {unit}".rstrip()
+    return f"  {one.kind} of {worker}".ljust(23) + f"{text}, most {one.most / by:.0f}{', GROWS' if one.grows else ''}"
 
 
 def _seconds(found: list[float]) -> str:

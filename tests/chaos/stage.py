@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from support import Worker, eventually
 
 from chaos.account import Removal
+from chaos.disk import SmallDisk
 from chaos.fleet import Fleet
 from chaos.ledger import Receiver
 from chaos.load import Load
@@ -39,6 +40,12 @@ class Stage:
     """Hooks whose endpoint misbehaved for a while."""
     removals: list[Removal] = field(default_factory=list)
     """What Kafka does not hold any longer."""
+    kept: list[bytes] = field(default_factory=list)
+    """What `dead-letters` held when it was deleted."""
+    shifts: set[float] = field(default_factory=lambda: {0.0})
+    """How far, in seconds, clocks of workers ever were from the machine's."""
+    disk: SmallDisk | None = None
+    """The first broker's, if it can be full."""
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by who touches the brokers or a log: so it is known what is in which log."""
 
@@ -62,18 +69,30 @@ class Stage:
 
     # --- taking workers
 
-    async def take(self, draw: random.Random) -> Worker:
-        """Wait for a worker that nothing else is being done to."""
-        while not self.fleet.idle:  # noqa: ASYNC110
+    async def take(self, draw: random.Random, *, ends: bool = False) -> Worker:
+        """Wait for a worker that nothing else is being done to; `ends`: one that may be ended."""
+        while not (able := self._able(ends)):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-        worker = draw.choice(self.fleet.idle)
+        worker = draw.choice(able)
         self.fleet.idle.remove(worker)
         return worker
 
-    def take_all(self) -> list[Worker]:
-        """Take all those that nothing else is being done to."""
-        taken, self.fleet.idle[:] = list(self.fleet.idle), []
+    def take_all(self, *, ends: bool = False) -> list[Worker]:
+        """Take all those that nothing else is being done to; `ends`: and that may be ended."""
+        taken = self._able(ends)
+        for worker in taken:
+            self.fleet.idle.remove(worker)
         return taken
+
+    def _able(self, ends: bool) -> list[Worker]:
+        lasting = self.fleet.all[: self.plan.lasting] if ends else ()
+        return [worker for worker in self.fleet.idle if worker not in lasting]
+
+    async def kill(self, draw: random.Random, worker: Worker) -> None:
+        """Kill a worker that was taken, and start it again at once or some seconds later."""
+        await self.fleet.kill(worker)
+        await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 3), self.plan.session_timeout + 1)))
+        await self.fleet.launch(worker)
 
     @contextlib.asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 
 from chaos.account import Account, Told
-from chaos.evidence import Evidence, Expected
+from chaos.evidence import Evidence, Expected, is_later
 from chaos.fleet import Happened
 from chaos.ledger import Request
 from chaos.scene import Hook
@@ -78,8 +79,34 @@ def test_what_is_wrong_is_told(what: str):
 def test_a_call_that_is_pending_is_not_lost():
     evidence = whole()
     del evidence.requests[1:3]
-    evidence.pending = {"m1": 2}
+    evidence.pending = {"m1": 2.0}
     assert judge(evidence, HOOKS, set()).lost == []
+
+
+def test_a_call_that_is_due_when_a_clock_that_was_ahead_said_so_waits():
+    evidence = whole()
+    del evidence.requests[1:3], evidence.firings["a", "m1", 2]
+    evidence.counters["1h"]["a"] = (1, 0, 1)
+    evidence.pending = {"m1": 2.0}
+    assert judge(evidence, HOOKS, set()).wrong
+    evidence.later = {"m1"}
+    verdict = judge(evidence, HOOKS, set())
+    assert (verdict.wrong, verdict.later) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "shifts", "later"),
+    [
+        (1800, [0.0, 3600.0], True),
+        (3610, [3600.0, -7200.0], True),
+        (30, [3600.0], False),
+        (3700, [3600.0], False),
+        (90, [0.0], False),
+    ],
+)
+def test_only_what_a_clock_can_have_meant_is_due_much_later(ahead: float, shifts: list[float], later: bool):
+    assert is_later(time.time() + ahead, shifts) == later
+    assert not is_later(0.0, shifts)
 
 
 @pytest.mark.parametrize("fate", ["told", "unknowable"])

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from chaos.evidence import Evidence
 from chaos.fleet import Happened
-from chaos.plan import BROKERS, LOG, NETWORK
+from chaos.plan import GROUPS
 
 #: a source partition that had new work this long before a fault, in seconds, is one that we can see standing still
 _STEADY = 3.0
-_DISTURBING = ("kill", "stop", "pause", "kill broker", "restart broker", "pause broker", *LOG, *BROKERS, *NETWORK)
+#: they trouble endpoints, and stand for what they do
+_OTHERWISE = ("hang", "reset", "fail", "join", "leave", "kill all")
+DISTURBING = {kind for group in GROUPS.values() for kind in group} - {*_OTHERWISE}
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,17 @@ def waits(evidence: Evidence, happened: Sequence[Happened], kinds: Sequence[str]
             other
             for other in happened
             if other is not one
-            and other.kind in _DISTURBING
+            and other.kind in DISTURBING
             and other.at < one.at + longest
             and (other.until or other.at) > one.at - 10
         ]
         found.append(Wait(one.kind, one.at, longest, not others))
     return found
+
+
+def disturbances(happened: Sequence[Happened]) -> list[tuple[float, float]]:
+    """Return from when to when (epoch seconds) something happened after which workers settle less soon."""
+    return [(one.at, one.until or one.at) for one in happened if one.kind in DISTURBING]
 
 
 def added(evidence: Evidence, happened: Sequence[Happened]) -> list[float]:

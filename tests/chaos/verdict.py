@@ -24,6 +24,8 @@ class Verdict:
     expected: int = 0
     delivered: int = 0
     dead: int = 0
+    later: int = 0
+    """That wait in `delayed` for a time of day that a clock that was ahead meant."""
     lost: list[str] = field(default_factory=list)
     """Deliveries of records that Kafka holds."""
     gone: int = 0
@@ -59,6 +61,7 @@ def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verd
         expected=len(expected),
         delivered=len(taken & expected.keys()),
         dead=len(dead.keys() & expected.keys()),
+        later=len(evidence.later & expected.keys()),
         lost=[f"{one}: {expected[one]}" for one in missing if one not in evidence.gone],
         gone=fates["told"],
         unknowable=fates["unknowable"],
@@ -85,7 +88,10 @@ def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verd
         *_wrong("counters differ", verdict.differences),
         *_wrong("delivered to an endpoint that takes nothing", doomed),
         *_wrong("dead letters that stand for nothing", evidence.dead_otherwise),
-        *_wrong("still pending", [*evidence.pending, *["in the web views"] * evidence.pending_shown]),
+        *_wrong(
+            "still pending",
+            [*(evidence.pending.keys() - evidence.later), *["in the web views"] * evidence.pending_shown],
+        ),
         *_wrong("wrong signatures", ["request"] * evidence.unverified),
         *_wrong("Kafka's account", evidence.account.wrong),
         *_wrong("the metrics of moves", list(_miscounted(evidence))),

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -24,9 +25,19 @@ class Worker:
     """
 
     def __init__(
-        self, brokers: str, prefix: str, data_dir: Path, *, token: str | None = None, **settings: object
+        self,
+        brokers: str,
+        prefix: str,
+        data_dir: Path,
+        *,
+        token: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        **settings: object,
     ) -> None:
-        """Describe a worker; `start` starts it. settings -- STREAMHOOKS_*, in lower case: `retry_delay=1`."""
+        """Describe a worker; `start` starts it.
+
+        environment -- further variables. settings -- STREAMHOOKS_*, in lower case: `retry_delay=1`.
+        """
         self.port = free_port()
         scheme = "https" if "web_tls_cert" in settings else "http"
         self.base, self.token = f"{scheme}://127.0.0.1:{self.port}", token
@@ -45,6 +56,7 @@ class Worker:
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("STREAMHOOKS_")}
         # After this time Faust complains, every few seconds, of partitions that its own client does not fetch.
         inherited["STREAM_PROCESSING_TIMEOUT"] = "1"
+        inherited |= environment or {}
         self._environment = inherited | {f"STREAMHOOKS_{name.upper()}": str(one) for name, one in given.items()}
         self._process: subprocess.Popen[bytes] | None = None
 
