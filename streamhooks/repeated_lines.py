@@ -25,6 +25,8 @@ WARNING_OFTEN: Final = (
     "streamhooks.kafka",
     "streamhooks.system",
 )
+#: what tells once of each topic by itself
+TELLS_ONCE: Final = "streamhooks.kafka.refusals"
 #: of which each line is a part of a text: half of it would be worse than all
 _IN_PIECES: Final = "mode.redirect"
 #: more kinds than there are; texts that are no templates could be any number
@@ -78,7 +80,7 @@ class _Kind:
 
 def _may_repeat(record: logging.LogRecord) -> bool:
     if record.levelno >= logging.WARNING and _is_of(record.name, WARNING_OFTEN):
-        return True
+        return record.name != TELLS_ONCE
     return _is_of(record.name, TALKING) and record.name != _IN_PIECES
 
 

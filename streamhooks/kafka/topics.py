@@ -111,15 +111,7 @@ def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
     admin = admin_client(settings)
     present = _present(admin, settings, wait)
     missing = [_new_topic(name, present, settings) for name in NAMES.values() if name not in present]
-    for topic, future in admin.create_topics(missing, request_timeout=30).items() if missing else ():
-        try:
-            future.result()
-            log.info("created topic %s", topic)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                numbers = f"{settings.partitions} and {settings.replication}"
-                text = f"the topic {topic} can't be created (STREAMHOOKS_PARTITIONS, _REPLICATION: {numbers})"
-                raise Refusal(f"{text}: {error.args[0].str()}") from None
+    _create(admin, missing, settings, wait)
     deadline = steady() + wait
     while missing and not set(NAMES.values()) <= (present := _present(admin, settings, wait)).keys():
         if steady() > deadline:
@@ -130,6 +122,32 @@ def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
     compacted = [name for name, config in CONFIGS.items() if "compact" in config.get("cleanup.policy", "")]
     _warn_of_retention(admin, [topic for name in compacted if (topic := settings.topic_prefix + name) not in made])
     return present
+
+
+def _create(admin: AdminClient, missing: list[NewTopic], settings: Settings, wait: float) -> None:
+    deadline = steady() + wait
+    left = {topic.topic: topic for topic in missing}
+    while left:
+        for name, future in admin.create_topics([*left.values()], request_timeout=30).items():
+            try:
+                future.result()
+                log.info("created topic %s", name)
+            except KafkaException as error:
+                if _is_soon_over(error.args[0]) and steady() < deadline:
+                    continue
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    numbers = f"{settings.partitions} and {settings.replication}"
+                    text = f"the topic {name} can't be created (STREAMHOOKS_PARTITIONS, _REPLICATION: {numbers})"
+                    raise Refusal(f"{text}: {error.args[0].str()}") from None
+            del left[name]
+        if left:
+            log.warning("waiting for brokers that may take topics")
+            time.sleep(1.0)
+
+
+def _is_soon_over(error: KafkaError) -> bool:
+    """Whether the brokers are there, and just not let in by their controller: they have started, or were held up."""
+    return bool(error.code() == KafkaError.INVALID_REPLICATION_FACTOR and "fenced" in error.str())
 
 
 def _warn_of_retention(admin: AdminClient, compacted: list[str]) -> None:

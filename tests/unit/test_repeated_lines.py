@@ -39,6 +39,13 @@ def test_one_line_of_a_kind_in_ten_seconds(log: Log) -> None:
     ]
 
 
+def test_what_tells_once_of_each_topic_is_not_told_less(log: Log) -> None:
+    for topic in ("delayed", "dead-letters"):
+        log.say("streamhooks.kafka.refusals", "the broker takes records on %s again", topic, level=logging.WARNING)
+        log.say("streamhooks.kafka.renewal", "records are not confirmed, and %s was made anew", topic)
+    assert len(log.lines) == 3
+
+
 def test_kinds_are_apart(log: Log) -> None:
     for _ in range(3):
         log.say("aiokafka", "a %s", 1)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import NewTopic
+
+from streamhooks.errors import Refusal
+from streamhooks.kafka import topics
+from streamhooks.settings import Settings
+
+FENCED = KafkaError(
+    KafkaError.INVALID_REPLICATION_FACTOR,
+    "Unable to replicate the partition 1 time(s): All brokers are currently fenced, or have all their log directories "
+    "cordoned.",
+)
+TOO_FEW = KafkaError(
+    KafkaError.INVALID_REPLICATION_FACTOR,
+    "Unable to replicate the partition 3 time(s): The target replication factor of 3 cannot be reached because only 1 "
+    "broker(s) are registered.",
+)
+THERE = KafkaError(KafkaError.TOPIC_ALREADY_EXISTS)
+
+
+class Admin:
+    """Answers each try to make a topic with the next of its answers."""
+
+    def __init__(self, **answers: list[KafkaError | None]) -> None:
+        self.answers = answers
+
+    def create_topics(self, wanted: list[NewTopic], **_: object) -> dict[str, Future[None]]:
+        made: dict[str, Future[None]] = {}
+        for topic in wanted:
+            made[topic.topic] = Future()
+            error = self.answers[topic.topic].pop(0)
+            if error is None:
+                made[topic.topic].set_result(None)
+            else:
+                made[topic.topic].set_exception(KafkaException(error))
+        return made
+
+
+def make(admin: Admin, monkeypatch: pytest.MonkeyPatch, wait: float = 60.0) -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(topics.time, "sleep", sleep)
+    monkeypatch.setattr(topics, "steady", lambda: now)
+    topics._create(admin, [NewTopic(name, 1, 1) for name in admin.answers], Settings(), wait)
+
+
+def test_brokers_that_were_just_started_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = Admin(a=[FENCED, FENCED, None], b=[None], c=[THERE], d=[FENCED, THERE])
+    make(admin, monkeypatch)
+    assert admin.answers == {"a": [], "b": [], "c": [], "d": []}
+
+
+@pytest.mark.parametrize(("answers", "said"), [([TOO_FEW], "only 1 broker"), ([FENCED] * 100, "fenced")])
+def test_what_does_not_pass_ends_the_start(monkeypatch: pytest.MonkeyPatch, answers: list, said: str) -> None:
+    with pytest.raises(Refusal, match=said):
+        make(Admin(a=answers), monkeypatch)
