@@ -25,6 +25,7 @@ from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
 from streamhooks.mended.aiokafka_fetching import AiokafkaFetching
 from streamhooks.mended.app import App
+from streamhooks.mended.connections import expect_closed_transports
 from streamhooks.mended.fetching import Fetching
 from streamhooks.mended.lanes import records_of
 from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
@@ -56,6 +57,7 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
             reason = " ".join(f"{type(error).__name__}: {error}".split())  # in one line
             text = f"STREAMHOOKS_TASK_MODULES: {module} can't be imported: {reason}"
             raise Refusal(f"{text} ({frame.filename}:{frame.lineno})") from None
+    expect_closed_transports()
     topics = Topics(settings.topic_prefix)
     tracing = make_tracing(settings)
     conf, logs = faust_conf(settings), Logs(settings)

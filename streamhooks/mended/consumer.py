@@ -11,7 +11,8 @@ What is different from Faust 0.15.3:
 - A record is handed over without two tasks for each, which make up half of the CPU that Faust takes. Those of our own
   agents are fetched topic by topic, by clients without a group (`fetching.py`), and go into their queues as they are
   (`lanes.py`). Faust's own client fetches changelogs (`group.py`).
-- A broker that is away when the clients connect first is waited for (`patience.py`); Faust crashes.
+- A broker that is away when the clients connect first is waited for (`patience.py`); Faust crashes. A connection that
+  uvloop has closed is one that is closed (`connections.py`); aiokafka stops in silence, or ends the worker.
 - What Faust logs about partitions that its own client does not fetch is not logged: lag and health tell.
 - Partitions of *owned* topics are assigned, but not fetched: who has them is all that we want to know.
 """
