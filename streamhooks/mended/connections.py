@@ -1,7 +1,7 @@
 """aiokafka's connections on uvloop: writing to one that was just closed is an error of the connection.
 
-asyncio's transports let it pass, uvloop's raise RuntimeError, which aiokafka does not expect. It ends the task that asks
-for metadata, in silence, or the one that keeps the group, and with it the worker.
+asyncio's transports let it pass, uvloop's raise RuntimeError, which aiokafka does not expect. It ends the task that
+asks for metadata, in silence, or the one that keeps the group, and with it the worker.
 """
 
 from __future__ import annotations
