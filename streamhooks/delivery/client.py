@@ -17,7 +17,7 @@ from streamhooks.delivery.certificates import verifying
 from streamhooks.delivery.connections import DeniedAddressError, HookConnector
 from streamhooks.delivery.distrust import DistrustedOrigins
 from streamhooks.delivery.exchanges import GarbageError, StaleConnectionError
-from streamhooks.delivery.targets import Target, target_of, written
+from streamhooks.delivery.targets import Request, Target, target_of, written
 from streamhooks.errors import BadUrl
 from streamhooks.times import steady
 
@@ -114,7 +114,7 @@ class HookClient:
         excerpt = reader.body[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")[:EXCERPT_CHARACTERS]
         return Answer(head.status, None, kind, head.retry_after, excerpt, duration_ms, head.well_formed)
 
-    async def _answer(self, target: Target, request: bytes) -> AnswerReader:
+    async def _answer(self, target: Target, request: Request) -> AnswerReader:
         kept = self._fresh if target.request.origin in self._distrusted else self._connector
         try:
             return await kept.exchange(target.request, request, self._max_read)

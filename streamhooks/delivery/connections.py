@@ -21,7 +21,7 @@ from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.answers import AnswerReader
 from streamhooks.delivery.distrust import DistrustedOrigins
 from streamhooks.delivery.exchanges import HookProtocol
-from streamhooks.delivery.targets import HookRequest
+from streamhooks.delivery.targets import HookRequest, Request
 from streamhooks.times import steady
 
 _RESOLVING_THREADS = 32
@@ -107,7 +107,7 @@ class HookConnector(TCPConnector):
         protocol: Callable[..., ResponseHandler] = HookProtocol
         self._factory = partial(protocol, self._loop, distrusted.add)
 
-    async def exchange(self, request: HookRequest, data: bytes, max_body: int) -> AnswerReader:
+    async def exchange(self, request: HookRequest, data: Request, max_body: int) -> AnswerReader:
         """Write a request to a kept connection or a new one, and return its answer: see `HookProtocol.exchange`.
 
         Raises `aiohttp.ClientConnectionError` as well, for example if the connector is closed, and `OSError`.

@@ -19,6 +19,7 @@ from aiohttp.client_proto import ResponseHandler
 
 from streamhooks.delivery.answers import AnswerReader, State
 from streamhooks.delivery.distrust import Origin
+from streamhooks.delivery.targets import Request
 
 if sys.platform == "linux":
     from fcntl import ioctl
@@ -100,7 +101,7 @@ class HookProtocol(ResponseHandler):
             self._distrust(self._origin)
         return False
 
-    async def exchange(self, origin: Origin, request: bytes, max_body: int) -> AnswerReader:
+    async def exchange(self, origin: Origin, request: Request, max_body: int) -> AnswerReader:
         """Write a request and return its answer, of whose body at most `max_body` bytes are kept.
 
         Raises `GarbageError`, `StaleConnectionError`, and aiohttp's `ServerDisconnectedError` and `ClientOSError`.
@@ -120,7 +121,8 @@ class HookProtocol(ResponseHandler):
         self._reads = 0
         self._answered = self._loop.create_future()
         try:
-            transport.write(request)
+            for piece in request:
+                transport.write(piece)
             await self._answered
         finally:
             self._reader = None

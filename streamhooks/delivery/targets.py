@@ -26,6 +26,13 @@ _BEHIND_THE_AUTHORITY = re.compile(r"[a-z]+://[^/?#]*([^#]*)", re.IGNORECASE)
 _AS_IT_IS = "".join(c for c in map(chr, range(0x21, 0x7F)) if c not in '"<>\\^`{|}')
 
 
+Request = tuple[bytes, ...]
+"""What is written one after the other."""
+
+#: bytes of a body from which on it is not copied behind its head: it is kept as long as the answer is waited for
+APART = 16_384
+
+
 class HookRequest(ClientRequest):
     """What aiohttp's connector wants to know of a request, and whose it is."""
 
@@ -82,7 +89,7 @@ def request_target(url: str) -> str:
     return quote(text if text.startswith("/") else f"/{text}", safe=_AS_IT_IS)
 
 
-def written(target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
+def written(target: Target, headers: Mapping[str, str], body: bytes) -> Request:
     """Return a request as it goes over the wire.
 
     Raises:
@@ -95,4 +102,5 @@ def written(target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
         raise ValueError("a control character in a header")
     accept = "" if "accept" in map(str.lower, headers) else "\r\nAccept: */*"
     head = "\r\n".join([target.head, *lines])
-    return f"{head}{accept}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    whole = f"{head}{accept}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    return (whole + body,) if len(body) < APART else (whole, body)

@@ -15,7 +15,7 @@ from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import EXCERPT_CHARACTERS, HookClient
 from streamhooks.delivery.connections import DeniedAddressError, PolicyResolver
 from streamhooks.delivery.outcomes import judge
-from streamhooks.delivery.targets import target_of, written
+from streamhooks.delivery.targets import APART, target_of, written
 
 STRICT = AddressPolicy()
 LONG = 10.0
@@ -50,6 +50,17 @@ async def test_what_is_sent() -> None:
         "webhook-id": "w1",
         "Content-Length": "7",
     }
+
+
+@pytest.mark.parametrize("size", [APART - 1, APART, 1_000_000])
+async def test_a_body_of_any_size_comes_whole_and_a_large_one_is_not_copied(size: int) -> None:
+    body = bytes(number % 251 for number in range(size))
+    async with serving(answer_with()) as endpoint, a_client() as client:
+        assert (await client.post(endpoint.url, {"x": "y"}, body, LONG)).status == 200
+    assert endpoint.requests[0].split(b"\r\n\r\n", 1)[1] == body
+    url, loop = endpoint.url, asyncio.get_running_loop()
+    target = target_of(URL(url), url, "1", loop=loop, ssl_context=None, headers={})
+    assert any(piece is body for piece in written(target, {}, body)) == (size >= APART)
 
 
 async def test_connections_are_kept_and_cookies_are_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,7 +183,7 @@ async def test_what_comes_before_any_request_is_no_answer(is_read: bool) -> None
         if is_read:
             await turns_of_the_loop()
         with pytest.raises(GarbageError):
-            await protocol.exchange(Origin("127.0.0.1", port, False), b"POST", 100)
+            await protocol.exchange(Origin("127.0.0.1", port, False), (b"POST",), 100)
         assert not protocol.was_clean
         protocol.abort()
 
