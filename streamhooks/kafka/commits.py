@@ -6,7 +6,8 @@ wrote none.
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Protocol
 
 import orjson
 
@@ -29,13 +30,36 @@ def to_metadata(reading: Reading, room: int = ROOM) -> str:
 def from_metadata(offset: int, metadata: str | None) -> Reading:
     """What was committed; whatever is no metadata of ours tells nothing about the log."""
     try:
-        fields = orjson.loads(metadata or "{}")
-    except orjson.JSONDecodeError:
+        # What may lie behind it is nobody's: see `as_read`.
+        fields, _end = json.JSONDecoder().raw_decode(metadata or "{}")
+    except json.JSONDecodeError:
         fields = None
     if not isinstance(fields, dict):
         return Reading(offset)
     topic_id, epoch = _of_kind(fields.get("log"), str, ""), _of_kind(fields.get("epoch"), int, -1)
     return Reading(offset, topic_id, epoch, _ranges(offset, _of_kind(fields.get("settled"), str, "")))
+
+
+class Found(Protocol):
+    """What confluent-kafka has read."""
+
+    offset: int
+
+    @property
+    def metadata(self) -> str | None:
+        """Of the commit."""
+
+
+def as_read(found: Found) -> Reading | None:
+    """What was committed, as confluent-kafka has it; None if that can't be told, and is to be read once more.
+
+    It takes for its end the first zero byte in the memory of librdkafka, which writes none: now and then something lies
+    behind it, and may be no text.
+    """
+    try:
+        return from_metadata(max(0, found.offset), found.metadata)
+    except UnicodeDecodeError:
+        return None
 
 
 def _ranges(offset: int, text: str) -> Ranges:

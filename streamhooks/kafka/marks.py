@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from confluent_kafka import TopicPartition
 
-from streamhooks.kafka.commits import from_metadata, to_metadata
+from streamhooks.kafka.commits import as_read, to_metadata
 from streamhooks.kafka.logs import Logs, Reading
 from streamhooks.kafka.reader import TP, new_consumer
 from streamhooks.settings import Settings
@@ -26,8 +26,10 @@ class Marks:
 
     def read(self, tp: TP) -> int:
         """The offset before which all is done; 0 if nothing was marked yet."""
-        (found,) = self._consumer.committed([TopicPartition(*tp)], timeout=self._timeout)
-        marked = from_metadata(max(0, int(found.offset)), found.metadata)
+        marked = None
+        while marked is None:
+            (found,) = self._consumer.committed([TopicPartition(*tp)], timeout=self._timeout)
+            marked = as_read(found)
         return 0 if marked.topic_id not in ("", self._topic_id(tp)) else marked.offset
 
     def write(self, tp: TP, offset: int) -> None:

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, TopicPartition
 from installation import Installation, event
 from support import Worker, api, eventually
 
-from streamhooks.kafka.commits import from_metadata
+from streamhooks.kafka.commits import as_read
 from streamhooks.kafka.logs import Reading
 
 MANY = 400
@@ -28,10 +28,10 @@ def committed(one: Installation, partition: int) -> Reading:
     """What the workers have committed of `events`."""
     consumer = Consumer({"bootstrap.servers": one.brokers, "group.id": f"{one.prefix}worker"})
     try:
-        (found,) = consumer.committed([TopicPartition(f"{one.prefix}events", partition)], timeout=30)
+        asked = [TopicPartition(f"{one.prefix}events", partition)]
+        return eventually(lambda: as_read(consumer.committed(asked, timeout=30)[0]))
     finally:
         consumer.close()
-    return from_metadata(found.offset, found.metadata)
 
 
 def test_only_what_was_not_settled_is_sent_again(install, organization: str) -> None:

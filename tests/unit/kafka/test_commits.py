@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamhooks.kafka.commits import ROOM, from_metadata, to_metadata
+from streamhooks.kafka.commits import ROOM, as_read, from_metadata, to_metadata
 from streamhooks.kafka.logs import Reading, log_number
 
 
@@ -52,6 +52,26 @@ def test_the_metadata_are_no_larger_than_kafka_takes(room: int) -> None:
 )
 def test_what_is_no_metadata_of_ours_tells_nothing(metadata: str | None) -> None:
     assert from_metadata(7, metadata) == Reading(7)
+
+
+class Found:
+    """What confluent-kafka has read of a commit; `behind` is what lies behind it in memory."""
+
+    def __init__(self, offset: int, metadata: bytes, behind: bytes = b"") -> None:
+        self.offset = offset
+        self._memory = metadata + behind
+
+    @property
+    def metadata(self) -> str:
+        return self._memory.decode()
+
+
+@pytest.mark.parametrize("behind", [b"", b"x", b"}{", b'{"log": "other"}', b" \x01\x7f"])
+def test_what_lies_behind_it_in_memory_is_not_read(behind: bytes) -> None:
+    reading = Reading(7, "GgO5W2AfSV2KpaJXRumP1Q", 3, ((8, 12),))
+    assert as_read(Found(7, to_metadata(reading).encode(), behind)) == reading
+    assert as_read(Found(7, to_metadata(reading).encode(), b"\xcd")) is None
+    assert as_read(Found(-1001, b"")) == Reading(0)
 
 
 def test_keys_of_a_later_version_are_left_alone() -> None:
