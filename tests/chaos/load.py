@@ -168,17 +168,25 @@ class Load:
 
     def _write(self, one: Written) -> None:
         producer, life = self._producers[one.topic], self.lives[one.topic]
+        # Of a batch that was there already, since its producer did not hear that it was, Kafka tells another one.
+        timestamp = int(time.time() * 1000)
 
         def delivered(error: object, message: Any) -> None:
             if error is not None:
                 self.refused.append(f"{one.topic}: {error}")
             elif one.topic in SOURCES:
-                place = message.partition(), message.offset(), message.timestamp()[1]
+                place = message.partition(), message.offset(), timestamp
                 self.confirmed.append(Record(one.topic, *place, life, message.value()))
 
         while True:
             try:
-                producer.produce(self._prefix + one.topic, orjson.dumps(one.value), one.key, on_delivery=delivered)
+                producer.produce(
+                    self._prefix + one.topic,
+                    orjson.dumps(one.value),
+                    one.key,
+                    on_delivery=delivered,
+                    timestamp=timestamp,
+                )
             except BufferError:
                 producer.poll(0.1)
             else:
