@@ -22,7 +22,7 @@ from streamhooks.errors import Refusal
 _CLUSTER = "streamhooks-embedded-A"  # 16 bytes in base64, as Kafka wants
 _READY_TIMEOUT = 60.0
 # A first clean stop also writes the ahead-of-time cache, which takes 6 s on two cores.
-_STOP_TIMEOUT = 60.0
+_STOP_TIMEOUT = 30.0
 
 
 class Node:

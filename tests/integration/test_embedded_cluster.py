@@ -77,5 +77,6 @@ def test_the_command_leaves_nothing_behind(how):
         pids = jvms(program.pid)
         assert len(pids) == 3
         os.kill(program.pid, how)
-        assert program.wait(60) == (-how if how == signal.SIGKILL else 0)
+        # The last ones have no quorum to tell that they go, and may be killed in the end.
+        assert program.wait(100) == (-how if how == signal.SIGKILL else 0)
     eventually(lambda: all(ended(pid) for pid in pids))
