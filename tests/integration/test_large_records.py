@@ -83,7 +83,8 @@ def test_large_records_behind_a_failing_endpoint(install, forgetful: Receiver, o
     assert metric(one, "pending_bytes") < WAITING * 2000
     forgetful.behave(failing.path)
     eventually(lambda: metric(one, "pending_calls") == 0, timeout=180)
-    eventually(lambda: one.totals(failing) == (2 * WAITING, WAITING, WAITING))
+    # One that came early may have failed more than once by the time that all were taken up.
+    eventually(lambda: (counts := one.totals(failing))[1] == WAITING and counts[0] == counts[1] + counts[2])
     assert one.dead_letters() == []
     bodies = [json.loads(request["body"])["event"]["data"] for request in failing.requests()]
     assert {len(data["text"]) for data in bodies} == {LARGE}
