@@ -93,28 +93,19 @@ limit_option = click.option(
 hook_argument = click.argument("hook", type=HOOK)
 
 
+def _remembered(name: str, key: str, metavar: str, text: str) -> Callable[[F], F]:
+    return click.option(name, callback=_remember(key), expose_value=False, metavar=metavar, help=text)
+
+
 def api_options(command: F) -> F:
     """Add `--url`, `--token` and `--tls-ca`; given behind a command they come before those in front of it."""
-    url = click.option(
-        "--url",
-        callback=_remember(_URL),
-        expose_value=False,
-        metavar="URL",
-        help="Of any worker.  [env: STREAMHOOKS_URL; default: http://127.0.0.1:6066]",
-    )
-    token = click.option(
-        "--token",
-        callback=_remember(_TOKEN),
-        expose_value=False,
-        metavar="TOKEN",
-        help="For its API.  [env: STREAMHOOKS_API_TOKEN]",
-    )
-    ca = click.option(
+    url = _remembered("--url", _URL, "URL", "Of any worker.  [env: STREAMHOOKS_URL; default: http://127.0.0.1:6066]")
+    token = _remembered("--token", _TOKEN, "TOKEN", "For its API.  [env: STREAMHOOKS_API_TOKEN]")
+    ca = _remembered(
         "--tls-ca",
-        callback=_remember(_CA),
-        expose_value=False,
-        metavar="FILE",
-        help="Certificate authorities that a worker with TLS is known by.  [env: STREAMHOOKS_WEB_TLS_CA]",
+        _CA,
+        "FILE",
+        "Certificate authorities that a worker with TLS is known by.  [env: STREAMHOOKS_WEB_TLS_CA]",
     )
     return url(token(ca(command)))
 
