@@ -8,9 +8,9 @@ import random
 from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
 
-from streamhooks.kafka.topics import COPARTITIONED, NAMES, admin_client
+from streamhooks.kafka.asking import KeptAdmin
+from streamhooks.kafka.topics import COPARTITIONED, NAMES
 from streamhooks.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class KafkaCounts:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._admin: AdminClient | None = None
+        self._admin = KeptAdmin(settings)
 
     def ask(self) -> dict[str, int]:
         """The number of partitions of each topic that is there; blocks.
@@ -102,10 +102,8 @@ class KafkaCounts:
             TimeoutError: Kafka does not answer.
 
         """
-        if self._admin is None:
-            self._admin = admin_client(self._settings)
         prefix, counts = self._settings.topic_prefix, dict[str, int]()
-        asked = self._admin.describe_topics(
+        asked = self._admin.get().describe_topics(
             TopicCollection([prefix + name for name in NAMES.values()]), request_timeout=TIMEOUT
         )
         for topic, future in asked.items():

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
+from streamhooks.kafka.asking import KeptAdmin, answers
 from streamhooks.kafka.reader import NOT_THERE, TP, new_consumer, read_from_first
-from streamhooks.kafka.topics import admin_client
 from streamhooks.settings import Settings
 from streamhooks.times import steady
 
@@ -114,28 +113,23 @@ class KafkaLog:
     def __init__(self, settings: Settings, timeout: float = 2.0) -> None:
         self._settings = settings
         self._timeout = timeout
-        self._admin: AdminClient | None = None
+        self._admin = KeptAdmin(settings)
         self._consumer: Consumer | None = None
 
     def ends(self, tps: Collection[TP]) -> dict[TP, int]:
         """The end offset of each partition, behind what open transactions have written."""
-        if self._admin is None:
-            self._admin = admin_client(self._settings)
+        admin = self._admin.get()
         try:
-            asked = self._admin.list_offsets(
+            asked = admin.list_offsets(
                 {TopicPartition(*tp): OffsetSpec.latest() for tp in tps},
                 isolation_level=IsolationLevel.READ_UNCOMMITTED,
                 request_timeout=self._timeout,
             )
         except KafkaException:
             return {}
-        answers: dict[Future[object], TP] = {future: (tp.topic, tp.partition) for tp, future in asked.items()}
-        done, _ = wait(answers, self._timeout)
-        ends = {answers[future]: future.result().offset for future in done if future.exception() is None}  # type: ignore[attr-defined]
-        if len(ends) < len(answers):
-            # librdkafka goes on asking with the epoch of a leader that the broker has fenced, for minutes, and gets
-            # FENCED_LEADER_EPOCH each time: a new client does not know it.
-            self._admin = None
+        ends = {(tp.topic, tp.partition): found.offset for tp, found in answers(asked, self._timeout).items()}
+        if len(ends) < len(asked):
+            self._admin.forget()
         return ends
 
     def first(self, floors: Mapping[TP, int]) -> dict[TP, First]:

@@ -10,17 +10,16 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Collection, Iterable
-from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
 from streamhooks.in_flight.ranges import Ranges, within
+from streamhooks.kafka.asking import KeptAdmin, answers
 from streamhooks.kafka.reader import TP
-from streamhooks.kafka.topics import admin_client
 from streamhooks.settings import Settings
 
 #: what a broker says that does not know topic ids
@@ -93,9 +92,8 @@ class Logs:
     """Asks the brokers; each call blocks for a few seconds at most."""
 
     def __init__(self, settings: Settings, timeout: float = 3.0) -> None:
-        self._settings = settings
         self._timeout = timeout
-        self._admin: AdminClient | None = None
+        self._admin = KeptAdmin(settings)
         self._asking = threading.Lock()  # one forgets the client that another one asks
 
     def ids(self, topics: Iterable[str]) -> dict[str, str]:
@@ -110,12 +108,11 @@ class Logs:
 
     def _ids(self, topics: Iterable[str]) -> dict[str, str]:
         try:
-            if self._admin is None:
-                self._admin = admin_client(self._settings)
-            asked = self._admin.describe_topics(TopicCollection(sorted(set(topics))), request_timeout=self._timeout)
+            wanted = TopicCollection(sorted(set(topics)))
+            asked = self._admin.get().describe_topics(wanted, request_timeout=self._timeout)
         except KafkaException:
             return {}
-        found = {topic: str(one.topic_id) for topic, one in _answers(asked, self._timeout).items()}
+        found = {topic: str(one.topic_id) for topic, one in answers(asked, self._timeout).items()}
         return {topic: "" if topic_id == NO_ID else topic_id for topic, topic_id in found.items()}
 
     def _ask(self, tps: Collection[TP]) -> dict[TP, Log]:
@@ -133,22 +130,15 @@ class Logs:
             if tp in first and tp in end and before[tp[0]] == after.get(tp[0])
         }
         if len(logs) < len(tps):
-            # librdkafka goes on asking with the epoch of a leader that the broker has fenced, for minutes: a new client
-            # does not know it.
-            self._admin = None
+            self._admin.forget()
         return logs
 
     def _offsets(self, tps: list[TopicPartition], spec: OffsetSpec) -> dict[TP, Any]:
-        if not tps or self._admin is None:
+        if not tps:
             return {}
-        asked = self._admin.list_offsets(dict.fromkeys(tps, spec), request_timeout=self._timeout)
-        return {(tp.topic, tp.partition): found for tp, found in _answers(asked, self._timeout).items()}
+        asked = self._admin.get().list_offsets(dict.fromkeys(tps, spec), request_timeout=self._timeout)
+        return {(tp.topic, tp.partition): found for tp, found in answers(asked, self._timeout).items()}
 
 
 def _epoch(found: Any) -> int:
     return -1 if found.leader_epoch is None else int(found.leader_epoch)
-
-
-def _answers(asked: dict[Any, Future[Any]], timeout: float) -> dict[Any, Any]:
-    done, _ = wait(asked.values(), timeout)
-    return {key: one.result() for key, one in asked.items() if one in done and one.exception() is None}

@@ -17,9 +17,8 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 from confluent_kafka import ConsumerGroupState, KafkaException
-from confluent_kafka.admin import AdminClient
 
-from streamhooks.kafka.topics import admin_client
+from streamhooks.kafka.asking import KeptAdmin
 from streamhooks.masking import shown
 from streamhooks.settings import Settings
 
@@ -39,20 +38,18 @@ class Coordinator:
     """Asks the coordinator of a group; blocks for a few seconds at most."""
 
     def __init__(self, settings: Settings, group: str, timeout: float = 5.0) -> None:
-        self._settings = settings
         self._group = group
         self._timeout = timeout
-        self._admin: AdminClient | None = None
+        self._admin = KeptAdmin(settings)
 
     def answers(self) -> bool:
         """Whether the coordinator answers, and is not waiting for members of the group."""
         try:
-            if self._admin is None:
-                self._admin = admin_client(self._settings)
-            (asked,) = self._admin.describe_consumer_groups([self._group], request_timeout=self._timeout).values()
+            found = self._admin.get().describe_consumer_groups([self._group], request_timeout=self._timeout)
+            (asked,) = found.values()
             state = asked.result(self._timeout).state
         except (KafkaException, TimeoutError):
-            self._admin = None
+            self._admin.forget()
             return False
         return state not in _MOVING
 

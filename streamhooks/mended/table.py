@@ -94,15 +94,15 @@ class WindowTable(faust.Table):
                 cells.pop(key, None)
             elif key in cells and self.is_older(value, cells[key]):
                 self._undone.add(key)
-            elif key in cells and self._is_foreign(event) and not self.is_older(cells[key], value):
+            elif (
+                key in cells
+                and event.message.partition != self.partition_of(key[0])
+                and not self.is_older(cells[key], value)
+            ):
                 continue
             else:
                 cells[key] = value
                 self._undone.discard(key)
-
-    def _is_foreign(self, event: Any) -> bool:
-        text, _window = self._to_key(event.key)
-        return bool(event.message.partition != self.partition_of(text))
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Know the windows that were recovered, and forget those of partitions that went away."""
