@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
@@ -12,15 +11,6 @@ from confluent_kafka import KafkaError, Message
 from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.publisher import Published, Publisher, _Handed
-from streamhooks.settings import Settings
-
-
-@pytest.fixture
-def publisher() -> Iterator[Publisher]:
-    one = Publisher(Settings(brokers=("127.0.0.1:1",)))
-    yield one
-    one._producer.purge()
-    one.close(1.0)
 
 
 def ended(publisher: Publisher, future: Future[Published]) -> BaseException | None:

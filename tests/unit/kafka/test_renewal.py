@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.publisher import Published, Publisher
 from streamhooks.kafka.renewal import SUSPICIOUS, Renewal
-from streamhooks.settings import Settings
 
 
 class World:
@@ -57,14 +55,6 @@ async def test_a_topic_that_is_missing_is_no_other_one(ids: dict[str, str]) -> N
     world.ids["delayed"] = "C"
     await world.renewal.look()
     assert world.renewed == 1
-
-
-@pytest.fixture
-def publisher() -> Iterator[Publisher]:
-    one = Publisher(Settings(brokers=("127.0.0.1:1",)))
-    yield one
-    one._producer.purge()
-    one.close(1.0)
 
 
 async def test_what_the_former_producer_had_is_written_by_the_new_one(publisher: Publisher) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
 
@@ -239,21 +239,21 @@ async def test_addresses_of_this_machine(peer: str, monkeypatch: pytest.MonkeyPa
     ids=["refuses the signature", "more than any answer"],
 )
 async def test_answers_that_are_none(status: int, body: bytes) -> None:
-    async def handle(_: web.Request) -> web.Response:
-        return web.Response(status=status, body=body)
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handle)
-    parts = FakeParts(mine=set())
-    async with TestServer(app) as rogue, serving(parts) as client:
-        parts.owner = str(rogue.make_url(""))
-        hook_id = (await created(client))["id"]
-        assert (await client.get(f"/api/hooks/{hook_id}/stats")).status == 503
+    async with asked_of(lambda: web.Response(status=status, body=body)) as answer:
+        assert answer.status == 503
 
 
 async def test_an_answer_is_json_whatever_the_owner_calls_it() -> None:
+    async with asked_of(lambda: web.Response(text="<script>", content_type="text/html")) as answer:
+        assert answer.content_type == "application/json"
+
+
+@asynccontextmanager
+async def asked_of(owner: Callable[[], web.Response]) -> AsyncIterator[ClientResponse]:
+    """What a worker answers whose hook's owner answers like this."""
+
     async def handle(_: web.Request) -> web.Response:
-        return web.Response(text="<script>", content_type="text/html")
+        return owner()
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
@@ -261,7 +261,7 @@ async def test_an_answer_is_json_whatever_the_owner_calls_it() -> None:
     async with TestServer(app) as rogue, serving(parts) as client:
         parts.owner = str(rogue.make_url(""))
         hook_id = (await created(client))["id"]
-        assert (await client.get(f"/api/hooks/{hook_id}/stats")).content_type == "application/json"
+        yield await client.get(f"/api/hooks/{hook_id}/stats")
 
 
 async def test_a_worker_with_tls_hands_nothing_on_without() -> None:
