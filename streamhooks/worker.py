@@ -12,7 +12,7 @@ from pathlib import Path
 from streamhooks.errors import BadSettings
 from streamhooks.kafka.clients import tls_context
 from streamhooks.kafka.topics import ensure_topics
-from streamhooks.large_blocks import give_back_large_blocks
+from streamhooks.heap import keep_heap_small
 from streamhooks.mended.app import App
 from streamhooks.open_files import allow_many
 from streamhooks.repeated_lines import limit_logs
@@ -44,7 +44,7 @@ def build_app() -> App:
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     allow_many(settings.max_in_flight)
-    give_back_large_blocks()
+    keep_heap_small()
     return create_app(settings, ensure_topics(settings))
 
 
