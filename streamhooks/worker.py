@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from streamhooks.errors import BadSettings
+from streamhooks.heap import keep_heap_small
 from streamhooks.kafka.clients import tls_context
 from streamhooks.kafka.topics import ensure_topics
-from streamhooks.heap import keep_heap_small
 from streamhooks.mended.app import App
 from streamhooks.open_files import allow_many
 from streamhooks.repeated_lines import limit_logs
