@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streamhooks.errors import RegistryAway
 from streamhooks.kafka.logs import Logs
@@ -228,6 +228,8 @@ class TopicReader:
             elif error.code() in NOT_THERE and tp in assigned:
                 self._look(assigned)  # which knows more of it, if the topic was made anew
                 self._anew(tp, assigned[tp], f"its log is not as it was read: {error.str()}")
+            elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                raise KafkaException(error)  # it comes once: whether it is over, a new client finds out
             else:
                 log.debug("reading %s: %s", self._name, error.str())
         self._reached |= {assigned[tp]: offset for tp, offset in reached.items() if tp in assigned}

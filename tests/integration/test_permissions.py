@@ -90,3 +90,19 @@ def test_no_permission_for_the_groups(one: Installation, organization: str) -> N
     eventually(lambda: one.totals(hook) == (2, 2, 0), timeout=90)
     eventually(lambda: reasons(one) == [])
     assert worker.stop() == 0
+
+
+def test_no_permission_to_read_the_hooks(one: Installation, organization: str) -> None:
+    worker = one.add_worker()
+    hook = one.create_hook(organization)
+    with denied(one.brokers, ResourceType.TOPIC, [f"{one.prefix}hooks"], AclOperation.READ):
+        failed = eventually(lambda: next(iter(reasons(one)), None))
+        assert failed.startswith("the reader of hooks has failed, it is started again: ")
+        assert "TOPIC_AUTHORIZATION_FAILED" in failed
+    eventually(lambda: reasons(one) == [], timeout=60)
+    one.produce("events", "1", event(organization))
+    hook.received(1)
+    late = one.create_hook(organization)
+    one.produce("events", "1", event(organization))
+    late.received(1)
+    assert worker.stop() == 0
