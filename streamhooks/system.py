@@ -52,6 +52,7 @@ from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
 from streamhooks.metrics import UNCONFIRMED
+from streamhooks.records.call import Again
 from streamhooks.records.formats import use_registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.registry import SchemaRegistry
@@ -228,7 +229,12 @@ class System:
         deliver_sample = deliverer(
             self.sample_client.post, clock=clock, timeout=settings.request_timeout, max_body=settings.max_body
         )
-        self.samples = Samples(replace(self.runner.services, deliver=deliver_sample), clock)
+        self.samples = Samples(
+            replace(self.runner.services, deliver=deliver_sample),
+            clock,
+            lambda hook_id, attempt: self.firings.add(hook_id, attempt, _nothing_waits),
+            log_bodies=settings.log_bodies,
+        )
         self.seals = Seals(self.hooks, self._is_home, self.runner.tell_home, clock)
         self.delayed_reader = TopicReader(
             settings, self._apply_delayed, loop, name="delayed", logs=app.logs, on_anew=self._begin_delayed_anew
@@ -590,11 +596,12 @@ class System:
         if record.value is None:
             return None
         origin = origin_of(record, int(self.clock() * 1000))
+        cause: Again = "replay" if stretch.why == "replay" else "resume"
         if record.topic == self.topics.notices:
             calls = calls_of_notices(self.hooks, self.partition_of)(record, origin)
-            return next((again(call, stretch.id) for call in calls if call.hook_id == hook.id), None)
+            return next((again(call, cause, stretch.id) for call in calls if call.hook_id == hook.id), None)
         source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
-        return call_for(hook, source, origin, stretch.id, (self.partition_of(hook.id), self.partitions))
+        return call_for(hook, source, origin, cause, stretch.id, (self.partition_of(hook.id), self.partitions))
 
     async def _ends(self, tp: tuple[str, int]) -> tuple[int, int]:
         return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp]
@@ -618,6 +625,10 @@ class _WorkerSender:
         self.topic = topic
         self.partitions = partitions
         self.publish = outbox.begin
+
+
+def _nothing_waits() -> None:
+    """What was told in `firings` is confirmed, and nothing is to be settled by it."""
 
 
 def _partition_of(partitions: int, key: str) -> int:

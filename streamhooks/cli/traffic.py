@@ -36,7 +36,8 @@ def requests(api: Api, /, hook: str, limit: int, failed: bool, bodies: bool, as_
         attempts_table(found, "nothing was sent")
         return
     for attempt in found:
-        names = ("event", "id", "attempt", "outcome", "status", "error", "duration_ms", "source", "url")
+        names = ("event", "webhook_id", "attempt", "cause", "outcome", "status", "error", "duration_ms")
+        names += ("source", "url")
         show.fields([("at", show.time_of_ms(attempt["at"])), *((name, attempt.get(name)) for name in names)])
         show.fields((name, attempt.get(name)) for name in ("request", "response"))
         click.echo()
@@ -47,18 +48,19 @@ def attempts_table(attempts: Iterable[JSON], empty: str) -> None:
     from streamhooks.cli import show
 
     table = show.table(
-        "at (UTC)", "event", "attempt", "outcome", "answer", "ms", "id", "source",
-        right=("attempt", "ms"), whole=("at (UTC)", "id", "source"),
+        "at (UTC)", "event", "attempt", "cause", "outcome", "answer", "ms", "webhook-id", "source",
+        right=("attempt", "ms"), whole=("at (UTC)", "webhook-id", "source"),
     )  # fmt: skip
     rows = (
         (
             show.time_of_ms(one["at"]),
             one.get("event"),
             one["attempt"],
+            one.get("cause"),
             one["outcome"],
             answer_of(one),
             one.get("duration_ms"),
-            one["id"],
+            one["webhook_id"],
             one.get("source"),
         )
         for one in attempts

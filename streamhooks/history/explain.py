@@ -21,7 +21,7 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.settings import Settings
 from streamhooks.tables.hooks import HooksTable
-from streamhooks.tasks.matching import SOURCES, Source, asked_by, read_source, why_not
+from streamhooks.tasks.matching import SOURCES, Source, asked_by, read_source, reasons_against
 from streamhooks.times import Between
 
 TIMEOUT = 60.0
@@ -100,14 +100,14 @@ def _explained(hook: Hook, source: Source, record: Record, hooks: HooksTable) ->
     asked = asked_by(source)
     if not asked:
         return Explained(hook, False, "an Error without its instance fires nothing", delivery)
-    reasons = [why_not(hook, one) for one in asked]
-    if None not in reasons:
-        # Of two things that a record asks for, the one that is for this kind of hook tells more.
-        kinds = [reason for one, reason in zip(asked, reasons, strict=True) if one.app == (hook.app_id is not None)]
-        return Explained(hook, False, (kinds or reasons)[0] or "", delivery)
-    event = asked[reasons.index(None)].event
-    if (made := _made(hook)) is not None and made > record.timestamp / 1000:
-        return Explained(hook, False, f"it subscribed to {event}, but was made later: {hook.date_created}", delivery)
+    # Of two things that a record asks for, the one that is for this kind of hook tells more.
+    of_its_kind = [one for one in asked if one.app == (hook.app_id is not None)] or asked
+    reasons = [list(reasons_against(hook, one)) for one in of_its_kind]
+    is_late = (made := _made(hook)) is not None and made > record.timestamp / 1000
+    late = [f"it was made later: {hook.date_created}"] if is_late else []
+    if [] not in reasons or late:
+        return Explained(hook, False, "; ".join(min(reasons, key=len) + late), delivery)
+    event = of_its_kind[reasons.index([])].event
     status = hooks.status(hook.id)
     if status.status != "active":
         return Explained(hook, True, f"it subscribed to {event}, but is disabled now: {status.reason}", delivery)

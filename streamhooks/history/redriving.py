@@ -98,6 +98,7 @@ class Redriving:
             webhook_id=letter.webhook_id or letter.id,
             hops=letter.hops,
             redriven=letter.redriven + 1,
+            cause="redrive",
         )
 
     def _call_of_source(self, letter: DeadLetter, record: Record) -> Call | None:
@@ -111,7 +112,7 @@ class Redriving:
             return None
         now = self._now_ms()
         partitions = (self._partition_of(hook.id), self._partitions)
-        call = call_for(hook, source, origin_of(record, now), f"redriven:{now}", partitions)
+        call = call_for(hook, source, origin_of(record, now), "redrive", f"redriven:{now}", partitions)
         if call is not None:
             call.redriven = letter.redriven + 1
         return call

@@ -11,7 +11,7 @@ from streamhooks.kafka.reader import scan
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
-from streamhooks.tasks.matching import asked_by, read_source, why_not
+from streamhooks.tasks.matching import asked_by, is_for, read_source
 from streamhooks.times import Between
 
 #: how long counting may take, in seconds
@@ -67,5 +67,5 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
             source = read_source(record.topic.removeprefix(prefix), record.value)
         except BrokenRecord:
             continue
-        matches += any(why_not(hook, asked) is None for asked in asked_by(source))
+        matches += any(is_for(hook, asked) for asked in asked_by(source))
     return matches

@@ -24,6 +24,7 @@ HOPS_HEADER: Final = "streamhooks-hops"
 ATTEMPT_HEADER = "attempt"
 
 Reason = Literal["retry", "countdown", "overflow", "paused", "resend"]
+Again = Literal["replay", "resume", "redrive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class DelayedCall(Record):
     """How many deliveries, one causing the next, led to it."""
     redriven: int = 0
     """How often it was given up and sent again."""
+    cause: Again | None = None
+    """What sends a source record again; None for a live one."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -79,6 +82,7 @@ class DelayedCall(Record):
             traceparent=optional_text(fields, "traceparent"),
             hops=optional_whole(fields, "hops") or 0,
             redriven=optional_whole(fields, "redriven") or 0,
+            cause=None if fields.get("cause") is None else cast(Again, choice(fields, "cause", get_args(Again))),
         )
 
     def to_fields(self) -> dict[str, Any]:

@@ -17,7 +17,10 @@ from streamhooks.records.fields import (
     whole,
 )
 
-Outcome = Literal["delivered", "retried", "dead", "dropped"]
+Outcome = Literal["delivered", "retried", "dead", "dropped", "failed"]
+"""`failed` is a test that was not delivered: it is not tried again, and is no dead letter."""
+Cause = Literal["live", "retry", "replay", "resume", "redrive", "test"]
+"""Why an attempt was made; what a replay, a resume or a redrive brought stays that in its retries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Attempt(Record):
     request: str | None = None
     """The body that was sent, cut; only for failures. `response` is what came back."""
     response: str | None = None
+    cause: Cause | None = None
+    """None if it is not known: 0.1.0 did not write it."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -59,6 +64,7 @@ class Attempt(Record):
             url=optional_text(fields, "url"),
             request=optional_text(fields, "request"),
             response=optional_text(fields, "response"),
+            cause=None if fields.get("cause") is None else cast(Cause, choice(fields, "cause", get_args(Cause))),
         )
 
     def to_fields(self) -> dict[str, Any]:
@@ -75,6 +81,7 @@ class Attempt(Record):
             "source": self.source,
             "event": self.event,
             "url": self.url,
+            "cause": self.cause,
         }
         if self.request is not None:
             fields["request"] = self.request

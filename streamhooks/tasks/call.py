@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamhooks.records.call import DelayedCall
+from streamhooks.records.call import Again, DelayedCall
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
@@ -36,6 +36,8 @@ class Call:
     """How many deliveries, one causing the next, led to it."""
     redriven: int = 0
     """How often it was given up and sent again."""
+    cause: Again | None = None
+    """What sends a source record again; None for a live one."""
     stored: bool = False
     """Whether it has a record in `delayed`, which must be settled by a tombstone."""
     size: int = 0
@@ -66,6 +68,7 @@ class Call:
             traceparent=self.traceparent,
             hops=self.hops,
             redriven=self.redriven,
+            cause=self.cause,
         ).to_json()
 
     @classmethod
@@ -87,6 +90,7 @@ class Call:
             webhook_id=stored.webhook_id or "",
             hops=stored.hops,
             redriven=stored.redriven,
+            cause=stored.cause,
             stored=True,
             size=size,
             kept_at=kept_at,

@@ -6,11 +6,12 @@ record: to send what it missed, to replay, and to explain.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
+from streamhooks.records.call import Again
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
@@ -102,34 +103,40 @@ def _asked_by_change(change: ResourceChange) -> list[Asked]:
     return [Asked(True, change.organization_id, change.project_id, event, None, call)]
 
 
-def why_not(hook: Hook, asked: Asked) -> str | None:
-    """Why a hook does not get what is asked for; None if it does. Whether it is active is not looked at."""
+def is_for(hook: Hook, asked: Asked) -> bool:
+    """Whether a hook gets what is asked for. Whether it is active is not looked at."""
+    return next(reasons_against(hook, asked), None) is None
+
+
+def reasons_against(hook: Hook, asked: Asked) -> Iterator[str]:
+    """Give each reason why a hook does not get what is asked for. Whether it is active is not looked at."""
     if (hook.app_id is not None) != asked.app:
         kinds = ("app hooks", "it is a service hook") if asked.app else ("service hooks", "it is an app hook")
-        return f"{asked.event} is for {kinds[0]}, and {kinds[1]}"
+        yield f"{asked.event} is for {kinds[0]}, and {kinds[1]}"
     if hook.organization_id != asked.organization_id:
-        return f"it belongs to organization {hook.organization_id}, the record to {asked.organization_id}"
-    if asked.app_id is not None and hook.app_id != asked.app_id:
-        return f"the record is for app {asked.app_id}, and it belongs to app {hook.app_id}"
+        yield f"it belongs to organization {hook.organization_id}, the record to {asked.organization_id}"
+    if asked.app_id is not None and hook.app_id not in (asked.app_id, None):
+        yield f"the record is for app {asked.app_id}, and it belongs to app {hook.app_id}"
     if not fires(hook.events, asked.event):
-        return f"it did not subscribe to {asked.event}"
+        yield f"it did not subscribe to {asked.event}"
     if hook.project_ids and asked.project_id not in hook.project_ids:
         projects = "no project" if asked.project_id is None else f"project {asked.project_id}"
-        return f"the record is of {projects}, and it gets those of {_some(hook.project_ids)}"
-    return None
+        yield f"the record is of {projects}, and it gets those of {_some(hook.project_ids)}"
 
 
 def _some(ids: tuple[str, ...]) -> str:
     return ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
 
 
-def call_for(hook: Hook, source: Source, origin: Origin, id_of: str, partitions: tuple[int, int]) -> Call | None:
+def call_for(
+    hook: Hook, source: Source, origin: Origin, cause: Again, id_of: str, partitions: tuple[int, int]
+) -> Call | None:
     """The call that sends a source record to a hook once more; None if the record does not fire it.
 
-    `id_of` makes the call another one than that of the first time; its `webhook-id` is the same. `partitions` are the
-    hook's of `delayed`, and the number of those.
+    `cause` is what sends it. `id_of` makes the call another one than that of the first time; its `webhook-id` is the
+    same. `partitions` are the hook's of `delayed`, and the number of those.
     """
-    asked = next((one for one in asked_by(source) if why_not(hook, one) is None), None)
+    asked = next((one for one in asked_by(source) if is_for(hook, one)), None)
     if asked is None:
         return None
     task, args = asked.call(hook.id)
@@ -137,10 +144,11 @@ def call_for(hook: Hook, source: Source, origin: Origin, id_of: str, partitions:
         call = call_from(origin, task, origin.partition % partitions[1], args, asked.event)
     else:
         call = call_from(origin, task, partitions[0], args, asked.event, hook.id)
-    return again(call, id_of)
+    return again(call, cause, id_of)
 
 
-def again(call: Call, id_of: str) -> Call:
+def again(call: Call, cause: Again, id_of: str) -> Call:
     """The call as another one with the same `webhook-id`: what is known of the first one does not concern it."""
     call.id = derived_id(call.webhook_id, id_of)
+    call.cause = cause
     return call

@@ -22,12 +22,12 @@ from streamhooks.metrics import (
     TASK_SECONDS,
     tasks_of,
 )
-from streamhooks.records.firing import Attempt
 from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
 from streamhooks.tasks.again import INTERNAL_ERROR, Again, Do, nothing
+from streamhooks.tasks.attempts import attempt_of, cause_of
 from streamhooks.tasks.call import Call, as_of
-from streamhooks.tasks.context import Running, Sent, Services
+from streamhooks.tasks.context import Running, Services
 from streamhooks.tasks.delivering import HookGone
 from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of, is_ours, outcome_of
 from streamhooks.tasks.firings import Firings
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: what an endpoint and a request may add to an attempt, in characters
-EXCERPT = 1024
 #: how many calls without a hook may run at once, each: fan-outs of records, pending ones of ours, tasks of users
 FAN_OUTS = 200
 #: the kinds of pending calls without a hook: neither waits for the other
@@ -317,7 +315,8 @@ class Runner:
             leave(hook_id, since)
         if run.sent is not None:
             self._restraints.note(hook_id, run.sent)
-            attempt = self._attempt(call, run.sent, ending)
+            bodies = self._log_bodies and ending.kind in ("retry", "dead")
+            attempt = attempt_of(call, run.sent, outcome_of(ending), cause_of(call), bodies=bodies)
             if call.stored or ending.kind == "retry":
                 # What is written next makes this attempt one that nobody makes again: it has to be counted by then.
                 counted = asyncio.Event()
@@ -406,6 +405,7 @@ class Runner:
             webhook_id=derived_id(parent.webhook_id, delivery.hook_id),
             hops=parent.hops,
             redriven=parent.redriven,
+            cause=parent.cause,
             size=parent.size,
         )
 
@@ -477,24 +477,6 @@ class Runner:
         partition = self._partition_of(hook_id)
         note = Call(derived_id(hook_id, what, now), context.NOTE_FINDING, partition, now, [hook_id, what, found])
         await self._outputs.store(note, attempt=1, due=now, reason="countdown")
-
-    def _attempt(self, call: Call, sent: Sent, ending: Ending) -> Attempt:
-        failed = ending.kind in ("retry", "dead")
-        bodies = failed and self._log_bodies
-        return Attempt(
-            id=call.webhook_id,
-            attempt=call.attempt,
-            at=sent.at,
-            outcome=outcome_of(ending),
-            status=sent.status,
-            error=sent.error,
-            duration_ms=sent.duration_ms,
-            source=call.source,
-            event=call.event,
-            url=sent.url,
-            request=sent.body[: EXCERPT * 4].decode("utf-8", "replace")[:EXCERPT] if bodies else None,
-            response=sent.excerpt[:EXCERPT] if bodies else None,
-        )
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

@@ -1,4 +1,4 @@
-"""A sample event for one hook, sent now and on its own: nothing is counted, stored or retried."""
+"""A sample event for one hook, sent now and on its own: it is told as a test, and neither counted nor retried."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from uuid import uuid4
 from streamhooks.delivery.payloads import alert_data, app_hook_body, resource_change_data, service_hook_body
 from streamhooks.errors import Busy
 from streamhooks.records.event import Event
+from streamhooks.records.firing import Attempt, Outcome
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import never_fire, sample_of
 from streamhooks.tasks import context
+from streamhooks.tasks.attempts import attempt_of
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
@@ -23,15 +25,30 @@ AT_ONCE, AT_ONCE_OF_HOOK = 10, 1
 
 
 class Samples:
-    """Sends samples, a few at once. `services` are the worker's, with a way to deliver that deliveries do not share."""
+    """Sends samples, a few at once.
 
-    def __init__(self, services: Services, clock: Callable[[], float]) -> None:
+    `services` are the worker's, with a way to deliver that deliveries do not share; `tell` takes what was sent to a
+    hook; `log_bodies` is whether it has the bodies of failures.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        clock: Callable[[], float],
+        tell: Callable[[str, Attempt], None],
+        *,
+        log_bodies: bool,
+    ) -> None:
         self._services = services
         self._clock = clock
+        self._tell = tell
+        self._log_bodies = log_bodies
         self._sent: Counter[str] = Counter()
 
     async def send(self, hook: Hook) -> dict[str, Any]:
-        """Send a sample of what the hook subscribed to, active or not; see `send_sample`.
+        """Send a sample of what the hook subscribed to, active or not.
+
+        Returns: `status`, `error`, `duration_ms`, `outcome` (delivered or failed), `webhook_id` and `response`.
 
         Raises:
             Busy: too many are being sent at this moment, of this hook or in all.
@@ -43,18 +60,31 @@ class Samples:
             raise Busy("tests", f"{AT_ONCE} samples are being sent by this worker at this moment")
         self._sent[hook.id] += 1
         try:
-            return await send_sample(hook, self._services, self._clock)
+            run, outcome, reason = await send_sample(hook, self._services, self._clock)
         finally:
             self._sent[hook.id] -= 1
             if not self._sent[hook.id]:
                 del self._sent[hook.id]
+        sent = run.sent
+        if sent is not None:
+            bodies = self._log_bodies and outcome == "failed"
+            self._tell(hook.id, attempt_of(run.call, sent, outcome, "test", bodies=bodies))
+        return {
+            "status": sent.status if sent else None,
+            "error": (sent.error if sent else None) or (reason if not (sent and sent.status) else None),
+            "duration_ms": sent.duration_ms if sent else 0,
+            "outcome": outcome,
+            "response": sent.excerpt if sent else "",
+            "webhook_id": run.call.webhook_id,
+        }
 
 
-async def send_sample(hook: Hook, services: Services, clock: Callable[[], float]) -> dict[str, Any]:
+async def send_sample(
+    hook: Hook, services: Services, clock: Callable[[], float]
+) -> tuple[Running, Outcome, str | None]:
     """Send a sample of what the hook subscribed to, active or not.
 
-    Returns: `status`, `error`, `duration_ms`, `outcome` (delivered or failed: a sample is sent once), `webhook_id` and
-    `response`.
+    Returns: its run, the outcome (delivered or failed: a sample is sent once), and why it failed.
     """
     now = clock()
     name = _sample_name(hook)
@@ -72,7 +102,8 @@ async def send_sample(hook: Hook, services: Services, clock: Callable[[], float]
         )
         body, headers = app_hook_body(action, hook.id, data, None), app_headers(hook, resource)
     token = context.enter(run)
-    outcome, reason = "delivered", None
+    outcome: Outcome = "delivered"
+    reason: str | None = None
     try:
         check_version(hook)
         await services.deliver(hook, body, headers)
@@ -80,15 +111,7 @@ async def send_sample(hook: Hook, services: Services, clock: Callable[[], float]
         outcome, reason = "failed", str(error)
     finally:
         context.leave(token)
-    sent = run.sent
-    return {
-        "status": sent.status if sent else None,
-        "error": (sent.error if sent else None) or (reason if not (sent and sent.status) else None),
-        "duration_ms": sent.duration_ms if sent else 0,
-        "outcome": outcome,
-        "response": sent.excerpt if sent else "",
-        "webhook_id": run.call.webhook_id,
-    }
+    return run, outcome, reason
 
 
 def _sample_name(hook: Hook) -> str:

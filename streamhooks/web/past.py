@@ -18,6 +18,7 @@ from streamhooks.times import Between, iso, moment
 from streamhooks.web.messages import answer, limit_of, query, read_fields
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found
+from streamhooks.web.representation import shown_attempt
 from streamhooks.web.routing import FORWARDER
 
 _TIME = "must be epoch seconds or ISO 8601"
@@ -55,7 +56,7 @@ async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
             "matched": one.matched,
             "why": one.why,
             "webhook_id": one.webhook_id,
-            "attempts": found.attempts.get(one.webhook_id, []),
+            "attempts": [shown_attempt(attempt) for attempt in found.attempts.get(one.webhook_id, [])],
             "pending": pending.get(one.webhook_id, []),
         }
         for one in found.hooks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from streamhooks.history.missed import Missed
@@ -40,6 +41,11 @@ def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[st
         "retry_schedule": None if hook.retry_schedule is None else list(hook.retry_schedule),
         "date_created": hook.date_created,
     }
+
+
+def shown_attempt(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an attempt as they are shown: with its id by the name that receivers see, too."""
+    return {"webhook_id": attempt["id"], **attempt}
 
 
 def shown_call(entry: Entry) -> dict[str, Any]:

@@ -155,10 +155,18 @@ SCHEMAS: Final[dict[str, Schema]] = {
         {
             "type": "object",
             "properties": {
-                "id": {**TEXT, "description": "the webhook-id"},
+                "webhook_id": TEXT,
+                "id": {**TEXT, "description": "the webhook-id, under its name of 0.1.0"},
                 "attempt": {"type": "integer", "minimum": 1},
                 "at": _MS,
-                "outcome": {"enum": ["delivered", "retried", "dead", "dropped"]},
+                "outcome": {
+                    "enum": ["delivered", "retried", "dead", "dropped", "failed"],
+                    "description": "failed is a test that was not delivered",
+                },
+                "cause": {
+                    "enum": ["live", "retry", "replay", "resume", "redrive", "test", None],
+                    "description": "why it was made; retries of a replay, a resume or a redrive are told as that",
+                },
                 "status": {"type": ["integer", "null"]},
                 "error": {"type": ["string", "null"]},
                 "duration_ms": {"type": "number"},

@@ -10,7 +10,7 @@ from streamhooks.tables.pending import Entry
 from streamhooks.web.messages import answer, hook_id_of, limit_of, query, read_nothing
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import confirmed, conflict, not_found
-from streamhooks.web.representation import shown_call
+from streamhooks.web.representation import shown_attempt, shown_call
 from streamhooks.web.stats import PARAMETERS, parse_query, points
 
 
@@ -24,7 +24,7 @@ async def get_stats(parts: Parts, request: web.Request) -> web.Response:
 async def list_requests(parts: Parts, request: web.Request) -> web.Response:
     """Answer with the latest attempts, newest first."""
     limit = limit_of(query(request, ("limit",)))
-    return answer(parts.latest_requests(hook_id_of(request))[:limit])
+    return answer([shown_attempt(one) for one in parts.latest_requests(hook_id_of(request))[:limit]])
 
 
 async def list_pending(parts: Parts, request: web.Request) -> web.Response:

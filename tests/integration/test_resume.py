@@ -201,7 +201,7 @@ def test_a_replay_that_is_stopped_sends_no_more(install, organization: str) -> N
 
 def test_why_a_record_fired_and_why_not(installation: Installation, organization: str) -> None:
     hook = installation.create_hook(organization)
-    of_another = installation.create_hook(organization, project_ids=["12"])
+    of_another = installation.create_hook(organization, "event.alert", project_ids=["12"])
     written = installation.produce("events", "11", event(organization))
     (request,) = hook.received(1)
     source = f"{written.topic()}:{written.partition()}:{written.offset()}"
@@ -213,7 +213,9 @@ def test_why_a_record_fired_and_why_not(installation: Installation, organization
     assert by_hook[hook.id]["webhook_id"] == request["id"]
     assert [attempt["outcome"] for attempt in by_hook[hook.id]["attempts"]] == ["delivered"]
     assert not by_hook[of_another.id]["matched"]
-    assert by_hook[of_another.id]["why"] == "the record is of project 11, and it gets those of 12"
+    assert by_hook[of_another.id]["why"] == (
+        "it did not subscribe to event.created; the record is of project 11, and it gets those of 12"
+    )
     failing = installation.create_hook(organization)
     installation.receiver.behave(failing.path, status=500)
     second = installation.produce("events", "11", event(organization))

@@ -5,6 +5,9 @@ import { confirm } from "./dialogs.js";
 import { badge, button, cell, copyable, fill, h, keyed, table, toast } from "./dom.js";
 import { ago, at, cameBack, pretty } from "./format.js";
 
+/** Why an attempt was made, where that is not plain. */
+export const causeBadge = (attempt) => attempt.cause && !["live", "retry"].includes(attempt.cause) ? [" ", badge(attempt.cause, "off")] : "";
+
 const KINDS = { delivered: "good", retried: "warn", dead: "bad", failed: "bad", dropped: "off" };
 
 export const outcomeBadge = (outcome) => badge(outcome, KINDS[outcome] ?? "");
@@ -16,7 +19,7 @@ export function sourceLink(source) {
 /** The attempts of a hook: {node, update(attempts)}. Each can be unfolded, failures to what was sent and came back. */
 export function attemptsTable() {
   const node = table("Latest requests", ["Time", "Event", "Attempt", "Outcome", "Came back", "Took", "Details"], "cards");
-  return { node, update: (attempts) => keyed(node, attempts, (one) => `${one.id} ${one.attempt} ${one.at}`, attemptRow) };
+  return { node, update: (attempts) => keyed(node, attempts, (one) => `${one.webhook_id} ${one.attempt} ${one.at}`, attemptRow) };
 }
 
 function attemptRow(attempt) {
@@ -26,13 +29,13 @@ function attemptRow(attempt) {
     unfold.setAttribute("aria-expanded", String(!more.hidden));
     fill(unfold, more.hidden ? "Show" : "Hide");
     if (!more.childNodes.length) more.append(h("td", { role: "cell", colspan: 7 }, attemptDetails(attempt)));
-  }, { class: "quiet", "aria-expanded": "false", "aria-label": `Details of attempt ${attempt.attempt} of ${attempt.id}` });
+  }, { class: "quiet", "aria-expanded": "false", "aria-label": `Details of attempt ${attempt.attempt} of ${attempt.webhook_id}` });
   return {
     node: h("tbody", { role: "rowgroup" },
       h("tr", { role: "row" },
         cell("Time", at(attempt.at)),
         cell("Event", attempt.event ?? "–"),
-        cell("Attempt", String(attempt.attempt)),
+        cell("Attempt", String(attempt.attempt), causeBadge(attempt)),
         cell("Outcome", outcomeBadge(attempt.outcome)),
         cell("Came back", h("span", { class: "clip" }, cameBack(attempt))),
         cell("Took", `${Math.round(attempt.duration_ms)} ms`),
@@ -44,7 +47,7 @@ function attemptRow(attempt) {
 function attemptDetails(attempt) {
   return h("div", { class: "details" },
     facts([
-      ["webhook-id", copyable(attempt.id, "webhook-id")],
+      ["webhook-id", copyable(attempt.webhook_id, "webhook-id")],
       ["Record", sourceLink(attempt.source)],
       ["Sent to", h("code", {}, attempt.url ?? "–")],
       ["Error", attempt.error],

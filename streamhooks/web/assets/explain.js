@@ -1,6 +1,6 @@
 // Why a record fired which hooks, and why not the others.
 
-import { facts, body, outcomeBadge } from "./attempts.js";
+import { facts, body, causeBadge, outcomeBadge } from "./attempts.js";
 import { Problem, get } from "./api.js";
 import { badge, fill, h } from "./dom.js";
 import { ago, at, cameBack, isoOf, localInput, plural } from "./format.js";
@@ -72,7 +72,7 @@ function explained(hook) {
     h("p", {}, hook.why),
     hook.matched && hook.webhook_id ? h("p", { class: "minor" }, "webhook-id ", h("code", {}, hook.webhook_id)) : null,
     hook.attempts?.length ? h("ol", { class: "history" }, hook.attempts.map((attempt) => h("li", {},
-      at(attempt.at), ` attempt ${attempt.attempt} `, outcomeBadge(attempt.outcome), ` ${cameBack(attempt)}, ${Math.round(attempt.duration_ms)} ms`))) : null,
+      at(attempt.at), ` attempt ${attempt.attempt}`, causeBadge(attempt), " ", outcomeBadge(attempt.outcome), ` ${cameBack(attempt)}, ${Math.round(attempt.duration_ms)} ms`))) : null,
     hook.pending?.length ? h("ul", { class: "history" }, hook.pending.map((pending) => h("li", {},
       badge("pending", "warn"), ` attempt ${pending.attempt} (${pending.reason}), due `, ago(pending.due)))) : null);
 }

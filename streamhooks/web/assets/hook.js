@@ -103,7 +103,7 @@ function details(hook) {
 function testResult(result) {
   return [
     h("p", {}, outcomeBadge(result.outcome), ` ${result.status ?? ""} ${result.error ?? ""} in ${Math.round(result.duration_ms)} ms`),
-    result.outcome === "delivered" ? null : h("p", { class: "hint" }, "A test is sent once and not counted."),
+    h("p", { class: "hint" }, "A test is sent once. It is not counted."),
     body("Response", result.response),
   ].filter(Boolean);
 }
@@ -127,7 +127,8 @@ function chartSection(id, signal) {
     h("input", { type: "radio", name: "rollup", value: rollup[0], checked: index === 0, on: { change: () => { chosen = rollup; read(); } } }),
     h("span", {}, rollup[1])));
   return h("section", {}, h("div", { class: "heading" }, h("h2", {}, "Attempts"),
-    h("fieldset", { class: "choices" }, h("legend", { class: "unseen" }, "Time"), choices)), picture.node);
+    h("fieldset", { class: "choices" }, h("legend", { class: "unseen" }, "Time"), choices)), picture.node,
+    h("p", { class: "hint" }, "Each attempt of a webhook-id is counted once: a replay of what was sent before is not counted again, and tests are not counted."));
 }
 
 /** What was sent, what waits and what was given up, behind tabs: only what is shown is asked for. */

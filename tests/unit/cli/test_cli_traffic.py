@@ -12,11 +12,12 @@ from streamhooks.cli.chart import columns, merged
 HOOK = "a" * 32
 PATH = f"/api/hooks/{HOOK}"
 ATTEMPT = {
-    "id": "msg_1", "attempt": 2, "at": 1_700_000_000_000, "outcome": "retried", "status": 503, "error": None,
+    "webhook_id": "msg_1", "id": "msg_1", "cause": "retry",
+    "attempt": 2, "at": 1_700_000_000_000, "outcome": "retried", "status": 503, "error": None,
     "duration_ms": 12.5, "source": "t.events:3:17", "event": "event.created", "url": "http://e.test/",
     "request": '{"event":1}', "response": "busy \x1b[31m",
 }  # fmt: skip
-GOOD = {**ATTEMPT, "id": "msg_2", "outcome": "delivered", "status": 200}
+GOOD = {**ATTEMPT, "webhook_id": "msg_2", "id": "msg_2", "outcome": "delivered", "status": 200}
 CALL = {
     "call_id": "msg_1", "task": "a.task", "event": "event.created", "attempt": 3, "due": 1_700_000_060_000,
     "created": 1_700_000_000_000, "reason": "retry", "state": "waiting", "last": {"status": 503},
@@ -91,7 +92,10 @@ def test_too_many_columns_are_summed_and_the_last_is_whole():
 def test_attempts_are_shown(worker_api):
     worker_api.say("GET", f"{PATH}/requests", [ATTEMPT, GOOD])
     shown = worker_api.run("requests", HOOK, "--limit", "5").stdout
-    assert "2023-11-14 22:13:20  event.created        2  retried    503     12.5  msg_1  t.events:3:17" in shown
+    assert (
+        "2023-11-14 22:13:20  event.created        2  retry  retried    503     12.5  msg_1       t.events:3:17"
+        in shown
+    )
     assert worker_api.calls[0].query == {"limit": "5"}
     failed = worker_api.run("requests", HOOK, "--failed", "--bodies").stdout
     assert "msg_2" not in failed
@@ -275,7 +279,7 @@ def test_a_record_is_explained(worker_api):
     (no,) = [line for line in lines if line.startswith("b" * 32)]
     assert no.split(maxsplit=2)[1:] == ["no", "another project             http://e.test/b"]
     assert f"{HOOK}  msg_1" in lines
-    assert any({"retried", "503", "t.events:3:17"} <= {*line.split()} for line in lines)
+    assert any({"retry", "retried", "503", "t.events:3:17"} <= {*line.split()} for line in lines)
     assert any({"retry", "waiting", "msg_1"} <= {*line.split()} for line in lines)
     assert json.loads(worker_api.run("explain", "--event-id", "e" * 32, "--since", "1000", "--json").stdout) == told
     assert worker_api.calls[-1].query == {"event_id": "e" * 32, "since": "1000.0"}

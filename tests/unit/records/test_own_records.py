@@ -43,7 +43,7 @@ def test_json_of_a_firing_is_as_documented():
         "hook_id": "h",
         "attempts": [
             {"id": "msg_1", "attempt": 1, "at": 5, "outcome": "delivered", "status": 200, "error": None}
-            | {"duration_ms": 3.5, "source": "events:0:1", "event": "event.created", "url": "http://x/"}
+            | {"duration_ms": 3.5, "source": "events:0:1", "event": "event.created", "url": "http://x/", "cause": None}
         ],
     }
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +40,15 @@ def test_every_attempt_adds_to_all_three_rollups():
     tables.write(counters)
     assert {rollup for rollup, _, _ in tables.cells} == set(ROLLUPS)
     assert tables.totals() == {(3, 1, 2)}
+
+
+def test_a_test_counts_nowhere():
+    tables = Tables()
+    counters = Counters(tables.cell)
+    tests = (replace(attempt(1), cause="test"), replace(attempt(2, outcome="failed"), cause="test"))
+    counters.add(HOOK, (*tests, attempt(3)), 0)
+    tables.write(counters)
+    assert tables.totals() == {(1, 1, 0)}
 
 
 def test_an_attempt_made_again_counts_once_and_a_webhook_is_delivered_once():

@@ -11,8 +11,9 @@ import pytest
 
 from streamhooks.delivery.links import Links
 from streamhooks.errors import Busy
+from streamhooks.records.firing import Attempt
 from streamhooks.records.hook import Hook
-from streamhooks.tasks.context import current
+from streamhooks.tasks.context import Sent, current
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.tasks.sample import AT_ONCE, Samples
 
@@ -54,9 +55,15 @@ def endpoint() -> Endpoint:
     return Endpoint()
 
 
+def samples_by(deliver: object, told: list[Attempt] | None = None) -> Samples:
+    told = [] if told is None else told
+    services = SimpleNamespace(deliver=deliver, links=Links("http://base"))
+    return Samples(services, lambda: 1000.0, lambda _hook_id, attempt: told.append(attempt), log_bodies=True)
+
+
 @pytest.fixture
 def samples(endpoint: Endpoint) -> Samples:
-    return Samples(SimpleNamespace(deliver=endpoint.deliver, links=Links("http://base")), lambda: 1000.0)
+    return samples_by(endpoint.deliver)
 
 
 async def test_one_of_a_hook_and_ten_of_a_worker(samples: Samples, endpoint: Endpoint) -> None:
@@ -89,10 +96,16 @@ async def test_a_payload_version_that_there_is_not_fails_as_an_event_would(
 @pytest.mark.parametrize("failure", [DeliveryFailed("status 503", None), DeliveryRejected("status 400"), HookGone()])
 async def test_a_sample_that_is_not_taken_has_failed(failure: Exception) -> None:
     async def deliver(*_: object) -> None:
+        current().sent = Sent(5, "http://e.test/", b"{}", 404, None, 3, "no")
         raise failure
 
-    samples = Samples(SimpleNamespace(deliver=deliver, links=Links("http://base")), lambda: 1000.0)
-    assert (await samples.send(HOOK))["outcome"] == "failed"
+    told: list[Attempt] = []
+    samples = samples_by(deliver, told)
+    answer = await samples.send(HOOK)
+    assert answer["outcome"] == "failed"
+    assert [(one.id, one.cause, one.outcome, one.response) for one in told] == [
+        (answer["webhook_id"], "test", "failed", "no")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +118,6 @@ async def test_a_sample_of_a_hook_of_an_app(events: tuple[str, ...], resource: s
     async def deliver(_hook: Hook, body: bytes, _headers: object) -> None:
         sent.append(body)
 
-    samples = Samples(SimpleNamespace(deliver=deliver, links=Links("http://base")), lambda: 1000.0)
+    samples = samples_by(deliver)
     assert (await samples.send(replace(HOOK, app_id="a", events=events)))["outcome"] == "delivered"
     assert list(json.loads(sent[0])["data"]) == [resource]

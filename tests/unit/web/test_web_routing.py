@@ -29,7 +29,7 @@ async def test_each_routed_call_is_answered_by_the_owner() -> None:
         second.attempts = [{"id": "msg_1"}]
         second.wait_call(hook_id, "c 1/ü?&")
         url, call_id = f"/api/hooks/{hook_id}", "c%201%2F%C3%BC%3F%26"
-        assert await (await near.get(f"{url}/requests?limit=1")).json() == [{"id": "msg_1"}]
+        assert await (await near.get(f"{url}/requests?limit=1")).json() == [{"webhook_id": "msg_1", "id": "msg_1"}]
         assert len(await (await near.get(f"{url}/stats?since=0&until=0&resolution=1d")).json()) == 1
         assert (await near.get(f"{url}/stats?resolution=x")).status == 400
         answer = await near.get(f"{url}/pending")

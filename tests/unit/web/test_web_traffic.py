@@ -31,8 +31,9 @@ async def test_requests() -> None:
     parts = FakeParts(attempts=[{"id": f"msg_{n}", "attempt": 1} for n in range(150)])
     async with serving(parts) as client:
         url = f"/api/hooks/{(await created(client))['id']}/requests"
-        assert await (await client.get(url)).json() == parts.attempts[:100]
-        assert await (await client.get(f"{url}?limit=2")).json() == parts.attempts[:2]
+        shown = [{"webhook_id": one["id"], **one} for one in parts.attempts]
+        assert await (await client.get(url)).json() == shown[:100]
+        assert await (await client.get(f"{url}?limit=2")).json() == shown[:2]
         assert (await client.get(f"{url}?limit=0")).status == 400
 
 

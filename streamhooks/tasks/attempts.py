@@ -1,0 +1,34 @@
+"""What is told about one attempt, in `firings`."""
+
+from __future__ import annotations
+
+from streamhooks.records.firing import Attempt, Cause, Outcome
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import Sent
+
+#: what an endpoint and a request may add to an attempt, in characters
+EXCERPT = 1024
+
+
+def attempt_of(call: Call, sent: Sent, outcome: Outcome, cause: Cause, *, bodies: bool) -> Attempt:
+    """Return what was sent for a call and how it ended; `bodies` keeps the beginnings of request and answer."""
+    return Attempt(
+        id=call.webhook_id,
+        attempt=call.attempt,
+        at=sent.at,
+        outcome=outcome,
+        status=sent.status,
+        error=sent.error,
+        duration_ms=sent.duration_ms,
+        source=call.source,
+        event=call.event,
+        url=sent.url,
+        request=sent.body[: EXCERPT * 4].decode("utf-8", "replace")[:EXCERPT] if bodies else None,
+        response=sent.excerpt[:EXCERPT] if bodies else None,
+        cause=cause,
+    )
+
+
+def cause_of(call: Call) -> Cause:
+    """Return why the run of a call is made."""
+    return call.cause or ("live" if call.attempt == 1 else "retry")
