@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from streamhooks.cli.params import json_option
+from streamhooks.cli.params import api_of, api_options, json_option
+from streamhooks.cli.temporary_hook import temporary_hook
 from streamhooks.errors import Refusal
 from streamhooks.records.exact_json import dumps, loads
 
@@ -50,6 +51,10 @@ class Share(click.ParamType):
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
 @click.option("--secret", multiple=True, metavar="[HOOK=]SECRET", help="Of one hook, or of all; may be repeated.")
+@click.option("--hook", "organization_id", metavar="ORGANIZATION", help="Make a hook of it that calls here, for now.")
+@click.option("--event", "events", multiple=True, metavar="EVENT", help="What that hook is for: event.created, issue.*")
+@click.option("--app", "app_id", metavar="ID", help="The app of that hook; else it is a service hook.")
+@click.option("--endpoint", metavar="URL", help="Where workers reach this, if not at http://HOST:PORT/.")
 @click.option("--fail", type=Share(), help="The first N requests of each webhook-id fail, or that share: 0.3, 30%.")
 @click.option("--status", type=click.IntRange(200, 599), help="What failures answer (500), or all without --fail.")
 @click.option(
@@ -59,10 +64,18 @@ class Share(click.ParamType):
 @click.option("--short", is_flag=True, help="Show one line for each.")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many requests; else with Ctrl-C.")
 @json_option
+@api_options
+@click.pass_context
 def listen(
+    ctx: click.Context,
+    /,
     host: str,
     port: int,
     secret: tuple[str, ...],
+    organization_id: str | None,
+    events: tuple[str, ...],
+    app_id: str | None,
+    endpoint: str | None,
     fail: float | None,
     status: int | None,
     delay: float,
@@ -73,11 +86,14 @@ def listen(
 ) -> None:
     """Receive webhooks, verify and show them.
 
+    With --hook, a hook of that organization is made that calls here, and deleted at the end: no secret is to be given.
     Any path will do; a URL may ask for a behaviour of its own, as /any?status=500&fail=1 (see `receiver`). A worker
     needs STREAMHOOKS_ALLOWED_NETWORKS=127.0.0.0/8 to send to this machine. Exit code 1 if a signature was wrong.
     """
     from streamhooks.dev.receiver import create_receiver, secrets_of
 
+    if organization_id is None and (events or app_id or endpoint):
+        raise click.UsageError("--event, --app and --endpoint go with --hook")
     wrong = 0
 
     def seen(received: Received) -> None:
@@ -89,11 +105,19 @@ def listen(
             _show(received, full, short)
         sys.stdout.flush()
 
-    try:
-        app = create_receiver(secrets_of(secret), keep=1000, behaviour=_behaviour(fail, status), on_request=seen)
-        asyncio.run(_run(app, host, port, delay, count))
-    except OSError as error:
-        raise Refusal(f"can't listen on {host}:{port}: {error.strerror or error}") from error
+    with contextlib.ExitStack() as stack:
+        secrets = [*secret]
+        if organization_id is not None:
+            default = ("issue.*",) if app_id else ("event.created", "event.alert")
+            fields = {"organization_id": organization_id, "app_id": app_id, "events": list(events or default)}
+            fields["url"] = endpoint or f"http://{host}:{port}/"
+            made = stack.enter_context(temporary_hook(api_of(ctx), fields))
+            secrets.append(f"{made['id']}={made['secret']}")
+        app = create_receiver(secrets_of(secrets), keep=1000, behaviour=_behaviour(fail, status), on_request=seen)
+        try:
+            asyncio.run(_run(app, host, port, delay, count))
+        except OSError as error:
+            raise Refusal(f"can't listen on {host}:{port}: {error.strerror or error}") from error
     if wrong:
         raise Refusal(f"{wrong} requests had wrong signatures")
 

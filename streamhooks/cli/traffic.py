@@ -36,8 +36,8 @@ def requests(api: Api, /, hook: str, limit: int, failed: bool, bodies: bool, as_
         attempts_table(found, "nothing was sent")
         return
     for attempt in found:
-        names = ("event", "webhook_id", "attempt", "cause", "outcome", "status", "error", "duration_ms")
-        names += ("source", "url")
+        names = ["event", "webhook_id", "attempt", "cause", "outcome", "status", "error"]
+        names += ["duration_ms", "source", "url"]
         show.fields([("at", show.time_of_ms(attempt["at"])), *((name, attempt.get(name)) for name in names)])
         show.fields((name, attempt.get(name)) for name in ("request", "response"))
         click.echo()

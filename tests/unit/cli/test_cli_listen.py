@@ -31,10 +31,17 @@ class Listener:
     errors: Path
     number: int = field(default=0)
 
-    def post(self, path: str = "/hook", body: bytes = BODY, secret: str | None = SECRET, identifier: str | None = None):
+    def post(
+        self,
+        path: str = "/hook",
+        body: bytes = BODY,
+        secret: str | None = SECRET,
+        identifier: str | None = None,
+        hook: str | None = None,
+    ):
         self.number += 1
         identifier = identifier or f"msg_{self.number}"
-        headers = {"webhook-id": identifier}
+        headers = {"webhook-id": identifier} | ({"X-ServiceHook-GUID": hook} if hook else {})
         if secret:
             now = datetime.fromtimestamp(int(time.time()), UTC)
             signature = Webhook(secret).sign(identifier, now, body.decode())
@@ -98,6 +105,32 @@ def test_a_wrong_signature_is_shown_and_ends_with_1(listen):
         "not signed  → 200",
     ]
     assert "Error: 1 requests had wrong signatures" in err
+
+
+def test_a_hook_is_made_for_as_long_as_somebody_listens(listen, worker_api):
+    listener = listen("--url", worker_api.base, "--hook", "7", "--event", "event.alert", "--count", "1")
+    (hook,) = worker_api.hooks.values()
+    assert (hook.organization_id, hook.events, hook.url) == ("7", ("event.alert",), listener.api.base + "/")
+    assert listener.post("/", secret=hook.secret, hook=hook.id).status == 200
+    code, out, errors = listener.ended()
+    assert (code, worker_api.hooks) == (0, {}), errors
+    assert "verified (standard)" in out
+    assert hook.secret not in out + errors
+
+
+def test_the_hook_of_who_can_not_listen_is_deleted(worker_api):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        found = worker_api.run("listen", "--hook", "7", "--port", str(taken.getsockname()[1]))
+    assert (found.exit_code, worker_api.hooks) == (1, {})
+    assert "can't listen on" in found.stderr
+    assert [call.method for call in worker_api.calls] == ["POST", "DELETE"]
+
+
+def test_what_is_for_a_hook_goes_with_one(worker_api):
+    assert worker_api.run("listen", "--event", "event.alert").exit_code == 2
+    assert worker_api.calls == []
 
 
 def test_programs_get_a_line_of_json_for_each(listen):
