@@ -35,6 +35,7 @@ def test_a_stranger_finds_the_way_by_the_page_alone(
     browser.press("I have it")
     hook_id = eventually(lambda: "/#/hooks/" in browser.url and browser.url[-32:])
 
+    browser.wait_text("2, each after 2 s (the worker's default)")
     installation.produce("events", "11", event(organization))
     eventually(lambda: len(installation.receiver.requests(path)) == 1)
     browser.wait_text("delivered")

@@ -48,6 +48,11 @@ class Browser:
         """Prefer `light` or `dark`."""
         self.page.emulate_media(color_scheme=scheme)
 
+    def live_in(self, zone: str) -> None:
+        """Have the times of this zone, such as Europe/Berlin."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Emulation.setTimezoneOverride", {"timezoneId": zone})
+
     @property
     def url(self) -> str:
         return self.page.url

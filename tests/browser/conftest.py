@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from page_worker import FakeWorker, hook
+
+
+@pytest.fixture
+def fake() -> Iterator[Callable[..., FakeWorker]]:
+    made: list[FakeWorker] = []
+
+    def make(count: int = 6, **options: object) -> FakeWorker:
+        made.append(FakeWorker([hook(number) for number in range(1, count + 1)], **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
