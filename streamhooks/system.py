@@ -197,6 +197,7 @@ class System:
             log_of=app.topic_id,
             on_gone=self.moved.gone,
         )
+        self.limits = Limits(settings.retry_delay, settings.max_retries, settings.retry_schedule)
         self.runner = Runner(
             registry,
             Services(
@@ -218,7 +219,7 @@ class System:
             bulkheads=bulkheads,
             restraints=self.restraints,
             missed=self.missed,
-            limits=Limits(settings.retry_delay, settings.max_retries, settings.retry_schedule),
+            limits=self.limits,
             log_bodies=settings.log_bodies,
             clock=clock,
             partition_of=self.partition_of,

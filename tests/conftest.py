@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from support import Receiver, Worker
 
 from streamhooks.dev.kafka import EmbeddedKafka
+
+if TYPE_CHECKING:
+    from support.browser import Browser, Chromium
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)
@@ -75,6 +80,25 @@ def worker(
     if report is None or report.failed:
         for one in started:
             print(one.tail())
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    from support.browser import chromium  # not above: the tests without a page need no Playwright
+
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def browser(chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """A page that knows no token, on a wide screen, in light. What is on it is shown if the test fails."""
+    with chromium.browser() as one:
+        yield one
+        report = getattr(request.node, "report_of_call", None)
+        if report is None or report.failed:
+            with contextlib.suppress(Exception):  # it may have died
+                print(one.text())
 
 
 @pytest.hookimpl(wrapper=True)

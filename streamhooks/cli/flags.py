@@ -31,27 +31,27 @@ class JsonValue(click.ParamType):
 
 
 _JSON = JsonValue()
-_ORGANIZATION = click.option("--organization", metavar="ID[:SLUG]", help="Needed, without FILE.")
+_ORGANIZATION = click.option("--organization", metavar="ID[:SLUG]", help="Required without FILE.")
 _EVENT = (
     _ORGANIZATION,
-    click.option("--project", metavar="ID[:SLUG]", help="Needed, without FILE."),
-    click.option("--group", metavar="ID", help="Of an issue; else none."),
-    click.option("--type", metavar="TEXT", help="Else error."),
-    click.option("--event-id", metavar="HEX", help="Else a new one."),
+    click.option("--project", metavar="ID[:SLUG]", help="Required without FILE."),
+    click.option("--group", metavar="ID", help="Of an issue; default: none."),
+    click.option("--type", metavar="TEXT", help="Default: error."),
+    click.option("--event-id", metavar="HEX", help="Default: a new one."),
     click.option("--data", type=_JSON, help="An object of your own."),
     click.option("--message", metavar="TEXT", help="The same as --data '{\"message\": TEXT}'."),
 )
 _ALERT = (
-    click.option("--rule", metavar="TEXT", help="The rule that fired; needed, without FILE."),
+    click.option("--rule", metavar="TEXT", help="The rule that fired; required without FILE."),
     click.option("--app", metavar="ID", help="The app to notify."),
     click.option("--payload", nargs=2, type=(str, _JSON), metavar="KEY JSON", help="An additional payload."),
 )
 _CHANGE = (
     _ORGANIZATION,
-    click.option("--project", metavar="ID", help="Else of the whole organization."),
-    click.option("--sender", metavar="NAME", help="Group (an issue), Error, Comment, or any other; needed."),
-    click.option("--action", metavar="NAME", help="created, resolved, …; needed, without FILE."),
-    click.option("--instance-id", metavar="ID", help="Needed, without FILE."),
+    click.option("--project", metavar="ID", help="Default: none, for the whole organization."),
+    click.option("--sender", metavar="NAME", help="Group (an issue), Error, Comment, or any other; required."),
+    click.option("--action", metavar="NAME", help="created, resolved, …; required without FILE."),
+    click.option("--instance-id", metavar="ID", help="Required without FILE."),
     click.option("--instance", type=_JSON, help="The resource itself, an object."),
     click.option("--actor", type=_JSON, help="Who did it, an object."),
 )

@@ -68,8 +68,10 @@ def missed(api: Api, /, hook: str, as_json: bool) -> None:
 @click.command()
 @hook_argument
 @click.option("--from", "start", type=TIME, help="As 2026-11-25T10:00, epoch seconds, or 2h (ago).")
-@click.option("--to", "end", type=TIME, help="Else the end of the log.")
-@click.option("--topic", "topics", type=click.Choice(_TOPICS), multiple=True, help="Else all that can fire the hook.")
+@click.option("--to", "end", type=TIME, help="Default: the end of the log.")
+@click.option(
+    "--topic", "topics", type=click.Choice(_TOPICS), multiple=True, help="Default: all that can fire the hook."
+)
 @click.option("--dry-run", is_flag=True, help="Count, and send nothing.")
 @click.option("--no-wait", is_flag=True, help="Don't follow how it goes.")
 @click.option("--stop", metavar="REPLAY", help="Stop a replay that runs (its id, as shown when it began).")

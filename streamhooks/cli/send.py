@@ -106,7 +106,7 @@ def _send(kind: Kind, file: IO[bytes] | None, options: dict[str, Any], made: Cal
     else:
         _write(settings, topic, _with_progress(good, number, options), options, bad)
     if bad:
-        raise Refusal(f"{len(bad)} records are left out")
+        raise Refusal(f"{_records(len(bad))} left out")
 
 
 def _write(settings: Settings, topic: str, good: Iterable[Item], options: dict[str, Any], bad: list[int]) -> None:
@@ -128,7 +128,11 @@ def _write(settings: Settings, topic: str, good: Iterable[Item], options: dict[s
         elif not options["quiet"]:
             click.echo(f"{outcome.topic}:{outcome.partition}:{outcome.offset}")
     if options["quiet"] and not options["as_json"]:
-        click.echo(f"{count} records are written to {topic}")
+        click.echo(f"{_records(count)} written to {topic}")
+
+
+def _records(number: int) -> str:
+    return "1 record" if number == 1 else f"{number} records"
 
 
 def _rewindable(source: IO[bytes]) -> IO[bytes]:
@@ -146,7 +150,7 @@ def _count_of_good(items: Iterable[Item]) -> int:
     for _ in _without_bad(items, bad):
         good += 1
     if bad:
-        raise Refusal(f"{len(bad)} of {good + len(bad)} records are bad: nothing is written (--skip-bad)")
+        raise Refusal(f"{len(bad)} of {_records(good + len(bad))} bad: nothing is written (--skip-bad)")
     return good
 
 
@@ -172,7 +176,7 @@ def _show_dry(items: Iterable[Item], topic: str, quiet: bool, as_json: bool) -> 
         elif not quiet:
             click.echo(f"{topic}  key {item.key}  {len(item.value)} bytes")
     if not as_json:
-        click.echo(f"{count} records are right, nothing is written")
+        click.echo(f"{_records(count)} valid: nothing is written")
 
 
 def _with_progress(items: Iterable[Item], number: int | None, options: dict[str, Any]) -> Iterable[Item]:

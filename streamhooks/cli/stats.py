@@ -25,8 +25,8 @@ Series = Mapping[str, Sequence[int]]
 @click.command()
 @hook_argument
 @click.option("--since", type=TIME, help="As 2026-11-25T10:00, epoch seconds, or 2h (ago); else a day before until.")
-@click.option("--until", type=TIME, help="Else now.")
-@click.option("--resolution", metavar="10s|1h|1d", help="Else the finest that reaches back so far.")
+@click.option("--until", type=TIME, help="Default: now.")
+@click.option("--resolution", metavar="10s|1h|1d", help="Default: the finest that reaches back so far.")
 @click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only this; else all three.")
 @json_option
 @with_api

@@ -6,19 +6,17 @@ jars make up the class path, and what their bytes are, is pinned in `kafka_jars.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib
 import importlib.metadata
-import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streamhooks.dev.cache import made_once
 from streamhooks.errors import Refusal
 
 VERSION = "4.4.0"
@@ -39,11 +37,6 @@ class Distribution:
     java: Path
     jars: tuple[Path, ...]
     archive: Path
-
-
-def default_cache() -> Path:
-    """Return the folder of this user's that outlives the run: `~/.cache/streamhooks`."""
-    return Path.home() / ".cache" / "streamhooks"
 
 
 def prepare(cache: Path, quiet: bool = False) -> Distribution:
@@ -72,27 +65,19 @@ def fetched(cache: Path, fetch: Fetch, sums: Mapping[str, str], quiet: bool = Fa
     Refusal if it fails, or if a jar has another sum; that jar is removed.
     """
     folder = _folder(cache)
-    if _is_whole(folder, sums):
-        return _checked(folder, sums)
-    cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / "lock"):
-        if _is_whole(folder, sums):
-            return _checked(folder, sums)
+
+    def make(partial: Path) -> None:
         if not quiet:
             sys.stderr.write(f"fetching Apache Kafka {VERSION} (45 MB, the first time only) …\n")
-        # Only a whole fetch gets the final name: what an interrupted one left behind is never used.
-        partial = cache / f"{folder.name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
         try:
             fetch(partial)
         except Exception as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise Refusal(f"Apache Kafka {VERSION} could not be fetched: {reason}") from error
         _checked(partial, sums)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-        return [folder / path for path in sums]
+
+    made_once(folder, make, lambda one: _is_whole(one, sums))
+    return _checked(folder, sums)
 
 
 def _folder(cache: Path) -> Path:
@@ -133,10 +118,3 @@ def _extra(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise Refusal("the embedded Kafka needs: pip install 'streamhooks[embedded]'") from error
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # the system frees it when the holder dies
-        yield

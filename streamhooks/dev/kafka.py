@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streamhooks.dev.distribution import default_cache, prepare
+from streamhooks.dev.cache import default_cache
+from streamhooks.dev.distribution import prepare
 from streamhooks.dev.kafka_config import Door, properties
 from streamhooks.dev.node import Node
 from streamhooks.dev.ports import free_ports

@@ -59,6 +59,10 @@ class Limits:
             return self.schedule[min(attempt, len(self.schedule)) - 1]
         return self.retry_delay
 
+    def delays_of(self, task: Task) -> tuple[float, ...]:
+        """The seconds before each retry of a task."""
+        return tuple(self.delay_of(task, attempt) for attempt in range(1, self.retries_of(task) + 1))
+
 
 def is_ours(task: str) -> bool:
     """Whether a task, by its name, is one of streamhooks itself."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from streamhooks.settings import Settings
     from streamhooks.tables.hooks import HooksTable
     from streamhooks.tables.pending import Pending
+    from streamhooks.tasks.endings import Limits
 
 
 class Outbox(Protocol):
@@ -87,6 +88,10 @@ class Parts(Protocol):
     @property
     def clock(self) -> Callable[[], float]:
         """What gives epoch seconds."""
+
+    @property
+    def limits(self) -> Limits:
+        """How often, and when, a delivery is tried again."""
 
     @property
     def partition_of(self) -> Callable[[str], int]:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
+from streamhooks.tasks.mission import process_service_hook, send_resource_change_webhook
 from streamhooks.web.messages import answer, query
 from streamhooks.web.openapi import document
 from streamhooks.web.parts import Parts
@@ -54,8 +55,23 @@ async def overview(parts: Parts, request: web.Request) -> web.Response:
             "pending": len(parts.pending),
             "oldest_undelivered_seconds": await parts.oldest_undelivered(),
             "workers": parts.workers(),
+            "defaults": _defaults(parts),
         }
     )
+
+
+def _defaults(parts: Parts) -> dict[str, object]:
+    """What holds for a hook that says nothing, by the names of its fields."""
+    settings, limits = parts.settings, parts.limits
+    return {
+        "timeout": settings.request_timeout,
+        "max_in_flight": settings.hook_max_in_flight,
+        "rate_limit": None,
+        "retry_schedule": {
+            "service_hook": limits.delays_of(process_service_hook),
+            "app": limits.delays_of(send_resource_change_webhook),
+        },
+    }
 
 
 @cache

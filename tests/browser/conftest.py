@@ -1,22 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from support.browser import Browser, chromium
-
-
-@pytest.fixture(scope="session")
-def one_browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
+from page_worker import FakeWorker, hook
 
 
 @pytest.fixture
-def browser(one_browser: Browser) -> Iterator[Browser]:
-    """A browser that knows no token, on a wide screen, in light."""
-    one_browser.resize(1280)
-    one_browser.prefer("light")
-    one_browser.complaints()
-    yield one_browser
-    one_browser.driver.get("about:blank")
+def fake() -> Iterator[Callable[..., FakeWorker]]:
+    made: list[FakeWorker] = []
+
+    def make(count: int = 6, **options: object) -> FakeWorker:
+        made.append(FakeWorker([hook(number) for number in range(1, count + 1)], **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()

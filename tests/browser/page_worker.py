@@ -66,6 +66,10 @@ class FakeWorker:
         self.missed: JSON = {"records": 0, "since": None, "available_from": None, "sending": False, "stretches": []}
         self.explained: JSON | None = None
         self.failing: int | None = None
+        self.defaults: JSON = {
+            "timeout": 5.0, "max_in_flight": 50, "rate_limit": None,
+            "retry_schedule": {"service_hook": [300.0] * 5, "app": [300.0] * 3},
+        }  # fmt: skip
         self.base = f"http://127.0.0.1:{(port := free_port())}"
         self._started, self._loop, self._end = Event(), asyncio.new_event_loop(), asyncio.Event()
         self._thread = Thread(target=lambda: self._loop.run_until_complete(self._serve(port)), daemon=True)
@@ -256,6 +260,7 @@ class FakeWorker:
             {
                 "hooks": len(self.hooks), "active": active, "disabled": len(self.hooks) - active, "failing": failing,
                 "breakers_open": 1, "pending": len(self.pending), "oldest_undelivered_seconds": 421.5,
+                "defaults": self.defaults,
                 "workers": [self.base],
             }
         )  # fmt: skip

@@ -6,21 +6,13 @@ With STREAMHOOKS_TEST_SCREENSHOTS=DIR it leaves the pictures of docs/page.md the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from installation import Installation, coordinates, event
 from support import eventually
-from support.browser import Browser, chromium
+from support.browser import Browser
 
 SETTINGS = {"retry_delay": 2, "max_retries": 2}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 def picture(browser: Browser, name: str) -> None:
@@ -41,8 +33,9 @@ def test_a_stranger_finds_the_way_by_the_page_alone(
     browser.press("Add it")
     browser.wait_text("whsec_")
     browser.press("I have it")
-    hook_id = eventually(lambda: "/#/hooks/" in browser.driver.current_url and browser.driver.current_url[-32:])
+    hook_id = eventually(lambda: "/#/hooks/" in browser.url and browser.url[-32:])
 
+    browser.wait_text("2, each after 2 s (the worker's default)")
     installation.produce("events", "11", event(organization))
     eventually(lambda: len(installation.receiver.requests(path)) == 1)
     browser.wait_text("delivered")

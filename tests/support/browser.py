@@ -1,101 +1,116 @@
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+import os
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser as Process
+from playwright.sync_api import Error, Locator, Page, Playwright, sync_playwright
 
+from streamhooks.errors import Refusal
+from support.chromium import Program, find
 from support.eventually import eventually
+from support.node import NODE
 
-_WIDE = (1280, 900)
+_ARGUMENTS = (
+    "--no-sandbox",  # as root there is none
+    "--disable-gpu",
+    # No internet: every name but this machine's is unknown.
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+)
+#: a dialog if one is open, else all of the page
+_PLACE = "dialog[open], body:not(:has(dialog[open]))"
 
 
 class Browser:
-    """A page in a real Chromium, as a person sees it: by its labels and its text. `driver` is Selenium's."""
+    """A page in a real Chromium, as a person sees it: by its labels and its text. `page` is Playwright's."""
 
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._complaints: list[str] = []
+        page.set_default_timeout(15_000)
+        page.on("console", lambda said: said.type == "error" and self._complaints.append(said.text))
+        page.on("pageerror", lambda error: self._complaints.append(str(error)))
 
     def open(self, url: str) -> None:
-        self.driver.get("about:blank")  # else another # alone would not load the page anew
-        self.driver.get(url)
+        self.page.goto("about:blank")  # else another # alone would not load the page anew
+        self.page.goto(url)
 
     def resize(self, width: int, height: int = 900) -> None:
-        """Give the page (not the window, which has a least width) so many pixels."""
-        self.driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
-        )
+        """Give the page so many pixels."""
+        self.page.set_viewport_size({"width": width, "height": height})
 
-    def prefer(self, scheme: str) -> None:
+    def prefer(self, scheme: Any) -> None:
         """Prefer `light` or `dark`."""
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.page.emulate_media(color_scheme=scheme)
+
+    def live_in(self, zone: str) -> None:
+        """Have the times of this zone, such as Europe/Berlin."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Emulation.setTimezoneOverride", {"timezoneId": zone})
+
+    @property
+    def url(self) -> str:
+        return self.page.url
 
     def text(self) -> str:
         """All that is to be read now, without what is folded away."""
-        return self.driver.execute_script("return document.body.innerText")
+        return self.page.evaluate("document.body.innerText")
 
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(script, *arguments)
+    def run(self, script: str) -> Any:
+        """What a script returns."""
+        return self.page.evaluate(f"() => {{ {script} }}")
 
-    def all(self, css: str) -> list[Any]:
+    def all(self, css: str) -> Locator:
         """What is visible of a selector, in a dialog if one is open."""
-        top = self.driver.find_elements("css selector", "dialog[open]")
-        place = top[-1] if top and not css.startswith("dialog") else self.driver
-        return [one for one in place.find_elements("css selector", css) if one.is_displayed()]
+        place = self.page if css.startswith("dialog") else self.page.locator(_PLACE).last
+        return place.locator(css).filter(visible=True)
 
-    def find(self, css: str, text: str = "") -> Any:
+    def find(self, css: str, text: str = "") -> Locator:
         """Wait for a visible element that holds a text."""
-        return self._settled(lambda: next((one for one in self.all(css) if text in one.text), None), f"{css} {text!r}")
+        found = self.all(css).filter(has_text=text).first
+        found.wait_for()
+        return found
+
+    def focused(self) -> Locator:
+        """What has the focus."""
+        return self.page.locator("*:focus")
 
     def press(self, text: str, nth: int = 0) -> None:
         """Press the button, link or tab that is called so (or begins so)."""
+        button = self.all("button, a, summary, label.choice").filter(has_text=_begins(text)).nth(nth)
 
         def pressed() -> bool:
-            named = [one for one in self.all("button, a, summary, label.choice") if one.text.strip().startswith(text)]
-            if len(named) <= nth or not named[nth].is_enabled():
-                return False
-            named[nth].click()
+            # Looked for anew each time: a dialog that opens meanwhile may cover one of the same name.
+            button.click(timeout=1_000)
             return True
 
-        self._settled(pressed, f"press {text!r}")
+        eventually(pressed, 15)
 
     def fill(self, label: str, value: str) -> None:
         """Fill the control with this label (or legend: then the choice in it)."""
-
-        def filled() -> bool:
-            labels = [one for one in self.all("label") if one.text.strip().startswith(label)]
-            for one in sorted(labels, key=lambda one: one.text.strip() != label):  # the one that says just this first
-                if one.is_displayed():
-                    control = self.run("return arguments[0].control", one)
-                    if control is not None and control.get_attribute("type") in ("checkbox", "radio"):
-                        control.click()
-                        return True
-                    if control is not None and control.is_displayed():
-                        if control.tag_name == "select" or control.get_attribute("type") == "datetime-local":
-                            self.run(
-                                "arguments[0].value = arguments[1];"
-                                "for (const name of ['input', 'change'])"
-                                "  arguments[0].dispatchEvent(new Event(name, {bubbles: true}))",
-                                control,
-                                value,
-                            )
-                        else:
-                            control.clear()
-                            control.send_keys(value)
-                        return True
-            return False
-
-        self._settled(filled, f"fill {label!r}")
+        labels = self.all("label").filter(has_text=_begins(label))
+        labels.first.wait_for()
+        just = self.all("label").filter(has_text=re.compile(rf"^\s*{re.escape(label)}\s*$"))
+        one = (just if just.count() else labels).first
+        control = one.evaluate_handle("label => label.control").as_element()
+        assert control is not None, f"{label!r} is a label of nothing"
+        kind = control.evaluate("control => control.type")
+        if kind in ("checkbox", "radio"):
+            one.click()
+        elif kind.startswith("select"):
+            control.select_option(value)
+        else:
+            control.fill(value)
 
     def keys(self, *keys: str) -> None:
-        """Type where the focus is."""
+        """Press keys where the focus is, by their names: `Tab`, `Enter`, `Escape`, `ArrowRight`."""
         for key in keys:
-            self.driver.switch_to.active_element.send_keys(key)
+            self.page.keyboard.press(key)
 
     def wait_text(self, text: str, timeout: float = 30.0) -> None:
         """Wait until the text is to be read."""
@@ -109,7 +124,9 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """What the browser complained of since the last call: errors, what its policy blocked."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        self.page.evaluate("0")  # what it has said until now is heard
+        said, self._complaints = self._complaints, []
+        return said
 
     def hosts(self) -> set[str]:
         """Every host that the page has loaded something from."""
@@ -117,45 +134,61 @@ class Browser:
 
     def screenshot(self, file: Path, *, whole: bool = True) -> None:
         """Save a picture of the page, all of it or what is visible."""
-        if whole:
-            width, height = self.run("return [innerWidth, Math.min(2400, document.documentElement.scrollHeight)]")
-            self.resize(width, max(height, 400))
-        self.driver.save_screenshot(str(file))
+        self.page.screenshot(path=file, full_page=whole)
 
-    def _settled(self, probe: Callable[[], Any], what: str) -> Any:
+
+class Chromium:
+    """A Chromium that is started when a page is wanted, and anew when it has died."""
+
+    def __init__(self, playwright: Playwright, program: Program) -> None:
+        self._playwright = playwright
+        self._program = program
+        self._process: Process | None = None
+
+    @contextmanager
+    def browser(self) -> Iterator[Browser]:
+        """A page that knows no token, on a wide screen, in light."""
+        page = self._page()
         try:
-            return eventually(probe, 15)
-        except AssertionError as error:
-            raise AssertionError(f"not found: {what} ({error})\n{self.text()}") from None
+            yield Browser(page)
+        finally:
+            try:
+                page.context.close()
+            except Error:  # it has died
+                self._process = None
+
+    def _page(self) -> Page:
+        if self._process is not None:
+            try:
+                return self._opened(self._process)
+            except Error:  # it has died
+                self._process = None
+        environment = {**os.environ, **self._program.environment}
+        self._process = self._playwright.chromium.launch(
+            executable_path=self._program.path, args=_ARGUMENTS, env=environment
+        )
+        return self._opened(self._process)
+
+    @staticmethod
+    def _opened(process: Process) -> Page:
+        size = {"width": 1280, "height": 900}
+        return process.new_context(viewport=size, color_scheme="light", locale="en-GB").new_page()
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start Debian's Chromium without a screen; skip the test where there is none, or no Selenium."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="pip install -e '.[browser]'")
-    program, driver_program = shutil.which("chromium"), shutil.which("chromedriver")
-    if not program or not driver_program:
-        pytest.skip("needs chromium and chromium-driver (Debian's packages)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",  # as root there is none
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        f"--window-size={_WIDE[0]},{_WIDE[1]}",
-        # No internet: every name but this machine's is unknown.
-        "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--lang=en-GB",
-    ):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(driver_program))
+def chromium() -> Iterator[Chromium]:
+    """A Chromium for as long as the context; what has none fails, or skips if the developer has said so."""
     try:
-        one = Browser(driver)
-        one.resize(*_WIDE)
-        yield one
-    finally:
-        driver.quit()
+        program = find()
+    except Refusal as error:
+        if os.environ.get("STREAMHOOKS_TEST_WITHOUT_PAGE") and not os.environ.get("CI"):
+            pytest.skip(str(error))
+        pytest.fail(f"{error}; STREAMHOOKS_TEST_WITHOUT_PAGE=1 skips the tests of the page", pytrace=False)
+    # Playwright's own Node needs a library that a machine with only Python may not have.
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(NODE))
+    with sync_playwright() as playwright:
+        yield Chromium(playwright, program)
+
+
+def _begins(text: str) -> re.Pattern[str]:
+    return re.compile(rf"^\s*{re.escape(text)}")

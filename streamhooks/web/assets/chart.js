@@ -1,7 +1,7 @@
 // Bars of delivered and failed attempts over time, in SVG.
 
 import { h, write } from "./dom.js";
-import { absolute, count, span } from "./format.js";
+import { absolute, count, span, zone } from "./format.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const HEIGHT = 220;
@@ -83,7 +83,7 @@ export function chart() {
     plot.setAttribute("aria-valuenow", selected ?? points.length - 1);
     const text = describe(points[selected ?? points.length - 1]);
     plot.setAttribute("aria-valuetext", text);
-    write(readout, selected === null ? `A bar is ${span(seconds)}. Point at one, or use the arrow keys.` : text);
+    write(readout, selected === null ? `A bar is ${span(seconds)}, times are in ${zone()}. Point at one, or use the arrow keys.` : text);
   }
 
   function describe(point) {

@@ -3,7 +3,7 @@
 import { facts, body, causeBadge, outcomeBadge } from "./attempts.js";
 import { Problem, get } from "./api.js";
 import { badge, fill, h } from "./dom.js";
-import { ago, at, cameBack, isoOf, localInput, plural } from "./format.js";
+import { ago, at, cameBack, isoOf, localInput, plural, zone } from "./format.js";
 
 export function explainView(signal, query) {
   const source = h("input", { id: "e-source", value: query.get("source") ?? "", placeholder: "streamhooks.events:3:1207", autocomplete: "off", spellcheck: "false" });
@@ -45,8 +45,8 @@ export function explainView(signal, query) {
       h("button", { type: "submit", class: "primary" }, "Explain the record")),
     h("form", { class: "filters", on: { submit: byEvent } },
       h("div", { class: "grow" }, h("label", { for: "e-event" }, "or an event id"), event),
-      h("div", {}, h("label", { for: "e-since" }, "Since"), since),
-      h("div", {}, h("label", { for: "e-until" }, "Until"), until),
+      h("div", {}, h("label", { for: "e-since" }, `Since (${zone()})`), since),
+      h("div", {}, h("label", { for: "e-until" }, `Until (${zone()})`), until),
       h("button", { type: "submit" }, "Find the event")),
     result);
 }

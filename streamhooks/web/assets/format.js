@@ -3,9 +3,11 @@
 import { h } from "./dom.js";
 
 const whole = new Intl.NumberFormat("en");
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dated = new Intl.DateTimeFormat("en-GB", {
-  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+});
+const ofAnotherYear = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
 });
 const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
 
@@ -30,9 +32,15 @@ export function relative(milliseconds, now = Date.now()) {
   return seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`;
 }
 
+/** A moment with its date and the reader's time zone; the year only of another one than this. */
 export function absolute(milliseconds) {
   const date = new Date(milliseconds);
-  return date.toDateString() === new Date().toDateString() ? clock.format(date) : dated.format(date);
+  return (date.getFullYear() === new Date().getFullYear() ? dated : ofAnotherYear).format(date);
+}
+
+/** The reader's time zone, as it is now: "CET". */
+export function zone() {
+  return dated.formatToParts(new Date()).find((part) => part.type === "timeZoneName").value;
 }
 
 /** A moment (epoch milliseconds or ISO 8601) that is kept true by `tick`. */

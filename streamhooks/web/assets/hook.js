@@ -5,9 +5,10 @@ import { Problem, call, get, getIfKnown, hookPath, post, put, remove } from "./a
 import { chart } from "./chart.js";
 import { confirm, showResult, showSecret } from "./dialogs.js";
 import { lettersTable, redriveMatching } from "./dead_letters.js";
+import { inWords, readDefaults, retries } from "./defaults.js";
 import { button, copyable, fill, h, write } from "./dom.js";
-import { ago, at, count } from "./format.js";
-import { kindOf, projectsOf, stateBadges } from "./hook_state.js";
+import { absolute, ago, at, count } from "./format.js";
+import { isApp, kindOf, projectsOf, stateBadges } from "./hook_state.js";
 import { live } from "./live.js";
 import { enable, missedPanel, replay } from "./replay.js";
 
@@ -26,6 +27,7 @@ export function hookView(signal, _query, id) {
   const bar = h("div", { class: "actions" });
   const gone = h("p", { class: "empty", hidden: true }, "There is no such hook (any more). ", h("a", { href: "#/" }, "All hooks"));
   let hook = null;
+  let defaults = null;
 
   const content = h("div", { hidden: true });
   const missed = missedPanel(id, signal);
@@ -43,13 +45,18 @@ export function hookView(signal, _query, id) {
     write(title, hook.url);
     document.title = `${hook.url} · streamhooks`;
     fill(states, stateBadges(hook));
-    write(why, [hook.status_reason, hook.disabled_since && `since ${new Date(hook.disabled_since).toLocaleString("en-GB")}`].filter(Boolean).join(", "));
-    const text = JSON.stringify(hook);
+    write(why, [hook.status_reason, hook.disabled_since && `since ${absolute(Date.parse(hook.disabled_since))}`].filter(Boolean).join(", "));
+    const text = JSON.stringify([hook, defaults]);
     if (about.dataset.text !== text) {
       about.dataset.text = text;
-      fill(about, details(hook));
+      fill(about, details(hook, inWords(defaults, isApp(hook))));
       fill(toggle, hook.status === "active" ? "Disable" : "Enable …");
     }
+  });
+
+  readDefaults(signal).then((found) => {
+    defaults = found;
+    readHook();
   });
 
   const toggle = button("Disable", async () => {
@@ -81,8 +88,8 @@ export function hookView(signal, _query, id) {
   return h("div", {}, h("p", { class: "back" }, h("a", { href: "#/" }, "← All hooks")), title, states, why, gone, content);
 }
 
-function details(hook) {
-  const seconds = (value) => (value === null ? "the worker's default" : `${value} s`);
+function details(hook, defaults) {
+  const orDefault = (name, shown) => (hook[name] === null ? defaults[name] : shown(hook[name]));
   return facts([
     ["Id", copyable(hook.id, "Id")],
     ["Kind", kindOf(hook)],
@@ -91,10 +98,10 @@ function details(hook) {
     ["Events", hook.events.join(", ")],
     ["Secret", h("code", {}, hook.secret)],
     ["Own headers", hook.headers && Object.keys(hook.headers).length ? Object.keys(hook.headers).join(", ") : "none"],
-    ["Timeout", seconds(hook.timeout)],
-    ["In flight at most", hook.max_in_flight === null ? "the worker's default" : count(hook.max_in_flight)],
-    ["Rate limit", hook.rate_limit === null ? "none" : `${hook.rate_limit} a second`],
-    ["Retries after", hook.retry_schedule === null ? "the worker's default" : hook.retry_schedule.map((one) => `${one} s`).join(", ") || "none"],
+    ["Timeout", orDefault("timeout", (value) => `${value} s`)],
+    ["In flight at most", orDefault("max_in_flight", count)],
+    ["Rate limit", hook.rate_limit === null ? "none" : `${hook.rate_limit} per second`],
+    ["Retries", orDefault("retry_schedule", retries)],
     ["Created", hook.date_created ? at(hook.date_created) : null],
     ["Failing since", hook.failing_since ? ago(hook.failing_since) : null],
   ]);

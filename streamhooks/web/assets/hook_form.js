@@ -1,13 +1,17 @@
 // The form of a new hook, and of one that is changed.
 
 import { Problem, get, hookPath, post, put } from "./api.js";
+import { inWords, readDefaults } from "./defaults.js";
 import { showSecret } from "./dialogs.js";
 import { fill, h, toast, write } from "./dom.js";
+import { isApp } from "./hook_state.js";
 
 const SERVICE_EVENTS = ["event.created", "event.alert"];
 const KNOWN = ["issue", "issue.created", "issue.resolved", "error.created", "comment", "comment.created", "event_alert.triggered"];
 
 const APP_HINT = "Such as issue.created. issue alone means its known actions, issue.* all actions, * everything.";
+
+const EMPTY = "Empty: the worker's default.";
 
 const list = (text) => text.split(/[\s,]+/).filter(Boolean);
 /** What is no number stays a text, which the API refuses with a reason. */
@@ -29,12 +33,17 @@ class Fields {
     const node = control.tagName === "FIELDSET"
       ? h("div", { class: "field" }, control, note, problem)
       : h("div", { class: "field" }, h("label", { for: id }, label), control, note, problem);
-    this.all.set(name, { control, read, problem, node });
+    this.all.set(name, { control, read, problem, note, node });
     return node;
   }
 
   values() {
     return Object.fromEntries([...this.all].filter(([, one]) => !one.node.hidden).map(([name, one]) => [name, one.read()]));
+  }
+
+  /** Say of each field with a default what holds if it is left empty. */
+  tellDefaults(defaults, ofApp) {
+    for (const [name, text] of Object.entries(inWords(defaults, ofApp))) write(this.all.get(name).note, `Empty: ${text}.`);
   }
 
   /** Tell what is wrong at each field; returns what belongs to none of them. */
@@ -59,7 +68,7 @@ class Fields {
   }
 }
 
-export function newView() {
+export function newView(signal) {
   const fields = new Fields();
   const service = kind("service", "Events and alerts of a project (service hook)", true);
   const app = kind("app", "Changes of resources, for an app", false);
@@ -70,21 +79,29 @@ export function newView() {
   const organizationInput = () => fields.all.get("organization_id").control;
   const appId = fields.add("app_id", "App", h("input", { autocomplete: "off" }), () => fields.all.get("app_id").control.value.trim() || null, "The id of the app whose hook this is.");
   const common = commonFields(fields, null);
+  let defaults = null;
   const places = h("div", {});
 
   function kind(value, text, checked) {
     return h("label", { class: "line" }, h("input", { type: "radio", name: "kind", value, checked }), h("span", {}, text));
   }
 
+  const isOfApp = () => kinds.querySelector(":checked").value === "app";
+
   function choose() {
-    const isApp = kinds.querySelector(":checked").value === "app";
+    const ofApp = isOfApp();
     fields.all.delete("events");
-    fill(places, isApp
+    fill(places, ofApp
       ? fields.add("events", "Events", appEvents, () => list(appEvents.value), APP_HINT)
       : fields.add("events", "Events", serviceEvents, () => checked(serviceEvents)));
-    appId.hidden = !isApp;
+    appId.hidden = !ofApp;
+    fields.tellDefaults(defaults, ofApp);
   }
 
+  readDefaults(signal).then((found) => {
+    defaults = found;
+    fields.tellDefaults(defaults, isOfApp());
+  });
   choose();
   return formView("Add a hook", "#/", fields, [organization, kinds, appId, common.url, places, common.projects, common.advanced], "Add it", async () => {
     const made = await post("/api/hooks", given(fields.values()));
@@ -102,6 +119,7 @@ export function editView(signal, _query, id) {
     const control = hook.app_id === null ? eventBoxes(hook.events) : eventText(hook.events);
     const events = fields.add("events", "Events", control, () => (hook.app_id === null ? checked(control) : list(control.value)), hook.app_id === null ? "" : APP_HINT);
     const before = fields.values();
+    readDefaults(signal).then((found) => fields.tellDefaults(found, isApp(hook)));
     fill(place, formView("Edit", `#/hooks/${id}`, fields, [common.url, events, common.projects, common.advanced], "Save", async () => {
       // Only what was changed: what another person changed meanwhile stays.
       const now = fields.values();
@@ -152,14 +170,14 @@ function commonFields(fields, hook) {
     projects: fields.add("project_ids", "Projects", input({ value: hook?.project_ids.join(", ") ?? "" }), () => list(text("project_ids")), "Ids; none means every project of the organization."),
     advanced: h("details", { class: "more-fields" }, h("summary", {}, "More"),
       fields.add("headers", "Own headers", h("textarea", { rows: 3, spellcheck: "false", placeholder: "X-Tenant: 7" }, headerText(hook?.headers)), () => headersOf(text("headers")),
-        hook ? "One a line. A value that is shown as ******** stays as it is; if the URL goes to another origin, give each value again." : "One a line."),
-      fields.add("timeout", "Timeout (seconds)", input({ inputmode: "decimal", value: hook?.timeout ?? "" }), number("timeout"), "Empty: the worker's default; so for the next three."),
-      fields.add("max_in_flight", "Deliveries in flight at most, a worker", input({ inputmode: "numeric", value: hook?.max_in_flight ?? "" }), number("max_in_flight")),
-      fields.add("rate_limit", "Deliveries a second at most, over all workers", input({ inputmode: "decimal", value: hook?.rate_limit ?? "" }), number("rate_limit")),
+        hook ? "One per line. A value that is shown as ******** stays as it is; if the URL goes to another origin, give each value again." : "One per line."),
+      fields.add("timeout", "Timeout (seconds)", input({ inputmode: "decimal", value: hook?.timeout ?? "" }), number("timeout"), EMPTY),
+      fields.add("max_in_flight", "Deliveries in flight at most, per worker", input({ inputmode: "numeric", value: hook?.max_in_flight ?? "" }), number("max_in_flight"), EMPTY),
+      fields.add("rate_limit", "Deliveries per second at most, over all workers", input({ inputmode: "decimal", value: hook?.rate_limit ?? "" }), number("rate_limit"), "Empty: no limit."),
       fields.add("retry_schedule", "Seconds before each retry", input({ value: hook?.retry_schedule?.join(", ") ?? "", placeholder: "10, 60, 600" }), () => {
         const delays = list(text("retry_schedule")).map(numberOf);
         return delays.length ? delays : null;
-      }),
+      }, EMPTY),
       hook ? null : fields.add("secret", "Secret of your own", input({ type: "password", autocomplete: "new-password" }), () => text("secret") || null, "Empty: a new one is made, and shown once.")),
   };
 }

@@ -15,8 +15,10 @@ export function stateBadges(hook) {
   return found;
 }
 
+export const isApp = (hook) => hook.app_id !== null;
+
 export function kindOf(hook) {
-  return hook.app_id === null ? "service hook" : `app ${hook.app_id}`;
+  return isApp(hook) ? `app ${hook.app_id}` : "service hook";
 }
 
 export function projectsOf(hook) {

@@ -117,7 +117,7 @@ export function hooksView(signal, query) {
     h("form", { class: "filters", role: "search", on: { submit: (event) => { event.preventDefault(); filter(); } } },
       h("div", { class: "grow" }, h("label", { for: "q" }, "Search"), search),
       h("div", {}, h("label", { for: "status" }, "State"), status),
-      h("div", {}, h("label", { for: "limit" }, "A page"), limit)),
+      h("div", {}, h("label", { for: "limit" }, "Per page"), limit)),
     summary, list, empty,
     h("div", { class: "actions pages" }, back, onward));
 }
@@ -138,7 +138,7 @@ function row(observer) {
       return;
     }
     const sum = counts.fired.reduce((total, value) => total + value, 0);
-    fill(rate, sum ? `${perMinute(sum)} a minute` : "none", sparkline(counts.fired));
+    fill(rate, sum ? `${perMinute(sum)} per minute` : "none", sparkline(counts.fired));
     write(failed, count(counts.failed));
     failed.className = counts.failed ? "number bad" : "number";
     write(waiting, counts.pending

@@ -3,7 +3,7 @@
 import { call, getIfKnown, hookPath, post, put, remove } from "./api.js";
 import { form, open } from "./dialogs.js";
 import { button, fill, h, toast, write } from "./dom.js";
-import { ago, count, isoOf, localInput, plural } from "./format.js";
+import { ago, count, isoOf, localInput, plural, zone } from "./format.js";
 import { live } from "./live.js";
 
 const TOPICS = ["events", "alerts", "resource-changes"];
@@ -51,7 +51,7 @@ export function replay(hook, began) {
     const node = form([
       h("p", {}, "What this hook would have got is sent beside the live traffic. Every delivery has the webhook-id that it had, so a receiver can drop what it has."),
       h("div", { class: "pair" },
-        h("div", {}, h("label", { for: "replay-from" }, "From"), from),
+        h("div", {}, h("label", { for: "replay-from" }, `From (${zone()})`), from),
         h("div", {}, h("label", { for: "replay-to" }, "To (the end, if empty)"), to)),
       topics,
       found,
@@ -90,7 +90,8 @@ export function missedPanel(id, signal) {
   const bar = h("progress", { "aria-label": "Progress" });
   const text = h("p", {});
   const stops = h("div", { class: "actions" });
-  const node = h("section", { class: "missed", hidden: true }, h("h2", {}, "From the past"), text, bar, stops);
+  const title = h("h2");
+  const node = h("section", { class: "missed", hidden: true }, title, text, bar, stops);
   let most = 0;
 
   const read = live(signal, 3, async () => {
@@ -106,6 +107,7 @@ export function missedPanel(id, signal) {
     bar.hidden = !missed.sending;
     bar.max = Math.max(1, most);
     bar.value = most - missed.records;
+    write(title, missed.sending ? "Catching up" : "Missed");
     write(text, missed.sending
       ? `${plural(missed.records, "record")} still to be looked at.`
       : `${plural(missed.records, "record")} passed by while it was disabled; what becomes of them is chosen when it is enabled.`);

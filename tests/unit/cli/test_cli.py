@@ -31,6 +31,7 @@ def test_each_command_explains_itself(path):
     result = streamhooks(*path, "--help")
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) > 3
+    assert "Else " not in result.stdout, "a default is called so"
 
 
 @pytest.mark.parametrize(

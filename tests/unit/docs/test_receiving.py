@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import sqlite3
 import subprocess
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from standardwebhooks import WebhookVerificationError
+from support.node import NODE, npm
 from support.snippets import ROOT, snippets
 
 from streamhooks.delivery.payloads import app_hook_headers, service_hook_headers, standard_headers
@@ -97,17 +97,10 @@ console.log(JSON.stringify([...said, handled]));
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the npm package of the page; skipped where it can't be had."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("there is no node or npm on this machine")
     folder = tmp_path_factory.mktemp("node")
     (folder / "package.json").write_text("{}")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "standardwebhooks"]
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=90)
-    except subprocess.TimeoutExpired:
-        pytest.skip("the npm registry does not answer")
-    if done.returncode:
-        pytest.skip(f"the npm package standardwebhooks can't be had: {done.stderr[-200:]}")
+    if failure := npm("install", "standardwebhooks", cwd=folder):
+        pytest.skip(f"the npm package standardwebhooks can't be had: {failure}")
     (folder / "page.mjs").write_text("\n".join(snippet.text for snippet in snippets(PAGE, "js")))
     (folder / "harness.mjs").write_text(_HARNESS)
     return folder
@@ -126,7 +119,7 @@ def test_node_verifies_and_drops_doubles(node: Path) -> None:
         {"signature": ""},
     ]
     given = [{**case, "body": base64.b64encode(case.get("body", BODY)).decode(), "secret": SECRET} for case in cases]
-    command = ["node", "harness.mjs", json.dumps(given)]
+    command = [NODE, "harness.mjs", json.dumps(given)]
     done = subprocess.run(command, cwd=node, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     refused = ["WebhookVerificationError"] * 3

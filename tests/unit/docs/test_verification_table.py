@@ -7,13 +7,13 @@ import hashlib
 import hmac
 import json
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
 
 import pytest
 from standardwebhooks import Webhook
+from support.node import NODE
 from support.snippets import ROOT
 
 from streamhooks.delivery.links import Links
@@ -116,7 +116,6 @@ def test_python_verifies_as_the_table_says(row: str) -> None:
         }
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node on this machine")
 def test_node_verifies_as_the_table_says() -> None:
     asked = [(row, body) for row, data in ROWS.items() for body in bodies(data)]
     given = [
@@ -124,7 +123,7 @@ def test_node_verifies_as_the_table_says() -> None:
         for _, body in asked
     ]
     done = subprocess.run(
-        ["node", "-e", _NODE], input=json.dumps(given), capture_output=True, text=True, timeout=60, check=True
+        [NODE, "-e", _NODE], input=json.dumps(given), capture_output=True, text=True, timeout=60, check=True
     )
     table = documented()
     for (row, _), (as_written, again) in zip(asked, json.loads(done.stdout), strict=True):

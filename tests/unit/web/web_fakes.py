@@ -26,6 +26,7 @@ from streamhooks.records.hook import HookState
 from streamhooks.records.sealing import Keys
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.pending import Pending
+from streamhooks.tasks.endings import Limits
 from streamhooks.web.views import application_options, register
 
 NOW = 1_700_000_000.0
@@ -48,6 +49,8 @@ class FakeSettings:
     cluster_skew: float = 30.0
     web_tls_ca: Path | None = None
     secret_overlap: float = 3600.0
+    request_timeout: float = 5.0
+    hook_max_in_flight: int = 50
 
 
 class FakeHistory:
@@ -125,6 +128,7 @@ class FakeParts:
     published: list[tuple[str, str, bytes | None]] = field(default_factory=list)
     confirms: bool = True
     failure: Exception | None = None
+    limits: Limits = field(default_factory=lambda: Limits(300.0, None))
 
     def __post_init__(self) -> None:
         self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states, self.keys)
