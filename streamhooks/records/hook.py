@@ -144,37 +144,6 @@ class Hook(_Judged):
         resumed_at = self.resumed_at or (written if self.resume is not None else 0.0)
         return replace(self, enabled_at=self.enabled_at or written, resumed_at=resumed_at)
 
-    def enables(self, former: Hook | None) -> bool:
-        """Whether this record enables the hook, which was as `former` before: a step of the wish, or an order.
-
-        A record that only says `active` again is neither.
-        """
-        if self.status != "active" or former is None or former.status != "active":
-            return self.status == "active"
-        return self._orders or self.enabled_at > former.enabled_at or self.resumed_at > former.resumed_at
-
-    def following(self, former: Self | None, timestamp: int) -> Self:
-        """Return the hook as of a record with this timestamp (epoch milliseconds) after the one that made `former`.
-
-        A step to `active` that does not say when it was made, or says what the former record said, was made when
-        the record was written; without a `resume` of its own nobody has decided, so what it missed is sent.
-        """
-        hook = self.written_at(timestamp)
-        if former is None or hook.resumed_at > former.resumed_at:
-            return hook
-        is_step = self.status == "active" and former.status != "active"
-        if not (is_step or self._orders):
-            return replace(hook, resume=former.resume, resumed_at=former.resumed_at)
-        written = max(timestamp, 0) / 1000
-        enabled_at = hook.enabled_at if hook.enabled_at > former.enabled_at else max(hook.enabled_at, written)
-        resumed_at = max(written, former.resumed_at + 0.001)
-        return replace(hook, enabled_at=enabled_at, resume=self.resume if self._orders else None, resumed_at=resumed_at)
-
-    @property
-    def _orders(self) -> bool:
-        """Whether it says what becomes of what was missed, as of when it is written."""
-        return self.status == "active" and self.resume is not None and not self.resumed_at
-
     @property
     def is_sealed(self) -> bool:
         """Whether a part of it is still encrypted, since no key opens it: nothing can be sent to it."""

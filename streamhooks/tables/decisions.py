@@ -20,7 +20,7 @@ class Decisions:
         """Take in a hook as wished; None if it is deleted."""
         if hook is None:
             self._of_hooks.pop(hook_id, None)
-        elif hook.resumed_at:
+        else:
             known = self._of_hooks.setdefault(hook_id, [])
             if not known or known[-1][0] < hook.resumed_at:
                 # Where nobody said what is to become of it, it is sent.

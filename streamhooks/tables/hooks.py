@@ -19,8 +19,8 @@ from streamhooks.records.hook import Hook, HookState
 from streamhooks.records.hook_events import names_of
 from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
 from streamhooks.tables.applying import broken_among
-from streamhooks.tables.decisions import Decisions
 from streamhooks.tables.lasting import Lasting, lasting
+from streamhooks.tables.wishes import Wishes, following
 from streamhooks.times import steady
 
 # app hook or not, organization, project or None for hooks of every project, event or None for wide hooks
@@ -82,9 +82,7 @@ class HooksTable:
         self._old: dict[str, Hook] = {}
         self._opens_old = True
         self._active: set[str] = set()
-        #: since when what is found holds, where the last record only said `active` again: see `Hook.enables`
-        self._enabled_before: dict[str, float] = {}
-        self._decisions = Decisions()
+        self._wishes = Wishes()
         #: when the record was written that has not undone what was found, where that must be told to the hook's home
         self.upheld: dict[str, float] = {}
         #: the hooks that are blocked, or not, other than was found about them, which must be told to their home
@@ -102,14 +100,16 @@ class HooksTable:
     def _apply(self, record: Record) -> None:
         hook_id = _text_key(record)
         if record.topic == self._hooks_topic:
-            wish = None if record.value is None else self._wish(hook_id, decode(Hook, record.value), record.timestamp)
+            written = None if record.value is None else decode(Hook, record.value)
+            former = self._hooks.get(hook_id)
+            wish = None if written is None else following(written, former, record.timestamp)
             hook = None if wish is None else self._keys.opened(wish, old=self._opens_old)
             if hook is not None and hook.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
+            self._wishes.note(hook_id, former, written, hook)
             self._old.pop(hook_id, None)
             if wish is not None and holds_old_texts(wish):
                 self._old[hook_id] = wish
-            self._decisions.note(hook_id, hook)
             self._replace(hook_id, hook, self._states.get(hook_id))
         elif hook_id == OLD_TEXTS:
             self._open_old(record.value is None)
@@ -118,15 +118,6 @@ class HooksTable:
             if state is not None and state.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
             self._replace(hook_id, self._hooks.get(hook_id), state)
-
-    def _wish(self, hook_id: str, written: Hook, timestamp: int) -> Hook:
-        """What a record wishes, after the one before it."""
-        former = self._hooks.get(hook_id)
-        if former is None or written.status != "active" or written.enables(former):
-            self._enabled_before.pop(hook_id, None)
-        elif not written.enabled_at:
-            self._enabled_before.setdefault(hook_id, former.enabled_at)
-        return written.following(former, timestamp)
 
     def _open_old(self, opens: bool) -> None:
         """Open secrets in the old form from now on, or no longer."""
@@ -210,12 +201,11 @@ class HooksTable:
             return False
         if state.upheld_at is None:  # of 0.1.0, where each record that says `active` without `enabled_at` enables
             return state.disabled_since > hook.enabled_at
-        enabled_at = self._enabled_before.get(hook.id, hook.enabled_at)
-        return state.disabled_since > enabled_at or state.upheld_at >= hook.enabled_at
+        return state.disabled_since > self._wishes.enabled_at(hook) or state.upheld_at >= hook.enabled_at
 
     def decided(self, hook_id: str, after: float) -> str | None:
         """What was decided first after this moment (epoch seconds) about what a hook missed; None if nothing was."""
-        return self._decisions.first(hook_id, after)
+        return self._wishes.decided(hook_id, after)
 
     def _paused_until(self, hook_id: str, told: float | None) -> float | None:
         """What was told, unless a clock was set since."""

@@ -305,3 +305,15 @@ def test_the_first_decision_after_a_moment_decides():
     assert [made.decided(ID, after) for after in (0.0, 10.0, 20.0, 30.0)] == ["all", "skip", "all", None]
     made.apply([Record("hooks", 0, 9, 0, ID.encode(), None)])
     assert made.decided(ID, 0.0) is None
+
+
+def test_who_knows_the_last_record_only_takes_nothing_that_was_decided_before_for_its_own():
+    decided = written(replace(hook(1), enabled_at=1000.0, resumed_at=1000.0, resume="skip"))
+    whole, compacted = table(decided, gitops(1600, status="disabled")), table(gitops(1600, status="disabled"))
+    late = compacted.get(ID).resumed_at
+    # What it passes over is begun after this; who knows all must not take the old decision for one about it.
+    assert whole.decided(ID, late) is None
+    assert compacted.decided(ID, 1000.0) is None
+    for made in (whole, compacted):
+        made.apply([gitops(1700)])
+        assert [made.decided(ID, after) for after in (1000.0, late)] == ["all", "all"]
