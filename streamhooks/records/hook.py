@@ -135,13 +135,14 @@ class Hook(_Judged):
     def written_at(self, timestamp: int) -> Self:
         """Return the hook as of a record with this timestamp (epoch milliseconds).
 
-        Who writes hooks without us (GitOps) need not know `enabled_at`: the record that wishes for an active hook is
-        then what enables it. Otherwise such a hook could never be enabled again once the system has disabled it.
+        Who writes hooks without us (GitOps) need not know `enabled_at` and `resumed_at`: the record that wishes for an
+        active hook is then what enables it, and its `resume` is decided then.
         """
-        if self.enabled_at or self.status != "active":
+        if self.status != "active":
             return self
         written = max(timestamp, 0) / 1000
-        return replace(self, enabled_at=written, resumed_at=self.resumed_at or written)
+        resumed_at = self.resumed_at or (written if self.resume is not None else 0.0)
+        return replace(self, enabled_at=self.enabled_at or written, resumed_at=resumed_at)
 
     @property
     def is_sealed(self) -> bool:
@@ -169,6 +170,8 @@ class HookState(Record):
     id: str
     status_reason: str | None = None
     disabled_since: float | None = None
+    upheld_at: float | None = None
+    """A record of the hook that is as old as this, or older, has not undone that; 0.1.0 did not write it."""
     failing_since: float | None = None
     paused_until: float | None = None
     """By the clock of who wrote it; `paused_for` is what holds."""
@@ -187,6 +190,7 @@ class HookState(Record):
             id=hex_32(fields, "id"),
             status_reason=optional_text(fields, "status_reason"),
             disabled_since=optional_number(fields, "disabled_since"),
+            upheld_at=optional_number(fields, "upheld_at"),
             failing_since=optional_number(fields, "failing_since"),
             paused_until=optional_number(fields, "paused_until"),
             open_since=optional_number(fields, "open_since"),

@@ -78,7 +78,8 @@ def changed_hook(
     A header whose value is the mask keeps its value, unless the URL goes to another origin: whoever may change hooks
     may not read their headers. A hook that is over a bound must be brought within it. A new secret has the old one
     sign too for `overlap` seconds. `status: active` forgives what the system found until `now` (epoch seconds), and
-    decides by `resume` what becomes of what a hook missed that is disabled, as `status` has it.
+    decides by `resume` what becomes of what a hook missed that is disabled, as `status` has it; without it nobody has
+    decided.
     Raise ProblemError with 400 and a map of the wrong fields.
     """
     wrong = {name[:100]: "unknown field" for name in fields if name not in (*CHANGEABLE, *FIXED, RESUME)}
@@ -103,16 +104,18 @@ def changed_hook(
     if given.get("status") != "active":
         return changed
     # Later than what it is to undo, whatever the clock of another worker said.
-    changed = replace(changed, enabled_at=max(now, (status.disabled_since or 0.0) + 0.001))
+    changed = replace(changed, enabled_at=max(now, (status.disabled_since or 0.0) + 0.001, hook.enabled_at + 0.001))
     if RESUME in fields or status.status == "disabled":
         changed = replace(changed, resume=resume, resumed_at=max(now, hook.resumed_at + 0.001))
     return changed
 
 
-def _resume(fields: Mapping[str, Any], wrong: dict[str, str]) -> str:
+def _resume(fields: Mapping[str, Any], wrong: dict[str, str]) -> str | None:
     """Return what becomes of what was missed, as a hook has it; note in `wrong` what is wrong with it."""
-    resume = fields.get(RESUME, "skip")
-    if RESUME in fields and fields.get("status") != "active":
+    if RESUME not in fields:
+        return None
+    resume = fields[RESUME]
+    if fields.get("status") != "active":
         wrong[RESUME] = "goes with status: active"
     if resume in ("skip", "all"):
         return str(resume)
