@@ -118,13 +118,13 @@ CALLS: Final = (
     Call("get_hook", "get", _HOOK, "A hook, as this worker knows it", "Hook", problems=(400, 404)),
     Call(
         "change_hook", "put", _HOOK, "Change the fields that are given; `active` enables again", "ChangedHook",
-        problems=(400, 404, 503), body="HookChange",
+        problems=(400, 404, 409, 503), body="HookChange",
     ),
     Call("delete_hook", "delete", _HOOK, "Delete a hook", None, 204, problems=(400, 404, 503)),
     Call(
         "rotate_secret", "post", f"{_HOOK}/rotate-secret",
-        "A new secret, which the answer shows; the old one signs too for a grace time", "Hook",
-        problems=(400, 404, 503),
+        "A new secret, which the answer shows; the former one signs too for a grace time", "Hook",
+        problems=(400, 404, 409, 503),
     ),
     Call("send_test", "post", f"{_HOOK}/test", "Send a sample event now", "Sample", problems=(400, 404)),
     Call(
