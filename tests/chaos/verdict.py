@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from chaos.account import must_be_counted
@@ -28,6 +28,8 @@ class Verdict:
     """That wait in `delayed` for a time of day that a clock that was ahead meant."""
     lost: list[str] = field(default_factory=list)
     """Deliveries of records that Kafka holds."""
+    skipped: int = 0
+    """Deliveries that nobody made, since who enabled the hook did not want them."""
     gone: int = 0
     """Deliveries that nobody made, since Kafka had removed the record, and of which that was told."""
     unknowable: int = 0
@@ -46,14 +48,17 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
 
 
-def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verdict:
-    """Hold everything against what was produced."""
+def judge(
+    evidence: Evidence, hooks: Iterable[Hook], troubled: set[str], skipped: Collection[str] = frozenset()
+) -> Verdict:
+    """Hold everything against what was produced; what was `skipped` (ids) may be missing."""
     behaviour = {hook.id: hook.behaviour for hook in hooks}
     expected, dead = evidence.expected, evidence.dead
     requests = Counter(request.id for request in evidence.requests)
     taken = {one.id for one in evidence.requests if one.status is not None and 200 <= one.status < 300}
     attempts = Counter(identifier for _hook, identifier, _attempt in evidence.firings)
     missing = [one for one in expected if one not in taken and one not in dead and one not in evidence.pending]
+    missing = [one for one in missing if one not in skipped]
     fates = Counter(evidence.gone[one] for one in missing if one in evidence.gone)
     verdict = Verdict(
         records=evidence.account.written,
@@ -63,6 +68,7 @@ def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verd
         dead=len(dead.keys() & expected.keys()),
         later=len(evidence.later & expected.keys()),
         lost=[f"{one}: {expected[one]}" for one in missing if one not in evidence.gone],
+        skipped=len(skipped),
         gone=fates["told"],
         unknowable=fates["unknowable"],
         silent=[f"{one}: {expected[one]}" for one in missing if evidence.gone.get(one) == "silent"],
