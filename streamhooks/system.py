@@ -83,6 +83,7 @@ from streamhooks.tasks.runner import Runner, Weights
 from streamhooks.tasks.sample import AT_ONCE, Samples
 from streamhooks.tasks.seals import Seals
 from streamhooks.tasks.task import registry
+from streamhooks.tasks.upheld import Upheld
 from streamhooks.times import steady
 from streamhooks.tracing import Tracing
 
@@ -189,9 +190,10 @@ class System:
         self.missed = Missed(
             self.stretches,
             self.hooks,
+            app.tracker,
             write=self.hook_states.write,
             forget=self.hook_states.forget,
-            reached=app.tracker.reached,
+            holds_lease=lambda: app.gate.holds_lease,
             clock=clock,
             log_of=app.topic_id,
             on_gone=self.moved.gone,
@@ -230,6 +232,7 @@ class System:
         )
         self.samples = Samples(replace(self.runner.services, deliver=deliver_sample), clock)
         self.seals = Seals(self.hooks, self._is_home, self.runner.tell_home, clock)
+        self.upheld = Upheld(self.hooks, self._is_home, self.runner.tell_home)
         self.delayed_reader = TopicReader(
             settings, self._apply_delayed, loop, name="delayed", logs=app.logs, on_anew=self._begin_delayed_anew
         )
@@ -351,6 +354,7 @@ class System:
             self.counting,
             self.broken,
             self.seals,
+            self.upheld,
             self.missed,
             self.catch_up,
             self.watch,

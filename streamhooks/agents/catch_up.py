@@ -38,10 +38,12 @@ CHUNK = 500
 WINDOW = 1000
 #: hooks that catch up at once on a worker
 AT_ONCE = 20
-#: of how many stretches that were sent it is remembered where they ended
-SENT_UNTIL = 20_000
+#: how many of the stretches that were sent are remembered
+REMEMBERED = 20_000
 
 TP = tuple[str, int]
+_Place = tuple[str, TP, str | None, int | None]
+"""A hook, a partition, the id of its topic, and from which time on records are meant."""
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
 
@@ -115,7 +117,7 @@ class CatchUp:
         self._clock = clock
         self._room = asyncio.Semaphore(AT_ONCE)
         self._working: dict[str, asyncio.Task[None]] = {}
-        self._sent_until: dict[tuple[str, TP, str | None], int] = {}
+        self._sent: dict[_Place, range] = {}
 
     async def run(self) -> None:
         """Catch up, for ever."""
@@ -138,7 +140,7 @@ class CatchUp:
         """Partitions move: the next homes go on where this one has come to."""
         for task in self._working.values():
             task.cancel()
-        self._sent_until.clear()
+        self._sent.clear()
 
     async def stop(self, hook_id: str, stretches: Iterable[Stretch]) -> None:
         """Send no more of these stretches of a hook whose home is here; returns when they are forgotten."""
@@ -190,11 +192,12 @@ class CatchUp:
 
     async def _send(self, stretch: Stretch, end: int) -> bool:
         """Send a stretch; False if the hook may get no more now."""
-        tp, place = stretch.tp, (stretch.hook_id, stretch.tp, stretch.log)
+        tp, place = stretch.tp, (stretch.hook_id, stretch.tp, stretch.log, stretch.not_before)
         first, log_end = await self._ways.ends(tp)
-        start = max(stretch.next, first)
-        if stretch.why == "disabled" and (sent := self._sent_until.get(place, 0)) <= log_end:
-            start = max(start, sent)  # two owners around a hand-over may have begun one each
+        begin = start = max(stretch.next, first)
+        sent = self._sent.get(place, range(0))
+        if stretch.why == "disabled" and start in sent and sent.stop <= log_end:
+            begin, start = sent.start, sent.stop  # two owners around a hand-over may have begun one each
         tracker = Tracker(window=WINDOW)
         tracker.assign(tp, start, Settled(start))
         writing = asyncio.create_task(self._write_progress(stretch, tracker))
@@ -215,9 +218,9 @@ class CatchUp:
             with suppress(asyncio.CancelledError):
                 await writing
         if stretch.why == "disabled":
-            if len(self._sent_until) >= SENT_UNTIL:
-                del self._sent_until[next(iter(self._sent_until))]
-            self._sent_until[place] = end
+            if len(self._sent) >= REMEMBERED:
+                del self._sent[next(iter(self._sent))]
+            self._sent[place] = range(begin, max(end, start))
         return True
 
     async def _start(self, stretch: Stretch, record: Record, tracker: Tracker) -> bool:

@@ -26,11 +26,12 @@ JSON = dict[str, Any]
 
 
 class ProblemAnswer(Refusal):
-    """A worker has answered, but not with what was asked; the text says why."""
+    """A worker has answered, but not with what was asked; the text says why, and `body` may tell more."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, body: Any = None) -> None:
         super().__init__(text)
         self.status = status
+        self.body: JSON = body if isinstance(body, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Api:
             self.sleep(_pause(answer.headers.get("Retry-After", "1")))
         if 200 <= answer.status < 300:
             return answer
-        raise ProblemAnswer(answer.status, self._text(answer))
+        raise ProblemAnswer(answer.status, self._text(answer), answer.json)
 
     def _call(self, method: str, url: str, body: object, timeout: float) -> Answer:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -111,7 +112,7 @@ class Api:
 
     def _text(self, answer: Answer) -> str:
         given = answer.json if isinstance(answer.json, dict) else {"detail": answer.json}
-        detail = given.get("detail", "") if given.keys() <= {"detail"} else _map(given)
+        detail = given["detail"] if "detail" in given else _map(given)
         text = clean(str(detail or "no reason given"))
         match answer.status:
             case 401 if self.token:

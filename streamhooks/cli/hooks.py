@@ -9,9 +9,8 @@ import click
 from streamhooks.cli.hooks_apply import apply
 from streamhooks.cli.hooks_fields import UNSETTABLE, field_options, given, merged_headers
 from streamhooks.cli.hooks_reencrypt import reencrypt
-from streamhooks.cli.params import HOOK, TIME, hook_argument, json_option, with_api, yes_option
+from streamhooks.cli.params import HOOK, RESUME, hook_argument, json_option, with_api, yes_option
 from streamhooks.errors import Refusal
-from streamhooks.times import iso
 
 if TYPE_CHECKING:
     from streamhooks.cli.api import JSON, Api
@@ -129,16 +128,20 @@ def rm(api: Api, /, hooks_to_go: tuple[str, ...], yes: bool) -> None:
 @click.option(
     "--resume",
     metavar="skip|all|TIME",
-    help="What it missed meanwhile is thrown away (as without this), sent, or sent from a time on.",
+    type=RESUME,
+    help="What it missed meanwhile is thrown away, sent, or sent from a time on. You are asked if it missed something.",
 )
 @json_option
 @with_api
 def enable(api: Api, /, hook: str, resume: str | None, as_json: bool) -> None:
     """Enable a hook again, whoever disabled it; the time may be as in `--resume 2h` (ago)."""
-    body = {"status": "active"}
-    if resume:
-        body["resume"] = resume if resume in ("skip", "all") else str(iso(TIME.convert(resume, None, None)))
-    _show(api.put(_path(hook), body), as_json)
+    from streamhooks.cli.resuming import enabled, told
+
+    found, resume = enabled(api, _path(hook), resume, may_ask=not as_json)
+    missed = found.get("missed") or {}
+    _show(found if as_json else {name: value for name, value in found.items() if name != "missed"}, as_json)
+    for line in told(hook, missed, resume):
+        click.echo(line, err=as_json)
 
 
 @hooks.command()

@@ -6,6 +6,8 @@
         url: https://example.com/hook
         events: [event.created]
         timeout: 3             # and any other field of a hook
+        status: active
+        resume: all            # what becomes of what it missed, if that enables it: skip, all or a time
 
 A field that is not in the file gets its default, but `secret` and `status`, which stay as they are.
 """
@@ -15,11 +17,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from streamhooks.errors import BrokenRecord, Refusal
 from streamhooks.masking import MASK
 from streamhooks.records.hook import Hook
+from streamhooks.times import iso, moment
 
 JSON = dict[str, Any]
 Key = tuple[str, str | None, str]
@@ -30,6 +34,7 @@ _COMPARED = (
     "url", "events", "project_ids", "version", "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
 )  # fmt: skip
 _KEPT = ("secret", "status")
+_RESUME = "resume"  # says something only when the hook is enabled
 _SEEN = ("url", "organization_id")  # in the first line of a step
 _ID, _SECRET = "0" * 32, "x" * 16  # where a file has none
 
@@ -41,6 +46,8 @@ class Wish:
     place: str
     id: str | None
     fields: JSON = field(repr=False)
+    resume: str | None = None
+    """What becomes of what it missed, if it is enabled."""
 
     @property
     def key(self) -> Key:
@@ -140,17 +147,34 @@ def superfluous(file: File, steps: Iterable[Step], present: Iterable[JSON]) -> l
 def _wish(place: str, entry: Any) -> Wish:
     if not isinstance(entry, dict):
         raise BrokenRecord("must have fields")
-    if unknown := [str(name) for name in entry if name not in _FIXED + _COMPARED + _KEPT]:
+    if unknown := [str(name) for name in entry if name not in (*_FIXED, *_COMPARED, *_KEPT, _RESUME)]:
         raise BrokenRecord(f"{', '.join(unknown)}: unknown")
     if isinstance(entry.get("headers"), dict) and not all(isinstance(name, str) for name in entry["headers"]):
         raise BrokenRecord("headers: a name is no text")
+    resume = _resume(entry)
+    entry = {name: value for name, value in entry.items() if name != _RESUME}
     hook = Hook.from_fields({"id": _ID, "secret": _SECRET} | {n: v for n, v in entry.items() if v is not None})
     for name, bound in hook.over_bounds.items():
         raise BrokenRecord(f"{name}: {bound}")
     shown = {**hook.to_fields(), "headers": hook.headers or None}
     fields = {name: shown[name] for name in (*_FIXED[1:], *_COMPARED)}
     fields |= {name: entry[name] for name in _KEPT if entry.get(name) is not None}
-    return Wish(place, hook.id if entry.get("id") is not None else None, fields)
+    return Wish(place, hook.id if entry.get("id") is not None else None, fields, resume)
+
+
+def _resume(entry: JSON) -> str | None:
+    resume = entry.get(_RESUME)
+    if resume is None:
+        return None
+    if entry.get("status") != "active":
+        raise BrokenRecord("resume: goes with status: active")
+    if resume in ("skip", "all"):
+        return str(resume)
+    # YAML makes a datetime of what looks like one.
+    since = moment(resume.isoformat() if isinstance(resume, datetime) else resume)
+    if since is None:
+        raise BrokenRecord("resume: must be skip, all, epoch seconds or ISO 8601")
+    return iso(since)
 
 
 def _doubles(wishes: Iterable[Wish]) -> list[str]:
@@ -179,12 +203,13 @@ def _change(wish: Wish, hook: JSON) -> Step:
     different = [name for name in names if _comparable(name, wanted[name]) != _comparable(name, hook[name])]
     # What a worker masks can't be compared: it is sent, and changes nothing if it is the same.
     unseen = [name for name in ("headers", "secret") if name not in different and _has_values(wanted.get(name))]
+    order = {_RESUME: wish.resume} if wish.resume and "status" in different else {}
     return Step(
         "change" if different else "keep",
         hook["id"],
         wanted["url"],
         hook["organization_id"],
-        {name: wanted[name] for name in (*different, *unseen)},
+        {name: wanted[name] for name in (*different, *unseen)} | order,
         [(name, _shown(name, hook[name]), _shown(name, wanted[name])) for name in different],
         unseen,
     )

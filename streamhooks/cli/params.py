@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from streamhooks.errors import Refusal
-from streamhooks.times import LATEST
+from streamhooks.times import LATEST, iso
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -82,7 +82,18 @@ class HookId(click.ParamType):
         return [CompletionItem(hook["id"], help=hook["url"]) for hook in found[:_COMPLETED]]
 
 
+class Resume(click.ParamType):
+    """What becomes of what a hook missed, as the API takes it: `skip`, `all` or a moment."""
+
+    name = "skip|all|time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it, a moment as ISO 8601."""
+        return value if value in ("skip", "all") else str(iso(TIME.convert(value, param, ctx)))
+
+
 TIME = Time()
+RESUME = Resume()
 HOOK = HookId()
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")

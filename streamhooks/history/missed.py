@@ -17,9 +17,12 @@ class Missed:
     records: int
     """How many source records there are to be looked at."""
     since: float | None
+    """When the first of them was written to Kafka, or passed over."""
     available_from: float | None
     """From when on all of it is there, if retention has removed the beginning."""
     stretches: tuple[Stretch, ...]
+    undecided: int = 0
+    """How many of the records are those of which nobody has said what becomes of them."""
 
 
 def missed_of(
@@ -32,12 +35,15 @@ def missed_of(
 
     """
     ends = offsets.ends(sorted({one.tp for one in stretches})) if stretches else {}
-    records, available = 0, [0.0]
+    records, undecided, available = 0, 0, [0.0]
+    since: list[float] = []
     for stretch in stretches:
         first, end = ends[stretch.tp]
-        records += max(0, (end if stretch.end is None else stretch.end) - max(stretch.next, first))
-        if stretch.next < first < end:
-            record = read_one(stretch.tp, first, stop=stop)
-            available.append(record.timestamp / 1000 if record else 0.0)
-    since = min((one.since for one in stretches), default=None)
-    return Missed(records, since, max(available) or None, tuple(stretches))
+        count = max(0, (end if stretch.end is None else stretch.end) - max(stretch.next, first))
+        records += count
+        undecided += count if stretch.end is None else 0
+        since.append(stretch.since)
+        if count and (record := read_one(stretch.tp, max(stretch.next, first), stop=stop)):
+            since.append(record.timestamp / 1000)
+            available += [record.timestamp / 1000] if stretch.next < first else []
+    return Missed(records, min(since, default=None), max(available) or None, tuple(stretches), undecided)

@@ -138,13 +138,45 @@ class Hook(_Judged):
     def written_at(self, timestamp: int) -> Self:
         """Return the hook as of a record with this timestamp (epoch milliseconds).
 
-        Who writes hooks without us (GitOps) need not know `enabled_at`: the record that wishes for an active hook is
-        then what enables it. Otherwise such a hook could never be enabled again once the system has disabled it.
+        Who writes hooks without us (GitOps) need not know `enabled_at` and `resumed_at`: the record that wishes for an
+        active hook is then what enables it, and its `resume` is decided then.
         """
-        if self.enabled_at or self.status != "active":
+        if self.status != "active":
             return self
         written = max(timestamp, 0) / 1000
-        return replace(self, enabled_at=written, resumed_at=self.resumed_at or written)
+        resumed_at = self.resumed_at or (written if self.resume is not None else 0.0)
+        return replace(self, enabled_at=self.enabled_at or written, resumed_at=resumed_at)
+
+    def enables(self, former: Hook | None) -> bool:
+        """Whether this record enables the hook, which was as `former` before: a step of the wish, or an order.
+
+        A record that only says `active` again is neither.
+        """
+        if self.status != "active" or former is None or former.status != "active":
+            return self.status == "active"
+        return self._orders or self.enabled_at > former.enabled_at or self.resumed_at > former.resumed_at
+
+    def following(self, former: Self | None, timestamp: int) -> Self:
+        """Return the hook as of a record with this timestamp (epoch milliseconds) after the one that made `former`.
+
+        A step to `active` that does not say when it was made, or says what the former record said, was made when
+        the record was written; without a `resume` of its own nobody has decided, so what it missed is sent.
+        """
+        hook = self.written_at(timestamp)
+        if former is None or hook.resumed_at > former.resumed_at:
+            return hook
+        is_step = self.status == "active" and former.status != "active"
+        if not (is_step or self._orders):
+            return replace(hook, resume=former.resume, resumed_at=former.resumed_at)
+        written = max(timestamp, 0) / 1000
+        enabled_at = hook.enabled_at if hook.enabled_at > former.enabled_at else max(hook.enabled_at, written)
+        resumed_at = max(written, former.resumed_at + 0.001)
+        return replace(hook, enabled_at=enabled_at, resume=self.resume if self._orders else None, resumed_at=resumed_at)
+
+    @property
+    def _orders(self) -> bool:
+        """Whether it says what becomes of what was missed, as of when it is written."""
+        return self.status == "active" and self.resume is not None and not self.resumed_at
 
     @property
     def is_sealed(self) -> bool:
@@ -171,6 +203,8 @@ class HookState(Record):
     id: str
     status_reason: str | None = None
     disabled_since: float | None = None
+    upheld_at: float | None = None
+    """A record of the hook that is as old as this, or older, has not undone that; 0.1.0 did not write it."""
     failing_since: float | None = None
     paused_until: float | None = None
     """By the clock of who wrote it; `paused_for` is what holds."""
@@ -189,6 +223,7 @@ class HookState(Record):
             id=hex_32(fields, "id"),
             status_reason=optional_text(fields, "status_reason"),
             disabled_since=optional_number(fields, "disabled_since"),
+            upheld_at=optional_number(fields, "upheld_at"),
             failing_since=optional_number(fields, "failing_since"),
             paused_until=optional_number(fields, "paused_until"),
             open_since=optional_number(fields, "open_since"),

@@ -37,7 +37,7 @@ def _disabled(state: HookState, found: dict[str, Any], enabled_at: float) -> Hoo
     if about is not None:
         # Later than what it undoes, whatever the clock says by now.
         found["disabled_since"] = max(found["disabled_since"], enabled_at + 0.001)
-    return replace(state, **found)
+    return replace(state, **found, upheld_at=found["disabled_since"])
 
 
 def notice_of(what: str, state: HookState, now: float, blocked: str | None = None) -> Notice | None:

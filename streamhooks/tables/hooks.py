@@ -19,6 +19,7 @@ from streamhooks.records.hook import Hook, HookState
 from streamhooks.records.hook_events import names_of
 from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
 from streamhooks.tables.applying import broken_among
+from streamhooks.tables.decisions import Decisions
 from streamhooks.tables.lasting import Lasting, lasting
 from streamhooks.times import steady
 
@@ -81,6 +82,11 @@ class HooksTable:
         self._old: dict[str, Hook] = {}
         self._opens_old = True
         self._active: set[str] = set()
+        #: since when what is found holds, where the last record only said `active` again: see `Hook.enables`
+        self._enabled_before: dict[str, float] = {}
+        self._decisions = Decisions()
+        #: when the record was written that has not undone what was found, where that must be told to the hook's home
+        self.upheld: dict[str, float] = {}
         #: the hooks that are blocked, or not, other than was found about them, which must be told to their home
         self.seals_changed: set[str] = set()
 
@@ -96,13 +102,14 @@ class HooksTable:
     def _apply(self, record: Record) -> None:
         hook_id = _text_key(record)
         if record.topic == self._hooks_topic:
-            wish = None if record.value is None else decode(Hook, record.value).written_at(record.timestamp)
+            wish = None if record.value is None else self._wish(hook_id, decode(Hook, record.value), record.timestamp)
             hook = None if wish is None else self._keys.opened(wish, old=self._opens_old)
             if hook is not None and hook.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
             self._old.pop(hook_id, None)
             if wish is not None and holds_old_texts(wish):
                 self._old[hook_id] = wish
+            self._decisions.note(hook_id, hook)
             self._replace(hook_id, hook, self._states.get(hook_id))
         elif hook_id == OLD_TEXTS:
             self._open_old(record.value is None)
@@ -111,6 +118,15 @@ class HooksTable:
             if state is not None and state.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
             self._replace(hook_id, self._hooks.get(hook_id), state)
+
+    def _wish(self, hook_id: str, written: Hook, timestamp: int) -> Hook:
+        """What a record wishes, after the one before it."""
+        former = self._hooks.get(hook_id)
+        if former is None or written.status != "active" or written.enables(former):
+            self._enabled_before.pop(hook_id, None)
+        elif not written.enabled_at:
+            self._enabled_before.setdefault(hook_id, former.enabled_at)
+        return written.following(former, timestamp)
 
     def _open_old(self, opens: bool) -> None:
         """Open secrets in the old form from now on, or no longer."""
@@ -130,6 +146,7 @@ class HooksTable:
             is_old = not self.is_live
             self._lasting[hook_id] = lasting(state, known, self._clock(), is_old=is_old, clock=self._steady)
         self.seals_changed.discard(hook_id)
+        self.upheld.pop(hook_id, None)
         self._active.discard(hook_id)
         if hook is None:
             return
@@ -138,6 +155,12 @@ class HooksTable:
             self.seals_changed.add(hook_id)
         if self.status(hook_id).status == "active":
             self._active.add(hook_id)
+        elif (
+            hook.status == "active"
+            and state
+            and max(state.disabled_since or 0.0, state.upheld_at or 0.0) < hook.enabled_at
+        ):
+            self.upheld[hook_id] = hook.enabled_at
         if _is_wide(hook):
             self._events[hook_id] = frozenset(hook.events)
         for key in _keys(hook):
@@ -176,10 +199,23 @@ class HooksTable:
         found = (state.failing_since, self._paused_until(hook_id, state.paused_until), breaker)
         if hook.status == "disabled":
             return Status("disabled", "disabled by its owner", None, *found)
-        if _was_disabled(hook, state):
+        if self._was_disabled(hook, state):
             return Status("disabled", state.status_reason, state.disabled_since, *found)
         blocked = hook.blocked
         return Status("active", f"{blocked}; what it would get waits" if blocked else None, None, *found)
+
+    def _was_disabled(self, hook: Hook, state: HookState) -> bool:
+        """Whether the system has disabled the hook since a user last enabled it."""
+        if state.disabled_since is None:
+            return False
+        if state.upheld_at is None:  # of 0.1.0, where each record that says `active` without `enabled_at` enables
+            return state.disabled_since > hook.enabled_at
+        enabled_at = self._enabled_before.get(hook.id, hook.enabled_at)
+        return state.disabled_since > enabled_at or state.upheld_at >= hook.enabled_at
+
+    def decided(self, hook_id: str, after: float) -> str | None:
+        """What was decided first after this moment (epoch seconds) about what a hook missed; None if nothing was."""
+        return self._decisions.first(hook_id, after)
 
     def _paused_until(self, hook_id: str, told: float | None) -> float | None:
         """What was told, unless a clock was set since."""
@@ -225,7 +261,7 @@ class HooksTable:
         disabled = failing = breakers_open = 0
         for hook_id, hook in self._hooks.items():
             state = self._states.get(hook_id)
-            if hook.status == "disabled" or (state is not None and _was_disabled(hook, state)):
+            if hook.status == "disabled" or (state is not None and self._was_disabled(hook, state)):
                 disabled += 1
             elif state is not None:
                 failing += state.failing_since is not None
@@ -241,11 +277,6 @@ class HooksTable:
 
     def __len__(self) -> int:
         return len(self._hooks)
-
-
-def _was_disabled(hook: Hook, state: HookState) -> bool:
-    """Whether the system has disabled the hook since a user last enabled it."""
-    return state.disabled_since is not None and state.disabled_since > hook.enabled_at
 
 
 def _is_wide(hook: Hook) -> bool:

@@ -42,6 +42,10 @@ class Stretches:
             raise BrokenRecord("id: is not the record's key")
         self._of_hooks.setdefault(hook_id, {})[stretch_id] = stretch
 
+    def get(self, stretch: Stretch) -> Stretch | None:
+        """A stretch as it is known now; None if it is forgotten."""
+        return self._of_hooks.get(stretch.hook_id, {}).get(stretch.id)
+
     def of_hook(self, hook_id: str) -> list[Stretch]:
         """The stretches of a hook, by partition and offset."""
         found = self._of_hooks.get(hook_id)

@@ -23,6 +23,7 @@ from streamhooks.metrics import (
     tasks_of,
 )
 from streamhooks.records.firing import Attempt
+from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
 from streamhooks.tasks.again import INTERNAL_ERROR, Again, Do, nothing
@@ -82,11 +83,8 @@ class PendingOwner(Owner, Protocol):
 class Passing(Protocol):
     """What keeps what comes for a disabled hook; see `tasks.missed`."""
 
-    def covers(self, hook_id: str, source: str) -> bool:
-        """Whether this is known already."""
-
-    async def pass_over(self, hook_id: str, source: str) -> None:
-        """Note that a record was passed over; returns when that is confirmed."""
+    def pass_over(self, hook: Hook, source: str) -> Awaitable[None]:
+        """Keep a record for a hook that was found disabled in this turn of the loop; await that it is confirmed."""
 
 
 async def _has_them(_call: Call) -> bool:
@@ -161,8 +159,8 @@ class Runner:
 
     async def _begun(self, call: Call, owner: Owner, hook_id: str) -> Coroutine[Any, Any, None]:
         """What becomes of a delivery, once it may and there is room."""
-        if self._is_disabled(hook_id):
-            return self._pass_over(call, owner)
+        if (disabled := self._disabled(hook_id)) is not None:
+            return self._pass_over(disabled, call, owner)
         as_of(call, self.services.hooks.get(hook_id))
         wait = self._restraints.hold_back(hook_id)
         if wait is not None:
@@ -268,16 +266,20 @@ class Runner:
             # Silence would hide a defect of ours.
             log.error("a run ended in an error of streamhooks itself", exc_info=error)
 
-    def _is_disabled(self, hook_id: str) -> bool:
+    def _disabled(self, hook_id: str) -> Hook | None:
         hooks = self.services.hooks
-        return not hooks.is_active(hook_id) and hooks.get(hook_id) is not None
+        return None if hooks.is_active(hook_id) else hooks.get(hook_id)
 
-    async def _pass_over(self, call: Call, owner: Owner) -> None:
+    def _pass_over(self, hook: Hook, call: Call, owner: Owner) -> Coroutine[Any, Any, None]:
         """Keep what comes for a disabled hook: its source is read again when it is enabled, if it has one."""
         HELD_BACK.labels("disabled").inc()
-        if call.hook_id and call.source:
-            if not self._missed.covers(call.hook_id, call.source):
-                await self._missed.pass_over(call.hook_id, call.source)
+        # In the turn of the look: what is decided after it decides about this record, too.
+        kept = self._missed.pass_over(hook, call.source) if call.source else None
+        return self._release_kept(call, owner, kept)
+
+    async def _release_kept(self, call: Call, owner: Owner, kept: Awaitable[None] | None) -> None:
+        if kept is not None:
+            await kept
         else:
             await self._outputs.store(call, attempt=call.attempt, due=self._now_ms(), reason="paused")
         owner.release()
@@ -300,11 +302,11 @@ class Runner:
                 await self._gate.wait_open()
             if owner.is_void:
                 return
-            if self._is_disabled(hook_id):  # since it was started
+            if (disabled := self._disabled(hook_id)) is not None:  # since it was started
                 if give_back is not None:
                     give_back()
                 else:
-                    await self._pass_over(call, owner)
+                    await self._pass_over(disabled, call, owner)
                 return
             if give_back is not None and not await self._has_arguments(call, owner, give_back):
                 return

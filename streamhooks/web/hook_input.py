@@ -81,7 +81,7 @@ def changed_hook(
     sign too for `overlap` seconds; a former one that signs no longer is dropped with any change.
 
     `status: active` forgives what the system found until `now` (epoch seconds), and decides by `resume` what becomes
-    of what a hook missed that is disabled, as `status` has it.
+    of what a hook missed that is disabled, as `status` has it; without it nobody has decided.
 
     Raise ProblemError with 400 and a map of the wrong fields, and with 409 as `rotated_hook` does.
     """
@@ -109,16 +109,18 @@ def changed_hook(
     if given.get("status") != "active":
         return changed
     # Later than what it is to undo, whatever the clock of another worker said.
-    changed = replace(changed, enabled_at=max(now, (status.disabled_since or 0.0) + 0.001))
+    changed = replace(changed, enabled_at=max(now, (status.disabled_since or 0.0) + 0.001, hook.enabled_at + 0.001))
     if RESUME in fields or status.status == "disabled":
         changed = replace(changed, resume=resume, resumed_at=max(now, hook.resumed_at + 0.001))
     return changed
 
 
-def _resume(fields: Mapping[str, Any], wrong: dict[str, str]) -> str:
+def _resume(fields: Mapping[str, Any], wrong: dict[str, str]) -> str | None:
     """Return what becomes of what was missed, as a hook has it; note in `wrong` what is wrong with it."""
-    resume = fields.get(RESUME, "skip")
-    if RESUME in fields and fields.get("status") != "active":
+    if RESUME not in fields:
+        return None
+    resume = fields[RESUME]
+    if fields.get("status") != "active":
         wrong[RESUME] = "goes with status: active"
     if resume in ("skip", "all"):
         return str(resume)

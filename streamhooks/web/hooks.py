@@ -18,10 +18,11 @@ from streamhooks.records.hook import Hook, generate_secret
 from streamhooks.records.hook_events import warnings_about
 from streamhooks.records.notice import Notice
 from streamhooks.tables.hooks import HooksTable, Status
+from streamhooks.times import iso
 from streamhooks.web.hook_input import changed_hook, new_hook, rotated_hook
 from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, read_nothing
 from streamhooks.web.parts import Parts
-from streamhooks.web.problems import bad_fields, confirmed, kafka_answers, not_found
+from streamhooks.web.problems import bad_fields, confirmed, conflict, kafka_answers, not_found
 from streamhooks.web.representation import shown_hook, shown_missed
 
 #: hooks that are looked at in one go
@@ -81,18 +82,29 @@ async def change_hook(parts: Parts, request: web.Request) -> web.Response:
         overlap = parts.settings.secret_overlap
         status = parts.hooks.status(hook_id)
         hook = changed_hook(former, fields, parts.clock(), overlap, parts.addresses.check_url, status)
+        missed = await _missed(parts, hook) if hook.resumed_at > former.resumed_at else None
         if hook != former:
             await _publish(parts, hook)
         if status.status == "disabled" and parts.hooks.is_active(hook_id):
-            why = f"enabled by its owner; what it missed: {hook.resume}"
+            why = f"enabled by its owner; what it missed: {hook.resume or 'all'}"
             notice = Notice(hook_id, "resumed", why, status.disabled_since, int(parts.clock() * 1000))
             async with confirmed():
                 await parts.outbox.publish(parts.topics.notices, notice.to_json(), key=hook_id)
     shown = _with_warnings(_shown(parts, hook), hook)
-    if hook.resumed_at > former.resumed_at:
-        async with kafka_answers():
-            shown["missed"] = shown_missed(await parts.history.missed_of(hook_id))
+    if missed is not None:
+        shown["missed"] = missed
     return answer(shown)
+
+
+async def _missed(parts: Parts, hook: Hook) -> dict[str, Any]:
+    """Return what a hook has missed that becomes `hook`; raise ProblemError if that is to be decided first."""
+    async with kafka_answers():
+        missed = await parts.history.missed_of(hook.id)
+    shown = shown_missed(missed)
+    if missed.undecided and hook.resume is None:
+        detail = f"{missed.undecided} records were missed since {iso(missed.since)}: say by resume what becomes of them"
+        raise conflict(f"{detail} (skip, all, or from when on)", missed=shown)
+    return shown
 
 
 async def delete_hook(parts: Parts, request: web.Request) -> web.Response:

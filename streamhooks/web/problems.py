@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from streamhooks.errors import PublishError, StreamhooksError
 
@@ -14,9 +15,9 @@ CONFIRMED_WITHIN = 10.0
 
 
 class ProblemError(StreamhooksError):
-    """A call that ends here; `body` is `{"detail": …}` or a map of fields to what is wrong with each."""
+    """A call that ends here; `body` has `detail`, or is a map of fields to what is wrong with each."""
 
-    def __init__(self, status: int, body: Mapping[str, str], headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, body)
         self.status = status
         self.body = body
@@ -38,9 +39,9 @@ def not_found(what: str) -> ProblemError:
     return ProblemError(404, {"detail": f"{what} not found"})
 
 
-def conflict(detail: str) -> ProblemError:
-    """Return a 409."""
-    return ProblemError(409, {"detail": detail})
+def conflict(detail: str, **more: Any) -> ProblemError:
+    """Return a 409; `more` is what the caller needs to decide."""
+    return ProblemError(409, {"detail": detail, **more})
 
 
 def try_again(detail: str) -> ProblemError:

@@ -138,7 +138,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "HookChange": _object(
         {
             **_SETTABLE,
-            hook_input.RESUME: {**MOMENT, "description": "skip (the default), all, or from when on; what it missed"},
+            hook_input.RESUME: {
+                **MOMENT,
+                "description": "skip, all, or from when on: what becomes of what it missed; needed if it did",
+            },
         }
     ),
     "Hook": _object({**_SHOWN, "warnings": _WARNINGS}, *_SHOWN),
@@ -278,6 +281,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Any": {"type": "object"},
     "Problem": {
         "type": "object",
+        "properties": {"missed": _ref("Missed")},
         "additionalProperties": TEXT,
         "description": "`detail`, or what is wrong with each field",
     },

@@ -246,6 +246,7 @@ def test_what_can_be_done_with_a_hook(browser: Browser, fake: Callable[..., Fake
     worker.missed = {**worker.missed, "records": 12, "since": "2026-11-22T10:00:00.000+00:00"}
     browser.press("Enable")
     browser.wait_text("12 records passed by")
+    assert browser.run("return document.querySelector('dialog [type=submit]').disabled")
     browser.fill("is sent", "")
     browser.press("Enable")
     eventually(lambda: worker.calls("PUT")[-1] == (path, {"status": "active", "resume": "all"}))

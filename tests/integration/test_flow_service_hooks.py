@@ -150,7 +150,7 @@ def test_one_delivery_a_hook_and_record(installation: Installation, organization
 def test_a_hook_is_enabled_again(installation: Installation, organization: str, sentinel: Hook) -> None:
     hook = installation.create_hook(organization, status="disabled")
     fire(installation, sentinel, event(organization))
-    assert installation.api.put(f"/api/hooks/{hook.id}", {"status": "active"}).status == 200
+    assert installation.api.put(f"/api/hooks/{hook.id}", {"status": "active", "resume": "skip"}).status == 200
     fire(installation, sentinel, event(organization))
     assert len(hook.received(2)) == 2
 

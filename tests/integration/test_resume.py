@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from installation import Hook, Installation, alert, change, event
+from installation import Hook, Installation, alert, change, event, hook_record
 from support import api, eventually
 
 WORKERS = 2
@@ -96,9 +96,7 @@ def test_all_kinds_of_records_are_kept_for_a_disabled_hook(installation: Install
     assert {request["headers"]["sentry-hook-resource"] for request in app.requests()} == {"event_alert", "issue"}
 
 
-def test_by_default_what_was_missed_is_skipped_and_what_waited_is_dropped(
-    installation: Installation, organization: str
-) -> None:
+def test_what_is_to_be_skipped_is_neither_sent_nor_retried(installation: Installation, organization: str) -> None:
     hook, other = installation.create_hook(organization), installation.create_hook(organization)
     installation.receiver.behave(hook.path, status=500)
     fire(installation, organization, 1)
@@ -110,12 +108,60 @@ def test_by_default_what_was_missed_is_skipped_and_what_waited_is_dropped(
     eventually(lambda: missed(installation, hook)["stretches"])
     assert installation.pending(hook)
     installation.receiver.behave(hook.path)
-    assert put(installation, hook, status="active")["missed"]["records"] >= 8
+    undecided = installation.api.put(f"/api/hooks/{hook.id}", {"status": "active"})
+    assert undecided.status == 409
+    assert undecided.json["missed"]["records"] >= 8
+    assert "resume" in undecided.json["detail"]
+    assert put(installation, hook, status="active", resume="skip")["missed"]["records"] >= 8
     eventually(lambda: nothing_left(installation, hook))
     eventually(lambda: installation.pending(hook) == [])
     fire(installation, organization, 1)
     hook.received(tried + 1)
     eventually(lambda: installation.totals(hook)[1] == 1)
+
+
+def test_what_nobody_decided_about_is_sent_and_a_finding_is_undone_by_a_step_only(
+    installation: Installation, organization: str
+) -> None:
+    sentinel, path = installation.create_hook(organization), installation.path()
+    gone, moved = installation.receiver.url(f"{path}?gone"), installation.receiver.url(f"{path}/moved")
+    hook_id = installation.write_hook(organization, url=gone)
+    shown = f"/api/hooks/{hook_id}"
+
+    def status() -> tuple[str, str]:
+        hook = installation.api.get(shown).json
+        return hook["status"], hook["url"]
+
+    def written(**fields: object) -> None:
+        installation.produce("hooks", hook_id, hook_record(hook_id, organization, **fields))
+
+    fire(installation, organization, 1)
+    eventually(lambda: status()[0] == "disabled")
+    fire(installation, organization, 4)
+    sentinel.received(5)
+    # Who only says again that it is to be active undoes nothing.
+    written(url=moved)
+    eventually(lambda: status() == ("disabled", moved))
+    fire(installation, organization, 1)
+    sentinel.received(6)
+    written(url=moved, status="disabled")
+    eventually(lambda: installation.api.get(shown).json["status_reason"] == "disabled by its owner")
+    written(url=moved)
+    # Nobody has said what becomes of what it missed.
+    eventually(lambda: len(installation.receiver.requests(f"{path}/moved")) == 5)
+    assert status()[0] == "active"
+    written(url=gone)
+    eventually(lambda: status() == ("active", gone))
+    fire(installation, organization, 1)
+    eventually(lambda: status()[0] == "disabled")
+    fire(installation, organization, 2)
+    sentinel.received(9)
+    written(url=moved, resume="skip")
+    eventually(lambda: status() == ("active", moved))
+    fire(installation, organization, 1)
+    eventually(lambda: len(installation.receiver.requests(f"{path}/moved")) >= 6)
+    eventually(lambda: not installation.api.get(f"{shown}/missed").json["stretches"])
+    assert len(installation.receiver.requests(f"{path}/moved")) == 6
 
 
 def test_a_hook_is_resumed_from_a_time_on(installation: Installation, organization: str) -> None:

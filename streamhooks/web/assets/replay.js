@@ -10,25 +10,33 @@ const TOPICS = ["events", "alerts", "resource-changes"];
 
 /** Ask what becomes of what a hook missed, and enable it; true if it was done. */
 export async function enable(id) {
-  const missed = await getIfKnown(hookPath(id, "/missed")).catch(() => null);
+  const missed = await getIfKnown(hookPath(id, "/missed")).catch(() => ({ records: null, since: null }));
+  // Null: a worker that keeps nothing. Where it can't be told, it may have missed something.
+  const asks = missed !== null && missed.records !== 0;
   return (await open("Enable this hook", (close) => {
     const time = h("input", { type: "datetime-local", step: 1, "aria-label": "From this time on", value: localInput(Date.parse(missed?.since ?? "") || Date.now() - 3_600_000) });
-    const choice = (value, text, checked = false) => h("label", { class: "line" },
-      h("input", { type: "radio", name: "resume", value, checked }), h("span", {}, text));
+    const choice = (value, text) => h("label", { class: "line" },
+      h("input", { type: "radio", name: "resume", value, required: true }), h("span", {}, text));
     const choices = h("fieldset", {}, h("legend", {}, "What it missed"),
-      choice("skip", "is thrown away", true),
+      choice("skip", "is thrown away"),
       choice("all", "is sent"),
       choice("time", ["is sent from this time on: ", time]));
     time.addEventListener("input", () => { choices.querySelector("[value=time]").checked = true; });
-    const known = missed && h("p", {}, `${plural(missed.records, "record")} passed by`, missed.since ? [" since ", ago(missed.since)] : "", ".",
-      missed.available_from ? [" Kafka's retention has removed those before ", ago(missed.available_from), "."] : "");
-    return [known, form(missed ? choices : [], "Enable", async () => {
-      const chosen = missed ? choices.querySelector(":checked").value : "skip";
+    const known = missed && h("p", {}, !asks ? "It missed nothing." : missed.records === null ? "How much it missed can't be told now." : [
+      `${plural(missed.records, "record")} passed by`, missed.since ? [" since ", ago(missed.since)] : "", ".",
+      missed.available_from ? [" Kafka's retention has removed those before ", ago(missed.available_from), "."] : ""]);
+    const asked = form(asks ? choices : [], "Enable", async () => {
+      const chosen = asks ? choices.querySelector(":checked").value : null;
       if (chosen === "time" && !time.value) throw new Error("Choose a time.");
-      // Without `resume`, what was missed is thrown away, in every version.
-      await put(hookPath(id), { status: "active", ...(chosen === "skip" ? {} : { resume: chosen === "all" ? "all" : isoOf(time) }) });
+      await put(hookPath(id), { status: "active", ...(asks ? { resume: chosen === "time" ? isoOf(time) : chosen } : {}) });
       return true;
-    }, close)];
+    }, close);
+    const go = asked.querySelector("[type=submit]");
+    const chosen = () => { go.disabled = asks && !choices.querySelector(":checked"); };
+    choices.addEventListener("change", chosen);
+    time.addEventListener("input", chosen);
+    chosen();
+    return [known, asked];
   })) === true;
 }
 

@@ -136,3 +136,17 @@ def test_a_stretch_of_another_log_is_not_sent_from_this_one_and_that_is_told() -
     assert [stretch.why for stretch in world.gone] == ["disabled", "replay"]
     # As long, and another one: what was sent of the former says nothing about it.
     assert work_off(world, {"resume": "all", "log": "B"}) == [list(range(50))]
+
+
+def test_what_lies_before_what_was_sent_is_sent_too() -> None:
+    world = World([1] * 50)
+    # A record that had to wait for its resource is passed over long after those behind it were sent.
+    assert work_off(world, {"next": 20, "resume": "all"}, {"next": 10, "end": 11, "resume": "all", "id": "late"}) == [
+        list(range(20, 50)),
+        [10],
+    ]
+
+
+def test_what_was_sent_from_a_time_on_is_not_all_that_was_missed() -> None:
+    world = World([100_000, 200_000])
+    assert work_off(world, {"resume": "150"}, {"resume": "all", "id": "other"}) == [[1], [0, 1]]

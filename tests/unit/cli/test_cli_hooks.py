@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from streamhooks.cli import resuming
 from streamhooks.masking import MASK
 
 
@@ -168,3 +170,35 @@ def test_ids_of_hooks_are_completed(worker_api):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_completion_script_is_printed(worker_api, shell):
     assert "_STREAMHOOKS_COMPLETE" in worker_api.run("completion", shell).stdout
+
+
+MISSED = {"records": 7, "since": "2026-11-25T10:00:00.000+00:00", "sending": False, "stretches": []}
+UNDECIDED = {"detail": "7 records were missed", "missed": MISSED}
+
+
+def test_enabling_without_a_choice_is_refused_when_something_was_missed(worker_api):
+    hook = worker_api.add(status="disabled")
+    worker_api.say("PUT", f"/api/hooks/{hook}", UNDECIDED, status=409)
+    for options in ([], ["--json"]):
+        refused = worker_api.run("hooks", "enable", hook, *options)
+        assert refused.exit_code == 1
+        assert "7 records were missed: give --resume skip, --resume all or --resume TIME" in refused.stderr
+    assert len(worker_api.made()) == 2
+
+
+def test_who_sits_at_a_terminal_is_asked_and_told_how_to_send_what_was_skipped(worker_api, monkeypatch):
+    hook = worker_api.add(status="disabled")
+    path = f"/api/hooks/{hook}"
+    shown = {"id": hook, "status": "active", "breaker": "closed", "missed": MISSED}
+    monkeypatch.setattr(resuming, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    worker_api.say("PUT", path, (409, UNDECIDED), (200, shown))
+    asked = worker_api.run("hooks", "enable", hook, input="\nsoon\nskip\n")
+    assert asked.exit_code == 0, asked.output
+    assert "It missed 7 records since 2026-11-25T10:00:00.000+00:00." in asked.stdout
+    assert worker_api.made()[-1] == ("PUT", path, {"status": "active", "resume": "skip"})
+    again = f"`streamhooks replay {hook} --from 2026-11-25T10:00:00.000+00:00"
+    assert f"7 records were skipped; {again}` sends them" in asked.stdout
+    assert '"sending"' not in asked.stdout
+    told = worker_api.run("hooks", "enable", hook, "--resume", "2026-11-25T11:00")
+    assert f"{again} --to 2026-11-25T11:00:00.000+00:00` sends them" in told.stdout
+    assert "7 records are sent" in worker_api.run("hooks", "enable", hook, "--resume", "all", "--json").stderr

@@ -236,3 +236,41 @@ def test_a_file_with_the_headers_values_moves_a_hook_to_another_origin(worker_ap
     assert "give the values of X-A again" in refused.stderr
     assert apply(worker_api, one(**there, headers={"X-A": "1"})).exit_code == 0
     assert (worker_api.hooks[hook].url, worker_api.hooks[hook].headers) == (there["url"], {"X-A": "1"})
+
+
+@pytest.mark.parametrize(
+    ("resume", "sent"),
+    [("all", "all"), ("skip", "skip"), ("2026-11-25T10:00:00Z", "2026-11-25T10:00:00.000+00:00"), (0, "1970-01-01")],
+)
+def test_what_a_hook_missed_is_decided_when_the_file_enables_it(worker_api, resume, sent):
+    hook = worker_api.add(status="disabled")
+    file = one(status="active", resume=resume)
+    assert apply(worker_api, file).exit_code == 0
+    ((_, path, body),) = worker_api.made()
+    assert (path, body["status"]) == (f"/api/hooks/{hook}", "active")
+    assert body["resume"].startswith(sent)
+    # It is active by now: nothing is decided once more.
+    assert "1 as they should be" in apply(worker_api, file).stdout
+    assert len(worker_api.made()) == 1
+
+
+def test_a_file_for_a_new_hook_may_say_what_becomes_of_what_it_misses(worker_api):
+    assert apply(worker_api, one(status="active", resume="all")).exit_code == 0
+    assert "resume" not in worker_api.made()[0][2]
+
+
+def test_a_yaml_time_is_one():
+    text = "[{organization_id: 1, url: 'http://e.test/a', events: [], status: active, resume: 2026-11-25T10:00:00Z}]"
+    assert read_file(text).hooks[0].resume == "2026-11-25T10:00:00.000+00:00"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"resume": "all"}, "resume: goes with status: active"),
+        ({"resume": "soon", "status": "active"}, "resume: must be skip, all, epoch seconds or ISO 8601"),
+    ],
+)
+def test_a_wrong_resume_is_told(fields, problem):
+    with pytest.raises(Refusal, match=problem):
+        read_file(one(**fields))

@@ -208,7 +208,7 @@ def gitops(timestamp: float, **fields) -> Record:
     return Record("hooks", 0, 0, int(timestamp * 1000), f"{1:032x}".encode(), orjson.dumps(value))
 
 
-def test_who_writes_hooks_by_hand_enables_them_by_writing_them_again():
+def test_who_writes_hooks_by_hand_enables_them_by_the_step_to_active():
     made = table(gitops(1000), found_state(disabled_since=1500.0, status_reason="the endpoint answered 410"))
     assert not made.is_active(f"{1:032x}")
     made.apply([gitops(1400)])  # an earlier wish changes nothing
@@ -217,6 +217,7 @@ def test_who_writes_hooks_by_hand_enables_them_by_writing_them_again():
     assert made.status(f"{1:032x}").reason == "disabled by its owner"
     made.apply([gitops(1700, url="https://example.com/moved")])
     assert made.is_active(f"{1:032x}")
+    assert made.decided(f"{1:032x}", 1699.0) == "all", "nobody said what becomes of what it missed"
     # It is disabled again by what is found after that.
     made.apply([found_state(disabled_since=1800.0)])
     assert not made.is_active(f"{1:032x}")
@@ -241,3 +242,66 @@ def test_a_record_without_a_timestamp_can_be_written_again():
     known = made.get(f"{1:032x}")
     assert known is not None
     assert Hook.from_fields(known.to_fields()) == known
+
+
+ID = f"{1:032x}"
+GONE = {"disabled_since": 1500.0, "upheld_at": 1500.0, "status_reason": "the endpoint answered 410"}
+
+
+def test_a_record_that_says_active_again_undoes_no_finding():
+    made = table(gitops(1000), found_state(**GONE))
+    made.apply([gitops(1600, url="https://example.com/moved"), gitops(1700)])
+    assert not made.is_active(ID)
+    assert made.status(ID).reason == "the endpoint answered 410"
+    assert made.tally().disabled == 1
+    # Its home writes that it holds, and so it does for who knows the last record only.
+    assert made.upheld == {ID: 1700.0}
+    made.apply([found_state(**GONE | {"upheld_at": 1700.0})])
+    assert (made.upheld, made.is_active(ID)) == ({}, False)
+    compacted = table(gitops(1700), found_state(**GONE | {"upheld_at": 1700.0}))
+    assert not compacted.is_active(ID)
+    for one in (made, compacted):
+        one.apply([gitops(1800, status="disabled"), gitops(1900)])
+        assert one.is_active(ID)
+        assert one.upheld == {}
+
+
+def test_a_finding_of_0_1_0_is_undone_by_each_later_record_as_it_was_then():
+    made = table(gitops(1000), found_state(disabled_since=1500.0), gitops(1600))
+    assert made.is_active(ID)
+
+
+@pytest.mark.parametrize(
+    ("order", "decided"), [({"resume": "all"}, "all"), ({"resume": "skip"}, "skip"), ({"resume": "1400"}, "1400")]
+)
+def test_a_record_with_a_resume_enables_whatever_the_clock_of_its_writer_says(order, decided):
+    made = table(gitops(1000), found_state(**GONE), gitops(1600, **order))
+    assert made.is_active(ID)
+    assert made.decided(ID, 1599.0) == decided
+    made.apply([gitops(1600, resume="all")])
+    assert made.decided(ID, 1600.0) == "all"
+
+
+def test_a_record_with_a_newer_enabled_at_enables_and_one_with_the_same_does_not():
+    made = table(written(replace(hook(1), enabled_at=1000.0)), found_state(**GONE))
+    made.apply([written(replace(hook(1), enabled_at=1000.0, timeout=3.0))])
+    assert not made.is_active(ID)
+    made.apply([written(replace(hook(1), enabled_at=1600.0))])
+    assert made.is_active(ID)
+
+
+def test_what_the_api_changes_of_a_hook_whose_finding_was_upheld_undoes_it_neither():
+    made = table(gitops(1000), found_state(**GONE), gitops(1600))
+    known = made.get(ID)
+    assert known is not None
+    made.apply([written(replace(known, timeout=3.0))])
+    assert not made.is_active(ID)
+
+
+def test_the_first_decision_after_a_moment_decides():
+    made = table(written(hook(1)))
+    for at, resume in ((10.0, "all"), (20.0, "skip"), (30.0, None)):
+        made.apply([written(replace(hook(1), enabled_at=at, resumed_at=at, resume=resume))])
+    assert [made.decided(ID, after) for after in (0.0, 10.0, 20.0, 30.0)] == ["all", "skip", "all", None]
+    made.apply([Record("hooks", 0, 9, 0, ID.encode(), None)])
+    assert made.decided(ID, 0.0) is None

@@ -130,11 +130,9 @@ class World:
 
     # what keeps what comes for a disabled hook
 
-    def covers(self, hook_id, source):
-        return (hook_id, source) in self.passed_over
-
-    async def pass_over(self, hook_id, source):
-        self.passed_over.append((hook_id, source))
+    def pass_over(self, hook, source):
+        self.passed_over.append((hook, source))
+        return asyncio.sleep(0)
 
     def task(self, function, name="streamhooks.t", max_retries=5, policy=None):
         policy = policy or getattr(function, "__retry_policy__", RetryPolicy())
@@ -377,10 +375,18 @@ async def test_what_comes_for_a_disabled_hook_is_passed_over():
     world = World()
     world.hooks.active = False
     await world.run(sends(200))
-    assert world.passed_over == [(HOOK.id, "e:0:0")]
+    assert world.passed_over == [(HOOK, "e:0:0")]
     assert world.firings.attempts == world.outputs.stored == world.outputs.settled == []
-    await world.run(sends(200))
-    assert len(world.passed_over) == 1  # known by now
+
+
+async def test_what_decides_about_a_record_that_is_passed_over_is_what_is_decided_after_the_look():
+    world = World()
+    world.hooks.active = False
+    task, owner = world.task(sends(200)), Owner()
+    await world.runner.start(Call("c1", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0"), owner)
+    world.hooks.active, world.hooks.hook = True, replace(HOOK, resume="all", resumed_at=NOW)  # before its first turn
+    await asyncio.wait_for(owner.ended.wait(), 5)
+    assert world.passed_over == [(HOOK, "e:0:0")]
 
 
 async def test_a_hook_that_was_disabled_while_the_gate_was_closed_gets_nothing():
@@ -392,7 +398,7 @@ async def test_a_hook_that_was_disabled_while_the_gate_was_closed_gets_nothing()
     world.hooks.active = False
     world.gate.open("rebalance")
     await asyncio.wait_for(owner.ended.wait(), 5)
-    assert world.passed_over == [(HOOK.id, "e:0:0")]
+    assert world.passed_over == [(HOOK, "e:0:0")]
     assert world.firings.attempts == []
 
 

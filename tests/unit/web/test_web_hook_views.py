@@ -7,6 +7,7 @@ import pytest
 from web_fakes import NOW, FakeParts, created, new_hook, serving
 
 from streamhooks.errors import WriteRefused
+from streamhooks.history.missed import Missed
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.web import problems
@@ -275,3 +276,37 @@ async def test_kafka_does_not_confirm(monkeypatch: pytest.MonkeyPatch) -> None:
         parts.failure = WriteRefused("no permission")
         answer = await client.post("/api/hooks", json=new_hook())
         assert (answer.status, "no permission" in await answer.text()) == (503, True)
+
+
+async def test_enabling_asks_what_becomes_of_what_was_missed_and_changes_nothing_before() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client, status="disabled")
+        url = f"/api/hooks/{made['id']}"
+        parts.history.missed = Missed(7, NOW, None, (), undecided=7)
+        refused = await client.put(url, json={"status": "active", "timeout": 3})
+        body = await refused.json()
+        assert refused.status == 409
+        assert body["detail"].startswith("7 records were missed since 2023-11-14T22:13:20.000+00:00: say by resume")
+        assert (body["missed"]["records"], body["missed"]["since"]) == (7, "2023-11-14T22:13:20.000+00:00")
+        now = await (await client.get(url)).json()
+        assert (now["status"], now["timeout"]) == ("disabled", None)
+        chosen = await client.put(url, json={"status": "active", "resume": "skip"})
+        assert (chosen.status, (await chosen.json())["missed"]["records"]) == (200, 7)
+        # It is active: nobody is asked once more.
+        assert (await client.put(url, json={"status": "active"})).status == 200
+
+
+@pytest.mark.parametrize("found", [{}, {"disabled_since": NOW - 5, "upheld_at": NOW - 5}])
+async def test_where_nothing_was_missed_nobody_is_asked(found) -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        made = await created(client, status="active" if found else "disabled")
+        parts.now += 60
+        if found:
+            parts.find(made["id"], **dict.fromkeys(found, parts.now - 1))
+            assert not parts.hooks.is_active(made["id"])
+        answer = await client.put(f"/api/hooks/{made['id']}", json={"status": "active"})
+        assert (answer.status, (await answer.json())["status"]) == (200, "active")
+        # What was passed over at that moment is decided by nobody.
+        assert parts.hooks.decided(made["id"], 0.0) == "all"

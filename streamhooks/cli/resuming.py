@@ -1,0 +1,52 @@
+"""Enabling a hook that missed something: asking what becomes of it, and saying what became of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from streamhooks.cli.api import ProblemAnswer
+from streamhooks.cli.params import RESUME
+from streamhooks.cli.show import clean
+from streamhooks.errors import Refusal
+
+if TYPE_CHECKING:
+    from streamhooks.cli.api import Api
+
+JSON = dict[str, Any]
+
+
+def enabled(api: Api, path: str, resume: str | None, *, may_ask: bool) -> tuple[JSON, str | None]:
+    """Enable the hook of a path of the API; return what the worker answers, and what was chosen.
+
+    resume -- what becomes of what it missed. Without it, who sits at a terminal is asked if there is something;
+    else a Refusal is raised.
+    """
+    try:
+        return api.put(path, {"status": "active", **({"resume": resume} if resume else {})}), resume
+    except ProblemAnswer as problem:
+        if problem.status != 409 or "missed" not in problem.body:
+            raise
+        if not (may_ask and sys.stdin.isatty()):
+            raise Refusal(f"{problem}: give --resume skip, --resume all or --resume TIME") from None
+        missed = problem.body["missed"]
+    click.echo(f"It missed {missed['records']} records since {clean(str(missed['since']))}.")
+    resume = click.prompt("What becomes of them: skip, all, or the time from which on they are sent", type=RESUME)
+    return api.put(path, {"status": "active", "resume": resume}), resume
+
+
+def told(hook: str, missed: JSON, resume: str | None) -> Iterator[str]:
+    """Say what becomes of what a hook missed, and how what is skipped can still be sent."""
+    if not missed.get("records") or resume is None:
+        return
+    count, since = f"{missed['records']} records", clean(str(missed["since"]))
+    if resume == "all":
+        yield f"{count} are sent that it missed since {since}"
+    elif resume == "skip":
+        yield f"{count} were skipped; `streamhooks replay {hook} --from {since}` sends them"
+    else:
+        yield f"{count} were missed since {since}; those before {resume} were skipped"
+        yield f"`streamhooks replay {hook} --from {since} --to {resume}` sends them"
