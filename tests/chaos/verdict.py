@@ -96,7 +96,10 @@ def judge(
         *_wrong("dead letters that stand for nothing", evidence.dead_otherwise),
         *_wrong(
             "still pending",
-            [*(evidence.pending.keys() - evidence.later), *["in the web views"] * evidence.pending_shown],
+            [
+                *(f"{one}: {expected.get(one)}" for one in sorted(evidence.pending.keys() - evidence.later)),
+                *["in the web views"] * evidence.pending_shown,
+            ],
         ),
         *_wrong("wrong signatures", ["request"] * evidence.unverified),
         *_wrong("Kafka's account", evidence.account.wrong),
