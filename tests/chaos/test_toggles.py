@@ -57,6 +57,17 @@ def test_an_attempt_that_failed_is_tried_again_until_the_hook_is_disabled():
     assert judged(found).skipped == {"mt"}
 
 
+def test_what_was_taken_and_not_counted_may_not_be_wanted_when_it_is_done_again():
+    for produced, is_right in ((98.0, True), (50.0, False)):
+        found = evidence(produced, produced + 0.01)
+        found.firings = {("w", "mw", 1): ["delivered"]}
+        skipped = judged(found).skipped
+        verdict = judge(found, (WITNESS, TOGGLED), set(), skipped)
+        assert (bool(skipped), verdict.differences == [], verdict.skipped) == (is_right, is_right, 0)
+        found.firings["t", "mt", 1] = ["delivered"]
+        assert judged(found).skipped == frozenset()
+
+
 def test_what_was_still_to_be_sent_when_it_was_disabled_again_is_decided_about_once_more():
     first = Toggle("t", (100.0, 100.5), (110.0, 110.5), cutoff=0.0)
     for begun, is_skipped in ((112.0, True), (160.0, False)):

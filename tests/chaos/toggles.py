@@ -39,7 +39,7 @@ class Missing:
     """What the account of toggled hooks says."""
 
     skipped: frozenset[str]
-    """Ids that never came, and need not."""
+    """Ids that never came, or were never counted, and need not."""
     doubles: int
     """Deliveries that came again though they had been taken."""
     unexplained: tuple[str, ...]
@@ -65,18 +65,19 @@ def judge_toggles(
         of_id[request.id].append(request)
         if request.path in witnesses:
             seen[request.number] = request.at
+    counted = {identifier for (_hook, identifier, _attempt), found in evidence.firings.items() if "delivered" in found}
     skipped, doubles, unexplained = set(), 0, []
     for identifier, expected in evidence.expected.items():
         if expected.hook not in toggled:
             continue
         requests, own = of_id[identifier], of_hook[expected.hook]
         taken = next((one for one in requests if _is_taken(one)), None)
-        if taken is None:
+        # A worker may not have lived to see that it was taken: then it is decided about once more.
+        if taken is None or identifier not in counted:
             tried = [one.at + _TRIED for one in requests]
             if may_be_missing(expected.produced, max([seen[expected.number] + _LATE, *tried]), own):
                 skipped.add(identifier)
-            continue
-        for again in [one for one in requests if one.at > taken.at]:
+        for again in [one for one in requests if taken is not None and one.at > taken.at]:
             doubles += 1
             if not is_explained(expected, taken, again, own, disturbed):
                 unexplained.append(f"{identifier} at {taken.at:.3f} and {again.at:.3f}: {expected}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 
 from chaos.account import must_be_counted
@@ -48,9 +48,7 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
 
 
-def judge(
-    evidence: Evidence, hooks: Iterable[Hook], troubled: set[str], skipped: Collection[str] = frozenset()
-) -> Verdict:
+def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str], skipped: Set[str] = frozenset()) -> Verdict:
     """Hold everything against what was produced; what was `skipped` (ids) may be missing."""
     behaviour = {hook.id: hook.behaviour for hook in hooks}
     expected, dead = evidence.expected, evidence.dead
@@ -68,7 +66,7 @@ def judge(
         dead=len(dead.keys() & expected.keys()),
         later=len(evidence.later & expected.keys()),
         lost=[f"{one}: {expected[one]}" for one in missing if one not in evidence.gone],
-        skipped=len(skipped),
+        skipped=len(skipped - taken),
         gone=fates["told"],
         unknowable=fates["unknowable"],
         silent=[f"{one}: {expected[one]}" for one in missing if evidence.gone.get(one) == "silent"],
@@ -84,7 +82,7 @@ def judge(
             and behaviour[expected[one].hook] not in DOOMED
             and expected[one].hook not in troubled
         ],
-        differences=list(_differences(evidence, taken)),
+        differences=list(_differences(evidence, taken, skipped)),
     )
     doomed = [one for one in taken & expected.keys() if behaviour[expected[one].hook] in DOOMED]
     verdict.wrong = [
@@ -96,7 +94,10 @@ def judge(
         *_wrong("dead letters that stand for nothing", evidence.dead_otherwise),
         *_wrong(
             "still pending",
-            [*(evidence.pending.keys() - evidence.later), *["in the web views"] * evidence.pending_shown],
+            [
+                *(f"{one}: {expected.get(one)}" for one in sorted(evidence.pending.keys() - evidence.later)),
+                *["in the web views"] * evidence.pending_shown,
+            ],
         ),
         *_wrong("wrong signatures", ["request"] * evidence.unverified),
         *_wrong("Kafka's account", evidence.account.wrong),
@@ -127,12 +128,12 @@ def _miscounted(evidence: Evidence) -> Iterable[str]:
             yield f"{what}: counted {counted}, and the notices make {said}"
 
 
-def _differences(evidence: Evidence, taken: set[str]) -> Iterable[str]:
+def _differences(evidence: Evidence, taken: set[str], skipped: Set[str]) -> Iterable[str]:
     firings = evidence.firings
     counted = {identifier for (_hook, identifier, _attempt), outcomes in firings.items() if "delivered" in outcomes}
     # A receiver may have taken what the worker did not live to see; then it was tried again, to whatever end, unless
-    # Kafka had lost the record meanwhile.
-    settled = evidence.dead.keys() | evidence.pending.keys() | evidence.gone.keys()
+    # Kafka had lost the record meanwhile, or nobody wanted it any longer.
+    settled = evidence.dead.keys() | evidence.pending.keys() | evidence.gone.keys() | skipped
     for one in sorted((taken & evidence.expected.keys()) - counted - settled):
         yield f"{one}: taken by the receiver, and no firing says so: {evidence.expected[one]}"
     for one in sorted(counted - taken):
