@@ -4,6 +4,7 @@ StreamhooksError
 ├── BrokenRecord            a record that can't be decoded or breaks its schema
 ├── RegistryAway            the schema registry gives no answer; the record may be fine
 ├── BadUrl                  a hook's URL that may not be used (syntax, scheme, port, userinfo, address)
+├── TooManySecrets          a further secret of a hook can't be replaced yet
 ├── Busy                    too many such calls of the API run at this moment
 ├── PublishError            a record of ours was not written
 │   ├── RecordTooLarge      the broker will never take it
@@ -30,6 +31,14 @@ class RegistryAway(StreamhooksError):
 
 class BadUrl(StreamhooksError):
     """A hook's URL may not be used; the text says why, for the API's answer or the dead letter."""
+
+
+class TooManySecrets(StreamhooksError):
+    """A further secret of a hook can't be replaced before `until` (epoch seconds): former ones sign still."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__(until)
+        self.until = until
 
 
 class Busy(StreamhooksError):

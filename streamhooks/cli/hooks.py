@@ -158,7 +158,10 @@ def disable(api: Api, /, hook: str, as_json: bool) -> None:
 @json_option
 @with_api
 def rotate_secret(api: Api, /, hook: str, as_json: bool) -> None:
-    """Give a hook a new secret and show it; the old one signs too for a day (STREAMHOOKS_SECRET_OVERLAP)."""
+    """Give a hook a new secret and show it; the former one signs too for a day (STREAMHOOKS_SECRET_OVERLAP).
+
+    Two former ones may sign at a time: while they do, this is refused, and says until when.
+    """
     made = api.post(_path(hook, "rotate-secret"))
     if as_json:
         _show(made, as_json)

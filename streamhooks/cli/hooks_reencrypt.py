@@ -52,6 +52,7 @@ def reencrypt(as_json: bool) -> None:
             lambda start: _read(settings, topics.hooks, 0, start),
             lambda wanted: _write(topics.hooks, publisher, wanted),
             Keys(settings.secret_keys),
+            now=time.time(),
             old=opens_old,
         )
         # Whoever may write to `hooks` alone can neither make such a record nor take it back.

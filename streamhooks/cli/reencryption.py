@@ -9,6 +9,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
+from streamhooks.records.rotation import without_expired
 from streamhooks.records.sealing import Keys
 
 Read = Callable[[int], list[Record]]
@@ -27,14 +28,19 @@ class Outcome:
     broken: tuple[str, ...]
 
 
-def reencrypt(read: Read, write: Write, keys: Keys, *, old: bool = True) -> Outcome:
+def reencrypt(read: Read, write: Write, keys: Keys, *, now: float, old: bool = True) -> Outcome:
     """Write every hook anew whose secrets are not bound to it and encrypted by the first key.
 
-    `old` tells whether old texts are still opened (see `records.sealing`).
+    `old` tells whether old texts are still opened (see `records.sealing`). A former secret that signs no longer at
+    `now` (epoch seconds) is dropped, so no key is needed for it.
 
     Kafka has no write that depends on what is there. So what somebody else wrote between the look and the write is
     looked for afterwards, and written once more: the last wish holds.
     """
+
+    def opened(hook: Hook) -> Hook:
+        return keys.opened(without_expired(hook, now), old=old)
+
     found = read(0)
     latest = {record.key: record for record in found if record.key is not None}
     stale: list[tuple[Record, bytes | None]] = []
@@ -45,7 +51,7 @@ def reencrypt(read: Read, write: Write, keys: Keys, *, old: bool = True) -> Outc
         name = (record.key or b"").decode("utf-8", "replace")
         try:
             as_written = decode(Hook, record.value).written_at(record.timestamp)
-            hook = keys.opened(as_written, old=old)
+            hook = opened(as_written)
         except BrokenRecord:
             broken.append(name)
             continue
@@ -57,7 +63,7 @@ def reencrypt(read: Read, write: Write, keys: Keys, *, old: bool = True) -> Outc
             unopened.append(name)
         else:
             stale.append((record, keys.sealed(hook).to_json()))
-    _write_last(read, write, lambda hook: keys.sealed(keys.opened(hook, old=old)), stale, _end(found, 0))
+    _write_last(read, write, lambda hook: keys.sealed(opened(hook)), stale, _end(found, 0))
     return Outcome(len(stale), current, tuple(sorted(unopened)), tuple(sorted(broken)))
 
 

@@ -144,7 +144,7 @@ def app_hook_headers(resource: str, secret: str, timestamp: int, body: bytes, re
 
 
 def standard_headers(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the headers of Standard Webhooks; `secrets` are the new one and, in a rotation, the old one."""
+    """Return the headers of Standard Webhooks; `secrets` are the current one, then former ones."""
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": str(timestamp),

@@ -15,7 +15,7 @@ def legacy_signature(secret: str, body: bytes) -> str:
     """Return the hex HMAC-SHA256 of the body, as in Sentry's two signature headers.
 
     The key is the whole text of the secret in UTF-8, a `whsec_` in front included. There is room for one
-    signature only, so during a rotation the caller passes the new secret.
+    signature only, so during a rotation the caller passes the current secret.
     """
     return hmac.digest(secret.encode(), body, "sha256").hex()
 
@@ -23,8 +23,8 @@ def legacy_signature(secret: str, body: bytes) -> str:
 def standard_signature(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> str:
     """Return the value of `webhook-signature` (Standard Webhooks): `v1,<base64>` a secret, spaces between.
 
-    Signed is `<webhook_id>.<timestamp>.<body>`, the timestamp in whole epoch seconds. During a rotation the
-    old secret signs too, after the new one.
+    Signed is `<webhook_id>.<timestamp>.<body>`, the timestamp in whole epoch seconds. After a rotation the
+    former secrets that are in force sign too, after the current one.
     """
     content = f"{webhook_id}.{timestamp}.".encode() + body
     return " ".join(["v1," + b64encode(hmac.digest(_key(s), content, "sha256")).decode() for s in secrets])

@@ -81,6 +81,9 @@ class Hook(_Judged):
     previous_secret: str | None = field(default=None, repr=False)
     previous_secret_until: float | None = None
     """Epoch seconds: until then the previous secret signs too."""
+    earlier_secret: str | None = field(default=None, repr=False)
+    """The one before the previous one; 0.1.0 did not know it."""
+    earlier_secret_until: float | None = None
 
     def __post_init__(self) -> None:
         """Look once at what does not change."""
@@ -91,13 +94,11 @@ class Hook(_Judged):
         """Check the fields of a hook (docs/reference/hooks.md); raise BrokenRecord that names the field.
 
         Needed are `id`, `organization_id`, `url`, `events` and `secret`; the others have defaults. The URL's
-        address is not checked here. `previous_secret` and `previous_secret_until` come together or not.
+        address is not checked here. A former secret and its end come together or not.
         """
         app_id = optional_identity(fields, "app_id")
-        previous_secret = optional_text(fields, "previous_secret")
-        previous_secret_until = optional_number(fields, "previous_secret_until")
-        if (previous_secret is None) != (previous_secret_until is None):
-            raise BrokenRecord("previous_secret: needs previous_secret_until, and the other way round")
+        previous_secret, previous_secret_until = _former_secret(fields, "previous_secret")
+        earlier_secret, earlier_secret_until = _former_secret(fields, "earlier_secret")
         if fields.get("events") is None:
             raise BrokenRecord("events: must be a list")
         return cls(
@@ -121,6 +122,8 @@ class Hook(_Judged):
             resumed_at=optional_number(fields, "resumed_at") or 0.0,
             previous_secret=previous_secret,
             previous_secret_until=previous_secret_until,
+            earlier_secret=earlier_secret,
+            earlier_secret_until=earlier_secret_until,
         )
 
     def to_fields(self) -> dict[str, Any]:
@@ -147,9 +150,8 @@ class Hook(_Judged):
     @property
     def is_sealed(self) -> bool:
         """Whether a part of it is still encrypted, since no key opens it: nothing can be sent to it."""
-        if self.secret.startswith(SEALED) or (self.previous_secret or "").startswith(SEALED):
-            return True
-        return self.headers is not None and any(value.startswith(SEALED) for value in self.headers.values())
+        secrets = (self.secret, self.previous_secret, self.earlier_secret, *(self.headers or {}).values())
+        return any(text is not None and text.startswith(SEALED) for text in secrets)
 
     @property
     def over_bounds(self) -> dict[str, str]:
@@ -253,6 +255,13 @@ def _resume(fields: dict[str, Any]) -> str | None:
     if resume is None or resume in ("skip", "all") or _SECONDS.fullmatch(resume):
         return resume
     raise BrokenRecord("resume: must be skip, all, or a time")
+
+
+def _former_secret(fields: dict[str, Any], name: str) -> tuple[str | None, float | None]:
+    secret, until = optional_text(fields, name), optional_number(fields, f"{name}_until")
+    if (secret is None) != (until is None):
+        raise BrokenRecord(f"{name}: needs {name}_until, and the other way round")
+    return secret, until
 
 
 def _retry_schedule(fields: dict[str, Any]) -> tuple[float, ...] | None:

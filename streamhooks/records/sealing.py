@@ -114,6 +114,8 @@ def _texts(hook: Hook) -> dict[str, str]:
     texts = {"secret": hook.secret}
     if hook.previous_secret is not None:
         texts["previous_secret"] = hook.previous_secret
+    if hook.earlier_secret is not None:
+        texts["earlier_secret"] = hook.earlier_secret
     return texts | {f"headers.{name}": value for name, value in (hook.headers or {}).items()}
 
 
@@ -128,5 +130,6 @@ def _changed(hook: Hook, change: _Change) -> Hook:
         hook,
         secret=check_secret(texts["secret"]),
         previous_secret=texts.get("previous_secret"),
+        earlier_secret=texts.get("earlier_secret"),
         headers=own_headers({"headers": headers}),
     )

@@ -10,6 +10,7 @@ from streamhooks.delivery.payloads import standard_headers
 from streamhooks.masking import without, without_queries
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.hook import Hook
+from streamhooks.records.rotation import signing_secrets
 from streamhooks.tasks.context import Sent, current
 from streamhooks.times import steady
 
@@ -55,7 +56,7 @@ def deliverer(
         timestamp = int(now)
         headers = dict(hook.headers) if hook.headers else {}
         headers |= family(run.call.webhook_id, timestamp, body)
-        headers |= standard_headers(_secrets(hook, now), run.call.webhook_id, timestamp, body)
+        headers |= standard_headers(signing_secrets(hook, now), run.call.webhook_id, timestamp, body)
         headers[HOPS_HEADER] = str(run.call.hops + 1)
         if run.traceparent:
             headers["traceparent"] = run.traceparent
@@ -102,15 +103,9 @@ def _kept(answer: Answer, hook: Hook, *, whole: bool) -> Answer:
 def _secret_parts(hook: Hook) -> Iterator[str]:
     yield hook.secret
     yield hook.previous_secret or ""
+    yield hook.earlier_secret or ""
     for name, value in (hook.headers or {}).items():
         yield value
         if name.lower() == "authorization":
             yield value.partition(" ")[2]  # without its scheme
     yield hook.url.partition("?")[2]
-
-
-def _secrets(hook: Hook, now: float) -> tuple[str, ...]:
-    """The secrets that sign: during the overlap after a rotation, both."""
-    if hook.previous_secret and hook.previous_secret_until and now < hook.previous_secret_until:
-        return (hook.secret, hook.previous_secret)
-    return (hook.secret,)

@@ -10,14 +10,15 @@ from typing import Any, Final
 
 from yarl import URL
 
-from streamhooks.errors import BadUrl, BrokenRecord
+from streamhooks.errors import BadUrl, BrokenRecord, TooManySecrets
 from streamhooks.masking import MASK
 from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS, SECRET_PREFIX, wrong_in_new_secret
 from streamhooks.records.hook import SEALED, Hook, generate_secret
 from streamhooks.records.hook_events import never_fire
+from streamhooks.records.rotation import MOST, rotated, without_expired
 from streamhooks.tables.hooks import Status
-from streamhooks.times import moment
-from streamhooks.web.problems import bad_fields
+from streamhooks.times import iso, moment
+from streamhooks.web.problems import bad_fields, conflict
 
 CheckUrl = Callable[[str], None]
 
@@ -76,11 +77,13 @@ def changed_hook(
     """Return the hook with the fields that a PUT gives; null means the default, where there is one.
 
     A header whose value is the mask keeps its value, unless the URL goes to another origin: whoever may change hooks
-    may not read their headers. A hook that is over a bound must be brought within it. A new secret has the old one
-    sign too for `overlap` seconds. `status: active` forgives what the system found until `now` (epoch seconds), and
-    decides by `resume` what becomes of what a hook missed that is disabled, as `status` has it; without it nobody has
-    decided.
-    Raise ProblemError with 400 and a map of the wrong fields.
+    may not read their headers. A hook that is over a bound must be brought within it. A new secret has the former one
+    sign too for `overlap` seconds; a former one that signs no longer is dropped with any change.
+
+    `status: active` forgives what the system found until `now` (epoch seconds), and decides by `resume` what becomes
+    of what a hook missed that is disabled, as `status` has it; without it nobody has decided.
+
+    Raise ProblemError with 400 and a map of the wrong fields, and with 409 as `rotated_hook` does.
     """
     wrong = {name[:100]: "unknown field" for name in fields if name not in (*CHANGEABLE, *FIXED, RESUME)}
     wrong |= {name: "can't be changed" for name in FIXED if name in fields}
@@ -101,6 +104,8 @@ def changed_hook(
     changed = Hook.from_fields({**hook.to_fields(), **given})
     if changed.secret != hook.secret:
         changed = rotated_hook(hook, changed, now, overlap)
+    elif changed != hook or given.get("status") == "active":
+        changed = without_expired(changed, now)
     if given.get("status") != "active":
         return changed
     # Later than what it is to undo, whatever the clock of another worker said.
@@ -126,10 +131,17 @@ def _resume(fields: Mapping[str, Any], wrong: dict[str, str]) -> str | None:
 
 
 def rotated_hook(former: Hook, hook: Hook, now: float, overlap: float) -> Hook:
-    """Return `hook` with the secret of `former` as the one that signs too until `now` + `overlap` (seconds)."""
-    if overlap <= 0 or former.secret.startswith(SEALED):  # what no key opens can't sign
-        return replace(hook, previous_secret=None, previous_secret_until=None)
-    return replace(hook, previous_secret=former.secret, previous_secret_until=now + overlap)
+    """Return `hook` with the secret of `former` as one that signs too until `now` + `overlap` (seconds).
+
+    Raise ProblemError with 409 if as many former ones sign still as may.
+    """
+    try:
+        return rotated(former, hook, now, overlap)
+    except TooManySecrets as error:
+        raise conflict(
+            f"{MOST} former secrets still sign, which is the most: the secret can be replaced again from"
+            f" {iso(error.until)} on"
+        ) from None
 
 
 def _check(given: Mapping[str, Any], app: bool, wrong: dict[str, str], check_url: CheckUrl) -> None:

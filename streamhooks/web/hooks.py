@@ -121,7 +121,7 @@ async def delete_hook(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def rotate_secret(parts: Parts, request: web.Request) -> web.Response:
-    """Give a hook a new secret; the old one signs too for a grace time."""
+    """Give a hook a new secret; the former one signs too for a grace time."""
     query(request)
     hook_id = hook_id_of(request)
     await read_nothing(request)
@@ -175,7 +175,7 @@ def _shown(parts: Parts, hook: Hook, *, in_clear: bool = False) -> dict[str, Any
         status = parts.hooks.status(hook.id)
     except KeyError:  # it was deleted meanwhile
         status = Status(hook.status, None, None)
-    return shown_hook(hook, status, in_clear=in_clear)
+    return shown_hook(hook, status, parts.clock(), in_clear=in_clear)
 
 
 def _with_warnings(shown: dict[str, Any], hook: Hook) -> dict[str, Any]:

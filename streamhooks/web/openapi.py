@@ -123,8 +123,8 @@ CALLS: Final = (
     Call("delete_hook", "delete", _HOOK, "Delete a hook", None, 204, problems=(400, 404, 503)),
     Call(
         "rotate_secret", "post", f"{_HOOK}/rotate-secret",
-        "A new secret, which the answer shows; the old one signs too for a grace time", "Hook",
-        problems=(400, 404, 503),
+        "A new secret, which the answer shows; the former one signs too for a grace time", "Hook",
+        problems=(400, 404, 409, 503),
     ),
     Call("send_test", "post", f"{_HOOK}/test", "Send a sample event now", "Sample", problems=(400, 404)),
     Call(

@@ -9,13 +9,16 @@ from streamhooks.history.missed import Missed
 from streamhooks.masking import MASK
 from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS
 from streamhooks.records.hook import Hook, masked
+from streamhooks.records.rotation import in_force
 from streamhooks.tables.hooks import Status
 from streamhooks.tables.pending import Entry
 from streamhooks.times import iso
 
 
-def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[str, Any]:
-    """Return a hook as docs/reference/hooks.md says; `in_clear` shows its secret, for who has just made it.
+def shown_hook(hook: Hook, status: Status, now: float, *, in_clear: bool = False) -> dict[str, Any]:
+    """Return a hook as docs/reference/hooks.md says, at `now` (epoch seconds).
+
+    `in_clear` shows its secret, for who has just made it.
 
     Of what is over its bound one more is shown than there may be: a page of such hooks would have no bound either.
     """
@@ -27,6 +30,7 @@ def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[st
         "url": hook.url,
         "events": list(hook.events[: MAX_EVENTS + 1]),
         "secret": hook.secret if in_clear else masked(hook.secret),
+        "previous_secrets_until": [iso(former.until) for former in in_force(hook, now)],
         "version": hook.version,
         "status": status.status,
         "status_reason": status.reason,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from streamhooks.records import bounds
+from streamhooks.records import bounds, rotation
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.web import hook_input
 from streamhooks.web.stats import OUTCOMES
@@ -100,6 +100,11 @@ _SHOWN: Final[dict[str, Schema]] = {
     "headers": {**_or_null({"type": "object", "additionalProperties": TEXT}), "description": "values are masked"},
     "retry_schedule": _or_null(_list({"type": "number", "minimum": 0})),
     "secret": {**TEXT, "description": "in clear when created and rotated, else masked"},
+    "previous_secrets_until": {
+        **_list(TEXT),
+        "maxItems": rotation.MOST,
+        "description": "ISO 8601; until when each former secret signs too, that of the latest one first",
+    },
     "status_reason": _or_null(TEXT),
     "disabled_since": {**_or_null(TEXT), "description": "ISO 8601"},
     "failing_since": {**_or_null(TEXT), "description": "ISO 8601; since when every attempt failed"},

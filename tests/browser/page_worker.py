@@ -36,6 +36,7 @@ def hook(number: int, **fields: Any) -> JSON:
         "url": f"https://receiver-{number}.example.com/hooks/in",
         "events": ["event.created"],
         "secret": "whsec_********",
+        "previous_secrets_until": [],
         "version": 0,
         "status": "active",
         "status_reason": None,

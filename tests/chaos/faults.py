@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Mapping
 
-from chaos import broker_faults, clock_faults, log_faults, network_faults, output_faults, stopping_faults
+from chaos import broker_faults, change_faults, clock_faults, log_faults, network_faults, output_faults, stopping_faults
 from chaos.plan import BROKERS, LOG
 from chaos.scene import BEHAVIOURS
 from chaos.stage import Fault, Faults, Stage
@@ -146,4 +146,5 @@ ALL: Faults = {
     **output_faults.ALL,
     **clock_faults.ALL,
     **stopping_faults.ALL,
+    **change_faults.ALL,
 }

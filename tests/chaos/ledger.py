@@ -1,7 +1,8 @@
 """The receiver of `streamhooks.dev` in a process of its own, with a ledger of every single request.
 
 `GET /_ledger` returns them, oldest first: `[time, path, webhook-id, number in the body, status, port, end]`; the status
-is null if it got no answer, and the end if it has none yet. `GET /_count` tells how many signatures were wrong.
+is null if it got no answer, and the end if it has none yet. `GET /_count` tells how many signatures were wrong. What
+comes to hooks that callers change is not in it: of their samples the last one is kept, `GET /_samples`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from aiohttp.typedefs import Handler
 from support.api import Api
 from support.eventually import eventually
 
-from chaos.scene import SECRET
+from chaos.scene import CHANGED, SECRET
 from streamhooks.dev.guard import dismiss, guard
 from streamhooks.dev.ports import free_port
 from streamhooks.dev.receiver import create_receiver
@@ -74,6 +75,10 @@ class Receiver:
         """Return every request, oldest first."""
         return [Request(*one) for one in self._api.get("/_ledger").json]
 
+    def samples(self) -> dict[str, dict[str, str]]:
+        """Return by path the headers and the body (`""`) of the last request to a hook that callers changed."""
+        return self._api.get("/_samples").json
+
     def unverified(self) -> int:
         """Return how many requests had a wrong signature."""
         return self._api.get("/_count").json["unverified"]
@@ -87,14 +92,21 @@ class Receiver:
 def create_ledger() -> web.Application:
     """Make the application."""
     ledger: list[list[object]] = []
+    samples: dict[str, dict[str, str]] = {}
     signed: ContextVar[float] = ContextVar("signed")
 
     @web.middleware
     async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path == "/_ledger":
             return web.Response(body=orjson.dumps(ledger), content_type="application/json")
+        if request.path == "/_samples":
+            return web.Response(body=orjson.dumps(samples), content_type="application/json")
         if request.path.startswith("/_"):
             return await handler(request)
+        if request.path.startswith(CHANGED):
+            headers = {name.lower(): text for name, text in request.headers.items()}
+            samples[request.path] = {**headers, "": await request.text()}
+            return web.Response()
         at = time.time()
         found = _NUMBER.search(await request.read())
         port = request.transport.get_extra_info("peername")[1] if request.transport else 0

@@ -43,6 +43,9 @@ OUTPUT: Deck = {"not permitted": 2, "refused timestamps": 2, "missing topic": 1,
 CLOCKS: Deck = {"clock ahead": 1, "clock back": 1}
 #: when a worker is told to end
 STOPPING: Deck = {"stop without Kafka": 2, "stop with frozen Kafka": 1, "stop at start": 2, "stop in rebalance": 1}
+#: what callers change of hooks, and what happens to the workers meanwhile
+CHANGES: Deck = {"change hooks": 3, "toggle hooks": 3, "kill": 2, "pause": 2, "join": 1, "leave": 1, "stop": 1}
+STORMS = ("change hooks", "toggle hooks")
 GROUPS: Mapping[str, Deck] = {
     "processes": PROCESSES,
     "log": LOG,
@@ -51,6 +54,7 @@ GROUPS: Mapping[str, Deck] = {
     "output": OUTPUT,
     "clocks": CLOCKS,
     "stopping": STOPPING,
+    "changes": CHANGES,
 }
 
 SHORT_FAULTS: Deck = {
@@ -108,6 +112,11 @@ class Plan:
     def has_clocks(self) -> bool:
         """Whether the clocks of workers can be shifted."""
         return bool(self.faults.keys() & CLOCKS.keys())
+
+    @property
+    def has_toggles(self) -> bool:
+        """Whether there are hooks that are disabled and enabled."""
+        return "toggle hooks" in self.faults
 
     @property
     def stop_limit(self) -> float:

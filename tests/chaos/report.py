@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from chaos.fleet import Happened
-from chaos.plan import GROUPS, Plan
+from chaos.plan import GROUPS, STORMS, Plan
 from chaos.repeats import RECENT, Repeats
 from chaos.timing import Wait
 from chaos.usage import Trend, Usage
@@ -24,7 +24,7 @@ from chaos.verdict import Verdict
 _MEBI = 1024 * 1024
 #: every one of these makes the group move partitions, or interrupts what is on its way
 _OF_PROCESSES = ("kill", "stop", "start", "pause", "restart broker", "kill broker", "pause broker")
-_OF_GROUPS: Mapping[str, Collection[str]] = {**GROUPS, "processes": _OF_PROCESSES}
+_OF_GROUPS: Mapping[str, Collection[str]] = {**GROUPS, "processes": _OF_PROCESSES, "changes": STORMS}
 _DISRUPTIVE = {kind for kinds in _OF_GROUPS.values() for kind in kinds}
 
 
@@ -48,6 +48,12 @@ class Report:
     """The same; what the trends were made of."""
     lines: Mapping[str, int] = field(default_factory=dict)
     """In the log of each worker."""
+    changes: Mapping[str, int] = field(default_factory=dict)
+    """How often callers' calls were answered how."""
+    toggles: int = 0
+    """How often a hook was disabled and enabled."""
+    toggled_doubles: int = 0
+    """Deliveries to such a hook that came again though they had been taken."""
     left_out: Sequence[str] = ()
     """Kinds that can't be done here, and why."""
 
@@ -87,6 +93,7 @@ def show(report: Report) -> str:
         f"  most log lines       {max(report.lines.values(), default=0)} of a worker",
         *_of_repeats(report.repeats),
         *(_of_trend(worker, one) for worker, found in report.trends.items() for one in found),
+        *_of_changes(report),
         *(f"  LEFT OUT             {one}" for one in report.left_out),
         *(f"  WRONG                {one}" for one in verdict.wrong),
     ]
@@ -180,6 +187,17 @@ def _sum_of_repeats(found: Sequence[Repeats]) -> list[str]:
             f"fan-outs again {sum(one.fan_outs_again for one in some)}"
         )
     return lines
+
+
+def _of_changes(report: Report) -> list[str]:
+    if not report.changes and not report.toggles:
+        return []
+    answered = ", ".join(f"{number} {how}" for how, number in sorted(report.changes.items()))
+    skipped, again = report.verdict.skipped, report.toggled_doubles
+    return [
+        f"  changes of hooks     {sum(report.changes.values())}: {answered or 'none'}",
+        f"  disabled, enabled    {report.toggles} times; {skipped} deliveries skipped as wanted, {again} came again",
+    ]
 
 
 def _of_trend(worker: str, one: Trend) -> str:

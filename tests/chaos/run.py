@@ -16,6 +16,7 @@ from pathlib import Path
 
 from support import create_topic, produce
 
+from chaos.changes import judge_changes
 from chaos.disk import SmallDisk
 from chaos.evidence import Evidence, ask_views, read_topics
 from chaos.faults import disturb
@@ -23,6 +24,7 @@ from chaos.fleet import Fleet
 from chaos.ledger import Receiver
 from chaos.load import Load
 from chaos.log_faults import SETTINGS, make_sources
+from chaos.looking import look
 from chaos.output_faults import rules
 from chaos.plan import GROUPS, Plan, deck, kills, short, soak
 from chaos.proxy import Wire
@@ -32,6 +34,8 @@ from chaos.scene import BEHAVIOURS, hooks
 from chaos.settling import settled
 from chaos.stage import Stage
 from chaos.timing import added, disturbances, waits
+from chaos.toggles import judge_toggles
+from chaos.toggling import left_to_send
 from chaos.verdict import judge
 from streamhooks.dev.kafka import EmbeddedKafka
 from streamhooks.dev.kafka_config import Door
@@ -60,7 +64,9 @@ async def run(plan: Plan, folder: Path) -> Report:
                 for wire, door in zip(wires, of_broker, strict=True):
                     await wire.lay(door.advertised, door.port)
             load = Load(kafka.brokers, fleet.prefix, plan.seed, plan.rate)
-            report = await _run(Stage(plan, fleet, kafka, receiver, hooks(), load, wires, disk=disk))
+            report = await _run(
+                Stage(plan, fleet, kafka, receiver, hooks(toggled=plan.has_toggles), load, wires, disk=disk)
+            )
             return replace(report, left_out=left_out)
         finally:
             fleet.end()
@@ -98,7 +104,7 @@ async def _run(stage: Stage) -> Report:
     stage.load.start()
     await disturb(stage, plan.seconds)
     written = await asyncio.to_thread(stage.load.stop)
-    left = await asyncio.to_thread(settled, brokers, prefix, plan.settle, stage.shifts)
+    left = await asyncio.to_thread(settled, brokers, prefix, plan.settle, stage.shifts, lambda: _still_missed(stage))
     evidence = Evidence()
     try:
         await asyncio.to_thread(ask_views, evidence, fleet.api(), known, started, stage.shifts)
@@ -106,6 +112,11 @@ async def _run(stage: Stage) -> Report:
         fleet.problems.append(f"the web views did not answer: {error}")
     await fleet.look_at_moves()
     await fleet.look_whether_ready()
+    if stage.journal.changes:
+        try:
+            await look(stage.journal, [one for one in fleet.idle if one.running], stage.receiver)
+        except* AssertionError as errors:
+            fleet.problems += [f"changed hooks could not be looked at: {error}" for error in errors.exceptions]
     fleet.wanted = False
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -116,7 +127,11 @@ async def _run(stage: Stage) -> Report:
     evidence.requests, evidence.unverified = stage.receiver.requests(), stage.receiver.unverified()
     evidence.moves = dict(fleet.all_moves())
     evidence.all_moves_seen = not {one.kind for one in fleet.happened} & {"kill", "stop"}
-    verdict = judge(evidence, known, stage.troubled)
+    toggled = judge_toggles(evidence, known, stage.toggles, disturbances(fleet.happened))
+    verdict = judge(evidence, known, stage.troubled, toggled.skipped)
+    verdict.wrong += judge_changes(stage.journal)
+    if toggled.unexplained:
+        verdict.wrong.append(f"came again for no reason: {len(toggled.unexplained)}, such as {toggled.unexplained[:3]}")
     verdict.wrong += [*fleet.problems, *([f"not settled within {plan.settle:.0f} s: {left}"] if left else [])]
     lasting = [fleet.life(worker) for worker in fleet.all[: plan.lasting]]
     grown = [f"{one.worker} grows: {trend}" for one in lasting for trend in one.growing()]
@@ -133,8 +148,16 @@ async def _run(stage: Stage) -> Report:
         repeats=repeats(evidence, fleet.kills, disturbances(fleet.happened)),
         trends={one.worker: one.trends() for one in lasting},
         usage={one.worker: one.samples for one in lasting},
+        changes=stage.journal.outcomes,
+        toggles=len(stage.toggles),
+        toggled_doubles=toggled.doubles,
         lines={one.data_dir.name: one.log.read_bytes().count(b"\n") for one in fleet.all},
     )
+
+
+def _still_missed(stage: Stage) -> str:
+    toggled = [hook for hook in stage.hooks if hook.resume]
+    return left_to_send(stage.fleet.api(), toggled) if toggled else ""
 
 
 def plan_of(options: argparse.Namespace) -> Plan:

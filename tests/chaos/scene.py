@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 SECRET = "whsec_Y2hhb3MgY2hhb3MgY2hhb3MgY2hhb3M="
 ORGANIZATION = {"id": "1", "slug": "acme"}
@@ -26,6 +26,12 @@ BEHAVIOURS: Mapping[str, Mapping[str, object]] = {
 DOOMED = ("broken", "rejecting")
 
 
+#: of the path of the endpoints of hooks that callers change, which nothing of the load reaches
+CHANGED = "/changed/"
+#: what becomes of what a hook missed that is disabled and enabled in a storm, in all of its life
+Resume = Literal["all", "skip", "time"]
+
+
 @dataclass(frozen=True)
 class Hook:
     """A hook, and how its endpoint behaves."""
@@ -35,6 +41,8 @@ class Hook:
     events: tuple[str, ...]
     projects: tuple[str, ...] = ()
     app: str | None = None
+    resume: Resume | None = None
+    """Of one that is disabled and enabled in a storm."""
 
     @property
     def path(self) -> str:
@@ -53,8 +61,11 @@ class Hook:
         }
 
 
-def hooks() -> tuple[Hook, ...]:
-    """Return all hooks: most records reach two, one of them well behaved; a few reach five or nobody."""
+def hooks(*, toggled: bool = False) -> tuple[Hook, ...]:
+    """Return all hooks: most records reach two, one of them well behaved; a few reach five or nobody.
+
+    toggled -- whether there are some that are disabled and enabled; each beside others that get the same records.
+    """
     made = [Hook("", "well", ("event.created",), (project,)) for project in PROJECTS]
     made += [Hook("", "flaky", ("event.created", "event.alert"), (project,)) for project in PROJECTS[:4]]
     made += [Hook("", "broken", ("event.created",), (project,)) for project in PROJECTS[4:5]]
@@ -69,9 +80,10 @@ def hooks() -> tuple[Hook, ...]:
         Hook("", "rejecting", ("comment.updated",), app="tracker"),
         Hook("", "well", ("issue.resolved", "deploy.finished"), PROJECTS[:3], app="board"),
     ]
-    return tuple(
-        Hook(f"{number:032x}", one.behaviour, one.events, one.projects, one.app) for number, one in enumerate(made, 1)
-    )
+    if toggled:
+        made += [Hook("", "well", ("event.created",), PROJECTS[at : at + 3], resume="all") for at in (0, 3, 6)]
+        made += [Hook("", "well", ("event.created",), PROJECTS[7:], resume=resume) for resume in ("skip", "time")]
+    return tuple(replace(one, id=f"{number:032x}") for number, one in enumerate(made, 1))
 
 
 def reached(known: tuple[Hook, ...], topic: str, value: Mapping[str, Any]) -> Iterator[Hook]:

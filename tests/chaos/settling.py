@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -12,13 +12,18 @@ from chaos.evidence import is_later, read_pending
 from chaos.load import SOURCES
 
 
-def settled(brokers: str, prefix: str, timeout: float, shifts: Collection[float]) -> str:
+def settled(
+    brokers: str, prefix: str, timeout: float, shifts: Collection[float], more: Callable[[], str] = lambda: ""
+) -> str:
     """Wait for at most `timeout` seconds; return what is left even then, or an empty text.
 
     shifts -- how far clocks of workers were ahead: what is due that much later is not waited for.
+    more -- what else may be left, asked when nothing is in Kafka; it may make deliveries.
     """
     deadline = time.monotonic() + timeout
-    while (left := _left(brokers, prefix, shifts)) and time.monotonic() < deadline:
+    while (
+        left := _left(brokers, prefix, shifts) or more() or _left(brokers, prefix, shifts)
+    ) and time.monotonic() < deadline:
         time.sleep(2)
     return left
 

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from support import Worker, eventually
 
 from chaos.account import Removal
+from chaos.changes import Journal
 from chaos.disk import SmallDisk
 from chaos.fleet import Fleet
 from chaos.ledger import Receiver
@@ -20,6 +21,7 @@ from chaos.load import Load
 from chaos.plan import Plan
 from chaos.proxy import Wire
 from chaos.scene import Hook
+from chaos.toggles import Toggle
 from streamhooks.dev.kafka import EmbeddedKafka
 
 T = TypeVar("T")
@@ -44,10 +46,16 @@ class Stage:
     """What `dead-letters` held when it was deleted."""
     shifts: set[float] = field(default_factory=lambda: {0.0})
     """How far, in seconds, clocks of workers ever were from the machine's."""
+    journal: Journal = field(default_factory=Journal)
+    """What callers changed of hooks."""
+    toggles: list[Toggle] = field(default_factory=list)
+    """When hooks were disabled and enabled."""
     disk: SmallDisk | None = None
     """The first broker's, if it can be full."""
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by who touches the brokers or a log: so it is known what is in which log."""
+    toggling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who disables and enables hooks."""
 
     def topic(self, name: str) -> str:
         """Return the name of a topic with its prefix."""

@@ -39,7 +39,9 @@ def test_what_a_run_needs_follows_from_its_kinds():
         "output": (3, 0),
         "clocks": (1, 0),
         "stopping": (1, 0),
+        "changes": (1, 0),
     }
+    assert [Plan(1, faults=deck([name])).has_toggles for name in GROUPS] == [name == "changes" for name in GROUPS]
     assert [Plan(1, faults=deck([name])).has_rules for name in GROUPS] == [name == "output" for name in GROUPS]
     assert [Plan(1, faults=deck([name])).has_clocks for name in GROUPS] == [name == "clocks" for name in GROUPS]
     assert Plan(1, faults=deck(["not permitted", "full disk"])).brokers == 1

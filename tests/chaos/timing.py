@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from chaos.evidence import Evidence
 from chaos.fleet import Happened
-from chaos.plan import GROUPS
+from chaos.plan import GROUPS, STORMS
 
 #: a source partition that had new work this long before a fault, in seconds, is one that we can see standing still
 _STEADY = 3.0
 #: they trouble endpoints, and stand for what they do
-_OTHERWISE = ("hang", "reset", "fail", "join", "leave", "kill all")
+_OTHERWISE = ("hang", "reset", "fail", "join", "leave", "kill all", *STORMS)
 DISTURBING = {kind for group in GROUPS.values() for kind in group} - {*_OTHERWISE}
 
 

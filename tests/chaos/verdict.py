@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 
 from chaos.account import must_be_counted
@@ -28,6 +28,8 @@ class Verdict:
     """That wait in `delayed` for a time of day that a clock that was ahead meant."""
     lost: list[str] = field(default_factory=list)
     """Deliveries of records that Kafka holds."""
+    skipped: int = 0
+    """Deliveries that nobody made, since who enabled the hook did not want them."""
     gone: int = 0
     """Deliveries that nobody made, since Kafka had removed the record, and of which that was told."""
     unknowable: int = 0
@@ -46,14 +48,15 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
 
 
-def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verdict:
-    """Hold everything against what was produced."""
+def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str], skipped: Set[str] = frozenset()) -> Verdict:
+    """Hold everything against what was produced; what was `skipped` (ids) may be missing."""
     behaviour = {hook.id: hook.behaviour for hook in hooks}
     expected, dead = evidence.expected, evidence.dead
     requests = Counter(request.id for request in evidence.requests)
     taken = {one.id for one in evidence.requests if one.status is not None and 200 <= one.status < 300}
     attempts = Counter(identifier for _hook, identifier, _attempt in evidence.firings)
     missing = [one for one in expected if one not in taken and one not in dead and one not in evidence.pending]
+    missing = [one for one in missing if one not in skipped]
     fates = Counter(evidence.gone[one] for one in missing if one in evidence.gone)
     verdict = Verdict(
         records=evidence.account.written,
@@ -63,6 +66,7 @@ def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verd
         dead=len(dead.keys() & expected.keys()),
         later=len(evidence.later & expected.keys()),
         lost=[f"{one}: {expected[one]}" for one in missing if one not in evidence.gone],
+        skipped=len(skipped - taken),
         gone=fates["told"],
         unknowable=fates["unknowable"],
         silent=[f"{one}: {expected[one]}" for one in missing if evidence.gone.get(one) == "silent"],
@@ -78,7 +82,7 @@ def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verd
             and behaviour[expected[one].hook] not in DOOMED
             and expected[one].hook not in troubled
         ],
-        differences=list(_differences(evidence, taken)),
+        differences=list(_differences(evidence, taken, skipped)),
     )
     doomed = [one for one in taken & expected.keys() if behaviour[expected[one].hook] in DOOMED]
     verdict.wrong = [
@@ -90,7 +94,10 @@ def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str]) -> Verd
         *_wrong("dead letters that stand for nothing", evidence.dead_otherwise),
         *_wrong(
             "still pending",
-            [*(evidence.pending.keys() - evidence.later), *["in the web views"] * evidence.pending_shown],
+            [
+                *(f"{one}: {expected.get(one)}" for one in sorted(evidence.pending.keys() - evidence.later)),
+                *["in the web views"] * evidence.pending_shown,
+            ],
         ),
         *_wrong("wrong signatures", ["request"] * evidence.unverified),
         *_wrong("Kafka's account", evidence.account.wrong),
@@ -121,12 +128,12 @@ def _miscounted(evidence: Evidence) -> Iterable[str]:
             yield f"{what}: counted {counted}, and the notices make {said}"
 
 
-def _differences(evidence: Evidence, taken: set[str]) -> Iterable[str]:
+def _differences(evidence: Evidence, taken: set[str], skipped: Set[str]) -> Iterable[str]:
     firings = evidence.firings
     counted = {identifier for (_hook, identifier, _attempt), outcomes in firings.items() if "delivered" in outcomes}
     # A receiver may have taken what the worker did not live to see; then it was tried again, to whatever end, unless
-    # Kafka had lost the record meanwhile.
-    settled = evidence.dead.keys() | evidence.pending.keys() | evidence.gone.keys()
+    # Kafka had lost the record meanwhile, or nobody wanted it any longer.
+    settled = evidence.dead.keys() | evidence.pending.keys() | evidence.gone.keys() | skipped
     for one in sorted((taken & evidence.expected.keys()) - counted - settled):
         yield f"{one}: taken by the receiver, and no firing says so: {evidence.expected[one]}"
     for one in sorted(counted - taken):

@@ -73,7 +73,7 @@ export function hookView(signal, _query, id) {
     button("Replay …", async () => { await replay(hook, missed.began); missed.read(); }),
     button("Rotate secret …", async () => {
       let rotated = null;
-      if (await confirm("Rotate the secret?", "The hook gets a new one. The old one signs too for a while (STREAMHOOKS_SECRET_OVERLAP).",
+      if (await confirm("Rotate the secret?", "The hook gets a new one. The former one signs too for a while (STREAMHOOKS_SECRET_OVERLAP); two former ones at most may.",
         "Rotate", async () => { rotated = await post(hookPath(id, "/rotate-secret")); })) await showSecret(rotated, "The new secret");
     }),
     h("a", { class: "button", href: `#/hooks/${id}/edit` }, "Edit"),
@@ -97,6 +97,7 @@ function details(hook, defaults) {
     ["Projects", projectsOf(hook)],
     ["Events", hook.events.join(", ")],
     ["Secret", h("code", {}, hook.secret)],
+    ["Former secrets sign until", hook.previous_secrets_until?.length ? hook.previous_secrets_until.map((one) => h("div", {}, at(one))) : null],
     ["Own headers", hook.headers && Object.keys(hook.headers).length ? Object.keys(hook.headers).join(", ") : "none"],
     ["Timeout", orDefault("timeout", (value) => `${value} s`)],
     ["In flight at most", orDefault("max_in_flight", count)],

@@ -121,7 +121,7 @@ class FakeWorker:
 
     @staticmethod
     def _shown(hook: Hook, *, in_clear: bool = False) -> JSON:
-        return shown_hook(hook, Status(hook.status, None, None), in_clear=in_clear)
+        return shown_hook(hook, Status(hook.status, None, None), time.time(), in_clear=in_clear)
 
 
 _FIELDS = {"organization_id": "1", "url": "http://e.test/", "events": ["event.created"]}

@@ -18,6 +18,7 @@ from streamhooks.records.sealing import BOUND, Keys
 
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 KEYS = Keys([NEW, OLD])
+NOW = 1_700_000_000.0
 
 
 def hook(number: int = 1, **fields) -> Hook:
@@ -59,7 +60,7 @@ class Topic:
         return None if value is None else decode(Hook, value)
 
     def run(self) -> Outcome:
-        return reencrypt(self.read, self.write, KEYS)
+        return reencrypt(self.read, self.write, KEYS, now=NOW)
 
 
 def put(topic: Topic, one: Hook, key: str | None = None) -> None:
@@ -84,6 +85,20 @@ def test_all_are_under_the_first_key_afterwards() -> None:
     assert Keys([NEW]).opened(topic.last(1)) == hook(1, timeout=3)
     assert topic.run() == Outcome(0, 3, (hook(5).id,), ("another's key", "nonsense"))
     assert topic.writes == 1
+
+
+def test_no_key_is_needed_for_what_signs_no_longer() -> None:
+    topic = Topic()
+    formers = {"previous_secret": "hunter3hunter3-1", "earlier_secret": "hunter4hunter4-1"}
+    kept = {"previous_secret_until": NOW + 1}
+    sealed = Keys([LOST]).sealed(hook(1, **formers, **kept, earlier_secret_until=NOW))
+    one = hook(1, **formers, **kept, earlier_secret_until=NOW)
+    mixed = Keys([OLD]).sealed(one).to_fields() | {"earlier_secret": sealed.earlier_secret}
+    put(topic, Hook.from_fields(mixed))
+    assert topic.run() == Outcome(1, 0, (), ())
+    last = topic.last(1)
+    assert KEYS.is_current(last)
+    assert Keys([NEW]).opened(last) == hook(1, previous_secret="hunter3hunter3-1", **kept)
 
 
 def test_what_somebody_wrote_meanwhile_holds() -> None:
@@ -138,7 +153,7 @@ def test_when_a_hook_was_written_by_hand_is_kept():
     topic = Topic()
     topic.put(hook().id, hook().to_json())
     topic.records[0] = topic.records[0]._replace(timestamp=1_500_000)
-    reencrypt(topic.read, topic.write, KEYS)
+    reencrypt(topic.read, topic.write, KEYS, now=NOW)
     # Else the new record, written now, would enable a hook that the system has disabled since.
     assert decode(Hook, topic.records[-1].value).enabled_at == 1500.0
 
@@ -160,5 +175,5 @@ def test_what_0_1_0_wrote_is_bound_afterwards_and_by_then_opens_no_more():
     # Who pastes an old text afterwards does not get it encrypted anew, as a text of his own hook.
     pasted = hook(2, headers={"X": old_form("x")}).to_json()
     topic.put(hook(2).id, pasted)
-    assert reencrypt(topic.read, topic.write, KEYS, old=False) == Outcome(0, 1, (hook(2).id,), ())
+    assert reencrypt(topic.read, topic.write, KEYS, now=NOW, old=False) == Outcome(0, 1, (hook(2).id,), ())
     assert topic.records[-1].value == pasted

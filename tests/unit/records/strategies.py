@@ -100,6 +100,15 @@ hooks = some(
     resume=st.sampled_from(["skip", "all", "1700000000", "1700000000.5"]),
     resumed_at=numbers,
 )
+hooks = st.builds(
+    lambda fields, previous, earlier: {
+        **fields,
+        **({} if previous is None else {"previous_secret": previous[0], "previous_secret_until": previous[1]}),
+        **({} if earlier is None else {"earlier_secret": earlier[0], "earlier_secret_until": earlier[1]}),
+    },
+    hooks,
+    *[st.none() | st.tuples(texts, numbers)] * 2,
+)
 states = some(
     {"id": hex_32},
     status_reason=texts,

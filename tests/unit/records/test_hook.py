@@ -71,6 +71,8 @@ def test_every_field():
         ("date_created", (1, [])),
         ("previous_secret", ("old secret", 1)),
         ("previous_secret_until", ("soon", float("nan"))),
+        ("earlier_secret", ("old secret", 1)),
+        ("earlier_secret_until", ("soon", float("nan"))),
     ],
 )
 def test_broken_hook_names_the_field(field, values):
@@ -83,6 +85,8 @@ def test_secrets_stay_out_of_texts():
     secret = generate_secret()
     hook = Hook.from_fields(HOOK | {"secret": secret, "previous_secret": "forgotten", "previous_secret_until": 1})
     assert secret not in repr(hook)
+    assert "forgotten" not in repr(hook)
+    hook = Hook.from_fields(HOOK | {"earlier_secret": "long forgotten", "earlier_secret_until": 1})
     assert "forgotten" not in repr(hook)
     with pytest.raises(BrokenRecord) as broken:
         Hook.from_fields(HOOK | {"secret": "whsec_verysecret!"})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,21 +24,22 @@ HOOK: dict[str, Any] = {
     "headers": {"X-Key": "hunter2", "Authorization": "Bearer hunter3"},
     "previous_secret": "the one before it",
     "previous_secret_until": 17,
+    "earlier_secret": "and the one before that",
+    "earlier_secret_until": 16,
 }
 PLAIN = Hook.from_fields(HOOK)
+SECRETS = ("secret", "previous_secret", "earlier_secret")
 
 
 def test_all_that_is_secret_is_sealed_and_opened_again() -> None:
     sealed = Keys([OLD]).sealed(PLAIN)
     written = sealed.to_json().decode()
-    for secret in ("0123456789abcdef", "hunter2", "hunter3", "the one before it"):
+    for secret in ("0123456789abcdef", "hunter2", "hunter3", "the one before it", "and the one before that"):
         assert secret not in written
     assert sealed.is_sealed
     assert not PLAIN.is_sealed
     assert sealed.headers is not None
-    assert all(
-        text.startswith(BOUND) for text in (sealed.secret, sealed.previous_secret, *sealed.headers.values()) if text
-    )
+    assert all(text.startswith(BOUND) for text in texts_of(sealed).values())
     assert (sealed.url, sealed.headers.keys()) == (PLAIN.url, PLAIN.headers.keys())
     assert Keys([NEW, OLD]).opened(sealed) == PLAIN
 
@@ -78,7 +80,7 @@ def test_what_only_looks_sealed_is_not_opened(text: str) -> None:
 
 def test_one_sealed_part_is_enough() -> None:
     sealed = Keys([LOST]).sealed(PLAIN)
-    for part in ("secret", "previous_secret"):
+    for part in SECRETS:
         assert Hook.from_fields(HOOK | {part: getattr(sealed, part)}).is_sealed
     assert sealed.headers is not None
     assert Hook.from_fields(HOOK | {"headers": {"X-Key": "v", "Y": sealed.headers["X-Key"]}}).is_sealed
@@ -138,18 +140,17 @@ WRITTEN_BY_0_1_0 = (
 
 def texts_of(hook: Hook) -> dict[str, str]:
     """All that is secret in a hook, by the field in which it is."""
-    assert hook.previous_secret is not None
-    return {"secret": hook.secret, "previous_secret": hook.previous_secret, **(hook.headers or {})}
+    return {name: getattr(hook, name) for name in SECRETS} | (hook.headers or {})
 
 
 def with_text(hook: Hook, field: str, text: str) -> Hook:
-    if field in ("secret", "previous_secret"):
+    if field in SECRETS:
         return Hook.from_fields(hook.to_fields() | {field: text})
     return Hook.from_fields(hook.to_fields() | {"headers": {**(hook.headers or {}), field: text}})
 
 
-@pytest.mark.parametrize("target", ["secret", "previous_secret", "X-Key", "x-key", "X-Leak"])
-@pytest.mark.parametrize("source", ["secret", "previous_secret", "X-Key", "Authorization"])
+@pytest.mark.parametrize("target", [*SECRETS, "X-Key", "x-key", "X-Leak"])
+@pytest.mark.parametrize("source", [*SECRETS, "X-Key", "Authorization"])
 @pytest.mark.parametrize("other", [True, False])
 def test_a_text_opens_only_in_the_hook_and_field_for_which_it_was_encrypted(source, target, other) -> None:
     keys = Keys([NEW, OLD])
@@ -168,15 +169,17 @@ def test_what_0_1_0_wrote_opens_until_it_may_not() -> None:
     old = Hook.from_fields(
         HOOK
         | {"secret": old_text(PLAIN.secret), "previous_secret": old_text(str(PLAIN.previous_secret), OLD)}
+        | {"earlier_secret": None, "earlier_secret_until": None}
         | {"headers": {name: old_text(value) for name, value in (PLAIN.headers or {}).items()}}
     )
+    plain = replace(PLAIN, earlier_secret=None, earlier_secret_until=None)
     keys = Keys([NEW, OLD])
-    assert keys.opened(old) == PLAIN
+    assert keys.opened(old) == plain
     assert keys.opened(old, old=False) == old
     assert holds_old_texts(old)
     assert not keys.is_current(old)
     anew = keys.sealed(keys.opened(old))
-    assert (holds_old_texts(anew), keys.is_current(anew), keys.opened(anew, old=False)) == (False, True, PLAIN)
+    assert (holds_old_texts(anew), keys.is_current(anew), keys.opened(anew, old=False)) == (False, True, plain)
     assert not holds_old_texts(PLAIN)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from streamhooks.delivery.client import Answer
+from streamhooks.delivery.signing import standard_signature
 from streamhooks.records.hook import Hook
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
@@ -22,10 +23,12 @@ HOOK = Hook(
     headers={"X-Key": "hunter2", "Authorization": "Bearer hunter3"},
     previous_secret="hunter5hunter5hunter5",
     previous_secret_until=2000.0,
+    earlier_secret="hunter7hunter7hunter7",
+    earlier_secret_until=1500.0,
 )
 ECHO = (
     "POST /in?token=hunter4&a=%20b HTTP/1.1 X-Key: hunter2 Authorization: Bearer hunter3 "
-    "hunter1hunter1hunter1 token hunter3 hunter5hunter5hunter5 cut: hunter1hun"
+    "hunter1hunter1hunter1 token hunter3 hunter5hunter5hunter5 hunter7hunter7hunter7 cut: hunter1hun"
 )
 # The URL of somebody else in an error text, such as one that aiohttp quotes.
 ERROR = f"https://elsewhere.example/?hunter6 {ECHO}"
@@ -58,6 +61,18 @@ async def test_one_hop_more_goes_out(hops: int) -> None:
     sent, _, _ = await deliver(Answer(200, None, "answered", (), "", 1), hops=hops)
     assert sent[0]["streamhooks-hops"] == str(hops + 1)
     assert sent[0]["X-Key"] == "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("previous_until", "earlier_until", "formers"),
+    [(2000.0, 1500.0, (5, 7)), (2000.0, 1000.0, (5,)), (1000.0, 1500.0, (7,)), (1000.0, 999.0, ())],
+)
+async def test_each_secret_that_is_in_force_signs_the_current_one_first(previous_until, earlier_until, formers) -> None:
+    hook = replace(HOOK, previous_secret_until=previous_until, earlier_secret_until=earlier_until)
+    sent, run, _ = await deliver(Answer(200, None, "answered", (), "", 1), hook)
+    secrets = [f"hunter{number}" * 3 for number in (1, *formers)]
+    signed = [standard_signature([secret], run.call.webhook_id, 1000, b"{}") for secret in secrets]
+    assert sent[0]["webhook-signature"] == " ".join(signed)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ async def test_create_read_change_delete() -> None:
     async with serving(parts) as client:
         made = await created(client, headers={"X-Key": "hunter2"}, project_ids=[3])
         assert list(made) == [
-            "id", "organization_id", "project_ids", "app_id", "url", "events", "secret", "version", "status",
+            "id", "organization_id", "project_ids", "app_id", "url", "events", "secret", "previous_secrets_until",
+            "version", "status",
             "status_reason", "disabled_since", "failing_since", "paused_until", "breaker", "headers",
             "timeout", "max_in_flight", "rate_limit", "retry_schedule",
             "date_created",
@@ -34,7 +35,10 @@ async def test_create_read_change_delete() -> None:
 
         answer = await client.put(url, json={"timeout": 7, "secret": "a-new-secret-of-mine"})
         assert answer.status == 200
-        assert await answer.json() == {**made, "secret": "********", "timeout": 7}
+        assert await answer.json() == {
+            **made, "secret": "********", "timeout": 7,
+            "previous_secrets_until": ["2023-11-14T23:13:20.000+00:00"],
+        }  # fmt: skip
         assert parts.hooks.get(made["id"]).headers == {"X-Key": "hunter2"}
 
         answer = await client.delete(url)
@@ -68,6 +72,46 @@ async def test_rotate() -> None:
         hook = parts.hooks.get(made["id"])
         assert (hook.secret, hook.previous_secret) == (rotated["secret"], made["secret"])
         assert hook.previous_secret_until == NOW + parts.settings.secret_overlap
+        assert rotated["previous_secrets_until"] == ["2023-11-14T23:13:20.000+00:00"]
+
+
+@pytest.mark.parametrize("by", ["rotation", "change"])
+async def test_a_third_former_secret_is_a_409_until_the_first_has_ended(by: str) -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        url = f"/api/hooks/{(await created(client, secret='hunter0hunter0hunter0'))['id']}"
+
+        async def replace_secret(number: int):
+            if by == "rotation":
+                return await client.post(f"{url}/rotate-secret")
+            return await client.put(url, json={"secret": f"hunter{number}" * 3, "timeout": number})
+
+        for number in (1, 2):
+            assert (await replace_secret(number)).status == 200
+            parts.now += 1200
+        before = parts.hooks.get(url[-32:])
+        refused = await replace_secret(3)
+        assert refused.status == 409
+        assert "2023-11-14T23:13:20.000+00:00" in (await refused.json())["detail"]
+        assert "hunter" not in await refused.text()
+        assert parts.hooks.get(url[-32:]) == before
+        parts.now = NOW + 3600
+        assert (await client.get(url)).status == 200
+        assert (await (await client.get(url)).json())["previous_secrets_until"] == ["2023-11-14T23:33:20.000+00:00"]
+        assert (await replace_secret(3)).status == 200
+
+
+async def test_a_former_secret_that_has_ended_is_dropped_by_any_change() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        url = f"/api/hooks/{(await created(client))['id']}"
+        assert (await client.post(f"{url}/rotate-secret")).status == 200
+        parts.now += 3600
+        written = len(parts.published)
+        assert (await client.put(url, json={})).status == 200
+        assert len(parts.published) == written
+        assert (await client.put(url, json={"timeout": 3})).status == 200
+        assert parts.hooks.get(url[-32:]).previous_secret is None
 
 
 async def test_status_is_wish_and_finding_together() -> None:

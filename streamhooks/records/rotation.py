@@ -1,0 +1,76 @@
+"""Secrets that were replaced: each signs until its own end (docs/reference/hooks.md#secrets)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from streamhooks.errors import TooManySecrets
+from streamhooks.records.hook import SEALED, Hook
+
+MOST: Final = 2
+"""How many former secrets a record has places for, and so how many may sign at a time."""
+
+
+class Former(NamedTuple):
+    """A secret that was replaced, and until when it signs, in epoch seconds."""
+
+    secret: str
+    until: float
+
+
+def in_force(hook: Hook, now: float) -> list[Former]:
+    """Return the former secrets that sign at `now` (epoch seconds), the latest one first."""
+    return [
+        Former(secret, until)
+        for secret, until in _places(hook)
+        if secret and until and now < until and secret != hook.secret and not secret.startswith(SEALED)
+    ]
+
+
+def signing_secrets(hook: Hook, now: float) -> tuple[str, ...]:
+    """Return the secrets that sign at `now` (epoch seconds), the current one first."""
+    return (hook.secret, *(former.secret for former in in_force(hook, now)))
+
+
+def rotated(former: Hook, hook: Hook, now: float, overlap: float) -> Hook:
+    """Return `hook`, which has a new secret, with that of `former` signing too until `now` + `overlap` (seconds).
+
+    What signed before goes on until its own end. Raise TooManySecrets if that would be more than a record holds.
+    """
+    kept = [one for one in in_force(hook, now) if one.secret != former.secret]
+    if overlap > 0 and not former.secret.startswith(SEALED):  # what no key opens can't sign
+        if len(kept) == MOST:
+            raise TooManySecrets(min(one.until for one in kept))
+        kept.insert(0, Former(former.secret, now + overlap))
+    return _with_former(hook, kept)
+
+
+def without_expired(hook: Hook, now: float) -> Hook:
+    """Return the hook without the former secrets that sign no longer; what is sealed stays in its place."""
+    changed = hook
+    if hook.previous_secret_until is not None and hook.previous_secret_until <= now:
+        changed = replace(changed, previous_secret=None, previous_secret_until=None)
+    if hook.earlier_secret_until is not None and hook.earlier_secret_until <= now:
+        changed = replace(changed, earlier_secret=None, earlier_secret_until=None)
+    return changed
+
+
+def _places(hook: Hook) -> tuple[tuple[str | None, float | None], ...]:
+    return (
+        (hook.previous_secret, hook.previous_secret_until),
+        (hook.earlier_secret, hook.earlier_secret_until),
+    )
+
+
+def _with_former(hook: Hook, kept: Sequence[Former]) -> Hook:
+    places: list[Former | None] = [*kept, None, None]
+    previous, earlier = places[:MOST]
+    return replace(
+        hook,
+        previous_secret=previous and previous.secret,
+        previous_secret_until=previous and previous.until,
+        earlier_secret=earlier and earlier.secret,
+        earlier_secret_until=earlier and earlier.until,
+    )
