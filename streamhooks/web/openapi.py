@@ -68,6 +68,7 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     404: "not found",
     409: "not possible now",
     408: "the body comes too slowly",
+    412: "the hook is not as If-Match says",
     413: "the body is too large",
     415: "the body is not application/json",
     429: "too many such calls run at this moment, or too many wrong tokens came; see Retry-After",

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from streamhooks.errors import PublishError, StreamhooksError
+from streamhooks.errors import ProducerDead, PublishError, StreamhooksError
 
 RETRY_AFTER = {"Retry-After": "1"}
 #: how long Kafka may take to confirm a change, in seconds; the publisher itself tries for ever
@@ -14,9 +14,12 @@ CONFIRMED_WITHIN = 10.0
 
 
 class ProblemError(StreamhooksError):
-    """A call that ends here; `body` is `{"detail": …}` or a map of fields to what is wrong with each."""
+    """A call that ends here; `body` is `{"detail": …}` or a map of fields to what is wrong with each.
 
-    def __init__(self, status: int, body: Mapping[str, str], headers: Mapping[str, str] | None = None) -> None:
+    With `detail` may come `"maybe_applied": true`.
+    """
+
+    def __init__(self, status: int, body: Mapping[str, str | bool], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, body)
         self.status = status
         self.body = body
@@ -43,9 +46,9 @@ def conflict(detail: str) -> ProblemError:
     return ProblemError(409, {"detail": detail})
 
 
-def try_again(detail: str) -> ProblemError:
-    """Return a 503 with `Retry-After` (RFC 9110, 10.2.3)."""
-    return ProblemError(503, {"detail": detail}, RETRY_AFTER)
+def try_again(detail: str, *, maybe_applied: bool = False) -> ProblemError:
+    """Return a 503 with `Retry-After` (RFC 9110, 10.2.3); `maybe_applied` if the change may have been written."""
+    return ProblemError(503, {"detail": detail} | ({"maybe_applied": True} if maybe_applied else {}), RETRY_AFTER)
 
 
 @asynccontextmanager
@@ -64,6 +67,8 @@ async def confirmed(within: float = CONFIRMED_WITHIN) -> AsyncIterator[None]:
         async with asyncio.timeout(within):
             yield
     except TimeoutError:
-        raise try_again("Kafka has not confirmed the change yet; it may come into force later") from None
+        text = "Kafka has not confirmed the change yet; it may come into force later"
+        raise try_again(text, maybe_applied=True) from None
     except PublishError as error:
-        raise try_again(f"Kafka does not take the change: {error}") from None
+        maybe = isinstance(error, ProducerDead)
+        raise try_again(f"Kafka does not take the change: {error}", maybe_applied=maybe) from None

@@ -13,7 +13,7 @@ from streamhooks.tables.pending import Entry
 from streamhooks.times import iso
 
 
-def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[str, Any]:
+def shown_hook(hook: Hook, status: Status, revision: int, *, in_clear: bool = False) -> dict[str, Any]:
     """Return a hook as docs/reference/hooks.md says; `in_clear` shows its secret, for who has just made it.
 
     Of what is over its bound one more is shown than there may be: a page of such hooks would have no bound either.
@@ -39,6 +39,7 @@ def shown_hook(hook: Hook, status: Status, *, in_clear: bool = False) -> dict[st
         "rate_limit": hook.rate_limit,
         "retry_schedule": None if hook.retry_schedule is None else list(hook.retry_schedule),
         "date_created": hook.date_created,
+        "revision": revision,
     }
 
 

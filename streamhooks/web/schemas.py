@@ -106,6 +106,7 @@ _SHOWN: Final[dict[str, Schema]] = {
     "paused_until": {**_or_null(TEXT), "description": "ISO 8601; until when the endpoint asked not to be called"},
     "breaker": {"type": "string", "enum": ["closed", "open"]},
     "date_created": {**TEXT, "description": "ISO 8601"},
+    "revision": {"type": "integer", "minimum": 1, "description": "of what is wished; in quotes it is the ETag"},
 }
 
 _WARNINGS: Final[Schema] = {
@@ -273,6 +274,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Any": {"type": "object"},
     "Problem": {
         "type": "object",
+        "properties": {
+            "maybe_applied": {"const": True, "description": "of a 503: the change may have been, or be, written"}
+        },
         "additionalProperties": TEXT,
         "description": "`detail`, or what is wrong with each field",
     },
