@@ -1,6 +1,7 @@
 // Enabling a hook with what it missed, replaying a stretch of time, and how far both are.
 
-import { call, getIfKnown, hookPath, post, put, remove } from "./api.js";
+import { call, getIfKnown, hookPath, post, remove } from "./api.js";
+import { change } from "./changing.js";
 import { form, open } from "./dialogs.js";
 import { button, fill, h, toast, write } from "./dom.js";
 import { ago, count, isoOf, localInput, plural } from "./format.js";
@@ -26,7 +27,7 @@ export async function enable(id) {
       const chosen = missed ? choices.querySelector(":checked").value : "skip";
       if (chosen === "time" && !time.value) throw new Error("Choose a time.");
       // Without `resume`, what was missed is thrown away, in every version.
-      await put(hookPath(id), { status: "active", ...(chosen === "skip" ? {} : { resume: chosen === "all" ? "all" : isoOf(time) }) });
+      await change(id, { status: "active", ...(chosen === "skip" ? {} : { resume: chosen === "all" ? "all" : isoOf(time) }) });
       return true;
     }, close)];
   })) === true;

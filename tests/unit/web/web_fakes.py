@@ -126,6 +126,8 @@ class FakeParts:
     published: list[tuple[str, str, bytes | None]] = field(default_factory=list)
     confirms: bool = True
     failure: Exception | None = None
+    failure_of_publish: Exception | None = None
+    headers_of: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states, self.keys)
@@ -205,10 +207,11 @@ class FakeParts:
         return True
 
     async def publish(self, topic: str, value: bytes | None, *, key: str, headers=()) -> Published:
-        if self.failure:
-            raise self.failure
+        if failure := self.failure or self.failure_of_publish:
+            raise failure
         offset = len(self.published)
         self.published.append((topic, key, value))
+        self.headers_of[offset] = headers
         await asyncio.sleep(0)
         if self.confirms and topic != self.topics.notices:
             broken = self.hooks.apply([Record(topic, 0, offset, 0, key.encode(), value, tuple(headers))])
@@ -217,7 +220,7 @@ class FakeParts:
         return Published(topic, 0, offset)
 
     async def wait_applied(self, topic: str, partition: int, offset: int) -> None:
-        if not self.confirms:
+        if not self.confirms and self.position.get((topic, partition), 0) <= offset:
             await asyncio.Event().wait()
 
     # --- as scheduler
