@@ -53,9 +53,7 @@ def _change(
                 return now
             match = _revision(now)
             if given is not None and match != given:
-                text = (
-                    "the hook has changed: this may have been made, or somebody else has changed it; look at it first"
-                )
+                text = "the hook has changed, by this or by somebody else: look at it, and try again"
                 raise ProblemAnswer(412, text) from None
     raise AssertionError("unreachable")
 
