@@ -47,7 +47,7 @@ class _Wishes:
         try:
             revision = revision_of_tombstone(record) if record.value is None else decode(Hook, record.value).revision
         except BrokenRecord:
-            return True
+            revision = None
         return self._revisions.take(_name(record), record, revision) is True
 
     def next(self, record: Record) -> int:

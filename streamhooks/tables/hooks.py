@@ -103,16 +103,12 @@ class HooksTable:
     def _apply(self, record: Record) -> None:
         hook_id = _text_key(record)
         if record.topic == self._hooks_topic:
-            wish = None if record.value is None else decode(Hook, record.value).written_at(record.timestamp)
-            hook = None if wish is None else self._keys.opened(wish, old=self._opens_old)
-            if hook is not None and hook.id != hook_id:
-                raise BrokenRecord("id: is not the record's key")
-            if not self._holds(hook_id, record, wish):
-                return
-            self._old.pop(hook_id, None)
-            if wish is not None and holds_old_texts(wish):
-                self._old[hook_id] = wish
-            self._replace(hook_id, hook, self._states.get(hook_id))
+            try:
+                self._apply_wish(hook_id, record)
+            except BrokenRecord:
+                # Where one worker can't read what another one can, they must agree on the revision all the same.
+                self.revisions.take(hook_id, record, None)
+                raise
         elif hook_id == OLD_TEXTS:
             self._open_old(record.value is None)
         else:
@@ -120,6 +116,18 @@ class HooksTable:
             if state is not None and state.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
             self._replace(hook_id, self._hooks.get(hook_id), state)
+
+    def _apply_wish(self, hook_id: str, record: Record) -> None:
+        wish = None if record.value is None else decode(Hook, record.value).written_at(record.timestamp)
+        hook = None if wish is None else self._keys.opened(wish, old=self._opens_old)
+        if hook is not None and hook.id != hook_id:
+            raise BrokenRecord("id: is not the record's key")
+        if not self._holds(hook_id, record, wish):
+            return
+        self._old.pop(hook_id, None)
+        if wish is not None and holds_old_texts(wish):
+            self._old[hook_id] = wish
+        self._replace(hook_id, hook, self._states.get(hook_id))
 
     def _holds(self, hook_id: str, record: Record, wish: Hook | None) -> bool:
         holds = self.revisions.take(hook_id, record, wish.revision if wish else revision_of_tombstone(record))

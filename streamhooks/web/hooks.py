@@ -90,7 +90,7 @@ async def change_hook(parts: Parts, request: web.Request) -> web.Response:
                 await parts.outbox.publish(parts.topics.notices, notice.to_json(), key=hook_id)
         shown = _with_warnings(_shown(parts, hook), hook)
     if hook.resumed_at > former.resumed_at:
-        async with kafka_answers():
+        async with kafka_answers(after_change=True):
             shown["missed"] = shown_missed(await parts.history.missed_of(hook_id))
     return _answer(shown)
 
@@ -153,14 +153,12 @@ async def _changing(parts: Parts, request: web.Request, hook_id: str) -> AsyncIt
     Raise ProblemError: 404 if there is none, 412 if it is not as the caller knows it, 503 if it can't be changed now.
     """
     try:
-        async with parts.hook_writer.alone(hook_id):
+        async with kafka_answers(), parts.hook_writer.alone(hook_id):
             hook = _known_hook(parts, hook_id)
             _check_match(request, _revision(parts, hook))
             yield hook
     except (NotHome, Overtaken) as error:
         raise try_again(str(error)) from None
-    except TimeoutError:
-        raise try_again("Kafka does not answer in time") from None
 
 
 def _check_match(request: web.Request, revision: int) -> None:

@@ -52,12 +52,15 @@ def try_again(detail: str, *, maybe_applied: bool = False) -> ProblemError:
 
 
 @asynccontextmanager
-async def kafka_answers() -> AsyncIterator[None]:
-    """Turn the TimeoutError of what reads from Kafka in the body into a ProblemError with 503."""
+async def kafka_answers(*, after_change: bool = False) -> AsyncIterator[None]:
+    """Turn the TimeoutError of what reads from Kafka in the body into a ProblemError with 503.
+
+    `after_change` tells whether a change was made before.
+    """
     try:
         yield
     except TimeoutError:
-        raise try_again("Kafka does not answer in time") from None
+        raise try_again("Kafka does not answer in time", maybe_applied=after_change) from None
 
 
 @asynccontextmanager

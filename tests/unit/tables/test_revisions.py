@@ -185,6 +185,16 @@ def test_in_another_log_all_begins_anew() -> None:
     assert number(read(log, table())) == 20
 
 
+def test_who_can_not_read_a_record_agrees_on_the_revision() -> None:
+    log = Log()
+    log.put(hook(1), 1)
+    one = read(log)
+    log.records.append(Record("hooks", 0, 1, 0, KEY, b"{"))
+    broken = one.apply(log.records)
+    assert [record.offset for record, _ in broken] == [1]
+    assert (number(one), one.revisions.of(HOOK)) == (1, 2)
+
+
 def test_as_many_deleted_hooks_are_remembered() -> None:
     one = Revisions(remembered=2)
     for offset, hook_id in enumerate("abc"):
@@ -204,10 +214,15 @@ class Story:
             home.read()
         self.holds: int | None = 1001
         """The last that was told to hold, or that a GitOps wrote."""
+        self.wished_at = 0
+        """The offset of that."""
 
     def change(self, which: int, value: int | None) -> None:
-        if self.homes[which].change(value):
-            self.holds = value
+        home = self.homes[which]
+        had_read = home.at
+        if home.change(value):
+            assert self.wished_at < had_read, "it was made from a state before what holds"
+            self.holds, self.wished_at = value, self.log.end - 1
 
     def read(self, which: int, _: int | None) -> None:
         self.homes[which].read()
@@ -217,7 +232,7 @@ class Story:
 
     def gitops(self, _: int, value: int | None) -> None:
         self.log.put(None if value is None else hook(value))
-        self.holds = value
+        self.holds, self.wished_at = value, self.log.end - 1
 
     def compact(self, _: int, keep: int | None) -> None:
         # Kafka waits longer than a home needs to heal: it does not compact the newest segment.
