@@ -250,7 +250,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=400)
 @given(STEPS, st.integers(0, 1) | st.just(700), st.booleans())
 def test_in_any_order_all_readers_come_to_what_was_told(steps: list, first: int, heals_at_once: bool) -> None:
     story = Story(first)
