@@ -12,7 +12,8 @@ from streamhooks.kafka.asking import KeptAdmin
 from streamhooks.kafka.reader import TP
 from streamhooks.settings import Settings
 
-TIMEOUT = 5.0
+#: in seconds
+TIMEOUT = 3.0
 
 
 class Ends:
@@ -35,7 +36,8 @@ class Ends:
                 isolation_level=IsolationLevel.READ_COMMITTED,
                 request_timeout=self._timeout,
             )
-            found = await asyncio.gather(*map(asyncio.wrap_future, asked.values()))
+            # Who waits no more must not cancel what the client's thread is about to answer.
+            found = await asyncio.shield(asyncio.gather(*map(asyncio.wrap_future, asked.values())))
         except KafkaException as error:
             self._admin.forget()
             raise TimeoutError(f"Kafka does not answer: {error.args[0].str()}") from None

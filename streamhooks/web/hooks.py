@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web
-from aiohttp.helpers import ETAG_ANY
 
 from streamhooks.errors import NotHome, Overtaken
 from streamhooks.records.hook import Hook, generate_secret
@@ -165,7 +164,7 @@ def _check_match(request: web.Request, revision: int) -> None:
     """Raise ProblemError with 412 if the call is for another state of the hook (RFC 9110, 13.1.1)."""
     wanted = request.if_match
     # A weak one never matches.
-    if wanted is not None and all(one.is_weak or one.value not in (str(revision), ETAG_ANY) for one in wanted):
+    if wanted is not None and all(one.is_weak or one.value not in (str(revision), "*") for one in wanted):
         raise ProblemError(412, {"detail": "the hook has changed meanwhile"}, {"ETag": f'"{revision}"'})
 
 
