@@ -6,6 +6,8 @@ StreamhooksError
 ├── BadUrl                  a hook's URL that may not be used (syntax, scheme, port, userinfo, address)
 ├── TooManySecrets          a further secret of a hook can't be replaced yet
 ├── Busy                    too many such calls of the API run at this moment
+├── NotHome                 another worker is the home of a hook
+├── Overtaken               another worker has changed a hook meanwhile
 ├── PublishError            a record of ours was not written
 │   ├── RecordTooLarge      the broker will never take it
 │   ├── WriteRefused        the broker does not take it now: no permission, no such topic, …
@@ -47,6 +49,14 @@ class Busy(StreamhooksError):
     def __init__(self, what: str, text: str) -> None:
         super().__init__(text)
         self.what = what
+
+
+class NotHome(StreamhooksError):
+    """Another worker is the home of a hook, or may be: it is not changed here."""
+
+
+class Overtaken(StreamhooksError):
+    """A change of a hook changes nothing: another worker has written it meanwhile."""
 
 
 class PublishError(StreamhooksError):

@@ -84,6 +84,9 @@ UNSETTLED = Gauge("streamhooks_unsettled_records", "Source records taken up and 
 PENDING = Gauge("streamhooks_pending_calls", "Calls in the owned partitions of delayed")
 PENDING_BYTES = Gauge("streamhooks_pending_bytes", "Bytes of the values of pending calls")
 HOOKS = Gauge("streamhooks_hooks", "Hooks that this worker knows")
+REJECTED_HOOKS = Counter(
+    "streamhooks_rejected_hook_records_total", "Records of hooks that were made from an older state, and change nothing"
+)
 # The next ones are computed when they are read (`gauges.py`).
 READY = Gauge("streamhooks_ready", "Whether this worker is ready, as /health/ready tells")
 DISABLED_HOOKS = Gauge("streamhooks_disabled_hooks", "Hooks that are disabled, by their owner or by the system")

@@ -18,6 +18,7 @@ from streamhooks.agents.catch_up import CatchUp, Ways
 from streamhooks.agents.delayed import Scheduler
 from streamhooks.agents.firings import Counting
 from streamhooks.agents.hook_states import HookStates
+from streamhooks.agents.hook_writer import HookWriter
 from streamhooks.agents.intake import Intake
 from streamhooks.agents.moved_logs import MovedLogs
 from streamhooks.agents.notices import calls_of_notices
@@ -36,6 +37,7 @@ from streamhooks.in_flight.rates import Rate
 from streamhooks.in_flight.room import Weight, divided
 from streamhooks.in_flight.tracker import Ticket
 from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
+from streamhooks.kafka.ends import Ends
 from streamhooks.kafka.lag import KafkaLog, Lags
 from streamhooks.kafka.logs import log_number
 from streamhooks.kafka.marks import Marks
@@ -157,7 +159,7 @@ class System:
             logs=app.logs,
             prepare=learn,
             keys_of=self._keys_of_hooks,
-            on_anew=self.moved.read_once_more,
+            on_anew=self._begin_hooks_anew,
         )
         self.resources = Resources(topics.resources, self.read_range)
         self.resources_reader = TopicReader(
@@ -175,6 +177,16 @@ class System:
 
         # what is done
         self.hook_states = HookStates(self.outbox, topics, self.hooks, self.hooks_reader, clock)
+        self.hook_writer = HookWriter(
+            self.outbox,
+            topics,
+            self.hooks,
+            self.hooks_reader,
+            self.keys,
+            is_home=lambda hook_id: self._is_home(hook_id) and app.gate.holds_lease,
+            places=self._places_of,
+            ends=Ends(settings).of,
+        )
         self.restraints = Restraints(
             self.hooks,
             is_home=self._is_home,
@@ -362,6 +374,7 @@ class System:
             self.broken,
             self.seals,
             self.upheld,
+            self.hook_writer,
             self.missed,
             self.catch_up,
             self.watch,
@@ -554,6 +567,15 @@ class System:
     def _partitions_of(self, *names: str) -> list[tuple[str, int]]:
         prefix = self.settings.topic_prefix
         return [(prefix + name, number) for name in names for number in range(self._counts[name])]
+
+    def _places_of(self, hook_id: str) -> list[tuple[str, int]]:
+        names = ("hooks", "hook-states")
+        return [(self.settings.topic_prefix + name, partition_of(hook_id, self._counts[name])) for name in names]
+
+    def _begin_hooks_anew(self, tp: tuple[str, int], why: str) -> None:
+        if tp[0] == self.topics.hooks:
+            self.hooks.revisions.begin_anew()
+        self.moved.read_once_more(tp, why)
 
     def _begin_delayed_anew(self, tp: tuple[str, int], why: str) -> None:
         self.pending.begin_anew(tp[1])

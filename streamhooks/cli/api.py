@@ -19,19 +19,29 @@ TIMEOUT = 25.0
 #: a call that reads very many records first, in seconds
 LONG = 300.0
 #: how often a call is tried again that got a 503, and how long it is waited for at most in between, in seconds
-_TRIES, _LONGEST_PAUSE = 5, 5.0
+TRIES, _LONGEST_PAUSE = 5, 5.0
 _PAGE = 500
 
 JSON = dict[str, Any]
 
 
 class ProblemAnswer(Refusal):
-    """A worker has answered, but not with what was asked; the text says why, and `body` may tell more."""
+    """A worker has answered, but not with what was asked; the text says why, and `body` may tell more.
 
-    def __init__(self, status: int, text: str, body: Any = None) -> None:
+    `maybe_applied` tells whether a change may have been made, or be made later; `retry_after` is in seconds.
+    """
+
+    def __init__(self, status: int, text: str, body: Any = None, *, retry_after: float = 1.0) -> None:
         super().__init__(text)
         self.status = status
         self.body: JSON = body if isinstance(body, dict) else {}
+        self.maybe_applied = self.body.get("maybe_applied") is True
+        self.retry_after = retry_after
+
+    @property
+    def is_soon_over(self) -> bool:
+        """Whether it is worth another try."""
+        return self.status in (429, 503)
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class Api:
 
     Every method raises Refusal when no worker answers, and ProblemAnswer when it answers with a problem. A GET that
     gets a 429 or 503 is tried again a few times, other calls only where the caller says `again`: a 503 may also mean
-    that a change comes into force later, and then a second one would be one too many.
+    that a change comes into force later, and then a second one would be one too many. See `changing.py` for those.
     """
 
     base: str
@@ -56,10 +66,6 @@ class Api:
     def post(self, path: str, body: object = None, *, again: bool = False, timeout: float = TIMEOUT) -> Any:
         """Return what a POST answers with."""
         return self.answer("POST", path, body, again=again, timeout=timeout).json
-
-    def put(self, path: str, body: object) -> Any:
-        """Return what a PUT answers with."""
-        return self.answer("PUT", path, body).json
 
     def delete(self, path: str, *, again: bool = False) -> None:
         """Send a DELETE."""
@@ -85,22 +91,29 @@ class Api:
         query: Mapping[str, object] | None = None,
         again: bool | None = None,
         timeout: float = TIMEOUT,
+        if_match: int | None = None,
     ) -> Answer:
-        """Call and return the whole answer, with its headers; its status is a 2xx."""
+        """Call and return the whole answer, with its headers; its status is a 2xx.
+
+        `if_match` is the revision that a hook must have.
+        """
         given = {name: value for name, value in (query or {}).items() if value is not None}
         url = self.base + path + (f"?{urlencode(given)}" if given else "")
         again = method == "GET" if again is None else again
-        for left in range(_TRIES if again else 0, -1, -1):
-            answer = self._call(method, url, body, timeout)
+        for left in range(TRIES if again else 0, -1, -1):
+            answer = self._call(method, url, body, timeout, if_match)
             if answer.status not in (429, 503) or not left:
                 break
             self.sleep(_pause(answer.headers.get("Retry-After", "1")))
         if 200 <= answer.status < 300:
             return answer
-        raise ProblemAnswer(answer.status, self._text(answer), answer.json)
+        pause = _pause(answer.headers.get("Retry-After", "1"))
+        raise ProblemAnswer(answer.status, self._text(answer), answer.json, retry_after=pause)
 
-    def _call(self, method: str, url: str, body: object, timeout: float) -> Answer:
+    def _call(self, method: str, url: str, body: object, timeout: float, if_match: int | None) -> Answer:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        if if_match is not None:
+            headers["If-Match"] = f'"{if_match}"'
         try:
             proxies = not is_loopback(urlsplit(url).hostname or "")
             return call(method, url, body, timeout, headers=headers, proxies=proxies, tls=self.tls)
@@ -123,6 +136,10 @@ class Api:
                 return f"not allowed: {text}"
             case 400 | 404 | 409:
                 return text
+            case 412:
+                return f"{text}: look at it, and try again"
+            case 503 if _maybe_applied(answer):
+                return f"it may have been done, look before you try again: {text}"
             case 429 | 503:
                 return f"not possible at this moment, try again: {text}"
             case status if 300 <= status < 400:
@@ -134,6 +151,10 @@ class Api:
 def hook_path(hook: str, *parts: str) -> str:
     """Return the path of a hook, or of something of it."""
     return "/".join(["/api/hooks", *(quote(part, safe="") for part in (hook, *parts))])
+
+
+def _maybe_applied(answer: Answer) -> bool:
+    return isinstance(answer.json, dict) and answer.json.get("maybe_applied") is True
 
 
 def _map(fields: Mapping[str, object]) -> str:

@@ -99,13 +99,18 @@ def edit(
     `--header 'NAME:'` takes one away. An endpoint at another origin needs each header that is there again, with its
     value or without, or `--unset headers`.
     """
+    from streamhooks.cli import changing
+
     changes: JSON = {**({"url": url_of_hook} if url_of_hook else {}), **given(options)}
+    revision = None
     if "headers" in changes and "headers" not in unset:
-        changes["headers"] = merged_headers(api.get(_path(hook))["headers"] or {}, changes["headers"])
+        found = api.get(_path(hook))
+        revision = found.get("revision")
+        changes["headers"] = merged_headers(found["headers"] or {}, changes["headers"])
     changes |= {name: [] if name == "project_ids" else None for name in unset if name not in changes}
     if not changes:
         raise click.UsageError("nothing to change is given")
-    _show(api.put(_path(hook), changes), as_json)
+    _show(changing.put(api, hook, changes, revision), as_json)
 
 
 @hooks.command()
@@ -114,12 +119,12 @@ def edit(
 @with_api
 def rm(api: Api, /, hooks_to_go: tuple[str, ...], yes: bool) -> None:
     """Delete hooks; what waits for them is dropped."""
-    from streamhooks.cli import show
+    from streamhooks.cli import changing, show
 
     for hook in hooks_to_go:
         found = api.get(_path(hook))
         show.confirm(f"Delete {hook}, which calls {show.clean(found['url'])}?", yes)
-        api.delete(_path(hook))
+        changing.delete(api, hook)
         click.echo(f"deleted {hook}")
 
 
@@ -137,7 +142,7 @@ def enable(api: Api, /, hook: str, resume: str | None, as_json: bool) -> None:
     """Enable a hook again, whoever disabled it; the time may be as in `--resume 2h` (ago)."""
     from streamhooks.cli.resuming import enabled, told
 
-    found, resume = enabled(api, _path(hook), resume, may_ask=not as_json)
+    found, resume = enabled(api, hook, resume, may_ask=not as_json)
     missed = found.get("missed") or {}
     _show(found if as_json else {name: value for name, value in found.items() if name != "missed"}, as_json)
     for line in told(hook, missed, resume):
@@ -150,7 +155,9 @@ def enable(api: Api, /, hook: str, resume: str | None, as_json: bool) -> None:
 @with_api
 def disable(api: Api, /, hook: str, as_json: bool) -> None:
     """Send nothing to a hook until it is enabled again; see `missed`."""
-    _show(api.put(_path(hook), {"status": "disabled"}), as_json)
+    from streamhooks.cli import changing
+
+    _show(changing.put(api, hook, {"status": "disabled"}), as_json)
 
 
 @hooks.command("rotate-secret")
@@ -162,7 +169,9 @@ def rotate_secret(api: Api, /, hook: str, as_json: bool) -> None:
 
     Two former ones may sign at a time: while they do, this is refused, and says until when.
     """
-    made = api.post(_path(hook, "rotate-secret"))
+    from streamhooks.cli import changing
+
+    made = changing.rotate(api, hook)
     if as_json:
         _show(made, as_json)
     else:

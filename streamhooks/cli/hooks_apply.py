@@ -84,8 +84,7 @@ def _carry_out(api: Api, steps: Sequence[Step]) -> tuple[list[JSON], list[str]]:
 
 
 def _do(api: Api, step: Step) -> JSON | None:
-    from streamhooks.cli import show
-    from streamhooks.cli.api import hook_path
+    from streamhooks.cli import changing, show
 
     if step.id is None:
         hook = api.post("/api/hooks", step.body)
@@ -93,9 +92,9 @@ def _do(api: Api, step: Step) -> JSON | None:
         # The caller knows the secret that was in the file.
         return {"id": hook["id"], "url": hook["url"], "secret": None if "secret" in step.body else hook["secret"]}
     if step.what == "delete":
-        api.delete(hook_path(step.id))
+        changing.delete(api, step.id, step.revision)
     else:
-        show.warnings(api.put(hook_path(step.id), step.body))
+        show.warnings(changing.put(api, step.id, step.body, step.revision))
     return None
 
 

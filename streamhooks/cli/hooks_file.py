@@ -74,6 +74,8 @@ class Step:
     body: JSON = field(default_factory=dict, repr=False)
     changes: Sequence[tuple[str, Any, Any]] = ()
     unseen: Sequence[str] = ()
+    revision: int | None = None
+    """Of the hook as it was looked at."""
 
 
 def read_file(text: str | bytes) -> File:
@@ -138,7 +140,7 @@ def superfluous(file: File, steps: Iterable[Step], present: Iterable[JSON]) -> l
     """Return the deletion of each hook of the file's organizations that the file does not have."""
     wished = {step.id for step in steps}
     return [
-        Step("delete", hook["id"], hook["url"], hook["organization_id"])
+        Step("delete", hook["id"], hook["url"], hook["organization_id"], revision=hook.get("revision"))
         for hook in present
         if hook["id"] not in wished and hook["organization_id"] in file.organizations
     ]
@@ -212,6 +214,7 @@ def _change(wish: Wish, hook: JSON) -> Step:
         {name: wanted[name] for name in (*different, *unseen)} | order,
         [(name, _shown(name, hook[name]), _shown(name, wanted[name])) for name in different],
         unseen,
+        hook.get("revision"),
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.records.formats import decode
-from streamhooks.records.hook import Hook
+from streamhooks.records.hook import REVISION_HEADER, Hook
 from streamhooks.records.rotation import without_expired
 from streamhooks.records.sealing import Keys
+from streamhooks.tables.revisions import Revisions, revision_of_tombstone
 
 Read = Callable[[int], list[Record]]
 """From an offset of the topic `hooks` to its end."""
@@ -28,27 +29,61 @@ class Outcome:
     broken: tuple[str, ...]
 
 
+class _Wishes:
+    """What holds of each key; of a key that broken records are under the last one."""
+
+    def __init__(self) -> None:
+        self.latest: dict[bytes, Record] = {}
+        self.end = 0
+        self._revisions = Revisions()
+
+    def take(self, records: Iterable[Record]) -> None:
+        """Take in what was read."""
+        for record in records:
+            self.end = record.offset + 1
+            if record.key is not None and self._holds(record):
+                self.latest[record.key] = record
+
+    def _holds(self, record: Record) -> bool:
+        try:
+            revision = revision_of_tombstone(record) if record.value is None else decode(Hook, record.value).revision
+        except BrokenRecord:
+            revision = None
+        return self._revisions.take(_name(record), record, revision) is True
+
+    def next(self, record: Record) -> int:
+        """The revision of what is written in the place of a record."""
+        return self._revisions.of(_name(record)) + 1
+
+
 def reencrypt(read: Read, write: Write, keys: Keys, *, now: float, old: bool = True) -> Outcome:
     """Write every hook anew whose secrets are not bound to it and encrypted by the first key.
 
     `old` tells whether old texts are still opened (see `records.sealing`). A former secret that signs no longer at
     `now` (epoch seconds) is dropped, so no key is needed for it.
 
-    Kafka has no write that depends on what is there. So what somebody else wrote between the look and the write is
-    looked for afterwards, and written once more: the last wish holds.
+    What is written has the revision that comes next (see `tables.revisions`): it changes nothing where somebody else
+    wrote between the look and the write. Then what that one wrote is written once more.
     """
 
     def opened(hook: Hook) -> Hook:
         return keys.opened(without_expired(hook, now), old=old)
 
-    found = read(0)
-    latest = {record.key: record for record in found if record.key is not None}
+    def anew(record: Record) -> tuple[Record, bytes | None]:
+        revision = wishes.next(record)
+        if record.value is None:
+            return record._replace(headers=((REVISION_HEADER, str(revision).encode()),)), None
+        hook = opened(decode(Hook, record.value).written_at(record.timestamp))
+        return record, replace(keys.sealed(hook), revision=revision).to_json()
+
+    wishes = _Wishes()
+    wishes.take(read(0))
     stale: list[tuple[Record, bytes | None]] = []
     current, unopened, broken = 0, list[str](), list[str]()
-    for record in latest.values():
+    for record in wishes.latest.values():
         if record.value is None:
             continue
-        name = (record.key or b"").decode("utf-8", "replace")
+        name = _name(record)
         try:
             as_written = decode(Hook, record.value).written_at(record.timestamp)
             hook = opened(as_written)
@@ -62,30 +97,14 @@ def reencrypt(read: Read, write: Write, keys: Keys, *, now: float, old: bool = T
         elif hook.is_sealed:
             unopened.append(name)
         else:
-            stale.append((record, keys.sealed(hook).to_json()))
-    _write_last(read, write, lambda hook: keys.sealed(opened(hook)), stale, _end(found, 0))
-    return Outcome(len(stale), current, tuple(sorted(unopened)), tuple(sorted(broken)))
+            stale.append(anew(record))
+    outcome = Outcome(len(stale), current, tuple(sorted(unopened)), tuple(sorted(broken)))
+    while stale:
+        ours = {record.key: offset for (record, _), offset in zip(stale, write(stale), strict=True)}
+        wishes.take(read(wishes.end))
+        stale = [anew(record) for record in wishes.latest.values() if record.offset < ours.get(record.key, 0)]
+    return outcome
 
 
-def _write_last(
-    read: Read, write: Write, sealed: Callable[[Hook], Hook], wanted: list[tuple[Record, bytes | None]], position: int
-) -> None:
-    while wanted:
-        ours = {record.key: offset for (record, _), offset in zip(wanted, write(wanted), strict=True)}
-        since = read(position)
-        position = _end(since, position)
-        overwritten = {r.key: r for r in since if r.offset < ours.get(r.key, 0)}
-        wanted = [(record, _sealed(record, sealed)) for record in overwritten.values()]
-
-
-def _sealed(record: Record, sealed: Callable[[Hook], Hook]) -> bytes | None:
-    try:
-        if record.value is None:
-            return None
-        return sealed(decode(Hook, record.value).written_at(record.timestamp)).to_json()
-    except BrokenRecord:
-        return record.value
-
-
-def _end(records: Iterable[Record], position: int) -> int:
-    return max((record.offset + 1 for record in records), default=position)
+def _name(record: Record) -> str:
+    return (record.key or b"").decode("utf-8", "replace")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from streamhooks.cli import changing
 from streamhooks.cli.api import ProblemAnswer
 from streamhooks.cli.params import RESUME
 from streamhooks.cli.show import clean
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 
 
-def enabled(api: Api, path: str, resume: str | None, *, may_ask: bool) -> tuple[JSON, str | None]:
-    """Enable the hook of a path of the API; return what the worker answers, and what was chosen.
+def enabled(api: Api, hook: str, resume: str | None, *, may_ask: bool) -> tuple[JSON, str | None]:
+    """Enable a hook; return what the worker answers, and what was chosen.
 
     resume -- what becomes of what it missed. Without it, who sits at a terminal is asked if there is something;
     else a Refusal is raised.
     """
     try:
-        return api.put(path, {"status": "active", **({"resume": resume} if resume else {})}), resume
+        return changing.put(api, hook, {"status": "active", **({"resume": resume} if resume else {})}), resume
     except ProblemAnswer as problem:
         if problem.status != 409 or "missed" not in problem.body:
             raise
@@ -35,7 +36,7 @@ def enabled(api: Api, path: str, resume: str | None, *, may_ask: bool) -> tuple[
         missed = problem.body["missed"]
     click.echo(f"It missed {missed['records']} records since {clean(str(missed['since']))}.")
     resume = click.prompt("What becomes of them: skip, all, or the time from which on they are sent", type=RESUME)
-    return api.put(path, {"status": "active", "resume": resume}), resume
+    return changing.put(api, hook, {"status": "active", "resume": resume}), resume
 
 
 def told(hook: str, missed: JSON, resume: str | None) -> Iterator[str]:

@@ -31,6 +31,9 @@ from streamhooks.records.own_headers import own_headers
 
 Status = Literal["active", "disabled"]
 
+REVISION_HEADER: Final = "revision"
+"""The header of a tombstone of `hooks` that has what `Hook.revision` is for a value."""
+
 SEALED: Final = "fernet:"
 """What an encrypted text begins with; see `records.sealing`."""
 
@@ -78,6 +81,8 @@ class Hook(_Judged):
     """What becomes of what it missed until `resumed_at`: `skip`, `all`, or from when on, epoch seconds as a text."""
     resumed_at: float = 0.0
     """Epoch seconds of when a user decided that."""
+    revision: int | None = None
+    """One more than that of the record that it was made from; None if it was not written by the API of a worker."""
     previous_secret: str | None = field(default=None, repr=False)
     previous_secret_until: float | None = None
     """Epoch seconds: until then the previous secret signs too."""
@@ -120,6 +125,7 @@ class Hook(_Judged):
             enabled_at=optional_number(fields, "enabled_at") or 0.0,
             resume=_resume(fields),
             resumed_at=optional_number(fields, "resumed_at") or 0.0,
+            revision=optional_whole(fields, "revision", least=1),
             previous_secret=previous_secret,
             previous_secret_until=previous_secret_until,
             earlier_secret=earlier_secret,

@@ -5,6 +5,7 @@ What a hook costs, in time and memory, grows with its events and projects, not w
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
-from streamhooks.metrics import HOOKS
+from streamhooks.masking import shown
+from streamhooks.metrics import HOOKS, REJECTED_HOOKS
 from streamhooks.records.bounds import MAX_EVENTS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook, HookState
@@ -20,8 +22,11 @@ from streamhooks.records.hook_events import names_of
 from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
 from streamhooks.tables.applying import broken_among
 from streamhooks.tables.lasting import Lasting, lasting
+from streamhooks.tables.revisions import Revisions, revision_of_tombstone
 from streamhooks.tables.wishes import Wishes, following
 from streamhooks.times import steady
+
+log = logging.getLogger(__name__)
 
 # app hook or not, organization, project or None for hooks of every project, event or None for wide hooks
 _Key = tuple[bool, str, str | None, str | None]
@@ -73,6 +78,8 @@ class HooksTable:
         self._hooks_topic = hooks_topic
         self._states_topic = states_topic
         self._hooks: dict[str, Hook] = {}
+        #: which of the records of a hook holds
+        self.revisions = Revisions()
         self._states: dict[str, HookState] = {}
         self._lasting: dict[str, Lasting] = {}
         self._index: dict[_Key, dict[str, Hook]] = {}
@@ -100,17 +107,12 @@ class HooksTable:
     def _apply(self, record: Record) -> None:
         hook_id = _text_key(record)
         if record.topic == self._hooks_topic:
-            written = None if record.value is None else decode(Hook, record.value)
-            former = self._hooks.get(hook_id)
-            wish = None if written is None else following(written, former, record.timestamp)
-            hook = None if wish is None else self._keys.opened(wish, old=self._opens_old)
-            if hook is not None and hook.id != hook_id:
-                raise BrokenRecord("id: is not the record's key")
-            self._wishes.note(hook_id, former, written, hook)
-            self._old.pop(hook_id, None)
-            if wish is not None and holds_old_texts(wish):
-                self._old[hook_id] = wish
-            self._replace(hook_id, hook, self._states.get(hook_id))
+            try:
+                self._apply_wish(hook_id, record)
+            except BrokenRecord:
+                # Where one worker can't read what another one can, they must agree on the revision all the same.
+                self.revisions.take(hook_id, record, None)
+                raise
         elif hook_id == OLD_TEXTS:
             self._open_old(record.value is None)
         else:
@@ -118,6 +120,29 @@ class HooksTable:
             if state is not None and state.id != hook_id:
                 raise BrokenRecord("id: is not the record's key")
             self._replace(hook_id, self._hooks.get(hook_id), state)
+
+    def _apply_wish(self, hook_id: str, record: Record) -> None:
+        written = None if record.value is None else decode(Hook, record.value)
+        former = self._hooks.get(hook_id)
+        wish = None if written is None else following(written, former, record.timestamp)
+        hook = None if wish is None else self._keys.opened(wish, old=self._opens_old)
+        if hook is not None and hook.id != hook_id:
+            raise BrokenRecord("id: is not the record's key")
+        if not self._holds(hook_id, record, written):
+            return
+        self._wishes.note(hook_id, former, written, hook)
+        self._old.pop(hook_id, None)
+        if wish is not None and holds_old_texts(wish):
+            self._old[hook_id] = wish
+        self._replace(hook_id, hook, self._states.get(hook_id))
+
+    def _holds(self, hook_id: str, record: Record, wish: Hook | None) -> bool:
+        holds = self.revisions.take(hook_id, record, wish.revision if wish else revision_of_tombstone(record))
+        if holds is False and self.is_live:
+            REJECTED_HOOKS.inc()
+            text = "the record %s was made from an older state of the hook %s: it changes nothing"
+            log.warning(text, record.source, shown(hook_id))
+        return holds is True
 
     def _open_old(self, opens: bool) -> None:
         """Open secrets in the old form from now on, or no longer."""

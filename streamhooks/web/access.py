@@ -99,8 +99,9 @@ async def _signed_scope(signer: Signer, request: web.Request, target: str) -> Sc
 def handed(target: str, request: web.Request) -> Handed:
     """Return what is signed of a call that is handed on to `target`, a base URL."""
     url, content_type = request.rel_url, request.headers.get("Content-Type", "")
+    if_match = request.headers.get("If-Match", "")
     # The group and the settings may write one address in two ways.
-    return Handed(str(URL(target).origin()), request.method, url.raw_path, url.raw_query_string, content_type)
+    return Handed(str(URL(target).origin()), request.method, url.raw_path, url.raw_query_string, content_type, if_match)
 
 
 def _peer(request: web.Request) -> str:

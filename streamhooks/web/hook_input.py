@@ -27,7 +27,7 @@ CHANGEABLE: Final = (
     "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
 )  # fmt: skip
 RESUME: Final = "resume"
-FIXED: Final = ("id", "organization_id", "app_id", "date_created")
+FIXED: Final = ("id", "organization_id", "app_id", "date_created", "revision")
 CREATABLE: Final = ("organization_id", "app_id", *CHANGEABLE)
 REQUIRED: Final = ("organization_id", "url", "events")
 

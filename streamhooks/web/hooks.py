@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from weakref import WeakValueDictionary
 
 from aiohttp import web
 
+from streamhooks.errors import NotHome, Overtaken
 from streamhooks.records.hook import Hook, generate_secret
 from streamhooks.records.hook_events import warnings_about
 from streamhooks.records.notice import Notice
@@ -22,13 +22,12 @@ from streamhooks.times import iso
 from streamhooks.web.hook_input import changed_hook, new_hook, rotated_hook
 from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, read_nothing
 from streamhooks.web.parts import Parts
-from streamhooks.web.problems import bad_fields, confirmed, conflict, kafka_answers, not_found
+from streamhooks.web.problems import ProblemError, bad_fields, confirmed, conflict, kafka_answers, not_found, try_again
 from streamhooks.web.representation import shown_hook, shown_missed
 
 #: hooks that are looked at in one go
 _AT_ONCE = 5000
 _FILTERS = ("organization_id", "project_id", "app_id", "status", "q")
-_changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 async def list_hooks(parts: Parts, request: web.Request) -> web.Response:
@@ -60,40 +59,40 @@ async def create_hook(parts: Parts, request: web.Request) -> web.Response:
     query(request)
     fields = await read_fields(request)
     hook = new_hook(fields, secrets.token_hex(16), parts.clock(), parts.addresses.check_url)
-    await _publish(parts, hook)
+    async with confirmed():
+        hook = await parts.hook_writer.create(hook)
     shown = _with_warnings(_shown(parts, hook, in_clear=True), hook)
-    return answer(shown, 201, {"Location": f"/api/hooks/{hook.id}"})
+    return _answer(shown, 201, {"Location": f"/api/hooks/{hook.id}"})
 
 
 async def get_hook(parts: Parts, request: web.Request) -> web.Response:
     """Answer with what this worker knows about a hook."""
     query(request)
-    return answer(_shown(parts, known_hook(parts, hook_id_of(request))))
+    return _answer(_shown(parts, await found_hook(parts, hook_id_of(request))))
 
 
 async def change_hook(parts: Parts, request: web.Request) -> web.Response:
     """Change the fields that are given."""
     query(request)
     hook_id = hook_id_of(request)
-    known_hook(parts, hook_id)
     fields = await read_fields(request)
-    async with _alone(hook_id):
-        former = known_hook(parts, hook_id)
+    async with _changing(parts, request, hook_id) as former:
         overlap = parts.settings.secret_overlap
         status = parts.hooks.status(hook_id)
         hook = changed_hook(former, fields, parts.clock(), overlap, parts.addresses.check_url, status)
         missed = await _missed(parts, hook) if hook.resumed_at > former.resumed_at else None
         if hook != former:
-            await _publish(parts, hook)
+            async with confirmed():
+                hook = await parts.hook_writer.write(hook)
         if status.status == "disabled" and parts.hooks.is_active(hook_id):
             why = f"enabled by its owner; what it missed: {hook.resume or 'all'}"
             notice = Notice(hook_id, "resumed", why, status.disabled_since, int(parts.clock() * 1000))
             async with confirmed():
                 await parts.outbox.publish(parts.topics.notices, notice.to_json(), key=hook_id)
-    shown = _with_warnings(_shown(parts, hook), hook)
+        shown = _with_warnings(_shown(parts, hook), hook)
     if missed is not None:
         shown["missed"] = missed
-    return answer(shown)
+    return _answer(shown)
 
 
 async def _missed(parts: Parts, hook: Hook) -> dict[str, Any]:
@@ -112,11 +111,8 @@ async def delete_hook(parts: Parts, request: web.Request) -> web.Response:
     query(request)
     hook_id = hook_id_of(request)
     await read_nothing(request)
-    async with _alone(hook_id):
-        known_hook(parts, hook_id)
-        # In this order: without its state, a hook that the system disabled would be active for a moment.
-        await _write(parts, parts.topics.hooks, hook_id, None)
-        await _write(parts, parts.topics.hook_states, hook_id, None)
+    async with _changing(parts, request, hook_id), confirmed():
+        await parts.hook_writer.delete(hook_id)
     return web.Response(status=204)
 
 
@@ -125,26 +121,36 @@ async def rotate_secret(parts: Parts, request: web.Request) -> web.Response:
     query(request)
     hook_id = hook_id_of(request)
     await read_nothing(request)
-    async with _alone(hook_id):
-        former = known_hook(parts, hook_id)
+    async with _changing(parts, request, hook_id) as former:
         if former.over_bounds:
             raise bad_fields(former.over_bounds)
         hook = replace(former, secret=generate_secret())
         hook = rotated_hook(former, hook, parts.clock(), parts.settings.secret_overlap)
-        await _publish(parts, hook)
-    return answer(_shown(parts, hook, in_clear=True))
+        async with confirmed():
+            hook = await parts.hook_writer.write(hook)
+    return _answer(_shown(parts, hook, in_clear=True))
 
 
 async def send_test(parts: Parts, request: web.Request) -> web.Response:
     """Send a sample event and answer with what came back."""
     query(request)
-    hook = known_hook(parts, hook_id_of(request))
+    hook = await found_hook(parts, hook_id_of(request))
     await read_nothing(request)
     return answer(await parts.send_sample(hook))
 
 
-def known_hook(parts: Parts, hook_id: str) -> Hook:
-    """Return the hook; raise ProblemError with 404 if this worker does not know it."""
+async def found_hook(parts: Parts, hook_id: str) -> Hook:
+    """Return the hook, which may have been made on another worker a moment ago.
+
+    Raise ProblemError: 404 if there is none, 503 if Kafka does not answer.
+    """
+    if parts.hooks.get(hook_id) is None and not parts.hooks.revisions.is_gone(hook_id):
+        async with kafka_answers():
+            await parts.hook_writer.read_to_end(hook_id)
+    return _known_hook(parts, hook_id)
+
+
+def _known_hook(parts: Parts, hook_id: str) -> Hook:
     hook = parts.hooks.get(hook_id)
     if hook is None:
         raise not_found("hook")
@@ -152,22 +158,34 @@ def known_hook(parts: Parts, hook_id: str) -> Hook:
 
 
 @asynccontextmanager
-async def _alone(hook_id: str) -> AsyncIterator[None]:
-    """Keep changes of one hook apart: each starts from what the former has made of it."""
-    lock = _changing.setdefault(hook_id, asyncio.Lock())
-    async with lock:
-        yield
+async def _changing(parts: Parts, request: web.Request, hook_id: str) -> AsyncIterator[Hook]:
+    """Give the hook as it is, and let nobody else change it meanwhile; only on its home.
+
+    Raise ProblemError: 404 if there is none, 412 if it is not as the caller knows it, 503 if it can't be changed now.
+    """
+    try:
+        async with kafka_answers(), parts.hook_writer.alone(hook_id):
+            hook = _known_hook(parts, hook_id)
+            _check_match(request, _revision(parts, hook))
+            yield hook
+    except (NotHome, Overtaken) as error:
+        raise try_again(str(error)) from None
 
 
-async def _publish(parts: Parts, hook: Hook) -> None:
-    await _write(parts, parts.topics.hooks, hook.id, parts.keys.sealed(hook).to_json())
+def _check_match(request: web.Request, revision: int) -> None:
+    """Raise ProblemError with 412 if the call is for another state of the hook (RFC 9110, 13.1.1)."""
+    wanted = request.if_match
+    # A weak one never matches.
+    if wanted is not None and all(one.is_weak or one.value not in (str(revision), "*") for one in wanted):
+        raise ProblemError(412, {"detail": "the hook has changed meanwhile"}, {"ETag": f'"{revision}"'})
 
 
-async def _write(parts: Parts, topic: str, hook_id: str, value: bytes | None) -> None:
-    """Write a record and return when it is in force on this worker."""
-    async with confirmed():
-        lies = await parts.outbox.publish(topic, value, key=hook_id)
-        await parts.hooks_reader.wait_applied(lies.topic, lies.partition, lies.offset)
+def _revision(parts: Parts, hook: Hook) -> int:
+    return hook.revision or parts.hooks.revisions.of(hook.id)
+
+
+def _answer(shown: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return answer(shown, status, {"ETag": f'"{shown["revision"]}"', **(headers or {})})
 
 
 def _shown(parts: Parts, hook: Hook, *, in_clear: bool = False) -> dict[str, Any]:
@@ -175,7 +193,7 @@ def _shown(parts: Parts, hook: Hook, *, in_clear: bool = False) -> dict[str, Any
         status = parts.hooks.status(hook.id)
     except KeyError:  # it was deleted meanwhile
         status = Status(hook.status, None, None)
-    return shown_hook(hook, status, parts.clock(), in_clear=in_clear)
+    return shown_hook(hook, status, _revision(parts, hook), parts.clock(), in_clear=in_clear)
 
 
 def _with_warnings(shown: dict[str, Any], hook: Hook) -> dict[str, Any]:

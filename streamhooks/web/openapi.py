@@ -61,6 +61,7 @@ _OF_LETTERS: Final[Mapping[str, Schema]] = {
     "cursor": {**TEXT, "description": "next_cursor of the former page"},
     "limit": LIMIT,
 }
+_IF_MATCH: Final[Schema] = {**TEXT, "description": "ETags: the change is only made if the hook has one of them, or *"}
 _PROBLEMS: Final[Mapping[int, str]] = {
     400: "something in the query or the body is wrong",
     401: "a valid token is needed",
@@ -68,10 +69,11 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     404: "not found",
     409: "not possible now",
     408: "the body comes too slowly",
+    412: "the hook is not as If-Match says",
     413: "the body is too large",
     415: "the body is not application/json",
     429: "too many such calls run at this moment, or too many wrong tokens came; see Retry-After",
-    503: "not possible at this moment; see Retry-After",
+    503: "not possible at this moment; see Retry-After, and `maybe_applied`",
 }
 
 
@@ -91,6 +93,8 @@ class Call:
     query: Mapping[str, Schema] | None = None
     body: str | None = None
     is_open: bool = False
+    is_change: bool = False
+    """Whether it changes a hook that is there, and takes `If-Match`."""
     media: str = "application/json"
 
 
@@ -115,18 +119,20 @@ CALLS: Final = (
         "create_hook", "post", _HOOKS, "Make a hook; the answer shows its secret", "Hook", 201,
         problems=(400, 503), body="NewHook",
     ),
-    Call("get_hook", "get", _HOOK, "A hook, as this worker knows it", "Hook", problems=(400, 404)),
+    Call("get_hook", "get", _HOOK, "A hook, as this worker knows it", "Hook", problems=(400, 404, 503)),
     Call(
         "change_hook", "put", _HOOK, "Change the fields that are given; `active` enables again", "ChangedHook",
-        problems=(400, 404, 409, 503), body="HookChange",
+        problems=(400, 404, 409, 412, 503), body="HookChange", is_change=True,
     ),
-    Call("delete_hook", "delete", _HOOK, "Delete a hook", None, 204, problems=(400, 404, 503)),
+    Call(
+        "delete_hook", "delete", _HOOK, "Delete a hook", None, 204, problems=(400, 404, 412, 503), is_change=True,
+    ),
     Call(
         "rotate_secret", "post", f"{_HOOK}/rotate-secret",
         "A new secret, which the answer shows; the former one signs too for a grace time", "Hook",
-        problems=(400, 404, 409, 503),
+        problems=(400, 404, 409, 412, 503), is_change=True,
     ),
-    Call("send_test", "post", f"{_HOOK}/test", "Send a sample event now", "Sample", problems=(400, 404)),
+    Call("send_test", "post", f"{_HOOK}/test", "Send a sample event now", "Sample", problems=(400, 404, 503)),
     Call(
         "get_stats", "get", f"{_HOOK}/stats", "Counts a bucket, ascending and zero-filled", "Points",
         problems=(400, 404, 503), query=_OF_STATS,
@@ -201,6 +207,7 @@ def _operation(call: Call) -> dict[str, Any]:
                 if f"{{{name}}}" in call.path
             ),
             *({"name": name, "in": "query", "schema": schema} for name, schema in (call.query or {}).items()),
+            *([{"name": "If-Match", "in": "header", "schema": _IF_MATCH}] if call.is_change else []),
         ],
         "responses": {str(call.status): _response(call)},
     }
@@ -223,6 +230,8 @@ def _operation(call: Call) -> dict[str, Any]:
 
 def _response(call: Call) -> dict[str, Any]:
     response: dict[str, Any] = {"description": "no content" if call.status == 204 else "done"}
+    if call.answers in ("Hook", "ChangedHook"):
+        response["headers"] = {"ETag": {"schema": {**TEXT, "description": "the revision, in quotes"}}}
     if call.answers:
         response["content"] = _content(call.answers)
     elif call.status != 204:

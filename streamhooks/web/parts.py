@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from streamhooks.agents.hook_writer import HookWriter
     from streamhooks.delivery.addresses import AddressPolicy
     from streamhooks.history.history import History
     from streamhooks.kafka.publisher import Published
@@ -23,13 +24,6 @@ class Outbox(Protocol):
 
     async def publish(self, topic: str, value: bytes | None, **options: Any) -> Published:
         """Publish and wait for the confirmation; `key` is among the options."""
-
-
-class Reader(Protocol):
-    """What feeds the hooks table."""
-
-    async def wait_applied(self, topic: str, partition: int, offset: int) -> None:
-        """Wait until the record at this offset is in the table."""
 
 
 class Scheduler(Protocol):
@@ -58,8 +52,8 @@ class Parts(Protocol):
         """All hooks."""
 
     @property
-    def hooks_reader(self) -> Reader:
-        """What feeds `hooks`."""
+    def hook_writer(self) -> HookWriter:
+        """What writes them."""
 
     @property
     def pending(self) -> Pending:

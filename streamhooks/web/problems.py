@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from streamhooks.errors import PublishError, StreamhooksError
+from streamhooks.errors import ProducerDead, PublishError, StreamhooksError
 
 RETRY_AFTER = {"Retry-After": "1"}
 #: how long Kafka may take to confirm a change, in seconds; the publisher itself tries for ever
@@ -15,7 +15,10 @@ CONFIRMED_WITHIN = 10.0
 
 
 class ProblemError(StreamhooksError):
-    """A call that ends here; `body` has `detail`, or is a map of fields to what is wrong with each."""
+    """A call that ends here; `body` has `detail`, or is a map of fields to what is wrong with each.
+
+    With `detail` may come `"maybe_applied": true`, and what the caller needs to decide.
+    """
 
     def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, body)
@@ -44,18 +47,21 @@ def conflict(detail: str, **more: Any) -> ProblemError:
     return ProblemError(409, {"detail": detail, **more})
 
 
-def try_again(detail: str) -> ProblemError:
-    """Return a 503 with `Retry-After` (RFC 9110, 10.2.3)."""
-    return ProblemError(503, {"detail": detail}, RETRY_AFTER)
+def try_again(detail: str, *, maybe_applied: bool = False) -> ProblemError:
+    """Return a 503 with `Retry-After` (RFC 9110, 10.2.3); `maybe_applied` if the change may have been written."""
+    return ProblemError(503, {"detail": detail} | ({"maybe_applied": True} if maybe_applied else {}), RETRY_AFTER)
 
 
 @asynccontextmanager
-async def kafka_answers() -> AsyncIterator[None]:
-    """Turn the TimeoutError of what reads from Kafka in the body into a ProblemError with 503."""
+async def kafka_answers(*, after_change: bool = False) -> AsyncIterator[None]:
+    """Turn the TimeoutError of what reads from Kafka in the body into a ProblemError with 503.
+
+    `after_change` tells whether a change was made before.
+    """
     try:
         yield
     except TimeoutError:
-        raise try_again("Kafka does not answer in time") from None
+        raise try_again("Kafka does not answer in time", maybe_applied=after_change) from None
 
 
 @asynccontextmanager
@@ -65,6 +71,8 @@ async def confirmed(within: float = CONFIRMED_WITHIN) -> AsyncIterator[None]:
         async with asyncio.timeout(within):
             yield
     except TimeoutError:
-        raise try_again("Kafka has not confirmed the change yet; it may come into force later") from None
+        text = "Kafka has not confirmed the change yet; it may come into force later"
+        raise try_again(text, maybe_applied=True) from None
     except PublishError as error:
-        raise try_again(f"Kafka does not take the change: {error}") from None
+        maybe = isinstance(error, ProducerDead)
+        raise try_again(f"Kafka does not take the change: {error}", maybe_applied=maybe) from None

@@ -15,7 +15,7 @@ from streamhooks.tables.pending import Entry
 from streamhooks.times import iso
 
 
-def shown_hook(hook: Hook, status: Status, now: float, *, in_clear: bool = False) -> dict[str, Any]:
+def shown_hook(hook: Hook, status: Status, revision: int, now: float, *, in_clear: bool = False) -> dict[str, Any]:
     """Return a hook as docs/reference/hooks.md says, at `now` (epoch seconds).
 
     `in_clear` shows its secret, for who has just made it.
@@ -44,6 +44,7 @@ def shown_hook(hook: Hook, status: Status, now: float, *, in_clear: bool = False
         "rate_limit": hook.rate_limit,
         "retry_schedule": None if hook.retry_schedule is None else list(hook.retry_schedule),
         "date_created": hook.date_created,
+        "revision": revision,
     }
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.times import Between, moment
-from streamhooks.web.hooks import known_hook
+from streamhooks.web.hooks import found_hook
 from streamhooks.web.messages import answer, hook_id_of, query, read_fields, read_nothing
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import bad_fields, confirmed, conflict, kafka_answers, not_found
@@ -21,7 +21,7 @@ _TIME = "must be epoch seconds or ISO 8601"
 async def get_missed(parts: Parts, request: web.Request) -> web.Response:
     """Answer with what a hook has still to get."""
     query(request)
-    hook = known_hook(parts, hook_id_of(request))
+    hook = await found_hook(parts, hook_id_of(request))
     with parts.history.short_look():
         async with kafka_answers():
             missed = await parts.history.missed_of(hook.id)
@@ -31,7 +31,7 @@ async def get_missed(parts: Parts, request: web.Request) -> web.Response:
 async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
     """Count what a hook would get again, or send it."""
     query(request)
-    hook = known_hook(parts, hook_id_of(request))
+    hook = await found_hook(parts, hook_id_of(request))
     fields = await read_fields(request)
     wrong = {name[:100]: "unknown field" for name in fields if name not in ("from", "to", "topics", "dry_run")}
     since, until = moment(fields.get("from")), moment(fields.get("to"))

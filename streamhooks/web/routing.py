@@ -5,6 +5,7 @@ Whoever is in the group, and so may own partitions, gets the calls that belong t
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -17,10 +18,10 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.masking import shown
 from streamhooks.records.packing import parse_json
 from streamhooks.web.access import FORWARDED, IS_FORWARDED, SCOPE, handed
-from streamhooks.web.hooks import known_hook
+from streamhooks.web.hooks import found_hook
 from streamhooks.web.messages import hook_id_of, read_body
 from streamhooks.web.parts import Parts
-from streamhooks.web.problems import try_again
+from streamhooks.web.problems import CONFIRMED_WITHIN, ProblemError, try_again
 from streamhooks.web.representation import shown_call
 from streamhooks.web.signing import Handed, Scope, Signer
 from streamhooks.web.tls import client_context
@@ -33,12 +34,19 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=2)
 #: more than any answer of a worker
 MAX_ANSWER: Final = 16_000_000
 
-_BACK = ("Retry-After", "X-Total-Count")
+#: what a home tells another worker: the offsets that it had reached when it answered, see `HookWriter.reached`
+REACHED: Final = "X-Streamhooks-Reached"
+
+_BACK = ("Retry-After", "X-Total-Count", "ETag")
 _MOVING = "the partition of this hook is moving to another worker"
 
 
 class Unanswered(Exception):
-    """The owner of a partition gave no answer that can be handed back."""
+    """The owner of a partition gave no answer that can be handed back; `was_sent` if it may have got the call."""
+
+    def __init__(self, *, was_sent: bool) -> None:
+        super().__init__()
+        self.was_sent = was_sent
 
 
 class Forwarder:
@@ -54,26 +62,51 @@ class Forwarder:
         Raise ProblemError: 404 for an unknown hook, 503 while nobody can answer.
         """
         hook_id = hook_id_of(request)
-        forwarded = request.get(IS_FORWARDED, False)
-        if not forwarded:  # else the first worker has looked: it may have known a new hook earlier than this one
-            known_hook(parts, hook_id)
+        if not _is_forwarded(request):  # else the first worker has looked: it may have known it earlier than this one
+            await found_hook(parts, hook_id)
         partition = parts.partition_of(hook_id)
         if parts.is_mine(topic, partition):
             if not parts.is_whole(topic, partition):
                 raise try_again(_MOVING)
             return await handle(parts, request)
-        owner = None if forwarded else parts.owner_of(topic, partition)
+        found, answer = await self._hand_on(parts, request, topic, partition)
+        return _handed_back(found, answer)
+
+    async def at_home(self, parts: Parts, request: web.Request, handle: Handler) -> web.Response:
+        """Answer a change of a hook, which its home makes, when this worker knows what the home knew then.
+
+        Raise ProblemError with 503 while nobody can make it, or if it is not known what became of it.
+        """
+        hook_id = hook_id_of(request)
+        topic, partition = parts.topics.delayed, parts.partition_of(hook_id)
+        if parts.is_mine(topic, partition):
+            return await _made(parts, request, hook_id, handle)
+        found, answer = await self._hand_on(parts, request, topic, partition)
+        reached = found.headers.get(REACHED, "")
+        try:
+            if reached:
+                async with asyncio.timeout(CONFIRMED_WITHIN):
+                    await parts.hook_writer.wait_read(map(int, reached.split(",")), hook_id)
+        except (TimeoutError, ValueError):
+            if found.status < 400:
+                text = "the change is made, and this worker does not know it yet"
+                raise try_again(text, maybe_applied=True) from None
+        return _handed_back(found, answer)
+
+    async def _hand_on(
+        self, parts: Parts, request: web.Request, topic: str, partition: int
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        """Return the owner's answer and its body; raise ProblemError with 503 without one."""
+        owner = None if _is_forwarded(request) else parts.owner_of(topic, partition)
         if owner is None:
             raise try_again(_MOVING)
         body = await read_body(request) if request.body_exists else b""
         try:
-            found, answer = await self._ask(parts, handed(owner, request), _scope(request), body)
-        except Unanswered:
-            raise try_again("the worker that owns the partition of this hook does not answer") from None
-        headers = {name: found.headers[name] for name in _BACK if name in found.headers}
-        if answer:  # it is JSON, whatever the other calls it: a browser must not take it for a page
-            headers["Content-Type"] = "application/json; charset=utf-8"
-        return web.Response(body=answer, status=found.status, headers=headers)
+            return await self._ask(parts, handed(owner, request), _scope(request), body)
+        except Unanswered as unanswered:
+            maybe = unanswered.was_sent and request.method not in ("GET", "HEAD")
+            text = "the worker that owns the partition of this hook does not answer"
+            raise try_again(text, maybe_applied=maybe) from None
 
     async def pending_of(self, parts: Parts, request: web.Request, hook_id: str) -> list[dict[str, Any]]:
         """The pending calls of a hook as they are shown, from whoever has them; `request` is the caller's.
@@ -107,7 +140,7 @@ class Forwarder:
             log.warning(
                 "the owner of a partition, %s, is called with TLS or without as this worker is", shown(base.authority)
             )
-            raise Unanswered
+            raise Unanswered(was_sent=False)
         # From the caller come the path and the query alone, as they were written; never a host.
         url = URL.build(
             scheme=base.scheme,
@@ -118,6 +151,8 @@ class Forwarder:
             encoded=True,
         )
         headers = {"Content-Type": call.content_type} if call.content_type else {}
+        if call.if_match:
+            headers["If-Match"] = call.if_match
         headers[FORWARDED] = self._open(parts).signed(call, scope, body)
         try:
             return await self._exchange(call.method, url, headers, body)
@@ -126,7 +161,8 @@ class Forwarder:
             log.warning(
                 "the owner of a partition, %s, does not answer: %s", shown(base.authority), type(error).__name__
             )
-            raise Unanswered from None
+            never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            raise Unanswered(was_sent=not never_sent) from None
 
     async def _exchange(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes
@@ -151,7 +187,8 @@ class Forwarder:
             if found.status == 401:
                 text = "the owner of a partition, %s, does not take our signature: its keys or its clock differ"
                 log.warning(text, shown(url.authority))
-                raise Unanswered
+                # aiohttp may have sent it twice, and then the first one was taken.
+                raise Unanswered(was_sent=True)
             return found, answer
 
     def _open(self, parts: Parts) -> Signer:
@@ -166,6 +203,33 @@ class Forwarder:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+async def _made(parts: Parts, request: web.Request, hook_id: str, handle: Handler) -> web.Response:
+    """Make a change here; another worker that has handed it on is told what was known then, whatever came of it."""
+    if not _is_forwarded(request):
+        return await handle(parts, request)
+    try:
+        response = await handle(parts, request)
+    except ProblemError as problem:
+        raise ProblemError(problem.status, problem.body, {**problem.headers, **_reached(parts, hook_id)}) from None
+    response.headers.update(_reached(parts, hook_id))
+    return response
+
+
+def _reached(parts: Parts, hook_id: str) -> dict[str, str]:
+    return {REACHED: ",".join(map(str, parts.hook_writer.reached(hook_id)))}
+
+
+def _handed_back(found: aiohttp.ClientResponse, answer: bytes) -> web.Response:
+    headers = {name: found.headers[name] for name in _BACK if name in found.headers}
+    if answer:  # it is JSON, whatever the other calls it: a browser must not take it for a page
+        headers["Content-Type"] = "application/json; charset=utf-8"
+    return web.Response(body=answer, status=found.status, headers=headers)
+
+
+def _is_forwarded(request: web.Request) -> bool:
+    return bool(request.get(IS_FORWARDED, False))
 
 
 def _scope(request: web.Request) -> Scope:

@@ -111,6 +111,7 @@ _SHOWN: Final[dict[str, Schema]] = {
     "paused_until": {**_or_null(TEXT), "description": "ISO 8601; until when the endpoint asked not to be called"},
     "breaker": {"type": "string", "enum": ["closed", "open"]},
     "date_created": {**TEXT, "description": "ISO 8601"},
+    "revision": {"type": "integer", "minimum": 1, "description": "of what is wished; in quotes it is the ETag"},
 }
 
 _WARNINGS: Final[Schema] = {
@@ -289,7 +290,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Any": {"type": "object"},
     "Problem": {
         "type": "object",
-        "properties": {"missed": _ref("Missed")},
+        "properties": {
+            "maybe_applied": {"const": True, "description": "of a 503: the change may have been, or be, written"},
+            "missed": _ref("Missed"),
+        },
         "additionalProperties": TEXT,
         "description": "`detail`, or what is wrong with each field",
     },

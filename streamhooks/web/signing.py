@@ -61,10 +61,13 @@ class Handed:
     path: str
     query: str
     content_type: str
+    if_match: str = ""
 
     def text(self, at: str, scope: str, nonce: str, digest: str) -> bytes:
         """Return the bytes that are signed; no part of them can hold a line break."""
-        parts = (self.target, self.method, self.path, self.query, self.content_type, digest, at, scope, nonce)
+        parts = [self.target, self.method, self.path, self.query, self.content_type, digest, at, scope, nonce]
+        if self.if_match:
+            parts.append(self.if_match)
         return "\n".join(parts).encode()
 
 

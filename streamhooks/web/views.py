@@ -59,6 +59,9 @@ OWNED_BY: Mapping[str, str] = {
     "stop_replay": "delayed",
 }
 
+#: changes of a hook that is there, which its home makes
+AT_HOME = frozenset({"change_hook", "delete_hook", "rotate_secret"})
+
 #: besides what reads: what begins with a long look, or only sends a sample, ends when its caller hangs up
 ENDS_WITH_CALLER = frozenset({"send_test", "begin_replay", "redrive_dead_letters"})
 
@@ -92,6 +95,8 @@ def _method(call: Call, parts: Callable[[], Parts], forwarder: Forwarder) -> Met
 
     async def answered(request: web.Request) -> web.Response:
         known = parts()
+        if call.name in AT_HOME:
+            return await forwarder.at_home(known, request, handle)
         if topic is None:
             return await handle(known, request)
         return await forwarder.by_owner(known, request, getattr(known.topics, topic), handle)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from chaos.account import must_be_counted
@@ -48,7 +49,9 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
 
 
-def judge(evidence: Evidence, hooks: Iterable[Hook], troubled: set[str], skipped: Set[str] = frozenset()) -> Verdict:
+def judge(
+    evidence: Evidence, hooks: Iterable[Hook], troubled: set[str], skipped: AbstractSet[str] = frozenset()
+) -> Verdict:
     """Hold everything against what was produced; what was `skipped` (ids) may be missing."""
     behaviour = {hook.id: hook.behaviour for hook in hooks}
     expected, dead = evidence.expected, evidence.dead
@@ -128,7 +131,7 @@ def _miscounted(evidence: Evidence) -> Iterable[str]:
             yield f"{what}: counted {counted}, and the notices make {said}"
 
 
-def _differences(evidence: Evidence, taken: set[str], skipped: Set[str]) -> Iterable[str]:
+def _differences(evidence: Evidence, taken: set[str], skipped: AbstractSet[str]) -> Iterable[str]:
     firings = evidence.firings
     counted = {identifier for (_hook, identifier, _attempt), outcomes in firings.items() if "delivered" in outcomes}
     # A receiver may have taken what the worker did not live to see; then it was tried again, to whatever end, unless

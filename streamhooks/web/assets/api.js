@@ -4,10 +4,12 @@ const KEY = "streamhooks.token";
 
 /** An answer that is none of 2xx: `fields` is a map of fields to texts, or holds `detail`. */
 export class Problem extends Error {
-  constructor(status, fields) {
+  constructor(status, { maybe_applied: maybeApplied = false, ...fields }) {
     super(fields.detail ?? Object.entries(fields).map(([name, text]) => `${name}: ${text}`).join("; "));
     this.status = status;
     this.fields = fields;
+    /** Whether a change may have been made, or be made later. */
+    this.maybeApplied = maybeApplied;
   }
 
   /** Whether this worker has no such call, as an older one. */
@@ -27,8 +29,8 @@ export function onTokenNeeded(ask) {
 export const hasToken = () => sessionStorage.getItem(KEY) !== null;
 export const forgetToken = () => sessionStorage.removeItem(KEY);
 
-/** Call the API and return {data, headers}; throws Problem, or TypeError if nobody answers. */
-export async function call(method, path, { query = {}, body, signal } = {}) {
+/** Call the API and return {data, headers}; throws Problem, or TypeError if nobody answers. `ifMatch` is a revision. */
+export async function call(method, path, { query = {}, body, signal, ifMatch } = {}) {
   const wanted = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined));
   const url = `.${path}${wanted.size ? `?${wanted}` : ""}`;
   for (;;) {
@@ -36,6 +38,7 @@ export async function call(method, path, { query = {}, body, signal } = {}) {
     const headers = { Accept: "application/json" };
     if (token !== null) headers.Authorization = `Bearer ${bytesOf(token)}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (ifMatch !== undefined) headers["If-Match"] = `"${ifMatch}"`;
     const answer = await fetch(url, {
       method, headers, signal, cache: "no-store",
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -52,7 +55,6 @@ export async function call(method, path, { query = {}, body, signal } = {}) {
 
 export const get = async (path, query, signal) => (await call("GET", path, { query, signal })).data;
 export const post = async (path, body) => (await call("POST", path, { body })).data;
-export const put = async (path, body) => (await call("PUT", path, { body })).data;
 export const remove = async (path) => (await call("DELETE", path)).data;
 
 /** Like `get`, but null where the worker has no such call. */

@@ -1,7 +1,8 @@
 // One hook: its chart, what was sent, what waits, what was given up, and all that can be done about it.
 
 import { attemptTo, attemptsTable, facts, outcomeBadge, pendingTable, body } from "./attempts.js";
-import { Problem, call, get, getIfKnown, hookPath, post, put, remove } from "./api.js";
+import { Problem, call, get, getIfKnown, hookPath, post } from "./api.js";
+import { change, removeHook, rotate } from "./changing.js";
 import { chart } from "./chart.js";
 import { confirm, showResult, showSecret } from "./dialogs.js";
 import { lettersTable, redriveMatching } from "./dead_letters.js";
@@ -62,7 +63,7 @@ export function hookView(signal, _query, id) {
   const toggle = button("Disable", async () => {
     const done = hook.status === "active"
       ? await confirm("Disable this hook?", "Nothing is sent to it until it is enabled again; then you choose whether it gets what it missed.",
-        "Disable", () => put(hookPath(id), { status: "disabled" }))
+        "Disable", () => change(id, { status: "disabled" }))
       : await enable(id);
     if (done) readHook();
     missed.read();
@@ -74,12 +75,12 @@ export function hookView(signal, _query, id) {
     button("Rotate secret …", async () => {
       let rotated = null;
       if (await confirm("Rotate the secret?", "The hook gets a new one. The former one signs too for a while (STREAMHOOKS_SECRET_OVERLAP); two former ones at most may.",
-        "Rotate", async () => { rotated = await post(hookPath(id, "/rotate-secret")); })) await showSecret(rotated, "The new secret");
+        "Rotate", async () => { rotated = await rotate(id); })) await showSecret(rotated, "The new secret");
     }),
     h("a", { class: "button", href: `#/hooks/${id}/edit` }, "Edit"),
     button("Delete …", async () => {
       if (await confirm("Delete this hook?", "Its deliveries stop, and what waits for it is dropped. This can't be undone.",
-        "Delete", () => remove(hookPath(id)))) location.hash = "#/";
+        "Delete", () => removeHook(id))) location.hash = "#/";
     }, { class: "danger-quiet" }),
   );
 

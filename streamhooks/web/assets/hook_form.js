@@ -1,6 +1,7 @@
 // The form of a new hook, and of one that is changed.
 
-import { Problem, get, hookPath, post, put } from "./api.js";
+import { Problem, get, hookPath, post } from "./api.js";
+import { change } from "./changing.js";
 import { inWords, readDefaults } from "./defaults.js";
 import { showSecret } from "./dialogs.js";
 import { fill, h, toast, write } from "./dom.js";
@@ -124,7 +125,7 @@ export function editView(signal, _query, id) {
       // Only what was changed: what another person changed meanwhile stays.
       const now = fields.values();
       const changed = Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
-      const saved = Object.keys(changed).length ? await put(hookPath(id), changed) : {};
+      const saved = Object.keys(changed).length ? await change(id, changed) : {};
       toast(["Saved", ...(saved.warnings ?? [])].join(". "));
       location.hash = `#/hooks/${id}`;
     }));

@@ -1,6 +1,7 @@
 // Enabling a hook with what it missed, replaying a stretch of time, and how far both are.
 
-import { call, getIfKnown, hookPath, post, put, remove } from "./api.js";
+import { call, getIfKnown, hookPath, post, remove } from "./api.js";
+import { change } from "./changing.js";
 import { form, open } from "./dialogs.js";
 import { button, fill, h, toast, write } from "./dom.js";
 import { ago, count, isoOf, localInput, plural, zone } from "./format.js";
@@ -28,7 +29,7 @@ export async function enable(id) {
     const asked = form(asks ? choices : [], "Enable", async () => {
       const chosen = asks ? choices.querySelector(":checked").value : null;
       if (chosen === "time" && !time.value) throw new Error("Choose a time.");
-      await put(hookPath(id), { status: "active", ...(asks ? { resume: chosen === "time" ? isoOf(time) : chosen } : {}) });
+      await change(id, { status: "active", ...(asks ? { resume: chosen === "time" ? isoOf(time) : chosen } : {}) });
       return true;
     }, close);
     const go = asked.querySelector("[type=submit]");

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -86,29 +86,33 @@ class FakeWorker:
         hook = self.hooks.get(parts[0])
         if hook is None:
             raise not_found("hook")
+        wanted = call.headers.get("If-Match")
+        if wanted is not None and wanted != f'"{hook.revision}"':
+            raise ProblemError(412, {"detail": "the hook has changed meanwhile"})
         now = time.time()
         match call.method, parts[1:]:
             case "GET", []:
                 return 200, self._shown(hook)
             case "PUT", []:
                 status = Status(hook.status, None, None)
-                self.hooks[hook.id] = changed_hook(hook, call.body, now, 60, lambda _url: None, status)
+                self._write(changed_hook(hook, call.body, now, 60, lambda _url: None, status))
                 return 200, self._shown(self.hooks[hook.id])
             case "DELETE", []:
                 del self.hooks[hook.id]
                 return 204, None
             case "POST", ["rotate-secret"]:
                 fresh = new_hook({**_FIELDS}, hook.id, now, lambda _url: None).secret
-                self.hooks[hook.id] = rotated_hook(
-                    hook, Hook.from_fields({**hook.to_fields(), "secret": fresh}), now, 9
-                )
+                self._write(rotated_hook(hook, Hook.from_fields({**hook.to_fields(), "secret": fresh}), now, 9))
                 return 200, self._shown(self.hooks[hook.id], in_clear=True)
         raise not_found("view")
 
     def _create(self, fields: JSON) -> JSON:
         hook = new_hook(fields, secrets.token_hex(16), time.time(), lambda _url: None)
-        self.hooks[hook.id] = hook
-        return self._shown(hook, in_clear=True)
+        self._write(hook)
+        return self._shown(self.hooks[hook.id], in_clear=True)
+
+    def _write(self, hook: Hook) -> None:
+        self.hooks[hook.id] = replace(hook, revision=(hook.revision or 0) + 1)
 
     def _list(self, query: dict[str, str]) -> JSON:
         after = query.get("cursor", "")
@@ -121,7 +125,8 @@ class FakeWorker:
 
     @staticmethod
     def _shown(hook: Hook, *, in_clear: bool = False) -> JSON:
-        return shown_hook(hook, Status(hook.status, None, None), time.time(), in_clear=in_clear)
+        status = Status(hook.status, None, None)
+        return shown_hook(hook, status, hook.revision or 0, time.time(), in_clear=in_clear)
 
 
 _FIELDS = {"organization_id": "1", "url": "http://e.test/", "events": ["event.created"]}

@@ -15,6 +15,7 @@ from streamhooks.kafka.reader import Record
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.sealing import BOUND, Keys
+from streamhooks.tables.hooks import HooksTable
 
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 KEYS = Keys([NEW, OLD])
@@ -41,8 +42,8 @@ class Topic:
         self.after_write: Callable[[], None] = lambda: None
         self.writes = 0
 
-    def put(self, key: str, value: bytes | None) -> int:
-        self.records.append(Record("hooks", 0, len(self.records), 0, key.encode(), value))
+    def put(self, key: str, value: bytes | None, headers=()) -> int:
+        self.records.append(Record("hooks", 0, len(self.records), 0, key.encode(), value, headers))
         return len(self.records) - 1
 
     def read(self, start: int) -> list[Record]:
@@ -51,7 +52,7 @@ class Topic:
     def write(self, wanted) -> list[int]:
         self.writes += 1
         self.before_write()
-        offsets = [self.put(record.key.decode(), value) for record, value in wanted]
+        offsets = [self.put(record.key.decode(), value, record.headers) for record, value in wanted]
         self.after_write()
         return offsets
 
@@ -82,7 +83,7 @@ def test_all_are_under_the_first_key_afterwards() -> None:
     assert topic.run() == Outcome(2, 1, (hook(5).id,), ("another's key", "nonsense"))
     assert [record.key for record in topic.records[before:]] == [hook(1).id.encode(), hook(2).id.encode()]
     assert all(KEYS.is_current(topic.last(number)) for number in (1, 2, 3))
-    assert Keys([NEW]).opened(topic.last(1)) == hook(1, timeout=3)
+    assert Keys([NEW]).opened(topic.last(1)) == hook(1, timeout=3, revision=3)
     assert topic.run() == Outcome(0, 3, (hook(5).id,), ("another's key", "nonsense"))
     assert topic.writes == 1
 
@@ -98,7 +99,7 @@ def test_no_key_is_needed_for_what_signs_no_longer() -> None:
     assert topic.run() == Outcome(1, 0, (), ())
     last = topic.last(1)
     assert KEYS.is_current(last)
-    assert Keys([NEW]).opened(last) == hook(1, previous_secret="hunter3hunter3-1", **kept)
+    assert Keys([NEW]).opened(last) == hook(1, previous_secret="hunter3hunter3-1", **kept, revision=2)
 
 
 def test_what_somebody_wrote_meanwhile_holds() -> None:
@@ -114,10 +115,38 @@ def test_what_somebody_wrote_meanwhile_holds() -> None:
     topic.before_write = meanwhile
     topic.after_write = lambda: put(topic, hook(3, timeout=9), OLD) if topic.writes == 1 else None
     topic.run()
-    assert Keys([NEW]).opened(topic.last(1)) == hook(1, timeout=7)
+    assert Keys([NEW]).opened(topic.last(1)) == hook(1, timeout=7, revision=5)
     assert topic.last(2) is None
     # It came after ours: it holds as it is.
     assert Keys([OLD]).opened(topic.last(3)) == hook(3, timeout=9)
+
+
+def test_what_a_worker_changed_meanwhile_holds() -> None:
+    """It writes from the same state, and workers heal the log."""
+    topic = Topic()
+    for number in (1, 2):
+        put(topic, hook(number, revision=5), OLD)
+
+    def meanwhile() -> None:
+        topic.before_write = lambda: None
+        put(topic, hook(1, timeout=7, revision=6), OLD)
+
+    def afterwards() -> None:
+        if topic.writes == 1:
+            put(topic, hook(1, timeout=7, revision=7), OLD)  # ours was rejected
+            put(topic, hook(2, timeout=9, revision=6), OLD)  # made from the state before ours: rejected, and healed
+            put(topic, hook(2, revision=7), NEW)
+
+    topic.before_write, topic.after_write = meanwhile, afterwards
+    topic.run()
+    table = HooksTable("hooks", "states", KEYS)
+    assert table.apply(topic.records) == []
+    assert (table.get(hook(1).id).timeout, table.get(hook(2).id).timeout) == (7, None)
+    assert topic.writes == 1
+    topic.run()
+    assert KEYS.is_current(topic.last(1))
+    assert table.apply(topic.records) == []
+    assert (table.get(hook(1).id).timeout, table.get(hook(2).id).timeout) == (7, None)
 
 
 @settings(deadline=None, max_examples=50)

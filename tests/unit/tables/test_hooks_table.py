@@ -225,7 +225,7 @@ def test_who_writes_hooks_by_hand_enables_them_by_the_step_to_active():
 
 def test_a_hook_that_was_deleted_by_hand_and_comes_back_is_a_new_wish():
     made = table(gitops(1000), found_state(disabled_since=1500.0))
-    made.apply([Record("hooks", 0, 1, 1_600_000, f"{1:032x}".encode(), None), gitops(1700)])
+    made.apply([Record("hooks", 0, 1, 1_600_000, f"{1:032x}".encode(), None), gitops(1700)._replace(offset=2)])
     assert made.is_active(f"{1:032x}")
 
 

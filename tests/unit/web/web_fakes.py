@@ -12,6 +12,7 @@ from typing import Any
 import faust
 from aiohttp.test_utils import TestClient, TestServer
 
+from streamhooks.agents.hook_writer import HookWriter
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.dev.ports import free_port
 from streamhooks.history.dead_letters import Found
@@ -129,12 +130,37 @@ class FakeParts:
     confirms: bool = True
     failure: Exception | None = None
     limits: Limits = field(default_factory=lambda: Limits(300.0, None))
+    failure_of_publish: Exception | None = None
+    headers_of: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states, self.keys)
         self.pending = Pending(self.clock)
         self.history = FakeHistory()
-        self.outbox = self.hooks_reader = self.scheduler = self
+        self.outbox = self.scheduler = self
+        self.position: dict[tuple[str, int], int] = {}
+        self._writer: tuple[HooksTable, HookWriter] | None = None
+
+    @property
+    def hook_writer(self) -> HookWriter:
+        """The real one, of the table that there is now."""
+        if self._writer is None or self._writer[0] is not self.hooks:
+            self._writer = (
+                self.hooks,
+                HookWriter(
+                    self,
+                    self.topics,
+                    self.hooks,
+                    self,
+                    self.keys,
+                    is_home=lambda hook_id: (
+                        self.whole and self.is_mine(self.topics.delayed, self.partition_of(hook_id))
+                    ),
+                    places=lambda _: [(self.topics.hooks, 0), (self.topics.hook_states, 0)],
+                    ends=self.ends,
+                ),
+            )
+        return self._writer[1]
 
     def clock(self) -> float:
         return self.now
@@ -176,19 +202,29 @@ class FakeParts:
 
     # --- as outbox and reader
 
-    async def publish(self, topic: str, value: bytes | None, *, key: str) -> Published:
+    async def ends(self, tps) -> dict[tuple[str, int], int]:
         if self.failure:
             raise self.failure
+        return {tp: self.position.get(tp, 0) for tp in tps}
+
+    def is_ready(self, partition: tuple[str, int]) -> bool:
+        return True
+
+    async def publish(self, topic: str, value: bytes | None, *, key: str, headers=()) -> Published:
+        if failure := self.failure or self.failure_of_publish:
+            raise failure
         offset = len(self.published)
         self.published.append((topic, key, value))
+        self.headers_of[offset] = headers
         await asyncio.sleep(0)
         if self.confirms and topic != self.topics.notices:
-            broken = self.hooks.apply([Record(topic, 0, offset, 0, key.encode(), value)])
+            broken = self.hooks.apply([Record(topic, 0, offset, 0, key.encode(), value, tuple(headers))])
             assert not broken
+            self.position[topic, 0] = offset + 1
         return Published(topic, 0, offset)
 
     async def wait_applied(self, topic: str, partition: int, offset: int) -> None:
-        if not self.confirms:
+        if not self.confirms and self.position.get((topic, partition), 0) <= offset:
             await asyncio.Event().wait()
 
     # --- as scheduler

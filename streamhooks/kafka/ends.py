@@ -1,0 +1,44 @@
+"""Where partitions end, asked by the event loop, often and of the same client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from streamhooks.kafka.asking import KeptAdmin
+from streamhooks.kafka.reader import TP
+from streamhooks.settings import Settings
+
+#: in seconds
+TIMEOUT = 3.0
+
+
+class Ends:
+    """Asks the brokers for the ends of partitions, as far as who reads what is committed can read."""
+
+    def __init__(self, settings: Settings, timeout: float = TIMEOUT) -> None:
+        self._admin = KeptAdmin(settings)
+        self._timeout = timeout
+
+    async def of(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """The offset that comes next, of each.
+
+        Raises:
+            TimeoutError: Kafka does not answer.
+
+        """
+        try:
+            asked = self._admin.get().list_offsets(
+                {TopicPartition(*tp): OffsetSpec.latest() for tp in tps},
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=self._timeout,
+            )
+            # Who waits no more must not cancel what the client's thread is about to answer.
+            found = await asyncio.shield(asyncio.gather(*map(asyncio.wrap_future, asked.values())))
+        except KafkaException as error:
+            self._admin.forget()
+            raise TimeoutError(f"Kafka does not answer: {error.args[0].str()}") from None
+        return {(tp.topic, tp.partition): one.offset for tp, one in zip(asked, found, strict=True)}
