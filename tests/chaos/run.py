@@ -108,8 +108,9 @@ async def _run(stage: Stage) -> Report:
     await fleet.look_whether_ready()
     fleet.wanted = False
     watching.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await watching
+    (error,) = await asyncio.gather(watching, return_exceptions=True)
+    if not isinstance(error, asyncio.CancelledError):
+        fleet.problems.append(f"the workers were not watched to the end: {error!r}")
     await asyncio.to_thread(
         read_topics, evidence, brokers, prefix, known, written, stage.removals, stage.kept, stage.shifts
     )
