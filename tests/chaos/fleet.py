@@ -185,6 +185,8 @@ class Fleet:
         """Look at memory, and at workers that end by themselves, until cancelled."""
         while True:
             for worker in list(self.idle):
+                if worker not in self.idle:
+                    continue  # a fault has taken it meanwhile
                 name = worker.data_dir.name
                 if self.wanted and not worker.running:
                     self.problems.append(f"{name}: ended by itself with {worker.returncode}")

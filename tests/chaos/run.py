@@ -119,8 +119,9 @@ async def _run(stage: Stage) -> Report:
             fleet.problems += [f"changed hooks could not be looked at: {error}" for error in errors.exceptions]
     fleet.wanted = False
     watching.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await watching
+    (error,) = await asyncio.gather(watching, return_exceptions=True)
+    if not isinstance(error, asyncio.CancelledError):
+        fleet.problems.append(f"the workers were not watched to the end: {error!r}")
     await asyncio.to_thread(
         read_topics, evidence, brokers, prefix, known, written, stage.removals, stage.kept, stage.shifts
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from support import Worker
 
 from chaos.fleet import Fleet
@@ -35,3 +39,29 @@ def test_all_but_those_that_last_are_taken(tmp_path: Path):
         assert stage.take_all(ends=True) == stage.fleet.all[lasting:]
         assert stage.fleet.idle == stage.fleet.all[:lasting]
     assert stage.take_all() == stage.fleet.all[:1]
+
+
+async def test_a_worker_that_a_fault_takes_has_not_ended_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    fleet = stage_of(tmp_path, lasting=0).fleet
+    _first, second, _third = fleet.all
+    running, looked = {id(one) for one in fleet.all}, asyncio.Event()
+
+    def look(_now: float, _receiver: int) -> int:
+        if second in fleet.idle:  # a fault comes while the first one is looked at
+            fleet.idle.remove(second)
+            running.discard(id(second))
+        return 1
+
+    async def all_seen() -> None:
+        looked.set()
+
+    monkeypatch.setattr(Worker, "running", property(lambda one: id(one) in running))
+    monkeypatch.setattr(fleet, "life", lambda _worker: SimpleNamespace(look=look))
+    monkeypatch.setattr(fleet, "look_at_moves", all_seen)
+    watching = asyncio.create_task(fleet.watch())
+    await asyncio.wait([watching, asyncio.create_task(looked.wait())], return_when=asyncio.FIRST_COMPLETED)
+    assert looked.is_set()
+    assert fleet.problems == []
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
