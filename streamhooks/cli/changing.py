@@ -34,7 +34,9 @@ def _change(
     api: Api, method: Literal["PUT", "POST", "DELETE"], hook: str, parts: tuple[str, ...], body: Any, given: int | None
 ) -> Any:
     match, maybe = given, False
-    for left in range(TRIES, -1, -1):
+    # A worker of a former version has no revisions, and may have made what it could not confirm.
+    tries = 0 if method == "POST" and given is None else TRIES
+    for left in range(tries, -1, -1):
         try:
             return api.answer(method, hook_path(hook, *parts), body, if_match=match).json
         except ProblemAnswer as problem:
@@ -47,7 +49,7 @@ def _change(
             now = _now(api, hook)
             if now is None and method == "DELETE":
                 return None
-            if now is None or (method == "POST" and given is None):
+            if now is None:
                 raise
             if method == "PUT" and _shows(now, body):
                 return now

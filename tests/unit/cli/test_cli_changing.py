@@ -65,6 +65,15 @@ def test_a_secret_is_rotated_once(worker_api):
     assert worker_api.hooks[hook].revision == 2
 
 
+def test_a_worker_without_revisions_is_asked_once_for_a_secret(worker_api):
+    hook = worker_api.add()
+    worker_api.say("GET", f"/api/hooks/{hook}", {"id": hook})
+    Late(worker_api, MOVING, MOVING, is_made=False)
+    with pytest.raises(ProblemAnswer, match="not possible at this moment"):
+        changing.rotate(client(worker_api), hook)
+    assert worker_api.hooks[hook].revision == 1
+
+
 def test_a_secret_that_was_not_shown_is_told_of(worker_api):
     hook = worker_api.add()
     Late(worker_api, MAYBE, is_made=True)
