@@ -65,8 +65,9 @@ def following(written: Hook, former: Hook | None, timestamp: int) -> Hook:
     """
     hook, now = written.written_at(timestamp), max(timestamp, 0) / 1000
     if former is None:
-        # Compaction may have removed what was decided before: that is not about what comes from now on.
-        return replace(hook, resumed_at=hook.resumed_at or now)
+        # Who writes without us does not say again what was decided before, and compaction may have removed it: that is
+        # not about what comes from now on.
+        return hook if written.enabled_at else replace(hook, resumed_at=hook.resumed_at or now)
     if hook.resumed_at > former.resumed_at:
         return hook
     if not decides(written, former):

@@ -317,3 +317,12 @@ def test_who_knows_the_last_record_only_takes_nothing_that_was_decided_before_fo
     for made in (whole, compacted):
         made.apply([gitops(1700)])
         assert [made.decided(ID, after) for after in (1000.0, late)] == ["all", "all"]
+
+
+def test_a_hook_of_the_api_about_which_nothing_was_ever_decided_says_so():
+    made = table(
+        written(replace(hook(1), enabled_at=1000.0)), written(replace(hook(1), enabled_at=1000.0, timeout=3.0))
+    )
+    known = made.get(ID)
+    assert known is not None
+    assert known.resumed_at == 0.0
