@@ -32,7 +32,7 @@ class Browser:
     def __init__(self, page: Page) -> None:
         self.page = page
         self._complaints: list[str] = []
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("console", lambda said: said.type == "error" and self._complaints.append(said.text))
         page.on("pageerror", lambda error: self._complaints.append(str(error)))
 
@@ -84,12 +84,13 @@ class Browser:
         """Press the button, link or tab that is called so (or begins so)."""
         button = self.all("button, a, summary, label.choice").filter(has_text=_begins(text)).nth(nth)
 
-        def pressed() -> bool:
+        def can_be_pressed() -> bool:
             # Looked for anew each time: a dialog that opens meanwhile may cover one of the same name.
-            button.click(timeout=1_000)
+            button.click(timeout=1_000, trial=True)
             return True
 
-        eventually(pressed, 15)
+        eventually(can_be_pressed)
+        button.click()  # once: one that is late is done all the same
 
     def fill(self, label: str, value: str) -> None:
         """Fill the control with this label (or legend: then the choice in it)."""
