@@ -58,6 +58,8 @@ class DelayedCall(Record):
     """How many deliveries, one causing the next, led to it."""
     redriven: int = 0
     """How often it was given up and sent again."""
+    letter: str | None = None
+    """The dead letter that it sends again: `<partition>:<offset>:<timestamp>` of `dead-letters`."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -79,6 +81,7 @@ class DelayedCall(Record):
             traceparent=optional_text(fields, "traceparent"),
             hops=optional_whole(fields, "hops") or 0,
             redriven=optional_whole(fields, "redriven") or 0,
+            letter=optional_text(fields, "letter"),
         )
 
     def to_fields(self) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class Call:
     """How many deliveries, one causing the next, led to it."""
     redriven: int = 0
     """How often it was given up and sent again."""
+    letter: str | None = None
+    """The key of the dead letter that it sends again."""
     stored: bool = False
     """Whether it has a record in `delayed`, which must be settled by a tombstone."""
     size: int = 0
@@ -66,6 +68,7 @@ class Call:
             traceparent=self.traceparent,
             hops=self.hops,
             redriven=self.redriven,
+            letter=self.letter,
         ).to_json()
 
     @classmethod
@@ -87,6 +90,7 @@ class Call:
             webhook_id=stored.webhook_id or "",
             hops=stored.hops,
             redriven=stored.redriven,
+            letter=stored.letter,
             stored=True,
             size=size,
             kept_at=kept_at,
