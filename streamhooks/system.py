@@ -48,6 +48,7 @@ from streamhooks.kafka.publisher import Publisher
 from streamhooks.kafka.reader import OneReader, Record, read_some
 from streamhooks.kafka.renewal import Renewal
 from streamhooks.kafka.starts import Known, look_around
+from streamhooks.kafka.together import write_together
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import NAMES, Topics
 from streamhooks.masking import LONGEST_TEXT, shown
@@ -293,6 +294,7 @@ class System:
         letters, threads = DeadLetters(settings, self.letter_states, self.hooks.get), Threads(SHORT)
         redriving = Redriving(
             self.outbox,
+            partial(write_together, settings),
             topics,
             self.letter_states,
             get_hook=self.hooks.get,

@@ -20,11 +20,9 @@ from streamhooks.tables.letter_states import Known, LetterStates
 from streamhooks.times import ALWAYS, Between
 
 TIMEOUT = 30.0
-#: records of a partition that are read in one go, and that one page looks through at most
-CHUNK = 500
+#: records that a page reads of each partition at first, then of one partition in one go, and looks through at most
+FIRST, CHUNK = 50, 1000
 LOOKED_THROUGH = 20_000
-#: letters that are sent again in one go, and their bytes, about
-BATCH, BATCH_BYTES = 2000, 4_000_000
 
 Wanted = Literal[State, "all"]
 WANTED: Final = (*get_args(State), "all")
@@ -76,8 +74,8 @@ class Found:
     timestamp: int
     """When it was written, epoch milliseconds."""
     letter: DeadLetter
-    size: int
-    """Its bytes."""
+    key: str
+    """That of its state: the timestamp tells it from what lay there before the topic was made anew."""
     known: Known | None = None
     """What became of it; None if it was never sent again or dropped."""
     hook: Hook | None = None
@@ -87,11 +85,6 @@ class Found:
     def name(self) -> str:
         """`<partition>:<offset>`."""
         return f"{self.partition}:{self.offset}"
-
-    @property
-    def key(self) -> str:
-        """That of its state: the timestamp tells it from what lay there before the topic was made anew."""
-        return f"{self.name}:{self.timestamp}"
 
     @property
     def state(self) -> State:
@@ -152,7 +145,11 @@ class DeadLetters:
         bounds = self._bounds(Between(wanted.between.since) if before else wanted.between, stop)
         ends = {number: min(end, before.get(number, end)) for number, (_, end) in bounds.items()}
         reached, found = dict(ends), list[Found]()
-        backwards = (self._backwards(wanted, number, bounds[number][0], end, stop) for number, end in ends.items())
+        firsts = self._looked_at(wanted, {n: (max(bounds[n][0], end - FIRST), end) for n, end in ends.items()}, stop)
+        backwards = (
+            self._backwards(wanted, number, bounds[number][0], end, firsts.get(number, []), stop)
+            for number, end in ends.items()
+        )
         for looked, one in enumerate(heapq.merge(*backwards, key=lambda one: -one.timestamp)):
             if len(found) == limit or looked == LOOKED_THROUGH:
                 return found, reached
@@ -194,15 +191,24 @@ class DeadLetters:
         found = ranges_between(self._settings, [self._topic], between, stop=stop)
         return {number: bounds for (_, number), bounds in found.items()}
 
-    def _backwards(self, wanted: Filter, partition: int, first: int, end: int, stop: Stop) -> Iterator[_Looked]:
+    def _backwards(
+        self, wanted: Filter, partition: int, first: int, end: int, looked: list[_Looked], stop: Stop
+    ) -> Iterator[_Looked]:
+        """The records before `end`, the latest first; `looked` are the last `FIRST` of them."""
+        yield from reversed(looked)
+        end = max(first, end - FIRST)
         while end > first:
             start = max(first, end - CHUNK)
-            ranges = {(self._topic, partition): (start, end)}
-            # A letter may have a megabyte: of a chunk only what is shown is kept.
-            yield from reversed(
-                [self._looked(record, wanted) for record in scan(self._settings, ranges, timeout=TIMEOUT, stop=stop)]
-            )
+            yield from reversed(self._looked_at(wanted, {partition: (start, end)}, stop).get(partition, []))
             end = start
+
+    def _looked_at(self, wanted: Filter, ranges: Mapping[int, tuple[int, int]], stop: Stop) -> dict[int, list[_Looked]]:
+        # A letter may have a megabyte: only what is shown is kept.
+        found = dict[int, list[_Looked]]()
+        of_topic = {(self._topic, number): bounds for number, bounds in ranges.items()}
+        for record in scan(self._settings, of_topic, timeout=TIMEOUT, stop=stop):
+            found.setdefault(record.partition, []).append(self._looked(record, wanted))
+        return found
 
     def _looked(self, record: Record, wanted: Filter) -> _Looked:
         found = self._found(record)
@@ -218,9 +224,9 @@ class DeadLetters:
             letter = decode(DeadLetter, record.value)
         except BrokenRecord:
             return None
-        found = Found(record.partition, record.offset, record.timestamp, letter, len(record.value or b""))
+        key = f"{record.partition}:{record.offset}:{record.timestamp}"
         hook = None if letter.hook_id is None else self._get_hook(letter.hook_id)
-        return replace(found, known=self._states.get(found.key), hook=hook)
+        return Found(record.partition, record.offset, record.timestamp, letter, key, self._states.get(key), hook)
 
 
 class _Looked(NamedTuple):
@@ -231,16 +237,3 @@ class _Looked(NamedTuple):
     timestamp: int
     found: Found | None
     """What of it is shown, if it is wanted."""
-
-
-def batch_of(letters: Iterator[Found], *, stop: Stop) -> list[Found]:
-    """The next letters, a few: `BATCH` of them, or `BATCH_BYTES`; none at the end. Raises TimeoutError for `stop`."""
-    batch, size = list[Found](), 0
-    for one in letters:
-        if stop.is_set():
-            raise TimeoutError("nobody waits for it any more")
-        batch.append(one)
-        size += one.size
-        if len(batch) == BATCH or size >= BATCH_BYTES:
-            break
-    return batch

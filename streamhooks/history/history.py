@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Any
 
 from streamhooks.history.apart import Apart
 from streamhooks.history.between import Ranges, ranges_between
-from streamhooks.history.dead_letters import DeadLetters, Filter, Found, batch_of
+from streamhooks.history.dead_letters import DeadLetters, Filter, Found
 from streamhooks.history.explain import Explained, attempts_of, explain, find_event
 from streamhooks.history.missed import Missed, missed_of
 from streamhooks.history.redriving import Redriving
@@ -195,13 +195,11 @@ class History:
             Busy: too many long looks are taken.
 
         """
-
-        def some(found: list[Found], *, stop: Stop) -> int:
-            chosen = [one for one in found if self._redriving.may_send(one, force=force)]
-            return len(chosen) if dry_run else self._redriving.send(chosen, stop=stop)
-
+        send = _count if dry_run else self._redriving.send
         with self.long_look():
-            return await self._long.run(self._each, wanted, some)
+            return await self._long.run(
+                self._each, wanted, lambda one: self._redriving.may_send(one, force=force), send
+            )
 
     async def drop(self, wanted: Wanted, *, dry_run: bool) -> tuple[int, int]:
         """Drop open dead letters, as `redrive` sends them again; returns how many, and how many not.
@@ -210,30 +208,38 @@ class History:
             Busy: too many long looks are taken.
 
         """
-
-        def some(found: list[Found], *, stop: Stop) -> int:
-            chosen = [one for one in found if one.state == "open"]
-            return len(chosen) if dry_run else self._redriving.drop(chosen, stop=stop)
-
+        drop = _count if dry_run else self._redriving.drop
         with self.long_look():
-            return await self._long.run(self._each, wanted, some)
+            return await self._long.run(self._each, wanted, lambda one: one.state == "open", drop)
 
-    def _each(self, wanted: Wanted, do: Callable[..., int], *, stop: Stop) -> tuple[int, int]:
-        """Do something with the letters, some at a time; returns with how many it was done, and with how many not."""
-        done = seen = named = 0
+    def _each(
+        self, wanted: Wanted, may: Callable[[Found], bool], do: Callable[..., int], *, stop: Stop
+    ) -> tuple[int, int]:
+        """Do something with the letters with which it may be done; returns with how many, and with how many not."""
+        seen = named = 0
         if isinstance(wanted, Filter):
             letters = self._letters.all(wanted, stop=stop)
         else:
             places = list(dict.fromkeys(wanted))
             letters, named = self._letters.at(places, stop=stop), len(places)
-        try:
-            while batch := batch_of(letters, stop=stop):
-                seen += len(batch)
-                done += do(batch, stop=stop)
-        finally:
-            letters.close()
+
+        def chosen() -> Iterator[Found]:
+            nonlocal seen
+            for one in letters:
+                if stop.is_set():
+                    raise TimeoutError("nobody waits for it any more")
+                seen += 1
+                if may(one):
+                    yield one
+
+        with closing(letters):
+            done = do(chosen(), stop=stop)
         return done, max(seen, named) - done
 
     def _read_one(self, tp: TP, offset: int, *, stop: Stop) -> Record | None:
         found = read_range(self._settings, *tp, offset, offset + 1, timeout=TIMEOUT, stop=stop)
         return found[0] if found else None
+
+
+def _count(letters: Iterable[Found], *, stop: Stop) -> int:
+    return sum(1 for _ in letters)

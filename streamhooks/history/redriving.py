@@ -9,17 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from streamhooks.errors import BrokenRecord, RecordTooLarge
 from streamhooks.history.dead_letters import Found
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record, Stop, coordinates
+from streamhooks.kafka.together import ToWrite
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
-from streamhooks.records.letter_state import LetterState
 from streamhooks.tables.letter_states import Known, LetterStates
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.tasks.context import READ_AGAIN
@@ -32,6 +32,9 @@ TRIES: Final = 3
 #: how long Kafka may take to confirm what was written, in seconds
 CONFIRMED_WITHIN = 30.0
 DROPPED: Final = "it was dropped by hand"
+TOO_LARGE: Final = "it is too large to be stored"
+#: bytes of calls, and number of states, that are written together
+HELD, MOST = 16_000_000, 20_000
 
 
 class Source(Protocol):
@@ -41,11 +44,29 @@ class Source(Protocol):
         """Return it if Kafka still holds it; block, and raise TimeoutError."""
 
 
+class _Held(NamedTuple):
+    """A call that is to be written."""
+
+    letter: str
+    number: int
+    """Of the try."""
+    partition: int
+    call_id: str
+    value: bytes
+
+
 class Outbox(Protocol):
     """What writes to Kafka, from any thread."""
 
     def begin(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
         """Publish without waiting; raise BufferError when the buffer is full."""
+
+
+class Write(Protocol):
+    """Writes many records together; see `kafka.together`."""
+
+    def __call__(self, records: Iterable[ToWrite], *, timeout: float, stop: Stop) -> set[str]:
+        """Return the keys of those that were refused."""
 
 
 class Redriving:
@@ -58,6 +79,7 @@ class Redriving:
     def __init__(
         self,
         outbox: Outbox,
+        write: Write,
         topics: Topics,
         states: LetterStates,
         *,
@@ -68,6 +90,7 @@ class Redriving:
         clock: Callable[[], float],
     ) -> None:
         self._outbox = outbox
+        self._write = write
         self._topics = topics
         self._states = states
         self._get_hook = get_hook
@@ -88,41 +111,76 @@ class Redriving:
     def send(self, letters: Iterable[Found], *, stop: Stop) -> int:
         """Send letters again; returns how many, when that is confirmed: without those whose source is gone.
 
+        They are written together, as far as they are not too large for that: who sends them would take the time that
+        is needed to look at the others.
+
         Raises:
             TimeoutError: Kafka does not answer, or `stop` was set.
 
         """
-        begun = list[tuple[Found, Call, Future[Published]]]()
+        sent, size, held = 0, 0, list[_Held]()
         for found in letters:
             call = self._call_of(found, stop)
-            if call is not None:
-                as_of(call, self._get_hook(call.hook_id or ""))
-                value = call.record(attempt=1, due=call.created, reason="resend")
-                options = {"key": call.id, "partition": call.partition}
-                begun.append((found, call, self._begin(self._topics.delayed, value, options, stop)))
-        for found, call, future in begun:
-            try:
-                _confirmed(future)
-                self._states.ask(found.key, Known("sent", call.redriven))
-            except RecordTooLarge as error:
-                self._write(found, Known("open", call.redriven, f"it can't be stored: {error}"), call.partition, stop)
-        return len(begun)
+            if call is None:
+                continue
+            as_of(call, self._get_hook(call.hook_id or ""))
+            value = call.record(attempt=1, due=call.created, reason="resend")
+            held.append(_Held(found.key, call.redriven, call.partition, call.id, value))
+            sent, size = sent + 1, size + len(value)
+            if size >= HELD:
+                self._write_calls(held, stop)
+                held, size = [], 0
+        self._write_calls(held, stop)
+        return sent
+
+    def _write_calls(self, held: list[_Held], stop: Stop) -> None:
+        topic = self._topics.delayed
+        refused = self._write(
+            [ToWrite(topic, one.call_id, one.value, one.partition) for one in held],
+            timeout=CONFIRMED_WITHIN,
+            stop=stop,
+        )
+        for one in held:
+            if one.call_id in refused and not self._written_alone(one, stop):
+                known = Known("open", one.number, TOO_LARGE)
+                _confirmed(self._begin_state(one.letter, known, one.partition, stop))
+            else:
+                self._states.ask(one.letter, Known("sent", one.number))
+
+    def _written_alone(self, one: _Held, stop: Stop) -> bool:
+        options = {"key": one.call_id, "partition": one.partition}
+        try:
+            _confirmed(self._begin(self._topics.delayed, one.value, options, stop))
+        except RecordTooLarge:
+            return False
+        return True
 
     def drop(self, letters: Iterable[Found], *, stop: Stop) -> int:
-        """Drop those that are open; returns how many, when that is confirmed.
+        """Drop letters; returns how many, when that is confirmed.
 
         Raises:
             TimeoutError: Kafka does not answer, or `stop` was set.
 
         """
-        known, begun = dict[str, Known](), list[tuple[str, Future[Published]]]()
+        dropped, writing = 0, list[tuple[ToWrite, Known]]()
         for found in letters:
-            known[found.key] = Known("dropped", found.tries, DROPPED)
-            begun.append((found.key, self._begin_state(found, known[found.key], self._home_of(found.letter), stop)))
-        for key, future in begun:
-            _confirmed(future)
-            self._states.ask(key, known[key])
-        return len(begun)
+            known = Known("dropped", found.tries, DROPPED)
+            value = known.record(found.key, int(self._clock() * 1000)).to_json()
+            record = ToWrite(self._topics.letter_states, found.key, value, self._home_of(found.letter))
+            writing.append((record, known))
+            dropped += 1
+            if len(writing) == MOST:
+                self._write_states(writing, stop)
+                writing.clear()
+        self._write_states(writing, stop)
+        return dropped
+
+    def _write_states(self, writing: list[tuple[ToWrite, Known]], stop: Stop) -> None:
+        refused = self._write([record for record, _ in writing], timeout=CONFIRMED_WITHIN, stop=stop)
+        for one, known in writing:
+            if one.key in refused:
+                _confirmed(self._begin(one.topic, one.value, {"key": one.key, "partition": one.partition}, stop))
+            self._states.ask(one.key, known)
 
     # --- calls
 
@@ -190,13 +248,9 @@ class Redriving:
 
     # --- writing
 
-    def _write(self, found: Found, known: Known, partition: int, stop: Stop) -> None:
-        _confirmed(self._begin_state(found, known, partition, stop))
-
-    def _begin_state(self, found: Found, known: Known, partition: int, stop: Stop) -> Future[Published]:
-        value: LetterState = known.record(found.key, int(self._clock() * 1000))
-        options = {"key": found.key, "partition": partition}
-        return self._begin(self._topics.letter_states, value.to_json(), options, stop)
+    def _begin_state(self, letter: str, known: Known, partition: int, stop: Stop) -> Future[Published]:
+        value = known.record(letter, int(self._clock() * 1000)).to_json()
+        return self._begin(self._topics.letter_states, value, {"key": letter, "partition": partition}, stop)
 
     def _begin(self, topic: str, value: bytes, options: dict[str, Any], stop: Stop) -> Future[Published]:
         deadline = steady() + CONFIRMED_WITHIN

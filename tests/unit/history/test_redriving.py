@@ -29,7 +29,7 @@ LETTER = DeadLetter(
     "msg_call", 5, "status 404", HOOK.id, TASK, attempts=6, last={"status": 404}, source="p.events:13:7", hops=2,
     webhook_id="msg_first", event="event.created",
 )  # fmt: skip
-FOUND = Found(3, 17, 1000, LETTER, 100, None, HOOK)
+FOUND = Found(3, 17, 1000, LETTER, "3:17:1000", None, HOOK)
 STOP = threading.Event()
 EVENT = {
     "event_id": "0" * 32, "type": "error", "datetime": 1, "organization": {"id": "1", "slug": "a"},
@@ -46,6 +46,7 @@ class World:
         self.error: Exception | None = None
         self.redriving = Redriving(
             self,
+            self.write,
             Topics("p."),
             self.states,
             get_hook=lambda hook_id: HOOK if hook_id == HOOK.id else None,
@@ -67,6 +68,16 @@ class World:
             future.set_result(Published(topic, 0, 0))
         return future
 
+    def write(self, records, *, timeout, stop) -> set[str]:
+        if stop.is_set():
+            raise TimeoutError
+        if self.error is not None:
+            return {one.key for one in records}
+        for one in records:
+            options = {"key": one.key, "partition": one.partition}
+            self.begun.append((one.topic, orjson.loads(one.value), options))
+        return set()
+
     def send(self, *found: Found) -> list[dict]:
         self.begun.clear()
         assert self.redriving.send(found, stop=STOP) == len(self.begun)
@@ -75,7 +86,6 @@ class World:
 
 def test_the_call_is_as_it_was_and_its_id_follows_from_the_letter_and_the_try():
     world = World()
-    world.full = 2
     (call,) = world.send(FOUND)
     ((topic, _, options),) = world.begun
     assert (topic, options) == ("p.delayed", {"key": call["id"], "partition": 32})
@@ -90,7 +100,7 @@ def test_the_call_is_as_it_was_and_its_id_follows_from_the_letter_and_the_try():
     assert world.states.get("3:17:1000") == Known("sent", 1)
     # Again, by another worker: the same call. The next try, and another letter, are others.
     assert World().send(FOUND)[0]["id"] == call["id"]
-    others = [replace(FOUND, known=Known("open", 1)), replace(FOUND, offset=18), replace(FOUND, timestamp=1001)]
+    others = [replace(FOUND, known=Known("open", 1)), replace(FOUND, key="3:18:1000"), replace(FOUND, key="3:17:1001")]
     assert len({call["id"], *(World().send(one)[0]["id"] for one in others)}) == 4
 
 
@@ -154,6 +164,7 @@ def test_a_record_that_could_not_be_read_is_read_where_it_lies():
 
 def test_what_is_too_large_to_be_stored_stays_open_with_one_more_try():
     world = World()
+    world.full = 2
     world.error = RecordTooLarge("too large")
     assert world.redriving.send([FOUND], stop=STOP) == 1
     _, state, options = world.begun[-1]
@@ -171,7 +182,6 @@ def test_dropping():
 
 def test_it_ends_when_nobody_waits():
     world = World()
-    world.full = 10**9
     stop = threading.Event()
     stop.set()
     with pytest.raises(TimeoutError):
