@@ -291,7 +291,7 @@ class System:
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
         )
-        letters, threads = DeadLetters(settings, self.letter_states, self.hooks.get), Threads(SHORT)
+        letters = DeadLetters(settings, self.letter_states, self.hooks.get, self.letters_reader.is_ready)
         redriving = Redriving(
             self.outbox,
             partial(write_together, settings),
@@ -311,7 +311,7 @@ class System:
             self.stretches,
             letters,
             redriving,
-            threads,
+            Threads(SHORT),
             write=self.hook_states.write,
             stop=self.catch_up.stop,
             partitions=self.partitions,

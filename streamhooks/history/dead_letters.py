@@ -1,4 +1,4 @@
-"""Looking through `dead-letters`, newest first, and what sends one of them again."""
+"""Looking through `dead-letters`, newest first, with what became of each."""
 
 from __future__ import annotations
 
@@ -118,20 +118,26 @@ class Found:
 
 
 class DeadLetters:
-    """Reads `dead-letters`; each call blocks, and raises TimeoutError when Kafka does not answer or `stop` is set."""
+    """Reads `dead-letters`.
+
+    Each call blocks, and raises TimeoutError when Kafka does not answer, the states are still being read, or `stop` is
+    set.
+    """
 
     def __init__(
         self,
         settings: Settings,
         states: LetterStates,
         get_hook: Callable[[str], Hook | None],
-        read_one: OneReader | None = None,
+        is_known: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Look with the hooks and states of this worker; `is_known` tells whether all states are read."""
         self._settings = settings
         self._topic = Topics(settings.topic_prefix).dead_letters
         self._states = states
         self._get_hook = get_hook
-        self._reader = read_one or OneReader(settings)
+        self._is_known = is_known
+        self._reader = OneReader(settings)
 
     def page(
         self, wanted: Filter, before: Mapping[int, int], limit: int, *, stop: Stop
@@ -141,6 +147,7 @@ class DeadLetters:
         `before` is where a former page ended, by partition. Returns the letters, newest first, and where this page
         ends; None if there are no more.
         """
+        self._check()
         # Where a former page ended there is no need to look for the end.
         bounds = self._bounds(Between(wanted.between.since) if before else wanted.between, stop)
         ends = {number: min(end, before.get(number, end)) for number, (_, end) in bounds.items()}
@@ -160,6 +167,7 @@ class DeadLetters:
 
     def one(self, partition: int, offset: int, *, stop: Stop) -> Found | None:
         """The letter that lies there."""
+        self._check()
         record = self._reader.read(self._topic, partition, offset, timeout=TIMEOUT, stop=stop)
         return None if record is None else self._found(record)
 
@@ -171,6 +179,7 @@ class DeadLetters:
 
     def all(self, wanted: Filter, *, stop: Stop) -> Generator[Found]:
         """The letters that are wanted and there now, oldest first in each partition."""
+        self._check()
         ranges = {(self._topic, number): bounds for number, bounds in self._bounds(wanted.between, stop).items()}
         for record in scan(self._settings, ranges, timeout=600.0, stop=stop):
             if (one := self._found(record)) is not None and wanted.fits(one):
@@ -182,6 +191,10 @@ class DeadLetters:
             return None
         topic, partition, offset = coordinates(letter.source)
         return self._reader.read(topic, partition, offset, timeout=TIMEOUT, stop=stop)
+
+    def _check(self) -> None:
+        if not self._is_known():
+            raise TimeoutError("what became of the dead letters is being read")
 
     def close(self) -> None:
         """Close the idle clients."""

@@ -72,12 +72,18 @@ def test_the_list_empties_and_nothing_doubles(installation: Installation, organi
     # It still answers 404: the same letters, with one more try each, whoever asks and how often.
     for tries in (1, 2, 3):
         before = len(hook.requests())
+        # A disabled hook gets nothing: no try ends before all have asked.
+        assert installation.api.put(f"/api/hooks/{hook.id}", {"status": "disabled"}).status == 200
+        for worker in installation.workers:
+            eventually(lambda worker=worker: api(worker).get(f"/api/hooks/{hook.id}").json["status"] == "disabled")
         with ThreadPoolExecutor(6) as pool:
             wish = {"hook_id": hook.id, "reason": "status 404"}
             asked = [
                 pool.submit(api(installation.workers[number % WORKERS]).post, REDRIVE, wish) for number in range(6)
             ]
         assert {one.result().status for one in asked} == {202}
+        wish = {"status": "active", "resume": "all"}
+        assert installation.api.put(f"/api/hooks/{hook.id}", wish).status == 200
         for number in range(WORKERS):
             eventually(
                 lambda number=number, tries=tries: (
