@@ -20,8 +20,10 @@ from streamhooks.agents.firings import Counting
 from streamhooks.agents.hook_states import HookStates
 from streamhooks.agents.hook_writer import HookWriter
 from streamhooks.agents.intake import Intake
+from streamhooks.agents.letters import Letters
 from streamhooks.agents.moved_logs import MovedLogs
 from streamhooks.agents.notices import calls_of_notices
+from streamhooks.agents.read_again import ReadAgain
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
 from streamhooks.delivery.links import Links
@@ -48,6 +50,7 @@ from streamhooks.kafka.publisher import Publisher
 from streamhooks.kafka.reader import OneReader, Record, read_some
 from streamhooks.kafka.renewal import Renewal
 from streamhooks.kafka.starts import Known, look_around
+from streamhooks.kafka.together import write_together
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import NAMES, Topics
 from streamhooks.masking import LONGEST_TEXT, shown
@@ -63,6 +66,7 @@ from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
 from streamhooks.tables.counters import is_older
 from streamhooks.tables.hooks import HooksTable
+from streamhooks.tables.letter_states import LetterStates
 from streamhooks.tables.pending import Pending
 from streamhooks.tables.resources import Resources
 from streamhooks.tables.rollups import ROLLUPS, Rollup
@@ -128,7 +132,8 @@ class System:
         self._loop = loop
         self.outbox = Outbox(self.publisher, loop)
         UNCONFIRMED.set_function(self.outbox.oldest_unconfirmed)
-        self.outputs = Outputs(self.outbox, topics, clock)
+        self.letter_states = LetterStates()
+        self.outputs = Outputs(self.outbox, topics, clock, self.letter_states.is_gone)
         self.firings = Firings(self.outbox, topics.firings, self.partitions)
         self.addresses = AddressPolicy(
             settings.allowed_networks, frozenset(settings.allowed_ports) or None, settings.denied_networks
@@ -170,6 +175,9 @@ class System:
             logs=app.logs,
             keys_of=lambda tp: self.resources.keys(tp[1]),
             on_anew=self.moved.read_once_more,
+        )
+        self.letters_reader = TopicReader(
+            settings, self._apply_letters, loop, name="letter-states", logs=app.logs, on_anew=self._begin_letters_anew
         )
         self._follow(partitions)
         self.pending = Pending()
@@ -226,6 +234,13 @@ class System:
                 note_finding=self.hook_states.note,
                 rendered=rendering(links),
                 links=links,
+                deliveries_of=ReadAgain(
+                    self.hooks,
+                    self._read_one,
+                    topic_prefix=settings.topic_prefix,
+                    max_hops=settings.max_hops,
+                    learn=learn,
+                ).deliveries_of,
             ),
             self.outputs,
             self.firings,
@@ -255,6 +270,15 @@ class System:
         self.delayed_reader = TopicReader(
             settings, self._apply_delayed, loop, name="delayed", logs=app.logs, on_anew=self._begin_delayed_anew
         )
+        self.letters = Letters(
+            self.letter_states,
+            self.outputs,
+            partitions=self.partitions,
+            is_home=lambda number: self.is_mine(topics.delayed, number) and self._is_read(number),
+            pending=self.pending.snapshot,
+            bounds=self._bounds_of_letters,
+            clock=clock,
+        )
         self.scheduler = Scheduler(
             self.pending,
             self.runner,
@@ -263,12 +287,13 @@ class System:
             topic=topics.delayed,
             gate=app.gate,
             bulkheads=bulkheads,
-            is_ready=lambda partition: self.delayed_reader.is_ready((topics.delayed, partition)),
+            is_ready=self._is_read,
             wait=admission.wait,
             is_skipped=admission.is_skipped,
             on_broken=self.broken.found,
             read_arguments=kept.read,
             clock=clock,
+            may_run=self.letters.may_run,
         )
         self.catch_up = CatchUp(
             self.stretches,
@@ -288,14 +313,16 @@ class System:
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
         )
-        letters, threads = DeadLetters(settings), Threads(SHORT)
+        letters = DeadLetters(settings, self.letter_states, self.hooks.get, self.letters_reader.is_ready)
         redriving = Redriving(
-            self.outputs,
+            self.outbox,
+            partial(write_together, settings),
+            topics,
+            self.letter_states,
             get_hook=self.hooks.get,
-            source=lambda letter: threads.run(letters.source, letter),
+            source=letters.source,
             partition_of=self.partition_of,
             partitions=self.partitions,
-            topic_prefix=settings.topic_prefix,
             clock=clock,
         )
         self.history = History(
@@ -306,7 +333,7 @@ class System:
             self.stretches,
             letters,
             redriving,
-            threads,
+            Threads(SHORT),
             write=self.hook_states.write,
             stop=self.catch_up.stop,
             partitions=self.partitions,
@@ -362,7 +389,7 @@ class System:
             text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
             log.warning(text, self.topics.hooks)
         self.moved.known = await self._look_around()  # before anything is written
-        for reader in (self.hooks_reader, self.resources_reader, self.delayed_reader):
+        for reader in (self.hooks_reader, self.resources_reader, self.delayed_reader, self.letters_reader):
             reader.start()
         await self.hooks_reader.wait_ready()
         self.hooks.is_live = True
@@ -372,6 +399,7 @@ class System:
             self.scheduler,
             self.counting,
             self.broken,
+            self.letters,
             self.seals,
             self.upheld,
             self.hook_writer,
@@ -436,7 +464,7 @@ class System:
         self.history.close()
         self._threads_of_kept.close()
         await asyncio.to_thread(self._one_reader.close)
-        for reader in (self.delayed_reader, self.resources_reader, self.hooks_reader):
+        for reader in (self.letters_reader, self.delayed_reader, self.resources_reader, self.hooks_reader):
             await reader.stop()
         sending.bind(None)
         left = await asyncio.to_thread(self.publisher.close, 5.0)
@@ -521,7 +549,9 @@ class System:
             reasons.append("the pending calls are being read")
         if self.registry is not None and self.registry.trouble:
             reasons.append(self.registry.trouble)
-        readers = (self.hooks_reader, self.resources_reader, self.delayed_reader)
+        if not reasons and not self.letters_reader.is_ready():
+            reasons.append("the states of dead letters are being read")
+        readers = (self.hooks_reader, self.resources_reader, self.delayed_reader, self.letters_reader)
         reasons += [reader.trouble for reader in readers if reader.trouble is not None]
         return reasons + self.outbox.troubles + self.counting.troubles + self.watch.troubles
 
@@ -563,6 +593,7 @@ class System:
         self._counts |= counts
         self.hooks_reader.follow(self._partitions_of("hooks", "hook-states"))
         self.resources_reader.follow(self._partitions_of("resources"))
+        self.letters_reader.follow(self._partitions_of("letter-states"))
 
     def _partitions_of(self, *names: str) -> list[tuple[str, int]]:
         prefix = self.settings.topic_prefix
@@ -581,6 +612,23 @@ class System:
         self.pending.begin_anew(tp[1])
         self.moved.read_once_more(tp, why)
 
+    def _apply_letters(self, records: list[Record]) -> None:
+        for record, reason in self.letter_states.apply(records):
+            self.broken.found(record, reason)
+
+    def _begin_letters_anew(self, tp: tuple[str, int], why: str) -> None:
+        self.letter_states.begin_anew(tp[1])
+        self.moved.read_once_more(tp, why)
+
+    def _is_read(self, partition: int) -> bool:
+        """Whether the pending calls of an owned partition are known, and what became of the dead letters."""
+        return self.delayed_reader.is_ready((self.topics.delayed, partition)) and self.letters_reader.is_ready()
+
+    def _bounds_of_letters(self) -> dict[int, tuple[int, int]]:
+        topic = self.topics.dead_letters
+        tps = [(topic, number) for number in self.offsets.partitions(topic)]
+        return {number: bounds for (_, number), bounds in self.offsets.ends(tps).items()}
+
     def _keys_of_hooks(self, tp: tuple[str, int]) -> list[bytes]:
         topic, number = tp
         if topic == self.topics.hooks:
@@ -596,8 +644,8 @@ class System:
     def _tells_of(self, tp: tuple[str, int]) -> bool:
         """Whether this worker writes the dead letters of a partition that is read whole."""
         topic, partition = tp
-        if topic == self.topics.delayed:
-            return self.app.is_mine(topic, partition)
+        if topic in (self.topics.delayed, self.topics.letter_states):
+            return self.app.is_mine(self.topics.delayed, partition)
         if topic == self.topics.resources:
             return self.app.is_mine(self.topics.resource_changes, partition)
         return self.app.is_mine(self.topics.delayed, 0)

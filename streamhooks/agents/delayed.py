@@ -19,6 +19,7 @@ from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.reader import Record
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.records.call import ATTEMPT_HEADER
+from streamhooks.records.letter_state import State
 from streamhooks.tables.pending import Entry, Pending
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 #: at most this long between two looks at the clock, in seconds: a clock that is set must not hold calls up
 LONGEST_SLEEP = 0.5
+#: why a letter that was sent again is as it was, or is dropped
+SKIPPED, DROPPED = "what waited was skipped when its hook was enabled", "its pending call was dropped"
 #: large calls that are written once more at the same time
 HEALED_AT_ONCE = 4
 
@@ -79,9 +82,11 @@ class Scheduler:
         on_broken: Callable[[Record, str], None],
         read_arguments: Callable[[Call], Awaitable[bool]],
         clock: Callable[[], float],
+        may_run: Callable[[Entry], bool] = lambda _entry: True,
         steady_clock: Callable[[], float] = steady,
     ) -> None:
         self._steady = steady_clock
+        self._may_run = may_run
         self._pending = pending
         self._runner = runner
         self._outputs = outputs
@@ -145,6 +150,9 @@ class Scheduler:
             await asyncio.sleep(0.01)
 
     def _take(self, entry: Entry) -> None:
+        if entry.letter is not None and not self._may_run(entry):
+            self._spawn(self._settle(entry))
+            return
         entry.state = "queued"
         queue = entry.hook_id if entry.hook_id is not None else kind_of(entry.call().task)
         self._queues.setdefault(queue, deque()).append(entry)
@@ -166,7 +174,7 @@ class Scheduler:
                 del self._queues[hook_id]
                 self._not_before.pop(hook_id, None)
             elif self._is_skipped(queue[0]):
-                self._spawn(self._settle(queue.popleft()))
+                self._spawn(self._settle(queue.popleft(), ("open", SKIPPED)))
                 hooks.append(hook_id)
             elif self._may_start(hook_id, queue[0].size):
                 self._start(queue.popleft())
@@ -272,13 +280,17 @@ class Scheduler:
         entry = self._pending.get(partition, call_id)
         if entry is None or entry.state == "running":
             return False
-        await self._settle(entry)
+        await self._settle(entry, ("dropped", DROPPED))
         return True
 
-    async def _settle(self, entry: Entry) -> None:
+    async def _settle(self, entry: Entry, ended: tuple[State, str] | None = None) -> None:
+        """Settle a call that does not run; `ended` is what that means for the dead letter that it sends again."""
         entry.state = "running"  # nothing starts it while its tombstone is on the way
+        call = self._call(entry)
         try:
-            await self._outputs.settle(self._call(entry))
+            if ended is not None and call.letter is not None:
+                await self._outputs.end_letter(call, *ended)
+            await self._outputs.settle(call)
         except BaseException:  # also: who asked for it waits no longer
             if entry.state == "running":
                 self._pending.run_at(entry, max(entry.due, int((self._clock() + FIRST) * 1000)))

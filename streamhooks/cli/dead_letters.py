@@ -1,10 +1,10 @@
-"""`streamhooks dead-letters`: look at what was given up, and send it again."""
+"""`streamhooks dead-letters`: look at what was given up, send it again, or drop it."""
 
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import click
@@ -20,6 +20,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PATH = "/api/dead-letters"
 _FILTERS = (
     click.option("--hook", "hook_id", type=HOOK, help="Of this hook."),
+    click.option("--task", metavar="NAME", help="Of this task."),
+    click.option("--hook-url", metavar="TEXT", help="Of hooks with this in their URL."),
+    click.option("--organization", "organization_id", metavar="ID", help="Of this organization's hooks."),
     click.option("--reason", metavar="TEXT", help="With this in the reason."),
     click.option("--since", type=TIME, help="As 2026-11-25T10:00, epoch seconds, or 2h (ago)."),
     click.option("--until", type=TIME),
@@ -32,13 +35,25 @@ def _filters(command: F) -> F:
     return command
 
 
+def _named(filters: Mapping[str, Any]) -> JSON:
+    """The filters that are given, as the API names them: `--url` is the worker's."""
+    return {name.replace("hook_url", "url"): value for name, value in filters.items() if value is not None}
+
+
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Look at what was given up, and send it again."""
+    """Look at what was given up, send it again, or drop it."""
 
 
 @dead_letters.command("list")
 @_filters
+@click.option(
+    "--state",
+    type=click.Choice(["open", "sent", "delivered", "dropped", "all"]),
+    default="open",
+    show_default=True,
+    help="sent: it was sent again, and waits.",
+)
 @limit_option
 @json_option
 @with_api
@@ -47,19 +62,22 @@ def list_letters(api: Api, /, limit: int, as_json: bool, **filters: Any) -> None
     from streamhooks.cli import show
     from streamhooks.cli.traffic import answer_of
 
-    found = list(api.pages(_PATH, "dead_letters", limit, **filters))
+    found = list(api.pages(_PATH, "dead_letters", limit, **_named(filters)))
     if as_json:
         show.as_json(found)
         return
     table = show.table(
-        "letter", "at (UTC)", "hook", "reason", "attempts", "last", "source", "redriven",
+        "letter", "at (UTC)", "state", "hook", "url", "task", "reason", "attempts", "last", "source", "redriven",
         right=("attempts", "redriven"), whole=("letter", "at (UTC)", "hook", "source"),
     )  # fmt: skip
     rows = (
         (
             one["letter"],
             show.time_of_iso(one["at"]),
+            one["state"],
             one["hook_id"],
+            one["url"],
+            one["task"],
             one["reason"],
             one["attempts"],
             answer_of(one["last"] or {}),
@@ -93,40 +111,80 @@ def show_letter(api: Api, /, letter: str, as_json: bool) -> None:
 @click.argument("letters", nargs=-1, metavar="[LETTER]...")
 @_filters
 @click.option("--dry-run", is_flag=True, help="Count them, and send nothing.")
-@click.option("--force", is_flag=True, help="Also those that were sent again three times or more.")
+@click.option("--force", is_flag=True, help="Also those that were sent again three times in vain.")
 @yes_option
 @json_option
 @with_api
-def redrive(
-    api: Api, /, letters: tuple[str, ...], dry_run: bool, force: bool, yes: bool, as_json: bool, **filters: Any
+def redrive(api: Api, /, letters: tuple[str, ...], force: bool, **options: Any) -> None:
+    """Send open dead letters again, each once: those that are named, or all that fit the filters."""
+    words = _Words("redriven", "Send", "again", "would be sent again", "are sent again")
+    _change(api, "redrive", words, letters, {"force": force}, **options)
+
+
+@dead_letters.command()
+@click.argument("letters", nargs=-1, metavar="[LETTER]...")
+@_filters
+@click.option("--dry-run", is_flag=True, help="Count them, and drop nothing.")
+@yes_option
+@json_option
+@with_api
+def drop(api: Api, /, letters: tuple[str, ...], **options: Any) -> None:
+    """Drop open dead letters, which nobody needs any more: those that are named, or all that fit the filters."""
+    words = _Words("dropped", "Drop", "", "would be dropped", "are dropped")
+    _change(api, "drop", words, letters, {}, **options)
+
+
+class _Words(NamedTuple):
+    counted: str
+    """What the answer calls those with which it was done."""
+    verb: str
+    again: str
+    would: str
+    done: str
+
+
+def _change(
+    api: Api,
+    what: str,
+    words: _Words,
+    letters: tuple[str, ...],
+    fields: JSON,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **filters: Any,
 ) -> None:
-    """Send dead letters again: those that are named, or all that fit the filters."""
+    """Count the letters, ask, and do it with them."""
     from streamhooks.cli import show
     from streamhooks.cli.api import LONG
 
-    wanted: JSON = {name: value for name, value in filters.items() if value is not None}
+    wanted = _named(filters)
     wanted |= {name: iso(wanted[name]) for name in ("since", "until") if name in wanted}
     if letters and wanted:
         raise click.UsageError("name letters or give filters, not both")
     if not letters and not wanted:
         raise click.UsageError("name letters, or give one filter at least")
-    body = {**({"letters": list(letters)} if letters else wanted), "force": force}
+    body = {**({"letters": list(letters)} if letters else wanted), **fields}
+    path = f"{_PATH}/{what}"
     if dry_run or not yes:
-        counts = api.post(f"{_PATH}/redrive", {**body, "dry_run": True}, again=True, timeout=LONG)
+        counts = api.post(path, {**body, "dry_run": True}, again=True, timeout=LONG)
         if dry_run:
-            _show(counts, "would be sent again", as_json)
+            _show(counts, words.counted, words.would, as_json)
             return
         left_out = f" ({counts['skipped']} are left out)" if counts["skipped"] else ""
-        show.confirm(f"Send {counts['redriven']} dead letters again{left_out}?", yes)
-    with show.console(stderr=True).status("sending them again …"):
-        counts = api.post(f"{_PATH}/redrive", {**body, "dry_run": False}, timeout=LONG)
-    _show(counts, "are sent again", as_json)
+        number = counts[words.counted]
+        letter = "dead letter" if number == 1 else "dead letters"
+        show.confirm(f"{' '.join(filter(None, (words.verb, str(number), letter, words.again)))}{left_out}?", yes)
+    with show.console(stderr=True).status("working …"):
+        counts = api.post(path, {**body, "dry_run": False}, timeout=LONG)
+    _show(counts, words.counted, words.done, as_json)
 
 
-def _show(counts: JSON, what: str, as_json: bool) -> None:
+def _show(counts: JSON, counted: str, what: str, as_json: bool) -> None:
     from streamhooks.cli import show
 
     if as_json:
         show.as_json(counts)
     else:
-        click.echo(f"{counts['redriven']} {what}, {counts['skipped']} left out")
+        click.echo(f"{counts[counted]} {what}, {counts['skipped']} left out")

@@ -1,29 +1,31 @@
-"""Looking through `dead-letters`, newest first, and what sends one of them again."""
+"""Looking through `dead-letters`, newest first, with what became of each."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.history.between import ranges_between
-from streamhooks.kafka.reader import Record, Stop, coordinates, read_range, scan
+from streamhooks.kafka.reader import OneReader, Record, Stop, coordinates, scan
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.formats import decode
+from streamhooks.records.hook import Hook
+from streamhooks.records.letter_state import State
 from streamhooks.settings import Settings
+from streamhooks.tables.letter_states import Known, LetterStates
 from streamhooks.times import ALWAYS, Between
 
 TIMEOUT = 30.0
-#: records of a partition that are read in one go, and that one page looks through at most
-CHUNK = 500
+#: records that a page reads of each partition at first, then of one partition in one go, and looks through at most
+FIRST, CHUNK = 50, 1000
 LOOKED_THROUGH = 20_000
-#: letters that are sent again in one go, and their bytes, about
-BATCH, BATCH_BYTES = 50, 4_000_000
-#: what was sent again so often in vain is not sent again without being forced
-REDRIVEN = 3
+
+Wanted = Literal[State, "all"]
+WANTED: Final = (*get_args(State), "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,41 +37,107 @@ class Filter:
     """A part of the reason, in any case."""
     between: Between = ALWAYS
     """When it was written."""
+    task: str | None = None
+    """The name of its task."""
+    url: str | None = None
+    """A part of the hook's URL, in any case."""
+    organization_id: str | None = None
+    """The hook's organization."""
+    state: Wanted = "open"
 
     def fits(self, found: Found) -> bool:
         """Whether a letter is wanted."""
         letter = found.letter
-        if self.hook_id is not None and letter.hook_id != self.hook_id:
+        return (
+            (self.state == "all" or found.state == self.state)
+            and self.hook_id in (None, letter.hook_id)
+            and self.between.holds(found.timestamp)
+            and (self.reason is None or self.reason.lower() in found.reason.lower())
+            and (self.task is None or (letter.task is not None and letter.task["name"] == self.task))
+            and self._fits_hook(found.hook)
+        )
+
+    def _fits_hook(self, hook: Hook | None) -> bool:
+        if self.url is None and self.organization_id is None:
+            return True
+        if hook is None or self.organization_id not in (None, hook.organization_id):
             return False
-        if not self.between.holds(found.timestamp):
-            return False
-        return self.reason is None or self.reason.lower() in letter.reason.lower()
+        return self.url is None or self.url.lower() in hook.url.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A dead letter and where it lies."""
+    """A dead letter, where it lies, and what became of it."""
 
     partition: int
     offset: int
     timestamp: int
     """When it was written, epoch milliseconds."""
     letter: DeadLetter
-    size: int
-    """Its bytes."""
+    key: str
+    """That of its state: the timestamp tells it from what lay there before the topic was made anew."""
+    known: Known | None = None
+    """What became of it; None if it was never sent again or dropped."""
+    hook: Hook | None = None
+    """Its hook as it is now; None without one, and when that is deleted."""
 
     @property
     def name(self) -> str:
         """`<partition>:<offset>`."""
         return f"{self.partition}:{self.offset}"
 
+    @property
+    def state(self) -> State:
+        """What became of it."""
+        return "open" if self.known is None else self.known.state
+
+    @property
+    def tries(self) -> int:
+        """How often it was sent again; a version before states wrote the number into a new letter each time."""
+        return self.letter.redriven if self.known is None else max(self.known.tries, self.letter.redriven)
+
+    @property
+    def reason(self) -> str:
+        """Why it was given up the last time; of one that was dropped, why the first time."""
+        if self.known is None or self.known.reason is None or self.state != "open":
+            return self.letter.reason
+        return self.known.reason
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts the last try that failed had."""
+        if self.known is None or self.known.attempts is None or self.state != "open":
+            return self.letter.attempts
+        return self.known.attempts
+
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """What the last attempt that failed came to."""
+        known = self.known.last if self.known is not None and self.state == "open" else None
+        return known or self.letter.last
+
 
 class DeadLetters:
-    """Reads `dead-letters`; each call blocks, and raises TimeoutError when Kafka does not answer or `stop` is set."""
+    """Reads `dead-letters`.
 
-    def __init__(self, settings: Settings) -> None:
+    Each call blocks, and raises TimeoutError when Kafka does not answer, the states are still being read, or `stop` is
+    set.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        states: LetterStates,
+        get_hook: Callable[[str], Hook | None],
+        is_known: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Look with the hooks and states of this worker; `is_known` tells whether all states are read."""
         self._settings = settings
         self._topic = Topics(settings.topic_prefix).dead_letters
+        self._states = states
+        self._get_hook = get_hook
+        self._is_known = is_known
+        self._reader = OneReader(settings)
 
     def page(
         self, wanted: Filter, before: Mapping[int, int], limit: int, *, stop: Stop
@@ -79,11 +147,16 @@ class DeadLetters:
         `before` is where a former page ended, by partition. Returns the letters, newest first, and where this page
         ends; None if there are no more.
         """
+        self._check()
         # Where a former page ended there is no need to look for the end.
         bounds = self._bounds(Between(wanted.between.since) if before else wanted.between, stop)
         ends = {number: min(end, before.get(number, end)) for number, (_, end) in bounds.items()}
         reached, found = dict(ends), list[Found]()
-        backwards = (self._backwards(wanted, number, bounds[number][0], end, stop) for number, end in ends.items())
+        firsts = self._looked_at(wanted, {n: (max(bounds[n][0], end - FIRST), end) for n, end in ends.items()}, stop)
+        backwards = (
+            self._backwards(wanted, number, bounds[number][0], end, firsts.get(number, []), stop)
+            for number, end in ends.items()
+        )
         for looked, one in enumerate(heapq.merge(*backwards, key=lambda one: -one.timestamp)):
             if len(found) == limit or looked == LOOKED_THROUGH:
                 return found, reached
@@ -94,8 +167,9 @@ class DeadLetters:
 
     def one(self, partition: int, offset: int, *, stop: Stop) -> Found | None:
         """The letter that lies there."""
-        records = read_range(self._settings, self._topic, partition, offset, offset + 1, timeout=TIMEOUT, stop=stop)
-        return _found(records[0]) if records else None
+        self._check()
+        record = self._reader.read(self._topic, partition, offset, timeout=TIMEOUT, stop=stop)
+        return None if record is None else self._found(record)
 
     def at(self, places: Iterable[tuple[int, int]], *, stop: Stop) -> Generator[Found]:
         """The letters that lie at these places."""
@@ -105,9 +179,10 @@ class DeadLetters:
 
     def all(self, wanted: Filter, *, stop: Stop) -> Generator[Found]:
         """The letters that are wanted and there now, oldest first in each partition."""
+        self._check()
         ranges = {(self._topic, number): bounds for number, bounds in self._bounds(wanted.between, stop).items()}
         for record in scan(self._settings, ranges, timeout=600.0, stop=stop):
-            if (one := _found(record)) is not None and wanted.fits(one):
+            if (one := self._found(record)) is not None and wanted.fits(one):
                 yield one
 
     def source(self, letter: DeadLetter, *, stop: Stop) -> Record | None:
@@ -115,22 +190,56 @@ class DeadLetters:
         if letter.source is None:
             return None
         topic, partition, offset = coordinates(letter.source)
-        records = read_range(self._settings, topic, partition, offset, offset + 1, timeout=TIMEOUT, stop=stop)
-        return records[0] if records else None
+        return self._reader.read(topic, partition, offset, timeout=TIMEOUT, stop=stop)
+
+    def _check(self) -> None:
+        if not self._is_known():
+            raise TimeoutError("what became of the dead letters is being read")
+
+    def close(self) -> None:
+        """Close the idle clients."""
+        self._reader.close()
 
     def _bounds(self, between: Between, stop: Stop) -> dict[int, tuple[int, int]]:
         found = ranges_between(self._settings, [self._topic], between, stop=stop)
         return {number: bounds for (_, number), bounds in found.items()}
 
-    def _backwards(self, wanted: Filter, partition: int, first: int, end: int, stop: Stop) -> Iterator[_Looked]:
+    def _backwards(
+        self, wanted: Filter, partition: int, first: int, end: int, looked: list[_Looked], stop: Stop
+    ) -> Iterator[_Looked]:
+        """The records before `end`, the latest first; `looked` are the last `FIRST` of them."""
+        yield from reversed(looked)
+        end = max(first, end - FIRST)
         while end > first:
             start = max(first, end - CHUNK)
-            ranges = {(self._topic, partition): (start, end)}
-            # A letter may have a megabyte: of a chunk only what is shown is kept.
-            yield from reversed(
-                [_looked(record, wanted) for record in scan(self._settings, ranges, timeout=TIMEOUT, stop=stop)]
-            )
+            yield from reversed(self._looked_at(wanted, {partition: (start, end)}, stop).get(partition, []))
             end = start
+
+    def _looked_at(self, wanted: Filter, ranges: Mapping[int, tuple[int, int]], stop: Stop) -> dict[int, list[_Looked]]:
+        # A letter may have a megabyte: only what is shown is kept.
+        found = dict[int, list[_Looked]]()
+        of_topic = {(self._topic, number): bounds for number, bounds in ranges.items()}
+        for record in scan(self._settings, of_topic, timeout=TIMEOUT, stop=stop):
+            found.setdefault(record.partition, []).append(self._looked(record, wanted))
+        return found
+
+    def _looked(self, record: Record, wanted: Filter) -> _Looked:
+        found = self._found(record)
+        if found is None or not wanted.fits(found):
+            return _Looked(record.partition, record.offset, record.timestamp, None)
+        letter = found.letter
+        task = None if letter.task is None else {"name": letter.task["name"], "args": [], "kwargs": {}}
+        shown = replace(found, letter=replace(letter, raw=None, task=task))
+        return _Looked(record.partition, record.offset, record.timestamp, shown)
+
+    def _found(self, record: Record) -> Found | None:
+        try:
+            letter = decode(DeadLetter, record.value)
+        except BrokenRecord:
+            return None
+        key = f"{record.partition}:{record.offset}:{record.timestamp}"
+        hook = None if letter.hook_id is None else self._get_hook(letter.hook_id)
+        return Found(record.partition, record.offset, record.timestamp, letter, key, self._states.get(key), hook)
 
 
 class _Looked(NamedTuple):
@@ -141,34 +250,3 @@ class _Looked(NamedTuple):
     timestamp: int
     found: Found | None
     """What of it is shown, if it is wanted."""
-
-
-def batch_of(letters: Iterator[Found], *, stop: Stop) -> list[Found]:
-    """The next letters, a few: `BATCH` of them, or `BATCH_BYTES`; none at the end. Raises TimeoutError for `stop`."""
-    batch, size = list[Found](), 0
-    for one in letters:
-        if stop.is_set():
-            raise TimeoutError("nobody waits for it any more")
-        batch.append(one)
-        size += one.size
-        if len(batch) == BATCH or size >= BATCH_BYTES:
-            break
-    return batch
-
-
-def _looked(record: Record, wanted: Filter) -> _Looked:
-    found = _found(record)
-    if found is None or not wanted.fits(found):
-        return _Looked(record.partition, record.offset, record.timestamp, None)
-    letter = found.letter
-    task = None if letter.task is None else {"name": letter.task["name"], "args": [], "kwargs": {}}
-    shown = replace(found, letter=replace(letter, raw=None, task=task))
-    return _Looked(record.partition, record.offset, record.timestamp, shown)
-
-
-def _found(record: Record) -> Found | None:
-    try:
-        letter = decode(DeadLetter, record.value)
-    except BrokenRecord:
-        return None
-    return Found(record.partition, record.offset, record.timestamp, letter, len(record.value or b""))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import threading
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Any
 
 from streamhooks.history.apart import Apart
 from streamhooks.history.between import Ranges, ranges_between
-from streamhooks.history.dead_letters import DeadLetters, Filter, Found, batch_of
+from streamhooks.history.dead_letters import DeadLetters, Filter, Found
 from streamhooks.history.explain import Explained, attempts_of, explain, find_event
 from streamhooks.history.missed import Missed, missed_of
 from streamhooks.history.redriving import Redriving
@@ -29,6 +28,9 @@ from streamhooks.tables.stretches import Stretches
 from streamhooks.tasks.matching import Source
 from streamhooks.tasks.missed import Write
 from streamhooks.times import Between
+
+Wanted = Filter | list[tuple[int, int]]
+"""Dead letters: those that fit, or those at these partitions and offsets."""
 
 #: hooks of which the attempts are looked up, at most
 EXPLAINED = 100
@@ -90,6 +92,7 @@ class History:
         self._apart.close()
         self._short.close()
         self._long.close()
+        self._letters.close()
 
     def long_look(self) -> AbstractContextManager[None]:
         """A place among the long looks: for explaining and counting.
@@ -183,8 +186,8 @@ class History:
         """One dead letter."""
         return await self._short.run(self._letters.one, partition, offset)
 
-    async def redrive(self, wanted: Filter | list[tuple[int, int]], *, force: bool, dry_run: bool) -> tuple[int, int]:
-        """Send dead letters again: those that fit and are there now, or those at these places.
+    async def redrive(self, wanted: Wanted, *, force: bool, dry_run: bool) -> tuple[int, int]:
+        """Send open dead letters again: those that fit and are there now, or those at these places.
 
         Returns: how many were sent (or would be), and how many not.
 
@@ -192,26 +195,51 @@ class History:
             Busy: too many long looks are taken.
 
         """
+        send = _count if dry_run else self._redriving.send
         with self.long_look():
-            return await self._redrive(wanted, force=force, dry_run=dry_run)
+            return await self._long.run(
+                self._each, wanted, lambda one: self._redriving.may_send(one, force=force), send
+            )
 
-    async def _redrive(self, wanted: Filter | list[tuple[int, int]], *, force: bool, dry_run: bool) -> tuple[int, int]:
-        sent, seen, stop = 0, 0, threading.Event()
+    async def drop(self, wanted: Wanted, *, dry_run: bool) -> tuple[int, int]:
+        """Drop open dead letters, as `redrive` sends them again; returns how many, and how many not.
+
+        Raises:
+            Busy: too many long looks are taken.
+
+        """
+        drop = _count if dry_run else self._redriving.drop
+        with self.long_look():
+            return await self._long.run(self._each, wanted, lambda one: one.state == "open", drop)
+
+    def _each(
+        self, wanted: Wanted, may: Callable[[Found], bool], do: Callable[..., int], *, stop: Stop
+    ) -> tuple[int, int]:
+        """Do something with the letters with which it may be done; returns with how many, and with how many not."""
+        seen = named = 0
         if isinstance(wanted, Filter):
-            letters, named = self._letters.all(wanted, stop=stop), 0
+            letters = self._letters.all(wanted, stop=stop)
         else:
-            letters, named = self._letters.at(wanted, stop=stop), len(wanted)
-        try:
-            while batch := await self._long.run(batch_of, letters, stop=stop):
-                chosen = [one for one in batch if self._redriving.may_send(one.letter, force=force)]
-                seen, sent = seen + len(batch), sent + len(chosen)
-                if not dry_run:
-                    sent -= (await asyncio.gather(*(self._redriving.send(one.letter) for one in chosen))).count(False)
-        finally:
-            stop.set()
-            self._long.submit(letters.close)
-        return sent, max(seen, named) - sent
+            places = list(dict.fromkeys(wanted))
+            letters, named = self._letters.at(places, stop=stop), len(places)
+
+        def chosen() -> Iterator[Found]:
+            nonlocal seen
+            for one in letters:
+                if stop.is_set():
+                    raise TimeoutError("nobody waits for it any more")
+                seen += 1
+                if may(one):
+                    yield one
+
+        with closing(letters):
+            done = do(chosen(), stop=stop)
+        return done, max(seen, named) - done
 
     def _read_one(self, tp: TP, offset: int, *, stop: Stop) -> Record | None:
         found = read_range(self._settings, *tp, offset, offset + 1, timeout=TIMEOUT, stop=stop)
         return found[0] if found else None
+
+
+def _count(letters: Iterable[Found], *, stop: Stop) -> int:
+    return sum(1 for _ in letters)

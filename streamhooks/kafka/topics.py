@@ -46,6 +46,7 @@ NAMES = {
         "firings",
         "notices",
         "dead-letters",
+        "letter-states",
         "counting-fired-10s-changelog",
         "counting-fired-1h-changelog",
         "counting-fired-1d-changelog",
@@ -75,11 +76,14 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
     "counting-fired-1h-changelog": {"cleanup.policy": "compact,delete", "retention.ms": str(8 * DAY_MS)},
     "counting-fired-1d-changelog": {"cleanup.policy": "compact,delete", "retention.ms": str(92 * DAY_MS)},
     "dead-letters": {"retention.ms": str(30 * DAY_MS)},
+    # Those of letters that are gone are tombstones.
+    "letter-states": {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3"},
 }
 
 #: Each pair is read side by side, partition by partition.
 COPARTITIONED = (
     ("delayed", "firings"),
+    ("firings", "letter-states"),
     ("resources", "resource-changes"),
     *(("firings", f"counting-fired-{rollup}-changelog") for rollup in ("10s", "1h", "1d")),
 )
@@ -185,7 +189,7 @@ def _present(admin: AdminClient, settings: Settings, wait: float) -> dict[str, i
 
 def _new_topic(name: str, present: Mapping[str, int], settings: Settings) -> NewTopic:
     partners = {partner for pair in COPARTITIONED if name in pair for partner in pair}
-    if name.endswith("-changelog"):
+    if name.endswith("-changelog") or name == "letter-states":
         partners |= {"delayed"}
     # A partner that is there already decides: the user may have made it.
     known = [present[partner] for partner in sorted(partners) if partner in present]

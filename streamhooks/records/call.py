@@ -61,6 +61,8 @@ class DelayedCall(Record):
     """How often it was given up and sent again."""
     cause: Again | None = None
     """What sends a source record again; None for a live one."""
+    letter: str | None = None
+    """The dead letter that it sends again: `<partition>:<offset>:<timestamp>` of `dead-letters`."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -83,6 +85,7 @@ class DelayedCall(Record):
             hops=optional_whole(fields, "hops") or 0,
             redriven=optional_whole(fields, "redriven") or 0,
             cause=None if fields.get("cause") is None else cast(Again, choice(fields, "cause", get_args(Again))),
+            letter=optional_text(fields, "letter"),
         )
 
     def to_fields(self) -> dict[str, Any]:

@@ -54,6 +54,8 @@ class Entry:
     """Its weight."""
     at_once: bool = False
     """Whether it waits for no time of day: its due time only says when it was written."""
+    letter: tuple[str, int] | None = None
+    """The key of the dead letter that it sends again, and which try that is."""
 
     def call(self) -> DelayedCall:
         """The call; a large one without its arguments."""
@@ -287,6 +289,8 @@ def oldest_by_hook(entries: Iterable[Entry]) -> dict[str, int]:
 def _entry(record: Record, call: DelayedCall) -> Entry:
     value = record.value or b""
     entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
+    if call.letter is not None:
+        entry.letter = (call.letter, call.redriven)
     if len(value) > LARGE:
         entry.offset, entry.size = record.offset, weight(value)
         entry.value = replace(call, args=[], kwargs={}).to_json()

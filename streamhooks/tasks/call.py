@@ -38,6 +38,8 @@ class Call:
     """How often it was given up and sent again."""
     cause: Again | None = None
     """What sends a source record again; None for a live one."""
+    letter: str | None = None
+    """The key of the dead letter that it sends again."""
     stored: bool = False
     """Whether it has a record in `delayed`, which must be settled by a tombstone."""
     size: int = 0
@@ -69,6 +71,7 @@ class Call:
             hops=self.hops,
             redriven=self.redriven,
             cause=self.cause,
+            letter=self.letter,
         ).to_json()
 
     @classmethod
@@ -91,6 +94,7 @@ class Call:
             hops=stored.hops,
             redriven=stored.redriven,
             cause=stored.cause,
+            letter=stored.letter,
             stored=True,
             size=size,
             kept_at=kept_at,

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from streamhooks.records.hook import Hook
     from streamhooks.tasks.call import Call
     from streamhooks.tasks.sending import Handle
+    from streamhooks.tasks.task import Delivery
 
 
 #: the task that runs at a hook's home when any worker has found something about it
 NOTE_FINDING = "streamhooks.note_finding"
+#: the task that takes up a source record again that became a dead letter as a whole
+READ_AGAIN = "streamhooks.read_again"
 
 
 class Hooks(Protocol):
@@ -66,6 +69,8 @@ class Services:
     rendered: Callable[[Event | dict[str, Any]], bytes]
     """Payload v0 of an event."""
     links: Links
+    deliveries_of: Callable[[str], Awaitable[list[Delivery]]] | None = None
+    """Of the source record at `<topic>:<partition>:<offset>`; None where no source records are taken up."""
 
 
 @dataclass(slots=True)

@@ -17,10 +17,11 @@ from streamhooks.delivery.payloads import (
     service_hook_body,
     service_hook_headers,
 )
+from streamhooks.errors import RegistryAway
 from streamhooks.masking import shown
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
-from streamhooks.tasks.context import NOTE_FINDING, Running, current
+from streamhooks.tasks.context import NOTE_FINDING, READ_AGAIN, Running, current
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, Headers, HookGone
 from streamhooks.tasks.retry import RetryTaskError, retry
 from streamhooks.tasks.task import Delivery, instrumented_task
@@ -137,6 +138,14 @@ async def send_resource_change_webhook(
 async def note_finding(hook_id: str, what: str, found: dict[str, Any]) -> None:
     """Note, at the hook's home, what a worker found about it: fields of `HookState`."""
     await current().services.note_finding(hook_id, what, found)
+
+
+@instrumented_task(name=READ_AGAIN, default_retry_delay=300, max_retries=3)
+@retry(on=(RetryTaskError, TimeoutError, RegistryAway))
+async def read_again(source: str) -> list[Delivery]:
+    """One delivery for each hook of a source record that became a dead letter as a whole."""
+    deliveries_of = current().services.deliveries_of
+    return [] if deliveries_of is None else await deliveries_of(source)
 
 
 async def _send_app_webhook(hook_id: str, event: str, data: dict[str, Any], actor: dict[str, Any] | None) -> None:

@@ -17,6 +17,7 @@ from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import BROKEN, DEAD_LETTERS, UNPUBLISHABLE
 from streamhooks.records.call import ATTEMPT_HEADER
 from streamhooks.records.dead_letter import DeadLetter
+from streamhooks.records.letter_state import LONGEST_REASON, LetterState, State
 from streamhooks.tasks.call import Call, plain_arguments
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,18 @@ REDRIVEN_HEADER = "streamhooks-redriven"
 class Outputs:
     """Writes what runs leave behind. Each method returns when the broker has confirmed the record."""
 
-    def __init__(self, outbox: Outbox, topics: Topics, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        topics: Topics,
+        clock: Callable[[], float],
+        is_gone: Callable[[str], bool] = lambda _letter: False,
+    ) -> None:
+        """Write with `outbox`; `is_gone` tells whether a letter, by its key, is no longer on `dead-letters`."""
         self._outbox = outbox
         self._topics = topics
         self._clock = clock
+        self._is_gone = is_gone
 
     async def store(
         self, call: Call, *, attempt: int, due: int, reason: str, last: dict[str, Any] | None = None
@@ -58,8 +67,11 @@ class Outputs:
     async def give_up(self, call: Call, reason: str, last: dict[str, Any] | None) -> None:
         """Put the call into `dead-letters`, with all that is needed to send it again.
 
-        One whose arguments nobody has any more is truncated.
+        One whose arguments nobody has any more is truncated. What sends a letter again is that letter, open once more.
         """
+        if call.letter is not None and not self._is_gone(call.letter):
+            await self.end_letter(call, "open", reason, last)
+            return
         task = {"name": call.task, "args": plain_arguments(call.args), "kwargs": call.kwargs}
         await self._bury(
             DeadLetter(
@@ -80,6 +92,24 @@ class Outputs:
             key=call.hook_id or call.id,
         )
 
+    async def end_letter(
+        self, call: Call, state: State, reason: str | None = None, last: dict[str, Any] | None = None
+    ) -> None:
+        """Note how the try ended that this call is, if it sends a dead letter again; before the call is settled."""
+        if call.letter is not None:
+            at, why = int(self._clock() * 1000), reason[:LONGEST_REASON] if reason else None
+            known = LetterState(call.letter, state, call.redriven, at, why, call.attempt, last)
+            await self.write_letter_state(known, call.partition)
+
+    async def write_letter_state(self, known: LetterState, partition: int) -> None:
+        """Write what became of a letter; `partition` is that of its calls in `delayed`."""
+        value = known.to_json()
+        await self._outbox.publish(self._topics.letter_states, value, key=known.letter, partition=partition)
+
+    async def forget_letter(self, letter: str, partition: int) -> None:
+        """Write the tombstone of the state of a letter that is gone."""
+        await self._outbox.publish(self._topics.letter_states, None, key=letter, partition=partition)
+
     async def bury(self, record: Record, reason: str, truncated: bool = False) -> None:
         """Put a record that can't be read into `dead-letters`, under its coordinates.
 
@@ -98,14 +128,6 @@ class Outputs:
             redriven=_redriven(record),
         )
         await self._bury(letter, key=record.source)
-
-    async def write_again(self, record: Record, redriven: int) -> None:
-        """Write a source record to its topic once more, so often already."""
-        headers = [(name, value) for name, value in record.headers if name != REDRIVEN_HEADER]
-        headers.append((REDRIVEN_HEADER, str(redriven).encode()))
-        await self._outbox.publish(
-            record.topic, record.value, key=record.key, partition=record.partition, headers=headers
-        )
 
     async def _bury(self, letter: DeadLetter, key: str) -> None:
         DEAD_LETTERS.inc()

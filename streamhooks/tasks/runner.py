@@ -468,6 +468,9 @@ class Runner:
                     found["enabled_at"] = hook.enabled_at
                 await self._tell("disabled", call.hook_id, found)
             await self._outputs.give_up(call, ending.reason, last)
+        elif call.letter is not None:
+            # Where nothing was sent, since its hook is gone or disabled, it is as open as it was.
+            await self._outputs.end_letter(call, "open" if ending.kind == "dropped" else "delivered", ending.reason)
         await self._outputs.settle(call)
 
     def tell_home(self, what: str, hook_id: str, found: dict[str, Any]) -> None:

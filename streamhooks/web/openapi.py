@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from streamhooks.web.schemas import (
+    CHOSEN_BY,
     HOOK_ID,
     LIMIT,
     MOMENT,
@@ -54,10 +55,8 @@ _OF_EXPLAIN: Final[Mapping[str, Schema]] = {
     "until": {**MOMENT, "description": "now, unless given"},
 }
 _OF_LETTERS: Final[Mapping[str, Schema]] = {
-    "hook_id": TEXT,
-    "reason": {**TEXT, "description": "a part of it"},
-    "since": MOMENT,
-    "until": MOMENT,
+    **CHOSEN_BY,
+    "state": {"enum": ["open", "sent", "delivered", "dropped", "all"], "default": "open"},
     "cursor": {**TEXT, "description": "next_cursor of the former page"},
     "limit": LIMIT,
 }
@@ -164,16 +163,21 @@ CALLS: Final = (
         problems=(400, 404, 503), query=_OF_EXPLAIN,
     ),
     Call(
-        "list_dead_letters", "get", _LETTERS, "What was given up, newest first", "DeadLetters", problems=(400, 503),
-        query=_OF_LETTERS,
+        "list_dead_letters", "get", _LETTERS, "What was given up and is open, newest first", "DeadLetters",
+        problems=(400, 503), query=_OF_LETTERS,
     ),
     Call(
         "get_dead_letter", "get", f"{_LETTERS}/{{letter}}", "A dead letter as a whole", "WholeDeadLetter",
         problems=(400, 404, 503),
     ),
     Call(
-        "redrive_dead_letters", "post", f"{_LETTERS}/redrive", "Send dead letters again; 200 for a dry run", "Redriven",
+        "redrive_dead_letters", "post", f"{_LETTERS}/redrive",
+        "Send open dead letters again, each once; 200 for a dry run", "Redriven",
         202, dry_run=True, problems=(400, 503), body="Redrive",
+    ),
+    Call(
+        "drop_dead_letters", "post", f"{_LETTERS}/drop", "Drop open dead letters", "DroppedLetters",
+        problems=(400, 503), body="DropLetters",
     ),
     Call("get_overview", "get", "/api/overview", "All hooks in a few numbers", "Overview", problems=(400,)),
 )  # fmt: skip

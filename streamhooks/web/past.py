@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from aiohttp import web
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.history.dead_letters import Filter, Found
+from streamhooks.history.dead_letters import WANTED, Filter, Found, Wanted
 from streamhooks.history.explain import Explained, summary
 from streamhooks.history.history import EXPLAINED
 from streamhooks.kafka.reader import Record
@@ -31,6 +32,10 @@ _ASKED_AT_ONCE = 20
 _DAY = 86_400
 #: letters that one call may name
 _MOST = 1000
+#: what letters are chosen by
+_TEXTS = ("hook_id", "reason", "task", "url", "organization_id")
+_TIMES = ("since", "until")
+_FILTERS = (*_TEXTS, *_TIMES)
 
 
 async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
@@ -104,11 +109,13 @@ async def _wanted_record(parts: Parts, given: dict[str, str]) -> Record:
 
 
 async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with dead letters, newest first."""
-    given = query(request, ("hook_id", "reason", "since", "until", "cursor", "limit"))
+    """Answer with dead letters, newest first; with those that are open, unless `state` says otherwise."""
+    given = query(request, (*_FILTERS, "state", "cursor", "limit"))
     limit = limit_of(given)
-    between = Between.moments(_time_of(given, "since"), _time_of(given, "until"))
-    wanted = Filter(given.get("hook_id"), given.get("reason"), between)
+    state = given.get("state", "open")
+    if state not in WANTED:
+        raise bad_fields({"state": f"must be one of {', '.join(WANTED)}"})
+    wanted = _filter(given, _time_of(given, "since"), _time_of(given, "until"), cast(Wanted, state))
     before = _cursor(given["cursor"]) if "cursor" in given else {}
     with parts.history.short_look():
         async with kafka_answers():
@@ -133,33 +140,48 @@ async def get_dead_letter(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def redrive_dead_letters(parts: Parts, request: web.Request) -> web.Response:
-    """Send dead letters again."""
+    """Send open dead letters again, each once."""
     query(request)
     fields = await read_fields(request)
-    options = ("dry_run", "force")
-    filters = ("hook_id", "reason", "since", "until")
-    wrong = {name[:100]: "unknown field" for name in fields if name not in ("letters", *options, *filters)}
-    wrong |= {name: "must be true or false" for name in options if not isinstance(fields.get(name, False), bool)}
-    wrong |= {name: _TIME for name in ("since", "until") if name in fields and moment(fields[name]) is None}
-    wrong |= {name: "must be a text" for name in ("hook_id", "reason") if not isinstance(fields.get(name, ""), str)}
-    given = [name for name in filters if name in fields]
-    letters = fields.get("letters")
-    if (letters is None) == (not given):
-        wrong["letters"] = "give these, or one at least of hook_id, reason, since, until"
-    elif letters is not None and not _are_letters(letters):
-        wrong["letters"] = f"must be a list of at most {_MOST} texts PARTITION:OFFSET"
-    if wrong:
-        raise bad_fields(wrong)
-    wanted: Filter | list[tuple[int, int]]
-    if letters is None:
-        between = Between.moments(moment(fields.get("since")), moment(fields.get("until")))
-        wanted = Filter(fields.get("hook_id"), fields.get("reason"), between)
-    else:
-        wanted = [(int(place[1]), int(place[2])) for one in letters if (place := _LETTER.fullmatch(one))]
+    wanted = _wanted(fields, ("dry_run", "force"))
     dry_run = fields.get("dry_run", False)
     async with kafka_answers(), confirmed(within=600.0):
         sent, skipped = await parts.history.redrive(wanted, force=fields.get("force", False), dry_run=dry_run)
     return answer({"redriven": sent, "skipped": skipped}, 200 if dry_run else 202)
+
+
+async def drop_dead_letters(parts: Parts, request: web.Request) -> web.Response:
+    """Drop open dead letters: they are not shown, and not sent again."""
+    query(request)
+    fields = await read_fields(request)
+    wanted = _wanted(fields, ("dry_run",))
+    dry_run = fields.get("dry_run", False)
+    async with kafka_answers(), confirmed(within=600.0):
+        dropped, skipped = await parts.history.drop(wanted, dry_run=dry_run)
+    return answer({"dropped": dropped, "skipped": skipped})
+
+
+def _wanted(fields: dict[str, Any], options: tuple[str, ...]) -> Filter | list[tuple[int, int]]:
+    """The letters that a body names, or those that fit its filters; raise ProblemError for a wrong body."""
+    wrong = {name[:100]: "unknown field" for name in fields if name not in ("letters", *options, *_FILTERS)}
+    wrong |= {name: "must be true or false" for name in options if not isinstance(fields.get(name, False), bool)}
+    wrong |= {name: _TIME for name in _TIMES if name in fields and moment(fields[name]) is None}
+    wrong |= {name: "must be a text" for name in _TEXTS if not isinstance(fields.get(name, ""), str)}
+    given = [name for name in _FILTERS if name in fields]
+    letters = fields.get("letters")
+    if (letters is None) == (not given):
+        wrong["letters"] = f"give these, or one at least of {', '.join(_FILTERS)}"
+    elif letters is not None and not _are_letters(letters):
+        wrong["letters"] = f"must be a list of at most {_MOST} texts PARTITION:OFFSET"
+    if wrong:
+        raise bad_fields(wrong)
+    if letters is None:
+        return _filter(fields, moment(fields.get("since")), moment(fields.get("until")))
+    return [(int(place[1]), int(place[2])) for one in letters if (place := _LETTER.fullmatch(one))]
+
+
+def _filter(given: Mapping[str, Any], since: float | None, until: float | None, state: Wanted = "open") -> Filter:
+    return Filter(between=Between.moments(since, until), state=state, **{name: given.get(name) for name in _TEXTS})
 
 
 def _shown(found: Found) -> dict[str, Any]:
@@ -168,14 +190,17 @@ def _shown(found: Found) -> dict[str, Any]:
         "letter": found.name,
         "id": letter.id,
         "at": iso(letter.at / 1000),
-        "reason": letter.reason,
+        "state": found.state,
+        "reason": found.reason,
         "hook_id": letter.hook_id,
+        "url": found.hook and found.hook.url,
+        "organization_id": found.hook and found.hook.organization_id,
         "task": letter.task and letter.task["name"],
         "event": letter.event,
-        "attempts": letter.attempts,
-        "last": letter.last,
+        "attempts": found.attempts,
+        "last": found.last,
         "source": letter.source,
-        "redriven": letter.redriven,
+        "redriven": found.tries,
         "truncated": letter.truncated,
     }
 

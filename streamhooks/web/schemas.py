@@ -119,12 +119,26 @@ _WARNINGS: Final[Schema] = {
     "description": "what may be a slip, when a hook was made or changed: an unknown action of a known resource",
 }
 
+#: what dead letters are chosen by
+CHOSEN_BY: Final[dict[str, Schema]] = {
+    "hook_id": TEXT,
+    "reason": {**TEXT, "description": "a part of it, in any case"},
+    "task": {**TEXT, "description": "the name of its task"},
+    "url": {**TEXT, "description": "a part of the hook's URL, in any case"},
+    "organization_id": {**TEXT, "description": "the hook's"},
+    "since": MOMENT,
+    "until": MOMENT,
+}
+
 _LETTER: Final[dict[str, Schema]] = {
     "letter": {**TEXT, "description": "PARTITION:OFFSET"},
     "id": TEXT,
     "at": TEXT,
-    "reason": TEXT,
+    "state": {"enum": ["open", "sent", "delivered", "dropped"], "description": "sent: it was sent again and waits"},
+    "reason": {**TEXT, "description": "why it was given up the last time"},
     "hook_id": _or_null(TEXT),
+    "url": {**_or_null(TEXT), "description": "the hook's, as it is now"},
+    "organization_id": {**_or_null(TEXT), "description": "the hook's"},
     "task": {**_or_null(TEXT), "description": "its name"},
     "event": _or_null(TEXT),
     "attempts": {"type": "integer"},
@@ -132,6 +146,12 @@ _LETTER: Final[dict[str, Schema]] = {
     "source": _or_null(TEXT),
     "redriven": {"type": "integer", "description": "how often it was sent again"},
     "truncated": {"type": "boolean"},
+}
+
+_OF_SOME: Final[dict[str, Schema]] = {
+    "letters": _list({**TEXT, "description": "PARTITION:OFFSET"}),
+    **CHOSEN_BY,
+    "dry_run": {"type": "boolean", "default": False},
 }
 
 SCHEMAS: Final[dict[str, Schema]] = {
@@ -274,16 +294,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "WholeDeadLetter": _object({**_LETTER, "task": {"type": ["object", "null"]}, "raw": _or_null(TEXT)}),
     "Redrive": _object(
         {
-            "letters": _list({**TEXT, "description": "PARTITION:OFFSET"}),
-            "hook_id": TEXT,
-            "reason": TEXT,
-            "since": MOMENT,
-            "until": MOMENT,
-            "dry_run": {"type": "boolean", "default": False},
+            **_OF_SOME,
             "force": {"type": "boolean", "default": False, "description": "also what was sent again in vain too often"},
         }
     ),
     "Redriven": _object({"redriven": {"type": "integer"}, "skipped": {"type": "integer"}}, "redriven", "skipped"),
+    "DropLetters": _object(_OF_SOME),
+    "DroppedLetters": _object({"dropped": {"type": "integer"}, "skipped": {"type": "integer"}}, "dropped", "skipped"),
     "Overview": {"type": "object"},
     "Live": _object({"live": {"type": "boolean"}}, "live"),
     "Ready": _object({"ready": {"type": "boolean"}, "reasons": _list(TEXT)}, "ready", "reasons"),

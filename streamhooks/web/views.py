@@ -47,6 +47,7 @@ HANDLERS: Mapping[str, Handler] = {
     "list_dead_letters": past.list_dead_letters,
     "get_dead_letter": past.get_dead_letter,
     "redrive_dead_letters": past.redrive_dead_letters,
+    "drop_dead_letters": past.drop_dead_letters,
 }
 
 #: the topic whose partition decides which worker answers
@@ -63,7 +64,7 @@ OWNED_BY: Mapping[str, str] = {
 AT_HOME = frozenset({"change_hook", "delete_hook", "rotate_secret"})
 
 #: besides what reads: what begins with a long look, or only sends a sample, ends when its caller hangs up
-ENDS_WITH_CALLER = frozenset({"send_test", "begin_replay", "redrive_dead_letters"})
+ENDS_WITH_CALLER = frozenset({"send_test", "begin_replay", "redrive_dead_letters", "drop_dead_letters"})
 
 Method = Callable[..., Any]
 

@@ -108,6 +108,7 @@ class FakeWorker:
             ("GET", "/api/dead-letters", self._letters),
             ("GET", "/api/dead-letters/{letter}", self._letter),
             ("POST", "/api/dead-letters/redrive", self._redrive),
+            ("POST", "/api/dead-letters/drop", self._drop_letters),
             ("GET", "/api/explain", self._explain),
             ("GET", "/api/overview", self._overview),
         ):
@@ -238,6 +239,7 @@ class FakeWorker:
             for one in self.letters
             if request.query.get("hook_id") in (None, one["hook_id"])
             and request.query.get("reason", "") in one["reason"]
+            and request.query.get("state", "open") in (one["state"], "all")
         ]
         return web.json_response({"dead_letters": found, "next_cursor": None})
 
@@ -248,6 +250,12 @@ class FakeWorker:
     async def _redrive(self, request: web.Request) -> web.Response:
         dry = bool((await request.json()).get("dry_run"))
         return web.json_response({"redriven": 2, "skipped": 1}, status=200 if dry else 202)
+
+    async def _drop_letters(self, request: web.Request) -> web.Response:
+        fields = await request.json()
+        if not fields.get("dry_run"):
+            self.letters = [one for one in self.letters if one["letter"] not in fields.get("letters", ())]
+        return web.json_response({"dropped": len(fields.get("letters", ())) or 2, "skipped": 0})
 
     async def _explain(self, request: web.Request) -> web.Response:
         if self.explained is None:
@@ -306,7 +314,8 @@ def full(worker: FakeWorker) -> str:
         {
             "letter": f"{number}:{number + 40}", "id": f"call-{number}", "at": iso(now - 3600 * number - 60),
             "reason": ("503 after 6 attempts", f"an answer of {EVIL}", "404")[number % 3],
-            "hook_id": (one, None)[number % 4 == 3], "task": "streamhooks.deliver", "attempts": 6,
+            "hook_id": (one, None)[number % 4 == 3], "task": "streamhooks.deliver", "attempts": 6, "state": "open",
+            "url": (worker.hooks[one]["url"], None)[number % 4 == 3], "organization_id": "1",
             "last": {"status": 503}, "source": f"streamhooks.events:1:{number}", "redriven": number % 3,
             "truncated": False,
         }

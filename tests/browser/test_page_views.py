@@ -292,6 +292,23 @@ def test_dead_letters_are_found_and_sent_again(browser: Browser, fake: Callable[
     eventually(lambda: worker.calls("POST")[-1][1] == {"letters": ["2:42"]})
 
 
+def test_dead_letters_are_dropped(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake()
+    one = full(worker)
+    browser.open(f"{worker.base}/#/dead-letters")
+    browser.wait_text(worker.hooks[one]["url"])
+    browser.find("[aria-label='Choose 0:40']").click()
+    browser.press("Drop 1 chosen")
+    browser.wait_text("1 dead letter dropped")
+    eventually(lambda: worker.calls("POST")[-1] == ("/api/dead-letters/drop", {"letters": ["0:40"]}))
+    browser.fill("Organization", "1")
+    browser.press("Find")
+    browser.press("Drop all that match")
+    browser.wait_text("2 dead letters would be dropped")
+    browser.press("Drop")
+    eventually(lambda: worker.calls("POST")[-1] == ("/api/dead-letters/drop", {"organization_id": "1"}))
+
+
 def test_a_new_hook_and_one_that_is_changed(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
     worker = fake()
     browser.open(worker.base)

@@ -1,4 +1,4 @@
-// What was given up, of one hook or of all: look at it, and send it again.
+// What was given up, of one hook or of all: look at it, send it again, or drop it.
 
 import { attemptTo, body, facts, sourceLink } from "./attempts.js";
 import { Problem, get, getIfKnown, post } from "./api.js";
@@ -7,9 +7,14 @@ import { badge, button, cell, fill, h, keyed, table, write } from "./dom.js";
 import { at, cameBack, count, isoOf, plural } from "./format.js";
 import { live } from "./live.js";
 
+const FILTERS = ["hook_id", "url", "organization_id", "task", "reason", "since", "until"];
+
+/** How a state is shown, and in which colour. */
+const STATES = { open: ["open", "bad"], sent: ["sent again", "warn"], delivered: ["delivered", "good"], dropped: ["dropped", "off"] };
+
 /** Dead letters as rows: {node, update(letters)}; `changed` is called after one was sent again. */
 export function lettersTable(changed, { chosen = null, withHook = false } = {}) {
-  const columns = [chosen && "Choose", "Time", "Reason", withHook && "Hook", "Attempts", "Last", "Record", "Actions"].filter(Boolean);
+  const columns = [chosen && "Choose", "Time", "State", "Reason", withHook && "Hook", "Task", "Attempts", "Last", "Record", "Actions"].filter(Boolean);
   const node = table("Dead letters", columns, withHook ? "cards framed" : "cards");
   return { node, update: (letters) => keyed(node, letters, (one) => one.letter, () => letterRow(changed, chosen, withHook)) };
 }
@@ -29,19 +34,30 @@ function letterRow(changed, chosen, withHook) {
           on: { change: (event) => chosen.set(letter.letter, event.target.checked) },
         })),
         cell("Time", at(letter.at)),
+        cell("State", badge(STATES[letter.state]?.[0] ?? letter.state, STATES[letter.state]?.[1] ?? "off")),
         cell("Reason", h("span", { class: "clip" }, letter.reason)),
-        withHook && cell("Hook", letter.hook_id ? h("a", { class: "id", href: `#/hooks/${encodeURIComponent(letter.hook_id)}` }, `${letter.hook_id.slice(0, 8)}…`) : "–"),
+        withHook && cell("Hook", hookLink(letter)),
+        cell("Task", h("span", { class: "clip" }, letter.task ?? "–")),
         cell("Attempts", String(letter.attempts ?? "–"), letter.redriven ? [" ", badge(`redriven ${letter.redriven}×`, "warn")] : ""),
         cell("Last", h("span", { class: "clip" }, letter.last ? cameBack(letter.last) : "–")),
         cell("Record", sourceLink(letter.source)),
         cell("Actions", h("span", { class: "actions" },
           button("Show", () => showResult(`Dead letter ${letter.letter}`, () => letterDetails(letter)), { class: "quiet" }),
-          button("Redrive", async () => {
+          letter.state === "open" && button("Redrive", async () => {
             await attemptTo(() => redrive({ letters: [letter.letter] }), told);
             changed();
-          })))));
+          }),
+          letter.state === "open" && button("Drop", async () => {
+            await attemptTo(() => drop({ letters: [letter.letter] }), toldDropped);
+            changed();
+          }, { class: "quiet" })))));
     },
   };
+}
+
+function hookLink(letter) {
+  if (!letter.hook_id) return "–";
+  return h("a", { class: "clip", title: letter.hook_id, href: `#/hooks/${encodeURIComponent(letter.hook_id)}` }, letter.url ?? `${letter.hook_id.slice(0, 8)}… (deleted)`);
 }
 
 async function letterDetails(letter) {
@@ -62,8 +78,17 @@ async function redrive(body) {
   return post("/api/dead-letters/redrive", body);
 }
 
+async function drop(body) {
+  return post("/api/dead-letters/drop", body);
+}
+
+const SKIPPED = "they were redriven 3 times, are not open, or have lost their hook or record";
+
 const told = (result) => `${plural(result.redriven, "dead letter")} sent again`
-  + (result.skipped ? `, ${count(result.skipped)} skipped: they were redriven 3 times` : "");
+  + (result.skipped ? `, ${count(result.skipped)} skipped: ${SKIPPED}` : "");
+
+const toldDropped = (result) => `${plural(result.dropped, "dead letter")} dropped`
+  + (result.skipped ? `, ${count(result.skipped)} skipped: they are not open` : "");
 
 /** Count what matches, ask, and send it again. */
 export async function redriveMatching(filter, changed) {
@@ -72,7 +97,7 @@ export async function redriveMatching(filter, changed) {
     const force = h("input", { type: "checkbox", id: "force" });
     const recount = () => redrive({ ...filter, force: force.checked, dry_run: true }).then(
       (result) => write(found, `${plural(result.redriven, "dead letter")} would be sent again`
-        + (result.skipped ? `, ${count(result.skipped)} skipped: they were redriven 3 times or more.` : ".")),
+        + (result.skipped ? `, ${count(result.skipped)} skipped: ${SKIPPED}.` : ".")),
       (problem) => write(found, problem.message),
     );
     force.addEventListener("change", recount);
@@ -88,9 +113,33 @@ export async function redriveMatching(filter, changed) {
   });
 }
 
+/** Count what matches, ask, and drop it. */
+async function dropMatching(filter, changed) {
+  await open("Drop", (close) => {
+    const found = h("p", { role: "status" }, "Counting …");
+    drop({ ...filter, dry_run: true }).then(
+      (result) => write(found, `${plural(result.dropped, "dead letter")} would be dropped: not shown here any more, and not sent again.`),
+      (problem) => write(found, problem.message),
+    );
+    return form(found, "Drop", async () => {
+      const result = await drop(filter);
+      await attemptTo(async () => result, toldDropped);
+      changed();
+      return true;
+    }, close);
+  });
+}
+
 export function deadLettersView(signal, query) {
-  const filter = { hook_id: query.get("hook_id") ?? "", reason: query.get("reason") ?? "", since: query.get("since") ?? "", until: query.get("until") ?? "" };
-  const chosen = new Choice(() => { some.disabled = chosen.size === 0; write(some, chosen.size ? `Redrive ${count(chosen.size)} chosen` : "Redrive chosen"); });
+  const filter = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
+  let state = query.get("state") ?? "open";
+  const given = () => Object.fromEntries(Object.entries(filter).filter(([, value]) => value));
+  const chosen = new Choice(() => {
+    for (const [one, verb] of [[some, "Redrive"], [someDropped, "Drop"]]) {
+      one.disabled = chosen.size === 0;
+      write(one, chosen.size ? `${verb} ${count(chosen.size)} chosen` : `${verb} chosen`);
+    }
+  });
   const list = lettersTable(() => read(), { chosen, withHook: true });
   const empty = h("p", { class: "empty", hidden: true });
   const cursors = [""];
@@ -98,40 +147,50 @@ export function deadLettersView(signal, query) {
 
   const read = live(signal, 10, async () => {
     const cursor = cursors.at(-1);
-    const found = await getIfKnown("/api/dead-letters", { ...filter, cursor, limit: 50 }, signal);
+    const found = await getIfKnown("/api/dead-letters", { ...filter, state, cursor, limit: 50 }, signal);
     if (signal.aborted || cursor !== cursors.at(-1)) return;
     const letters = found?.dead_letters ?? [];
     list.update(letters);
     list.node.hidden = letters.length === 0;
     empty.hidden = letters.length > 0;
-    write(empty, found === null ? "This worker has no view of dead letters." : Object.values(filter).some(Boolean) ? "None matches." : "Nothing was given up.");
+    write(empty, found === null ? "This worker has no view of dead letters." : Object.values(filter).some(Boolean) || state !== "all" ? "None matches." : "Nothing was given up.");
     next = found?.next_cursor ?? null;
     onward.disabled = next === null;
     back.disabled = cursors.length === 1;
   });
 
-  const some = button("Redrive chosen", async () => {
-    await attemptTo(() => redrive({ letters: chosen.all() }), told);
+  const withChosen = (label, change, tell, options = {}) => button(label, async () => {
+    await attemptTo(() => change({ letters: chosen.all() }), tell);
     chosen.clear();
     for (const box of list.node.querySelectorAll("[type=checkbox]")) box.checked = false;
     read();
-  }, { disabled: true });
-  const matching = button("Redrive all that match …", () => redriveMatching(Object.fromEntries(Object.entries(filter).filter(([, value]) => value)), read),
-    { disabled: !Object.values(filter).some(Boolean) });
+  }, { disabled: true, ...options });
+  const some = withChosen("Redrive chosen", redrive, told);
+  const someDropped = withChosen("Drop chosen", drop, toldDropped, { class: "quiet" });
+  const isNone = () => !Object.values(filter).some(Boolean);
+  const matching = button("Redrive all that match …", () => redriveMatching(given(), read), { disabled: isNone() });
+  const matchingDropped = button("Drop all that match …", () => dropMatching(given(), read), { class: "quiet", disabled: isNone() });
   const back = button("Newer", () => { cursors.pop(); read(); }, { disabled: true });
   const onward = button("Older", () => { cursors.push(next); read(); }, { disabled: true });
 
   const inputs = {
     hook_id: h("input", { id: "f-hook", value: filter.hook_id, autocomplete: "off", spellcheck: "false" }),
+    url: h("input", { id: "f-url", value: filter.url, autocomplete: "off", spellcheck: "false" }),
+    task: h("input", { id: "f-task", value: filter.task, autocomplete: "off", spellcheck: "false" }),
+    organization_id: h("input", { id: "f-organization", value: filter.organization_id, autocomplete: "off", spellcheck: "false" }),
     reason: h("input", { id: "f-reason", value: filter.reason, autocomplete: "off" }),
     since: h("input", { id: "f-since", type: "datetime-local", step: 1 }),
     until: h("input", { id: "f-until", type: "datetime-local", step: 1 }),
   };
+  const states = h("select", { id: "f-state" }, ["open", "sent", "delivered", "dropped", "all"].map(
+    (name) => h("option", { value: name, selected: name === state }, STATES[name]?.[0] ?? name)));
   const submit = (event) => {
     event.preventDefault();
-    Object.assign(filter, { hook_id: inputs.hook_id.value.trim(), reason: inputs.reason.value.trim(), since: isoOf(inputs.since), until: isoOf(inputs.until) });
-    history.replaceState(null, "", `#/dead-letters?${new URLSearchParams(Object.entries(filter).filter(([, value]) => value))}`);
-    matching.disabled = !Object.values(filter).some(Boolean);
+    for (const name of ["hook_id", "url", "task", "organization_id", "reason"]) filter[name] = inputs[name].value.trim();
+    Object.assign(filter, { since: isoOf(inputs.since), until: isoOf(inputs.until) });
+    state = states.value;
+    history.replaceState(null, "", `#/dead-letters?${new URLSearchParams({ ...given(), ...(state === "open" ? {} : { state }) })}`);
+    matching.disabled = matchingDropped.disabled = isNone();
     cursors.splice(0, cursors.length, "");
     chosen.clear();
     read();
@@ -141,11 +200,15 @@ export function deadLettersView(signal, query) {
     h("p", { class: "hint" }, "What was given up: after the last retry, because of an answer that no retry mends, or because it could not be read."),
     h("form", { class: "filters", role: "search", on: { submit } },
       h("div", { class: "grow" }, h("label", { for: "f-hook" }, "Hook (id)"), inputs.hook_id),
+      h("div", { class: "grow" }, h("label", { for: "f-url" }, "URL contains"), inputs.url),
+      h("div", {}, h("label", { for: "f-organization" }, "Organization"), inputs.organization_id),
+      h("div", { class: "grow" }, h("label", { for: "f-task" }, "Task"), inputs.task),
       h("div", { class: "grow" }, h("label", { for: "f-reason" }, "Reason contains"), inputs.reason),
       h("div", {}, h("label", { for: "f-since" }, "Since"), inputs.since),
       h("div", {}, h("label", { for: "f-until" }, "Until"), inputs.until),
+      h("div", {}, h("label", { for: "f-state" }, "State"), states),
       h("button", { type: "submit", class: "primary" }, "Find")),
-    h("div", { class: "actions" }, some, matching),
+    h("div", { class: "actions" }, some, matching, someDropped, matchingDropped),
     list.node, empty,
     h("div", { class: "actions pages" }, back, onward));
 }

@@ -25,6 +25,7 @@ CALL = {
 }  # fmt: skip
 LETTER = {
     "letter": "3:17", "id": "msg_1", "at": "2026-11-25T10:00:00.000+00:00", "reason": "404 Not Found", "hook_id": HOOK,
+    "state": "open", "url": "http://e.test/hook", "organization_id": "1",
     "task": "a.task", "attempts": 1, "last": {"status": 404}, "source": "t.events:3:17", "redriven": 0,
     "truncated": False,
 }  # fmt: skip
@@ -127,11 +128,11 @@ def test_calls_are_run_and_dropped(worker_api):
 def test_dead_letters_are_listed_by_filters(worker_api):
     worker_api.say("GET", "/api/dead-letters", {"dead_letters": [LETTER], "next_cursor": None})
     result = worker_api.run("dead-letters", "list", "--hook", HOOK, "--reason", "404", "--since", "2026-11-25")
-    assert (
-        "3:17    2026-11-25 10:00:00  " + HOOK + "  404 Not Found         1  404   t.events:3:17         0"
-        in result.stdout
-    )
-    assert worker_api.calls[0].query == {"hook_id": HOOK, "reason": "404", "since": "1795564800.0", "limit": "20"}
+    for shown in ("3:17", "2026-11-25 10:00:00", "open", HOOK, "http://e.test", "a.task", "404", "t.events:3:17"):
+        assert shown in result.stdout, shown
+    assert worker_api.calls[0].query == {
+        "hook_id": HOOK, "reason": "404", "since": "1795564800.0", "limit": "20", "state": "open",
+    }  # fmt: skip
     assert json.loads(worker_api.run("dead-letters", "list", "--json").stdout) == [LETTER]
 
 
@@ -169,6 +170,19 @@ def test_a_redrive_with_yes_is_done_at_once(worker_api):
     result = worker_api.run("dead-letters", "redrive", "3:17", "0:4", "--yes", "--force", "--json")
     assert json.loads(result.stdout) == {"redriven": 2, "skipped": 0}
     assert worker_api.made() == [("POST", REDRIVE, {"letters": ["3:17", "0:4"], "force": True, "dry_run": False})]
+
+
+def test_what_nobody_needs_is_dropped(worker_api):
+    worker_api.say("POST", "/api/dead-letters/drop", {"dropped": 3, "skipped": 1}, {"dropped": 3, "skipped": 1})
+    asked = ("--hook-url", "e.test", "--task", "a.task", "--organization", "1")
+    result = worker_api.run("dead-letters", "drop", *asked, input="y\n")
+    assert "Drop 3 dead letters (1 are left out)?" in result.output
+    assert result.stdout.endswith("3 are dropped, 1 left out\n")
+    wish = {"url": "e.test", "task": "a.task", "organization_id": "1"}
+    assert worker_api.made() == [
+        ("POST", "/api/dead-letters/drop", {**wish, "dry_run": True}),
+        ("POST", "/api/dead-letters/drop", {**wish, "dry_run": False}),
+    ]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--force"], ["3:17", "--hook", HOOK]])

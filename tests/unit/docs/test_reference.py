@@ -15,6 +15,7 @@ from streamhooks.records.event import Alert
 from streamhooks.records.firing import Attempt
 from streamhooks.records.hook import Hook, HookState
 from streamhooks.records.hook_events import APP_RESOURCES, SERVICE_EVENTS
+from streamhooks.records.letter_state import LetterState
 from streamhooks.records.notice import Notice
 from streamhooks.records.stretch import Stretch
 from streamhooks.tables.rollups import ROLLUPS
@@ -45,6 +46,7 @@ RECORDS = dict(_SECTION.findall(page("records.md")))
         ("Firing", Attempt),
         ("Notice", Notice),
         ("DeadLetter", DeadLetter),
+        ("LetterState", LetterState),
     ],
 )
 def test_each_field_of_a_record_is_named(section: str, record: type) -> None:

@@ -11,12 +11,12 @@ import pytest
 
 from streamhooks.errors import Busy
 from streamhooks.history import dead_letters
-from streamhooks.history.dead_letters import BATCH, BATCH_BYTES, DeadLetters, Filter, Found, batch_of
+from streamhooks.history.dead_letters import DeadLetters, Filter, Found
 from streamhooks.history.history import LONG, History
 from streamhooks.history.threads import Threads
 from streamhooks.kafka.reader import Record
-from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.settings import Settings
+from streamhooks.tables.letter_states import LetterStates
 
 STOP = threading.Event()
 
@@ -41,7 +41,7 @@ def letters_of(count: int, size: int, monkeypatch: pytest.MonkeyPatch) -> DeadLe
 
     monkeypatch.setattr(dead_letters, "scan", scan)
     monkeypatch.setattr(dead_letters, "ranges_between", ranges)
-    return DeadLetters(Settings())
+    return DeadLetters(Settings(), LetterStates(), lambda _hook_id: None)
 
 
 def test_a_page_holds_nothing_of_what_would_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,30 +54,32 @@ def test_a_page_holds_nothing_of_what_would_be_sent(monkeypatch: pytest.MonkeyPa
     assert found[0].letter.id == "2499"
 
 
-def test_batches_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = letters_of(120, 10, monkeypatch).all(Filter(), stop=STOP)
-    assert [len(batch_of(few, stop=STOP)) for _ in range(4)] == [BATCH, BATCH, 20, 0]
-    large = letters_of(20, 1_000_000, monkeypatch).all(Filter(), stop=STOP)
-    assert len(batch_of(large, stop=STOP)) == BATCH_BYTES // 1_000_000
-
-
 class Redriving:
     """Sends by noting."""
 
     def __init__(self) -> None:
-        self.sent = 0
-        self.go_on = asyncio.Event()
+        self.sent: list[int] = []
+        self.go_on = threading.Event()
         self.go_on.set()
-        self.begun = asyncio.Event()
+        self.begun = threading.Event()
 
-    def may_send(self, one: DeadLetter, *, force: bool) -> bool:
-        return int(one.id) % 10 != 0 or force
+    def may_send(self, found: Found, *, force: bool) -> bool:
+        return int(found.letter.id) % 10 != 0 or force
 
-    async def send(self, one: DeadLetter) -> bool:
+    def send(self, letters: Iterator[Found], *, stop: threading.Event) -> int:
         self.begun.set()
-        await self.go_on.wait()
-        self.sent += 1
-        return int(one.id) % 10 != 1
+        while not self.go_on.wait(0.01):
+            if stop.is_set():
+                raise TimeoutError
+        return sum(int(one.letter.id) % 10 != 1 for one in self.noted(letters))
+
+    def drop(self, letters: Iterator[Found], *, stop: threading.Event) -> int:
+        return sum(1 for _ in self.noted(letters))
+
+    def noted(self, letters: Iterator[Found]) -> Iterator[Found]:
+        for one in letters:
+            self.sent.append(one.offset)
+            yield one
 
 
 def history_of(letters: DeadLetters, redriving: Redriving) -> History:
@@ -86,21 +88,15 @@ def history_of(letters: DeadLetters, redriving: Redriving) -> History:
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-async def test_all_that_fit_are_sent_again_bit_by_bit(dry_run: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[int] = []
-
-    def noted(letters: Iterator[Found], *, stop: threading.Event) -> list[Found]:
-        batch = batch_of(letters, stop=stop)
-        sizes.append(len(batch))
-        return batch
-
-    monkeypatch.setattr("streamhooks.history.history.batch_of", noted)
+async def test_all_that_fit_are_sent_again_or_dropped(dry_run: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     redriving = Redriving()
-    history = history_of(letters_of(1000, 10, monkeypatch), redriving)
-    sent, skipped = await history.redrive(Filter(), force=False, dry_run=dry_run)
-    assert (sent, skipped) == ((900, 100) if dry_run else (800, 200))
-    assert redriving.sent == (0 if dry_run else 900)
-    assert max(sizes) == BATCH
+    history = history_of(letters_of(5000, 10, monkeypatch), redriving)
+    counts = await history.redrive(Filter(), force=False, dry_run=dry_run)
+    assert counts == ((4500, 500) if dry_run else (4000, 1000))
+    assert len(redriving.sent) == (0 if dry_run else 4500)
+    redriving.sent.clear()
+    assert await history.drop(Filter(), dry_run=dry_run) == (5000, 0)
+    assert len(redriving.sent) == (0 if dry_run else 5000)
     history.close()
 
 
@@ -109,7 +105,7 @@ async def test_it_ends_when_its_caller_hangs_up_and_few_run_at_once(monkeypatch:
     redriving.go_on.clear()
     history = history_of(letters_of(1000, 10, monkeypatch), redriving)
     running = [asyncio.create_task(history.redrive(Filter(), force=True, dry_run=False)) for _ in range(LONG)]
-    await redriving.begun.wait()
+    await asyncio.to_thread(redriving.begun.wait)
     with pytest.raises(Busy):
         await history.redrive(Filter(), force=True, dry_run=True)
     running[0].cancel()
@@ -118,5 +114,5 @@ async def test_it_ends_when_its_caller_hangs_up_and_few_run_at_once(monkeypatch:
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
-    assert redriving.sent == 0
+    assert redriving.sent == []
     history.close()

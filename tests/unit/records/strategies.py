@@ -11,6 +11,7 @@ from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.firing import Firing
 from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.letter_state import LetterState
 from streamhooks.records.notice import Notice
 from streamhooks.records.stretch import Stretch
 
@@ -131,6 +132,7 @@ calls = some(
     traceparent=texts,
     hops=longs,
     redriven=longs,
+    letter=texts,
 )
 attempts = some(
     {"id": full_texts, "attempt": st.integers(1, 9), "at": longs, "duration_ms": numbers}
@@ -168,6 +170,13 @@ stretches = some(
     before=longs,
     log=texts,
 )
+letter_states = some(
+    {"letter": full_texts, "tries": longs, "at": longs}
+    | {"state": st.sampled_from(["open", "sent", "delivered", "dropped"])},
+    reason=texts,
+    attempts=longs,
+    last=objects,
+)
 notices = some(
     {"hook_id": full_texts, "why": texts, "at": longs}
     | {"what": st.sampled_from(["disabled", "failing", "resumed", "sealed", "retention"])},
@@ -185,4 +194,5 @@ RECORDS = {
     DeadLetter: letters,
     Notice: notices,
     Stretch: stretches,
+    LetterState: letter_states,
 }

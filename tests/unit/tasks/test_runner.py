@@ -32,6 +32,7 @@ class Outputs:
     stored: list = field(default_factory=list)
     settled: list = field(default_factory=list)
     dead: list = field(default_factory=list)
+    ended: list = field(default_factory=list)
 
     async def store(self, call, *, attempt, due, reason, last=None):
         self.stored.append((call, attempt, due, reason, last))
@@ -41,6 +42,10 @@ class Outputs:
 
     async def give_up(self, call, reason, last):
         self.dead.append((call, reason, last))
+
+    async def end_letter(self, call, state, reason=None, last=None):
+        assert call not in self.settled  # else a kill in between would leave it sent for ever
+        self.ended.append((call.letter, call.redriven, state, reason))
 
 
 @dataclass

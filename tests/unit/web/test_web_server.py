@@ -261,6 +261,7 @@ Arrange = Callable[[FakeParts, Waiting], Awaitable[None] | None]
         ("letters", "GET", "/api/dead-letters", b""),
         ("count", "POST", "/api/hooks/{hook}/replay", b'{"from": 0, "dry_run": true}'),
         ("redrive", "POST", "/api/dead-letters/redrive", b'{"hook_id": "a"}'),
+        ("drop", "POST", "/api/dead-letters/drop", b'{"hook_id": "a"}'),
         ("missed_of", "GET", "/api/hooks/{hook}/missed", b""),
     ],
 )

@@ -107,6 +107,10 @@ class FakeHistory:
         self.asked.append(("redrive", wanted, force, dry_run))
         return 2, 1
 
+    async def drop(self, wanted, *, dry_run):
+        self.asked.append(("drop", wanted, dry_run))
+        return 2, 1
+
 
 @dataclass
 class FakeParts:
