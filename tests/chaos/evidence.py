@@ -57,6 +57,8 @@ class Evidence:
     """What still waits by the log of `delayed`, and how often it was tried."""
     later: set[str] = field(default_factory=set)
     """Of these, what is due far ahead, as a worker wrote it whose clock was."""
+    waited: dict[str, float] = field(default_factory=dict)
+    """Of what ever waited in `delayed`, until when it did (epoch seconds)."""
     pending_shown: int = 0
     """What the web views say is pending, but for what is due far ahead."""
     counters: dict[str, dict[str, Counts]] = field(default_factory=dict)
@@ -115,6 +117,8 @@ def read_topics(
             evidence.dead_otherwise.append(f"{letter['id']}: {letter['reason']}")
     for call, due in read_pending(brokers, prefix).items():
         evidence.pending |= dict.fromkeys(fan_outs.get(call, [call]), due)
+    for call, at in read_waited(brokers, prefix).items():
+        evidence.waited |= dict.fromkeys(fan_outs.get(call, [call]), at)
     evidence.later = {one for one, due in evidence.pending.items() if is_later(due, shifts)}
 
 
@@ -167,6 +171,13 @@ def read_pending(brokers: str, prefix: str) -> dict[str, float]:
             at_once = call["reason"] not in ("retry", "countdown") or call["due"] <= call["created"]
             pending[key] = 0.0 if at_once else call["due"] / 1000
     return pending
+
+
+def read_waited(brokers: str, prefix: str) -> dict[str, float]:
+    """Return when (epoch seconds) the last record of each call was written, or its tombstone."""
+    return {
+        message.key().decode(): message.timestamp()[1] / 1000 for message in consume_all(brokers, f"{prefix}delayed")
+    }
 
 
 def ask_views(evidence: Evidence, api: Api, hooks: tuple[Hook, ...], started: float, shifts: Collection[float]) -> None:

@@ -51,6 +51,13 @@ def test_a_worker_that_lags_decides_late():
     assert judged(evidence(80.0, witnessed=101.0)).skipped == {"mt"}
 
 
+def test_what_waits_is_decided_about_when_the_hook_is_enabled():
+    for until, is_skipped in ((99.9, False), (100.1, True)):
+        found = evidence(80.0)
+        found.waited = {"mt": until}
+        assert bool(judged(found).skipped) == is_skipped
+
+
 def test_an_attempt_that_failed_is_tried_again_until_the_hook_is_disabled():
     found = evidence(90.0)
     found.requests.append(Request(90.1, "/t", "mt", 7, 503))

@@ -74,8 +74,9 @@ def judge_toggles(
         taken = next((one for one in requests if _is_taken(one)), None)
         # A worker may not have lived to see that it was taken: then it is decided about once more.
         if taken is None or identifier not in counted:
-            tried = [one.at + _TRIED for one in requests]
-            if may_be_missing(expected.produced, max([seen[expected.number] + _LATE, *tried]), own):
+            decided = [seen[expected.number] + _LATE, evidence.waited.get(identifier, 0.0)]
+            decided += [one.at + _TRIED for one in requests]
+            if may_be_missing(expected.produced, max(decided), own):
                 skipped.add(identifier)
         for again in [one for one in requests if taken is not None and one.at > taken.at]:
             doubles += 1
