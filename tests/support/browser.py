@@ -55,7 +55,8 @@ class Browser:
 
     @property
     def url(self) -> str:
-        return self.page.url
+        # Asked for: `page.url` is that of the last event that a call has brought along.
+        return self.page.evaluate("location.href")
 
     def text(self) -> str:
         """All that is to be read now, without what is folded away."""
