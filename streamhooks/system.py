@@ -156,12 +156,14 @@ class System:
         self.hooks = HooksTable(topics.hooks, topics.hook_states, self.keys)
         self.stretches = Stretches()
         learn = self.registry.learn if self.registry else None
+        ends = Ends(settings)
         self.hooks_reader = TopicReader(
             settings,
             self._apply_hooks,
             loop,
             name="hooks",
             logs=app.logs,
+            ends=ends.now,
             prepare=learn,
             keys_of=self._keys_of_hooks,
             on_anew=self._begin_hooks_anew,
@@ -173,11 +175,18 @@ class System:
             loop,
             name="resources",
             logs=app.logs,
+            ends=ends.now,
             keys_of=lambda tp: self.resources.keys(tp[1]),
             on_anew=self.moved.read_once_more,
         )
         self.letters_reader = TopicReader(
-            settings, self._apply_letters, loop, name="letter-states", logs=app.logs, on_anew=self._begin_letters_anew
+            settings,
+            self._apply_letters,
+            loop,
+            name="letter-states",
+            logs=app.logs,
+            ends=ends.now,
+            on_anew=self._begin_letters_anew,
         )
         self._follow(partitions)
         self.pending = Pending()
@@ -193,7 +202,7 @@ class System:
             self.keys,
             is_home=lambda hook_id: self._is_home(hook_id) and app.gate.holds_lease,
             places=self._places_of,
-            ends=Ends(settings).of,
+            ends=ends.of,
         )
         self.restraints = Restraints(
             self.hooks,
@@ -268,7 +277,13 @@ class System:
         self.seals = Seals(self.hooks, self._is_home, self.runner.tell_home, clock)
         self.upheld = Upheld(self.hooks, self._is_home, self.runner.tell_home)
         self.delayed_reader = TopicReader(
-            settings, self._apply_delayed, loop, name="delayed", logs=app.logs, on_anew=self._begin_delayed_anew
+            settings,
+            self._apply_delayed,
+            loop,
+            name="delayed",
+            logs=app.logs,
+            ends=ends.now,
+            on_anew=self._begin_delayed_anew,
         )
         self.letters = Letters(
             self.letter_states,

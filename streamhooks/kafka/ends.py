@@ -1,12 +1,13 @@
-"""Where partitions end, asked by the event loop, often and of the same client."""
+"""Where partitions end, asked often and of the same client."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import Future
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import ListOffsetsResultInfo, OffsetSpec
 
 from streamhooks.kafka.asking import KeptAdmin
 from streamhooks.kafka.reader import TP
@@ -23,6 +24,20 @@ class Ends:
         self._admin = KeptAdmin(settings)
         self._timeout = timeout
 
+    def now(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """The offset that comes next, of each; blocks.
+
+        Raises:
+            TimeoutError: Kafka does not answer.
+
+        """
+        try:
+            return {
+                (tp.topic, tp.partition): one.result(2 * self._timeout).offset for tp, one in self._ask(tps).items()
+            }
+        except KafkaException as error:
+            raise self._away(error) from None
+
     async def of(self, tps: Iterable[TP]) -> dict[TP, int]:
         """The offset that comes next, of each.
 
@@ -31,14 +46,21 @@ class Ends:
 
         """
         try:
-            asked = self._admin.get().list_offsets(
-                {TopicPartition(*tp): OffsetSpec.latest() for tp in tps},
-                isolation_level=IsolationLevel.READ_COMMITTED,
-                request_timeout=self._timeout,
-            )
+            asked = self._ask(tps)
             # Who waits no more must not cancel what the client's thread is about to answer.
             found = await asyncio.shield(asyncio.gather(*map(asyncio.wrap_future, asked.values())))
         except KafkaException as error:
-            self._admin.forget()
-            raise TimeoutError(f"Kafka does not answer: {error.args[0].str()}") from None
+            raise self._away(error) from None
         return {(tp.topic, tp.partition): one.offset for tp, one in zip(asked, found, strict=True)}
+
+    def _ask(self, tps: Iterable[TP]) -> dict[TopicPartition, Future[ListOffsetsResultInfo]]:
+        found: dict[TopicPartition, Future[ListOffsetsResultInfo]] = self._admin.get().list_offsets(
+            {TopicPartition(*tp): OffsetSpec.latest() for tp in tps},
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=self._timeout,
+        )
+        return found
+
+    def _away(self, error: KafkaException) -> TimeoutError:
+        self._admin.forget()
+        return TimeoutError(f"Kafka does not answer: {error.args[0].str()}")

@@ -14,6 +14,7 @@ from streamhooks.errors import RegistryAway
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.reader import NOT_THERE, TP, Record, new_consumer, to_record
 from streamhooks.kafka.reader_health import ReaderHealth
+from streamhooks.kafka.standstill import Standstill
 from streamhooks.settings import Settings
 from streamhooks.times import steady
 
@@ -37,6 +38,7 @@ class TopicReader:
     A partition whose log is not as it was left (it was made anew, or lost what had been read) is read from its start
     once more. What it does not hold any more is handed over as a tombstone of each such key when it is ready again.
 
+    `ends` tells where partitions end: one that is not read on although it has more is read by a new client.
     `prepare` is called in the thread with each value before it is handed over, again as long as it raises RegistryAway;
     `keys_of` gives the keys that were handed over and hold, `on_anew` is called with each partition that is read once
     more, and why; both in the loop.
@@ -50,6 +52,7 @@ class TopicReader:
         *,
         name: str,
         logs: Logs,
+        ends: Callable[[Iterable[TP]], Mapping[TP, int]],
         prepare: Callable[[bytes | None], None] | None = None,
         keys_of: Callable[[TP], Iterable[bytes]] = lambda _tp: (),
         on_anew: Callable[[TP, str], None] = lambda _tp, _why: None,
@@ -62,6 +65,7 @@ class TopicReader:
         self._loop = loop
         self._name = name
         self._logs = logs
+        self._ends = ends
         self._ids: dict[int, str] = {}  # of the topic, by the number of the assignment
         self._id_of: dict[str, str] = {}  # by topic, the last one that was known
         self._is_stale = False
@@ -154,7 +158,7 @@ class TopicReader:
         """Read until it shall stop, from where it had come to."""
         consumer = self._new_consumer()
         assigned: dict[TP, int] = {}
-        looked = steady()
+        looked, standstill = steady(), Standstill(self._ends)
         try:
             while not self._stopping.is_set():
                 if self._changed.is_set():
@@ -170,6 +174,7 @@ class TopicReader:
                 if steady() - looked > LOOK:
                     self._look(assigned)
                     looked = steady()
+                standstill.look({tp: self._reached.get(number, 0) for tp, number in assigned.items()})
                 if assigned:
                     self._hand_over(_next(consumer), assigned)
                 else:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from confluent_kafka import KafkaError
 
-from streamhooks.kafka import reader_health, topic_reader
+from streamhooks.kafka import reader_health, standstill, topic_reader
 from streamhooks.kafka.reader import TP, Record
 from streamhooks.kafka.topic_reader import TopicReader
 
@@ -55,6 +55,8 @@ class Kafka:
         self.ends = ends
         self.fails = 0
         """How many of the next reads raise."""
+        self.is_silent = False
+        """Whether the consumers that there are get nothing more."""
         self.consumers = 0
 
     def consumer(self, *_: object, **__: object) -> Kafka._Consumer:
@@ -64,6 +66,7 @@ class Kafka:
     class _Consumer:
         def __init__(self, kafka: Kafka) -> None:
             self.kafka = kafka
+            kafka.is_silent = False
             self.at: dict[TP, int] = {}
             self.told: set[TP] = set()
 
@@ -77,6 +80,8 @@ class Kafka:
                 self.at.pop((one.topic, one.partition), None)
 
         def poll(self, _timeout: float) -> Message | None:
+            if self.kafka.is_silent:
+                return None
             for tp, at in self.at.items():
                 if at < self.kafka.ends[tp]:
                     if self.kafka.fails:
@@ -106,7 +111,15 @@ class World:
         self.kafka = kafka
         self.handed: list[tuple[TP, int]] = []
         self.defects = 0
-        self.reader = TopicReader(None, self.handle, asyncio.get_running_loop(), name="hooks", logs=Logs())  # type: ignore[arg-type]
+        loop = asyncio.get_running_loop()
+        self.reader = TopicReader(
+            None,  # type: ignore[arg-type]
+            self.handle,
+            loop,
+            name="hooks",
+            logs=Logs(),  # type: ignore[arg-type]
+            ends=lambda _tps: kafka.ends,
+        )
 
     def handle(self, records: list[Record]) -> None:
         if self.defects:
@@ -169,6 +182,21 @@ async def test_what_was_not_taken_in_comes_again(world: World, defects: int) -> 
     await asyncio.wait_for(world.reader.wait_ready(), 10)
     assert sorted(world.handed) == ALL
     assert world.reader.trouble is None
+
+
+async def test_a_client_that_gets_nothing_more_is_replaced(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(standstill, "LOOK", 0.0)
+    monkeypatch.setattr(standstill, "LONGEST", 0.3)
+    world.reader.start()
+    await asyncio.wait_for(world.reader.wait_ready(), 10)
+    world.kafka.is_silent = True
+    world.kafka.ends[HOOKS] = 5
+    await until(lambda: world.reader.position[HOOKS] == 5)
+    assert sorted(world.handed) == sorted([*ALL, (HOOKS, 3), (HOOKS, 4)])
+    await until(lambda: world.reader.trouble is None)
+    assert "hooks:0 was not read on from offset 3, and ends at 5" in caplog.text
 
 
 async def test_a_thread_that_is_gone_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
