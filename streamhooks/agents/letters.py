@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 #: how often is looked for states that must be written again, and for those of letters that are gone, in seconds
 HEALING, INTERVAL = 1.0, 60.0
-#: states that are deleted in one go
-MOST = 5000
+#: states that are deleted at each look at most, and at once
+MOST, AT_ONCE = 5000, 200
 #: why a letter is open again whose call nobody has any more
 CALL_GONE = "the call that sent it again is gone"
 
@@ -114,7 +114,9 @@ class Letters:
         self._states.learn_bounds(await asyncio.to_thread(self._bounds))
         homes = set(filter(self._is_home, range(self._partitions)))
         expired = await asyncio.to_thread(self._states.expired, homes.__contains__, MOST)
-        await asyncio.gather(*(self._outputs.forget_letter(letter, number) for number, letter in expired))
+        for start in range(0, len(expired), AT_ONCE):  # deliveries have their turns meanwhile
+            some = expired[start : start + AT_ONCE]
+            await asyncio.gather(*(self._outputs.forget_letter(letter, number) for number, letter in some))
         # By now the log has told of each call that was there when its letter was noted as sent.
         missing = await asyncio.to_thread(self._without_call, homes)
         for partition, letter, number in missing:

@@ -20,7 +20,7 @@ from streamhooks.tables.letter_states import Known, LetterStates
 from streamhooks.times import ALWAYS, Between
 
 TIMEOUT = 30.0
-#: records that a page reads of each partition at first, then of one partition in one go, and looks through at most
+#: records that a page reads of each partition at first at least, then of one in one go at most, and looks through
 FIRST, CHUNK = 50, 1000
 LOOKED_THROUGH = 20_000
 
@@ -152,9 +152,11 @@ class DeadLetters:
         bounds = self._bounds(Between(wanted.between.since) if before else wanted.between, stop)
         ends = {number: min(end, before.get(number, end)) for number, (_, end) in bounds.items()}
         reached, found = dict(ends), list[Found]()
-        firsts = self._looked_at(wanted, {n: (max(bounds[n][0], end - FIRST), end) for n, end in ends.items()}, stop)
+        # Of all partitions together about twice as many as are wanted: in most cases that is all that is read.
+        size = max(FIRST, 2 * limit // max(1, len(ends)))
+        firsts = self._looked_at(wanted, {n: (max(bounds[n][0], end - size), end) for n, end in ends.items()}, stop)
         backwards = (
-            self._backwards(wanted, number, bounds[number][0], end, firsts.get(number, []), stop)
+            self._backwards(wanted, number, (bounds[number][0], end, size), firsts.get(number, []), stop)
             for number, end in ends.items()
         )
         for looked, one in enumerate(heapq.merge(*backwards, key=lambda one: -one.timestamp)):
@@ -205,13 +207,18 @@ class DeadLetters:
         return {number: bounds for (_, number), bounds in found.items()}
 
     def _backwards(
-        self, wanted: Filter, partition: int, first: int, end: int, looked: list[_Looked], stop: Stop
+        self, wanted: Filter, partition: int, bounds: tuple[int, int, int], looked: list[_Looked], stop: Stop
     ) -> Iterator[_Looked]:
-        """The records before `end`, the latest first; `looked` are the last `FIRST` of them."""
+        """The records from the first of `bounds` to before the second, the latest first.
+
+        Of those at the last offsets, as many as the third of `bounds` says, `looked` are all that there are.
+        """
+        first, end, size = bounds
         yield from reversed(looked)
-        end = max(first, end - FIRST)
+        end = max(first, end - size)
         while end > first:
-            start = max(first, end - CHUNK)
+            size = min(2 * size, CHUNK)
+            start = max(first, end - size)
             yield from reversed(self._looked_at(wanted, {partition: (start, end)}, stop).get(partition, []))
             end = start
 

@@ -122,10 +122,13 @@ class LetterStates:
 
     def decided(self, letter: str) -> Known | None:
         """What the log says of a letter."""
+        best: Known | None = None
+        # It lies in one partition, unless these became more.
         for of_partition in tuple(self._known.values()):
-            if (known := of_partition.get(letter)) is not None:
-                return known
-        return None
+            known = of_partition.get(letter)
+            if known is not None and (best is None or known.order > best.order):
+                best = known
+        return best
 
     def get(self, letter: str) -> Known | None:
         """What is known of a letter, with what was asked for on this worker and its home has still to tell."""

@@ -87,8 +87,8 @@ def test_partitions_that_must_not_be_added_are_told_and_lose_nothing(install, or
     assert worker.wait(60) != 0
     assert "must have the same number of partitions" in worker.log.read_text()
     # What the line said is to be done. What waits is still sent, wherever its hook belongs now.
-    for rollup in ("10s", "1h", "1d"):
-        grow(one, f"counting-fired-{rollup}-changelog", 7)
+    for topic in ("letter-states", *(f"counting-fired-{rollup}-changelog" for rollup in ("10s", "1h", "1d"))):
+        grow(one, topic, 7)
     worker.start()
     one.receiver.behave(waiting.path)
     eventually(lambda: one.totals(waiting)[1] == 1)

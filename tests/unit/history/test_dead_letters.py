@@ -116,3 +116,14 @@ async def test_it_ends_when_its_caller_hangs_up_and_few_run_at_once(monkeypatch:
     await asyncio.gather(*running, return_exceptions=True)
     assert redriving.sent == []
     history.close()
+
+
+def test_nothing_is_told_before_it_is_known_what_became_of_them() -> None:
+    letters = DeadLetters(Settings(), LetterStates(), lambda _hook_id: None, lambda: False)
+    for look in (
+        lambda: letters.page(Filter(), {}, 1, stop=STOP),
+        lambda: letters.one(0, 0, stop=STOP),
+        lambda: next(letters.all(Filter(), stop=STOP)),
+    ):
+        with pytest.raises(TimeoutError):
+            look()

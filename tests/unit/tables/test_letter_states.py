@@ -134,6 +134,13 @@ def test_states_expire_with_their_letters_some_at_a_time():
     assert states.get("0:2:1").state == "delivered"
 
 
+def test_a_letter_whose_home_has_another_partition_by_now_has_one_state():
+    for first, second in ((0, 5), (5, 0)):
+        states = LetterStates()
+        states.apply([told("open", 1, partition=first), told("delivered", 2, partition=second)])
+        assert states.decided(KEY) == Known("delivered", 2)
+
+
 def test_letters_that_share_values_share_what_is_kept():
     states = LetterStates()
     reason = "status 404 of an endpoint"
