@@ -34,11 +34,11 @@ def made(client: Api, **fields: Any) -> dict[str, Any]:
     return answer.json
 
 
-def answered(client: Api, method: str, path: str) -> Any:
+def answered(client: Api, method: str, path: str, body: object = None) -> Any:
     """The answer of a call, asked again as long as a partition moves, as a caller has to."""
 
     def ask():
-        answer = client.call(method, path)
+        answer = client.call(method, path, body)
         assert answer.status != 503 or answer.headers["Retry-After"] == "1"
         return answer if answer.status != 503 else None
 
@@ -54,11 +54,11 @@ def test_a_change_is_in_force_here_at_once_and_there_soon_and_after_a_restart(wo
     assert near.get(path).json == shown
     eventually(lambda: far.get(path).json == shown, timeout=5)
 
-    assert far.put(path, {"timeout": 7}).json == {**shown, "timeout": 7}
+    assert answered(far, "PUT", path, {"timeout": 7}).json == {**shown, "timeout": 7, "revision": 2}
     assert far.get(path).json["timeout"] == 7
     eventually(lambda: near.get(path).json["timeout"] == 7, timeout=5)
 
-    rotated = near.post(f"{path}/rotate-secret").json["secret"]
+    rotated = answered(near, "POST", f"{path}/rotate-secret").json["secret"]
     assert rotated != hook["secret"]
 
     first.stop()
@@ -66,7 +66,7 @@ def test_a_change_is_in_force_here_at_once_and_there_soon_and_after_a_restart(wo
     assert near.get(path).json["timeout"] == 7
     assert [found["id"] for found in near.get("/api/hooks", organization_id=1).json["hooks"]] == [hook["id"]]
 
-    assert near.delete(path).status == 204
+    assert answered(near, "DELETE", path).status == 204
     assert near.get(path).status == 404
     eventually(lambda: far.get(path).status == 404, timeout=5)
     assert near.get("/api/hooks").json == {"hooks": [], "next_cursor": None}
