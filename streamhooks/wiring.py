@@ -75,6 +75,7 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
     tables: dict[Rollup, WindowTable] = {}
     for rollup in ROLLUPS:
         table = counting_app.Table(f"fired-{rollup.name}", help=rollup.text)
+        table.wall_clock = time.time
         windowed = table.tumbling(rollup.seconds, expires=rollup.kept)
         tables[rollup], app.windows[table.name] = table, windowed.relative_to_now()
     partitions: dict[str, int]

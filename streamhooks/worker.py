@@ -13,18 +13,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
+from dotenv import dotenv_values
 
 from streamhooks.errors import BadSettings, Refusal
 from streamhooks.kafka.clients import tls_context
 from streamhooks.kafka.topics import ensure_topics
 from streamhooks.large_blocks import give_back_large_blocks
+from streamhooks.masking import shown
 from streamhooks.mended.app import App
 from streamhooks.open_files import allow_many
 from streamhooks.options import with_options
 from streamhooks.repeated_lines import limit_logs
-from streamhooks.settings import Settings, load_settings
+from streamhooks.settings import Settings, load_settings, unknown_settings
 from streamhooks.web.tls import client_context
 from streamhooks.wiring import create_app
+
+log = logging.getLogger(__name__)
 
 
 def build_app() -> App:
@@ -55,6 +59,8 @@ def prepare(settings: Settings) -> tuple[Settings, dict[str, int]]:
         Refusal: a setting or an option is wrong, Kafka does not answer, or a topic is not as it must be.
 
     """
+    for name, nearest in unknown_settings({**os.environ, **dotenv_values(".env")}):
+        log.warning("%s is no setting and does nothing: is %s meant?", shown(name), nearest)
     settings = with_options(settings, click.get_current_context(silent=True))
     # What is wrong with files of TLS is told before the first client stumbles over them.
     tls_context(settings)

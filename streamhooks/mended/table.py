@@ -10,7 +10,6 @@ late does not undo what came of it since.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -30,12 +29,12 @@ Cell = tuple[str, Range]
 class WindowTable(faust.Table):
     """Keys are (text, (start, end)) as Faust's tumbling windows have them; the text decides the partition.
 
-    `partition_of`, `publish` and `is_older` are bound before the first write; the last one tells whether a value knows
-    less than another one of the same cell.
+    `wall_clock` (epoch seconds), `partition_of`, `publish` and `is_older` are bound before the first write; the
+    last one tells whether a value knows less than another one of the same cell.
     """
 
     clock: Callable[[], float] = staticmethod(steady)
-    wall_clock: Callable[[], float] = staticmethod(time.time)
+    wall_clock: Callable[[], float]
     partition_of: Callable[[str], int]
     publish: Publish
     is_older: Callable[[Any, Any], bool]

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from streamhooks.web import patterns
 from streamhooks.web.schemas import (
     HOOK_ID,
+    LETTER,
     LIMIT,
     MOMENT,
     OUTCOME,
@@ -30,7 +32,7 @@ _PATH_PARAMETERS: Final[Mapping[str, Schema]] = {
     "call_id": TEXT,
     "replay_id": TEXT,
     "name": TEXT,
-    "letter": {**TEXT, "description": "PARTITION:OFFSET"},
+    "letter": LETTER,
 }
 _OF_LIST: Final[Mapping[str, Schema]] = {
     "organization_id": TEXT,
@@ -38,7 +40,7 @@ _OF_LIST: Final[Mapping[str, Schema]] = {
     "app_id": TEXT,
     "status": STATUS,
     "q": {**TEXT, "description": "a part of the URL or of the id, in any case"},
-    "cursor": {**TEXT, "description": "next_cursor of the former page"},
+    "cursor": {"type": "string", "pattern": patterns.HOOK_ID, "description": "next_cursor of the former page"},
     "limit": LIMIT,
 }
 _OF_STATS: Final[Mapping[str, Schema]] = {
@@ -48,8 +50,16 @@ _OF_STATS: Final[Mapping[str, Schema]] = {
     "outcome": OUTCOME,
 }
 _OF_EXPLAIN: Final[Mapping[str, Schema]] = {
-    "source": {**TEXT, "description": "TOPIC:PARTITION:OFFSET; this or event_id"},
-    "event_id": {**TEXT, "description": "32 hex characters; the first record with it between since and until"},
+    "source": {
+        "type": "string",
+        "pattern": patterns.SOURCE,
+        "description": "TOPIC:PARTITION:OFFSET; this or event_id",
+    },
+    "event_id": {
+        "type": "string",
+        "pattern": patterns.EVENT_ID,
+        "description": "32 hex characters; the first record with it between since and until",
+    },
     "since": {**MOMENT, "description": "a day before until, unless given"},
     "until": {**MOMENT, "description": "now, unless given"},
 }
@@ -58,7 +68,7 @@ _OF_LETTERS: Final[Mapping[str, Schema]] = {
     "reason": {**TEXT, "description": "a part of it"},
     "since": MOMENT,
     "until": MOMENT,
-    "cursor": {**TEXT, "description": "next_cursor of the former page"},
+    "cursor": {"type": "string", "pattern": patterns.LETTERS_CURSOR, "description": "next_cursor of the former page"},
     "limit": LIMIT,
 }
 _PROBLEMS: Final[Mapping[int, str]] = {
@@ -173,8 +183,8 @@ CALLS: Final = (
 )  # fmt: skip
 
 
-def document(version: str) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of all calls; `version` is the API's."""
+def document(version: str, *, tokens: bool = True) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of all calls; `version` is the API's, `tokens` whether any is needed."""
     paths: dict[str, dict[str, Any]] = {}
     for call in CALLS:
         paths.setdefault(call.path, {})[call.method] = _operation(call)
@@ -186,7 +196,7 @@ def document(version: str) -> dict[str, Any]:
             "schemas": SCHEMAS,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
-        "security": [{"token": []}],
+        "security": [{"token": []}] if tokens else [],
     }
 
 
@@ -200,12 +210,15 @@ def _operation(call: Call) -> dict[str, Any]:
                 for name, schema in _PATH_PARAMETERS.items()
                 if f"{{{name}}}" in call.path
             ),
-            *({"name": name, "in": "query", "schema": schema} for name, schema in (call.query or {}).items()),
+            *(
+                {"name": name, "in": "query", "schema": schema, "allowEmptyValue": True}
+                for name, schema in (call.query or {}).items()
+            ),
         ],
         "responses": {str(call.status): _response(call)},
     }
     if call.dry_run:
-        operation["responses"]["200"] = {**_response(call), "description": "a dry run"}
+        operation["responses"]["200"] = {**_response(call), "description": "a dry run, or nothing to send"}
     if call.name == "ready":
         operation["responses"]["503"] = {"description": "not ready", "content": _content("Ready")}
     of_body = () if call.method == "get" else (408, 413, 415)

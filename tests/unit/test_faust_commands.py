@@ -113,5 +113,12 @@ def test_what_a_worker_can_not_be_told(tmp_path: Path, words: list[str], named: 
     assert named in refused(tmp_path, "worker", *words)
 
 
+def test_a_mistyped_setting_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("STREAMHOOKS_MAX_RETRY=3\n")
+    done = faust(tmp_path, "worker", "-b", "127.0.0.1", retry_delayy=3, start="fail", data_dir="/proc/none")
+    assert "STREAMHOOKS_RETRY_DELAYY is no setting and does nothing: is STREAMHOOKS_RETRY_DELAY meant?" in done.stderr
+    assert "is STREAMHOOKS_MAX_RETRIES meant?" in done.stderr
+
+
 def test_a_wrong_setting_is_told_before_anything_is_shown(tmp_path: Path) -> None:
     assert "STREAMHOOKS_PARTITIONS" in refused(tmp_path, "agents", partitions="many")
