@@ -7,19 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from streamhooks.web import patterns
-from streamhooks.web.schemas import (
-    HOOK_ID,
-    LETTER,
-    LIMIT,
-    MOMENT,
-    OUTCOME,
-    RESOLUTION,
-    SCHEMAS,
-    STATUS,
-    TEXT,
-    TIME,
-    Schema,
-)
+from streamhooks.web.schemas import SCHEMAS
+from streamhooks.web.values import HOOK_ID, LETTER, LIMIT, MOMENT, OUTCOME, RESOLUTION, STATUS, TEXT, TIME, Schema
 
 _HOOKS = "/api/hooks"
 _HOOK = "/api/hooks/{hook_id}"

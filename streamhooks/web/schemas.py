@@ -2,61 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from streamhooks.delivery.addresses import MAX_URL_LENGTH
 from streamhooks.records import bounds
 from streamhooks.records.hook_events import SERVICE_EVENTS
 from streamhooks.tasks.matching import SOURCES
-from streamhooks.times import LATEST
-from streamhooks.web import hook_input, patterns, stats
-
-Schema = dict[str, Any]
-
-TEXT: Final[Schema] = {"type": "string"}
-ID: Final[Schema] = {
-    "anyOf": [
-        {"type": "string", "minLength": 1, "maxLength": hook_input.MAX_ID},
-        {"type": "integer", "minimum": hook_input.WHOLE[0], "maximum": hook_input.WHOLE[1]},
-    ],
-    "description": "ids come out as texts",
-}
-HOOK_ID: Final[Schema] = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
-LIMIT: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}
-TIME: Final[Schema] = {
-    "type": "number",
-    "minimum": -stats.LATEST,
-    "maximum": stats.LATEST,
-    "description": f"epoch seconds; since is not after until, and there are at most {stats.MAX_POINTS} points",
-}
-MOMENT: Final[Schema] = {
-    "anyOf": [
-        {"type": "number", "minimum": 0, "maximum": LATEST},
-        {"type": "string", "pattern": patterns.MOMENT},
-    ],
-    "description": "epoch seconds or ISO 8601",
-}
-LETTER: Final[Schema] = {"type": "string", "pattern": patterns.LETTER, "description": "PARTITION:OFFSET"}
-STATUS: Final[Schema] = {"enum": ["active", "disabled"]}
-OUTCOME: Final[Schema] = {"enum": list(stats.OUTCOMES), "default": "fired"}
-RESOLUTION: Final[Schema] = {"enum": list(patterns.RESOLUTIONS), "description": "a rollup: 10s, 1h, 60m, 1d, 24h"}
-
-
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _object(properties: dict[str, Schema], *required: str) -> Schema:
-    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
-
-
-def _list(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
+from streamhooks.web import hook_input, patterns
+from streamhooks.web.values import HOOK_ID, ID, LETTER, MOMENT, STATUS, TEXT, Schema
+from streamhooks.web.values import of_list as _list
+from streamhooks.web.values import of_object as _object
+from streamhooks.web.values import of_ref as _ref
+from streamhooks.web.values import or_null as _or_null
 
 _MS: Final[Schema] = {"type": "integer", "description": "epoch milliseconds"}
 _SERVICE_EVENT: Final[Schema] = {"enum": list(SERVICE_EVENTS)}
