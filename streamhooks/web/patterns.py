@@ -26,7 +26,7 @@ _NAME = rf"(?![^/?#:]{{254}})(?!(?:{_LABEL}\.)*{_NUMBER}\.?(?:[/?#:]|$))(?:{_LAB
 # By what it must not hold: whether an address may be reached is up to the settings, so that a program which makes
 # examples of this pattern had better make names.
 _IPV4 = r"(?![^/?#:]*[^0-9./?#:])[^/?#:]{7,15}"
-_IPV6 = r"(?![^/?#\]]*[^0-9A-Fa-f:.[/?#\]])[^/?#\]]{3,46}\]"
+_IPV6 = r"\[(?![^\]]*[^0-9A-Fa-f:.\]])[^\]/?#]{2,45}\]"
 _PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 URL: Final = rf"^{_any_case('https?')}://(?:{_NAME}|{_IPV4}|{_IPV6})(?::{_PORT})?(?:[/?#][!-\[\]-~]*)?$"
 
