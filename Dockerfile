@@ -1,3 +1,4 @@
+# The base is pinned by an exact tag. To have it by digest, too, put what `docker buildx imagetools inspect` says behind it.
 FROM python:3.12.14-slim-trixie AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md ./
@@ -7,8 +8,9 @@ RUN pip install --no-cache-dir --disable-pip-version-check --prefix /install -c 
 
 FROM python:3.12.14-slim-trixie
 COPY --from=build /install /usr/local
-RUN useradd --create-home streamhooks && install -d -o streamhooks /data
-USER streamhooks
+RUN useradd --uid 10001 --create-home streamhooks && install -d -o streamhooks /data
+# By number: Kubernetes' runAsNonRoot knows no names.
+USER 10001
 WORKDIR /home/streamhooks
 ENV PYTHONUNBUFFERED=1 STREAMHOOKS_DATA_DIR=/data
 VOLUME /data

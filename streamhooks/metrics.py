@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from functools import cache
 from itertools import accumulate
+from typing import Final, Protocol
 
 from prometheus_client import REGISTRY, Counter, Gauge
 from prometheus_client.core import HistogramMetricFamily
@@ -104,6 +105,43 @@ COUNTED_TWICE = Counter(
 WINDOWS = Gauge("streamhooks_windows", "Cells of the windowed tables in memory", ["rollup"])
 REFUSED_CALLS = Counter("streamhooks_refused_calls_total", "Calls of the API that were turned away, by why", ["why"])
 LOST_SPANS = Counter("streamhooks_lost_spans_total", "Spans that no collector took")
+
+
+_ENDINGS: Final = ("done", "retry", "dead", "dropped", "ignored")
+_SOURCES: Final = ("events", "alerts", "resource_changes", "notices")
+#: what is followed or read whole
+_READ: Final = (*_SOURCES, "resources", "hooks", "hook_states", "delayed", "firings")
+
+
+class Topics(Protocol):
+    """The names of the topics."""
+
+    def __getattr__(self, name: str) -> str: ...
+
+
+def begin_at_zero(topics: Topics, tasks: Iterable[str]) -> None:
+    """Have each counter there before it counts: a panel shows 0 then, and the first one is an increase for a rule."""
+    sources, read = ([getattr(topics, name) for name in names] for names in (_SOURCES, _READ))
+    for topic in sources:
+        for counter in (RECORDS, TOMBSTONES, DOUBLES, HOLES, LOOPS):
+            counter.labels(topic)
+    for topic in read:
+        for counter in (BROKEN, OVERTAKEN, UNREAD, REFUSED_WRITES):
+            counter.labels(topic)
+        for what in ("anew", "shorter", "read once more"):
+            MOVED_LOGS.labels(topic, what)
+    REFUSED_WRITES.labels(topics.dead_letters)
+    for topic in (topics.delayed, topics.firings, topics.dead_letters, "changelog"):
+        UNPUBLISHABLE.labels(topic)
+    for task in tasks:
+        for counter in (RETRIES, EXHAUSTED):
+            counter.labels(task)
+        for outcome in _ENDINGS:
+            TASKS.labels(task, outcome)
+    for why in ("sealed", "over_bound", "pause", "breaker", "rate", "disabled"):
+        HELD_BACK.labels(why)
+    for why in ("looking_back", "tests", "wrong_tokens", "connections"):
+        REFUSED_CALLS.labels(why)
 
 
 # A look-up of a child by its labels costs more than to count in it; tasks, outcomes and topics are few.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Iterable
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +19,9 @@ from streamhooks.errors import BadSettings
 LEAST_TOKEN = 8
 LEAST_CLUSTER_KEY = 16
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+_PREFIX = "STREAMHOOKS_"
+_OF_KUBERNETES = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_|$)")
+_OF_TESTS = "STREAMHOOKS_TEST_"
 _HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 _BROKER = re.compile(rf"{_HOST}(?::[0-9]{{1,5}})?")
 
@@ -238,3 +243,17 @@ def _named(error: Any) -> str:
     if not error["loc"]:
         return f"STREAMHOOKS_{message}"
     return f"STREAMHOOKS_{str(error['loc'][0]).upper()}: {message}"
+
+
+def unknown_settings(given: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the names among those of variables that look like settings and are none, each with the nearest setting.
+
+    Not what Kubernetes sets of its own accord, if a service is called streamhooks or streamhooks-*.
+    """
+    known = {_PREFIX + name.upper() for one in (Settings, ClientSettings) for name in one.model_fields}
+    names = (name for name in given if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    return [
+        (name, get_close_matches(name.upper(), known, 1, cutoff=0.0)[0])
+        for name in sorted(names)
+        if not _OF_KUBERNETES.search(name) and not name.startswith(_OF_TESTS)
+    ]

@@ -56,7 +56,7 @@ from streamhooks.kafka.topics import NAMES, Topics
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
-from streamhooks.metrics import UNCONFIRMED
+from streamhooks.metrics import UNCONFIRMED, begin_at_zero
 from streamhooks.records.call import Again
 from streamhooks.records.formats import use_registry
 from streamhooks.records.hook import Hook
@@ -120,6 +120,7 @@ class System:
         self.settings = settings
         self.tracing = tracing
         self.topics = topics = Topics(settings.topic_prefix)
+        begin_at_zero(topics, registry)
         self._counts = dict(partitions)
         self.partitions = partitions["delayed"]
         self.partition_of = partial(_partition_of, self.partitions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,11 @@ from typing import Any, Final, Self
 
 LATEST: Final = 253_402_300_799
 """The last second of the year 9999: what a datetime can show."""
+
+
+FIRST_YEAR: Final = 1970
+
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def steady() -> float:
@@ -36,17 +42,22 @@ def moment(value: Any) -> float | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            try:
-                found = datetime.fromisoformat(value)
-            except ValueError:
-                return None
-            value = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        if not _NUMBER.fullmatch(value):
+            return _moment_of_date(value)
+        value = float(value)
     if not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= LATEST:
         return None
     return float(value)
+
+
+def _moment_of_date(text: str) -> float | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    # The offset may lead out of what there is: there is nothing then, either.
+    return min(max(seconds, 0.0), float(LATEST)) if found.year >= FIRST_YEAR else None
 
 
 def iso(seconds: float | None) -> str | None:

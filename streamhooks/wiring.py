@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import time
-import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -23,6 +21,7 @@ from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.clients import aiokafka_options, tls_context
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
+from streamhooks.mended import commands as _commands  # noqa: F401 - they are there as soon as it is imported
 from streamhooks.mended.aiokafka_fetching import AiokafkaFetching
 from streamhooks.mended.app import App
 from streamhooks.mended.connections import expect_closed_transports
@@ -31,32 +30,27 @@ from streamhooks.mended.lanes import records_of
 from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.mended.membership import Coordinator
 from streamhooks.mended.table import WindowTable
-from streamhooks.mended.worker import Worker
+from streamhooks.mended.worker import prepared_worker
 from streamhooks.settings import Settings
 from streamhooks.system import System
-from streamhooks.tables.rollups import ROLLUPS
+from streamhooks.tables.rollups import ROLLUPS, Rollup
 from streamhooks.tracing import make_tracing
 from streamhooks.web.tls import server_context
 from streamhooks.web.views import application_options, register
 
+Prepare = Callable[[Settings], tuple[Settings, dict[str, int]]]
 
-def create_app(settings: Settings, partitions: dict[str, int]) -> App:
-    """The Faust app of a worker.
 
-    `partitions` is the number of partitions of each topic, as `kafka.topics.ensure_topics` returns it.
+def create_app(settings: Settings, prepare: Prepare) -> App:
+    """The Faust app of a worker, which as such asks nobody.
+
+    `prepare` makes ready what a worker needs, and returns the settings that hold for it and the number of partitions
+    of each topic, as `kafka.topics.ensure_topics` does.
 
     Raises:
-        Refusal: a module of STREAMHOOKS_TASK_MODULES can't be imported, or the packages for traces.
+        Refusal: the packages for traces, or files of TLS, are not there.
 
     """
-    for module in settings.task_modules:
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # the module is the user's: it may raise anything
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            reason = " ".join(f"{type(error).__name__}: {error}".split())  # in one line
-            text = f"STREAMHOOKS_TASK_MODULES: {module} can't be imported: {reason}"
-            raise Refusal(f"{text} ({frame.filename}:{frame.lineno})") from None
     expect_closed_transports()
     topics = Topics(settings.topic_prefix)
     tracing = make_tracing(settings)
@@ -77,13 +71,24 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
     # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
     # wait for that.
     counting_app = App(counting_group, web=False, coordinator=Coordinator(settings, counting_group), **common)
-    tables = {
-        rollup: counting_app.Table(f"fired-{rollup.name}", partitions=partitions["firings"])
-        .tumbling(rollup.seconds, expires=rollup.kept)
-        .table
-        for rollup in ROLLUPS
-    }
+    app.counting = counting_app
+    tables: dict[Rollup, WindowTable] = {}
+    for rollup in ROLLUPS:
+        table = counting_app.Table(f"fired-{rollup.name}", help=rollup.text)
+        table.wall_clock = time.time
+        windowed = table.tumbling(rollup.seconds, expires=rollup.kept)
+        tables[rollup], app.windows[table.name] = table, windowed.relative_to_now()
+    partitions: dict[str, int]
     system: System
+
+    def prepare_worker() -> None:
+        nonlocal settings, partitions
+        settings, partitions = prepare(settings)
+        conf = app.conf
+        conf.web_bind, conf.web_port, conf.web_host = settings.web_bind, settings.web_port, settings.advertised_host
+        conf.canonical_url, conf.datadir = settings.advertised_url, settings.data_dir
+
+    app.prepare = prepare_worker
 
     async def start() -> None:
         nonlocal system
@@ -106,25 +111,30 @@ def create_app(settings: Settings, partitions: dict[str, int]) -> App:
 
     @app.agent(_source(app, topics.events), name="events")
     async def events(stream: Any) -> None:
+        """Fires the service hooks that subscribed to the project of an event."""
         calls_of = calls_of_events(system.hooks, system.partition_of, system.doubles)
         await system.intake.follow(records_of(stream), calls_of)
 
     @app.agent(_source(app, topics.alerts), name="alerts")
     async def alerts(stream: Any) -> None:
+        """Fires the app hooks that an alert is for."""
         calls_of = calls_of_alerts(system.hooks, system.partition_of, system.partitions, system.doubles)
         await system.intake.follow(records_of(stream), calls_of)
 
     @app.agent(_source(app, topics.resource_changes), name="resource-changes")
     async def resource_changes(stream: Any) -> None:
+        """Fires the app hooks that subscribed to what happened to a resource."""
         await system.intake.follow(records_of(stream), calls_of_resource_changes(system.partitions))
 
     @app.agent(_source(app, topics.notices), name="notices")
     async def notices(stream: Any) -> None:
+        """Tells app hooks what happened to hooks of their organization."""
         calls_of = calls_of_notices(system.hooks, system.partition_of)
         await system.intake.follow(records_of(stream), calls_of)
 
     @counting_app.agent(_source(counting_app, topics.firings), name="firings")
     async def firings(stream: Any) -> None:
+        """Counts every attempt in the windowed tables, and keeps the latest ones per hook."""
         await system.counting.follow(records_of(stream))
 
     register(app, lambda: system)
@@ -206,7 +216,7 @@ def faust_conf(settings: Settings) -> dict[str, Any]:
         "web_host": settings.advertised_host,
         "canonical_url": settings.advertised_url,
         "Table": WindowTable,
-        "Worker": Worker,
+        "Worker": prepared_worker,
         "web_application_options": application_options(settings, time.time),
         "web_ssl_context": server_context(settings),
         "web_tables_enabled": False,

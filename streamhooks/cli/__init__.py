@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import click
+
 from streamhooks.cli.completion import completion
 from streamhooks.cli.dead_letters import dead_letters
 from streamhooks.cli.dev import dev, kafka, receiver
@@ -16,7 +18,8 @@ from streamhooks.cli.stats import stats
 from streamhooks.cli.topics import topics
 from streamhooks.cli.traffic import pending, requests
 
-main = api_options(
+main = click.version_option(package_name="streamhooks", message="%(package)s %(version)s")(
+    api_options(
     Group(
         name="streamhooks",
         help="""Webhooks straight from Kafka. A worker is started by: faust -A streamhooks worker -l info
@@ -27,5 +30,6 @@ main = api_options(
             send, stats, topics,
         ],
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    )
     )
 )  # fmt: skip

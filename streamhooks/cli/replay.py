@@ -127,8 +127,8 @@ def replay(
     if as_json:
         show.as_json(begun)
     else:
-        click.echo(f"replay {begun['replay']}: {begun['records']} records")
-    if not no_wait:
+        click.echo(f"replay {begun['replay']}: {begun['records']} records" if "replay" in begun else "nothing is sent")
+    if not no_wait and "replay" in begun:
         _follow(api, hook, begun["replay"], begun["records"])
         click.echo("all of it is under way", err=as_json)
 

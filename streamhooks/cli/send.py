@@ -111,7 +111,7 @@ def _send(kind: Kind, file: IO[bytes] | None, options: dict[str, Any], made: Cal
 
 def _write(settings: Settings, topic: str, good: Iterable[Item], options: dict[str, Any], bad: list[int]) -> None:
     from streamhooks.cli.producing import produce
-    from streamhooks.cli.topics import present_topics
+    from streamhooks.kafka.topics import present_topics
 
     if topic not in present_topics(settings, options["wait"]):
         raise Refusal(f"there is no topic {topic}: `streamhooks topics create` makes it, as does a worker's start")

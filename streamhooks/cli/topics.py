@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import click
 import orjson
 
 from streamhooks.cli.params import json_option
 from streamhooks.errors import Refusal
-
-if TYPE_CHECKING:
-    from streamhooks.settings import Settings
 
 _WAIT = click.option(
     "--wait",
@@ -45,7 +41,7 @@ def create(wait: float, as_json: bool) -> None:
 @json_option
 def check(wait: float, as_json: bool) -> None:
     """Check the topics and create none; exit code 1 if one is missing or not as it must be."""
-    from streamhooks.kafka.topics import NAMES, ensure_topics
+    from streamhooks.kafka.topics import NAMES, ensure_topics, present_topics
     from streamhooks.settings import load_settings
 
     settings = load_settings()
@@ -56,19 +52,6 @@ def check(wait: float, as_json: bool) -> None:
         raise Refusal(f"missing: {', '.join(missing)} (`streamhooks topics create` makes them)")
     # With nothing missing, nothing is made: what is left of it are the rules.
     _show(settings.topic_prefix, ensure_topics(settings, wait=wait), as_json)
-
-
-def present_topics(settings: Settings, wait: float) -> Collection[str]:
-    """Return the names of all topics of the settings' Kafka; raise Refusal if it does not answer in `wait` seconds."""
-    from confluent_kafka import KafkaException
-
-    from streamhooks.kafka.topics import admin_client
-
-    try:
-        return set(admin_client(settings).list_topics(timeout=max(wait, 0.1)).topics)
-    except KafkaException as error:
-        text = f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) does not answer"
-        raise Refusal(f"{text}: {error.args[0].str()}") from None
 
 
 def _show(prefix: str, partitions: Mapping[str, int], as_json: bool) -> None:

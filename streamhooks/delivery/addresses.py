@@ -18,6 +18,7 @@ from yarl import URL
 from streamhooks.errors import BadUrl
 
 MAX_URL_LENGTH = 512
+_CURE = ": STREAMHOOKS_ALLOWED_NETWORKS would allow it"
 
 Network = IPv4Network | IPv6Network
 
@@ -132,13 +133,13 @@ class AddressPolicy:
         if _NUMBER.fullmatch(labels[-1]):
             self._check_literal(host)
         elif labels[-1] == "localhost" and self.denied("127.0.0.1") and self.denied("::1"):
-            raise BadUrl(f"{host} is loopback")
+            raise BadUrl(f"{host} is loopback{_CURE}")
 
     def _check_literal(self, host: str) -> None:
         if _judged(host)[0] is None:
             raise BadUrl(f"{host} is not an IP address in its usual form")
         if reason := self.denied(host):
-            raise BadUrl(reason)
+            raise BadUrl(reason if "STREAMHOOKS_" in reason else f"{reason}{_CURE}")
 
 
 @lru_cache(maxsize=16_384)

@@ -20,6 +20,7 @@ from streamhooks.history.threads import Places, Threads
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import TP, Record, Stop, read_range
+from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
@@ -72,6 +73,7 @@ class History:
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
+        self._topic_of_letters = Topics(settings.topic_prefix).dead_letters
         self._offsets = offsets
         self._logs = logs
         self._hooks = hooks
@@ -124,12 +126,16 @@ class History:
         `kinds` are the topics without the prefix; None for those whose records can fire it.
         """
         topics = [self._settings.topic_prefix + kind for kind in kinds or sources_of(hook)]
+        if not topics:
+            return {}
         if between.until is None:
             return await self._short.run(ranges_between, self._settings, topics, between)
         return await self._apart.run(ranges_between, self._settings, topics, between)  # it has to read the topic's rest
 
     async def count(self, hook: Hook, ranges: Ranges, between: Between) -> int:
         """How many records of these ranges and this time fire the hook."""
+        if not ranges:
+            return 0
         # A million records are a minute.
         return await self._apart.run(count_matches, self._settings, hook, ranges, between)
 
@@ -155,6 +161,8 @@ class History:
 
     async def record_at(self, tp: TP, offset: int) -> Record | None:
         """The record at an offset, if Kafka holds one."""
+        if tp[1] not in await self._partitions_of(tp[0]):
+            return None
         return await self._short.run(self._read_one, tp, offset)
 
     async def record_of(self, event_id: str, between: Between) -> Record | None:
@@ -184,6 +192,8 @@ class History:
 
     async def letter(self, partition: int, offset: int) -> Found | None:
         """One dead letter."""
+        if partition not in await self._partitions_of(self._topic_of_letters):
+            return None
         return await self._short.run(self._letters.one, partition, offset)
 
     async def redrive(self, wanted: Wanted, *, force: bool, dry_run: bool) -> tuple[int, int]:
@@ -221,7 +231,9 @@ class History:
             letters = self._letters.all(wanted, stop=stop)
         else:
             places = list(dict.fromkeys(wanted))
-            letters, named = self._letters.at(places, stop=stop), len(places)
+            known = set(self._offsets.partitions(self._topic_of_letters))
+            there = [place for place in places if place[0] in known]
+            letters, named = self._letters.at(there, stop=stop), len(places)
 
         def chosen() -> Iterator[Found]:
             nonlocal seen
@@ -235,6 +247,10 @@ class History:
         with closing(letters):
             done = do(chosen(), stop=stop)
         return done, max(seen, named) - done
+
+    async def _partitions_of(self, topic: str) -> list[int]:
+        """The partitions that there are: Kafka gives no answer about others."""
+        return await self._short.run(lambda *, stop: self._offsets.partitions(topic))
 
     def _read_one(self, tp: TP, offset: int, *, stop: Stop) -> Record | None:
         found = read_range(self._settings, *tp, offset, offset + 1, timeout=TIMEOUT, stop=stop)

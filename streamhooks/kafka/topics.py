@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
@@ -126,6 +126,15 @@ def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
     compacted = [name for name, config in CONFIGS.items() if "compact" in config.get("cleanup.policy", "")]
     _warn_of_retention(admin, [topic for name in compacted if (topic := settings.topic_prefix + name) not in made])
     return present
+
+
+def present_topics(settings: Settings, wait: float) -> Collection[str]:
+    """Return the names of all topics of the settings' Kafka; raise Refusal if it does not answer in `wait` seconds."""
+    try:
+        return set(admin_client(settings).list_topics(timeout=max(wait, 0.1)).topics)
+    except KafkaException as error:
+        text = f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) does not answer"
+        raise Refusal(f"{text}: {error.args[0].str()}") from None
 
 
 def _create(admin: AdminClient, missing: list[NewTopic], settings: Settings, wait: float) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
+from faust.tables.wrappers import WindowWrapper
 from faust.types import TP
 
 from streamhooks.errors import Refusal
@@ -53,6 +54,9 @@ class App(faust.App):
         on_taken_over, on_released: called with the partitions that came and went.
         on_lost: called, from any thread, with why the group will not know this member again.
         drain: called with the grace time in seconds when partitions are about to go.
+        prepare: makes ready what a worker needs, before one is made of the app; raises Refusal.
+        counting: the app with the windowed tables, which runs in the same worker; None in that app itself.
+        windows: those tables by name, relative to now: `app.windows["fired-1h"][hook_id].now()`.
         may_commit: false when nothing more may be committed, since nothing can be written.
 
     """
@@ -91,6 +95,9 @@ class App(faust.App):
         self.on_released: Moved = _nothing
         self.on_lost: Callable[[str], None] = lambda _why: None
         self.drain: Callable[[float], Awaitable[None]] = _nothing
+        self.prepare: Callable[[], None] = lambda: None
+        self.counting: App | None = None
+        self.windows: dict[str, WindowWrapper] = {}
         self.may_commit = True
         self.grace = grace
         self._ends_process = web

@@ -1,6 +1,7 @@
 """A windowed table that expires, also what it recovered, and whose writes are known to be in its changelog.
 
-What is different from Faust 0.15.3: expiry keeps one entry a window instead of one an increment (of 33 bytes, until the
+What is different from Faust 0.15.3: `now` and `delta` go by the clock, also where a stream is being read, and what is
+not there is None; expiry keeps one entry a window instead of one an increment (of 33 bytes, until the
 window expires), it knows the windows that came from the changelog (#385), and goes by no clock that is set; the
 changelog is written by our own publisher, so that a write can be waited for, and outlives a broker that is away; what
 belongs to a partition that went away is forgotten; and since a value says how far it is, what a former owner wrote too
@@ -28,11 +29,12 @@ Cell = tuple[str, Range]
 class WindowTable(faust.Table):
     """Keys are (text, (start, end)) as Faust's tumbling windows have them; the text decides the partition.
 
-    `partition_of`, `publish` and `is_older` are bound before the first write; the last one tells whether a value knows
-    less than another one of the same cell.
+    `wall_clock` (epoch seconds), `partition_of`, `publish` and `is_older` are bound before the first write; the
+    last one tells whether a value knows less than another one of the same cell.
     """
 
     clock: Callable[[], float] = staticmethod(steady)
+    wall_clock: Callable[[], float]
     partition_of: Callable[[str], int]
     publish: Publish
     is_older: Callable[[Any, Any], bool]
@@ -143,6 +145,16 @@ class WindowTable(faust.Table):
         """The values of one text in each window, None where there is none."""
         get = self.data.data.get
         return [get((text, window)) for window in ranges]
+
+    def _get_key(self, key: Cell) -> Any:
+        return self.data.data.get(key)
+
+    def _relative_now(self, event: Any = None) -> float:
+        return self.wall_clock()
+
+    def _relative_event(self, event: Any = None) -> float:
+        timestamp: float = self.wall_clock() if event is None else event.message.timestamp
+        return timestamp
 
     def __len__(self) -> int:
         return len(self.data.data)

@@ -11,8 +11,10 @@ from typing import Any, NoReturn
 
 import faust
 
+from streamhooks.errors import Refusal
 from streamhooks.masking import mask_logs
 from streamhooks.mended import signals
+from streamhooks.mended.app import App
 from streamhooks.mended.ending import BEYOND_GRACE, end_within
 from streamhooks.repeated_lines import limit_logs
 
@@ -68,6 +70,15 @@ class Worker(faust.Worker):
         finally:
             signals.ignore()
         raise AssertionError  # for mypy: it never returns
+
+
+def prepared_worker(app: App, **options: Any) -> Worker:
+    """Return a worker of an app that is ready for one; what can't be ends the process before Faust shows anything."""
+    try:
+        app.prepare()
+    except Refusal as refusal:
+        sys.exit(f"streamhooks: {refusal}")
+    return Worker(app, **options)
 
 
 def _thread_ended(args: Any) -> None:

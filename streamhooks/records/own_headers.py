@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.fields import optional_mapping
@@ -11,11 +11,11 @@ from streamhooks.records.fields import optional_mapping
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # no line break can smuggle in another header
 # Signed by us, owned by HTTP itself (RFC 9110, 7.6.1), or decided by the client that sends.
-_RESERVED = re.compile(
-    r"host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*|user-agent"
-    r"|accept-encoding|webhook-.*|x-servicehook-.*|sentry-hook-.*|streamhooks-.*|request-id|traceparent|tracestate",
-    re.IGNORECASE,
+RESERVED: Final = (
+    "host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*|user-agent"
+    "|accept-encoding|webhook-.*|x-servicehook-.*|sentry-hook-.*|streamhooks-.*|request-id|traceparent|tracestate"
 )
+_RESERVED = re.compile(RESERVED, re.IGNORECASE)
 
 
 def own_headers(fields: dict[str, Any]) -> dict[str, str] | None:

@@ -18,6 +18,11 @@ class Rollup:
         """How long a bucket is kept, in seconds."""
         return self.seconds * self.samples
 
+    @property
+    def text(self) -> str:
+        """What its table holds, in a line."""
+        return f"Attempts per hook in buckets of {self.name}, the latest {self.samples}: [fired, delivered, failed, …]."
+
     def bucket(self, timestamp: float) -> int:
         """The start of the bucket that holds this moment, both epoch seconds."""
         return int(timestamp) // self.seconds * self.seconds

@@ -32,6 +32,8 @@ CREATABLE: Final = ("organization_id", "app_id", *CHANGEABLE)
 REQUIRED: Final = ("organization_id", "url", "events")
 
 MAX_ID = 200
+#: the whole numbers that JSON may have here
+WHOLE = (-(2**63), 2**64 - 1)
 MAX_HEADERS = 20
 MAX_HEADER_NAME = 100
 MAX_HEADER_VALUE = 1024
@@ -54,7 +56,7 @@ def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: Che
 
     `now` is epoch seconds; `check_url` raises BadUrl. Raise ProblemError with 400 and a map of the wrong fields.
     """
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = {name: _whole(value) for name, value in fields.items() if value is not None}
     wrong = {name[:100]: "unknown field" for name in fields if name not in CREATABLE}
     wrong |= {name: "is required" for name in REQUIRED if name not in given}
     base: dict[str, Any] = {
@@ -89,7 +91,7 @@ def changed_hook(
     wrong |= {name: "can't be changed" for name in FIXED if name in fields}
     # The record reads a null as its default, which here would enable a hook by accident.
     wrong |= {name: "must not be null" for name in ("status", "version") if fields.get(name, 0) is None}
-    given = {name: fields[name] for name in CHANGEABLE if name in fields}
+    given = {name: _whole(fields[name]) for name in CHANGEABLE if name in fields}
     if given.get("secret") == hook.secret:
         del given["secret"]  # it is not a new one, and may be older than the bounds of those
     wrong |= {name: bound for name, bound in hook.over_bounds.items() if name not in given}
@@ -142,6 +144,15 @@ def rotated_hook(former: Hook, hook: Hook, now: float, overlap: float) -> Hook:
             f"{MOST} former secrets still sign, which is the most: the secret can be replaced again from"
             f" {iso(error.until)} on"
         ) from None
+
+
+def _whole(value: Any) -> Any:
+    """Return a number as JSON Schema has it, also those in a list: 1.0 is an integer."""
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    # What is larger was rounded when it was read.
+    is_whole = isinstance(value, float) and value.is_integer() and WHOLE[0] < value <= WHOLE[1]
+    return int(value) if is_whole else value
 
 
 def _check(given: Mapping[str, Any], app: bool, wrong: dict[str, str], check_url: CheckUrl) -> None:

@@ -6,19 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from streamhooks.web.schemas import (
-    CHOSEN_BY,
-    HOOK_ID,
-    LIMIT,
-    MOMENT,
-    OUTCOME,
-    RESOLUTION,
-    SCHEMAS,
-    STATUS,
-    TEXT,
-    TIME,
-    Schema,
-)
+from streamhooks.web import patterns
+from streamhooks.web.schemas import CHOSEN_BY, SCHEMAS
+from streamhooks.web.values import HOOK_ID, LETTER, LIMIT, MOMENT, OUTCOME, RESOLUTION, STATUS, TEXT, TIME, Schema
 
 _HOOKS = "/api/hooks"
 _HOOK = "/api/hooks/{hook_id}"
@@ -31,7 +21,7 @@ _PATH_PARAMETERS: Final[Mapping[str, Schema]] = {
     "call_id": TEXT,
     "replay_id": TEXT,
     "name": TEXT,
-    "letter": {**TEXT, "description": "PARTITION:OFFSET"},
+    "letter": LETTER,
 }
 _OF_LIST: Final[Mapping[str, Schema]] = {
     "organization_id": TEXT,
@@ -39,7 +29,7 @@ _OF_LIST: Final[Mapping[str, Schema]] = {
     "app_id": TEXT,
     "status": STATUS,
     "q": {**TEXT, "description": "a part of the URL or of the id, in any case"},
-    "cursor": {**TEXT, "description": "next_cursor of the former page"},
+    "cursor": {"type": "string", "pattern": patterns.HOOK_ID, "description": "next_cursor of the former page"},
     "limit": LIMIT,
 }
 _OF_STATS: Final[Mapping[str, Schema]] = {
@@ -49,15 +39,23 @@ _OF_STATS: Final[Mapping[str, Schema]] = {
     "outcome": OUTCOME,
 }
 _OF_EXPLAIN: Final[Mapping[str, Schema]] = {
-    "source": {**TEXT, "description": "TOPIC:PARTITION:OFFSET; this or event_id"},
-    "event_id": {**TEXT, "description": "32 hex characters; the first record with it between since and until"},
+    "source": {
+        "type": "string",
+        "pattern": patterns.SOURCE,
+        "description": "TOPIC:PARTITION:OFFSET; this or event_id",
+    },
+    "event_id": {
+        "type": "string",
+        "pattern": patterns.EVENT_ID,
+        "description": "32 hex characters; the first record with it between since and until",
+    },
     "since": {**MOMENT, "description": "a day before until, unless given"},
     "until": {**MOMENT, "description": "now, unless given"},
 }
 _OF_LETTERS: Final[Mapping[str, Schema]] = {
     **CHOSEN_BY,
     "state": {"enum": ["open", "sent", "delivered", "dropped", "all"], "default": "open"},
-    "cursor": {**TEXT, "description": "next_cursor of the former page"},
+    "cursor": {"type": "string", "pattern": patterns.LETTERS_CURSOR, "description": "next_cursor of the former page"},
     "limit": LIMIT,
 }
 _IF_MATCH: Final[Schema] = {**TEXT, "description": "ETags: the change is only made if the hook has one of them, or *"}
@@ -183,8 +181,8 @@ CALLS: Final = (
 )  # fmt: skip
 
 
-def document(version: str) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of all calls; `version` is the API's."""
+def document(version: str, *, tokens: bool = True) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of all calls; `version` is the API's, `tokens` whether any is needed."""
     paths: dict[str, dict[str, Any]] = {}
     for call in CALLS:
         paths.setdefault(call.path, {})[call.method] = _operation(call)
@@ -196,7 +194,7 @@ def document(version: str) -> dict[str, Any]:
             "schemas": SCHEMAS,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
-        "security": [{"token": []}],
+        "security": [{"token": []}] if tokens else [],
     }
 
 
@@ -210,13 +208,16 @@ def _operation(call: Call) -> dict[str, Any]:
                 for name, schema in _PATH_PARAMETERS.items()
                 if f"{{{name}}}" in call.path
             ),
-            *({"name": name, "in": "query", "schema": schema} for name, schema in (call.query or {}).items()),
+            *(
+                {"name": name, "in": "query", "schema": schema, "allowEmptyValue": True}
+                for name, schema in (call.query or {}).items()
+            ),
             *([{"name": "If-Match", "in": "header", "schema": _IF_MATCH}] if call.is_change else []),
         ],
         "responses": {str(call.status): _response(call)},
     }
     if call.dry_run:
-        operation["responses"]["200"] = {**_response(call), "description": "a dry run"}
+        operation["responses"]["200"] = {**_response(call), "description": "a dry run, or nothing to send"}
     if call.name == "ready":
         operation["responses"]["503"] = {"description": "not ready", "content": _content("Ready")}
     of_body = () if call.method == "get" else (408, 413, 415)

@@ -18,20 +18,19 @@ from streamhooks.tasks.matching import SOURCES
 from streamhooks.times import Between, iso, moment
 from streamhooks.web.messages import answer, limit_of, query, read_fields
 from streamhooks.web.parts import Parts
+from streamhooks.web.patterns import MOST_LETTERS, SOURCE
 from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found
 from streamhooks.web.representation import shown_attempt
 from streamhooks.web.routing import FORWARDER
 
 _TIME = "must be epoch seconds or ISO 8601"
 _LETTER = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
-_SOURCE = re.compile(r"(.{1,249}):([0-9]{1,9}):([0-9]{1,18})")
+_SOURCE = re.compile(SOURCE)
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{32}")
 #: workers that are asked at once for pending calls
 _ASKED_AT_ONCE = 20
 #: how far back an event is looked for without `since`, in seconds
 _DAY = 86_400
-#: letters that one call may name
-_MOST = 1000
 #: what letters are chosen by
 _TEXTS = ("hook_id", "reason", "task", "url", "organization_id")
 _TIMES = ("since", "until")
@@ -90,12 +89,13 @@ async def _wanted_record(parts: Parts, given: dict[str, str]) -> Record:
     if ("source" in given) == ("event_id" in given):
         raise bad_fields({"source": "give this, or event_id"})
     if "source" in given:
-        place = _SOURCE.fullmatch(given["source"])
-        prefix = parts.topics.prefix
-        if place is None or place[1].removeprefix(prefix) not in SOURCES:
+        if not _SOURCE.fullmatch(given["source"]):
             raise bad_fields({"source": f"must be TOPIC:PARTITION:OFFSET of {', '.join(SOURCES)}"})
-        topic = prefix + place[1].removeprefix(prefix)
-        record = await parts.history.record_at((topic, int(place[2])), int(place[3]))
+        topic, number, offset = given["source"].rsplit(":", 2)
+        name = topic.removeprefix(parts.topics.prefix)
+        # One of another installation is none of ours.
+        ours = (parts.topics.prefix + name, int(number)) if name in SOURCES else None
+        record = await parts.history.record_at(ours, int(offset)) if ours else None
     else:
         if not _EVENT_ID.fullmatch(given["event_id"]):
             raise bad_fields({"event_id": "must be 32 hex characters"})
@@ -169,10 +169,10 @@ def _wanted(fields: dict[str, Any], options: tuple[str, ...]) -> Filter | list[t
     wrong |= {name: "must be a text" for name in _TEXTS if not isinstance(fields.get(name, ""), str)}
     given = [name for name in _FILTERS if name in fields]
     letters = fields.get("letters")
-    if (letters is None) == (not given):
+    if ("letters" in fields) == bool(given):
         wrong["letters"] = f"give these, or one at least of {', '.join(_FILTERS)}"
-    elif letters is not None and not _are_letters(letters):
-        wrong["letters"] = f"must be a list of at most {_MOST} texts PARTITION:OFFSET"
+    elif "letters" in fields and not _are_letters(letters):
+        wrong["letters"] = f"must be a list of at most {MOST_LETTERS} texts PARTITION:OFFSET"
     if wrong:
         raise bad_fields(wrong)
     if letters is None:
@@ -222,6 +222,6 @@ def _cursor(text: str) -> dict[int, int]:
 
 
 def _are_letters(letters: Any) -> bool:
-    if not isinstance(letters, list) or not 1 <= len(letters) <= _MOST:
+    if not isinstance(letters, list) or not 1 <= len(letters) <= MOST_LETTERS:
         return False
     return all(isinstance(one, str) and _LETTER.fullmatch(one) for one in letters)

@@ -40,7 +40,7 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
     if until is None and "to" in fields:
         wrong["to"] = _TIME
     kinds, dry_run = fields.get("topics"), fields.get("dry_run", False)
-    if kinds is not None and not _are_sources(kinds):
+    if "topics" in fields and not _are_sources(kinds):
         wrong["topics"] = f"must be a list of {', '.join(SOURCES)}"
     if not isinstance(dry_run, bool):
         wrong["dry_run"] = "must be true or false"
@@ -56,7 +56,7 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
         async with kafka_answers():
             ranges = await parts.history.ranges(hook, kinds, between)
             records = sum(end - start for start, end in ranges.values())
-            if dry_run:
+            if dry_run or not ranges:  # what subscribed to nothing is fired by no topic
                 return answer({"records": records, "matches": await parts.history.count(hook, ranges, between)})
     async with confirmed():
         # All of it or nothing, also when the caller hangs up now.

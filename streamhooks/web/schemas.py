@@ -2,65 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+from streamhooks.delivery.addresses import MAX_URL_LENGTH
 from streamhooks.records import bounds, rotation
+from streamhooks.records.hook_events import SERVICE_EVENTS
 from streamhooks.tasks.matching import SOURCES
-from streamhooks.web import hook_input
-from streamhooks.web.stats import OUTCOMES
-
-Schema = dict[str, Any]
-
-TEXT: Final[Schema] = {"type": "string"}
-ID: Final[Schema] = {"type": ["string", "integer"], "description": "ids come out as texts"}
-HOOK_ID: Final[Schema] = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
-LIMIT: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}
-TIME: Final[Schema] = {"type": "number", "description": "epoch seconds"}
-MOMENT: Final[Schema] = {"type": ["number", "string"], "description": "epoch seconds or ISO 8601"}
-STATUS: Final[Schema] = {"enum": ["active", "disabled"]}
-OUTCOME: Final[Schema] = {"enum": list(OUTCOMES), "default": "fired"}
-RESOLUTION: Final[Schema] = {"type": "string", "description": "a rollup: 10s, 1h, 60m, 1d, 24h"}
-
-
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _object(properties: dict[str, Schema], *required: str) -> Schema:
-    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
-
-
-def _list(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
+from streamhooks.web import hook_input, patterns
+from streamhooks.web.values import HOOK_ID, ID, LETTER, MOMENT, STATUS, TEXT, Schema
+from streamhooks.web.values import of_list as _list
+from streamhooks.web.values import of_object as _object
+from streamhooks.web.values import of_ref as _ref
+from streamhooks.web.values import or_null as _or_null
 
 _MS: Final[Schema] = {"type": "integer", "description": "epoch milliseconds"}
-_NEW_ID: Final[Schema] = {**ID, "maxLength": hook_input.MAX_ID}
-_LOW, _HIGH = hook_input.RATE_LIMITS
+_SERVICE_EVENT: Final[Schema] = {"enum": list(SERVICE_EVENTS)}
+_APP_EVENT: Final[Schema] = {"type": "string", "pattern": patterns.APP_EVENT}
 
-_SETTABLE: Final[dict[str, Schema]] = {
-    "url": {"type": "string", "maxLength": 512, "description": "http or https"},
-    "events": {
-        **_list(TEXT),
+
+def _events(event: Schema) -> Schema:
+    return {
+        **_list(event),
         "minItems": 1,
         "maxItems": bounds.MAX_EVENTS,
         "description": "of an app hook: <resource>.<action>, <resource>.* for all actions, * for all. A known resource"
         " alone, such as issue, means its known actions, which count as well",
+    }
+
+
+_LOW, _HIGH = hook_input.RATE_LIMITS
+
+_SETTABLE: Final[dict[str, Schema]] = {
+    "url": {
+        "type": "string",
+        "maxLength": MAX_URL_LENGTH,
+        "pattern": patterns.URL,
+        "description": "http or https; an address in place of a name if it may be reached (see the settings"
+        " STREAMHOOKS_ALLOWED_NETWORKS, _DENIED_NETWORKS, _ALLOWED_PORTS)",
     },
+    "events": _events({"anyOf": [_SERVICE_EVENT, _APP_EVENT]}),
     "secret": {
         "type": "string",
         "minLength": 16,
         "maxLength": 256,
+        "pattern": patterns.SECRET,
         "description": "one that begins with whsec_ has {} to {} bytes after that, in base64".format(
             *bounds.SECRET_BYTES
         ),
     },
     "project_ids": {
-        **_list(_NEW_ID),
+        **_list(ID),
         "maxItems": bounds.MAX_PROJECTS,
         "description": "none means every project",
     },
@@ -69,8 +60,12 @@ _SETTABLE: Final[dict[str, Schema]] = {
     "headers": _or_null(
         {
             "type": "object",
-            "additionalProperties": {"type": "string", "maxLength": hook_input.MAX_HEADER_VALUE},
-            "propertyNames": {"maxLength": hook_input.MAX_HEADER_NAME},
+            "additionalProperties": {
+                "type": "string",
+                "maxLength": hook_input.MAX_HEADER_VALUE,
+                "pattern": patterns.HEADER_VALUE,
+            },
+            "propertyNames": {"maxLength": hook_input.MAX_HEADER_NAME, "pattern": patterns.HEADER_NAME},
             "maxProperties": hook_input.MAX_HEADERS,
             "description": "own headers, masked when shown; names and values have at most"
             f" {bounds.MAX_HEADER_BYTES} bytes of UTF-8 together. In a change, the mask as a value keeps the value,"
@@ -93,6 +88,7 @@ _SHOWN: Final[dict[str, Schema]] = {
     "organization_id": TEXT,
     "app_id": {**_or_null(TEXT), "description": "null for a service hook"},
     **_SETTABLE,
+    "url": TEXT,
     # What is stored may be over the bounds, and is shown cut to one more than they allow.
     "events": _list(TEXT),
     "version": {"type": "integer", "minimum": 0, "description": "of the payload; only 0 is sent"},
@@ -148,23 +144,46 @@ _LETTER: Final[dict[str, Schema]] = {
     "truncated": {"type": "boolean"},
 }
 
-_OF_SOME: Final[dict[str, Schema]] = {
-    "letters": _list({**TEXT, "description": "PARTITION:OFFSET"}),
-    **CHOSEN_BY,
-    "dry_run": {"type": "boolean", "default": False},
-}
+
+def _some_letters(**options: Schema) -> Schema:
+    """Letters by their places, or by what they have in common."""
+    options = {"dry_run": {"type": "boolean", "default": False}, **options}
+    places = {**_list(LETTER), "minItems": 1, "maxItems": patterns.MOST_LETTERS}
+    return {
+        "anyOf": [
+            _object({"letters": places, **options}, "letters"),
+            {**_object({**CHOSEN_BY, **options}), "anyOf": [{"required": [name]} for name in CHOSEN_BY]},
+        ]
+    }
+
+
+def _new_hook(of_kind: dict[str, Schema], *required: str) -> Schema:
+    """Null and absent are the same where a field is not needed."""
+    fields = {"organization_id": ID, **_SETTABLE, **of_kind}
+    needed = (*hook_input.REQUIRED, *required)
+    return _object({name: one if name in needed else _or_null(one) for name, one in fields.items()}, *needed)
+
 
 SCHEMAS: Final[dict[str, Schema]] = {
-    "NewHook": _object({"organization_id": _NEW_ID, "app_id": _or_null(_NEW_ID), **_SETTABLE}, *hook_input.REQUIRED),
-    "HookChange": _object(
-        {
-            **_SETTABLE,
-            hook_input.RESUME: {
-                **MOMENT,
-                "description": "skip, all, or from when on: what becomes of what it missed; needed if it did",
-            },
-        }
-    ),
+    "NewHook": {"anyOf": [_ref("NewServiceHook"), _ref("NewAppHook")]},
+    "NewServiceHook": _new_hook({"app_id": {"type": "null"}, "events": _events(_SERVICE_EVENT)}),
+    "NewAppHook": _new_hook({"app_id": ID, "events": _events(_APP_EVENT)}, "app_id"),
+    "HookChange": {
+        **_object(
+            {
+                **_SETTABLE,
+                "project_ids": _or_null(_SETTABLE["project_ids"]),
+                hook_input.RESUME: {
+                    "anyOf": [{"enum": ["skip", "all"]}, *MOMENT["anyOf"]],
+                    "description": "skip, all, or from when on: what becomes of what it missed; needed if it did."
+                    " With status: active",
+                },
+            }
+        ),
+        "dependentSchemas": {
+            hook_input.RESUME: {"required": ["status"], "properties": {"status": {"const": "active"}}},
+        },
+    },
     "Hook": _object({**_SHOWN, "warnings": _WARNINGS}, *_SHOWN),
     "ChangedHook": _object({**_SHOWN, "warnings": _WARNINGS, "missed": _ref("Missed")}, *_SHOWN),
     "Hooks": _object({"hooks": _list(_ref("Hook")), "next_cursor": _or_null(TEXT)}, "hooks", "next_cursor"),
@@ -252,9 +271,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "NewReplay": _object(
         {
-            "from": MOMENT,
+            "from": {**MOMENT, "description": "epoch seconds or ISO 8601; not after to"},
             "to": {**MOMENT, "description": "the end of the log, unless given"},
-            "topics": {**_list({"enum": list(SOURCES)}), "description": "those that can fire the hook, unless given"},
+            "topics": {
+                **_list({"enum": list(SOURCES)}),
+                "minItems": 1,
+                "description": "those that can fire the hook, unless given",
+            },
             "dry_run": {"type": "boolean", "default": False},
         },
         "from",
@@ -292,14 +315,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "DeadLetters": _object({"dead_letters": _list(_ref("DeadLetter")), "next_cursor": _or_null(TEXT)}),
     "DeadLetter": _object(_LETTER),
     "WholeDeadLetter": _object({**_LETTER, "task": {"type": ["object", "null"]}, "raw": _or_null(TEXT)}),
-    "Redrive": _object(
-        {
-            **_OF_SOME,
-            "force": {"type": "boolean", "default": False, "description": "also what was sent again in vain too often"},
-        }
+    "Redrive": _some_letters(
+        force={"type": "boolean", "default": False, "description": "also what was sent again in vain too often"}
     ),
     "Redriven": _object({"redriven": {"type": "integer"}, "skipped": {"type": "integer"}}, "redriven", "skipped"),
-    "DropLetters": _object(_OF_SOME),
+    "DropLetters": _some_letters(),
     "DroppedLetters": _object({"dropped": {"type": "integer"}, "skipped": {"type": "integer"}}, "dropped", "skipped"),
     "Overview": {"type": "object"},
     "Live": _object({"live": {"type": "boolean"}}, "live"),

@@ -19,9 +19,9 @@ async def index(_parts: Parts, _request: web.Request) -> web.Response:
     return answer({"name": "streamhooks", "version": version("streamhooks"), "openapi": "/openapi.json"})
 
 
-async def openapi(_parts: Parts, _request: web.Request) -> web.Response:
+async def openapi(parts: Parts, _request: web.Request) -> web.Response:
     """Answer with the OpenAPI document."""
-    return answer(_document())
+    return answer(_document(tokens=bool(parts.settings.api_token or parts.settings.api_tokens)))
 
 
 async def live(_parts: Parts, _request: web.Request) -> web.Response:
@@ -75,5 +75,5 @@ def _defaults(parts: Parts) -> dict[str, object]:
 
 
 @cache
-def _document() -> dict[str, object]:
-    return document(version("streamhooks"))
+def _document(*, tokens: bool) -> dict[str, object]:
+    return document(version("streamhooks"), tokens=tokens)

@@ -22,7 +22,7 @@ MAX_POINTS: Final = 10_000
 
 _SECOND = 1_000_000
 _DEFAULT_SPAN = 86_400 * _SECOND - _SECOND
-_LATEST = 253_402_300_800  # the year 10,000
+LATEST: Final = 253_402_300_800  # the year 10,000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RESOLUTION = re.compile(r"([0-9]{1,9})([smhd])")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -108,7 +108,7 @@ def _time(text: str, problem: str) -> int:
     if not _FLOAT.fullmatch(text):
         raise bad_request(problem)
     seconds = float(text)
-    if not math.isfinite(seconds) or abs(seconds) > _LATEST:
+    if not math.isfinite(seconds) or abs(seconds) > LATEST:
         raise bad_request(problem)
     return _microseconds(seconds)
 

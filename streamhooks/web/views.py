@@ -66,6 +66,9 @@ AT_HOME = frozenset({"change_hook", "delete_hook", "rotate_secret"})
 #: besides what reads: what begins with a long look, or only sends a sample, ends when its caller hangs up
 ENDS_WITH_CALLER = frozenset({"send_test", "begin_replay", "redrive_dead_letters", "drop_dead_letters"})
 
+#: in a path: else `/api/dead-letters/redrive` would be a letter for every method that it does not have
+_LETTER = "{letter:[^/]*:[^/]*}"
+
 Method = Callable[..., Any]
 
 _under_way: set[asyncio.Task[web.Response]] = set()
@@ -87,7 +90,7 @@ def register(app: faust.App, parts: Callable[[], Parts]) -> None:
     for call in CALLS:
         methods[call.path][call.method] = _method(call, parts, forwarder)
     for path, of_path in methods.items():
-        app.page(path, name=path)(_view(of_path))
+        app.page(path.replace("{letter}", _LETTER), name=path)(_view(of_path))
 
 
 def _method(call: Call, parts: Callable[[], Parts], forwarder: Forwarder) -> Method:

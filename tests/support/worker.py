@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -32,11 +32,13 @@ class Worker:
         *,
         token: str | None = None,
         environment: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
         **settings: object,
     ) -> None:
         """Describe a worker; `start` starts it.
 
-        environment -- further variables. settings -- STREAMHOOKS_*, in lower case: `retry_delay=1`.
+        environment -- further variables. options -- of `faust worker`. settings -- STREAMHOOKS_*, in lower case:
+        `retry_delay=1`.
         """
         self.port = free_port()
         scheme = "https" if "web_tls_cert" in settings else "http"
@@ -58,6 +60,7 @@ class Worker:
         inherited["STREAM_PROCESSING_TIMEOUT"] = "1"
         inherited |= environment or {}
         self._environment = inherited | {f"STREAMHOOKS_{name.upper()}": str(one) for name, one in given.items()}
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, timeout: float = 60.0) -> Worker:
@@ -70,7 +73,7 @@ class Worker:
     def launch(self) -> Worker:
         """Start it without waiting."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "faust", "-A", "streamhooks", "worker", "-l", "info"]
+        command = [sys.executable, "-m", "faust", "-A", "streamhooks", "worker", "-l", "info", *self._options]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=_ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True

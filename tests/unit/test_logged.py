@@ -121,7 +121,7 @@ def test_holes_are_bounded() -> None:
 
 #: what is ours, or cut elsewhere: counts, offsets, names of topics and tasks, texts of our code and of Kafka's clients
 OURS = {
-    "'%s:%d: %s'", "name", "now", "self._prefix",
+    "'%s:%d: %s'", "nearest", "name", "now", "self._prefix",
     "*tp", "start", "end", "first", "record.source", "away", "error", "tp.topic", "tp.partition", "why", "topic",
     "part", "text", "place[0]", "self._clock() - closed.since",
     "policy", "resource.name", "settings.bootstrap_servers", "self._name", "self._topic", "soft", "left",

@@ -11,9 +11,10 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Counter
 
 from streamhooks import metrics
+from streamhooks.kafka.topics import Topics
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "observability"
@@ -187,3 +188,21 @@ def test_grafana_finds_prometheus_and_the_dashboard():
     folder, name = home.rsplit("/", 1)
     assert folder == provider["options"]["path"]
     assert (ROOT / mounts("grafana")[folder] / name).exists()
+
+
+def test_each_counter_is_there_before_it_counts() -> None:
+    """A panel of what has not happened shows 0, and the first time is an increase for a rule."""
+    topics = Topics("zero.")
+    metrics.begin_at_zero(topics, ["a.task"])
+    counters = [one for one in vars(metrics).values() if isinstance(one, Counter)]
+    assert len(counters) > 20
+    for counter in counters:
+        (family,) = counter.collect()
+        found = {tuple(one.labels.values()) for one in family.samples if one.name.endswith("_total")}
+        assert found, family.name
+        if "topic" in counter._labelnames:
+            assert any(labels[0].startswith("zero.") for labels in found), family.name
+        if "task" in counter._labelnames:
+            assert any(labels[0] == "a.task" for labels in found), family.name
+    broken = {one.labels["topic"] for one in next(iter(metrics.BROKEN.collect())).samples}
+    assert {topics.events, topics.alerts, topics.resource_changes, topics.hooks, topics.delayed} <= broken

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streamhooks.errors import BadSettings
-from streamhooks.settings import Settings, load_settings
+from streamhooks.settings import Settings, load_settings, unknown_settings
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +87,21 @@ def test_what_is_no_network(monkeypatch: pytest.MonkeyPatch, name: str, given: s
     with pytest.raises(BadSettings, match=rf"^STREAMHOOKS_{name.upper()}: ") as raised:
         read(monkeypatch, **{name: given})
     assert "\n" not in str(raised.value)
+
+
+def test_a_mistyped_setting_is_told_with_the_nearest_one() -> None:
+    given = ["STREAMHOOKS_RETRY_DELAYY", "STREAMHOOKS_BROKER", "STREAMHOOKS_RETRY_DELAY", "STREAMHOOKS_URL", "PATH"]
+    assert unknown_settings(given) == [
+        ("STREAMHOOKS_BROKER", "STREAMHOOKS_BROKERS"),
+        ("STREAMHOOKS_RETRY_DELAYY", "STREAMHOOKS_RETRY_DELAY"),
+    ]
+    assert unknown_settings(["STREAMHOOKS_XYZ"])[0][1].startswith("STREAMHOOKS_")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_6066_TCP", "PORT_6066_TCP_ADDR",
+     "WORKER_SERVICE_HOST", "WORKER_PORT", "WORKER_PORT_6066_TCP_PROTO"],
+)  # fmt: skip
+def test_what_kubernetes_sets_is_no_slip(name: str) -> None:
+    assert unknown_settings([f"STREAMHOOKS_{name}"]) == []

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import click
 import pytest
 import yaml
+from faust.cli.faust import cli as faust_commands
 from support.shell import commands
 from support.snippets import PAGES, ROOT, Snippet, snippets
 
@@ -25,7 +26,7 @@ API = document("0")["paths"]
 
 #: programs of others, of which nothing is checked here
 OTHERS = {".", "cd", "export", "git", "go", "kill", "npm", "sleep"}
-_INLINE = re.compile(r"(?<!`)`((?:streamhooks|make|docker compose|curl) [^`\n]+)`(?!`)")
+_INLINE = re.compile(r"(?<!`)`((?:streamhooks|faust -A|make|docker compose|curl) [^`\n]+)`(?!`)")
 _PORT = 6066
 
 
@@ -84,8 +85,12 @@ def check_make(words: list[str]) -> None:
 
 
 def check_faust(words: list[str]) -> None:
-    if words[:3] != ["-A", "streamhooks", "worker"]:
-        raise WrongCommand("a worker is started by faust -A streamhooks worker")
+    if words[:2] != ["-A", "streamhooks"] or words[2] not in faust_commands.commands:
+        raise WrongCommand("a command of Faust is called by faust -A streamhooks COMMAND")
+    known = options_of(faust_commands.commands[words[2]])
+    for word in words[3:]:
+        if word.startswith("-") and word not in known:
+            raise WrongCommand(f"faust {words[2]} has no option {word}")
 
 
 def check_python(words: list[str]) -> None:
@@ -170,6 +175,8 @@ def test_each_command_in_a_sentence_exists(page) -> None:
         "HOOK=$(curl -s http://127.0.0.1:6066/api/hoks)",
         "curl -s -X PATCH http://127.0.0.1:6066/api/hooks",
         "faust worker",
+        "faust -A streamhooks workers",
+        "faust -A streamhooks worker --port 1",
         "pip install 'streamhooks[oltp]'",
         "docker compose --profile other up",
         "python produce_it.py",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from concurrent.futures import Future
 from types import SimpleNamespace
 
 import faust
 import pytest
+from faust import streams
+from faust.tables.wrappers import WindowWrapper
 from faust.types import TP
 
 from streamhooks.mended.table import WindowTable
@@ -42,6 +45,34 @@ def test_a_write_goes_to_the_changelog_of_the_keys_partition_and_is_remembered_u
     assert list(table.unconfirmed()) == [("hook1", (100.0, 109.9))]
     assert table.unconfirmed() == {}
     assert table.cells("hook1", [window(FINEST, 100), window(FINEST, 110)]) == [[1, 1, 0, 7], None]
+
+
+def test_it_is_read_as_faust_reads_windows(table):
+    table.wall_clock = lambda: 125.0
+    windows = WindowWrapper(table).relative_to_now()
+    table["hook1", window(FINEST, 120)] = [2, 1, 1, 7]
+    table["hook1", window(FINEST, 100)] = [5, 5, 0, 7]
+    assert windows["hook1"].now() == windows["hook1"].value() == windows["hook1"].current() == [2, 1, 1, 7]
+    assert windows["hook1"].delta(20) == [5, 5, 0, 7]
+    assert windows["hook1"][window(FINEST, 100)] == [5, 5, 0, 7]
+    # Nothing is written by looking.
+    before = len(table)
+    assert windows["hook2"].now() is None
+    assert len(table) == before
+
+
+def test_now_is_now_also_while_a_record_is_read(table):
+    class Event:
+        message = SimpleNamespace(partition=0, timestamp=5.0)
+
+    event = Event()
+    table.wall_clock = lambda: 125.0
+    table["hook1", window(FINEST, 120)] = [2, 1, 1, 7]
+    former = streams._current_event.set(weakref.ref(event))
+    try:
+        assert WindowWrapper(table).relative_to_now()["hook1"].now() == [2, 1, 1, 7]
+    finally:
+        streams._current_event.reset(former)
 
 
 class Passing:

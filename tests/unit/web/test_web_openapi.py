@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from web_fakes import FakeParts, created, serving
+from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
 
 from streamhooks.web.hook_input import CHANGEABLE, CREATABLE, RESUME
 from streamhooks.web.openapi import CALLS
@@ -53,6 +53,14 @@ async def test_the_schemas_have_the_fields_of_the_views() -> None:
         made = await created(client)
         slip = await created(client, app_id="1", events=["issue.updated"])
     assert SCHEMAS["Hook"]["properties"].keys() == slip.keys() == made.keys() | {"warnings"}
-    assert set(SCHEMAS["NewHook"]["properties"]) == set(CREATABLE)
+    for kind in ("NewServiceHook", "NewAppHook"):
+        assert set(SCHEMAS[kind]["properties"]) == set(CREATABLE)
     assert set(SCHEMAS["HookChange"]["properties"]) == {*CHANGEABLE, RESUME}
     assert set(next(call for call in CALLS if call.name == "get_stats").query) == set(PARAMETERS)
+
+
+async def test_it_says_whether_a_token_is_needed() -> None:
+    for settings, security in ((FakeSettings(), []), (FakeSettings(api_token=TOKEN), [{"token": []}])):
+        async with serving(FakeParts(settings=settings)) as client:
+            document = await (await client.get("/openapi.json")).json()
+        assert document["security"] == security

@@ -1,0 +1,26 @@
+"""The OpenAPI document says all bounds: nothing that it calls valid is refused, nothing else accepted."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from support.schema_run import environment, findings, schemathesis
+from web_fakes import TOKEN, FakeParts, FakeSettings, listening
+
+
+@pytest.mark.timeout(600)  # some 1,500 calls
+@pytest.mark.parametrize("token", [None, TOKEN])
+async def test_what_is_accepted_is_what_the_document_says(token: str | None, tmp_path: Path) -> None:
+    async with listening(FakeParts(settings=FakeSettings(api_token=token))) as port:
+        running = await asyncio.create_subprocess_exec(
+            *schemathesis(f"http://127.0.0.1:{port}", token, 5),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await running.communicate()
+    assert running.returncode == 0, findings(output.decode())
+    assert "Tested: 25" in output.decode()
