@@ -42,8 +42,8 @@ AT_ONCE = 20
 REMEMBERED = 20_000
 
 TP = tuple[str, int]
-_Place = tuple[str, TP, str | None, int | None]
-"""A hook, a partition, the id of its topic, and from which time on records are meant."""
+_Place = tuple[str, TP, str | None, int | None, float]
+"""A hook, a partition, the id of its topic, from which time on records are meant, and when the hook was resumed."""
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
 
@@ -192,7 +192,10 @@ class CatchUp:
 
     async def _send(self, stretch: Stretch, end: int) -> bool:
         """Send a stretch; False if the hook may get no more now."""
-        tp, place = stretch.tp, (stretch.hook_id, stretch.tp, stretch.log, stretch.not_before)
+        tp, hook = stretch.tp, self._hooks.get(stretch.hook_id)
+        # Once the hook was disabled meanwhile, what was started may have been passed over.
+        resumed_at = hook.resumed_at if hook is not None else 0.0
+        place = (stretch.hook_id, tp, stretch.log, stretch.not_before, resumed_at)
         first, log_end = await self._ways.ends(tp)
         begin = start = max(stretch.next, first)
         sent = self._sent.get(place, range(0))

@@ -153,11 +153,11 @@ class Missed:
         """The open stretches that a new one takes in: else there would be one more with each assignment."""
         if self._partitions.number(tp) is None or not self._holds_lease():
             return []  # they may be those of the owner after us
-        current = self._log_of(tp) or None
+        logs = (None, self._log_of(tp) or None)  # 0.1.0 did not write it
         return [
             one
             for one in self._stretches.of_hook(hook.id)
-            if one.end is None and one.tp == tp and one.after == hook.resumed_at and one.log == current
+            if one.end is None and one.tp == tp and one.after == hook.resumed_at and one.log in logs
             if one.key not in self._leaving
         ]
 

@@ -91,20 +91,28 @@ def test_every_event_reaches_each_hook_that_is_disabled_and_enabled_all_the_time
             time.sleep(0.1)
         for done in rounds:
             done.result()
-    lacking = {hook.path: load.written for hook in hooks}
+    lacking, late = {hook.id: hook for hook in hooks}, 0
 
     def all_came() -> bool:
-        for path in list(lacking):
-            lacking[path] = load.written - one.receiver.count(path)["ids"]
-            if not lacking[path]:
-                del lacking[path]
+        nonlocal late
+        for hook in list(lacking.values()):
+            if one.receiver.count(hook.path)["ids"] == load.written:
+                del lacking[hook.id]
+            elif one.api.get(f"/api/hooks/{hook.id}").json["status"] == "disabled":
+                # A call that a worker was asked for before it hung, and that was made elsewhere then, comes late.
+                change(clients, hook, status="active", resume="all")
+                late += 1
         return not lacking
 
     try:
-        eventually(all_came, timeout=120)
+        eventually(all_came, timeout=120, interval=0.5)
     finally:
+        for hook in lacking.values():
+            views = [one.api.get(f"/api/hooks/{hook.id}{view}").body for view in ("", "/missed", "/pending")]
+            print(f"lacking: {load.written - one.receiver.count(hook.path)['ids']}", *views)
         counts = [one.receiver.count(hook.path) for hook in hooks]
         sent, ids = (sum(count[name] for count in counts) for name in ("requests", "ids"))
-        print(f"{ROUNDS} rounds, {kills} kills, {load.written} events: {ids} deliveries, {sent - ids} doubles", lacking)
+        numbers = f"{ROUNDS} rounds, {kills} kills, {load.written} events"
+        print(f"{numbers}: {ids} deliveries, {sent - ids} doubles, {late} late calls")
     for hook in hooks:
         eventually(lambda hook=hook: not one.api.get(f"/api/hooks/{hook.id}/missed").json["stretches"], timeout=60)

@@ -24,11 +24,12 @@ class World:
     times: list[int]
     started: list[int] = field(default_factory=list)
     log_id: str = "A"
+    disabled_at: int | None = None
     gone: list[Stretch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.stretches = Stretches()
-        hook = SimpleNamespace(id=HOOK)
+        self.hook = hook = SimpleNamespace(id=HOOK, resumed_at=1.0)
         self.catch_up = CatchUp(
             self.stretches,
             SimpleNamespace(get=lambda _: hook, is_active=lambda _: True),
@@ -43,6 +44,8 @@ class World:
 
     async def start(self, call: int, owner) -> None:
         self.started.append(call)
+        if call == self.disabled_at:
+            self.hook.resumed_at += 1.0  # and enabled again, when the call was passed over
         owner.release()
 
     async def read_range(self, topic, partition, start, end):
@@ -150,3 +153,11 @@ def test_what_lies_before_what_was_sent_is_sent_too() -> None:
 def test_what_was_sent_from_a_time_on_is_not_all_that_was_missed() -> None:
     world = World([100_000, 200_000])
     assert work_off(world, {"resume": "150"}, {"resume": "all", "id": "other"}) == [[1], [0, 1]]
+
+
+def test_what_was_passed_over_while_it_was_sent_was_not_sent() -> None:
+    world = World([1] * 50, disabled_at=20)
+    assert work_off(world, {"resume": "all"}, {"next": 20, "resume": "all", "id": "passed over meanwhile"}) == [
+        list(range(50)),
+        list(range(20, 50)),
+    ]

@@ -328,3 +328,16 @@ async def test_the_same_offset_of_another_log_is_another_stretch_while_the_first
     world.open.set()
     await asyncio.gather(first, second)
     assert [stretch.log for stretch, _ in world.log] == ["A", "B"]
+
+
+async def test_what_0_1_0_began_names_no_log_and_is_taken_in():
+    former = World()
+    await former.pass_over(5)
+    world = World(former)
+    world.log_id = "A"
+    await world.pass_over(9)
+    assert [(one.next, one.log) for one in world.stretches] == [(5, "A")]
+    another = World(world)
+    another.log_id = "B"
+    await another.pass_over(2)
+    assert [(one.next, one.log) for one in another.stretches] == [(2, "B"), (5, "A")]
