@@ -292,11 +292,11 @@ def full(worker: FakeWorker) -> str:
     one = f"{1:032x}"
     worker.attempts = [
         {
-            "id": f"msg_{number:032x}", "attempt": number % 3 + 1, "at": int((now - number * 37) * 1000),
+            "webhook_id": f"msg_{number:032x}", "attempt": number % 3 + 1, "at": int((now - number * 37) * 1000),
             "outcome": ("delivered", "retried", "delivered", "dead")[number % 4],
             "status": (200, 503, 204, None)[number % 4], "error": (None, None, None, "timeout after 5 s")[number % 4],
             "duration_ms": 12.5 + number, "source": f"streamhooks.events:3:{1200 - number}", "event": "event.created",
-            "url": worker.hooks[one]["url"],
+            "url": worker.hooks[one]["url"], "cause": ("live", "retry", "replay")[number % 3],
             **({"request": '{"project":{"slug":"web"},"event":{}}', "response": EVIL} if number % 2 else {}),
         }
         for number in range(12)

@@ -234,7 +234,7 @@ def test_what_can_be_done_with_a_hook(browser: Browser, fake: Callable[..., Fake
     worker.missed = {**worker.missed, "records": 12, "since": "2026-11-22T10:00:00.000+00:00"}
     browser.press("Enable")
     browser.wait_text("12 records passed by")
-    assert browser.run("return document.querySelector('dialog [type=submit]').disabled")
+    eventually(lambda: browser.run("return document.querySelector('dialog [type=submit]')?.disabled"))
     browser.fill("is sent", "")
     browser.press("Enable")
     eventually(lambda: worker.calls("PUT")[-1] == (path, {"status": "active", "resume": "all"}))
@@ -375,7 +375,7 @@ def test_live_until_paused_and_trouble_is_told(browser: Browser, fake: Callable[
     browser.open(f"{worker.base}/#/hooks/{one}")
     browser.press("Show", 1)
     browser.wait_text(EVIL)
-    worker.attempts = [{**worker.attempts[0], "id": "msg_new", "error": "a new one"}, *worker.attempts]
+    worker.attempts = [{**worker.attempts[0], "webhook_id": "msg_new", "error": "a new one"}, *worker.attempts]
     browser.wait_text("a new one")
     assert EVIL in browser.text()  # what was unfolded stays so
     worker.failing = 503

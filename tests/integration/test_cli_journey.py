@@ -94,14 +94,15 @@ def test_the_journey(run, told, listener, installation, organization):
     source = run(*send).stdout.strip()
     heard = listener.heard()
     assert (heard["verified"], json.loads(heard["body"])["event"]["data"]) == (True, {"message": "it broke"})
-    (attempt,) = eventually(lambda: told("requests", hook))
-    assert (attempt["source"], attempt["outcome"], attempt["id"]) == (source, "delivered", heard["id"])
+    attempt, test = eventually(lambda: len(found := told("requests", hook)) == 2 and found)
+    assert (attempt["source"], attempt["outcome"], attempt["webhook_id"]) == (source, "delivered", heard["id"])
+    assert (attempt["cause"], test["cause"]) == ("live", "test")
 
     # The receiver breaks: the attempt is seen, and what waits.
     listener.start("--status", "503")
     broken = run(*send).stdout.strip()
     assert listener.heard()["status"] == 503
-    eventually(lambda: len(told("requests", hook)) == 2)
+    eventually(lambda: len(told("requests", hook)) == 3)
     table = run("requests", hook, "--failed").stdout
     assert "retried" in table
     assert "503" in table

@@ -90,7 +90,7 @@ def test_what_is_secret_of_a_hook_leaves_by_no_other_way(install: Install, organ
     # Pasted, by somebody who may write to `hooks`, into a hook that goes elsewhere.
     attacker = one.create_hook(f"{organization}-attacker")
     text = last_of(one, victim.id)["headers"]["Authorization"]
-    one.produce("hooks", attacker.id, last_of(one, attacker.id) | {"headers": {"X-Leak": text}})
+    one.produce("hooks", attacker.id, last_of(one, attacker.id) | {"headers": {"X-Leak": text}, "revision": None})
     eventually(lambda: is_sealed(attacker))
     one.produce("events", "11", event(f"{organization}-attacker"))
     eventually(lambda: len(one.pending(attacker)) == 1)
