@@ -9,7 +9,7 @@ which compaction would keep: then what holds is written once more, it is *healed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
@@ -61,6 +61,7 @@ class LetterStates:
         self._stale: dict[int, set[str]] = {}
         self._unseen: dict[int, set[str]] = {}  # of partitions that are read once more
         self._bounds: Bounds = {}
+        self._beyond: set[str] = set()  # the letters that lay behind the ends when expired ones were asked for last
 
     # --- the log
 
@@ -150,14 +151,22 @@ class LetterStates:
         self._bounds = bounds
 
     def is_gone(self, letter: str) -> bool:
-        """Whether a letter is no longer on `dead-letters`, as far as is known."""
-        return is_outside(letter, self._bounds)
+        """Whether a letter is no longer on `dead-letters`, as far as is known.
+
+        One that lies behind the end may have been written after that was learnt.
+        """
+        return place_of(letter, self._bounds) == "before"
 
     def expired(self, is_mine: Callable[[int], bool], most: int) -> list[tuple[int, str]]:
         """States whose letters are gone, at most so many, each with its partition; of those partitions alone.
 
-        May be run in a thread: there may be a million.
+        To be asked once for each `learn_bounds`. What lies behind the end at two such looks is of a former log. May be
+        run in a thread: there may be a million.
         """
+        before, beyond = self._beyond, set[str]()
+        for of_partition in tuple(self._known.values()):
+            beyond.update(key for key in tuple(of_partition) if place_of(key, self._bounds) == "beyond")
+        self._beyond, lost = beyond, beyond & before
         for key in [key for key in list(self._asked) if self.is_gone(key)]:
             self._asked.pop(key, None)
         found = list[tuple[int, str]]()
@@ -165,7 +174,7 @@ class LetterStates:
             if len(found) >= most:
                 break
             if is_mine(partition):
-                found += [(partition, key) for key in tuple(of_partition) if self.is_gone(key)]
+                found += [(partition, key) for key in tuple(of_partition) if key in lost or self.is_gone(key)]
         return found[:most]
 
     def sent(self, is_mine: Callable[[int], bool]) -> list[tuple[int, str, int]]:
@@ -182,13 +191,11 @@ class LetterStates:
         return sum(map(len, self._known.values()))
 
 
-def is_outside(letter: str, bounds: Bounds) -> bool:
-    """Whether a letter, by its key, lies where `dead-letters` holds nothing; a key that names no place does."""
+def place_of(letter: str, bounds: Bounds) -> Literal["before", "within", "beyond"]:
+    """Return where a letter lies, by its key, in what `dead-letters` holds; a key that names no place is before it."""
     try:
         partition, offset, _ = map(int, letter.split(":"))
     except ValueError:
-        return bool(bounds)
-    if partition not in bounds:
-        return False  # it is not known yet
-    first, end = bounds[partition]
-    return not first <= offset < end
+        return "before" if bounds else "within"
+    first, end = bounds.get(partition, (offset, offset + 1))  # else it is not known yet
+    return "before" if offset < first else "within" if offset < end else "beyond"

@@ -21,6 +21,8 @@ SOURCES = ("events", "alerts", "resource-changes")
 _KINDS = {"events": 70, "alerts": 15, "resource-changes": 15}
 #: how long after its change a resource is written that came too late, in seconds
 _LATE = 1.5
+#: how long brokers that were troubled last may take for what is left, in seconds, for each producer
+_FLUSH = 600.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Load:
         """Stop, wait until all is confirmed, and return the records of the source topics."""
         self._stopping.set()
         self._thread.join()
-        left = sum(producer.flush(120) for producer in self._producers.values())
+        left = sum(producer.flush(_FLUSH) for producer in self._producers.values())
         if left or self.refused:
             raise AssertionError(f"the broker did not take {left} records; it refused {self.refused[:3]}")
         return self.confirmed

@@ -177,4 +177,4 @@ def test_an_event_produced_twice_fires_once_and_a_redelivery_still_fires(install
     doubles = [
         line for line in api(worker).get("/metrics").body.decode().splitlines() if "double_records_total{" in line
     ]
-    assert [float(line.split()[-1]) for line in doubles] == [1.0]
+    assert sum(float(line.split()[-1]) for line in doubles) == 1.0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streamhooks.kafka.reader import Record
 from streamhooks.records.letter_state import LetterState, order
-from streamhooks.tables.letter_states import Known, LetterStates, is_outside
+from streamhooks.tables.letter_states import Known, LetterStates, place_of
 
 KEY = "3:17:1764240000000"
 STATES = ("sent", "open", "dropped", "delivered")
@@ -114,12 +114,38 @@ def test_a_log_that_is_made_anew_gets_what_it_lacks():
 
 
 @pytest.mark.parametrize(
-    ("key", "outside"),
-    [("0:9:1", True), ("0:10:1", False), ("0:19:1", False), ("0:20:1", True), ("1:0:1", False), ("no", True)],
+    ("key", "place"),
+    [
+        ("0:9:1", "before"),
+        ("0:10:1", "within"),
+        ("0:19:1", "within"),
+        ("0:20:1", "beyond"),
+        ("1:0:1", "within"),
+        ("no", "before"),
+    ],
 )
-def test_which_letters_are_gone(key, outside):
-    assert is_outside(key, {0: (10, 20)}) is outside
-    assert is_outside(key, {}) is False
+def test_where_a_letter_lies(key, place):
+    assert place_of(key, {0: (10, 20)}) == place
+    assert place_of(key, {}) == "within"
+
+
+def test_a_letter_that_was_written_since_the_ends_were_learnt_is_there():
+    states = LetterStates()
+    states.learn_bounds({0: (0, 2)})
+    states.apply([told("sent", 1, "0:2:1")])
+    assert not states.is_gone("0:2:1")
+    assert states.expired(lambda _: True, 100) == []
+    states.learn_bounds({0: (0, 3)})
+    assert states.expired(lambda _: True, 100) == []
+
+
+def test_what_lies_behind_the_end_again_and_again_is_of_a_former_log():
+    states = LetterStates()
+    states.apply([told("open", 1, "0:9:1")])
+    states.learn_bounds({0: (0, 2)})
+    assert states.expired(lambda _: True, 100) == []
+    states.learn_bounds({0: (0, 3)})
+    assert states.expired(lambda _: True, 100) == [(0, "0:9:1")]
 
 
 def test_states_expire_with_their_letters_some_at_a_time():
