@@ -149,7 +149,7 @@ async def _run(stage: Stage) -> Report:
         repeats=repeats(evidence, fleet.kills, disturbances(fleet.happened)),
         trends={one.worker: one.trends() for one in lasting},
         usage={one.worker: one.samples for one in lasting},
-        changes=stage.journal.outcomes,
+        changes=dict(stage.journal.outcomes),
         toggles=len(stage.toggles),
         toggled_doubles=toggled.doubles,
         lines={one.data_dir.name: one.log.read_bytes().count(b"\n") for one in fleet.all},
