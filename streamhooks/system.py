@@ -57,7 +57,7 @@ from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.mended.app import App
 from streamhooks.mended.table import WindowTable
 from streamhooks.metrics import UNCONFIRMED, begin_at_zero
-from streamhooks.records.call import Again
+from streamhooks.records.call import Resent
 from streamhooks.records.formats import use_registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.registry import SchemaRegistry
@@ -286,6 +286,7 @@ class System:
             ends=ends.now,
             on_anew=self._begin_delayed_anew,
         )
+        self._readers = (self.hooks_reader, self.resources_reader, self.delayed_reader, self.letters_reader)
         self.letters = Letters(
             self.letter_states,
             self.outputs,
@@ -405,7 +406,7 @@ class System:
             text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
             log.warning(text, self.topics.hooks)
         self.moved.known = await self._look_around()  # before anything is written
-        for reader in (self.hooks_reader, self.resources_reader, self.delayed_reader, self.letters_reader):
+        for reader in self._readers:
             reader.start()
         await self.hooks_reader.wait_ready()
         self.hooks.is_live = True
@@ -480,7 +481,7 @@ class System:
         self.history.close()
         self._threads_of_kept.close()
         await asyncio.to_thread(self._one_reader.close)
-        for reader in (self.letters_reader, self.delayed_reader, self.resources_reader, self.hooks_reader):
+        for reader in reversed(self._readers):
             await reader.stop()
         sending.bind(None)
         left = await asyncio.to_thread(self.publisher.close, 5.0)
@@ -567,8 +568,7 @@ class System:
             reasons.append(self.registry.trouble)
         if not reasons and not self.letters_reader.is_ready():
             reasons.append("the states of dead letters are being read")
-        readers = (self.hooks_reader, self.resources_reader, self.delayed_reader, self.letters_reader)
-        reasons += [reader.trouble for reader in readers if reader.trouble is not None]
+        reasons += [reader.trouble for reader in self._readers if reader.trouble is not None]
         return reasons + self.outbox.troubles + self.counting.troubles + self.watch.troubles
 
     async def refresh_gauges(self) -> None:
@@ -687,7 +687,7 @@ class System:
         if record.value is None:
             return None
         origin = origin_of(record, int(self.clock() * 1000))
-        cause: Again = "replay" if stretch.why == "replay" else "resume"
+        cause: Resent = "replay" if stretch.why == "replay" else "resume"
         if record.topic == self.topics.notices:
             calls = calls_of_notices(self.hooks, self.partition_of)(record, origin)
             return next((again(call, cause, stretch.id) for call in calls if call.hook_id == hook.id), None)

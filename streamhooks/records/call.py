@@ -24,7 +24,7 @@ HOPS_HEADER: Final = "streamhooks-hops"
 ATTEMPT_HEADER = "attempt"
 
 Reason = Literal["retry", "countdown", "overflow", "paused", "resend"]
-Again = Literal["replay", "resume", "redrive"]
+Resent = Literal["replay", "resume", "redrive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class DelayedCall(Record):
     """How many deliveries, one causing the next, led to it."""
     redriven: int = 0
     """How often it was given up and sent again."""
-    cause: Again | None = None
+    cause: Resent | None = None
     """What sends a source record again; None for a live one."""
     letter: str | None = None
     """The dead letter that it sends again: `<partition>:<offset>:<timestamp>` of `dead-letters`."""
@@ -84,7 +84,7 @@ class DelayedCall(Record):
             traceparent=optional_text(fields, "traceparent"),
             hops=optional_whole(fields, "hops") or 0,
             redriven=optional_whole(fields, "redriven") or 0,
-            cause=None if fields.get("cause") is None else cast(Again, choice(fields, "cause", get_args(Again))),
+            cause=None if fields.get("cause") is None else cast(Resent, choice(fields, "cause", get_args(Resent))),
             letter=optional_text(fields, "letter"),
         )
 

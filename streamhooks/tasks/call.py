@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamhooks.records.call import Again, DelayedCall
+from streamhooks.records.call import DelayedCall, Resent
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
@@ -36,7 +36,7 @@ class Call:
     """How many deliveries, one causing the next, led to it."""
     redriven: int = 0
     """How often it was given up and sent again."""
-    cause: Again | None = None
+    cause: Resent | None = None
     """What sends a source record again; None for a live one."""
     letter: str | None = None
     """The key of the dead letter that it sends again."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
-from streamhooks.records.call import Again
+from streamhooks.records.call import Resent
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
@@ -129,7 +129,7 @@ def _some(ids: tuple[str, ...]) -> str:
 
 
 def call_for(
-    hook: Hook, source: Source, origin: Origin, cause: Again, id_of: str, partitions: tuple[int, int]
+    hook: Hook, source: Source, origin: Origin, cause: Resent, id_of: str, partitions: tuple[int, int]
 ) -> Call | None:
     """The call that sends a source record to a hook once more; None if the record does not fire it.
 
@@ -147,7 +147,7 @@ def call_for(
     return again(call, cause, id_of)
 
 
-def again(call: Call, cause: Again, id_of: str) -> Call:
+def again(call: Call, cause: Resent, id_of: str) -> Call:
     """The call as another one with the same `webhook-id`: what is known of the first one does not concern it."""
     call.id = derived_id(call.webhook_id, id_of)
     call.cause = cause
