@@ -195,8 +195,10 @@ class Fleet:
                     await self.launch(worker)
                     continue
                 with contextlib.suppress(psutil.Error, OSError):
-                    memory = await asyncio.to_thread(self.life(worker).look, time.time(), self.receiver)
+                    life = self.life(worker)
+                    memory = await asyncio.to_thread(life.look, time.time(), self.receiver)
                     self.rss[name] = max(self.rss[name], memory)
+                    life.write(worker.data_dir / f"usage-{life.pid}.csv")
             await self.look_at_moves()
             await asyncio.sleep(0.5)
 

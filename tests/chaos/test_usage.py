@@ -75,3 +75,12 @@ def test_this_process_is_seen(tmp_path: Path):
             life.look(time.time(), server.getsockname()[1])
             assert life.ports == {client.getsockname()[1], other.getsockname()[1]}
         assert life.samples == [seen]
+
+
+def test_samples_are_written_once_each(tmp_path):
+    life, file = Life("worker-0", os.getpid(), 0.0), tmp_path / "usage.csv"
+    for at in (100.0, 200.0):
+        life.samples.append(Usage(at, 1, 2, 3, 4))
+        life.write(file)
+        life.write(file)
+    assert file.read_text() == "100,1,2,3,4\n200,1,2,3,4\n"

@@ -60,6 +60,7 @@ class Life:
     ports: set[int] = field(default_factory=set)
     """Its ends of all connections to the receiver, as far as they were seen."""
     samples: list[Usage] = field(default_factory=list)
+    _written: int = 0
 
     def look(self, now: float, receiver: int) -> int:
         """Note what there is now, and return the memory; `receiver` is its port. Raise psutil.Error if it has ended."""
@@ -72,6 +73,14 @@ class Life:
             sockets, files = _open(self.pid)
             self.samples.append(Usage(now, memory, files, process.num_threads(), sockets))
         return memory
+
+    def write(self, file: Path) -> None:
+        """Add the samples that are not in the file yet: they outlive a run that fails before its report."""
+        if self.samples[self._written :]:
+            with file.open("a") as lines:
+                for one in self.samples[self._written :]:
+                    lines.write(f"{one.at:.0f},{one.memory},{one.files},{one.threads},{one.sockets}\n")
+            self._written = len(self.samples)
 
     def trends(self) -> list[Trend]:
         """Return one a kind, or none if it was too short to tell."""
