@@ -87,7 +87,7 @@ async def change_hook(parts: Parts, request: web.Request) -> web.Response:
         if status.status == "disabled" and parts.hooks.is_active(hook_id):
             why = f"enabled by its owner; what it missed: {hook.resume or 'all'}"
             notice = Notice(hook_id, "resumed", why, status.disabled_since, int(parts.clock() * 1000))
-            async with confirmed():
+            async with confirmed(after_change=hook != former):
                 await parts.outbox.publish(parts.topics.notices, notice.to_json(), key=hook_id)
         shown = _with_warnings(_shown(parts, hook), hook)
     if missed is not None:

@@ -65,8 +65,11 @@ async def kafka_answers(*, after_change: bool = False) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def confirmed(within: float = CONFIRMED_WITHIN) -> AsyncIterator[None]:
-    """Turn what keeps Kafka from confirming the writes in the body into a ProblemError with 503; `within` seconds."""
+async def confirmed(within: float = CONFIRMED_WITHIN, *, after_change: bool = False) -> AsyncIterator[None]:
+    """Turn what keeps Kafka from confirming the writes in the body into a ProblemError with 503; `within` seconds.
+
+    `after_change` tells whether a change was made before.
+    """
     try:
         async with asyncio.timeout(within):
             yield
@@ -74,5 +77,5 @@ async def confirmed(within: float = CONFIRMED_WITHIN) -> AsyncIterator[None]:
         text = "Kafka has not confirmed the change yet; it may come into force later"
         raise try_again(text, maybe_applied=True) from None
     except PublishError as error:
-        maybe = isinstance(error, ProducerDead)
+        maybe = after_change or isinstance(error, ProducerDead)
         raise try_again(f"Kafka does not take the change: {error}", maybe_applied=maybe) from None

@@ -187,15 +187,16 @@ class Forwarder:
             if found.status == 401:
                 text = "the owner of a partition, %s, does not take our signature: its keys or its clock differ"
                 log.warning(text, shown(url.authority))
-                # aiohttp may have sent it twice, and then the first one was taken.
-                raise Unanswered(was_sent=True)
+                raise Unanswered(was_sent=False)
             return found, answer
 
     def _open(self, parts: Parts) -> Signer:
         if self._session is None or self._signer is None:
             self._signer = Signer(parts.settings, parts.clock)
             connector = aiohttp.TCPConnector(ssl=client_context(parts.settings.web_tls_ca))
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector)
+            self._session = aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), connector=connector, middlewares=(_once,)
+            )
         return self._signer
 
     async def close(self) -> None:
@@ -203,6 +204,19 @@ class Forwarder:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a call once.
+
+    aiohttp sends a PUT or DELETE again whose connection broke. If it is refused then, nobody knows of the first one.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(type(error).__name__) from None
 
 
 async def _made(parts: Parts, request: web.Request, hook_id: str, handle: Handler) -> web.Response:

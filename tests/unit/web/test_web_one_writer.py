@@ -146,6 +146,41 @@ async def test_a_change_that_may_have_been_made_says_so(monkeypatch: pytest.Monk
             assert (await answer.json()).get("maybe_applied") is (True if maybe else None)
 
 
+@pytest.mark.parametrize(("method", "path", "body"), CHANGES)
+async def test_a_home_that_dies_with_a_change_may_have_made_it(method: str, path: str, body: object) -> None:
+    calls: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append(await reader.readuntil(b"\r\n\r\n"))
+        home.close()  # who asks once more is refused
+        writer.transport.abort()
+
+    home = await asyncio.start_server(take, "127.0.0.1", 0)
+    async with two_workers() as (first, _second, near, far), home:
+        url = f"/api/hooks/{(await created(far))['id']}{path}"
+        first.owner = "http://{}:{}".format(*home.sockets[0].getsockname())
+        answer = await near.request(method, url, json=body)
+        assert (answer.status, (await answer.json()).get("maybe_applied")) == (503, True)
+        assert len(calls) == 1
+
+
+async def test_a_change_is_made_though_its_notice_is_not_written() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        url = f"/api/hooks/{(await created(client))['id']}"
+        assert (await client.put(url, json={"status": "disabled"})).status == 200
+        publish = parts.outbox.publish
+
+        async def refused(topic: str, *given: object, **named: object) -> object:
+            if topic == parts.topics.notices:
+                raise RecordTooLarge("no")
+            return await publish(topic, *given, **named)
+
+        parts.outbox.publish = refused
+        answer = await client.put(url, json={"status": "active", "resume": "skip"})
+        assert (answer.status, (await answer.json()).get("maybe_applied")) == (503, True)
+
+
 async def test_what_kafka_does_not_confirm_may_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = FakeParts()
     async with serving(parts) as client:
