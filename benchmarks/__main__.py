@@ -16,7 +16,7 @@ from streamhooks.errors import Refusal
 
 CASES = (
     "ceiling", "naive", "deliver", "fan-out", "latency", "steady", "retries", "counters", "hooks", "isolation",
-    "neighbours", "resume",
+    "neighbours", "resume", "letters",
 )  # fmt: skip
 #: not among all: it needs py-spy, and the right to look into another process
 EXTRA = ("profile",)

@@ -7,7 +7,8 @@
 `DELETE /_stats` forget it
 
 What is posted to `/apart/…` is counted as `apart` and `ids_apart`, and nowhere else; from `PUT /_hang` to
-`DELETE /_hang` it gets no answer, and what was sent then stays without one.
+`DELETE /_hang` it gets no answer, and what was sent then stays without one. From `PUT /_refuse` to `DELETE /_refuse` it
+gets a 404.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ID = re.compile(rb"\r\nwebhook-id: *(\S+)", re.IGNORECASE)
 _AT = re.compile(rb'"datetime":(\d+\.\d+)')
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+_REFUSED = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 #: of so many requests one is verified
 _VERIFIED = 199
 
@@ -37,7 +39,7 @@ class Received:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
-        self.hangs = False
+        self.hangs = self.refuses = False
         self.reset()
 
     def reset(self) -> None:
@@ -106,12 +108,15 @@ class _Connection(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytes) -> bytes:
         if head.startswith(b"POST /apart/"):
             self._received.take_apart(head)
-            return b"" if self._received.hangs else _OK
+            return b"" if self._received.hangs else _REFUSED if self._received.refuses else _OK
         if head.startswith(b"POST"):
             self._received.take(head, body)
             return _OK
         if b" /_hang " in head:
             self._received.hangs = head.startswith(b"PUT")
+            return _OK
+        if b" /_refuse " in head:
+            self._received.refuses = head.startswith(b"PUT")
             return _OK
         if head.startswith(b"DELETE"):
             self._received.reset()

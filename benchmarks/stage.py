@@ -91,6 +91,10 @@ class Stage:
         """Let the receiver answer what is posted to `/apart/…`, or not."""
         call("PUT" if hangs else "DELETE", f"{self.receiver}/_hang")
 
+    def refuse(self, refuses: bool) -> None:
+        """Let the receiver answer what is posted to `/apart/…` with 404, or with 200."""
+        call("PUT" if refuses else "DELETE", f"{self.receiver}/_refuse")
+
     def received(self) -> dict[str, Any]:
         """What the receiver counted."""
         stats: dict[str, Any] = call("GET", f"{self.receiver}/_stats", timeout=30).json
