@@ -84,9 +84,11 @@ def dumps(value: Any, option: int = 0) -> bytes:
     Raises orjson.JSONEncodeError for what JSON can't hold, and for more than 254 levels.
     """
     try:
-        return orjson.dumps(value, _number_as_written, option)
+        data = orjson.dumps(value, _number_as_written, option)
     except orjson.JSONEncodeError:
-        return orjson.dumps(_surrogates_escaped(value), _number_as_written, option)
+        data = orjson.dumps(_surrogates_escaped(value), _number_as_written, option)
+    # A copy: what orjson returns holds the buffer in which it wrote, 4 KB at least.
+    return bytes(memoryview(data))
 
 
 def in_ascii(data: bytes) -> bytes:

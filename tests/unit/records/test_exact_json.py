@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from decimal import Decimal
 
 import orjson
@@ -126,3 +127,17 @@ def test_in_ascii_it_is_what_python_writes(document: str) -> None:
 @given(number_texts)
 def test_no_number_changes_its_value(number: str) -> None:
     assert Decimal(dumps(loads(number)).decode()) == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    "value", [{"text": "x"}, {"text": "x" * 300}, {"half": "\ud800" * 50}, {"n": ExactNumber("1e400")}]
+)
+def test_what_is_kept_takes_no_more_than_its_length(value: dict[str, object]) -> None:
+    number = 500
+    tracemalloc.start()
+    try:
+        kept = [dumps(value) for _ in range(number)]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < number * (len(kept[0]) + 100)
