@@ -112,6 +112,9 @@ class Consumer(driver.Consumer):
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust would log, every few seconds, that its client does not fetch a partition."""
 
+    def verify_recovery_event_path(self, now: float, tp: TP) -> None:
+        """Faust would log that a changelog was not fetched since the start, when it was assigned a moment ago."""
+
     @property
     def seconds_since_heartbeat(self) -> float:
         """How long ago the group last knew of us; beyond the session timeout our partitions are somebody else's."""
