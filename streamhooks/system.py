@@ -29,6 +29,7 @@ from streamhooks.delivery.client import HookClient
 from streamhooks.delivery.links import Links
 from streamhooks.errors import ProducerDead
 from streamhooks.gauges import Gauges
+from streamhooks.heap import GivingBack
 from streamhooks.history.dead_letters import DeadLetters
 from streamhooks.history.history import SHORT, History
 from streamhooks.history.redriving import Redriving
@@ -424,6 +425,7 @@ class System:
             self.catch_up,
             self.watch,
             self.renewal,
+            GivingBack(),
         ):
             task = asyncio.create_task(work.run(), name=type(work).__name__)
             task.add_done_callback(self._background_ended)

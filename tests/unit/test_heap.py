@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from streamhooks import heap
 
 # Blocks of 1 MB: one by one they are freed, but for a small one behind each that holds the heap open.
 _PROGRAM = """
@@ -34,6 +37,51 @@ def test_what_large_blocks_took_goes_back_to_the_system() -> None:
     if left("") < 50_000_000:
         pytest.skip("it is so with this C library anyway")
     assert left("assert keep_heap_small()") < 10_000_000
+
+
+# Blocks too small for a mapping of their own.
+_BETWEEN = """
+from pathlib import Path
+from streamhooks.heap import give_back
+def memory():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+before = memory()
+blocks, kept = [], []
+for _ in range(1000):
+    blocks.append(b"x" * 60_000)
+    kept.append(bytearray(1_000))
+blocks.clear()
+print(memory() - before)
+print(give_back())
+print(memory() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc")
+def test_what_is_free_between_blocks_in_use_is_given_back() -> None:
+    program = [sys.executable, "-c", _BETWEEN]
+    before, is_given_back, after = subprocess.run(program, check=True, capture_output=True, text=True).stdout.split()
+    if int(before) < 50_000_000:
+        pytest.skip("it is so with this C library anyway")
+    assert is_given_back == "True"
+    assert int(after) < 15_000_000
+
+
+async def test_it_is_given_back_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    third = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def given() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            loop.call_soon_threadsafe(third.set)
+
+    monkeypatch.setattr(heap, "INTERVAL", 0.001)
+    monkeypatch.setattr(heap, "give_back", given)
+    running = asyncio.create_task(heap.GivingBack().run())
+    await asyncio.wait_for(third.wait(), 10)
+    running.cancel()
 
 
 # malloc_info writes an element per heap.
