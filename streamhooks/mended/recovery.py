@@ -2,18 +2,38 @@
 
 Faust resumes the partitions and seeks, and only then calls `flow_control.resume()`, which clears the queues that
 records have meanwhile come into: a record is never handed to any agent, and the commit goes past it.
+
+When Kafka does not answer in time, Faust takes that for the end of the service: the recovery ends, for good and in
+silence. So it does when what it waits for is cancelled. No table is ready any more, and nothing is counted.
 """
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from aiokafka.errors import KafkaError
 from faust.tables.manager import TableManager as FaustTableManager
 from faust.tables.recovery import Recovery as FaustRecovery
+from faust.tables.recovery import ServiceStopped
 from mode import Service
+
+from streamhooks.cancelling import is_let_go
+
+#: how long is waited before another try, in seconds
+PAUSE = 1.0
 
 
 class Recovery(FaustRecovery):
     """The end of a recovery in the order that loses nothing: clear, seek, resume."""
+
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:
+        try:
+            await super()._wait(coro, timeout=timeout)
+        except ServiceStopped:
+            if self.should_stop:
+                raise
+            raise TimeoutError("Kafka does not answer in time") from None
 
     async def _resume_streams(self, generation_id: int = 0) -> None:
         await self._finish(generation_id)
@@ -50,12 +70,17 @@ class Recovery(FaustRecovery):
         while not self.should_stop:
             try:
                 await FaustRecovery._restart_recovery.fun(self)
+                reason = "it ended by itself"
             except (TimeoutError, KafkaError) as error:
-                self.log.warning("recovery will be tried again: %r", error)
-                await self.sleep(1.0)
+                reason = repr(error)
+            except asyncio.CancelledError:
+                if is_let_go():
+                    raise
+                reason = "what it waited for was cancelled"
+            if not self.should_stop:
+                self.log.warning("recovery will be tried again: %s", reason)
+                await self.sleep(PAUSE)
                 self.signal_recovery_start.set()
-            else:
-                return
 
 
 class TableManager(FaustTableManager):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streamhooks.backoff import pause_after
+from streamhooks.cancelling import is_let_go
 from streamhooks.errors import ProducerDead
 from streamhooks.masking import shown
 from streamhooks.metrics import REPEATED_RUNS
@@ -87,7 +88,7 @@ class Again:
         except ProducerDead:
             return None
         except asyncio.CancelledError as error:
-            if _is_let_go():
+            if is_let_go():
                 raise
             return error
         except Exception as error:  # whatever it is
@@ -113,11 +114,6 @@ class Again:
         text = "given up" if is_given_up else "it is run again"
         log.error("a run ended in an error of streamhooks itself, %s: id=%s", text, shown(key), exc_info=error)
         return None if is_given_up else pause_after(failing.failures)
-
-
-def _is_let_go() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def nothing() -> None:

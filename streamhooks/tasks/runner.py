@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from streamhooks.cancelling import is_let_go
 from streamhooks.errors import RecordTooLarge
 from streamhooks.in_flight.bulkheads import Bulkheads
 from streamhooks.in_flight.gate import Gate
@@ -429,7 +430,7 @@ class Runner:
         try:
             result = await task.run(call.args, call.kwargs)
         except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _is_let_go():
+            if isinstance(error, asyncio.CancelledError) and is_let_go():
                 raise
             # A task that would end the process, or that was cancelled from inside, has failed like another.
             return run, ending_of(call, task, error, run, self._schedule(call), self._limits), None
@@ -490,11 +491,6 @@ class Runner:
 def kind_of(task: str) -> str:
     """The kind of a task's pending calls without a hook."""
     return OURS if is_ours(task) else OF_USERS
-
-
-def _is_let_go() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def _leaving(run: Coroutine[Any, Any, None], leave: Callable[[], None]) -> None:
