@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from streamhooks.web import patterns
-from streamhooks.web.schemas import CHOSEN_BY, SCHEMAS
+from streamhooks.web.schemas import CHOSEN_BY, EVENT, SCHEMAS
 from streamhooks.web.values import HOOK_ID, LETTER, LIMIT, MOMENT, OUTCOME, RESOLUTION, STATUS, TEXT, TIME, Schema
 
 _HOOKS = "/api/hooks"
 _HOOK = "/api/hooks/{hook_id}"
 _CALL = "/api/hooks/{hook_id}/pending/{call_id}"
+_TEST = "/api/hooks/{hook_id}/test"
 _REPLAY = "/api/hooks/{hook_id}/replay"
 _LETTERS = "/api/dead-letters"
 
@@ -89,6 +90,7 @@ class Call:
     problems: tuple[int, ...] = ()
     query: Mapping[str, Schema] | None = None
     body: str | None = None
+    body_needed: bool = True
     is_open: bool = False
     is_change: bool = False
     """Whether it changes a hook that is there, and takes `If-Match`."""
@@ -129,7 +131,14 @@ CALLS: Final = (
         "A new secret, which the answer shows; the former one signs too for a grace time", "Hook",
         problems=(400, 404, 409, 412, 503), is_change=True,
     ),
-    Call("send_test", "post", f"{_HOOK}/test", "Send a sample event now", "Sample", problems=(400, 404, 503)),
+    Call(
+        "get_test", "get", _TEST, "What a test of an event would send", "Sample",
+        problems=(400, 404, 503), query={"event": EVENT},
+    ),
+    Call(
+        "send_test", "post", _TEST, "Send a test now; it is listed as a test, and neither counted nor retried",
+        "Tested", problems=(400, 404, 503), body="NewTest", body_needed=False,
+    ),
     Call(
         "get_stats", "get", f"{_HOOK}/stats", "Counts a bucket, ascending and zero-filled", "Points",
         problems=(400, 404, 503), query=_OF_STATS,
@@ -227,7 +236,7 @@ def _operation(call: Call) -> dict[str, Any]:
             "content": _content("Problem"),
         }
     if call.body:
-        operation["requestBody"] = {"required": True, "content": _content(call.body)}
+        operation["requestBody"] = {"required": call.body_needed, "content": _content(call.body)}
     if call.is_open:
         operation["security"] = []
     return operation

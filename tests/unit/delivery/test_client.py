@@ -14,6 +14,7 @@ from yarl import URL
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import EXCERPT_CHARACTERS, HookClient
 from streamhooks.delivery.connections import DeniedAddressError, PolicyResolver
+from streamhooks.delivery.heads import fields_of
 from streamhooks.delivery.outcomes import judge
 from streamhooks.delivery.targets import APART, target_of, written
 
@@ -50,6 +51,16 @@ async def test_what_is_sent() -> None:
         "webhook-id": "w1",
         "Content-Length": "7",
     }
+
+
+async def test_what_went_over_the_wire_can_be_shown() -> None:
+    head = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n"
+    async with serving(answer_with(head=head)) as endpoint, a_client() as client:
+        answer = await client.post(endpoint.url, {"webhook-id": "w1"}, bytes(APART), LONG)
+    assert answer.head == head + b"Content-Length: 4\r\n\r\n"
+    written = endpoint.requests[0].partition(b"\r\n\r\n")[0]
+    assert answer.written.partition(b"\r\n\r\n")[0] == written
+    assert fields_of(answer.written) == tuple(tuple(line.split(": ")) for line in written.decode().split("\r\n")[1:])
 
 
 @pytest.mark.parametrize("size", [APART - 1, APART, 1_000_000])
