@@ -12,14 +12,14 @@ from streamhooks.web.values import HOOK_ID, LETTER, LIMIT, MOMENT, OUTCOME, RESO
 
 _HOOKS = "/api/hooks"
 _HOOK = "/api/hooks/{hook_id}"
-_CALL = "/api/hooks/{hook_id}/pending/{call_id}"
+_CALL = "/api/hooks/{hook_id}/pending/{webhook_id}"
 _TEST = "/api/hooks/{hook_id}/test"
 _REPLAY = "/api/hooks/{hook_id}/replay"
 _LETTERS = "/api/dead-letters"
 
 _PATH_PARAMETERS: Final[Mapping[str, Schema]] = {
     "hook_id": HOOK_ID,
-    "call_id": TEXT,
+    "webhook_id": TEXT,
     "replay_id": TEXT,
     "name": TEXT,
     "letter": LETTER,
@@ -152,8 +152,14 @@ CALLS: Final = (
         "The calls that wait, the next one first; their number is in X-Total-Count", "PendingCalls",
         problems=(400, 404, 503), query={"limit": LIMIT},
     ),
-    Call("retry_pending", "post", f"{_CALL}/retry", "Run a call now", "PendingCall", 202, problems=(400, 404, 503)),
-    Call("drop_pending", "delete", _CALL, "Drop a call", None, 204, problems=(400, 404, 409, 503)),
+    Call(
+        "retry_pending", "post", f"{_CALL}/retry", "Run what waits with this webhook-id now", "PendingCall", 202,
+        problems=(400, 404, 503),
+    ),
+    Call(
+        "drop_pending", "delete", _CALL, "Drop what waits with this webhook-id", None, 204,
+        problems=(400, 404, 409, 503),
+    ),
     Call(
         "get_missed", "get", f"{_HOOK}/missed", "What a hook has still to get", "Missed", problems=(400, 404, 503),
     ),

@@ -155,7 +155,8 @@ CHOSEN_BY: Final[dict[str, Schema]] = {
 
 _LETTER: Final[dict[str, Schema]] = {
     "letter": {**TEXT, "description": "PARTITION:OFFSET"},
-    "id": TEXT,
+    "webhook_id": {**_or_null(TEXT), "description": "null without a hook"},
+    "id": {**TEXT, "description": "of the record in dead-letters, as in 0.1.0"},
     "at": TEXT,
     "state": {"enum": ["open", "sent", "delivered", "dropped"], "description": "sent: it was sent again and waits"},
     "reason": {**TEXT, "description": "why it was given up the last time"},
@@ -248,7 +249,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "PendingCall": {
         "type": "object",
         "properties": {
-            "call_id": TEXT,
+            "webhook_id": TEXT,
+            "call_id": {**TEXT, "description": "the key of its record in delayed; by this 0.1.0 named a call"},
             "task": TEXT,
             "event": {"type": ["string", "null"]},
             "attempt": {"type": "integer", "minimum": 1, "description": "the run that comes next"},
@@ -258,7 +260,6 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "state": {"enum": ["waiting", "queued", "running", "gone"]},
             "last": {"type": ["object", "null"], "description": "what the last run came to"},
             "source": {"type": ["string", "null"]},
-            "webhook_id": {"type": ["string", "null"]},
         },
     },
     "PendingCalls": _list(_ref("PendingCall")),

@@ -110,11 +110,11 @@ def test_the_journey(run, told, listener, installation, organization):
     assert "it broke" in run("requests", hook, "--failed", "--bodies").stdout
     (call,) = eventually(lambda: told("pending", hook))
     assert (call["source"], call["attempt"], call["reason"], call["last"]["status"]) == (broken, 2, "retry", 503)
-    assert call["call_id"] in run("pending", hook).stdout
+    assert call["webhook_id"] in run("pending", hook).stdout
 
     # It is mended, and nobody waits for the retry.
     listener.start()
-    run("pending", hook, "--retry", call["call_id"])
+    run("pending", hook, "--retry", call["webhook_id"])
     again = listener.heard()
     assert (again["id"], again["verified"]) == (call["webhook_id"], True)
     eventually(lambda: told("pending", hook) == [])

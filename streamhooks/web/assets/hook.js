@@ -1,10 +1,10 @@
 // One hook: its chart, what was sent, what waits, what was given up, and all that can be done about it.
 
-import { attemptTo, attemptsTable, facts, outcomeBadge, pendingTable, body } from "./attempts.js";
-import { Problem, call, get, getIfKnown, hookPath, post } from "./api.js";
+import { attemptsTable, facts, pendingTable } from "./attempts.js";
+import { Problem, call, get, getIfKnown, hookPath } from "./api.js";
 import { change, removeHook, rotate } from "./changing.js";
 import { chart } from "./chart.js";
-import { confirm, showResult, showSecret } from "./dialogs.js";
+import { confirm, showSecret } from "./dialogs.js";
 import { lettersTable, redriveMatching } from "./dead_letters.js";
 import { inWords, readDefaults, retries } from "./defaults.js";
 import { button, copyable, fill, h, write } from "./dom.js";
@@ -12,6 +12,7 @@ import { absolute, ago, at, count } from "./format.js";
 import { isApp, kindOf, projectsOf, stateBadges } from "./hook_state.js";
 import { live } from "./live.js";
 import { enable, missedPanel, replay } from "./replay.js";
+import { test } from "./testing.js";
 
 const ROLLUPS = [
   ["hour", "Last hour", "10s", 10, 3600],
@@ -69,7 +70,7 @@ export function hookView(signal, _query, id) {
     missed.read();
   });
   bar.append(
-    button("Send a test", () => showResult("Test", async () => testResult(await post(hookPath(id, "/test")))), { class: "primary" }),
+    button("Send a test …", () => test(id), { class: "primary" }),
     toggle,
     button("Replay …", async () => { await replay(hook, missed.began); missed.read(); }),
     button("Rotate secret …", async () => {
@@ -107,14 +108,6 @@ function details(hook, defaults) {
     ["Created", hook.date_created ? at(hook.date_created) : null],
     ["Failing since", hook.failing_since ? ago(hook.failing_since) : null],
   ]);
-}
-
-function testResult(result) {
-  return [
-    h("p", {}, outcomeBadge(result.outcome), ` ${result.status ?? ""} ${result.error ?? ""} in ${Math.round(result.duration_ms)} ms`),
-    h("p", { class: "hint" }, "A test is sent once. It is not counted."),
-    body("Response", result.response),
-  ].filter(Boolean);
 }
 
 function chartSection(id, signal) {

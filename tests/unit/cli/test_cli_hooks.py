@@ -124,17 +124,6 @@ def test_deleting_asks_first(worker_api):
     assert worker_api.hooks == {}
 
 
-@pytest.mark.parametrize(("outcome", "code"), [("delivered", 0), ("failed", 1)])
-@pytest.mark.parametrize("options", [[], ["--json"]])
-def test_a_sample_that_is_not_delivered_ends_with_1(worker_api, outcome, code, options):
-    hook = worker_api.add()
-    came = {"outcome": outcome, "status": 500, "error": None, "duration_ms": 1.5, "webhook_id": "msg_1", "response": ""}
-    worker_api.say("POST", f"/api/hooks/{hook}/test", came)
-    result = worker_api.run("hooks", "test", hook, *options)
-    assert result.exit_code == code
-    assert outcome in result.stdout
-
-
 @pytest.mark.parametrize(
     "arguments",
     [

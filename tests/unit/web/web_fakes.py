@@ -39,7 +39,7 @@ HOOK = "f" * 32
 
 def path_of(call) -> str:
     """The path of a call with ids of what there is not."""
-    return call.path.format(hook_id=HOOK, call_id="c", replay_id="r", letter="0:0", name="main.js")
+    return call.path.format(hook_id=HOOK, webhook_id="c", replay_id="r", letter="0:0", name="main.js")
 
 
 @dataclass
