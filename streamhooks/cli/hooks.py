@@ -80,8 +80,11 @@ def add(
 @json_option
 @with_api
 def show_hook(api: Api, /, hook: str, as_json: bool) -> None:
-    """Show all of a hook, and what the system found about it."""
-    _show(api.get(_path(hook)), as_json)
+    """Show all of a hook, what holds where it says nothing, and what the system found about it."""
+    from streamhooks.cli.hooks_defaults import with_defaults
+
+    found = api.get(_path(hook))
+    _show(found if as_json else with_defaults(api, found), as_json)
 
 
 @hooks.command()

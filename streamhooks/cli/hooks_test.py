@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamhooks.cli.params import hook_argument, json_option, with_api
+from streamhooks.cli.params import api_of, hook_argument, json_option, with_api
 from streamhooks.errors import Refusal
 
 if TYPE_CHECKING:
@@ -43,9 +43,24 @@ class Body(click.ParamType):
         return body
 
 
+def _events(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the events of the hook; none if no worker answers at once."""
+    from streamhooks.cli.api import hook_path
+
+    # Behind an option that lacks its value nothing is parsed yet.
+    hook = ctx.params.get("hook") or next(iter(ctx.args), "")
+    try:
+        events = api_of(ctx).answer("GET", hook_path(hook, "test"), again=False, timeout=1.0).json["events"]
+    except Refusal:
+        return []
+    return [event for event in events if event.startswith(incomplete)]
+
+
 @click.command()
 @hook_argument
-@click.option("--event", help="One that the hook can get; the first that it subscribed to, unless given.")
+@click.option(
+    "--event", shell_complete=_events, help="One that the hook can get; the first that it subscribed to, unless given."
+)
 @click.option("--body", type=Body(), metavar="FILE|JSON|-", help="A JSON object in place of the sample of the event.")
 @click.option("--sample", is_flag=True, help="Send nothing: print the sample of the event, to be edited.")
 @json_option

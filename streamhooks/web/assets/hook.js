@@ -47,6 +47,8 @@ export function hookView(signal, _query, id) {
     write(title, hook.url);
     document.title = `${hook.url} · streamhooks`;
     fill(states, stateBadges(hook));
+    again.disabled = hook.status !== "active";
+    again.title = again.disabled ? "Nothing is sent to a disabled hook: enable it first." : "";
     write(why, [hook.status_reason, hook.disabled_since && `since ${absolute(Date.parse(hook.disabled_since))}`].filter(Boolean).join(", "));
     const text = JSON.stringify([hook, defaults]);
     if (about.dataset.text !== text) {
@@ -69,10 +71,11 @@ export function hookView(signal, _query, id) {
     if (done) readHook();
     missed.read();
   });
+  const again = button("Replay …", async () => { await replay(hook, missed.began); missed.read(); });
   bar.append(
     button("Send a test …", () => test(id), { class: "primary" }),
     toggle,
-    button("Replay …", async () => { await replay(hook, missed.began); missed.read(); }),
+    again,
     button("Rotate secret …", async () => {
       let rotated = null;
       if (await confirm("Rotate the secret?", "The hook gets a new one. The former one signs too for a while (STREAMHOOKS_SECRET_OVERLAP); two former ones at most may.",

@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.shell_completion import BashComplete
+
+from streamhooks.cli import main
 
 TOLD = {
     "event": "issue.created", "webhook_id": "msg_1", "outcome": "failed", "status": 500, "error": None,
@@ -97,3 +100,15 @@ def test_an_event_that_the_hook_can_not_get_is_told(worker_api):
     worker_api.say("POST", f"/api/hooks/{hook}/test", (400, {"event": "'x.y' is no event that this hook can get"}))
     result = worker_api.run("hooks", "test", hook, "--event", "x.y")
     assert (result.exit_code, result.stderr) == (1, "Error: event: 'x.y' is no event that this hook can get\n")
+
+
+def test_events_of_the_hook_are_completed(worker_api, monkeypatch):
+    hook = worker_api.add()
+    found = {"event": "a.b", "events": ["a.b", "issue.assigned", "issue.created"], "body": {}}
+    worker_api.say("GET", f"/api/hooks/{hook}/test", found, (404, {"detail": "hook not found"}))
+    monkeypatch.setenv("STREAMHOOKS_URL", worker_api.base)
+    monkeypatch.setenv("COMP_WORDS", f"streamhooks hooks test {hook} --event issue.")
+    monkeypatch.setenv("COMP_CWORD", "5")
+    completing = BashComplete(main, {}, "streamhooks", "_STREAMHOOKS_COMPLETE")
+    assert completing.complete() == "plain,issue.assigned\nplain,issue.created"
+    assert completing.complete() == ""

@@ -155,8 +155,8 @@ def test_a_redrive_is_counted_first_and_asked_for(worker_api):
     worker_api.say("POST", REDRIVE, {"redriven": 3, "skipped": 1}, (202, {"redriven": 3, "skipped": 1}))
     result = worker_api.run("dead-letters", "redrive", "--hook", HOOK, "--since", "2026-11-25", input="y\n")
     assert result.exit_code == 0, result.stderr
-    assert "Send 3 dead letters again (1 are left out)?" in result.stderr
-    assert result.stdout.endswith("3 are sent again, 1 left out\n")
+    assert "Send 3 dead letters again (1 left out)?" in result.stderr
+    assert result.stdout.endswith("3 sent again, 1 left out\n")
     body = {"hook_id": HOOK, "since": "2026-11-25T00:00:00.000+00:00", "force": False}
     assert [call[2] for call in worker_api.made()] == [{**body, "dry_run": True}, {**body, "dry_run": False}]
 
@@ -164,9 +164,7 @@ def test_a_redrive_is_counted_first_and_asked_for(worker_api):
 def test_a_redrive_that_nobody_agrees_to_is_none(worker_api):
     worker_api.say("POST", REDRIVE, {"redriven": 3, "skipped": 0})
     assert worker_api.run("dead-letters", "redrive", "3:17", input="n\n").exit_code == 1
-    assert (
-        worker_api.run("dead-letters", "redrive", "3:17", "--dry-run").stdout == "3 would be sent again, 0 left out\n"
-    )
+    assert worker_api.run("dead-letters", "redrive", "3:17", "--dry-run").stdout == "3 to be sent again, 0 left out\n"
     assert all(call[2]["dry_run"] for call in worker_api.made())
 
 
@@ -181,8 +179,8 @@ def test_what_nobody_needs_is_dropped(worker_api):
     worker_api.say("POST", "/api/dead-letters/drop", {"dropped": 3, "skipped": 1}, {"dropped": 3, "skipped": 1})
     asked = ("--hook-url", "e.test", "--task", "a.task", "--organization", "1")
     result = worker_api.run("dead-letters", "drop", *asked, input="y\n")
-    assert "Drop 3 dead letters (1 are left out)?" in result.output
-    assert result.stdout.endswith("3 are dropped, 1 left out\n")
+    assert "Drop 3 dead letters (1 left out)?" in result.output
+    assert result.stdout.endswith("3 dropped, 1 left out\n")
     wish = {"url": "e.test", "task": "a.task", "organization_id": "1"}
     assert worker_api.made() == [
         ("POST", "/api/dead-letters/drop", {**wish, "dry_run": True}),
