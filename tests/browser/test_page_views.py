@@ -36,7 +36,7 @@ def test_strangers_texts_are_shown_as_text_and_run_nowhere(browser: Browser, fak
     browser.press("Send a test")
     browser.press("Send it")
     browser.wait_text("X-\\u202eA: <img src=x")
-    assert browser.find("dialog[open] pre[aria-label=Response]").inner_text() == EVIL
+    assert browser.find("dialog[open] pre[aria-label='Response body']").inner_text() == EVIL
     browser.press("Close")
     browser.open(f"{worker.base}/#/dead-letters")
     browser.wait_text(f"an answer of {EVIL}")
@@ -71,7 +71,7 @@ def test_a_test_has_the_event_and_the_body_that_are_chosen(browser: Browser, fak
     # What was edited stays, with its numbers as they are written; and the next one can be sent at once.
     assert worker.calls("POST") == [(path, {"event": "issue.created", "body": {"mine": 1.5}})]
     assert worker.bodies[-1] == b'{"event":"issue.created","body":{"mine": 1.50}}'
-    browser.press("The sample again")
+    browser.press("Reset to the sample")
     eventually(lambda: body.input_value() == '{\n  "sample of": "issue.created"\n}')
     browser.fill("Body", "{mine}")
     browser.press("Send it")
@@ -390,12 +390,13 @@ def test_a_worker_without_the_newer_calls(browser: Browser, fake: Callable[..., 
     ):
         browser.open(f"{worker.base}/{path}")
         browser.wait_text(text)
-    browser.open(f"{worker.base}/#/hooks/{2:032x}")
+    browser.open(f"{worker.base}/#/hooks/{1:032x}")
     browser.press("Replay")
     browser.press("Count first")
     browser.wait_text("This worker can't replay.")
-    browser.press("Cancel")
+    browser.open(f"{worker.base}/#/hooks/{2:032x}")
     browser.press("Enable")
+    assert browser.page.locator("button", has_text="Replay").is_disabled()  # it is a disabled hook
     browser.press("Enable")
     eventually(lambda: worker.calls("PUT"))
     assert worker.calls("PUT") == [(f"/api/hooks/{2:032x}", {"status": "active"})]

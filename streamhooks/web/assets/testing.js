@@ -32,7 +32,7 @@ export function test(id) {
       const { data } = await call("POST", hookPath(id, "/test"), { json: `{"event":${JSON.stringify(event.value)},"body":${checked(text.value)}}` });
       fill(result, shown(data));
     }, (value) => { if (value !== undefined) close(value); }, {
-      extra: [button("The sample again", () => { text.value = sample; })], leave: "Close",
+      extra: [button("Reset to the sample", () => { text.value = sample; })], leave: "Close",
     });
     const problem = node.querySelector(".wrong");
     const tell = (error) => write(problem, error.message);
@@ -58,8 +58,8 @@ function shown(told) {
     h("p", {}, outcomeBadge(told.outcome), ` ${told.status ?? ""} ${told.error ?? ""} in ${Math.round(told.duration_ms)} ms`),
     facts([["webhook-id", copyable(told.webhook_id, "webhook-id")], ["Sent to", h("code", {}, told.url)]]),
     told.request === null ? h("p", { class: "hint" }, "Nothing was sent.") : [
-      headersOf("Request headers", told.request_headers), bodyOf("Request", told.request)],
-    answered ? [headersOf("Response headers", told.response_headers), bodyOf("Response", told.response)] : null,
+      headersOf("Request headers", told.request_headers), bodyOf("Request body", told.request)],
+    answered ? [headersOf("Response headers", told.response_headers), bodyOf("Response body", told.response)] : null,
   ].filter(Boolean);
 }
 
