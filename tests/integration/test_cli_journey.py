@@ -95,7 +95,7 @@ def test_the_journey(run, told, listener, installation, organization):
     heard = listener.heard()
     assert (heard["verified"], json.loads(heard["body"])["event"]["data"]) == (True, {"message": "it broke"})
     attempt, test = eventually(lambda: len(found := told("requests", hook)) == 2 and found)
-    assert (attempt["source"], attempt["outcome"], attempt["webhook_id"]) == (source, "delivered", heard["id"])
+    assert (attempt["source"], attempt["outcome"], attempt["webhook_id"]) == (source, "delivered", heard["webhook_id"])
     assert (attempt["cause"], test["cause"]) == ("live", "test")
 
     # The receiver breaks: the attempt is seen, and what waits.
@@ -116,7 +116,7 @@ def test_the_journey(run, told, listener, installation, organization):
     listener.start()
     run("pending", hook, "--retry", call["webhook_id"])
     again = listener.heard()
-    assert (again["id"], again["verified"]) == (call["webhook_id"], True)
+    assert (again["webhook_id"], again["verified"]) == (call["webhook_id"], True)
     eventually(lambda: told("pending", hook) == [])
     assert run("pending", hook).stdout == "nothing waits\n"
 
