@@ -1,6 +1,6 @@
 // A test of a hook: which event, with which body; then what was sent and what came back.
 
-import { body as bodyOf, facts, outcomeBadge } from "./attempts.js";
+import { body, facts, outcomeBadge } from "./attempts.js";
 import { call, get, hookPath } from "./api.js";
 import { form, open } from "./dialogs.js";
 import { button, copyable, fill, h, write } from "./dom.js";
@@ -58,8 +58,8 @@ function shown(told) {
     h("p", {}, outcomeBadge(told.outcome), ` ${told.status ?? ""} ${told.error ?? ""} in ${Math.round(told.duration_ms)} ms`),
     facts([["webhook-id", copyable(told.webhook_id, "webhook-id")], ["Sent to", h("code", {}, told.url)]]),
     told.request === null ? h("p", { class: "hint" }, "Nothing was sent.") : [
-      headersOf("Request headers", told.request_headers), bodyOf("Request body", told.request)],
-    answered ? [headersOf("Response headers", told.response_headers), bodyOf("Response body", told.response)] : null,
+      headersOf("Request headers", told.request_headers), body("Request body", told.request)],
+    answered ? [headersOf("Response headers", told.response_headers), body("Response body", told.response)] : null,
   ].filter(Boolean);
 }
 
