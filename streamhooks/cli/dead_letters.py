@@ -102,6 +102,9 @@ def show_letter(api: Api, /, letter: str, as_json: bool) -> None:
         show.as_json(found)
         return
     raw = found.pop("raw", None)
+    found["webhook-id"] = found.pop("webhook_id", None)
+    if found["webhook-id"]:
+        del found["id"]
     show.fields((name, value) for name, value in found.items() if value is not False)
     if raw is not None:
         show.fields([("bytes", b64decode(raw).decode(errors="backslashreplace"))])
@@ -117,7 +120,7 @@ def show_letter(api: Api, /, letter: str, as_json: bool) -> None:
 @with_api
 def redrive(api: Api, /, letters: tuple[str, ...], force: bool, **options: Any) -> None:
     """Send open dead letters again, each once: those that are named, or all that fit the filters."""
-    words = _Words("redriven", "Send", "again", "would be sent again", "are sent again")
+    words = _Words("redriven", "Send", "again", "to be sent again", "sent again")
     _change(api, "redrive", words, letters, {"force": force}, **options)
 
 
@@ -130,7 +133,7 @@ def redrive(api: Api, /, letters: tuple[str, ...], force: bool, **options: Any) 
 @with_api
 def drop(api: Api, /, letters: tuple[str, ...], **options: Any) -> None:
     """Drop open dead letters, which nobody needs any more: those that are named, or all that fit the filters."""
-    words = _Words("dropped", "Drop", "", "would be dropped", "are dropped")
+    words = _Words("dropped", "Drop", "", "to be dropped", "dropped")
     _change(api, "drop", words, letters, {}, **options)
 
 
@@ -172,7 +175,7 @@ def _change(
         if dry_run:
             _show(counts, words.counted, words.would, as_json)
             return
-        left_out = f" ({counts['skipped']} are left out)" if counts["skipped"] else ""
+        left_out = f" ({counts['skipped']} left out)" if counts["skipped"] else ""
         number = counts[words.counted]
         letter = "dead letter" if number == 1 else "dead letters"
         show.confirm(f"{' '.join(filter(None, (words.verb, str(number), letter, words.again)))}{left_out}?", yes)

@@ -95,7 +95,7 @@ def test_the_journey(run, told, listener, installation, organization):
     heard = listener.heard()
     assert (heard["verified"], json.loads(heard["body"])["event"]["data"]) == (True, {"message": "it broke"})
     attempt, test = eventually(lambda: len(found := told("requests", hook)) == 2 and found)
-    assert (attempt["source"], attempt["outcome"], attempt["webhook_id"]) == (source, "delivered", heard["id"])
+    assert (attempt["source"], attempt["outcome"], attempt["webhook_id"]) == (source, "delivered", heard["webhook_id"])
     assert (attempt["cause"], test["cause"]) == ("live", "test")
 
     # The receiver breaks: the attempt is seen, and what waits.
@@ -110,13 +110,13 @@ def test_the_journey(run, told, listener, installation, organization):
     assert "it broke" in run("requests", hook, "--failed", "--bodies").stdout
     (call,) = eventually(lambda: told("pending", hook))
     assert (call["source"], call["attempt"], call["reason"], call["last"]["status"]) == (broken, 2, "retry", 503)
-    assert call["call_id"] in run("pending", hook).stdout
+    assert call["webhook_id"] in run("pending", hook).stdout
 
     # It is mended, and nobody waits for the retry.
     listener.start()
-    run("pending", hook, "--retry", call["call_id"])
+    run("pending", hook, "--retry", call["webhook_id"])
     again = listener.heard()
-    assert (again["id"], again["verified"]) == (call["webhook_id"], True)
+    assert (again["webhook_id"], again["verified"]) == (call["webhook_id"], True)
     eventually(lambda: told("pending", hook) == [])
     assert run("pending", hook).stdout == "nothing waits\n"
 
