@@ -42,6 +42,9 @@ SECRET: Final = rf"^(?:whsec_{_BASE64}|(?!whsec_|{SEALED})[\s\S]{{16,256}})$"
 HEADER_NAME: Final = rf"^(?!(?:{_any_case(RESERVED)})$)[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 HEADER_VALUE: Final = rf"^(?!{SEALED})[\t -~]*$"
 
+# What stands in a name: no control characters, nothing that breaks a line or turns the direction of writing around.
+LABEL: Final = r"^(?! *$)[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
+
 _DAY = (
     "(?:(?:19[7-9][0-9]|[2-9][0-9]{3})-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
     "|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"

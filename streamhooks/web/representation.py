@@ -27,6 +27,8 @@ def shown_hook(hook: Hook, status: Status, revision: int, now: float, *, in_clea
         "organization_id": hook.organization_id,
         "project_ids": list(hook.project_ids[: MAX_PROJECTS + 1]),
         "app_id": hook.app_id,
+        "name": hook.name,
+        "description": hook.description,
         "url": hook.url,
         "events": list(hook.events[: MAX_EVENTS + 1]),
         "secret": hook.secret if in_clear else masked(hook.secret),

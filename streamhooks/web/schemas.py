@@ -30,9 +30,16 @@ def _events(event: Schema) -> Schema:
     }
 
 
+def _label(longest: int, description: str) -> Schema:
+    text = {"type": "string", "maxLength": longest, "pattern": patterns.LABEL}
+    return {**_or_null(text), "description": description}
+
+
 _LOW, _HIGH = hook_input.RATE_LIMITS
 
 _SETTABLE: Final[dict[str, Schema]] = {
+    "name": _label(bounds.MAX_NAME, "what people call it"),
+    "description": _label(bounds.MAX_DESCRIPTION, "for people, in one line"),
     "url": {
         "type": "string",
         "maxLength": MAX_URL_LENGTH,

@@ -21,7 +21,8 @@ def test_a_hook_is_made_with_all_fields(worker_api):
         worker_api.run(
             "hooks", "add", "http://e.test/x", "--organization", "7", "--project", "2", "--project", "1",
             "--event", "event.alert", "--header", "Authorization: Bearer: x", "--timeout", "3", "--max-in-flight", "5",
-            "--rate-limit", "0.5", "--retry-schedule", "1,60", "--disabled", "--json",
+            "--rate-limit", "0.5", "--retry-schedule", "1,60", "--disabled", "--json", "--name", "Orders",
+            "--description", "For the shop",
         )
     )  # fmt: skip
     assert made["secret"].startswith("whsec_")
@@ -29,6 +30,20 @@ def test_a_hook_is_made_with_all_fields(worker_api):
     assert (hook.organization_id, hook.project_ids, hook.events) == ("7", ("1", "2"), ("event.alert",))
     assert (hook.headers, hook.timeout, hook.status) == ({"Authorization": "Bearer: x"}, 3.0, "disabled")
     assert (hook.max_in_flight, hook.rate_limit, hook.retry_schedule) == (5, 0.5, (1.0, 60.0))
+    assert (hook.name, hook.description) == ("Orders", "For the shop")
+
+
+def test_a_name_is_changed_and_taken_away(worker_api):
+    hook = worker_api.add(name="Orders", description="For the shop")
+    assert worker_api.run("hooks", "edit", hook, "--name", "Sales").exit_code == 0
+    assert (worker_api.hooks[hook].name, worker_api.hooks[hook].description) == ("Sales", "For the shop")
+    shown = worker_api.run("hooks", "show", hook).stdout
+    assert "Sales" in shown
+    assert "For the shop" in shown
+    assert worker_api.run("hooks", "edit", hook, "--unset", "name", "--unset", "description").exit_code == 0
+    assert (worker_api.hooks[hook].name, worker_api.hooks[hook].description) == (None, None)
+    refused = worker_api.run("hooks", "edit", hook, "--name", "a\nb")
+    assert (refused.exit_code, "name: must be one line without control characters" in refused.stderr) == (1, True)
 
 
 def test_a_service_hook_without_events_gets_those_of_events(worker_api):

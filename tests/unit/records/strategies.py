@@ -90,6 +90,8 @@ hooks = some(
         "secret": st.text("abc\u00e9", min_size=16, max_size=256) | st.just("whsec_" + "A" * 43 + "="),
     },
     project_ids=st.lists(ids, max_size=3),
+    name=st.text("a b\u00e9", min_size=1, max_size=100).filter(str.strip),
+    description=st.just("About \u00fc"),
     version=st.integers(0, 3),
     status=st.sampled_from(["active", "disabled"]),
     headers=st.dictionaries(st.sampled_from(["X-One", "authorization"]), st.just("Bearer \u00e9 t")),

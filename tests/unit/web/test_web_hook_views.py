@@ -20,7 +20,8 @@ async def test_create_read_change_delete() -> None:
     async with serving(parts) as client:
         made = await created(client, headers={"X-Key": "hunter2"}, project_ids=[3])
         assert list(made) == [
-            "id", "organization_id", "project_ids", "app_id", "url", "events", "secret", "previous_secrets_until",
+            "id", "organization_id", "project_ids", "app_id", "name", "description", "url", "events", "secret",
+            "previous_secrets_until",
             "version", "status",
             "status_reason", "disabled_since", "failing_since", "paused_until", "breaker", "headers",
             "timeout", "max_in_flight", "rate_limit", "retry_schedule",
