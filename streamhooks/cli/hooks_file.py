@@ -33,8 +33,8 @@ Key = tuple[str, str | None, str]
 _FIXED = ("id", "organization_id", "app_id")
 #: what is compared; a field of the file that is in neither of these lists is unknown
 _COMPARED = (
-    "name", "description", "url", "events", "project_ids", "version", "headers", "timeout", "max_in_flight", "rate_limit",
-    "retry_schedule",
+    "name", "description", "url", "events", "project_ids", "version", "headers", "timeout", "max_in_flight",
+    "rate_limit", "retry_schedule",
 )  # fmt: skip
 _KEPT = ("secret", "status")
 _RESUME = "resume"  # says something only when the hook is enabled

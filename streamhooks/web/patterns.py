@@ -56,6 +56,8 @@ MOMENT: Final = rf"^(?:[0-9]{{1,11}}(?:\.[0-9]{{1,9}})?|{_DAY}(?:{_TIME})?)$"
 
 HOOK_ID: Final = "^[0-9a-fA-F]{32}$"
 EVENT_ID: Final = HOOK_ID
+#: of the list of hooks: an id, and in the order of trouble the rank and since when before it
+HOOKS_CURSOR: Final = r"^(?:[0-9]\.[0-9]{1,15}\.)?[0-9a-fA-F]{32}$"
 _PLACE = "[0-9]{1,9}:[0-9]{1,18}"
 LETTER: Final = rf"^{_PLACE}$"
 #: letters that one call may name

@@ -7,6 +7,7 @@ from typing import Final
 from streamhooks.delivery.addresses import MAX_URL_LENGTH
 from streamhooks.records import bounds, rotation
 from streamhooks.records.hook_events import SERVICE_EVENTS
+from streamhooks.tables.trouble import TROUBLES
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.web import hook_input, patterns
 from streamhooks.web.values import HOOK_ID, ID, LETTER, MOMENT, STATUS, TEXT, Schema
@@ -113,6 +114,10 @@ _SHOWN: Final[dict[str, Schema]] = {
     "failing_since": {**_or_null(TEXT), "description": "ISO 8601; since when every attempt failed"},
     "paused_until": {**_or_null(TEXT), "description": "ISO 8601; until when the endpoint asked not to be called"},
     "breaker": {"type": "string", "enum": ["closed", "open"]},
+    "trouble": {
+        "enum": [*TROUBLES, None],
+        "description": "the first of these that it is; null too if its owner has disabled it",
+    },
     "date_created": {**TEXT, "description": "ISO 8601"},
     "revision": {"type": "integer", "minimum": 1, "description": "of what is wished; in quotes it is the ETag"},
 }

@@ -18,7 +18,8 @@ HOOK: dict[str, Any] = {
 }
 #: what is neither a name nor a description
 UNFIT: list[Any] = [
-    "", " ", 7, True, [], {}, "a\nb", "a\x00", "\x1b[31m", "a\x7f", "a\x9b", "a\u2028b", "\u202eb", "\u2066b", "\ud800", "x" * 1001,
+    "", " ", 7, True, [], {}, "a\nb", "a\x00", "\x1b[31m", "a\x7f", "a\x9b", "a\u2028b", "\u202eb", "\u2066b", "\ud800",
+    "x" * 1001,
 ]  # fmt: skip
 
 
