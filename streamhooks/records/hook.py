@@ -191,6 +191,8 @@ class HookState(Record):
     """By the clock of who wrote it; `paused_for` is what holds."""
     open_since: float | None = None
     """Since when its breaker is open."""
+    breaker_told_at: float | None = None
+    """When a notice told last that it opened; 0.1.0 did not write it."""
     sealed_since: float | None = None
     """Since when nothing can be sent to it: no key opens its secrets, or it is over a bound (see `Hook.blocked`)."""
     warned_at: float | None = None
@@ -208,6 +210,7 @@ class HookState(Record):
             failing_since=optional_number(fields, "failing_since"),
             paused_until=optional_number(fields, "paused_until"),
             open_since=optional_number(fields, "open_since"),
+            breaker_told_at=optional_number(fields, "breaker_told_at"),
             sealed_since=optional_number(fields, "sealed_since"),
             warned_at=optional_number(fields, "warned_at"),
             paused_for=optional_number(fields, "paused_for"),

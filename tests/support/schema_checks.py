@@ -1,11 +1,11 @@
-"""Loaded by schemathesis: what it says of valid requests that are refused, but for what no JSON Schema can say."""
+"""Loaded by schemathesis: what it says of requests that are refused or not, but for what no JSON Schema can say."""
 
 from __future__ import annotations
 
 import re
 
 import schemathesis
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 #: how fields of a request belong together, or to what is stored: the document says it in words
 _TOGETHER = (
@@ -21,10 +21,20 @@ _TOGETHER = (
 
 @schemathesis.check
 def nothing_valid_is_refused(ctx, response, case) -> bool | None:
-    if response.status_code == 412 and "If-Match" in case.headers:
-        return None  # it was answered as it asked to be
+    if _is_as_it_asked(response, case):
+        return None
     if response.status_code == 400 and all(
         any(re.fullmatch(one, text) for one in _TOGETHER) for text in response.json().values()
     ):
         return None
     return positive_data_acceptance(ctx, response, case)
+
+
+@schemathesis.check
+def nothing_invalid_is_accepted(ctx, response, case) -> bool | None:
+    return None if _is_as_it_asked(response, case) else negative_data_rejection(ctx, response, case)
+
+
+def _is_as_it_asked(response, case) -> bool:
+    """Whether the hook is not as the request says that it must be, so that the rest of it does not matter."""
+    return response.status_code == 412 and "If-Match" in case.headers

@@ -120,6 +120,8 @@ states = some(
     paused_until=numbers,
     sealed_since=numbers,
     warned_at=numbers,
+    open_since=numbers,
+    breaker_told_at=numbers,
 )
 calls = some(
     {"id": full_texts, "task": full_texts, "attempt": st.integers(1, 9), "due": longs, "created": longs}
@@ -181,7 +183,7 @@ letter_states = some(
 )
 notices = some(
     {"hook_id": full_texts, "why": texts, "at": longs}
-    | {"what": st.sampled_from(["disabled", "failing", "resumed", "sealed", "retention"])},
+    | {"what": st.sampled_from(["disabled", "failing", "resumed", "sealed", "breaker_opened", "retention"])},
     since=numbers,
 )
 
