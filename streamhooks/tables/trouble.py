@@ -6,7 +6,7 @@ All of it is in `hook-states`, which every worker reads: nobody else is asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 if TYPE_CHECKING:
     from streamhooks.records.hook import Hook
@@ -36,15 +36,21 @@ def trouble_of(hooks: HooksTable, hook: Hook) -> Trouble | None:
 def place_of(hooks: HooksTable, hook: Hook) -> Place:
     """Return where a hook stands if those come first that need a person, and of these what is so for the longest."""
     trouble, state = trouble_of(hooks, hook), hooks.state(hook.id)
-    rank = rank_of(trouble, is_disabled=hook.status == "disabled")
+    rank = _rank(trouble, is_disabled=hook.status == "disabled")
     if state is None:
         return rank, LATEST, hook.id
     since = state.disabled_since if trouble == "disabled_by_system" else state.failing_since
     return rank, LATEST if since is None else min(int(since * 1000), LATEST), hook.id
 
 
-def rank_of(trouble: str | None, *, is_disabled: bool) -> int:
-    """Return the rank of a hook: of those without trouble, what its owner has disabled comes last."""
+def place_of_shown(hook: Mapping[str, Any]) -> tuple[int, str, str]:
+    """Return the same of a hook as the API shows it, which compares alike; a worker of 0.1.0 tells no trouble."""
+    rank = _rank(hook.get("trouble"), is_disabled=hook["status"] == "disabled")
+    return rank, hook["disabled_since"] or hook["failing_since"] or "~", hook["id"]
+
+
+def _rank(trouble: str | None, *, is_disabled: bool) -> int:
+    # Of those without trouble, what its owner has disabled comes last.
     if trouble is None:
         return len(TROUBLES) + is_disabled
     return TROUBLES.index(trouble)

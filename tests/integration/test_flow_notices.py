@@ -58,7 +58,7 @@ def test_who_gets_notices_causes_none(installation: Installation, organization: 
 
 def test_a_breaker_that_opens_is_told_once_however_often_it_does(installation: Installation, organization: str) -> None:
     ops = installation.create_hook(organization, "hook.breaker_opened", app_id="ops")
-    hook = installation.create_hook(organization, behaviour="status=500")
+    hook = installation.create_hook(organization)
 
     def breaker() -> str:
         return installation.api.get(f"/api/hooks/{hook.id}").json["breaker"]

@@ -11,7 +11,7 @@ from web_fakes import NOW, FakeParts, created, serving
 
 from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.tables.trouble import STATES, TROUBLES
+from streamhooks.tables.trouble import STATES, TROUBLES, place_of_shown
 from streamhooks.web.hook_list import find, wanted_of
 
 SECRET = "x" * 16
@@ -68,6 +68,7 @@ async def test_who_needs_a_person_comes_first_and_what_its_owner_disabled_last()
     assert [hook["id"] for hook in shown] == [ids[name] for name in order]
     assert [hook["trouble"] for hook in shown] == [*TROUBLES, None, None]
     assert by_id == same == sorted(shown, key=lambda hook: hook["id"])
+    assert sorted(by_id, key=place_of_shown) == shown
 
 
 async def test_what_fails_for_longest_comes_first() -> None:
@@ -83,6 +84,8 @@ async def test_what_fails_for_longest_comes_first() -> None:
     async with serving(parts) as client:
         shown = await listed(client, "sort=trouble")
     assert [int(hook["id"], 16) for hook in shown] == [5, 3, 4, 7, 6, 8, 2, 1]
+    mixed = sorted(shown, key=lambda hook: hook["id"])
+    assert sorted(mixed, key=place_of_shown) == shown
 
 
 @pytest.mark.parametrize(
