@@ -6,16 +6,26 @@ What is written is in force on this worker before a method returns: its table ha
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import Topics
+from streamhooks.masking import shown
 from streamhooks.records.hook import HookState
 from streamhooks.records.stretch import Stretch
 from streamhooks.tables.findings import merged, notice_of
 from streamhooks.tables.hooks import HooksTable
+
+log = logging.getLogger(__name__)
+
+MOST_OPENED: Final = 100
+"""How many notices about breakers one worker writes within WITHIN seconds."""
+WITHIN: Final = 60.0
 
 
 class HookStates:
@@ -30,6 +40,7 @@ class HookStates:
         self._reader = reader
         self._clock = clock
         self._noting = asyncio.Lock()
+        self._opened: deque[float] = deque(maxlen=MOST_OPENED)
 
     async def note(self, hook_id: str, what: str, found: dict[str, Any]) -> None:
         """Write what was found about a hook, one finding after the other; only its home may."""
@@ -42,13 +53,26 @@ class HookStates:
             former = self._hooks.state(hook_id) or HookState(hook_id)
             lasting = self._hooks.lasting(hook_id)
             left = lasting.pause_left() if lasting is not None else 0.0
-            state = merged(former, what, found, now=self._clock(), pause_left=left, enabled_at=hook.enabled_at)
+            now = self._clock()
+            state = merged(former, what, found, now=now, pause_left=left, enabled_at=hook.enabled_at)
             if state == former:
                 return
+            notice = notice_of(what, state, now, hook.blocked)
+            if notice is not None and notice.what == "breaker_opened" and not self._may_tell_of_opened(hook_id, now):
+                notice, state = None, replace(state, breaker_told_at=former.breaker_told_at)
             await self._write(hook_id, state.to_json())
-            notice = notice_of(what, state, self._clock(), hook.blocked)
             if notice is not None:
                 await self._outbox.publish(self._topics.notices, notice.to_json(), key=hook_id)
+
+    def _may_tell_of_opened(self, hook_id: str, now: float) -> bool:
+        """Whether another notice about a breaker may be written: when a network is away, all of them open at once."""
+        if not self._hooks.is_active(hook_id):
+            return False
+        if len(self._opened) == MOST_OPENED and 0 <= now - self._opened[0] < WITHIN:
+            log.info("the breaker of the hook %s opened, as many others did: there is no notice", shown(hook_id))
+            return False
+        self._opened.append(now)
+        return True
 
     async def write(self, stretch: Stretch) -> None:
         """Write a stretch."""

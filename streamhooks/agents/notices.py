@@ -61,6 +61,7 @@ def _shown(about: Hook, notice: Notice) -> dict[str, Any]:
         "organization_id": about.organization_id,
         "project_ids": list(about.project_ids[: MAX_PROJECTS + 1]),
         "app_id": about.app_id,
+        "name": about.name,
         "url": without_queries(about.url),
         "events": list(about.events[: MAX_EVENTS + 1]),
         "why": notice.why,

@@ -11,6 +11,7 @@ from streamhooks.cli.hooks_fields import UNSETTABLE, field_options, given, merge
 from streamhooks.cli.hooks_reencrypt import reencrypt
 from streamhooks.cli.hooks_test import test
 from streamhooks.cli.params import HOOK, RESUME, hook_argument, json_option, with_api, yes_option
+from streamhooks.tables.trouble import STATES, place_of_shown
 
 if TYPE_CHECKING:
     from streamhooks.cli.api import JSON, Api
@@ -31,24 +32,35 @@ hooks.add_command(test)
 @click.option("--project", "project_id", metavar="ID", help="Those that name this project.")
 @click.option("--app", "app_id", metavar="ID")
 @click.option("--status", type=click.Choice(["active", "disabled"]))
-@click.option("--search", "q", metavar="TEXT", help="A part of the URL or the id.")
+@click.option("--state", type=click.Choice(STATES), help="`trouble` is any in which a hook needs a person.")
+@click.option("--search", "q", metavar="TEXT", help="A part of the name, the URL or the id.")
+@click.option(
+    "--sort",
+    type=click.Choice(["trouble", "id"]),
+    default="trouble",
+    show_default=True,
+    help="By trouble: those first that need a person.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="How many at most; else all.")
 @json_option
 @with_api
-def list_hooks(api: Api, /, limit: int | None, as_json: bool, **filters: str | None) -> None:
+def list_hooks(api: Api, /, sort: str, limit: int | None, as_json: bool, **filters: str | None) -> None:
     """Show all hooks, or those that fit."""
     from streamhooks.cli import show
 
+    by_trouble = sort == "trouble"
+    if by_trouble and limit is not None:
+        filters["sort"] = sort
     found = list(api.pages("/api/hooks", "hooks", limit, **filters))
+    if by_trouble and limit is None:
+        found.sort(
+            key=place_of_shown
+        )  # here: of pages in this order, one would lack a hook that becomes worse meanwhile
     if as_json:
         show.as_json(found)
         return
-    shown = show.table("id", "organization", "app", "status", "url", "events", whole=("id",))
-    rows = (
-        (hook["id"], hook["organization_id"], hook["app_id"], _status(hook), hook["url"], hook["events"])
-        for hook in found
-    )
-    show.rows(shown, rows, "no hooks")
+    shown = show.table("id", "name", "organization", "app", "projects", "status", "url", "events", whole=("id",))
+    show.rows(shown, map(_row, found), "no hooks")
 
 
 @hooks.command()
@@ -192,10 +204,15 @@ def _show(hook: JSON, as_json: bool) -> None:
     show.warnings(hook)
 
 
+def _row(hook: JSON) -> tuple[Any, ...]:
+    about = (hook["organization_id"], hook["app_id"], hook["project_ids"], _status(hook))
+    return (hook["id"], hook.get("name"), *about, hook["url"], hook["events"])
+
+
 def _status(hook: JSON) -> str:
     if hook["status"] == "active" and hook["breaker"] == "open":
         return "breaker open"
-    return str(hook["status"])
+    return str(hook.get("trouble") or hook["status"]).replace("_", " ")
 
 
 def _path(hook: str, *parts: str) -> str:

@@ -11,9 +11,20 @@ JSON = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: what `hooks edit --unset` can take away
-UNSETTABLE = ("project_ids", "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule")
+UNSETTABLE = (
+    "name",
+    "description",
+    "project_ids",
+    "headers",
+    "timeout",
+    "max_in_flight",
+    "rate_limit",
+    "retry_schedule",
+)
 
 _OPTIONS = (
+    click.option("--name", metavar="TEXT", help="What you call it."),
+    click.option("--description", metavar="TEXT", help="What it is for, in one line."),
     click.option(
         "--event",
         "events",

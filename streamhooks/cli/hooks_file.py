@@ -3,6 +3,7 @@
     organizations: [1, 2]      # optional, for --prune: further ones whose hooks are all in this file
     hooks:
       - organization_id: 1     # with app_id and url: which hook this is, if it has no id
+        name: Orders           # what people call it
         url: https://example.com/hook
         events: [event.created]
         timeout: 3             # and any other field of a hook
@@ -22,6 +23,7 @@ from typing import Any, Literal
 
 from streamhooks.errors import BrokenRecord, Refusal
 from streamhooks.masking import MASK
+from streamhooks.records.bounds import LABELS, wrong_in_label
 from streamhooks.records.hook import Hook
 from streamhooks.times import iso, moment
 
@@ -31,7 +33,8 @@ Key = tuple[str, str | None, str]
 _FIXED = ("id", "organization_id", "app_id")
 #: what is compared; a field of the file that is in neither of these lists is unknown
 _COMPARED = (
-    "url", "events", "project_ids", "version", "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
+    "name", "description", "url", "events", "project_ids", "version", "headers", "timeout", "max_in_flight",
+    "rate_limit", "retry_schedule",
 )  # fmt: skip
 _KEPT = ("secret", "status")
 _RESUME = "resume"  # says something only when the hook is enabled
@@ -156,12 +159,18 @@ def _wish(place: str, entry: Any) -> Wish:
     resume = _resume(entry)
     entry = {name: value for name, value in entry.items() if name != _RESUME}
     hook = Hook.from_fields({"id": _ID, "secret": _SECRET} | {n: v for n, v in entry.items() if v is not None})
-    for name, bound in hook.over_bounds.items():
-        raise BrokenRecord(f"{name}: {bound}")
+    for name, problem in (hook.over_bounds | _bad_labels(entry)).items():
+        raise BrokenRecord(f"{name}: {problem}")
     shown = {**hook.to_fields(), "headers": hook.headers or None}
     fields = {name: shown[name] for name in (*_FIXED[1:], *_COMPARED)}
     fields |= {name: entry[name] for name in _KEPT if entry.get(name) is not None}
     return Wish(place, hook.id if entry.get("id") is not None else None, fields, resume)
+
+
+def _bad_labels(entry: JSON) -> dict[str, str]:
+    given = {name: longest for name, longest in LABELS.items() if entry.get(name) is not None}
+    wrong = {name: wrong_in_label(entry[name], longest) for name, longest in given.items()}
+    return {name: problem for name, problem in wrong.items() if problem}
 
 
 def _resume(entry: JSON) -> str | None:
@@ -202,7 +211,8 @@ def _creation(wish: Wish) -> Step:
 def _change(wish: Wish, hook: JSON) -> Step:
     wanted = wish.fields
     names = [name for name in (*_COMPARED, "status") if name in wanted]
-    different = [name for name in names if _comparable(name, wanted[name]) != _comparable(name, hook[name])]
+    # A worker of 0.1.0 shows no names.
+    different = [name for name in names if _comparable(name, wanted[name]) != _comparable(name, hook.get(name))]
     # What a worker masks can't be compared: it is sent, and changes nothing if it is the same.
     unseen = [name for name in ("headers", "secret") if name not in different and _has_values(wanted.get(name))]
     order = {_RESUME: wish.resume} if wish.resume and "status" in different else {}
@@ -212,7 +222,7 @@ def _change(wish: Wish, hook: JSON) -> Step:
         wanted["url"],
         hook["organization_id"],
         {name: wanted[name] for name in (*different, *unseen)} | order,
-        [(name, _shown(name, hook[name]), _shown(name, wanted[name])) for name in different],
+        [(name, _shown(name, hook.get(name)), _shown(name, wanted[name])) for name in different],
         unseen,
         hook.get("revision"),
     )

@@ -79,7 +79,7 @@ class HookId(click.ParamType):
         except Refusal:
             return []
         found = [hook for hook in hooks["hooks"] if hook["id"].startswith(incomplete.lower())]
-        return [CompletionItem(hook["id"], help=hook["url"]) for hook in found[:_COMPLETED]]
+        return [CompletionItem(hook["id"], help=hook.get("name") or hook["url"]) for hook in found[:_COMPLETED]]
 
 
 class Resume(click.ParamType):

@@ -28,7 +28,11 @@ COLOURS = {
     "dropped": "magenta",
     "active": "green",
     "disabled": "red",
+    "disabled by system": "red",
+    "blocked": "red",
     "breaker open": "yellow",
+    "failing": "yellow",
+    "paused": "yellow",
 }
 
 

@@ -6,6 +6,7 @@ What a hook costs every worker grows with these.
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sized
 from typing import Final
@@ -17,6 +18,13 @@ MAX_HEADER_BYTES: Final = 8192
 SECRET_BYTES: Final = (24, 64)
 """What a new secret may have behind `whsec_`, decoded: what Standard Webhooks allows."""
 SECRET_PREFIX: Final = "whsec_"
+MAX_NAME: Final = 100
+MAX_DESCRIPTION: Final = 1000
+LABELS: Final[Mapping[str, int]] = {"name": MAX_NAME, "description": MAX_DESCRIPTION}
+"""What a hook is called by people, and how many characters that may have."""
+
+# Besides control characters what breaks a line, turns the direction of writing around, or is no character.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def over_bounds(events: Sized, project_ids: Sized, headers: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
@@ -39,6 +47,15 @@ def wrong_in_new_secret(secret: str) -> str | None:
     except (binascii.Error, ValueError):
         return f"must be base64 after {SECRET_PREFIX}"
     return None if low <= size <= high else f"must have {low} to {high} bytes, as base64, after {SECRET_PREFIX}"
+
+
+def wrong_in_label(text: object, longest: int) -> str | None:
+    """Return what is wrong with a name or a description, which may have `longest` characters."""
+    if not isinstance(text, str) or not text.strip(" "):
+        return "must be a text that is not empty"
+    if len(text) > longest:
+        return f"must have at most {longest} characters"
+    return "must be one line without control characters" if _UNFIT.search(text) else None
 
 
 def _is_over(headers: Mapping[str, str]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self, cast, get_args
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.bounds import SECRET_PREFIX, over_bounds
+from streamhooks.records.bounds import LABELS, SECRET_PREFIX, over_bounds, wrong_in_label
 from streamhooks.records.fields import (
     LARGEST,
     Record,
@@ -64,6 +64,9 @@ class Hook(_Judged):
     """Sorted; empty means every project of the organization."""
     app_id: str | None = None
     """None for a service hook."""
+    name: str | None = None
+    """What people call it; this and the next are only shown, and 0.1.0 did not know them."""
+    description: str | None = None
     version: int = 0
     status: Status = "active"
     headers: dict[str, str] | None = field(default=None, repr=False)
@@ -99,7 +102,8 @@ class Hook(_Judged):
         """Check the fields of a hook (docs/reference/hooks.md); raise BrokenRecord that names the field.
 
         Needed are `id`, `organization_id`, `url`, `events` and `secret`; the others have defaults. The URL's
-        address is not checked here. A former secret and its end come together or not.
+        address is not checked here. A former secret and its end come together or not. A name that can't be shown is
+        none: a hook is not given up for it.
         """
         app_id = optional_identity(fields, "app_id")
         previous_secret, previous_secret_until = _former_secret(fields, "previous_secret")
@@ -114,6 +118,8 @@ class Hook(_Judged):
             secret=check_secret(text(fields, "secret")),
             project_ids=_identities(fields, "project_ids"),
             app_id=app_id,
+            name=_label(fields, "name"),
+            description=_label(fields, "description"),
             version=optional_whole(fields, "version") or 0,
             status=_status(fields),
             headers=own_headers(fields),
@@ -185,6 +191,8 @@ class HookState(Record):
     """By the clock of who wrote it; `paused_for` is what holds."""
     open_since: float | None = None
     """Since when its breaker is open."""
+    breaker_told_at: float | None = None
+    """When a notice told last that it opened; 0.1.0 did not write it."""
     sealed_since: float | None = None
     """Since when nothing can be sent to it: no key opens its secrets, or it is over a bound (see `Hook.blocked`)."""
     warned_at: float | None = None
@@ -202,6 +210,7 @@ class HookState(Record):
             failing_since=optional_number(fields, "failing_since"),
             paused_until=optional_number(fields, "paused_until"),
             open_since=optional_number(fields, "open_since"),
+            breaker_told_at=optional_number(fields, "breaker_told_at"),
             sealed_since=optional_number(fields, "sealed_since"),
             warned_at=optional_number(fields, "warned_at"),
             paused_for=optional_number(fields, "paused_for"),
@@ -254,6 +263,11 @@ def _status(fields: dict[str, Any]) -> Status:
     if fields.get("status") is None:
         return "active"
     return cast(Status, choice(fields, "status", get_args(Status)))
+
+
+def _label(fields: dict[str, Any], name: str) -> str | None:
+    text = fields.get(name)
+    return None if wrong_in_label(text, LABELS[name]) else cast(str, text)
 
 
 def _resume(fields: dict[str, Any]) -> str | None:

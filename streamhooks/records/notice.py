@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, cast, get_args
 
 from streamhooks.records.fields import Record, choice, optional_number, plain, text, whole
 
-What = Literal["disabled", "failing", "resumed", "sealed", "retention"]
+What = Literal["disabled", "failing", "resumed", "sealed", "breaker_opened", "retention"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from streamhooks.records.hook import HookState
 from streamhooks.records.notice import Notice
+
+TELL_AGAIN: Final = 3600.0
+"""How long after a notice that a hook's breaker opened the next may come, in seconds."""
 
 
 def merged(
@@ -16,8 +19,8 @@ def merged(
 
     `now` is epoch seconds, `pause_left` how long the endpoint is left alone already, `enabled_at` that of the hook.
     """
-    if what == "breaker" and state.open_since is not None:
-        return state
+    if what == "breaker":
+        return _opened(state, found, now)
     if what == "sealed" and state.sealed_since is not None:
         return state
     if what == "pause":
@@ -27,6 +30,14 @@ def merged(
     if what == "disabled":
         return _disabled(state, found, enabled_at)
     return replace(state, **found)
+
+
+def _opened(state: HookState, found: dict[str, Any], now: float) -> HookState:
+    if state.open_since is not None:
+        return state
+    told = state.breaker_told_at
+    was_told = told is not None and 0 <= now - told < TELL_AGAIN
+    return replace(state, **found, breaker_told_at=told if was_told else now)
 
 
 def _disabled(state: HookState, found: dict[str, Any], enabled_at: float) -> HookState:
@@ -41,7 +52,7 @@ def _disabled(state: HookState, found: dict[str, Any], enabled_at: float) -> Hoo
 
 
 def notice_of(what: str, state: HookState, now: float, blocked: str | None = None) -> Notice | None:
-    """The notice about a finding, if its owner should hear of it; `now` in epoch seconds.
+    """The notice about a finding, if its owner should hear of it; `now` is that of `merged`.
 
     blocked -- why nothing can be sent to the hook, see `Hook.blocked`.
     """
@@ -50,6 +61,9 @@ def notice_of(what: str, state: HookState, now: float, blocked: str | None = Non
         return Notice(state.id, "disabled", state.status_reason or "", state.disabled_since, at)
     if what == "warned":
         return Notice(state.id, "failing", "every attempt fails; the hook will be disabled", state.failing_since, at)
+    if what == "breaker" and state.breaker_told_at == now:
+        why = "too many deliveries failed; the endpoint is left alone, but for probes, and what it would get waits"
+        return Notice(state.id, "breaker_opened", why, state.open_since, at)
     if what == "sealed":
         why = f"{blocked or 'nothing can be sent to it'}; what it would get waits"
         return Notice(state.id, "sealed", why, state.sealed_since, at)

@@ -6,13 +6,21 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from yarl import URL
 
 from streamhooks.errors import BadUrl, BrokenRecord, TooManySecrets
 from streamhooks.masking import MASK
-from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS, SECRET_PREFIX, wrong_in_new_secret
+from streamhooks.records.bounds import (
+    LABELS,
+    MAX_EVENTS,
+    MAX_PROJECTS,
+    SECRET_PREFIX,
+    wrong_in_label,
+    wrong_in_new_secret,
+)
 from streamhooks.records.hook import SEALED, Hook, generate_secret
 from streamhooks.records.hook_events import never_fire
 from streamhooks.records.rotation import MOST, rotated, without_expired
@@ -23,7 +31,7 @@ from streamhooks.web.problems import bad_fields, conflict
 CheckUrl = Callable[[str], None]
 
 CHANGEABLE: Final = (
-    "url", "events", "secret", "project_ids", "version", "status",
+    "name", "description", "url", "events", "secret", "project_ids", "version", "status",
     "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
 )  # fmt: skip
 RESUME: Final = "resume"
@@ -256,6 +264,7 @@ def _outside(low: float, high: float) -> Callable[[Any], str | None]:
 
 
 _BOUNDS: Mapping[str, Callable[[Any], str | None]] = {
+    **{name: partial(wrong_in_label, longest=longest) for name, longest in LABELS.items()},
     "organization_id": _bad_id,
     "app_id": _bad_id,
     "events": _bad_events,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import heapq
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -17,41 +14,22 @@ from streamhooks.errors import NotHome, Overtaken
 from streamhooks.records.hook import Hook, generate_secret
 from streamhooks.records.hook_events import warnings_about
 from streamhooks.records.notice import Notice
-from streamhooks.tables.hooks import HooksTable, Status
+from streamhooks.tables.hooks import Status
+from streamhooks.tables.trouble import trouble_of
 from streamhooks.times import iso
 from streamhooks.web.hook_input import changed_hook, new_hook, rotated_hook
-from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, read_nothing
+from streamhooks.web.hook_list import PARAMETERS, find, wanted_of
+from streamhooks.web.messages import answer, hook_id_of, query, read_fields, read_nothing
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import ProblemError, bad_fields, confirmed, conflict, kafka_answers, not_found, try_again
 from streamhooks.web.representation import shown_hook, shown_missed
 
-#: hooks that are looked at in one go
-_AT_ONCE = 5000
-_FILTERS = ("organization_id", "project_id", "app_id", "status", "q")
-
 
 async def list_hooks(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with the hooks that match, by id, a page at a time; how many there are is in `X-Total-Count`."""
-    given = query(request, (*_FILTERS, "cursor", "limit"))
-    limit = limit_of(given)
-    after = given.get("cursor", "")
-    wrong = {}
-    if after and not is_hook_id(after):
-        wrong["cursor"] = "must be the next_cursor of an answer"
-    if given.get("status") not in (None, "active", "disabled"):
-        wrong["status"] = "must be active or disabled"
-    if wrong:
-        raise bad_fields(wrong)
-    matches = _matcher(parts.hooks, given)
-    hooks, found = list(parts.hooks), list[str]()
-    for start in range(0, len(hooks), _AT_ONCE):
-        found += [hook.id for hook in hooks[start : start + _AT_ONCE] if matches(hook)]
-        await asyncio.sleep(0)  # deliveries go on meanwhile
-    # One more than the page holds tells whether there is another.
-    ids = heapq.nsmallest(limit + 1, (hook_id for hook_id in found if hook_id > after))
-    page = [_shown(parts, hook) for hook in map(parts.hooks.get, ids[:limit]) if hook is not None]
-    body = {"hooks": page, "next_cursor": ids[limit - 1] if len(ids) > limit else None}
-    return answer(body, headers={"X-Total-Count": str(len(found))})
+    """Answer with the hooks that match, a page at a time; how many there are is in `X-Total-Count`."""
+    page = await find(parts.hooks, wanted_of(query(request, PARAMETERS)))
+    body = {"hooks": [_shown(parts, hook) for hook in page.hooks], "next_cursor": page.next_cursor}
+    return answer(body, headers={"X-Total-Count": str(page.total)})
 
 
 async def create_hook(parts: Parts, request: web.Request) -> web.Response:
@@ -185,22 +163,11 @@ def _shown(parts: Parts, hook: Hook, *, in_clear: bool = False) -> dict[str, Any
         status = parts.hooks.status(hook.id)
     except KeyError:  # it was deleted meanwhile
         status = Status(hook.status, None, None)
-    return shown_hook(hook, status, _revision(parts, hook), parts.clock(), in_clear=in_clear)
+    trouble = trouble_of(parts.hooks, hook)
+    return shown_hook(hook, status, trouble, _revision(parts, hook), parts.clock(), in_clear=in_clear)
 
 
 def _with_warnings(shown: dict[str, Any], hook: Hook) -> dict[str, Any]:
     """Return what is shown, with what may be a slip in what the hook subscribed to."""
     found = list(warnings_about(hook.events)) if hook.app_id is not None else []
     return {**shown, "warnings": found} if found else shown
-
-
-def _matcher(hooks: HooksTable, given: Mapping[str, str]) -> Callable[[Hook], bool]:
-    tests: Mapping[str, Callable[[str, Hook], bool]] = {
-        "organization_id": lambda text, hook: hook.organization_id == text,
-        "project_id": lambda text, hook: text in hook.project_ids,
-        "app_id": lambda text, hook: hook.app_id == text,
-        "status": lambda text, hook: hooks.is_active(hook.id) == (text == "active"),
-        "q": lambda text, hook: text.casefold() in hook.url.casefold() or text.lower() in hook.id,
-    }
-    wanted = [partial(tests[name], given[name]) for name in _FILTERS if name in given]
-    return lambda hook: all(test(hook) for test in wanted)

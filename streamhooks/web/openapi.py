@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from streamhooks.tables.trouble import STATES
 from streamhooks.web import patterns
+from streamhooks.web.hook_list import SORTS
 from streamhooks.web.schemas import CHOSEN_BY, EVENT, SCHEMAS
 from streamhooks.web.values import HOOK_ID, LETTER, LIMIT, MOMENT, OUTCOME, RESOLUTION, STATUS, TEXT, TIME, Schema
 
@@ -29,8 +31,21 @@ _OF_LIST: Final[Mapping[str, Schema]] = {
     "project_id": TEXT,
     "app_id": TEXT,
     "status": STATUS,
-    "q": {**TEXT, "description": "a part of the URL or of the id, in any case"},
-    "cursor": {"type": "string", "pattern": patterns.HOOK_ID, "description": "next_cursor of the former page"},
+    "state": {
+        "enum": list(STATES),
+        "description": "a hook may be in several; trouble is any in which it needs a person",
+    },
+    "q": {**TEXT, "description": "a part of the name, the URL or the id, in any case"},
+    "sort": {
+        "enum": list(SORTS),
+        "default": "id",
+        "description": "trouble: those first that need a person; who becomes one between two pages may be missed",
+    },
+    "cursor": {
+        "type": "string",
+        "pattern": patterns.HOOKS_CURSOR,
+        "description": "next_cursor of the former page, in the same order",
+    },
     "limit": LIMIT,
 }
 _OF_STATS: Final[Mapping[str, Schema]] = {

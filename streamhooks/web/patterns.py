@@ -43,6 +43,9 @@ SECRET: Final = rf"^(?:whsec_{_BASE64}|(?!whsec_|{SEALED})[\s\S]{{16,256}})$"
 HEADER_NAME: Final = rf"^(?!(?:{_any_case(RESERVED)})$)[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 HEADER_VALUE: Final = rf"^(?!{SEALED})[\t -~]*$"
 
+# What stands in a name: no control characters, nothing that breaks a line or turns the direction of writing around.
+LABEL: Final = r"^(?! *$)[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
+
 _DAY = (
     "(?:(?:19[7-9][0-9]|[2-9][0-9]{3})-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
     "|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
@@ -54,6 +57,8 @@ MOMENT: Final = rf"^(?:[0-9]{{1,11}}(?:\.[0-9]{{1,9}})?|{_DAY}(?:{_TIME})?)$"
 
 HOOK_ID: Final = "^[0-9a-fA-F]{32}$"
 EVENT_ID: Final = HOOK_ID
+#: of the list of hooks: an id, and in the order of trouble the rank and since when before it
+HOOKS_CURSOR: Final = r"^(?:[0-9]\.[0-9]{1,15}\.)?[0-9a-fA-F]{32}$"
 _PLACE = "[0-9]{1,9}:[0-9]{1,18}"
 LETTER: Final = rf"^{_PLACE}$"
 #: letters that one call may name

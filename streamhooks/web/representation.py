@@ -12,10 +12,13 @@ from streamhooks.records.hook import Hook, masked
 from streamhooks.records.rotation import in_force
 from streamhooks.tables.hooks import Status
 from streamhooks.tables.pending import Entry
+from streamhooks.tables.trouble import Trouble
 from streamhooks.times import iso
 
 
-def shown_hook(hook: Hook, status: Status, revision: int, now: float, *, in_clear: bool = False) -> dict[str, Any]:
+def shown_hook(
+    hook: Hook, status: Status, trouble: Trouble | None, revision: int, now: float, *, in_clear: bool = False
+) -> dict[str, Any]:
     """Return a hook as docs/reference/hooks.md says, at `now` (epoch seconds).
 
     `in_clear` shows its secret, for who has just made it.
@@ -27,6 +30,8 @@ def shown_hook(hook: Hook, status: Status, revision: int, now: float, *, in_clea
         "organization_id": hook.organization_id,
         "project_ids": list(hook.project_ids[: MAX_PROJECTS + 1]),
         "app_id": hook.app_id,
+        "name": hook.name,
+        "description": hook.description,
         "url": hook.url,
         "events": list(hook.events[: MAX_EVENTS + 1]),
         "secret": hook.secret if in_clear else masked(hook.secret),
@@ -38,6 +43,7 @@ def shown_hook(hook: Hook, status: Status, revision: int, now: float, *, in_clea
         "failing_since": iso(status.failing_since),
         "paused_until": iso(status.paused_until),
         "breaker": status.breaker,
+        "trouble": trouble,
         "headers": None if hook.headers is None else dict.fromkeys(hook.headers, MASK),
         "timeout": hook.timeout,
         "max_in_flight": hook.max_in_flight,

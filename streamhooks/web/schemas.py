@@ -8,6 +8,7 @@ from streamhooks.delivery.addresses import MAX_URL_LENGTH
 from streamhooks.delivery.heads import MAX_HEADERS
 from streamhooks.records import bounds, rotation
 from streamhooks.records.hook_events import SERVICE_EVENTS
+from streamhooks.tables.trouble import TROUBLES
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.web import hook_input, patterns
 from streamhooks.web.values import HOOK_ID, ID, LETTER, MOMENT, STATUS, TEXT, Schema
@@ -31,9 +32,16 @@ def _events(event: Schema) -> Schema:
     }
 
 
+def _label(longest: int, description: str) -> Schema:
+    text = {"type": "string", "maxLength": longest, "pattern": patterns.LABEL}
+    return {**_or_null(text), "description": description}
+
+
 _LOW, _HIGH = hook_input.RATE_LIMITS
 
 _SETTABLE: Final[dict[str, Schema]] = {
+    "name": _label(bounds.MAX_NAME, "what people call it"),
+    "description": _label(bounds.MAX_DESCRIPTION, "for people, in one line"),
     "url": {
         "type": "string",
         "maxLength": MAX_URL_LENGTH,
@@ -107,6 +115,10 @@ _SHOWN: Final[dict[str, Schema]] = {
     "failing_since": {**_or_null(TEXT), "description": "ISO 8601; since when every attempt failed"},
     "paused_until": {**_or_null(TEXT), "description": "ISO 8601; until when the endpoint asked not to be called"},
     "breaker": {"type": "string", "enum": ["closed", "open"]},
+    "trouble": {
+        "enum": [*TROUBLES, None],
+        "description": "the first of these that it is; null too if its owner has disabled it",
+    },
     "date_created": {**TEXT, "description": "ISO 8601"},
     "revision": {"type": "integer", "minimum": 1, "description": "of what is wished; in quotes it is the ETag"},
 }

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from streamhooks.dev.ports import free_port
+from streamhooks.tables.trouble import place_of_shown
 from streamhooks.web import page
 from streamhooks.web.middlewares import json_errors
 
@@ -33,6 +34,8 @@ def hook(number: int, **fields: Any) -> JSON:
         "organization_id": "1",
         "project_ids": [],
         "app_id": None,
+        "name": None,
+        "description": None,
         "url": f"https://receiver-{number}.example.com/hooks/in",
         "events": ["event.created"],
         "secret": "whsec_********",
@@ -44,6 +47,7 @@ def hook(number: int, **fields: Any) -> JSON:
         "failing_since": None,
         "paused_until": None,
         "breaker": "closed",
+        "trouble": None,
         "headers": None,
         "timeout": None,
         "max_in_flight": None,
@@ -159,14 +163,19 @@ class FakeWorker:
 
     async def _list(self, request: web.Request) -> web.Response:
         given = request.query
-        limit, after = int(given.get("limit", 100)), given.get("cursor", "")
+        limit, begin = int(given.get("limit", 100)), int(given.get("cursor", "0"))
         fits = [
             one
-            for one in sorted(self.hooks.values(), key=lambda one: one["id"])
-            if given.get("q", "").lower() in one["url"] + one["id"] and given.get("status") in (None, one["status"])
+            for one in self.hooks.values()
+            if given.get("q", "").lower() in f"{one['url']}{one['id']}{one['name']}".lower()
+            and given.get("state") in (None, one["status"], one["trouble"])
+            and given.get("organization_id") in (None, one["organization_id"])
+            and given.get("app_id") in (None, one["app_id"])
+            and given.get("project_id") in (None, *one["project_ids"])
         ]
-        rest = [one for one in fits if one["id"] > after]
-        cursor = rest[limit - 1]["id"] if len(rest) > limit else None
+        fits.sort(key=place_of_shown if given.get("sort") == "trouble" else lambda one: one["id"])
+        rest = fits[begin:]
+        cursor = str(begin + limit) if len(rest) > limit else None
         body = {"hooks": rest[:limit], "next_cursor": cursor}
         return web.json_response(body, headers={"X-Total-Count": str(len(fits))})
 
@@ -287,9 +296,14 @@ def full(worker: FakeWorker) -> str:
     now = time.time()
     for number, fields in enumerate(
         (
-            {"failing_since": iso(now - 7200), "breaker": "open"},
-            {"status": "disabled", "status_reason": "410 Gone", "disabled_since": iso(now - 90_000)},
-            {"paused_until": iso(now + 300)},
+            {"failing_since": iso(now - 7200), "breaker": "open", "trouble": "breaker_open"},
+            {
+                "status": "disabled",
+                "status_reason": "410 Gone",
+                "disabled_since": iso(now - 90_000),
+                "trouble": "disabled_by_system",
+            },
+            {"paused_until": iso(now + 300), "trouble": "paused", "name": EVIL, "description": EVIL},
             {"app_id": "billing", "events": ["issue.created", "issue.resolved"], "project_ids": ["7", "9"]},
             {"url": f"http://evil.example/{quote(EVIL, safe='<>=()/')}"},
         ),

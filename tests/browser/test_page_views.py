@@ -30,6 +30,10 @@ def test_strangers_texts_are_shown_as_text_and_run_nowhere(browser: Browser, fak
     one = full(worker)
     browser.open(worker.base)
     browser.wait_text("<script>document.title=%27pwned%27</script>")
+    browser.wait_text(EVIL)  # as a name
+    browser.open(f"{worker.base}/#/hooks/{3:032x}")
+    browser.find("h1", EVIL)
+    assert browser.page.title() == f"{EVIL} · streamhooks"
     browser.open(f"{worker.base}/#/hooks/{one}")
     browser.press("Show", 1)
     browser.wait_text(EVIL)
@@ -197,6 +201,48 @@ def test_ten_thousand_hooks(browser: Browser, fake: Callable[..., FakeWorker]) -
     assert all("limit=25" in path for path in limits)
 
 
+def test_what_needs_a_person_comes_first_and_filters_combine(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake(8)
+    full(worker)
+    worker.hooks[f"{6:032x}"].update(name="Orders, live", description="For the shop", organization_id="7")
+    worker.hooks[f"{7:032x}"].update(status="disabled", organization_id="7", app_id="billing", project_ids=["3"])
+    titles = "return [...document.querySelectorAll('tbody .main a')].map((link) => link.textContent)"
+    browser.open(worker.base)
+    browser.wait_text("Orders, live")
+    browser.wait_text("For the shop")
+    urls = {number: worker.hooks[f"{number:032x}"]["url"] for number in (1, 2, 4, 5, 7, 8)}
+    by_trouble = [urls[2], urls[1], EVIL, urls[4], urls[5], "Orders, live", urls[8], urls[7]]
+    assert browser.run(titles) == by_trouble
+    browser.wait_text("disabled by the system")
+    browser.fill("Order", "id")
+    by_id = [urls[1], urls[2], EVIL, urls[4], urls[5], "Orders, live", urls[7], urls[8]]
+    eventually(lambda: browser.run(titles) == by_id)
+    assert "sort=id" in browser.url
+    browser.fill("Organization", "7")
+    browser.wait_text("2 hooks")
+    browser.fill("App", "billing")
+    browser.fill("Project", "3")
+    browser.wait_text("1 hook")
+    eventually(lambda: browser.run(titles) == [urls[7]])
+    browser.fill("State", "active")
+    browser.wait_text("No hook matches.")
+    # The address has it all, and what is left out of it is as usual.
+    browser.open(browser.url)
+    browser.wait_text("No hook matches.")
+    browser.open(f"{worker.base}/#/")
+    browser.fill("Search", "orders, LIVE")
+    eventually(lambda: browser.run(titles) == ["Orders, live"])
+    browser.press("Orders, live")
+    browser.find("h1", "Orders, live")
+    browser.wait_text("For the shop")
+    browser.wait_text("https://receiver-6.example.com/hooks/in")
+    # A number of the overview leads to the hooks that it counts.
+    browser.open(f"{worker.base}/#/")
+    browser.find(".overview a", "1").click()
+    eventually(lambda: "state=" in browser.url)
+    assert browser.complaints() == []
+
+
 def test_with_the_keyboard_alone(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
     worker = fake()
     one = full(worker)
@@ -357,13 +403,15 @@ def test_a_new_hook_and_one_that_is_changed(browser: Browser, fake: Callable[...
     browser.fill("Projects", "3 4")
     browser.press("More")
     browser.fill("Own headers", "X-Tenant: a:b")
+    browser.fill("Name", " Orders ")
     browser.fill("Seconds before", "10, 60")
     browser.press("Add it")
     browser.wait_text("whsec_shown-once")
     assert worker.calls("POST")[-1] == (
         "/api/hooks",
         {
-            "organization_id": "7", "app_id": "billing", "url": "https://example.com/in", "project_ids": ["3", "4"],
+            "organization_id": "7", "app_id": "billing", "name": "Orders", "url": "https://example.com/in",
+            "project_ids": ["3", "4"],
             "headers": {"X-Tenant": "a:b"}, "retry_schedule": [10, 60], "events": ["issue.created", "comment"],
         },
     )  # fmt: skip
@@ -371,12 +419,15 @@ def test_a_new_hook_and_one_that_is_changed(browser: Browser, fake: Callable[...
     browser.wait_text("whsec_shown-once")
     browser.press("I have it")
     browser.wait_text("https://example.com/in")
+    browser.find("h1", "Orders")
     browser.press("Edit")
     browser.press("More")
     browser.fill("Timeout", "soon")
+    browser.fill("Name", "")
+    browser.fill("Description", "For the shop")
     browser.press("Save")
     eventually(lambda: worker.calls("PUT"))
-    assert worker.calls("PUT")[-1][1] == {"timeout": "soon"}
+    assert worker.calls("PUT")[-1][1] == {"timeout": "soon", "name": None, "description": "For the shop"}
 
 
 def test_a_worker_without_the_newer_calls(browser: Browser, fake: Callable[..., FakeWorker]) -> None:

@@ -54,3 +54,26 @@ def test_who_gets_notices_causes_none(installation: Installation, organization: 
     told = [json.loads(request["body"])["data"]["hook"]["id"] for request in other.received(2)]
     assert told == [first.id, second.id]
     assert len(one.requests()) == 1
+
+
+def test_a_breaker_that_opens_is_told_once_however_often_it_does(installation: Installation, organization: str) -> None:
+    ops = installation.create_hook(organization, "hook.breaker_opened", app_id="ops")
+    hook = installation.create_hook(organization)
+
+    def breaker() -> str:
+        return installation.api.get(f"/api/hooks/{hook.id}").json["breaker"]
+
+    for _ in range(2):
+        installation.receiver.behave(hook.path, status=500)
+        for _ in range(25):
+            installation.produce("events", "11", event(organization))
+        eventually(lambda: breaker() == "open")
+        listed = installation.api.get("/api/hooks", organization_id=organization, state="breaker_open").json["hooks"]
+        assert [(one["id"], one["trouble"]) for one in listed] == [(hook.id, "breaker_open")]
+        installation.receiver.behave(hook.path)
+        eventually(lambda: breaker() == "closed", timeout=60)
+    (request,) = ops.received(1)
+    body = json.loads(request["body"])
+    assert (body["action"], body["data"]["hook"]["id"]) == ("breaker_opened", hook.id)
+    told = [json.loads(record.value()) for record in installation.records("notices")]
+    assert [notice["what"] for notice in told if notice["hook_id"] == hook.id] == ["breaker_opened"]

@@ -13,7 +13,7 @@ def schemathesis(base: str, token: str | None, examples: int, *options: str) -> 
     return [
         sys.executable, "-m", "schemathesis.cli", "run", f"{base}/openapi.json", "--max-examples", str(examples),
         "--seed", "1", "--no-color", "--continue-on-failure", "--no-shrink", "--generation-database", "none",
-        # In their place there are those of `schema_checks`.
+        # In their place there are two in `schema_checks`.
         "--exclude-checks", "positive_data_acceptance,negative_data_rejection", *header, *options,
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ import { lettersTable, redriveMatching } from "./dead_letters.js";
 import { inWords, readDefaults, retries } from "./defaults.js";
 import { button, copyable, fill, h, write } from "./dom.js";
 import { absolute, ago, at, count } from "./format.js";
-import { isApp, kindOf, projectsOf, stateBadges } from "./hook_state.js";
+import { isApp, kindOf, projectsOf, stateBadges, titleOf } from "./hook_state.js";
 import { live } from "./live.js";
 import { enable, missedPanel, replay } from "./replay.js";
 import { test } from "./testing.js";
@@ -22,7 +22,8 @@ const ROLLUPS = [
 const LATEST = 50;
 
 export function hookView(signal, _query, id) {
-  const title = h("h1", { tabindex: "-1", class: "url" }, `Hook ${id.slice(0, 8)}…`);
+  const title = h("h1", { tabindex: "-1", class: "url", dir: "auto" }, `Hook ${id.slice(0, 8)}…`);
+  const description = h("p", { dir: "auto" });
   const states = h("p", { class: "badges" });
   const why = h("p", { class: "hint" });
   const about = h("div");
@@ -44,8 +45,9 @@ export function hookView(signal, _query, id) {
     }
     if (signal.aborted) return;
     [content.hidden, gone.hidden] = [false, true];
-    write(title, hook.url);
-    document.title = `${hook.url} · streamhooks`;
+    write(title, titleOf(hook));
+    write(description, hook.description ?? "");
+    document.title = `${titleOf(hook)} · streamhooks`;
     fill(states, stateBadges(hook));
     again.disabled = hook.status !== "active";
     again.title = again.disabled ? "Nothing is sent to a disabled hook: enable it first." : "";
@@ -90,13 +92,14 @@ export function hookView(signal, _query, id) {
 
   fill(content, bar, missed.node, chartSection(id, signal), listsSection(id, signal), h("details", { class: "settings", open: true },
     h("summary", {}, h("h2", {}, "Settings")), about));
-  return h("div", {}, h("p", { class: "back" }, h("a", { href: "#/" }, "← All hooks")), title, states, why, gone, content);
+  return h("div", {}, h("p", { class: "back" }, h("a", { href: "#/" }, "← All hooks")), title, description, states, why, gone, content);
 }
 
 function details(hook, defaults) {
   const orDefault = (name, shown) => (hook[name] === null ? defaults[name] : shown(hook[name]));
   return facts([
     ["Id", copyable(hook.id, "Id")],
+    ["URL", hook.name ? hook.url : null],
     ["Kind", kindOf(hook)],
     ["Organization", hook.organization_id],
     ["Projects", projectsOf(hook)],

@@ -104,7 +104,7 @@ export function newView(signal) {
     fields.tellDefaults(defaults, isOfApp());
   });
   choose();
-  return formView("Add a hook", "#/", fields, [organization, kinds, appId, common.url, places, common.projects, common.advanced], "Add it", async () => {
+  return formView("Add a hook", "#/", fields, [organization, kinds, appId, common.url, places, common.projects, common.labels, common.advanced], "Add it", async () => {
     const made = await post("/api/hooks", given(fields.values()));
     await showSecret(made, "The hook is there");
     if (made.warnings) toast(made.warnings.join(". "));
@@ -121,7 +121,7 @@ export function editView(signal, _query, id) {
     const events = fields.add("events", "Events", control, () => (hook.app_id === null ? checked(control) : list(control.value)), hook.app_id === null ? "" : APP_HINT);
     const before = fields.values();
     readDefaults(signal).then((found) => fields.tellDefaults(found, isApp(hook)));
-    fill(place, formView("Edit", `#/hooks/${id}`, fields, [common.url, events, common.projects, common.advanced], "Save", async () => {
+    fill(place, formView("Edit", `#/hooks/${id}`, fields, [common.url, events, common.projects, common.labels, common.advanced], "Save", async () => {
       // Only what was changed: what another person changed meanwhile stays.
       const now = fields.values();
       const changed = Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
@@ -166,7 +166,12 @@ function commonFields(fields, hook) {
   const input = (attributes) => h("input", { autocomplete: "off", ...attributes });
   const text = (name) => fields.all.get(name).control.value;
   const number = (name) => () => numberOrNull(text(name));
+  const orNull = (name) => () => text(name).trim() || null;
   return {
+    labels: [
+      fields.add("name", "Name", input({ value: hook?.name ?? "", maxlength: 100, dir: "auto" }), orNull("name"), "What you call it; may be empty."),
+      fields.add("description", "Description", input({ value: hook?.description ?? "", maxlength: 1000, dir: "auto" }), orNull("description")),
+    ],
     url: fields.add("url", "URL", input({ type: "url", inputmode: "url", value: hook?.url ?? "", placeholder: "https://example.com/hook", maxlength: 512 }), () => text("url").trim()),
     projects: fields.add("project_ids", "Projects", input({ value: hook?.project_ids.join(", ") ?? "" }), () => list(text("project_ids")), "Ids; none means every project of the organization."),
     advanced: h("details", { class: "more-fields" }, h("summary", {}, "More"),

@@ -5,7 +5,9 @@ import { relative } from "./format.js";
 
 export function stateBadges(hook) {
   const found = [];
-  if (hook.status === "disabled") found.push(badge("disabled", "off"));
+  if (hook.trouble === "disabled_by_system") found.push(badge("disabled by the system", "bad"));
+  else if (hook.status === "disabled") found.push(badge("disabled", "off"));
+  if (hook.trouble === "blocked") found.push(badge("blocked", "bad"));
   if (hook.breaker === "open") found.push(badge("breaker open", "bad"));
   if (hook.paused_until && Date.parse(hook.paused_until) > Date.now()) {
     found.push(badge(`paused for ${relative(Date.parse(hook.paused_until)).replace("in ", "")}`, "warn"));
@@ -16,6 +18,9 @@ export function stateBadges(hook) {
 }
 
 export const isApp = (hook) => hook.app_id !== null;
+
+/** What a hook is called: its name, or its URL. */
+export const titleOf = (hook) => hook.name ?? hook.url;
 
 export function kindOf(hook) {
   return isApp(hook) ? `app ${hook.app_id}` : "service hook";

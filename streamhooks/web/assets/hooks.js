@@ -4,21 +4,36 @@ import { call, get, getIfKnown, hookPath } from "./api.js";
 import { sparkline } from "./chart.js";
 import { button, cell, fill, h, keyed, table, write } from "./dom.js";
 import { count, plural, span } from "./format.js";
-import { kindOf, stateBadges } from "./hook_state.js";
+import { kindOf, stateBadges, titleOf } from "./hook_state.js";
 import { fewAtATime, live } from "./live.js";
 
 const MINUTES = 10;
 const OLDEST_OF = 100;
 const COLUMNS = ["Hook", "State", `Attempts, ${MINUTES} min`, "Failed", "Undelivered"];
+const STATES = [
+  ["", "any state"], ["trouble", "in trouble"], ["active", "active"], ["disabled", "disabled"], ["disabled_by_system", "disabled by the system"],
+  ["disabled_by_owner", "disabled by its owner"], ["blocked", "blocked"], ["breaker_open", "breaker open"], ["failing", "failing"], ["paused", "paused"],
+];
+/** What stands in the address only if it is something else. */
+const USUAL = { sort: "trouble", limit: "25" };
+const TEXTS = ["q", "organization_id", "app_id", "project_id"];
+const FILTERS = [...TEXTS, "state"];
 let trail = [];
 
 export function hooksView(signal, query) {
-  const state = { q: query.get("q") ?? "", status: query.get("status") ?? "", limit: query.get("limit") ?? "25", cursor: query.get("cursor") ?? "" };
+  const state = Object.fromEntries([...FILTERS, "sort", "limit", "cursor"].map((name) => [name, query.get(name) ?? USUAL[name] ?? ""]));
   if (!state.cursor) trail = [];
 
-  const search = h("input", { type: "search", id: "q", value: state.q, placeholder: "a part of the URL or the id", autocomplete: "off" });
-  const status = choice("status", state.status, [["", "any state"], ["active", "active"], ["disabled", "disabled"]]);
-  const limit = choice("limit", state.limit, ["25", "50", "100"].map((value) => [value, value]));
+  const input = (name, attributes) => h("input", { type: "search", id: name, value: state[name], autocomplete: "off", ...attributes });
+  const inputs = {
+    q: input("q", { placeholder: "a part of the name, the URL or the id" }),
+    organization_id: input("organization_id", {}),
+    app_id: input("app_id", {}),
+    project_id: input("project_id", {}),
+    state: choice("state", STATES),
+    sort: choice("sort", [["trouble", "trouble first"], ["id", "by id"]]),
+    limit: choice("limit", ["25", "50", "100"].map((value) => [value, value])),
+  };
   const rows = h("tbody", { role: "rowgroup" });
   const list = table("Hooks", COLUMNS, "cards framed hooks");
   list.append(rows);
@@ -42,12 +57,12 @@ export function hooksView(signal, query) {
   });
   signal.addEventListener("abort", () => observer.disconnect());
 
-  function choice(id, value, options) {
-    return h("select", { id }, options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)));
+  function choice(name, options) {
+    return h("select", { id: name }, options.map(([key, text]) => h("option", { value: key, selected: key === state[name] }, text)));
   }
 
   function address() {
-    const parts = new URLSearchParams(Object.entries(state).filter(([name, value]) => value && !(name === "limit" && value === "25")));
+    const parts = new URLSearchParams(Object.entries(state).filter(([name, value]) => value && value !== USUAL[name]));
     return parts.size ? `#/?${parts}` : "#/";
   }
 
@@ -59,19 +74,21 @@ export function hooksView(signal, query) {
   }
 
   function filter() {
-    Object.assign(state, { q: search.value.trim(), status: status.value, limit: limit.value, cursor: "" });
+    for (const [name, control] of Object.entries(inputs)) state[name] = control.value.trim();
+    state.cursor = "";
     trail = [];
     history.replaceState(null, "", address());
     readList();
   }
 
   let typing = 0;
-  search.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(filter, 200);
-  });
-  status.addEventListener("change", filter);
-  limit.addEventListener("change", filter);
+  for (const name of TEXTS) {
+    inputs[name].addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(filter, 200);
+    });
+  }
+  for (const name of ["state", "sort", "limit"]) inputs[name].addEventListener("change", filter);
 
   const readList = live(signal, 5, async () => {
     const asked = { ...state };
@@ -86,7 +103,7 @@ export function hooksView(signal, query) {
     write(summary, total === null ? plural(data.hooks.length, "hook") : plural(Number(total), "hook"));
     list.hidden = data.hooks.length === 0;
     empty.hidden = !list.hidden;
-    fill(empty, state.q || state.status ? "No hook matches." : ["There is no hook yet. ", h("a", { href: "#/new" }, "Add the first one"), "."]);
+    fill(empty, FILTERS.some((name) => state[name]) ? "No hook matches." : ["There is no hook yet. ", h("a", { href: "#/new" }, "Add the first one"), "."]);
   });
 
   const readCounts = live(signal, 10, async () => {
@@ -102,10 +119,10 @@ export function hooksView(signal, query) {
     if (!found || signal.aborted) return;
     const oldest = found.oldest_undelivered_seconds;
     fill(overview, [
-      ["active", count(found.active), ""],
-      ["disabled", count(found.disabled), found.disabled ? "off" : ""],
-      ["failing", count(found.failing), found.failing ? "bad" : ""],
-      ["breakers open", count(found.breakers_open), found.breakers_open ? "bad" : ""],
+      ["active", those("active", found.active), ""],
+      ["disabled", those("disabled", found.disabled), found.disabled ? "off" : ""],
+      ["failing", those("failing", found.failing), found.failing ? "bad" : ""],
+      ["breakers open", those("breaker_open", found.breakers_open), found.breakers_open ? "bad" : ""],
       ["pending here", count(found.pending), ""],
       ["oldest undelivered", typeof oldest === "number" ? span(oldest) : "none", ""],
     ].map(([name, value, kind]) => h("div", { class: kind }, h("dt", {}, name), h("dd", {}, value))));
@@ -115,21 +132,26 @@ export function hooksView(signal, query) {
     h("div", { class: "heading" }, h("h1", { tabindex: "-1" }, "Hooks"), h("a", { class: "button primary", href: "#/new" }, "Add a hook")),
     overview,
     h("form", { class: "filters", role: "search", on: { submit: (event) => { event.preventDefault(); filter(); } } },
-      h("div", { class: "grow" }, h("label", { for: "q" }, "Search"), search),
-      h("div", {}, h("label", { for: "status" }, "State"), status),
-      h("div", {}, h("label", { for: "limit" }, "Per page"), limit)),
+      [["q", "Search"], ["organization_id", "Organization"], ["app_id", "App"], ["project_id", "Project"], ["state", "State"], ["sort", "Order"], ["limit", "Per page"]]
+        .map(([name, text]) => h("div", { class: name === "q" ? "grow" : "" }, h("label", { for: name }, text), inputs[name]))),
     summary, list, empty,
     h("div", { class: "actions pages" }, back, onward));
 }
 
+/** How many hooks are in a state, which leads to them. */
+function those(state, number) {
+  return h("a", { href: `#/?state=${state}` }, count(number));
+}
+
 /** A row; its node is watched, and asked for counts when it is on the screen. */
 function row(observer) {
-  const link = h("a", {});
+  const link = h("a", { dir: "auto" });
+  const description = h("span", { class: "minor", dir: "auto" });
   const about = h("span", { class: "minor" });
   const [states, rate, failed, waiting] = ["", "…", "…", "…"].map((text) => h("div", { class: "number" }, text));
   states.className = "badges";
   const node = h("tr", { role: "row" },
-    h("td", { role: "cell", class: "main" }, link, about),
+    h("td", { role: "cell", class: "main" }, link, description, about),
     cell("State", states), cell(COLUMNS[2], rate), cell("Failed", failed), cell("Undelivered", waiting));
 
   node.showCounts = (counts) => {
@@ -154,8 +176,9 @@ function row(observer) {
         link.href = `#/hooks/${hook.id}`;
         observer.observe(node);
       }
-      write(link, hook.url);
-      write(about, `${kindOf(hook)} · organization ${hook.organization_id} · ${hook.events.join(", ")} · ${hook.id.slice(0, 8)}…`);
+      write(link, titleOf(hook));
+      write(description, hook.description ?? "");
+      write(about, `${hook.name ? `${hook.url} · ` : ""}${kindOf(hook)} · organization ${hook.organization_id} · ${hook.events.join(", ")} · ${hook.id.slice(0, 8)}…`);
       fill(states, stateBadges(hook));
     },
   };

@@ -40,7 +40,7 @@ def ids(*hooks: Hook) -> set[str]:
 
 
 def test_an_app_hook_that_subscribed_hears_of_it() -> None:
-    about = hook(1, project_ids=["7"])
+    about = hook(1, project_ids=["7"], name="Orders")
     app = hook(2, "hook.disabled", app_id="ops")
     (call,) = told("disabled", about, app, hook(3, "hook.failing", app_id="ops"), hook(4))
     assert (call.hook_id, call.event, call.partition, call.source) == (app.id, "hook.disabled", 3, "notices:0:7")
@@ -53,6 +53,7 @@ def test_an_app_hook_that_subscribed_hears_of_it() -> None:
             "organization_id": "1",
             "project_ids": ["7"],
             "app_id": None,
+            "name": "Orders",
             "url": "https://user.example/hook?********",
             "events": ["event.created"],
             "why": "why",
@@ -80,6 +81,13 @@ def test_a_notice_about_a_hook_that_gets_notices_fires_nothing() -> None:
     for about in (one, other):
         assert told("disabled", about, one, other) == []
         assert told("failing", about, one, other) == []
+
+
+def test_who_wants_to_hear_of_breakers_does() -> None:
+    about, app = hook(1), hook(2, "hook.breaker_opened", app_id="a")
+    every, other = hook(3, "hook.*", app_id="a"), hook(4, "hook.disabled", app_id="a")
+    calls = told("breaker_opened", about, app, every, other)
+    assert [(call.hook_id, call.event) for call in calls] == [(one.id, "hook.breaker_opened") for one in (app, every)]
 
 
 def test_what_is_about_no_hook_fires_nothing() -> None:

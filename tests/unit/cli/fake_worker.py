@@ -126,7 +126,7 @@ class FakeWorker:
     @staticmethod
     def _shown(hook: Hook, *, in_clear: bool = False) -> JSON:
         status = Status(hook.status, None, None)
-        return shown_hook(hook, status, hook.revision or 0, time.time(), in_clear=in_clear)
+        return shown_hook(hook, status, None, hook.revision or 0, time.time(), in_clear=in_clear)
 
 
 _FIELDS = {"organization_id": "1", "url": "http://e.test/", "events": ["event.created"]}

@@ -21,7 +21,8 @@ def test_a_hook_is_made_with_all_fields(worker_api):
         worker_api.run(
             "hooks", "add", "http://e.test/x", "--organization", "7", "--project", "2", "--project", "1",
             "--event", "event.alert", "--header", "Authorization: Bearer: x", "--timeout", "3", "--max-in-flight", "5",
-            "--rate-limit", "0.5", "--retry-schedule", "1,60", "--disabled", "--json",
+            "--rate-limit", "0.5", "--retry-schedule", "1,60", "--disabled", "--json", "--name", "Orders",
+            "--description", "For the shop",
         )
     )  # fmt: skip
     assert made["secret"].startswith("whsec_")
@@ -29,6 +30,20 @@ def test_a_hook_is_made_with_all_fields(worker_api):
     assert (hook.organization_id, hook.project_ids, hook.events) == ("7", ("1", "2"), ("event.alert",))
     assert (hook.headers, hook.timeout, hook.status) == ({"Authorization": "Bearer: x"}, 3.0, "disabled")
     assert (hook.max_in_flight, hook.rate_limit, hook.retry_schedule) == (5, 0.5, (1.0, 60.0))
+    assert (hook.name, hook.description) == ("Orders", "For the shop")
+
+
+def test_a_name_is_changed_and_taken_away(worker_api):
+    hook = worker_api.add(name="Orders", description="For the shop")
+    assert worker_api.run("hooks", "edit", hook, "--name", "Sales").exit_code == 0
+    assert (worker_api.hooks[hook].name, worker_api.hooks[hook].description) == ("Sales", "For the shop")
+    shown = worker_api.run("hooks", "show", hook).stdout
+    assert "Sales" in shown
+    assert "For the shop" in shown
+    assert worker_api.run("hooks", "edit", hook, "--unset", "name", "--unset", "description").exit_code == 0
+    assert (worker_api.hooks[hook].name, worker_api.hooks[hook].description) == (None, None)
+    refused = worker_api.run("hooks", "edit", hook, "--name", "a\nb")
+    assert (refused.exit_code, "name: must be one line without control characters" in refused.stderr) == (1, True)
 
 
 def test_a_service_hook_without_events_gets_those_of_events(worker_api):
@@ -63,6 +78,54 @@ def test_the_list_is_for_people_and_programs(worker_api):
     assert len(lines) == 4, "what goes to a pipe is one line a hook"
     assert [line for line in lines if line != line.rstrip()] == []
     assert worker_api.run("hooks", "list", "--app", "none").stdout == "no hooks\n"
+
+
+def in_trouble(worker_api, hook: str, trouble: str | None, **fields):
+    shown = made_by(worker_api.run("hooks", "show", hook, "--json"))
+    return {**shown, "trouble": trouble, **fields}
+
+
+def test_the_list_begins_with_what_needs_a_person_and_names_it(worker_api):
+    ids = sorted(worker_api.add(name=f"Name {number}", project_ids=["7"]) for number in range(5))
+    troubles = [
+        in_trouble(worker_api, ids[0], None, status="disabled"),
+        in_trouble(worker_api, ids[1], None),
+        in_trouble(worker_api, ids[2], "failing", failing_since="2026-11-25T10:00:00.000+00:00"),
+        in_trouble(worker_api, ids[3], "failing", failing_since="2026-11-24T10:00:00.000+00:00"),
+        in_trouble(worker_api, ids[4], "disabled_by_system", status="disabled"),
+    ]
+    worker_api.say("GET", "/api/hooks", {"hooks": troubles, "next_cursor": None})
+    found = made_by(worker_api.run("hooks", "list", "--json"))
+    assert [hook["id"] for hook in found] == [ids[4], ids[3], ids[2], ids[1], ids[0]]
+    assert "sort" not in worker_api.calls[-1].query
+    assert made_by(worker_api.run("hooks", "list", "--sort", "id", "--json")) == troubles
+    head, *rows = worker_api.run("hooks", "list").stdout.splitlines()
+    assert head.split() == ["id", "name", "organization", "app", "projects", "status", "url", "events"]
+    for row, hook, status in zip(
+        rows, found, ("disabled by system", "failing", "failing", "active", "disabled"), strict=True
+    ):
+        assert row.startswith(f"{hook['id']}  {hook['name']}")
+        assert status in row
+
+
+def test_of_the_first_few_the_worker_knows_which_they_are(worker_api):
+    worker_api.say("GET", "/api/hooks", {"hooks": [], "next_cursor": None})
+    options = ("--state", "breaker_open", "--organization", "1", "--project", "2", "--app", "3", "--search", "x")
+    assert worker_api.run("hooks", "list", *options, "--limit", "5").exit_code == 0
+    assert worker_api.calls[-1].query == {
+        "state": "breaker_open", "organization_id": "1", "project_id": "2", "app_id": "3", "q": "x", "limit": "5",
+        "sort": "trouble",
+    }  # fmt: skip
+    assert worker_api.run("hooks", "list", "--state", "sad").exit_code == 2
+
+
+def test_a_worker_that_knows_neither_names_nor_troubles_is_listed(worker_api):
+    old = in_trouble(worker_api, worker_api.add(), None)
+    for name in ("name", "description", "trouble"):
+        del old[name]
+    worker_api.say("GET", "/api/hooks", {"hooks": [old], "next_cursor": None})
+    result = worker_api.run("hooks", "list")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
 
 
 def test_what_a_stranger_wrote_drives_no_terminal(worker_api):

@@ -65,6 +65,24 @@ def test_a_change_is_shown_and_only_that_is_sent(worker_api):
     assert (now.secret, now.status) == (secret, "disabled"), "the file does not say anything about these"
 
 
+def test_a_file_names_hooks(worker_api):
+    hook = worker_api.add()
+    result = apply(worker_api, one(name="Orders", description="For the shop"))
+    assert '+     name: "Orders"' in result.stdout.splitlines()
+    assert (worker_api.hooks[hook].name, worker_api.hooks[hook].description) == ("Orders", "For the shop")
+    assert "1 as they should be" in apply(worker_api, one(name="Orders", description="For the shop")).stdout
+    apply(worker_api, one())
+    assert (worker_api.hooks[hook].name, worker_api.hooks[hook].description) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["name", "description"])
+@pytest.mark.parametrize("value", ["", "two\nlines", "x" * 1001, 7])
+def test_a_file_with_a_name_that_can_not_be_shown_is_refused(worker_api, name, value):
+    refused = apply(worker_api, one(**{name: value}))
+    assert (refused.exit_code, worker_api.made()) == (1, [])
+    assert f"hook 1: {name}: must " in refused.stderr
+
+
 def test_a_hook_with_an_id_can_move(worker_api):
     hook = worker_api.add()
     apply(worker_api, one(id=hook, url="http://e.test/new"))

@@ -90,6 +90,8 @@ hooks = some(
         "secret": st.text("abc\u00e9", min_size=16, max_size=256) | st.just("whsec_" + "A" * 43 + "="),
     },
     project_ids=st.lists(ids, max_size=3),
+    name=st.text("a b\u00e9", min_size=1, max_size=100).filter(str.strip),
+    description=st.just("About \u00fc"),
     version=st.integers(0, 3),
     status=st.sampled_from(["active", "disabled"]),
     headers=st.dictionaries(st.sampled_from(["X-One", "authorization"]), st.just("Bearer \u00e9 t")),
@@ -118,6 +120,8 @@ states = some(
     paused_until=numbers,
     sealed_since=numbers,
     warned_at=numbers,
+    open_since=numbers,
+    breaker_told_at=numbers,
 )
 calls = some(
     {"id": full_texts, "task": full_texts, "attempt": st.integers(1, 9), "due": longs, "created": longs}
@@ -179,7 +183,7 @@ letter_states = some(
 )
 notices = some(
     {"hook_id": full_texts, "why": texts, "at": longs}
-    | {"what": st.sampled_from(["disabled", "failing", "resumed", "sealed", "retention"])},
+    | {"what": st.sampled_from(["disabled", "failing", "resumed", "sealed", "breaker_opened", "retention"])},
     since=numbers,
 )
 

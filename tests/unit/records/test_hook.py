@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.records.bounds import MAX_DESCRIPTION, MAX_NAME
 from streamhooks.records.hook import Hook, HookState, generate_secret, masked
 
 HOOK: dict[str, Any] = {
@@ -15,6 +16,11 @@ HOOK: dict[str, Any] = {
     "events": ["event.created"],
     "secret": "0123456789abcdef",
 }
+#: what is neither a name nor a description
+UNFIT: list[Any] = [
+    "", " ", 7, True, [], {}, "a\nb", "a\x00", "\x1b[31m", "a\x7f", "a\x9b", "a\u2028b", "\u202eb", "\u2066b", "\ud800",
+    "x" * 1001,
+]  # fmt: skip
 
 
 def test_missing_fields_get_defaults():
@@ -79,6 +85,23 @@ def test_broken_hook_names_the_field(field, values):
     for value in values:
         with pytest.raises(BrokenRecord, match=f"^{field}: "):
             Hook.from_fields(HOOK | {field: value})
+
+
+@pytest.mark.parametrize("name", ["name", "description"])
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_a_label_that_nobody_can_be_shown_is_none_and_breaks_no_hook(name, unfit):
+    """Version 0.1.0 knew no such field and passed it over, whatever it was."""
+    assert getattr(Hook.from_fields(HOOK | {name: unfit}), name) is None
+
+
+def test_labels():
+    hook = Hook.from_fields(HOOK | {"name": "a" * MAX_NAME, "description": "Für „Käufe“, \U0001f4a5 <b>" + "b" * 950})
+    assert hook.name == "a" * MAX_NAME
+    assert hook.description.startswith("Für „Käufe“, \U0001f4a5 <b>")
+    assert Hook.from_fields(hook.to_fields()) == hook
+    assert Hook.from_fields(HOOK | {"name": "a" * (MAX_NAME + 1)}).name is None
+    assert Hook.from_fields(HOOK | {"description": "a" * (MAX_DESCRIPTION + 1)}).description is None
+    assert (Hook.from_fields(HOOK).name, Hook.from_fields(HOOK | {"name": None}).name) == (None, None)
 
 
 def test_secrets_stay_out_of_texts():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streamhooks.in_flight.breakers import LEAST, OPEN_FIRST, OPEN_LONGEST, TIMEOUTS, Failures, Probing
 from streamhooks.in_flight.rates import Rate
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.tables.findings import merged, notice_of
+from streamhooks.tables.findings import TELL_AGAIN, merged, notice_of
 from streamhooks.tables.lasting import Lasting, lasting
 from streamhooks.tasks.context import Sent
 from streamhooks.tasks.restraints import MANY, TOLD, Restraints
@@ -56,7 +56,7 @@ class World:
             enabled_at = self.hook.enabled_at
             self.found = merged(state, what, found, now=self.wall, pause_left=left, enabled_at=enabled_at)
             self.known = lasting(self.found, self.known, self.wall, is_old=False, clock=lambda: self.now)
-            if (notice := notice_of(what, self.found, self.now)) is not None:
+            if (notice := notice_of(what, self.found, self.wall)) is not None:
                 self.notices.append(notice.what)
 
     def ends(
@@ -346,6 +346,57 @@ def test_a_breaker_that_opens_again_soon_is_told_again():
         world.now += 1
         world.ends("delivered")
         assert world.found.open_since is None
+
+
+def opens(world):
+    """Have the breaker open, and close after a second."""
+    world.ends("retry", "timeout", times=TIMEOUTS)
+    assert world.found.open_since is not None
+    assert world.wait > 0.0
+    world.now += 1
+    world.ends("delivered")
+    assert world.found.open_since is None
+
+
+def test_an_opening_is_noticed_and_its_failing_probes_are_not():
+    world = World()
+    world.ends("retry", "timeout", times=TIMEOUTS)
+    for _ in range(5):
+        world.now += OPEN_LONGEST
+        assert world.wait == 0.0
+        world.ends("retry", "timeout", times=TIMEOUTS)
+    assert world.notices == ["breaker_opened"]
+
+
+def test_a_breaker_that_opens_again_and_again_is_noticed_once_an_hour():
+    world = World()
+    began = world.now
+    while world.now < began + 3 * TELL_AGAIN - 60:
+        opens(world)
+        world.now += 30
+    assert world.notices == ["breaker_opened"] * 3
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_clock_that_jumps_brings_one_notice_more_at_most(jump: float):
+    world = World()
+    opens(world)
+    world.wall_is_off = jump
+    for _ in range(10):
+        world.now += 30
+        opens(world)
+    assert 1 <= world.notices.count("breaker_opened") <= 2
+
+
+def test_several_workers_that_see_it_trip_bring_one_notice():
+    world, other = World(), World(home=False)
+    other.tell, other.state, other.lasting = world.tell, world.state, world.lasting
+    other.restraints = Restraints(
+        other, is_home=lambda _hook: False, tell=world.tell, clock=lambda: world.now, wall=lambda: world.now
+    )
+    world.ends("retry", "timeout", times=TIMEOUTS)
+    other.ends("retry", "timeout", times=TIMEOUTS)
+    assert world.notices == ["breaker_opened"]
 
 
 def test_a_probe_that_had_nothing_to_send_is_none():

@@ -51,8 +51,10 @@ def test_a_hook_with_everything() -> None:
     hook = make(
         organization_id=7, app_id=8, events=["issue", "issue.created"], secret="s" * 16, project_ids=[2, "1", 2],
         version=0, status="disabled", headers={"X-Key": "v"}, timeout=30, max_in_flight=1, rate_limit=0.5,
-        retry_schedule=[0, 5.5],
+        retry_schedule=[0, 5.5], name="Orders, live", description="Für „Käufe“ <b>",
     )  # fmt: skip
+    assert (hook.name, hook.description) == ("Orders, live", "Für „Käufe“ <b>")
+    assert (change(hook, name=None).name, change(hook, description="new").description) == (None, "new")
     assert (hook.organization_id, hook.app_id, hook.project_ids) == ("7", "8", ("1", "2"))
     assert hook.events == tuple(
         f"issue.{name}" for name in ("archived", "assigned", "created", "ignored", "resolved", "unresolved")
@@ -79,6 +81,8 @@ def test_all_that_is_wrong_is_told() -> None:
     [
         *(("organization_id", v) for v in ("", True, 1.5, [], {}, "x" * 201)),
         *(("app_id", v) for v in ("", False, {}, "x" * 201)),
+        *(("name", v) for v in ("", "  ", 5, [], "x" * 101, "a\nb", "a\x1b[31m", "\u202ea")),
+        *(("description", v) for v in ("", "  ", 5, [], "x" * 1001, "a\nb", "a\x1b[31m", "\u202ea")),
         *(
             ("url", v)
             for v in (

@@ -20,9 +20,10 @@ async def test_create_read_change_delete() -> None:
     async with serving(parts) as client:
         made = await created(client, headers={"X-Key": "hunter2"}, project_ids=[3])
         assert list(made) == [
-            "id", "organization_id", "project_ids", "app_id", "url", "events", "secret", "previous_secrets_until",
+            "id", "organization_id", "project_ids", "app_id", "name", "description", "url", "events", "secret",
+            "previous_secrets_until",
             "version", "status",
-            "status_reason", "disabled_since", "failing_since", "paused_until", "breaker", "headers",
+            "status_reason", "disabled_since", "failing_since", "paused_until", "breaker", "trouble", "headers",
             "timeout", "max_in_flight", "rate_limit", "retry_schedule",
             "date_created", "revision",
         ]  # fmt: skip

@@ -108,6 +108,20 @@ def test_what_is_no_name_of_a_header(name: str) -> None:
 
 
 @settings(max_examples=100)
+@given(of(patterns.LABEL).filter(lambda text: len(text) <= 100))
+def test_labels(text: str) -> None:
+    assert wrong(name=text, description=text) == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "a\n", "\n", "a\x00", "\x1bb", "\x7f", "a\x85", "\u2028", "\u202e", "a\u2069"]
+)
+def test_what_is_no_label(text: str) -> None:
+    assert not fits(patterns.LABEL, text)
+    assert wrong(name=text, description=text).keys() == {"name", "description"}
+
+
+@settings(max_examples=100)
 @given(of(patterns.MOMENT))
 def test_moments(text: str) -> None:
     assert moment(text) is not None
