@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from streamhooks.agents.hook_writer import HookWriter
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.dev.ports import free_port
+from streamhooks.history.backwards import Page
 from streamhooks.history.dead_letters import Found
 from streamhooks.history.missed import Missed
 from streamhooks.history.threads import Places
@@ -27,7 +28,9 @@ from streamhooks.records.hook import HookState
 from streamhooks.records.sealing import Keys
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.pending import Pending
+from streamhooks.tasks.call import Call
 from streamhooks.tasks.endings import Limits
+from streamhooks.tasks.matching import again
 from streamhooks.web.views import application_options, register
 
 NOW = 1_700_000_000.0
@@ -37,7 +40,7 @@ HOOK = "f" * 32
 
 def path_of(call) -> str:
     """The path of a call with ids of what there is not."""
-    return call.path.format(hook_id=HOOK, call_id="c", replay_id="r", letter="0:0", name="main.js")
+    return call.path.format(hook_id=HOOK, call_id="c", replay_id="r", webhook_id="w", letter="0:0", name="main.js")
 
 
 @dataclass
@@ -65,6 +68,7 @@ class FakeHistory:
         self.found: list[Found] = []
         self.reached: dict[int, int] | None = None
         self.record: Record | None = None
+        self.page: Page[dict[str, Any]] = Page([], None, None)
 
     def long_look(self):
         return self.places.place()
@@ -95,6 +99,10 @@ class FakeHistory:
     async def record_of(self, event_id, between):
         self.asked.append(("event", event_id, between))
         return self.record
+
+    async def attempts(self, wanted, before, limit):
+        self.asked.append(("attempts", wanted, before, limit))
+        return self.page
 
     async def letters(self, wanted, before, limit):
         self.asked.append(("letters", wanted, before, limit))
@@ -136,6 +144,7 @@ class FakeParts:
     limits: Limits = field(default_factory=lambda: Limits(300.0, None))
     failure_of_publish: Exception | None = None
     headers_of: dict[int, Any] = field(default_factory=dict)
+    call: Call | None = None
 
     def __post_init__(self) -> None:
         self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states, self.keys)
@@ -196,6 +205,11 @@ class FakeParts:
     def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
         return self.attempts
 
+    def call_again(self, hook, record, cause, id_of):
+        if self.failure:
+            raise self.failure
+        return self.call and again(self.call, cause, id_of)
+
     async def refresh_gauges(self) -> None:
         pass
 
@@ -214,14 +228,14 @@ class FakeParts:
     def is_ready(self, partition: tuple[str, int]) -> bool:
         return True
 
-    async def publish(self, topic: str, value: bytes | None, *, key: str, headers=()) -> Published:
+    async def publish(self, topic: str, value: bytes | None, *, key: str, headers=(), partition=0) -> Published:
         if failure := self.failure or self.failure_of_publish:
             raise failure
         offset = len(self.published)
         self.published.append((topic, key, value))
         self.headers_of[offset] = headers
         await asyncio.sleep(0)
-        if self.confirms and topic != self.topics.notices:
+        if self.confirms and topic in (self.topics.hooks, self.topics.hook_states):
             broken = self.hooks.apply([Record(topic, 0, offset, 0, key.encode(), value, tuple(headers))])
             assert not broken
             self.position[topic, 0] = offset + 1
