@@ -66,7 +66,7 @@ _OF_EXPLAIN: Final[Mapping[str, Schema]] = {
     "since": {**MOMENT, "description": "a day before until, unless given"},
     "until": {**MOMENT, "description": "now, unless given"},
 }
-_OF_REQUESTS: Final[Mapping[str, Schema]] = {
+_OF_ATTEMPTS: Final[Mapping[str, Schema]] = {
     "hook_id": {"type": "string", "pattern": patterns.HOOK_ID, "description": "of all hooks, unless given"},
     "webhook_id": TEXT,
     "outcome": ATTEMPT_OUTCOME,
@@ -79,7 +79,7 @@ _OF_REQUESTS: Final[Mapping[str, Schema]] = {
     "event": TEXT,
     "since": {**MOMENT, "description": "when the attempt began; as far back as firings goes, unless given"},
     "until": MOMENT,
-    "cursor": {"type": "string", "pattern": patterns.REQUESTS_CURSOR, "description": "next_cursor of the former page"},
+    "cursor": {"type": "string", "pattern": patterns.ATTEMPTS_CURSOR, "description": "next_cursor of the former page"},
     "limit": LIMIT,
 }
 _OF_LETTERS: Final[Mapping[str, Schema]] = {
@@ -186,9 +186,9 @@ CALLS: Final = (
         "stop_replay", "delete", f"{_REPLAY}/{{replay_id}}", "Stop a replay", None, 204, problems=(400, 404, 503),
     ),
     Call(
-        "search_requests", "get", "/api/requests",
+        "search_attempts", "get", "/api/attempts",
         "Attempts as far back as firings goes, newest first; a page may have few or none before the last one",
-        "FoundAttempts", problems=(400, 503), query=_OF_REQUESTS,
+        "FoundAttempts", problems=(400, 503), query=_OF_ATTEMPTS,
     ),
     Call(
         "resend_request", "post", _RESEND, "Send a request once more, made anew of its record", "Resent", 202,

@@ -223,11 +223,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Attempts": _list({"type": "object", "properties": _ATTEMPT}),
     "FoundAttempts": _object(
         {
-            "requests": _list({"type": "object", "properties": {"hook_id": TEXT, **_ATTEMPT}}),
+            "attempts": _list({"type": "object", "properties": {"hook_id": TEXT, **_ATTEMPT}}),
             "next_cursor": {**_or_null(TEXT), "description": "null when firings holds no more"},
             "looked_back_to": {**_or_null(TEXT), "description": "ISO 8601; the time up to which this page has looked"},
         },
-        "requests",
+        "attempts",
         "next_cursor",
         "looked_back_to",
     ),

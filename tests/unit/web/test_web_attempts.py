@@ -1,4 +1,4 @@
-"""The views of single requests: which attempts are looked for, what is shown, and one sent once more."""
+"""The views of single attempts: which attempts are looked for, what is shown, and a request sent once more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streamhooks.records.ids import webhook_id
 from streamhooks.tasks.call import Call
 from streamhooks.times import Between
 
-PATH = "/api/requests"
+PATH = "/api/attempts"
 HOOK = "a" * 32
 ATTEMPT = {"hook_id": HOOK, "id": "msg_1", "attempt": 1, "at": 5, "outcome": "delivered", "source": "t.events:3:17"}
 
@@ -23,12 +23,12 @@ ATTEMPT = {"hook_id": HOOK, "id": "msg_1", "attempt": 1, "at": 5, "outcome": "de
 async def test_what_is_shown_of_a_page() -> None:
     parts = FakeParts()
     async with serving(parts) as client:
-        last = {"requests": [], "next_cursor": None, "looked_back_to": None}
+        last = {"attempts": [], "next_cursor": None, "looked_back_to": None}
         assert await (await client.get(PATH)).json() == last
         parts.history.page = Page([ATTEMPT], {11: Place(18, 4), 2: Place(7)}, 1_000_500)
         page = await (await client.get(PATH)).json()
         assert page == {
-            "requests": [{"webhook_id": "msg_1", **ATTEMPT}],
+            "attempts": [{"webhook_id": "msg_1", **ATTEMPT}],
             "next_cursor": "2:7.11:18:4",
             "looked_back_to": "1970-01-01T00:16:40.500+00:00",
         }

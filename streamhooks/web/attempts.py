@@ -1,4 +1,4 @@
-"""The views of single requests: which were sent as far back as `firings` goes, and one of them sent once more."""
+"""The views of single attempts: which were made as far back as `firings` goes, and a request sent once more."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PLACE = re.compile(r"([0-9]{1,9}):([0-9]{1,18})(?::([0-9]{1,9}))?")
 _SOURCE = re.compile(SENT_SOURCE)
 
 
-async def search_requests(parts: Parts, request: web.Request) -> web.Response:
+async def search_attempts(parts: Parts, request: web.Request) -> web.Response:
     """Answer with attempts, newest first, of all hooks or of one."""
     given = query(request, (*_FILTERS, "cursor", "limit"))
     limit, wanted = limit_of(given), _wanted(given)
@@ -41,7 +41,7 @@ async def search_requests(parts: Parts, request: web.Request) -> web.Response:
         async with kafka_answers():
             page = await parts.history.attempts(wanted, before, limit)
     shown = {
-        "requests": [shown_attempt(one) for one in page.found],
+        "attempts": [shown_attempt(one) for one in page.found],
         "next_cursor": None if page.reached is None else _text_of(page.reached),
         "looked_back_to": iso(None if page.since is None else page.since / 1000),
     }
