@@ -94,8 +94,9 @@ async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:
 async def _call(parts: Parts, hook: Hook, record: Record) -> Call:
     """Return the call that sends a record to a hook once more; raise ProblemError if there is none."""
     try:
-        # It may be large, and ask a schema registry.
-        call = await asyncio.to_thread(parts.call_again, hook, record, "replay", secrets.token_hex(8))
+        if parts.registry is not None:
+            await asyncio.to_thread(parts.registry.learn, record.value)
+        call = parts.call_again(hook, record, "replay", secrets.token_hex(8))
     except BrokenRecord as broken:
         raise conflict(f"the record can't be read: {broken}") from None
     except RegistryAway as away:

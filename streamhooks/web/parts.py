@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from streamhooks.kafka.topics import Topics
     from streamhooks.records.call import Resent
     from streamhooks.records.hook import Hook
+    from streamhooks.records.registry import SchemaRegistry
     from streamhooks.records.sealing import Keys
     from streamhooks.settings import Settings
     from streamhooks.tables.hooks import HooksTable
@@ -79,6 +80,10 @@ class Parts(Protocol):
         """Where deliveries may go."""
 
     @property
+    def registry(self) -> SchemaRegistry | None:
+        """The schema registry, if there is one: a record of its form can only be read once that was learned."""
+
+    @property
     def history(self) -> History:
         """What answers questions about the past, and sends it again."""
 
@@ -118,11 +123,10 @@ class Parts(Protocol):
     def call_again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
         """The call that sends a source record to a hook once more; None if it does not fire the hook.
 
-        `id_of` tells the call from others of the record. Blocks where a schema registry is asked.
+        `id_of` tells the call from others of the record.
 
         Raises:
             BrokenRecord: the record can't be read.
-            RegistryAway: the schema registry does not answer.
 
         """
 

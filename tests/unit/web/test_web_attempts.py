@@ -20,6 +20,13 @@ HOOK = "a" * 32
 ATTEMPT = {"hook_id": HOOK, "id": "msg_1", "attempt": 1, "at": 5, "outcome": "delivered", "source": "t.events:3:17"}
 
 
+class Away:
+    """A schema registry that is away."""
+
+    def learn(self, value: bytes | None) -> None:
+        raise RegistryAway("the schema registry does not answer")
+
+
 async def test_what_is_shown_of_a_page() -> None:
     parts = FakeParts()
     async with serving(parts) as client:
@@ -146,9 +153,9 @@ async def test_what_cannot_be_sent_once_more() -> None:
         assert (status, "does not fire this hook any more" in text) == (409, True)
         parts.failure = BrokenRecord("event_id: must be a text")
         assert await refused(good) == (409, "the record can't be read: event_id: must be a text")
-        parts.failure = RegistryAway("the schema registry does not answer")
-        assert (await refused(good))[0] == 503
-        parts.failure, parts.failure_of_publish = None, RecordTooLarge("2 MB")
+        parts.registry = Away()
+        assert await refused(good) == (503, "the schema registry does not answer")
+        parts.registry, parts.failure, parts.failure_of_publish = None, None, RecordTooLarge("2 MB")
         parts.call = Call(wanted, "a.task", 2, 5, hook_id=hook_id, source="t.events:3:17")
         status, text = await refused(good)
         assert (status, "too large" in text) == (409, True)

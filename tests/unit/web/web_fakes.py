@@ -145,6 +145,7 @@ class FakeParts:
     failure_of_publish: Exception | None = None
     headers_of: dict[int, Any] = field(default_factory=dict)
     call: Call | None = None
+    registry: Any = None
 
     def __post_init__(self) -> None:
         self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states, self.keys)
