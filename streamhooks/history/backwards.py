@@ -65,7 +65,9 @@ def page(
     size = max(FIRST, 2 * limit // max(1, len(bounds)))
     latest_first = _Backwards(read, topic, {n: (first, reached[n].offset) for n, (first, _) in bounds.items()}, size)
     for looked, record in enumerate(latest_first):
-        if record is None or looked == most or len(found) == limit:
+        if isinstance(record, _Unread):  # also where nothing lay: the next page begins there
+            return Page(found, reached | {record.partition: Place(record.offset)}, since)
+        if looked == most or len(found) == limit:
             return Page(found, reached, since)
         since, place = record.timestamp, reached[record.partition]
         told = place.told if record.offset == place.offset - 1 else 0
@@ -79,8 +81,15 @@ def page(
     return Page(found, None, since)
 
 
+class _Unread(NamedTuple):
+    """What lies before this offset would have to be read next, but so much was read already."""
+
+    partition: int
+    offset: int
+
+
 class _Backwards:
-    """The records of some ranges of a topic, the latest first; None, when more would have to be read than may be."""
+    """The records of some ranges of a topic, the latest first."""
 
     def __init__(
         self, read: Callable[[Ranges], Iterator[Record]], topic: str, ranges: Mapping[int, tuple[int, int]], size: int
@@ -91,7 +100,7 @@ class _Backwards:
         self._size = size
         self._bytes = 0
 
-    def __iter__(self) -> Iterator[Record | None]:
+    def __iter__(self) -> Iterator[Record | _Unread]:
         size, chunk = self._chunk(self._ranges, self._size)
         of_partitions = (
             self._of_partition(number, bounds, size, [one for one in chunk if one.partition == number])
@@ -102,7 +111,7 @@ class _Backwards:
 
     def _of_partition(
         self, number: int, bounds: tuple[int, int], size: int, chunk: list[Record]
-    ) -> Iterator[tuple[int, int, Record | None]]:
+    ) -> Iterator[tuple[int, int, Record | _Unread]]:
         """Its records, each behind what sorts it; `chunk` has the last `size` of them."""
         first, end = bounds
         while True:
@@ -112,7 +121,7 @@ class _Backwards:
             if end <= first:
                 return
             if self._bytes >= READ:
-                yield -_NOW, number, None
+                yield -_NOW, number, _Unread(number, end)
             if sum(record.size for record in chunk) * GROWS <= CHUNK_BYTES:
                 size = min(size * GROWS, CHUNK)
             size, chunk = self._chunk({number: (first, end)}, size)

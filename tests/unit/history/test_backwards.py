@@ -96,6 +96,19 @@ def test_a_page_reads_so_many_bytes_and_the_next_one_goes_on(monkeypatch: pytest
     assert pages > 5
 
 
+def test_a_page_of_nothing_goes_on_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backwards, "READ", 0)
+    topic = Topic([b"1"] * 3000, [b""] * 3000)
+    read = topic.read
+    topic.read = lambda ranges: (record for record in read(ranges) if record.value)  # holes, as a compacted topic has
+    found, before, pages = 0, {}, 0
+    while before is not None:
+        one = topic.page(100, before)
+        found, before, pages = found + len(one.found), one.reached, pages + 1
+        assert pages < 200
+    assert found == 3000
+
+
 def test_few_goes_read_much_that_is_small() -> None:
     topic = Topic([b"0"] * 20_000, [b"0"] * 20_000)
     assert topic.page(100).reached is None
