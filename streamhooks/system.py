@@ -692,13 +692,16 @@ class System:
     def _call_for(self, hook: Hook, stretch: Stretch, record: Record) -> Call | None:
         if record.value is None:
             return None
+        return self.call_again(hook, record, "replay" if stretch.why == "replay" else "resume", stretch.id)
+
+    def call_again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
+        """The call that sends a source record to a hook once more; None if it does not fire the hook."""
         origin = origin_of(record, int(self.clock() * 1000))
-        cause: Resent = "replay" if stretch.why == "replay" else "resume"
         if record.topic == self.topics.notices:
             calls = calls_of_notices(self.hooks, self.partition_of)(record, origin)
-            return next((again(call, cause, stretch.id) for call in calls if call.hook_id == hook.id), None)
+            return next((again(call, cause, id_of) for call in calls if call.hook_id == hook.id), None)
         source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
-        return call_for(hook, source, origin, cause, stretch.id, (self.partition_of(hook.id), self.partitions))
+        return call_for(hook, source, origin, cause, id_of, (self.partition_of(hook.id), self.partitions))
 
     async def _ends(self, tp: tuple[str, int]) -> tuple[int, int]:
         return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp]

@@ -16,7 +16,7 @@ from streamhooks.cli.replay import missed, replay
 from streamhooks.cli.send import send
 from streamhooks.cli.stats import stats
 from streamhooks.cli.topics import topics
-from streamhooks.cli.traffic import pending, requests
+from streamhooks.cli.traffic import pending, requests, resend
 
 main = click.version_option(package_name="streamhooks", message="%(package)s %(version)s")(
     api_options(
@@ -27,7 +27,7 @@ main = click.version_option(package_name="streamhooks", message="%(package)s %(v
         Exit codes: 0 done, 1 not possible (one line on stderr says why), 2 wrong use.""",
         commands=[
             completion, dead_letters, dev, explain, hooks, kafka, listen, missed, pending, receiver, replay, requests,
-            send, stats, topics,
+            resend, send, stats, topics,
         ],
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     )

@@ -73,10 +73,15 @@ class Api:
 
     def pages(self, path: str, name: str, limit: int | None = None, **query: object) -> Iterator[JSON]:
         """Give what is under `name` in the answers of all pages, `limit` at most."""
+        for page in self.pages_of(path, name, limit, **query):
+            yield from page[name]
+
+    def pages_of(self, path: str, name: str, limit: int | None = None, **query: object) -> Iterator[JSON]:
+        """Give the answers of all pages until there are `limit` under `name`."""
         cursor, left = None, limit
         while left is None or left > 0:
             page = self.get(path, cursor=cursor, limit=min(_PAGE, left or _PAGE), **query)
-            yield from page[name]
+            yield page
             cursor = page["next_cursor"]
             if cursor is None:
                 return

@@ -1,39 +1,61 @@
-"""`streamhooks requests` and `pending`: what was sent to a hook, and what waits."""
+"""`streamhooks requests`, `resend` and `pending`: what was sent to a hook, one of it once more, and what waits."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from streamhooks.cli.params import hook_argument, json_option, limit_option, with_api
+from streamhooks.cli.params import HOOK, TIME, hook_argument, json_option, limit_option, with_api
+from streamhooks.errors import Refusal
+from streamhooks.records.firing import Outcome
 
 if TYPE_CHECKING:
     from streamhooks.cli.api import JSON, Api
 
+_ATTEMPTS = "/api/attempts"
+
 
 @click.command()
-@hook_argument
+@click.argument("hook", type=HOOK, required=False)
+@click.option("--webhook-id", metavar="ID", help="With this webhook-id.")
+@click.option("--outcome", type=click.Choice(get_args(Outcome)), help="Which ended so; failed is a test.")
+@click.option("--status", type=click.IntRange(100, 999), metavar="STATUS", help="With this HTTP status.")
+@click.option("--event", metavar="NAME", help="Of this event, as issue.created.")
+@click.option("--since", type=TIME, help="Which began then or later: 2026-11-25T10:00, epoch seconds, or 2h (ago).")
+@click.option("--until", type=TIME)
 @limit_option
 @click.option("--failed", is_flag=True, help="Of these, only those that were not delivered.")
 @click.option("--bodies", is_flag=True, help="Show what was sent and what came back, where it is kept.")
 @json_option
 @with_api
-def requests(api: Api, /, hook: str, limit: int, failed: bool, bodies: bool, as_json: bool) -> None:
-    """Show the latest attempts of a hook, newest first. Times are in UTC."""
+def requests(
+    api: Api, /, hook: str | None, limit: int, failed: bool, bodies: bool, as_json: bool, **filters: Any
+) -> None:
+    """Show the latest attempts of a hook, or those that fit, newest first. Times are in UTC.
+
+    With an option that says which, the topic firings is searched as far back as it goes, of all hooks unless HOOK is
+    given. Ctrl-C ends a search.
+    """
     from streamhooks.cli import show
     from streamhooks.cli.api import hook_path
 
-    found = api.get(hook_path(hook, "requests"), limit=limit)
+    wanted = {name: value for name, value in filters.items() if value is not None}
+    if wanted:
+        found = list(_search(api, limit, {"hook_id": hook, **wanted}))
+    elif hook is not None:
+        found = api.get(hook_path(hook, "requests"), limit=limit)
+    else:
+        raise click.UsageError("give HOOK, or an option that says which attempts")
     if failed:
         found = [attempt for attempt in found if attempt["outcome"] != "delivered"]
     if as_json:
         show.as_json(found)
         return
     if not bodies or not found:
-        attempts_table(found, "nothing was sent")
+        attempts_table(found, "none was found" if wanted else "nothing was sent", with_hook=hook is None)
         return
     for attempt in found:
         names = ["event", "attempt", "cause", "outcome", "status", "error"]
@@ -44,17 +66,56 @@ def requests(api: Api, /, hook: str, limit: int, failed: bool, bodies: bool, as_
         click.echo()
 
 
-def attempts_table(attempts: Iterable[JSON], empty: str) -> None:
+@click.command()
+@hook_argument
+@click.argument("webhook_id")
+@click.option("--source", metavar="TOPIC:PARTITION:OFFSET", help="Its record; it is searched for, unless given.")
+@json_option
+@with_api
+def resend(api: Api, /, hook: str, webhook_id: str, source: str | None, as_json: bool) -> None:
+    """Send one request once more, with the same webhook-id.
+
+    It is made anew of its record, for the hook as it is now, and not counted again.
+    """
+    from streamhooks.cli import show
+    from streamhooks.cli.api import hook_path
+
+    if source is None:
+        found = _search(api, None, {"hook_id": hook, "webhook_id": webhook_id})
+        source = next((attempt["source"] for attempt in found if attempt["source"]), None)
+    if source is None:
+        raise Refusal(f"no attempt of {webhook_id} with a record is known: see streamhooks requests {hook}")
+    sent = api.post(hook_path(hook, "requests", webhook_id, "resend"), {"source": source})
+    if as_json:
+        show.as_json(sent)
+        return
+    click.echo(f"{sent['webhook_id']} is sent once more, of {sent['source']}")
+
+
+def _search(api: Api, limit: int | None, wanted: Mapping[str, object]) -> Iterator[JSON]:
+    """Give the attempts that fit, page by page, and tell meanwhile how far back was looked."""
+    from streamhooks.cli import show
+
+    with show.console(stderr=True).status("looking …") as status:
+        for page in api.pages_of(_ATTEMPTS, "attempts", limit, **wanted):
+            if page["looked_back_to"] is not None:
+                status.update(f"looked back to {show.time_of_iso(page['looked_back_to'])} UTC …")
+            yield from page["attempts"]
+
+
+def attempts_table(attempts: Iterable[JSON], empty: str, *, with_hook: bool = False) -> None:
     """Print attempts as the API shows them."""
     from streamhooks.cli import show
 
+    hook = ("hook",) if with_hook else ()
     table = show.table(
-        "at (UTC)", "event", "attempt", "cause", "outcome", "answer", "ms", "webhook-id", "source",
-        right=("attempt", "ms"), whole=("at (UTC)", "webhook-id", "source"),
+        "at (UTC)", *hook, "event", "attempt", "cause", "outcome", "answer", "ms", "webhook-id", "source",
+        right=("attempt", "ms"), whole=("at (UTC)", "hook", "webhook-id", "source"),
     )  # fmt: skip
     rows = (
         (
             show.time_of_ms(one["at"]),
+            *(one[f"{name}_id"] for name in hook),
             one.get("event"),
             one["attempt"],
             one.get("cause"),

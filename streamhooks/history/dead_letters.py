@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, NamedTuple, get_args
+from functools import partial
+from typing import Any, Final, Literal, get_args
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.history.backwards import Place
+from streamhooks.history.backwards import page as page_of
 from streamhooks.history.between import ranges_between
-from streamhooks.kafka.reader import OneReader, Record, Stop, coordinates, scan
+from streamhooks.kafka.reader import OneReader, Record, Stop, coordinates, scan, scanning
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.formats import decode
@@ -20,8 +22,7 @@ from streamhooks.tables.letter_states import Known, LetterStates
 from streamhooks.times import ALWAYS, Between
 
 TIMEOUT = 30.0
-#: records that a page reads of each partition at first at least, then of one in one go at most, and looks through
-FIRST, CHUNK = 50, 1000
+#: records that a page looks through
 LOOKED_THROUGH = 20_000
 
 Wanted = Literal[State, "all"]
@@ -150,22 +151,12 @@ class DeadLetters:
         self._check()
         # Where a former page ended there is no need to look for the end.
         bounds = self._bounds(Between(wanted.between.since) if before else wanted.between, stop)
-        ends = {number: min(end, before.get(number, end)) for number, (_, end) in bounds.items()}
-        reached, found = dict(ends), list[Found]()
-        # Of all partitions together about twice as many as are wanted: in most cases that is all that is read.
-        size = max(FIRST, 2 * limit // max(1, len(ends)))
-        firsts = self._looked_at(wanted, {n: (max(bounds[n][0], end - size), end) for n, end in ends.items()}, stop)
-        backwards = (
-            self._backwards(wanted, number, (bounds[number][0], end, size), firsts.get(number, []), stop)
-            for number, end in ends.items()
-        )
-        for looked, one in enumerate(heapq.merge(*backwards, key=lambda one: -one.timestamp)):
-            if len(found) == limit or looked == LOOKED_THROUGH:
-                return found, reached
-            reached[one.partition] = one.offset
-            if one.found is not None:
-                found.append(one.found)
-        return found, None
+        places = {number: Place(offset) for number, offset in before.items()}
+        with scanning(self._settings, timeout=TIMEOUT, stop=stop) as read:
+            look = partial(self._shown, wanted)
+            page = page_of(read, look, self._topic, bounds, places, limit=limit, most=LOOKED_THROUGH)
+        reached = None if page.reached is None else {number: place.offset for number, place in page.reached.items()}
+        return page.found, reached
 
     def one(self, partition: int, offset: int, *, stop: Stop) -> Found | None:
         """The letter that lies there."""
@@ -206,38 +197,15 @@ class DeadLetters:
         found = ranges_between(self._settings, [self._topic], between, stop=stop)
         return {number: bounds for (_, number), bounds in found.items()}
 
-    def _backwards(
-        self, wanted: Filter, partition: int, bounds: tuple[int, int, int], looked: list[_Looked], stop: Stop
-    ) -> Iterator[_Looked]:
-        """The records from the first of `bounds` to before the second, the latest first.
-
-        Of those at the last offsets, as many as the third of `bounds` says, `looked` are all that there are.
-        """
-        first, end, size = bounds
-        yield from reversed(looked)
-        end = max(first, end - size)
-        while end > first:
-            size = min(2 * size, CHUNK)
-            start = max(first, end - size)
-            yield from reversed(self._looked_at(wanted, {partition: (start, end)}, stop).get(partition, []))
-            end = start
-
-    def _looked_at(self, wanted: Filter, ranges: Mapping[int, tuple[int, int]], stop: Stop) -> dict[int, list[_Looked]]:
-        # A letter may have a megabyte: only what is shown is kept.
-        found = dict[int, list[_Looked]]()
-        of_topic = {(self._topic, number): bounds for number, bounds in ranges.items()}
-        for record in scan(self._settings, of_topic, timeout=TIMEOUT, stop=stop):
-            found.setdefault(record.partition, []).append(self._looked(record, wanted))
-        return found
-
-    def _looked(self, record: Record, wanted: Filter) -> _Looked:
+    def _shown(self, wanted: Filter, record: Record) -> list[Found]:
+        """What is shown of a record, if it is a letter that is wanted."""
         found = self._found(record)
         if found is None or not wanted.fits(found):
-            return _Looked(record.partition, record.offset, record.timestamp, None)
+            return []
+        # A letter may have a megabyte: only what is shown is kept.
         letter = found.letter
         task = None if letter.task is None else {"name": letter.task["name"], "args": [], "kwargs": {}}
-        shown = replace(found, letter=replace(letter, raw=None, task=task))
-        return _Looked(record.partition, record.offset, record.timestamp, shown)
+        return [replace(found, letter=replace(letter, raw=None, task=task))]
 
     def _found(self, record: Record) -> Found | None:
         try:
@@ -247,13 +215,3 @@ class DeadLetters:
         key = f"{record.partition}:{record.offset}:{record.timestamp}"
         hook = None if letter.hook_id is None else self._get_hook(letter.hook_id)
         return Found(record.partition, record.offset, record.timestamp, letter, key, self._states.get(key), hook)
-
-
-class _Looked(NamedTuple):
-    """A record that was looked at."""
-
-    partition: int
-    offset: int
-    timestamp: int
-    found: Found | None
-    """What of it is shown, if it is wanted."""

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamhooks.history.apart import Apart
+from streamhooks.history.attempts import Wanted as WantedAttempts
+from streamhooks.history.attempts import search
+from streamhooks.history.backwards import Page, Place
 from streamhooks.history.between import Ranges, ranges_between
 from streamhooks.history.dead_letters import DeadLetters, Filter, Found
 from streamhooks.history.explain import Explained, attempts_of, explain, find_event
@@ -97,7 +100,7 @@ class History:
         self._letters.close()
 
     def long_look(self) -> AbstractContextManager[None]:
-        """A place among the long looks: for explaining and counting.
+        """A place among the long looks: for explaining, counting and searching.
 
         Raises:
             Busy: all are taken.
@@ -181,6 +184,10 @@ class History:
         matched = [one for one in hooks if one.matched][:EXPLAINED]
         attempts = await self._long.run(attempts_of, self._settings, self._offsets, self._partitions, record, matched)
         return Explanation(record, source, hooks, attempts)
+
+    async def attempts(self, wanted: WantedAttempts, before: Mapping[int, Place], limit: int) -> Page[dict[str, Any]]:
+        """A page of the attempts that `firings` holds; see `attempts.search`."""
+        return await self._long.run(search, self._settings, self._offsets, self._partitions, wanted, before, limit)
 
     # --- dead letters
 

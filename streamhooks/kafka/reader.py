@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -13,6 +14,8 @@ from streamhooks.settings import Settings
 from streamhooks.times import steady
 
 TP = tuple[str, int]
+Ranges = Mapping[TP, tuple[int, int]]
+"""Offsets, [start, end) of each partition."""
 
 #: what a consumer that chooses no offset tells when the log does not have the one that it reads
 NOT_THERE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION})  # noqa: SLF001 - their public names
@@ -138,9 +141,7 @@ def reached(records: list[Record], end: int) -> int:
     return end if sum(record.size for record in records) < SOME else records[-1].offset + 1
 
 
-def scan(
-    settings: Settings, ranges: Mapping[TP, tuple[int, int]], *, timeout: float, stop: Stop | None = None
-) -> Iterator[Record]:
+def scan(settings: Settings, ranges: Ranges, *, timeout: float, stop: Stop | None = None) -> Iterator[Record]:
     """The records of these offsets, [start, end) of each partition, that Kafka still holds.
 
     Those of a partition come in their order, partitions as Kafka hands them over. Blocks for at most `timeout` seconds.
@@ -156,6 +157,23 @@ def scan(
     consumer = _scanning(settings, **{"queued.min.messages": min(number, 100_000)})
     try:
         yield from _scan(consumer, ranges, timeout, stop)
+    finally:
+        consumer.close()
+
+
+@contextmanager
+def scanning(
+    settings: Settings, *, timeout: float, stop: Stop | None = None
+) -> Iterator[Callable[[Ranges], Iterator[Record]]]:
+    """Give a `scan` for many small ranges, one after the other: all by one client. One need not be read to its end.
+
+    Raises:
+        TimeoutError: no client can be made.
+
+    """
+    consumer = _scanning(settings, **{"queued.min.messages": 1000})
+    try:
+        yield lambda ranges: _scan(consumer, ranges, timeout, stop)
     finally:
         consumer.close()
 
@@ -202,9 +220,7 @@ def _scanning(settings: Settings, **config: object) -> Consumer:
         raise TimeoutError(f"no client can be made: {failure.args[0].str()}") from None
 
 
-def _scan(
-    consumer: Consumer, ranges: Mapping[TP, tuple[int, int]], timeout: float, stop: Stop | None
-) -> Iterator[Record]:
+def _scan(consumer: Consumer, ranges: Ranges, timeout: float, stop: Stop | None) -> Iterator[Record]:
     left = {tp: end for tp, (start, end) in ranges.items() if start < end}
     following = {tp: ranges[tp][0] for tp in left}
     deadline = steady() + timeout

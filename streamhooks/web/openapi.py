@@ -10,13 +10,26 @@ from streamhooks.tables.trouble import STATES
 from streamhooks.web import patterns
 from streamhooks.web.hook_list import SORTS
 from streamhooks.web.schemas import CHOSEN_BY, EVENT, SCHEMAS
-from streamhooks.web.values import HOOK_ID, LETTER, LIMIT, MOMENT, OUTCOME, RESOLUTION, STATUS, TEXT, TIME, Schema
+from streamhooks.web.values import (
+    ATTEMPT_OUTCOME,
+    HOOK_ID,
+    LETTER,
+    LIMIT,
+    MOMENT,
+    OUTCOME,
+    RESOLUTION,
+    STATUS,
+    TEXT,
+    TIME,
+    Schema,
+)
 
 _HOOKS = "/api/hooks"
 _HOOK = "/api/hooks/{hook_id}"
 _CALL = "/api/hooks/{hook_id}/pending/{webhook_id}"
 _TEST = "/api/hooks/{hook_id}/test"
 _REPLAY = "/api/hooks/{hook_id}/replay"
+_RESEND = "/api/hooks/{hook_id}/requests/{webhook_id}/resend"
 _LETTERS = "/api/dead-letters"
 
 _PATH_PARAMETERS: Final[Mapping[str, Schema]] = {
@@ -67,6 +80,22 @@ _OF_EXPLAIN: Final[Mapping[str, Schema]] = {
     },
     "since": {**MOMENT, "description": "a day before until, unless given"},
     "until": {**MOMENT, "description": "now, unless given"},
+}
+_OF_ATTEMPTS: Final[Mapping[str, Schema]] = {
+    "hook_id": {"type": "string", "pattern": patterns.HOOK_ID, "description": "of all hooks, unless given"},
+    "webhook_id": TEXT,
+    "outcome": ATTEMPT_OUTCOME,
+    "status": {
+        "type": "integer",
+        "minimum": patterns.STATUSES[0],
+        "maximum": patterns.STATUSES[-1],
+        "description": "the HTTP status that came back",
+    },
+    "event": TEXT,
+    "since": {**MOMENT, "description": "when the attempt began; as far back as firings goes, unless given"},
+    "until": MOMENT,
+    "cursor": {"type": "string", "pattern": patterns.ATTEMPTS_CURSOR, "description": "next_cursor of the former page"},
+    "limit": LIMIT,
 }
 _OF_LETTERS: Final[Mapping[str, Schema]] = {
     **CHOSEN_BY,
@@ -184,6 +213,15 @@ CALLS: Final = (
     ),
     Call(
         "stop_replay", "delete", f"{_REPLAY}/{{replay_id}}", "Stop a replay", None, 204, problems=(400, 404, 503),
+    ),
+    Call(
+        "search_attempts", "get", "/api/attempts",
+        "Attempts as far back as firings goes, newest first; a page may have few or none before the last one",
+        "FoundAttempts", problems=(400, 503), query=_OF_ATTEMPTS,
+    ),
+    Call(
+        "resend_request", "post", _RESEND, "Send a request once more, made anew of its record", "Resent", 202,
+        problems=(400, 404, 409, 503), body="Resend",
     ),
     Call(
         "get_explanation", "get", "/api/explain",

@@ -10,12 +10,16 @@ if TYPE_CHECKING:
     from streamhooks.delivery.addresses import AddressPolicy
     from streamhooks.history.history import History
     from streamhooks.kafka.publisher import Published
+    from streamhooks.kafka.reader import Record
     from streamhooks.kafka.topics import Topics
+    from streamhooks.records.call import Resent
     from streamhooks.records.hook import Hook
+    from streamhooks.records.registry import SchemaRegistry
     from streamhooks.records.sealing import Keys
     from streamhooks.settings import Settings
     from streamhooks.tables.hooks import HooksTable
     from streamhooks.tables.pending import Pending
+    from streamhooks.tasks.call import Call
     from streamhooks.tasks.endings import Limits
 
 
@@ -76,6 +80,10 @@ class Parts(Protocol):
         """Where deliveries may go."""
 
     @property
+    def registry(self) -> SchemaRegistry | None:
+        """The schema registry, if there is one: a record of its form can only be read once that was learned."""
+
+    @property
     def history(self) -> History:
         """What answers questions about the past, and sends it again."""
 
@@ -111,6 +119,16 @@ class Parts(Protocol):
 
     def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
         """The latest attempts of an owned hook, newest first."""
+
+    def call_again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
+        """The call that sends a source record to a hook once more; None if it does not fire the hook.
+
+        `id_of` tells the call from others of the record.
+
+        Raises:
+            BrokenRecord: the record can't be read.
+
+        """
 
     def not_ready(self) -> list[str]:
         """Why this worker should not get calls now; empty if it may."""

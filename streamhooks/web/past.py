@@ -100,7 +100,7 @@ async def _wanted_record(parts: Parts, given: dict[str, str]) -> Record:
     else:
         if not _EVENT_ID.fullmatch(given["event_id"]):
             raise bad_fields({"event_id": "must be 32 hex characters"})
-        since, until = _time_of(given, "since"), _time_of(given, "until")
+        since, until = time_of(given, "since"), time_of(given, "until")
         if since is None:
             since = (parts.clock() if until is None else until) - _DAY
         record = await parts.history.record_of(given["event_id"], Between.moments(since, until))
@@ -116,7 +116,7 @@ async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
     state = given.get("state", "open")
     if state not in WANTED:
         raise bad_fields({"state": f"must be one of {', '.join(WANTED)}"})
-    wanted = _filter(given, _time_of(given, "since"), _time_of(given, "until"), cast(Wanted, state))
+    wanted = _filter(given, time_of(given, "since"), time_of(given, "until"), cast(Wanted, state))
     before = _cursor(given["cursor"]) if "cursor" in given else {}
     with parts.history.short_look():
         async with kafka_answers():
@@ -207,7 +207,8 @@ def _shown(found: Found) -> dict[str, Any]:
     }
 
 
-def _time_of(given: dict[str, str], name: str) -> float | None:
+def time_of(given: Mapping[str, str], name: str) -> float | None:
+    """Return a moment of a query as epoch seconds; raise ProblemError with 400 for what is none."""
     if name not in given:
         return None
     found = moment(given[name])

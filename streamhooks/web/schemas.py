@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from streamhooks.delivery.addresses import MAX_URL_LENGTH
 from streamhooks.delivery.heads import MAX_HEADERS
 from streamhooks.records import bounds, rotation
+from streamhooks.records.firing import Cause
 from streamhooks.records.hook_events import SERVICE_EVENTS
 from streamhooks.tables.trouble import TROUBLES
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.web import hook_input, patterns
-from streamhooks.web.values import HOOK_ID, ID, LETTER, MOMENT, STATUS, TEXT, Schema
+from streamhooks.web.values import ATTEMPT_OUTCOME, HOOK_ID, ID, LETTER, MOMENT, STATUS, TEXT, Schema
 from streamhooks.web.values import of_list as _list
 from streamhooks.web.values import of_object as _object
 from streamhooks.web.values import of_ref as _ref
@@ -123,6 +124,26 @@ _SHOWN: Final[dict[str, Schema]] = {
     "revision": {"type": "integer", "minimum": 1, "description": "of what is wished; in quotes it is the ETag"},
 }
 
+_ATTEMPT: Final[dict[str, Schema]] = {
+    "webhook_id": TEXT,
+    "id": {**TEXT, "description": "the webhook-id, under its name of 0.1.0"},
+    "attempt": {"type": "integer", "minimum": 1},
+    "at": _MS,
+    "outcome": ATTEMPT_OUTCOME,
+    "cause": {
+        "enum": [*get_args(Cause), None],
+        "description": "why it was made; retries of a replay, a resume or a redrive are told as that",
+    },
+    "status": {"type": ["integer", "null"]},
+    "error": {"type": ["string", "null"]},
+    "duration_ms": {"type": "number"},
+    "source": {"type": ["string", "null"], "description": "<topic>:<partition>:<offset>"},
+    "event": {"type": ["string", "null"]},
+    "url": {"type": ["string", "null"]},
+    "request": {**TEXT, "description": "of failures; cut to 1,024 characters"},
+    "response": {**TEXT, "description": "of failures; cut to 1,024 characters"},
+}
+
 _WARNINGS: Final[Schema] = {
     **_list(TEXT),
     "description": "what may be a slip, when a hook was made or changed: an unknown action of a known resource",
@@ -231,33 +252,21 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "NewTest": _object({"event": _or_null(EVENT), "body": _or_null({"type": "object"})}),
     "Tested": _object(_TESTED, *_TESTED),
     "Points": _list(_object({"ts": {"type": "integer"}, "total": {"type": "integer"}}, "ts", "total")),
-    "Attempts": _list(
+    "Attempts": _list({"type": "object", "properties": _ATTEMPT}),
+    "FoundAttempts": _object(
         {
-            "type": "object",
-            "properties": {
-                "webhook_id": TEXT,
-                "id": {**TEXT, "description": "the webhook-id, under its name of 0.1.0"},
-                "attempt": {"type": "integer", "minimum": 1},
-                "at": _MS,
-                "outcome": {
-                    "enum": ["delivered", "retried", "dead", "dropped", "failed"],
-                    "description": "failed is a test that was not delivered",
-                },
-                "cause": {
-                    "enum": ["live", "retry", "replay", "resume", "redrive", "test", None],
-                    "description": "why it was made; retries of a replay, a resume or a redrive are told as that",
-                },
-                "status": {"type": ["integer", "null"]},
-                "error": {"type": ["string", "null"]},
-                "duration_ms": {"type": "number"},
-                "source": {"type": ["string", "null"], "description": "<topic>:<partition>:<offset>"},
-                "event": {"type": ["string", "null"]},
-                "url": {"type": ["string", "null"]},
-                "request": {**TEXT, "description": "of failures; cut to 1,024 characters"},
-                "response": {**TEXT, "description": "of failures; cut to 1,024 characters"},
-            },
-        }
+            "attempts": _list({"type": "object", "properties": {"hook_id": TEXT, **_ATTEMPT}}),
+            "next_cursor": {**_or_null(TEXT), "description": "null when firings holds no more"},
+            "looked_back_to": {**_or_null(TEXT), "description": "ISO 8601; the time up to which this page has looked"},
+        },
+        "attempts",
+        "next_cursor",
+        "looked_back_to",
     ),
+    "Resend": _object(
+        {"source": {"type": "string", "pattern": patterns.SENT_SOURCE, "description": "that of the attempt"}}, "source"
+    ),
+    "Resent": _object({"call_id": TEXT, "webhook_id": TEXT, "source": TEXT}, "call_id", "webhook_id", "source"),
     "PendingCall": {
         "type": "object",
         "properties": {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from streamhooks.records.firing import Outcome
 from streamhooks.times import LATEST
 from streamhooks.web import hook_input, patterns, stats
 
@@ -35,6 +36,10 @@ MOMENT: Final[Schema] = {
 LETTER: Final[Schema] = {"type": "string", "pattern": patterns.LETTER, "description": "PARTITION:OFFSET"}
 STATUS: Final[Schema] = {"enum": ["active", "disabled"]}
 OUTCOME: Final[Schema] = {"enum": list(stats.OUTCOMES), "default": "fired"}
+ATTEMPT_OUTCOME: Final[Schema] = {
+    "enum": list(get_args(Outcome)),
+    "description": "failed is a test that was not delivered",
+}
 RESOLUTION: Final[Schema] = {"enum": list(patterns.RESOLUTIONS), "description": "a rollup: 10s, 1h, 60m, 1d, 24h"}
 
 

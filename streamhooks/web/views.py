@@ -12,7 +12,7 @@ from aiohttp import web
 from faust.web import View
 from faust.web.base import BlueprintManager
 
-from streamhooks.web import hooks, page, past, resending, service, testing, traffic
+from streamhooks.web import attempts, hooks, page, past, resending, service, testing, traffic
 from streamhooks.web.middlewares import application_options
 from streamhooks.web.openapi import CALLS, Call
 from streamhooks.web.parts import Parts
@@ -44,6 +44,8 @@ HANDLERS: Mapping[str, Handler] = {
     "get_missed": resending.get_missed,
     "begin_replay": resending.begin_replay,
     "stop_replay": resending.stop_replay,
+    "search_attempts": attempts.search_attempts,
+    "resend_request": attempts.resend_request,
     "get_explanation": past.get_explanation,
     "list_dead_letters": past.list_dead_letters,
     "get_dead_letter": past.get_dead_letter,

@@ -67,6 +67,7 @@ class FakeWorker:
         self.log: list[tuple[str, str, Any]] = []
         self.bodies: list[bytes] = []
         self.attempts: list[JSON] = []
+        self.slow, self.cancelled = False, 0
         self.pending: list[JSON] = []
         self.letters: list[JSON] = []
         self.missed: JSON = {"records": 0, "since": None, "available_from": None, "sending": False, "stretches": []}
@@ -111,6 +112,8 @@ class FakeWorker:
             ("GET", "/api/hooks/{id}/missed", self._of(lambda: self.missed)),
             ("POST", "/api/hooks/{id}/replay", self._replay),
             ("DELETE", "/api/hooks/{id}/replay/{replay}", self._stop_replay),
+            ("GET", "/api/attempts", self._search),
+            ("POST", "/api/hooks/{id}/requests/{webhook_id}/resend", self._resend),
             ("GET", "/api/dead-letters", self._letters),
             ("GET", "/api/dead-letters/{letter}", self._letter),
             ("POST", "/api/dead-letters/redrive", self._redrive),
@@ -119,7 +122,7 @@ class FakeWorker:
             ("GET", "/api/overview", self._overview),
         ):
             app.router.add_route(method, path, handler)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         self._started.set()
@@ -248,6 +251,35 @@ class FakeWorker:
     async def _stop_replay(self, request: web.Request) -> web.Response:
         self.missed = {**self.missed, "records": 0, "sending": False, "stretches": []}
         return web.Response(status=204)
+
+    async def _search(self, request: web.Request) -> web.Response:
+        """Answer with a page of three; `slow` waits until nobody waits for it."""
+        given = request.query
+        if self.slow:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        fits = [
+            {"hook_id": f"{1:032x}", **one}
+            for one in self.attempts
+            if given.get("webhook_id") in (None, one["webhook_id"])
+            and given.get("outcome") in (None, one["outcome"])
+            and given.get("status") in (None, str(one["status"]))
+        ]
+        start = int(given.get("cursor", "0:0").split(":")[1])
+        page = fits[start : start + min(3, int(given["limit"]))]
+        cursor = f"0:{start + 3}" if start + 3 < len(fits) else None
+        return web.json_response({"attempts": page, "next_cursor": cursor, "looked_back_to": iso(time.time() - 90_000)})
+
+    async def _resend(self, request: web.Request) -> web.Response:
+        source = (await request.json())["source"]
+        if source.endswith(":1199"):
+            text = f"Kafka does not hold the record {source} any more: its request can't be sent again"
+            return web.json_response({"detail": text}, status=404)
+        webhook_id = request.match_info["webhook_id"]
+        return web.json_response({"call_id": "c", "webhook_id": webhook_id, "source": source}, status=202)
 
     async def _letters(self, request: web.Request) -> web.Response:
         found = [

@@ -20,6 +20,7 @@ def views(worker: FakeWorker) -> dict[str, str]:
         "/#/new": "What it gets",
         f"/#/hooks/{one}": "timeout after 5 s",
         f"/#/hooks/{4:032x}/edit": "Such as issue.created",
+        "/#/attempts?event=event.created": "12 requests found",
         "/#/dead-letters": "redriven 1×",
         f"/#/explain?source={SOURCE}": "of another project: 9",
     }

@@ -16,24 +16,31 @@ export function sourceLink(source) {
   return source ? h("a", { href: `#/explain?source=${encodeURIComponent(source)}`, title: "Explain this record" }, source) : "–";
 }
 
-/** The attempts of a hook: {node, update(attempts)}. Each can be unfolded, failures to what was sent and came back. */
-export function attemptsTable() {
-  const node = table("Latest requests", ["Time", "Event", "Attempt", "Outcome", "Came back", "Took", "Details"], "cards");
-  return { node, update: (attempts) => keyed(node, attempts, (one) => `${one.webhook_id} ${one.attempt} ${one.at}`, attemptRow) };
+/**
+ * Attempts as rows: {node, update(attempts)}. Each can be unfolded, failures to what was sent and came back.
+ * `hookId` is whose they are, null if each tells it; `changed` is called after a request was sent once more.
+ */
+export function attemptsTable(hookId, changed) {
+  const columns = ["Time", hookId === null && "Hook", "Event", "Attempt", "Outcome", "Came back", "Took", "Details"].filter(Boolean);
+  const node = table(hookId === null ? "Requests" : "Latest requests", columns, hookId === null ? "cards framed" : "cards");
+  return { node, update: (attempts) => keyed(node, attempts, keyOf, (attempt) => attemptRow(attempt, hookId, changed)) };
 }
 
-function attemptRow(attempt) {
+const keyOf = (one) => `${one.webhook_id} ${one.attempt} ${one.at} ${one.cause}`;
+
+function attemptRow(attempt, hookId, changed) {
   const more = h("tr", { role: "row", class: "more", hidden: true });
   const unfold = button("Show", () => {
     more.hidden = !more.hidden;
     unfold.setAttribute("aria-expanded", String(!more.hidden));
     fill(unfold, more.hidden ? "Show" : "Hide");
-    if (!more.childNodes.length) more.append(h("td", { role: "cell", colspan: 7 }, attemptDetails(attempt)));
+    if (!more.childNodes.length) more.append(h("td", { role: "cell", colspan: hookId === null ? 8 : 7 }, attemptDetails(attempt, hookId ?? attempt.hook_id, changed)));
   }, { class: "quiet", "aria-expanded": "false", "aria-label": `Details of attempt ${attempt.attempt} of ${attempt.webhook_id}` });
   return {
     node: h("tbody", { role: "rowgroup" },
       h("tr", { role: "row" },
         cell("Time", at(attempt.at)),
+        hookId === null && cell("Hook", h("a", { class: "clip", title: attempt.hook_id, href: `#/hooks/${encodeURIComponent(attempt.hook_id)}` }, `${attempt.hook_id.slice(0, 8)}…`)),
         cell("Event", attempt.event ?? "–"),
         cell("Attempt", String(attempt.attempt), causeBadge(attempt)),
         cell("Outcome", outcomeBadge(attempt.outcome)),
@@ -44,7 +51,7 @@ function attemptRow(attempt) {
   };
 }
 
-function attemptDetails(attempt) {
+function attemptDetails(attempt, hookId, changed) {
   return h("div", { class: "details" },
     facts([
       ["webhook-id", copyable(attempt.webhook_id, "webhook-id")],
@@ -54,7 +61,20 @@ function attemptDetails(attempt) {
     ]),
     "request" in attempt || "response" in attempt
       ? [body("Request", attempt.request), body("Response", attempt.response)]
-      : h("p", { class: "hint" }, "Bodies are kept of failures only."));
+      : h("p", { class: "hint" }, "Bodies are kept of failures only."),
+    attempt.source && attempt.cause !== "test" ? resend(attempt, hookId, changed) : null);
+}
+
+function resend(attempt, hookId, changed) {
+  const path = hookPath(hookId, `/requests/${encodeURIComponent(attempt.webhook_id)}/resend`);
+  const send = button("Send once more", async () => {
+    send.disabled = true;
+    await attemptTo(() => post(path, { source: attempt.source }), "It is sent once more");
+    send.disabled = false;
+    changed();
+  });
+  return h("div", { class: "actions" }, send,
+    h("span", { class: "hint" }, "Made anew of its record, with the same webhook-id, for the hook as it is now. It is told as a replay, and not counted again."));
 }
 
 export function body(title, text) {

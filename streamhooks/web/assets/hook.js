@@ -141,7 +141,7 @@ function chartSection(id, signal) {
 
 /** What was sent, what waits and what was given up, behind tabs: only what is shown is asked for. */
 function listsSection(id, signal) {
-  const attempts = attemptsTable();
+  const attempts = attemptsTable(id, () => read());
   const pending = pendingTable(id, () => read());
   const letters = lettersTable(() => read());
   const nothing = h("p", { class: "empty", hidden: true });
@@ -157,7 +157,8 @@ function listsSection(id, signal) {
   const kinds = {
     async requests() {
       const found = await get(hookPath(id, "/requests"), { limit: LATEST }, signal);
-      return [attempts, found, "Nothing was sent to this hook yet.", found.length === LATEST ? `The latest ${LATEST}.` : "", null];
+      const search = h("a", { href: `#/attempts?hook_id=${id}` }, "Search all that are kept");
+      return [attempts, found, "Nothing was sent to this hook yet.", [found.length === LATEST ? `The latest ${LATEST}. ` : "", search], null];
     },
     async pending() {
       const { data, headers } = await call("GET", hookPath(id, "/pending"), { query: { limit: LATEST }, signal });

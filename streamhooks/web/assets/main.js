@@ -10,12 +10,14 @@ import { hookView } from "./hook.js";
 import { editView, newView } from "./hook_form.js";
 import { hooksView } from "./hooks.js";
 import { isLive, onTrouble, setPaused } from "./live.js";
+import { searchView } from "./search.js";
 
 const VIEWS = [
   [/^\/?$/, "hooks", hooksView],
   [/^\/new$/, "hooks", newView],
   [/^\/hooks\/([0-9a-f]{32})$/, "hooks", hookView],
   [/^\/hooks\/([0-9a-f]{32})\/edit$/, "hooks", editView],
+  [/^\/attempts$/, "attempts", searchView],
   [/^\/dead-letters$/, "dead-letters", deadLettersView],
   [/^\/explain$/, "explain", explainView],
 ];

@@ -107,6 +107,60 @@ def test_attempts_are_shown(worker_api):
     assert json.loads(worker_api.run("requests", HOOK, "--json").stdout) == [ATTEMPT, GOOD]
 
 
+ATTEMPTS = "/api/attempts"
+FOUND = {**ATTEMPT, "hook_id": HOOK}
+
+
+def found(*attempts, cursor=None, back="2026-11-25T10:00:00.000+00:00"):
+    return {"attempts": list(attempts), "next_cursor": cursor, "looked_back_to": back}
+
+
+def test_attempts_are_searched_for_page_by_page(worker_api):
+    worker_api.say("GET", ATTEMPTS, found(cursor="0:9"), found(FOUND, cursor="0:5:1"), found({**FOUND, **GOOD}))
+    asked = ("--webhook-id", "msg_1", "--status", "503", "--outcome", "retried", "--event", "event.created")
+    result = worker_api.run("requests", *asked, "--since", "1000", "--until", "2000", "--limit", "2")
+    assert f"{HOOK}  event.created        2  retry  retried" in result.stdout, result.output
+    assert "msg_2" in result.stdout
+    wanted = {
+        "webhook_id": "msg_1", "status": "503", "outcome": "retried", "event": "event.created",
+        "since": "1000.0", "until": "2000.0",
+    }  # fmt: skip
+    assert [call.query for call in worker_api.calls] == [
+        {**wanted, "limit": "2"},
+        {**wanted, "limit": "2", "cursor": "0:9"},
+        {**wanted, "limit": "1", "cursor": "0:5:1"},
+    ]
+    worker_api.say("GET", ATTEMPTS, found(back=None))
+    assert worker_api.run("requests", HOOK, "--since", "1h").stdout == "none was found\n"
+    assert worker_api.calls[-1].query["hook_id"] == HOOK
+    assert worker_api.run("requests", HOOK, "--since", "1h", "--json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--failed"], ["--status", "5xx"], ["--status", "99"], ["--outcome", "x"]])
+def test_a_search_says_what_it_is_for(worker_api, arguments):
+    assert worker_api.run("requests", *arguments).exit_code == 2
+    assert worker_api.calls == []
+
+
+def test_a_request_is_sent_once_more(worker_api):
+    path = f"{PATH}/requests/msg_1/resend"
+    sent = {"call_id": "c", "webhook_id": "msg_1", "source": "t.events:3:17"}
+    worker_api.say("POST", path, (202, sent))
+    worker_api.say("GET", ATTEMPTS, found({**FOUND, "source": None}, cursor="0:9"), found(FOUND, cursor="0:5"))
+    result = worker_api.run("resend", HOOK, "msg_1")
+    assert (result.exit_code, result.stdout) == (0, "msg_1 is sent once more, of t.events:3:17\n"), result.output
+    assert [call.query["webhook_id"] for call in worker_api.calls[:-1]] == ["msg_1"] * 2
+    assert json.loads(worker_api.run("resend", HOOK, "msg_1", "--source", "t.events:3:17", "--json").stdout) == sent
+    assert worker_api.made() == [("POST", path, {"source": "t.events:3:17"})] * 2
+    worker_api.say("GET", ATTEMPTS, found())
+    result = worker_api.run("resend", HOOK, "msg_1")
+    assert (result.exit_code, "no attempt of msg_1 with a record is known" in result.stderr) == (1, True)
+    gone = "Kafka does not hold the record t.events:3:17 any more: its request can't be sent again"
+    worker_api.say("POST", path, (404, {"detail": gone}))
+    result = worker_api.run("resend", HOOK, "msg_1", "--source", "t.events:3:17")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {gone}\n")
+
+
 def test_what_waits_is_shown_with_how_many_there_are(worker_api):
     worker_api.say("GET", f"{PATH}/pending", [CALL], headers={"X-Total-Count": "12"})
     shown = worker_api.run("pending", HOOK).stdout

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -39,7 +40,12 @@ def letters_of(count: int, size: int, monkeypatch: pytest.MonkeyPatch) -> DeadLe
     def ranges(_settings, topics, _between, *, stop) -> dict[tuple[str, int], tuple[int, int]]:
         return {(topic, partition): (0, count // 2) for topic in topics for partition in (0, 1)}
 
+    @contextmanager
+    def scanning(settings, **options):
+        yield lambda wanted: scan(settings, wanted, **options)
+
     monkeypatch.setattr(dead_letters, "scan", scan)
+    monkeypatch.setattr(dead_letters, "scanning", scanning)
     monkeypatch.setattr(dead_letters, "ranges_between", ranges)
     return DeadLetters(Settings(), LetterStates(), lambda _hook_id: None)
 

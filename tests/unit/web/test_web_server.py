@@ -259,6 +259,7 @@ Arrange = Callable[[FakeParts, Waiting], Awaitable[None] | None]
     [
         ("record_of", "GET", f"/api/explain?event_id={HOOK}", b""),
         ("letters", "GET", "/api/dead-letters", b""),
+        ("attempts", "GET", "/api/attempts?status=500", b""),
         ("count", "POST", "/api/hooks/{hook}/replay", b'{"from": 0, "dry_run": true}'),
         ("redrive", "POST", "/api/dead-letters/redrive", b'{"hook_id": "a"}'),
         ("drop", "POST", "/api/dead-letters/drop", b'{"hook_id": "a"}'),

@@ -16,6 +16,7 @@ from streamhooks.agents.hook_writer import HookWriter
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.links import Links
 from streamhooks.dev.ports import free_port
+from streamhooks.history.backwards import Page
 from streamhooks.history.dead_letters import Found
 from streamhooks.history.missed import Missed
 from streamhooks.history.threads import Places
@@ -28,7 +29,9 @@ from streamhooks.records.hook import HookState
 from streamhooks.records.sealing import Keys
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.pending import Pending
+from streamhooks.tasks.call import Call
 from streamhooks.tasks.endings import Limits
+from streamhooks.tasks.matching import again
 from streamhooks.tasks.sample_bodies import sample_body
 from streamhooks.web.views import application_options, register
 
@@ -68,6 +71,7 @@ class FakeHistory:
         self.found: list[Found] = []
         self.reached: dict[int, int] | None = None
         self.record: Record | None = None
+        self.page: Page[dict[str, Any]] = Page([], None, None)
 
     def long_look(self):
         return self.places.place()
@@ -98,6 +102,10 @@ class FakeHistory:
     async def record_of(self, event_id, between):
         self.asked.append(("event", event_id, between))
         return self.record
+
+    async def attempts(self, wanted, before, limit):
+        self.asked.append(("attempts", wanted, before, limit))
+        return self.page
 
     async def letters(self, wanted, before, limit):
         self.asked.append(("letters", wanted, before, limit))
@@ -140,6 +148,8 @@ class FakeParts:
     limits: Limits = field(default_factory=lambda: Limits(300.0, None))
     failure_of_publish: Exception | None = None
     headers_of: dict[int, Any] = field(default_factory=dict)
+    call: Call | None = None
+    registry: Any = None
 
     def __post_init__(self) -> None:
         self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states, self.keys)
@@ -200,6 +210,11 @@ class FakeParts:
     def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
         return self.attempts
 
+    def call_again(self, hook, record, cause, id_of):
+        if self.failure:
+            raise self.failure
+        return self.call and again(self.call, cause, id_of)
+
     async def refresh_gauges(self) -> None:
         pass
 
@@ -226,14 +241,14 @@ class FakeParts:
     def is_ready(self, partition: tuple[str, int]) -> bool:
         return True
 
-    async def publish(self, topic: str, value: bytes | None, *, key: str, headers=()) -> Published:
+    async def publish(self, topic: str, value: bytes | None, *, key: str, headers=(), partition=0) -> Published:
         if failure := self.failure or self.failure_of_publish:
             raise failure
         offset = len(self.published)
         self.published.append((topic, key, value))
         self.headers_of[offset] = headers
         await asyncio.sleep(0)
-        if self.confirms and topic != self.topics.notices:
+        if self.confirms and topic in (self.topics.hooks, self.topics.hook_states):
             broken = self.hooks.apply([Record(topic, 0, offset, 0, key.encode(), value, tuple(headers))])
             assert not broken
             self.position[topic, 0] = offset + 1

@@ -1,0 +1,70 @@
+"""Requests are searched for on the page, and one is sent once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from page_worker import FakeWorker, full
+from support import eventually
+from support.browser import Browser
+
+
+def test_requests_are_searched_for(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake()
+    one = full(worker)
+    browser.open(f"{worker.base}/#/hooks/{one}")
+    browser.press("Search all that are kept")
+    browser.wait_text("That is all that is kept. 12 requests found. Looked back to")
+    assert len(browser.all("table tbody").all()) == 12
+    browser.fill("Outcome", "dead")
+    browser.fill("webhook-id", f"msg_{3:032x}")
+    browser.press("Find")
+    browser.wait_text("1 request found.")
+    assert browser.url.endswith(f"#/attempts?hook_id={one}&webhook_id=msg_{3:032x}&outcome=dead")
+    asked = worker.calls("GET", "/api/attempts")[-1][0]
+    assert asked.endswith(f"hook_id={one}&webhook_id=msg_{3:032x}&outcome=dead&limit=50")
+
+    worker.slow = True
+    browser.press("Find")
+    browser.wait_text("Looking …")
+    browser.press("Cancel")
+    browser.wait_text("Cancelled. 0 requests found.")
+    eventually(lambda: worker.cancelled == 1)
+    browser.press("Find")
+    browser.wait_text("Looking …")
+    browser.press("Explain")  # who leaves waits for it no longer
+    eventually(lambda: worker.cancelled == 2)
+    browser.page.go_back()
+    browser.wait_text("Looking …")
+    browser.press("Cancel")
+    worker.slow = False
+    browser.press("Look further back")
+    browser.wait_text("That is all that is kept. 1 request found.")
+    browser.fill("webhook-id", "msg_0")
+    browser.press("Find")
+    browser.wait_text("That is all that is kept. 0 requests found.")
+    assert browser.complaints() == []
+    worker.failing = 429
+    browser.press("Find")
+    browser.wait_text("It ended too early. 0 requests found.")
+    browser.find("[role=alert]", "the partition is moving")
+
+
+def test_a_request_is_sent_once_more(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake()
+    one = full(worker)
+    browser.open(f"{worker.base}/#/attempts?webhook_id=msg_{3:032x}")
+    browser.press("Show")
+    browser.press("Send once more")
+    browser.wait_text("It is sent once more")
+    path = f"/api/hooks/{one}/requests/msg_{3:032x}/resend"
+    assert worker.calls("POST") == [(path, {"source": "streamhooks.events:3:1197"})]
+    browser.open(f"{worker.base}/#/hooks/{one}")
+    browser.press("Show", 1)
+    browser.press("Send once more")
+    browser.wait_text("Kafka does not hold the record streamhooks.events:3:1199 any more")
+    worker.attempts = [{**worker.attempts[0], "cause": "test", "source": None}]
+    browser.open(f"{worker.base}/#/hooks/{one}")
+    browser.press("Show")
+    browser.wait_text("Bodies are kept of failures only.")
+    assert "Send once more" not in browser.text()
