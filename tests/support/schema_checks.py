@@ -10,6 +10,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 #: how fields of a request belong together, or to what is stored: the document says it in words
 _TOGETHER = (
     r"give this, or event_id",
+    r"the URL goes to another origin: give the values of .* again, or take them away",
     r"start must be before or equal to end",
     r"more than [0-9]+ points",
     r"must not be after to",
