@@ -19,6 +19,7 @@ from faust.tables.recovery import ServiceStopped
 from mode import Service
 
 from streamhooks.cancelling import is_let_go
+from streamhooks.masking import LONGEST_TEXT, shown
 
 #: how long is waited before another try, in seconds
 PAUSE = 1.0
@@ -78,7 +79,7 @@ class Recovery(FaustRecovery):
                     raise
                 reason = "what it waited for was cancelled"
             if not self.should_stop:
-                self.log.warning("recovery will be tried again: %s", reason)
+                self.log.warning("recovery will be tried again: %s", shown(reason, LONGEST_TEXT))
                 await self.sleep(PAUSE)
                 self.signal_recovery_start.set()
 

@@ -56,7 +56,8 @@ async def test_a_worker_that_a_fault_takes_has_not_ended_by_itself(tmp_path: Pat
         looked.set()
 
     monkeypatch.setattr(Worker, "running", property(lambda one: id(one) in running))
-    monkeypatch.setattr(fleet, "life", lambda _worker: SimpleNamespace(look=look))
+    life = SimpleNamespace(look=look, pid=1, write=lambda _file: None)
+    monkeypatch.setattr(fleet, "life", lambda _worker: life)
     monkeypatch.setattr(fleet, "look_at_moves", all_seen)
     watching = asyncio.create_task(fleet.watch())
     await asyncio.wait([watching, asyncio.create_task(looked.wait())], return_when=asyncio.FIRST_COMPLETED)
