@@ -134,7 +134,10 @@ def test_topics_that_somebody_else_creates(secured: Secured, tmp_path: Path, pre
         return CliRunner().invoke(main, ["topics", *arguments], env=known)
 
     assert "Invalid username or password" in topics("check", "--wait", "1", SASL_PASSWORD="wrong").stderr
-    assert "STREAMHOOKS_SECURITY_PROTOCOL=PLAINTEXT" in topics("check", "--wait", "1", SECURITY_PROTOCOL="PLAINTEXT").stderr
+    assert (
+        "STREAMHOOKS_SECURITY_PROTOCOL=PLAINTEXT"
+        in topics("check", "--wait", "1", SECURITY_PROTOCOL="PLAINTEXT").stderr
+    )
 
     worker = Worker(secured.sasl, prefix, tmp_path / "worker", **WORKER)
     try:
