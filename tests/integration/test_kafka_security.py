@@ -1,4 +1,4 @@
-"""A worker on a Kafka that wants a name and a password, and allows what docs/running.md names and nothing else."""
+"""A worker on a Kafka that wants TLS, a name and a password, and allows what docs/running.md names and nothing else."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from confluent_kafka.admin import (
 )
 from installation import event, hook_record
 from support import Receiver, Worker, api, create_topic, eventually, produce
+from support.certificates import make_certificates
 
 from streamhooks.cli import main
 from streamhooks.dev.kafka import EmbeddedKafka
@@ -30,7 +31,7 @@ JAAS = (
     'user_worker="worker-secret" user_producer="producer-secret";'
 )
 WORKER = {
-    "security_protocol": "SASL_PLAINTEXT",
+    "security_protocol": "SASL_SSL",
     "sasl_mechanism": "PLAIN",
     "sasl_username": "worker",
     "sasl_password": "worker-secret",
@@ -50,10 +51,11 @@ OF_PRODUCERS = [
 
 @dataclass(frozen=True)
 class Secured:
-    """A Kafka with two doors: `brokers` asks for nothing and allows all, `sasl` wants a password and looks at ACLs."""
+    """A Kafka with two doors: `brokers` allows all, `sasl` wants TLS and a password, and looks at ACLs."""
 
     brokers: str
     sasl: str
+    ca: Path
 
     @property
     def admin(self) -> AdminClient:
@@ -61,20 +63,26 @@ class Secured:
 
 
 @pytest.fixture(scope="module")
-def secured() -> Iterator[Secured]:
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    folder = tmp_path_factory.mktemp("secured")
+    tls = make_certificates(folder)
+    store = folder / "store.pem"
+    store.write_text(tls.key.read_text() + tls.cert.read_text())
     plain, controller, sasl = free_port(), free_port(), free_port()
     settings = {
         "listeners": f"PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller},SASL://127.0.0.1:{sasl}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{plain},SASL://127.0.0.1:{sasl}",
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_SSL",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(store),
         "sasl.enabled.mechanisms": "PLAIN",
         "listener.name.sasl.plain.sasl.jaas.config": JAAS,
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",  # the test itself
     }
     with EmbeddedKafka.start(port=plain, settings=settings) as kafka:
-        yield Secured(kafka.brokers, f"127.0.0.1:{sasl}")
+        yield Secured(kafka.brokers, f"127.0.0.1:{sasl}", tls.ca)
 
 
 def test_sasl_and_acls(secured: Secured, tmp_path: Path, prefix: str, receiver: Receiver) -> None:
@@ -83,13 +91,14 @@ def test_sasl_and_acls(secured: Secured, tmp_path: Path, prefix: str, receiver: 
     producer = Producer(
         {
             "bootstrap.servers": secured.sasl,
-            "security.protocol": "SASL_PLAINTEXT",
+            "security.protocol": "SASL_SSL",
+            "ssl.ca.location": str(secured.ca),
             "sasl.mechanism": "PLAIN",
             "sasl.username": "producer",
             "sasl.password": "producer-secret",
         }
     )
-    worker = Worker(secured.sasl, prefix, tmp_path / "worker", **WORKER)
+    worker = Worker(secured.sasl, prefix, tmp_path / "worker", tls_ca=secured.ca, **WORKER)
     try:
         worker.start()
         # What is read, written and committed: hooks and their states, events, delayed, firings, dead letters.
@@ -127,19 +136,18 @@ def test_sasl_and_acls(secured: Secured, tmp_path: Path, prefix: str, receiver: 
 
 def test_topics_that_somebody_else_creates(secured: Secured, tmp_path: Path, prefix: str) -> None:
     allow(secured.admin, prefix, "worker", [rule for rule in OF_WORKERS if rule[2] != AclOperation.CREATE])
-    settings = {"BROKERS": secured.sasl, "TOPIC_PREFIX": prefix, **{name.upper(): one for name, one in WORKER.items()}}
+    settings = {"brokers": secured.sasl, "topic_prefix": prefix, "tls_ca": str(secured.ca), **WORKER}
 
-    def topics(*arguments: str, **changes: str) -> Result:
-        known = {f"STREAMHOOKS_{name}": one for name, one in (settings | changes).items()}
+    def topics(*arguments: str, **changes: str | None) -> Result:
+        known = {f"STREAMHOOKS_{name.upper()}": one for name, one in (settings | changes).items()}
         return CliRunner().invoke(main, ["topics", *arguments], env=known)
 
-    assert "Invalid username or password" in topics("check", "--wait", "1", SASL_PASSWORD="wrong").stderr
-    assert (
-        "STREAMHOOKS_SECURITY_PROTOCOL=PLAINTEXT"
-        in topics("check", "--wait", "1", SECURITY_PROTOCOL="PLAINTEXT").stderr
-    )
+    assert "certificate verify failed" in topics("check", "--wait", "1", tls_ca=None).stderr
+    assert "Invalid username or password" in topics("check", "--wait", "1", sasl_password="wrong").stderr
+    plain = topics("check", "--wait", "1", security_protocol="PLAINTEXT").stderr
+    assert "STREAMHOOKS_SECURITY_PROTOCOL=PLAINTEXT" in plain
 
-    worker = Worker(secured.sasl, prefix, tmp_path / "worker", **WORKER)
+    worker = Worker(secured.sasl, prefix, tmp_path / "worker", tls_ca=secured.ca, **WORKER)
     try:
         assert worker.launch().wait(60) == 1
         (line,) = [line for line in worker.log.read_text().splitlines() if "streamhooks: " in line]
