@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 import click
@@ -21,7 +22,7 @@ _WAIT = click.option(
 
 @click.group()
 def topics() -> None:
-    """Create or check the topics, as STREAMHOOKS_* settings say."""
+    """Create or check the topics, as STREAMHOOKS_* settings say; or tell an administrator how to."""
 
 
 @topics.command()
@@ -52,6 +53,38 @@ def check(wait: float, as_json: bool) -> None:
         raise Refusal(f"missing: {', '.join(missing)} (`streamhooks topics create` makes them)")
     # With nothing missing, nothing is made: what is left of it are the rules.
     _show(settings.topic_prefix, ensure_topics(settings, wait=wait), as_json)
+
+
+@topics.command()
+@json_option
+def commands(as_json: bool) -> None:
+    """Print commands that create the topics, for an administrator.
+
+    They are those of Kafka's own kafka-topics.sh. No Kafka is asked.
+    """
+    from streamhooks.kafka.topics import topics_to_make
+    from streamhooks.settings import load_settings
+
+    settings = load_settings()
+    wanted = sorted(topics_to_make(settings), key=lambda one: str(one.topic))
+    if as_json:
+        shown = [
+            {
+                "topic": one.topic,
+                "partitions": one.num_partitions,
+                "replication": one.replication_factor,
+                "config": one.config,
+            }
+            for one in wanted
+        ]
+        click.echo(orjson.dumps(shown))
+        return
+    for one in wanted:
+        words = ["kafka-topics.sh", "--bootstrap-server", settings.bootstrap_servers, "--create", "--if-not-exists"]
+        words += ["--topic", one.topic, "--partitions", str(one.num_partitions)]
+        words += ["--replication-factor", str(one.replication_factor)]
+        words += [word for name, value in one.config.items() for word in ("--config", f"{name}={value}")]
+        click.echo(shlex.join(words))
 
 
 def _show(prefix: str, partitions: Mapping[str, int], as_json: bool) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, TopicMetadata
 
 from streamhooks.errors import BadSettings, Refusal
 from streamhooks.kafka.clients import client_config
+from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.settings import Settings
 from streamhooks.times import steady
 
@@ -80,6 +83,9 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
     "letter-states": {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3"},
 }
 
+#: how Kafka says that somebody else has to create a topic
+_FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+
 #: Each pair is read side by side, partition by partition.
 COPARTITIONED = (
     ("delayed", "firings"),
@@ -89,18 +95,50 @@ COPARTITIONED = (
 )
 
 
-def admin_client(settings: Settings) -> AdminClient:
-    """An admin client of the installation's Kafka.
+def admin_client(settings: Settings, tell: Callable[[KafkaError], object] | None = None) -> AdminClient:
+    """An admin client of the installation's Kafka; when it is polled, `tell` is told what is wrong with connections.
 
     Raises:
         BadSettings: no client can be made with these settings.
 
     """
     try:
-        return AdminClient(client_config(settings))
+        return AdminClient(client_config(settings) | ({"error_cb": tell} if tell else {}))
     except KafkaException as error:
         text = "STREAMHOOKS_BROKERS, _SECURITY_PROTOCOL, _SASL_*, _TLS_*"
         raise BadSettings(f"{text}: {error.args[0].str()}") from None
+
+
+class _Kafka:
+    """The installation's Kafka, asked for its topics; says why it does not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._told: deque[KafkaError] = deque(maxlen=10)
+        self.admin = admin_client(settings, self._told.append)
+
+    def topics(self, timeout: float) -> Mapping[str, TopicMetadata]:
+        """Return all topics that we may see; raise Refusal if it does not answer in `timeout` seconds."""
+        try:
+            found: Mapping[str, TopicMetadata] = self.admin.list_topics(timeout=timeout).topics
+        except KafkaException as error:
+            self.admin.poll(0)
+            text = f"Kafka at {self._settings.bootstrap_servers} (STREAMHOOKS_BROKERS) does not answer"
+            raise Refusal(f"{text}: {self._reason(error.args[0])}") from None
+        return found
+
+    def _reason(self, error: KafkaError) -> str:
+        # That all brokers are down is no reason: why they are is told before.
+        told = [one.str() for one in self._told if one.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001
+        if told:
+            return re.sub(r" \(after \d+ms in state \w+\)", "", told[-1])
+        # Brokers that want a password hang up on whoever begins without one.
+        return f"{error.str()} (is STREAMHOOKS_SECURITY_PROTOCOL={self._settings.security_protocol} right?)"
+
+
+def topics_to_make(settings: Settings) -> list[NewTopic]:
+    """Return all topics of an installation, as they are made where none is there."""
+    return [_new_topic(name, {}, settings) for name in NAMES.values()]
 
 
 def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
@@ -112,34 +150,33 @@ def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
         Refusal: Kafka did not answer within `wait` seconds, or a topic is not as it must be.
 
     """
-    admin = admin_client(settings)
-    present = _present(admin, settings, wait)
+    kafka = _Kafka(settings)
+    present = _present(kafka, settings, wait)
     missing = [_new_topic(name, present, settings) for name in NAMES.values() if name not in present]
-    _create(admin, missing, settings, wait)
+    _create(kafka.admin, missing, settings, wait)
     deadline = steady() + wait
-    while missing and not set(NAMES.values()) <= (present := _present(admin, settings, wait)).keys():
+    while missing and not set(NAMES.values()) <= (present := _present(kafka, settings, wait)).keys():
         if steady() > deadline:
             raise Refusal("the topics that were created do not show up")
         time.sleep(0.1)
     _check(present, settings)
     made = {topic.topic for topic in missing}
     compacted = [name for name, config in CONFIGS.items() if "compact" in config.get("cleanup.policy", "")]
-    _warn_of_retention(admin, [topic for name in compacted if (topic := settings.topic_prefix + name) not in made])
+    _warn_of_retention(
+        kafka.admin, [topic for name in compacted if (topic := settings.topic_prefix + name) not in made]
+    )
     return present
 
 
 def present_topics(settings: Settings, wait: float) -> Collection[str]:
     """Return the names of all topics of the settings' Kafka; raise Refusal if it does not answer in `wait` seconds."""
-    try:
-        return set(admin_client(settings).list_topics(timeout=max(wait, 0.1)).topics)
-    except KafkaException as error:
-        text = f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) does not answer"
-        raise Refusal(f"{text}: {error.args[0].str()}") from None
+    return set(_Kafka(settings).topics(max(wait, 0.1)))
 
 
 def _create(admin: AdminClient, missing: list[NewTopic], settings: Settings, wait: float) -> None:
     deadline = steady() + wait
     left = {topic.topic: topic for topic in missing}
+    forbidden: list[str] = []
     while left:
         for name, future in admin.create_topics([*left.values()], request_timeout=30).items():
             try:
@@ -148,7 +185,9 @@ def _create(admin: AdminClient, missing: list[NewTopic], settings: Settings, wai
             except KafkaException as error:
                 if _is_soon_over(error.args[0]) and steady() < deadline:
                     continue
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                if error.args[0].code() in _FORBIDDEN:
+                    forbidden.append(name)
+                elif error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     numbers = f"{settings.partitions} and {settings.replication}"
                     text = f"the topic {name} can't be created (STREAMHOOKS_PARTITIONS, _REPLICATION: {numbers})"
                     raise Refusal(f"{text}: {error.args[0].str()}") from None
@@ -156,6 +195,11 @@ def _create(admin: AdminClient, missing: list[NewTopic], settings: Settings, wai
         if left:
             log.warning("waiting for brokers that may take topics")
             time.sleep(1.0)
+    if forbidden:
+        raise Refusal(
+            f"we are not allowed to create the topics {', '.join(forbidden)}: somebody who may has to make them "
+            "(`streamhooks topics commands` prints how), or they are there and we may not see them"
+        )
 
 
 def _is_soon_over(error: KafkaError) -> bool:
@@ -177,17 +221,16 @@ def _warn_of_retention(admin: AdminClient, compacted: list[str]) -> None:
             log.warning(text, resource.name, policy)
 
 
-def _present(admin: AdminClient, settings: Settings, wait: float) -> dict[str, int]:
+def _present(kafka: _Kafka, settings: Settings, wait: float) -> dict[str, int]:
     deadline = steady() + wait
     while True:
         try:
-            found = admin.list_topics(timeout=5).topics
+            found = kafka.topics(5.0)
             break
-        except KafkaException as error:
+        except Refusal as refusal:
             if steady() > deadline:
-                text = f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) does not answer"
-                raise Refusal(f"{text}: {error.args[0].str()}") from None
-            log.warning("waiting for Kafka at %s", settings.bootstrap_servers)
+                raise
+            log.warning("waiting for Kafka: %s", shown(refusal, LONGEST_TEXT))
     prefix = settings.topic_prefix
     return {
         name: len(found[prefix + name].partitions)

@@ -1,5 +1,8 @@
+"""The demo. With STREAMHOOKS_TEST_SCREENSHOTS=DIR it leaves the picture of README.md there."""
+
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -9,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support import consume_all, ended, eventually
+from support.browser import Browser
 
 DEMO = [sys.executable, "-c", "from streamhooks.cli import main; main()", "dev", "--plain"]
 
@@ -81,8 +85,19 @@ def numbers(text: str) -> dict[str, int]:
     return {name: int(number) for name, number in re.findall(r"\b([a-z-]+) (\d+)\b", text)}
 
 
-def test_it_shows_everything_and_leaves_nothing_behind(demo):
-    running = demo("--duration", "15", "--rate", "20")
+def test_it_shows_everything_and_leaves_nothing_behind(demo, browser: Browser):
+    pictures = os.environ.get("STREAMHOOKS_TEST_SCREENSHOTS")
+    running = demo("--duration", "70" if pictures else "15", "--rate", "20")
+    page = running.see(r"worker-1 +(http://\S+)")[1]
+    if pictures:
+        running.see(r" 60 s  produced")
+    browser.open(page)
+    for path in ("/healthy", "/flaky", "/slow", "/pager", "/overloaded", "/rejecting"):
+        browser.wait_text(path)
+    if pictures:
+        browser.resize(1100, 790)
+        browser.screenshot(Path(pictures) / "overview.png", whole=False)
+    assert browser.complaints() == []
     assert running.wait() == 0
     counted = numbers(running.text.partition("stopping")[2])
     for name in ("produced", "events", "alerts", "resource-changes", "delivered", "retried", "counted", "verified"):

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from installation import Installation, coordinates, event, hook_record
 from support import Receiver, eventually
-from support.snippets import PAGES, ROOT, Snippet, snippets
+from support.snippets import PAGES, ROOT, Snippet, section, snippets
+
+from streamhooks.dev.guard import dismiss, guard
+from streamhooks.dev.kafka import EmbeddedKafka
+from streamhooks.dev.ports import free_port
 
 #: the hook that the pages speak of
 HOOK = "821a45755f7a5fe35160d8bb09fcbc4b"
@@ -64,11 +72,7 @@ def run(documented: Installation, page: Path, folder: Path) -> None:
             text = text.replace(written, real)
         return text
 
-    for language in ("python", "yaml", "json"):
-        for file in snippets(page, language):
-            if file.mark:
-                assert Path(file.mark).name == file.mark
-                (folder / file.mark).write_text(placed(file.text))
+    write_files(page, folder, placed)
     (folder / ".curlrc").write_text("fail\nshow-error\nmax-time = 20\n")
     script = ["set -euo pipefail"]
     for block in blocks(page):
@@ -93,7 +97,122 @@ def run(documented: Installation, page: Path, folder: Path) -> None:
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
 
 
+def write_files(page: Path, folder: Path, placed: Callable[[str], str]) -> None:
+    for language in ("python", "yaml", "json", "ini"):
+        for file in snippets(page, language):
+            if file.mark:
+                assert Path(file.mark).name == file.mark
+                (folder / file.mark).write_text(placed(file.text))
+
+
 def test_the_event_of_the_readme_arrives(documented: Installation, tmp_path: Path) -> None:
     documented.receiver.forget()
     run(documented, ROOT / "README.md", tmp_path)
     eventually(lambda: HOOK in {one["headers"]["x-servicehook-guid"] for one in documented.receiver.requests("/hook")})
+
+
+class Terminal:
+    """A terminal of a reader's; what its commands say is in a file."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._folder, self._environment = folder, environment
+        self._out = folder / f"terminal-{len(list(folder.glob('terminal-*')))}"
+
+    @property
+    def text(self) -> str:
+        return self._out.read_text()
+
+    def run(self, commands: str) -> str:
+        """Run commands to their end, and return what they print."""
+        self._start(commands)
+        assert self._process.wait(100) == 0, self.text
+        return self.text
+
+    def stay(self, commands: str, sign: str) -> None:
+        """Run commands of which the last one stays, and wait until it says the sign."""
+        first, _, last = commands.strip().rpartition("\n")
+        self._start(f"{first}\nexec {last}")
+        self._guard = guard(self._process.pid)
+        eventually(lambda: sign in self.text or self._process.poll() is not None, 90)
+        assert sign in self.text, self.text
+
+    def end(self, number: int = signal.SIGKILL) -> int:
+        """End what stays, if it has not ended, and return its exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        code = self._process.wait(60)
+        dismiss(self._guard)
+        return code
+
+    def _start(self, commands: str) -> None:
+        with self._out.open("wb") as out:
+            self._process = subprocess.Popen(
+                ["bash", "-euo", "pipefail", "-c", commands],
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+
+
+def test_from_a_kafka_of_ones_own_to_a_first_webhook(tmp_path: Path) -> None:
+    """By the README's words alone, but that the package of these tests is taken as the installed one."""
+    readme, title = ROOT / "README.md", "From your Kafka to a first webhook"
+    words = readme.read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    # Nobody's Kafka makes our topics by itself.
+    with EmbeddedKafka.start(settings={"auto.create.topics.enable": "false"}) as kafka, ExitStack() as stack:
+        web, listening = free_port(), free_port()
+        ports = {"9092": kafka.brokers.rpartition(":")[2], "6066": str(web), "8801": str(listening)}
+
+        def placed(text: str) -> str:
+            return re.sub(r"\b(9092|6066|8801)\b", lambda port: ports[port[1]], text)
+
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "LANG": "C.UTF-8",
+            "COLUMNS": "200",
+            # The one of a reader is free.
+            "STREAMHOOKS_WEB_PORT": str(web),
+            "STREAMHOOKS_URL": f"http://127.0.0.1:{web}",
+        }
+        write_files(readme, tmp_path, placed)
+        said: dict[str, str] = {}
+        staying: list[Terminal] = []
+        for block in section(readme, title):
+            if block.language != "sh" or "pip install" in block.text:
+                continue
+            terminal = Terminal(tmp_path, environment)
+            if block.mark != "check":
+                said[block.text.strip()] = terminal.run(placed(block.text))
+                continue
+            (sign,) = [sign for sign in ("Ready", "listening on") if f"`{sign}`" in said_before(words, block)]
+            terminal.stay(placed(block.text), sign)
+            stack.callback(terminal.end)
+            staying.append(terminal)
+        worker, listener = staying
+
+        assert said["streamhooks send event event.json"] == "streamhooks.events:3:0\n"
+        assert "`streamhooks.events:3:0`" in words
+        eventually(lambda: listener.text.count("verified") == 2)
+        (shown,) = [one.text for one in section(readme, title) if one.language == ""]
+        wanted, _, _ = shown.partition("…")
+        assert without_numbers(wanted) in without_numbers(listener.text)
+
+        why = Terminal(tmp_path, environment).run(re.search(r"`(streamhooks explain [^`]+)`", words)[1])
+        assert "delivered" in why
+        assert listener.end(signal.SIGINT) == 0
+        hooks = Terminal(tmp_path, environment).run("streamhooks hooks list --json")
+        assert json.loads(hooks) == []
+        assert worker.end(signal.SIGTERM) == 0
+
+
+def said_before(words: str, block: Snippet) -> str:
+    """Return the paragraph in front of a block."""
+    before, _, _ = words.partition(block.text)
+    return before.rpartition("```")[0].rstrip().rpartition("\n\n")[2]
+
+
+def without_numbers(text: str) -> str:
+    return re.sub(r"msg_[0-9a-f]{32}|\d\d:\d\d:\d\d", "…", text)

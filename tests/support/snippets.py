@@ -39,3 +39,12 @@ def snippets(page: Path, language: str) -> list[Snippet]:
             body = "".join(line.removeprefix(indent) for line in match["text"].splitlines(keepends=True))
             found.append(Snippet(page, text.count("\n", 0, match.start()) + 2, named, mark.strip(), body))
     return found
+
+
+def section(page: Path, title: str) -> list[Snippet]:
+    """The blocks of any language below a heading, in their order."""
+    before, _, after = page.read_text().partition(f"\n## {title}\n")
+    first = before.count("\n") + 2
+    last = first + after.partition("\n## ")[0].count("\n") + 1
+    found = {one for language in ("sh", "python", "json", "yaml", "ini", "") for one in snippets(page, language)}
+    return sorted((one for one in found if first < one.line <= last), key=lambda one: one.line)

@@ -13,6 +13,7 @@ from streamhooks.cli import main
 from streamhooks.cli.group import Group
 from streamhooks.dev.ports import free_port
 from streamhooks.errors import BadSettings, Refusal
+from streamhooks.kafka.topics import NAMES
 
 
 def streamhooks(*arguments: str, **environment: str):
@@ -91,6 +92,40 @@ def test_a_kafka_that_is_away_is_named(command):
     assert brokers in result.stderr
     assert "does not answer" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_kafka_that_is_away_is_told_with_the_reason():
+    away = streamhooks("topics", "check", "--wait", "0.1", STREAMHOOKS_BROKERS=f"127.0.0.1:{free_port()}")
+    assert "Connection refused" in away.stderr
+    unknown = streamhooks("topics", "check", "--wait", "1", STREAMHOOKS_BROKERS="nobody.invalid:9092")
+    assert "Failed to resolve 'nobody.invalid:9092'" in unknown.stderr
+
+
+def test_the_topics_are_told_to_who_may_make_them():
+    known = {
+        "STREAMHOOKS_BROKERS": f"127.0.0.1:{free_port()},kafka-2:9092",
+        "STREAMHOOKS_TOPIC_PREFIX": "own.",
+        "STREAMHOOKS_PARTITIONS": "6",
+        "STREAMHOOKS_REPLICATION": "3",
+    }
+    told = streamhooks("topics", "commands", "--json", **known)
+    assert told.exit_code == 0, told.stderr
+    topics = {one["topic"]: one for one in json.loads(told.stdout)}
+    assert topics.keys() == {f"own.{name}" for name in NAMES.values()}
+    assert topics["own.hooks"] == {
+        "topic": "own.hooks",
+        "partitions": 1,
+        "replication": 3,
+        "config": {"cleanup.policy": "compact"},
+    }
+    assert topics["own.events"] == {"topic": "own.events", "partitions": 6, "replication": 3, "config": {}}
+
+    lines = streamhooks("topics", "commands", **known).stdout.splitlines()
+    assert len(lines) == len(topics)
+    assert (
+        f"kafka-topics.sh --bootstrap-server {known['STREAMHOOKS_BROKERS']} --create --if-not-exists "
+        "--topic own.hooks --partitions 1 --replication-factor 3 --config cleanup.policy=compact"
+    ) in lines
 
 
 def test_a_receiver_whose_port_is_taken_is_refused():

@@ -38,13 +38,3 @@ def test_the_same_in_avro(monkeypatch: pytest.MonkeyPatch) -> None:
     for value, (mark, record) in zip(made["values"], RECORDS.items(), strict=True):
         assert value.startswith(b"\xc3\x01")
         assert decode(record, value).to_fields() == decode(record, IN_JSON[mark]).to_fields()
-
-
-def test_a_producer_says_when_kafka_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The README's program, with a Kafka where nobody is and less patience."""
-    from streamhooks.dev.ports import free_port
-
-    (block,) = [one for one in snippets(ROOT / "README.md", "python") if one.mark == "produce.py"]
-    text = block.text.replace("127.0.0.1:9092", f"127.0.0.1:{free_port()}").replace("10_000", "500")
-    with pytest.raises(SystemExit, match=r"not written: .*timed out"):
-        exec(text, {})

@@ -20,6 +20,7 @@ TOO_FEW = KafkaError(
     "Unable to replicate the partition 3 time(s): The target replication factor of 3 cannot be reached because only 1 "
     "broker(s) are registered.",
 )
+FORBIDDEN = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED, "Authorization failed.")
 THERE = KafkaError(KafkaError.TOPIC_ALREADY_EXISTS)
 
 
@@ -63,3 +64,10 @@ def test_brokers_that_were_just_started_are_waited_for(monkeypatch: pytest.Monke
 def test_what_does_not_pass_ends_the_start(monkeypatch: pytest.MonkeyPatch, answers: list, said: str) -> None:
     with pytest.raises(Refusal, match=said):
         make(Admin(a=answers), monkeypatch)
+
+
+def test_all_that_may_not_be_made_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = Admin(a=[FORBIDDEN], b=[None], c=[FORBIDDEN], d=[THERE], e=[FENCED, FORBIDDEN])
+    with pytest.raises(Refusal, match=r"not allowed to create the topics a, c, e: .*`streamhooks topics commands`"):
+        make(admin, monkeypatch)
+    assert admin.answers["b"] == []
