@@ -72,6 +72,7 @@ def add(
     if disabled:
         body["status"] = "disabled"
     _show(api.post("/api/hooks", body), as_json)
+    click.echo("keep the secret: it is not shown again", err=True)
 
 
 @hooks.command("show")
@@ -169,13 +170,16 @@ def rotate_secret(api: Api, /, hook: str, as_json: bool) -> None:
 
     Two former ones may sign at a time: while they do, this is refused, and says until when.
     """
-    from streamhooks.cli import changing
+    from streamhooks.cli import changing, show
 
     made = changing.rotate(api, hook)
     if as_json:
         _show(made, as_json)
     else:
         click.echo(made["secret"])
+        if until := made.get("previous_secrets_until"):
+            ends = f"{show.time_of_iso(max(until))} UTC"
+            click.echo(f"keep it: it is not shown again; the former one signs too until {ends}", err=True)
 
 
 @hooks.command()
@@ -202,8 +206,21 @@ def _show(hook: JSON, as_json: bool) -> None:
     if as_json:
         show.as_json(hook)
     else:
-        show.fields((name, value) for name, value in hook.items() if name != "warnings" and value not in ([], {}))
+        show.fields(
+            (name, _with_unit(name, value))
+            for name, value in hook.items()
+            if name != "warnings" and value not in ([], {})
+        )
     show.warnings(hook)
+
+
+def _with_unit(name: str, value: Any) -> Any:
+    """Return a value of a field, with its unit where it has one."""
+    if value is None or name not in ("timeout", "retry_schedule", "rate_limit"):
+        return value
+    if name == "rate_limit":
+        return f"{value:g} per second"
+    return ", ".join(f"{seconds:g} s" for seconds in (value if isinstance(value, list) else [value])) or "none"
 
 
 def _status(hook: JSON) -> str:

@@ -104,6 +104,11 @@ def _print(shown: Table) -> None:
         click.echo(line.rstrip())
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return a number and what it counts: `1 record`, `2 records`."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def warnings(hook: Mapping[str, Any]) -> None:
     """Print to stderr what may be a slip in what a hook subscribed to, as the API tells it."""
     for warning in hook.get("warnings", ()):

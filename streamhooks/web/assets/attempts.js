@@ -54,7 +54,7 @@ function attemptDetails(attempt) {
     ]),
     "request" in attempt || "response" in attempt
       ? [body("Request", attempt.request), body("Response", attempt.response)]
-      : h("p", { class: "hint" }, "Bodies are kept of failures only."));
+      : h("p", { class: "hint" }, "Only the bodies of failures are kept."));
 }
 
 export function body(title, text) {
