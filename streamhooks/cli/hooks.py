@@ -207,20 +207,11 @@ def _show(hook: JSON, as_json: bool) -> None:
         show.as_json(hook)
     else:
         show.fields(
-            (name, _with_unit(name, value))
+            (name, show.with_unit(name, value))
             for name, value in hook.items()
             if name != "warnings" and value not in ([], {})
         )
     show.warnings(hook)
-
-
-def _with_unit(name: str, value: Any) -> Any:
-    """Return a value of a field, with its unit where it has one."""
-    if value is None or name not in ("timeout", "retry_schedule", "rate_limit"):
-        return value
-    if name == "rate_limit":
-        return f"{value:g} per second"
-    return ", ".join(f"{seconds:g} s" for seconds in (value if isinstance(value, list) else [value])) or "none"
 
 
 def _status(hook: JSON) -> str:

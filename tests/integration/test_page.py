@@ -92,6 +92,9 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
     path, path_of_other = installation.path(), installation.path()
     url, url_of_other = receiver.url(path), receiver.url(path_of_other)
 
+    def tab(name: str) -> None:
+        browser.page.get_by_role("tab", name=name).click()
+
     def send() -> str:
         """Write an event of project 11; return where it lies."""
         return coordinates(installation.produce("events", "11", event(organization)))
@@ -163,7 +166,7 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
     reader.attempts(*failed, *delivered)
     reader.counts(4, 2, 2)
     browser.wait_text("Pending (1)")
-    press("Pending (1)")
+    tab("Pending (1)")
     (waits,) = eventually(lambda: reader.rows("Pending calls"))
     assert re.fullmatch(r"in (9|1[012]) min", waits[0])
     assert waits[1:] == ["event.created", "3", "retry", "503", source, "Run now Drop"]
@@ -190,11 +193,11 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
     press(url)
 
     # Run it now: it is given up, as is what is answered with 404.
-    press("Pending")
+    tab("Pending")
     press("Run now")
     browser.wait_text("It runs now")
     press("Close")
-    press("Requests")
+    tab("Requests")
     assert got(6)[-1] == broken
     failed.insert(0, "3 | dead | 503")
     reader.attempts(*failed, *delivered)

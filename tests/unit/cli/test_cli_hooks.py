@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -170,6 +171,13 @@ def test_ids_of_hooks_are_completed(worker_api):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_completion_script_is_printed(worker_api, shell):
     assert "_STREAMHOOKS_COMPLETE" in worker_api.run("completion", shell).stdout
+
+
+def test_what_has_a_unit_is_shown_with_it(worker_api):
+    hook = worker_api.add(timeout=10, retry_schedule=[1, 2.5, 600], rate_limit=0.5)
+    shown = worker_api.run("hooks", "show", hook).stdout
+    for name, text in (("timeout", "10 s"), ("retry_schedule", "1 s, 2.5 s, 600 s"), ("rate_limit", "0.5 per second")):
+        assert re.search(rf"^{name} +{text}$", shown, re.MULTILINE), shown
 
 
 MISSED = {"records": 7, "since": "2026-11-25T10:00:00.000+00:00", "sending": False, "stretches": []}
