@@ -589,9 +589,13 @@ class System:
             self._floors[app] = self._floors.get(app, {}) | floors if app.gate.reasons else floors
         return {tp: floor for floors in self._floors.values() for tp, floor in floors.items()}
 
-    async def send_sample(self, hook: Hook) -> dict[str, Any]:
-        """Send a sample event now, and tell what came back."""
-        return await self.samples.send(hook)
+    async def send_test(self, hook: Hook, event: str, body: bytes | None) -> dict[str, Any]:
+        """Send a test now, and tell what was sent and what came back."""
+        return await self.samples.send(hook, event, body)
+
+    def sample_body(self, hook: Hook, event: str) -> bytes:
+        """Return the body of a sample of this event."""
+        return self.samples.body_of(hook, event)
 
     # --- ties
 

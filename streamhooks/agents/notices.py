@@ -12,15 +12,13 @@ from streamhooks.masking import without_queries
 from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
-from streamhooks.records.hook_events import EVERYTHING
+from streamhooks.records.hook_events import EVERYTHING, NOTICES
 from streamhooks.records.notice import Notice
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.mission import send_resource_change_webhook
 from streamhooks.tasks.origin import Origin, call_from
 from streamhooks.times import iso
-
-RESOURCE = "hook"
 
 
 def calls_of_notices(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
@@ -34,8 +32,8 @@ def calls_of_notices(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
         about = hooks.get(notice.hook_id)
         if about is None or _gets_notices(about):
             return []
-        event, task = f"{RESOURCE}.{notice.what}", send_resource_change_webhook.name
-        data = resource_change_data(RESOURCE, _shown(about, notice))
+        event, task = f"{NOTICES}.{notice.what}", send_resource_change_webhook.name
+        data = resource_change_data(NOTICES, _shown(about, notice))
         return [
             call_from(origin, task, partition_of(hook.id), [hook.id, event, data, None], event, hook.id)
             for hook in _subscribed(hooks, about, event)
@@ -45,7 +43,7 @@ def calls_of_notices(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
 
 
 def _gets_notices(hook: Hook) -> bool:
-    return any(event == EVERYTHING or event.startswith(f"{RESOURCE}.") for event in hook.events)
+    return any(event == EVERYTHING or event.startswith(f"{NOTICES}.") for event in hook.events)
 
 
 def _subscribed(hooks: HooksTable, about: Hook, event: str) -> list[Hook]:

@@ -102,6 +102,9 @@ def show_letter(api: Api, /, letter: str, as_json: bool) -> None:
         show.as_json(found)
         return
     raw = found.pop("raw", None)
+    found["webhook-id"] = found.pop("webhook_id", None)
+    if found["webhook-id"]:
+        del found["id"]
     show.fields((name, value) for name, value in found.items() if value is not False)
     if raw is not None:
         show.fields([("bytes", b64decode(raw).decode(errors="backslashreplace"))])

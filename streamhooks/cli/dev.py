@@ -154,14 +154,15 @@ def kafka(port: int | None, brokers: int, data_dir: Path | None) -> None:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=_PORT, default=8080, show_default=True)
+@click.option("--port", type=_PORT, default=8801, show_default=True)
 @click.option("--secret", multiple=True, metavar="[HOOK=]SECRET", help="Of one hook, or of all; may be repeated.")
 @click.option("--keep", type=click.IntRange(min=0), default=10_000, show_default=True, help="Requests to remember.")
 @click.option("--no-bodies", is_flag=True, help="Don't remember their bodies.")
 def receiver(host: str, port: int, secret: tuple[str, ...], keep: int, no_bodies: bool) -> None:
     """Run a receiver that verifies, and misbehaves on request.
 
-    A hook's URL says how: `/any?status=500&fail=1`. GET /_requests shows what came, /_count counts it.
+    A hook's URL says how: `/any?status=500&fail=1`. GET /_requests shows what came, /_count counts it: this one is for
+    programs, `listen` shows people what comes.
     """
     from streamhooks.dev.receiver import main
 

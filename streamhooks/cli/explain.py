@@ -65,7 +65,7 @@ def _hooks(hooks: Iterable[JSON]) -> None:
     show.rows(table, rows, "the organization has no hooks")
     for hook in hooks:
         if hook["matched"]:
-            click.echo(f"\n{hook['hook_id']}  {hook['webhook_id']}")
+            click.echo(f"\n{hook['hook_id']}  webhook-id {hook['webhook_id']}")
             attempts_table(hook["attempts"], "  no attempt is known")
             if hook["pending"]:
                 pending_table(hook["pending"], "")

@@ -9,8 +9,8 @@ import click
 from streamhooks.cli.hooks_apply import apply
 from streamhooks.cli.hooks_fields import UNSETTABLE, field_options, given, merged_headers
 from streamhooks.cli.hooks_reencrypt import reencrypt
+from streamhooks.cli.hooks_test import test
 from streamhooks.cli.params import HOOK, RESUME, hook_argument, json_option, with_api, yes_option
-from streamhooks.errors import Refusal
 
 if TYPE_CHECKING:
     from streamhooks.cli.api import JSON, Api
@@ -23,6 +23,7 @@ def hooks() -> None:
 
 hooks.add_command(apply)
 hooks.add_command(reencrypt)
+hooks.add_command(test)
 
 
 @hooks.command("list")
@@ -80,8 +81,11 @@ def add(
 @json_option
 @with_api
 def show_hook(api: Api, /, hook: str, as_json: bool) -> None:
-    """Show all of a hook, and what the system found about it."""
-    _show(api.get(_path(hook)), as_json)
+    """Show all of a hook, what holds where it says nothing, and what the system found about it."""
+    from streamhooks.cli.hooks_defaults import with_defaults
+
+    found = api.get(_path(hook))
+    _show(found if as_json else with_defaults(api, found), as_json)
 
 
 @hooks.command()
@@ -180,24 +184,6 @@ def rotate_secret(api: Api, /, hook: str, as_json: bool) -> None:
         if until := made.get("previous_secrets_until"):
             ends = f"{show.time_of_iso(max(until))} UTC"
             click.echo(f"keep it: it is not shown again; the former one signs too until {ends}", err=True)
-
-
-@hooks.command()
-@hook_argument
-@json_option
-@with_api
-def test(api: Api, /, hook: str, as_json: bool) -> None:
-    """Send a sample event now and show what came back; exit code 1 if it was not delivered."""
-    from streamhooks.cli import show
-
-    came = api.post(_path(hook, "test"))
-    if as_json:
-        show.as_json(came)
-    else:
-        names = ("outcome", "status", "error", "duration_ms", "webhook_id", "response")
-        show.fields((name, came.get(name)) for name in names)
-    if came["outcome"] != "delivered":
-        raise Refusal(f"not delivered: {show.clean(str(came.get('error') or came.get('status')))}")
 
 
 def _show(hook: JSON, as_json: bool) -> None:

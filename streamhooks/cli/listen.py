@@ -50,7 +50,7 @@ class Share(click.ParamType):
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8801, show_default=True)
 @click.option("--secret", multiple=True, metavar="[HOOK=]SECRET", help="Of one hook, or of all; may be repeated.")
 @click.option("--hook", "organization_id", metavar="ORGANIZATION", help="Make a hook of it that calls here, for now.")
 @click.option("--event", "events", multiple=True, metavar="EVENT", help="What that hook is for: event.created, issue.*")

@@ -88,7 +88,7 @@ def fields(pairs: Iterable[tuple[str, Any]]) -> None:
     shown.show_header = False
     for name, value in pairs:
         if value not in (None, ""):
-            shown.add_row(name, cell(value))
+            shown.add_row(cell(name), cell(value))
     _print(shown)
 
 

@@ -36,9 +36,10 @@ def requests(api: Api, /, hook: str, limit: int, failed: bool, bodies: bool, as_
         attempts_table(found, "nothing was sent")
         return
     for attempt in found:
-        names = ["event", "webhook_id", "attempt", "cause", "outcome", "status", "error"]
+        names = ["event", "attempt", "cause", "outcome", "status", "error"]
         names += ["duration_ms", "source", "url"]
-        show.fields([("at", show.time_of_ms(attempt["at"])), *((name, attempt.get(name)) for name in names)])
+        first = [("at (UTC)", show.time_of_ms(attempt["at"])), ("webhook-id", attempt["webhook_id"])]
+        show.fields([*first, *((name, attempt.get(name)) for name in names)])
         show.fields((name, attempt.get(name)) for name in ("request", "response"))
         click.echo()
 
@@ -71,8 +72,8 @@ def attempts_table(attempts: Iterable[JSON], empty: str) -> None:
 @click.command()
 @hook_argument
 @limit_option
-@click.option("--retry", multiple=True, metavar="CALL", help="Run this call now; may be repeated.")
-@click.option("--drop", multiple=True, metavar="CALL", help="Never run this call; may be repeated.")
+@click.option("--retry", multiple=True, metavar="WEBHOOK-ID", help="Run this now; may be repeated.")
+@click.option("--drop", multiple=True, metavar="WEBHOOK-ID", help="Never run this; may be repeated.")
 @json_option
 @with_api
 def pending(api: Api, /, hook: str, limit: int, retry: tuple[str, ...], drop: tuple[str, ...], as_json: bool) -> None:
@@ -84,10 +85,10 @@ def pending(api: Api, /, hook: str, limit: int, retry: tuple[str, ...], drop: tu
     from streamhooks.cli.api import hook_path
 
     if retry or drop:
-        for call in retry:
-            api.post(hook_path(hook, "pending", call, "retry"), again=True)
-        for call in drop:
-            api.delete(hook_path(hook, "pending", call), again=True)
+        for webhook_id in retry:
+            api.post(hook_path(hook, "pending", webhook_id, "retry"), again=True)
+        for webhook_id in drop:
+            api.delete(hook_path(hook, "pending", webhook_id), again=True)
         if as_json:
             show.as_json({"retried": list(retry), "dropped": list(drop)})
         else:
@@ -109,13 +110,13 @@ def pending_table(calls: Iterable[JSON], empty: str) -> None:
     from streamhooks.cli import show
 
     table = show.table(
-        "call", "event", "due (UTC)", "in", "attempt", "why", "state", "last", "source",
-        right=("attempt", "in"), whole=("call", "due (UTC)", "source"),
+        "webhook-id", "event", "due (UTC)", "in", "attempt", "why", "state", "last", "source",
+        right=("attempt", "in"), whole=("webhook-id", "due (UTC)", "source"),
     )  # fmt: skip
     now = time.time() * 1000
     rows = (
         (
-            one["call_id"],
+            one["webhook_id"],
             one.get("event"),
             show.time_of_ms(one["due"]),
             f"{max(0, round((one['due'] - now) / 1000))} s",

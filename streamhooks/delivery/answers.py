@@ -39,8 +39,9 @@ class _Line(Enum):
 class AnswerReader:
     """Reads an answer: feed it as long as its state is OPEN.
 
-    head -- of the final answer; None before it has come, and if there is none. body -- its first `max_body` bytes
-    at most. heads -- how many were parsed. fault -- why it is no answer, else empty.
+    head -- of the final answer; None before it has come, and if there is none. head_text -- its bytes. body -- the
+    first `max_body` bytes of its body at most. heads -- how many were parsed. fault -- why it is no answer, else
+    empty.
 
     Of an answer whose head is not well-formed, or behind an interim one that is not, the status counts and the rest
     is not read: its body is what happened to come along. An interim head is left out as far as its empty line.
@@ -49,6 +50,7 @@ class AnswerReader:
     def __init__(self, max_body: int) -> None:
         self.state = State.OPEN
         self.head: Head | None = None
+        self.head_text = b""
         self.heads = 0
         self.body = bytearray()
         self.fault = ""
@@ -69,7 +71,7 @@ class AnswerReader:
     @property
     def kept_bytes(self) -> int:
         """How many bytes it holds."""
-        return len(self._rest) + len(self.body)
+        return len(self._rest) + len(self.head_text) + len(self.body)
 
     def feed(self, data: bytes) -> None:
         """Read the next bytes. Those behind the end of a complete answer break it."""
@@ -111,7 +113,8 @@ class AnswerReader:
             if found is None:
                 return self._read_unfinished(data, position)
             self._searched = 0
-            self._take(head_of(data[position : found.end()]), found.end() - position)
+            text = data[position : found.end()]
+            self._take(head_of(text), text)
             position = found.end()
         return position
 
@@ -132,7 +135,7 @@ class AnswerReader:
             if head is not None and head.is_interim:
                 self._give_up(f"an interim answer with a head of more than {MAX_HEAD} bytes")
             else:
-                self._take(head, MAX_HEAD)
+                self._take(head, text)
             return len(data)
         if b"\n" in text and not has_status_line(text):
             self._give_up("no status line of HTTP/1 with a status from 100 to 599")
@@ -141,20 +144,20 @@ class AnswerReader:
         self._searched = max(0, len(text) - 2)
         return len(data)
 
-    def _take(self, head: Head | None, size: int) -> None:
+    def _take(self, head: Head | None, text: bytes) -> None:
         if head is None:
             self._give_up("no status line of HTTP/1 with a status from 100 to 599")
             return
         self.heads += 1
         if head.is_interim:
             self._has_flaw |= not head.well_formed
-            self._before += size
+            self._before += len(text)
             if self.heads > MAX_INTERIM:
                 self._give_up(f"more than {MAX_INTERIM} interim answers")
             return
         if self._has_flaw:
             head = head._replace(well_formed=False)
-        self.head = head
+        self.head, self.head_text = head, text
         if not head.well_formed:
             self.state = State.BROKEN
         elif head.length != CHUNKED:

@@ -38,6 +38,7 @@ class Answer(NamedTuple):
 
     `retry_after_values` are the `Retry-After` headers in their order, `excerpt` the first 1,024 characters of
     the body (UTF-8, with replacements). A head that is not `well_formed` may not be the endpoint's own word.
+    `written` begins with the head of the request, `head` is that of the answer; empty where there is none.
     """
 
     status: int | None
@@ -47,6 +48,8 @@ class Answer(NamedTuple):
     excerpt: str
     duration_ms: int
     well_formed: bool = True
+    written: bytes = b""
+    head: bytes = b""
 
 
 class HookClient:
@@ -96,23 +99,35 @@ class HookClient:
         """
         started = steady()
         reader: AnswerReader | None = None
+        request: Request = (b"",)
         error: str | None = None
         kind: Kind = "answered"
         try:
             async with asyncio.timeout(timeout):
                 target = self._target(url, organization)
-                reader = await self._answer(target, written(target, headers, body))
+                request = written(target, headers, body)
+                reader = await self._answer(target, request)
         except TimeoutError:
             kind, error = "timeout", f"timeout: not done within {timeout:g} s"
         except _FAILURES as failure:
             kind, error = _told(failure)
         duration_ms = round((steady() - started) * 1000)
         if reader is None or reader.head is None:
-            return Answer(None, error, kind, (), "", duration_ms)
+            return Answer(None, error, kind, (), "", duration_ms, written=request[0])
         head = reader.head
         # A character has at most four bytes.
         excerpt = reader.body[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")[:EXCERPT_CHARACTERS]
-        return Answer(head.status, None, kind, head.retry_after, excerpt, duration_ms, head.well_formed)
+        return Answer(
+            head.status,
+            None,
+            kind,
+            head.retry_after,
+            excerpt,
+            duration_ms,
+            head.well_formed,
+            request[0],
+            reader.head_text,
+        )
 
     async def _answer(self, target: Target, request: Request) -> AnswerReader:
         kept = self._fresh if target.request.origin in self._distrusted else self._connector

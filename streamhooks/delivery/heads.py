@@ -28,7 +28,12 @@ _WELL_FORMED = re.compile(
 )
 _FIELDS = re.compile(rb"\n(content-length|transfer-encoding|connection|retry-after)[ \t]*:([^\n]*)", re.IGNORECASE)
 _TOKENS = re.compile(rb"[^, \t\r]+")
+_LINE_END = re.compile(rb"\r?\n|\r")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+
+
+Fields = tuple[tuple[str, str], ...]
+"""Names and values."""
 
 
 class Head(NamedTuple):
@@ -90,6 +95,27 @@ def head_of(text: bytes, *, whole: bool = True) -> Head | None:
         return Head(status, False, UNTIL_CLOSE, False, tuple(retry_after))
     keeps = _keeps(options, is_old) and length != UNTIL_CLOSE and status != _SWITCHING
     return Head(status, True, length, keeps, tuple(retry_after))
+
+
+def fields_of(head: bytes) -> Fields:
+    """Return the names and values of a head's fields in their order, at most `MAX_HEADERS`; what follows is left out.
+
+    A folded line belongs to the field before it. Of what is no field the name is the whole line.
+    """
+    found: list[tuple[str, str]] = []
+    for line in _LINE_END.split(head)[1:]:
+        if not line:
+            break
+        text = line.decode(errors="replace")
+        if text[0] in " \t" and found:
+            name, value = found[-1]
+            found[-1] = name, f"{value} {text.strip()}".strip()
+            continue
+        if len(found) == MAX_HEADERS:
+            break
+        name, _, value = text.partition(":")
+        found.append((name.strip(), value.strip()))
+    return tuple(found)
 
 
 def _length(status: int, lengths: list[bytes], codings: list[bytes]) -> int | None:

@@ -2,8 +2,8 @@
 
 `python -m streamhooks.dev.receiver --port N [--secret [HOOK=]SECRET …]`. A hook's URL may be any path but:
 
-`GET /_requests?path=&since=`  what came, oldest first: `id` (its webhook-id), `time`, `path`, `query`,
-                               `headers`, `body`, `status` (null: not answered), `verified` (null: no
+`GET /_requests?path=&since=`  what came, oldest first: `webhook_id` (also as `id`), `time`, `path`,
+                               `query`, `headers`, `body`, `status` (null: not answered), `verified` (null: no
                                secret is known, or nothing is signed) and `signatures`
 `DELETE /_requests`            forget it, the counts too
 `GET /_count?path=`            `requests`, `ids` (distinct webhook-ids), `unverified`
@@ -50,7 +50,8 @@ class Received:
 
     def to_fields(self) -> dict[str, Any]:
         """Return the fields for JSON, the names of headers in lower case."""
-        return vars(self) | {"headers": {name.lower(): text for name, text in self.headers.items()}}
+        headers = {name.lower(): text for name, text in self.headers.items()}
+        return {"webhook_id": self.id, **vars(self), "headers": headers}
 
 
 @dataclass

@@ -16,6 +16,9 @@ APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "event_alert": ("triggered",),
 }
 EVERYTHING: Final = "*"
+#: of what happens to hooks themselves, the resource and its actions (docs/running.md, notices)
+NOTICES: Final = "hook"
+_NOTICED: Final = ("disabled", "failing", "resumed", "sealed")
 
 _APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100}|\*)")
 
@@ -62,8 +65,20 @@ def sample_of(event: str) -> str:
     """Return an event without patterns that fires a hook which subscribed to this one."""
     if event == EVERYTHING:
         return "issue.created"
+    return singles_of(event)[0]
+
+
+def singles_of(event: str) -> tuple[str, ...]:
+    """Return the events without patterns that fire a hook which subscribed to this one, as far as they are known."""
     resource, _, action = event.partition(".")
-    return f"{resource}.{APP_RESOURCES.get(resource, ('created',))[0]}" if action == EVERYTHING else event
+    if event == EVERYTHING:
+        return tuple(
+            f"{name}.{one}" for name, actions in (*APP_RESOURCES.items(), (NOTICES, _NOTICED)) for one in actions
+        )
+    if action != EVERYTHING:
+        return (event,)
+    actions = _NOTICED if resource == NOTICES else APP_RESOURCES.get(resource, ("created",))
+    return tuple(f"{resource}.{one}" for one in actions)
 
 
 def _check_service_event(name: str) -> tuple[str, ...]:

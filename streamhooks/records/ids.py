@@ -28,5 +28,10 @@ def derived_id(call_id: str, *parts: str | int) -> str:
     return _digest(b"call", "".join(f"{len(part)}:{part}" for part in texts))
 
 
+def webhook_id_of_call(call_id: str, source: str | None) -> str:
+    """Return the `webhook-id` of a call that names none: its id, if that follows from a source record."""
+    return call_id if source else derived_id(call_id)
+
+
 def _digest(kind: bytes, text: str) -> str:
     return "msg_" + blake2b(text.encode(), digest_size=16, person=kind).hexdigest()

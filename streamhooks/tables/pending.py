@@ -22,6 +22,7 @@ from streamhooks.kafka.reader import Record
 from streamhooks.metrics import PENDING, PENDING_BYTES
 from streamhooks.records.call import ATTEMPT_HEADER, DelayedCall
 from streamhooks.records.formats import decode
+from streamhooks.records.ids import webhook_id_of_call
 from streamhooks.records.weight import LARGE, weight
 from streamhooks.times import steady
 
@@ -56,6 +57,8 @@ class Entry:
     """Whether it waits for no time of day: its due time only says when it was written."""
     letter: tuple[str, int] | None = None
     """The key of the dead letter that it sends again, and which try that is."""
+    webhook_id: str = ""
+    """What receivers know it by; what sends something once more has that of the first time."""
 
     def call(self) -> DelayedCall:
         """The call; a large one without its arguments."""
@@ -254,6 +257,12 @@ class Pending:
         found = [e for e in self._entries.get(partition, {}).values() if e.hook_id == hook_id]
         return sorted(found, key=lambda entry: entry.due)
 
+    def named(self, partition: int, hook_id: str, name: str) -> list[Entry]:
+        """The calls of a hook with this `webhook-id`, the next one first; else the one with this id."""
+        found = [entry for entry in self.of_hook(partition, hook_id) if entry.webhook_id == name]
+        alone = self.get(partition, name)
+        return found or [entry for entry in (alone,) if entry is not None and entry.hook_id == hook_id]
+
     def oldest(self, hook_id: str) -> int | None:
         """When the oldest call of a hook that still waits was called first, epoch milliseconds.
 
@@ -289,6 +298,8 @@ def oldest_by_hook(entries: Iterable[Entry]) -> dict[str, int]:
 def _entry(record: Record, call: DelayedCall) -> Entry:
     value = record.value or b""
     entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
+    known = call.webhook_id or webhook_id_of_call(call.id, call.source)
+    entry.webhook_id = call.id if known == call.id else known  # mostly, and then it takes no memory
     if call.letter is not None:
         entry.letter = (call.letter, call.redriven)
     if len(value) > LARGE:

@@ -8,7 +8,7 @@ from typing import Any
 from streamhooks.records.call import DelayedCall, Resent
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
-from streamhooks.records.ids import derived_id
+from streamhooks.records.ids import webhook_id_of_call
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Call:
 
     def __post_init__(self) -> None:
         if not self.webhook_id:
-            self.webhook_id = self.id if self.source else derived_id(self.id)
+            self.webhook_id = webhook_id_of_call(self.id, self.source)
 
     @property
     def attempts(self) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from streamhooks.delivery.heads import Fields
     from streamhooks.delivery.links import Links
     from streamhooks.records.event import Event
     from streamhooks.records.hook import Hook
@@ -56,6 +57,9 @@ class Sent(NamedTuple):
     """In how many seconds the endpoint wants to be called again, if it said so."""
     started: float = 0.0
     """When it was sent, in seconds of the steady clock."""
+    request_headers: Fields = ()
+    """Those of both sides are only kept if somebody waits to see them, and without our secrets."""
+    response_headers: Fields = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 
 from streamhooks.delivery.client import Answer
+from streamhooks.delivery.heads import Fields, fields_of
 from streamhooks.delivery.outcomes import judge
 from streamhooks.delivery.payloads import standard_headers
-from streamhooks.masking import without, without_queries
+from streamhooks.masking import MASK, without, without_queries
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.hook import Hook
 from streamhooks.records.rotation import signing_secrets
@@ -75,6 +76,7 @@ def deliverer(
             verdict.kind,
             verdict.retry_after,
             started,
+            *(_headers(answer, hook) if run.shows_answer else ()),
         )
         if verdict.kind == "retry":
             raise DeliveryFailed(verdict.reason, verdict.retry_after)
@@ -98,6 +100,15 @@ def _kept(answer: Answer, hook: Hook, *, whole: bool) -> Answer:
     secrets = tuple(_secret_parts(hook))
     error = answer.error and without(without_queries(answer.error), secrets)
     return answer._replace(error=error, excerpt=without(answer.excerpt, secrets))
+
+
+def _headers(answer: Answer, hook: Hook) -> tuple[Fields, Fields]:
+    """Return the headers that went out and those that came back, without our secrets."""
+    own = {name.lower() for name in hook.headers or {}}
+    secrets = tuple(_secret_parts(hook))
+    written = ((name, MASK if name.lower() in own else value) for name, value in fields_of(answer.written))
+    came = ((without(name, secrets), without(value, secrets)) for name, value in fields_of(answer.head))
+    return tuple(written), tuple(came)
 
 
 def _secret_parts(hook: Hook) -> Iterator[str]:

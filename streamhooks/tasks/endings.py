@@ -123,11 +123,12 @@ def ending_of(
 def _log_failure(call: Call, reason: str, error: BaseException, *, retried: bool) -> None:
     # A delivery that failed is daily business; an error in a task's code needs its traceback.
     trace = "" if isinstance(error, _EXPECTED) else "\n" + cut("".join(traceback.format_exception(error)), _TRACE)
-    told = {"task": call.task, "id": shown(call.id), "attempt": call.attempt, "reason": shown(reason, LONGEST_TEXT)}
+    name, why = shown(call.webhook_id), shown(reason, LONGEST_TEXT)
+    told = {"task": call.task, "webhook_id": name, "attempt": call.attempt, "reason": why}
     log.warning(
-        "task %s: task=%s id=%s attempt=%d hook=%s source=%s reason=%s%s",
+        "task %s: task=%s webhook_id=%s attempt=%d hook=%s source=%s reason=%s%s",
         "will be retried" if retried else "failed",
-        told["task"], told["id"], call.attempt, shown(call.hook_id), shown(call.source, LONGEST_TEXT), told["reason"],
-        trace,
+        told["task"], told["webhook_id"], call.attempt, shown(call.hook_id), shown(call.source, LONGEST_TEXT),
+        told["reason"], trace,
         extra=told,
     )  # fmt: skip

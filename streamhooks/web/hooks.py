@@ -1,4 +1,4 @@
-"""The views of hooks: list, create, read, change, delete, rotate the secret, send a sample."""
+"""The views of hooks: list, create, read, change, delete, rotate the secret."""
 
 from __future__ import annotations
 
@@ -130,14 +130,6 @@ async def rotate_secret(parts: Parts, request: web.Request) -> web.Response:
         async with confirmed():
             hook = await parts.hook_writer.write(hook)
     return _answer(_shown(parts, hook, in_clear=True))
-
-
-async def send_test(parts: Parts, request: web.Request) -> web.Response:
-    """Send a sample event and answer with what came back."""
-    query(request)
-    hook = await found_hook(parts, hook_id_of(request))
-    await read_nothing(request)
-    return answer(await parts.send_sample(hook))
 
 
 async def found_hook(parts: Parts, hook_id: str) -> Hook:

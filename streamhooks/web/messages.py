@@ -35,8 +35,8 @@ def answer(data: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     )
 
 
-async def read_fields(request: web.Request, *, optional: bool = False) -> dict[str, Any]:
-    """Return the JSON object in the body; `optional` allows an empty body.
+async def read_fields(request: web.Request, *, optional: bool = False, exact: bool = False) -> dict[str, Any]:
+    """Return the JSON object in the body; `optional` allows an empty body, `exact` keeps what goes out as it came.
 
     Raise ProblemError: 400 for what is no JSON object, 415 for another content type. What is longer than
     the application's `client_max_size` raises aiohttp's 413.
@@ -50,7 +50,7 @@ async def read_fields(request: web.Request, *, optional: bool = False) -> dict[s
     if optional and not body:
         return {}
     try:
-        fields = parse_json(body, exact=False)
+        fields = parse_json(body, exact=exact)
     except BrokenRecord as broken:
         raise bad_request(str(broken)) from None
     if not isinstance(fields, dict):

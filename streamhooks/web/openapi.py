@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from streamhooks.web import patterns
-from streamhooks.web.schemas import CHOSEN_BY, SCHEMAS
+from streamhooks.web.schemas import CHOSEN_BY, EVENT, SCHEMAS
 from streamhooks.web.values import HOOK_ID, LETTER, LIMIT, MOMENT, OUTCOME, RESOLUTION, STATUS, TEXT, TIME, Schema
 
 _HOOKS = "/api/hooks"
 _HOOK = "/api/hooks/{hook_id}"
-_CALL = "/api/hooks/{hook_id}/pending/{call_id}"
+_CALL = "/api/hooks/{hook_id}/pending/{webhook_id}"
+_TEST = "/api/hooks/{hook_id}/test"
 _REPLAY = "/api/hooks/{hook_id}/replay"
 _LETTERS = "/api/dead-letters"
 
 _PATH_PARAMETERS: Final[Mapping[str, Schema]] = {
     "hook_id": HOOK_ID,
-    "call_id": TEXT,
+    "webhook_id": TEXT,
     "replay_id": TEXT,
     "name": TEXT,
     "letter": LETTER,
@@ -89,6 +90,7 @@ class Call:
     problems: tuple[int, ...] = ()
     query: Mapping[str, Schema] | None = None
     body: str | None = None
+    body_needed: bool = True
     is_open: bool = False
     is_change: bool = False
     """Whether it changes a hook that is there, and takes `If-Match`."""
@@ -129,7 +131,14 @@ CALLS: Final = (
         "A new secret, which the answer shows; the former one signs too for a grace time", "Hook",
         problems=(400, 404, 409, 412, 503), is_change=True,
     ),
-    Call("send_test", "post", f"{_HOOK}/test", "Send a sample event now", "Sample", problems=(400, 404, 503)),
+    Call(
+        "get_test", "get", _TEST, "What a test of an event would send", "Sample",
+        problems=(400, 404, 503), query={"event": EVENT},
+    ),
+    Call(
+        "send_test", "post", _TEST, "Send a test now; it is listed as a test, and neither counted nor retried",
+        "Tested", problems=(400, 404, 503), body="NewTest", body_needed=False,
+    ),
     Call(
         "get_stats", "get", f"{_HOOK}/stats", "Counts a bucket, ascending and zero-filled", "Points",
         problems=(400, 404, 503), query=_OF_STATS,
@@ -143,8 +152,14 @@ CALLS: Final = (
         "The calls that wait, the next one first; their number is in X-Total-Count", "PendingCalls",
         problems=(400, 404, 503), query={"limit": LIMIT},
     ),
-    Call("retry_pending", "post", f"{_CALL}/retry", "Run a call now", "PendingCall", 202, problems=(400, 404, 503)),
-    Call("drop_pending", "delete", _CALL, "Drop a call", None, 204, problems=(400, 404, 409, 503)),
+    Call(
+        "retry_pending", "post", f"{_CALL}/retry", "Run what waits with this webhook-id now", "PendingCall", 202,
+        problems=(400, 404, 503),
+    ),
+    Call(
+        "drop_pending", "delete", _CALL, "Drop what waits with this webhook-id", None, 204,
+        problems=(400, 404, 409, 503),
+    ),
     Call(
         "get_missed", "get", f"{_HOOK}/missed", "What a hook has still to get", "Missed", problems=(400, 404, 503),
     ),
@@ -227,7 +242,7 @@ def _operation(call: Call) -> dict[str, Any]:
             "content": _content("Problem"),
         }
     if call.body:
-        operation["requestBody"] = {"required": True, "content": _content(call.body)}
+        operation["requestBody"] = {"required": call.body_needed, "content": _content(call.body)}
     if call.is_open:
         operation["security"] = []
     return operation

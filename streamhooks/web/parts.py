@@ -118,8 +118,8 @@ class Parts(Protocol):
     async def refresh_gauges(self) -> None:
         """Bring the gauges up to date that are computed when somebody looks."""
 
-    async def send_sample(self, hook: Hook) -> dict[str, Any]:
-        """Send a sample event now.
+    async def send_test(self, hook: Hook, event: str, body: bytes | None) -> dict[str, Any]:
+        """Send a test of an event now, with a sample's body unless one is given; return what the API shows of it."""
 
-        Return what came back: `status`, `error`, `duration_ms`, `outcome`, `response`, `webhook_id`.
-        """
+    def sample_body(self, hook: Hook, event: str) -> bytes:
+        """Return the body of a sample of this event."""

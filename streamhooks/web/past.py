@@ -14,6 +14,7 @@ from streamhooks.history.dead_letters import WANTED, Filter, Found, Wanted
 from streamhooks.history.explain import Explained, summary
 from streamhooks.history.history import EXPLAINED
 from streamhooks.kafka.reader import Record
+from streamhooks.records.ids import webhook_id_of_call
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.times import Between, iso, moment
 from streamhooks.web.messages import answer, limit_of, query, read_fields
@@ -188,6 +189,7 @@ def _shown(found: Found) -> dict[str, Any]:
     letter = found.letter
     return {
         "letter": found.name,
+        "webhook_id": letter.hook_id and (letter.webhook_id or webhook_id_of_call(letter.id, letter.source)),
         "id": letter.id,
         "at": iso(letter.at / 1000),
         "state": found.state,

@@ -33,6 +33,7 @@ URL: Final = rf"^{_any_case('https?')}://(?:{_NAME}|{_IPV4}|{_IPV6})(?::{_PORT})
 _RESOURCE = "[A-Za-z0-9_-]{1,100}"
 _ALONE = _any_case("issue|error|comment|event_alert")
 APP_EVENT: Final = rf"^(?:\*|{_ALONE}|(?!{_any_case('event')}\.){_RESOURCE}\.(?:{_RESOURCE}|\*))$"
+SINGLE_EVENT: Final = r"^[a-z0-9_-]{1,100}\.[a-z0-9_-]{1,100}$"
 
 # Base64 of 24 to 64 bytes.
 _FOUR = "[A-Za-z0-9+/]"

@@ -57,6 +57,7 @@ def shown_call(entry: Entry) -> dict[str, Any]:
     """Return a pending call without its arguments, which hold what users send; times in epoch milliseconds."""
     call = entry.call()
     return {
+        "webhook_id": entry.webhook_id,
         "call_id": entry.id,
         "task": call.task,
         "event": call.event,
@@ -67,7 +68,6 @@ def shown_call(entry: Entry) -> dict[str, Any]:
         "state": entry.state,
         "last": call.last,
         "source": call.source,
-        "webhook_id": call.webhook_id,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from streamhooks.delivery.addresses import MAX_URL_LENGTH
+from streamhooks.delivery.heads import MAX_HEADERS
 from streamhooks.records import bounds, rotation
 from streamhooks.records.hook_events import SERVICE_EVENTS
 from streamhooks.tasks.matching import SOURCES
@@ -115,6 +116,32 @@ _WARNINGS: Final[Schema] = {
     "description": "what may be a slip, when a hook was made or changed: an unknown action of a known resource",
 }
 
+#: the event of a test
+EVENT: Final[Schema] = {
+    "type": "string",
+    "pattern": patterns.SINGLE_EVENT,
+    "description": "one that the hook can get, no pattern; the first that it subscribed to, unless given",
+}
+
+_HEADERS: Final[Schema] = _list(_object({"name": TEXT, "value": TEXT}, "name", "value"))
+_TESTED: Final[dict[str, Schema]] = {
+    "event": TEXT,
+    "webhook_id": TEXT,
+    "outcome": {"enum": ["delivered", "failed"]},
+    "status": {"type": ["integer", "null"]},
+    "error": {"type": ["string", "null"]},
+    "duration_ms": {"type": "number"},
+    "url": TEXT,
+    "request_headers": {**_HEADERS, "description": "all; the values of the hook's own are masked"},
+    "request": {"type": ["string", "null"], "description": "the body; null if nothing was sent"},
+    "response_headers": {
+        **_HEADERS,
+        "maxItems": MAX_HEADERS,
+        "description": "all of the last answer, at most 16 KiB; what they repeat of our secrets is masked",
+    },
+    "response": {**TEXT, "description": "the first 1,024 characters of the body"},
+}
+
 #: what dead letters are chosen by
 CHOSEN_BY: Final[dict[str, Schema]] = {
     "hook_id": TEXT,
@@ -128,7 +155,8 @@ CHOSEN_BY: Final[dict[str, Schema]] = {
 
 _LETTER: Final[dict[str, Schema]] = {
     "letter": {**TEXT, "description": "PARTITION:OFFSET"},
-    "id": TEXT,
+    "webhook_id": {**_or_null(TEXT), "description": "null without a hook"},
+    "id": {**TEXT, "description": "of the record in dead-letters, as in 0.1.0"},
     "at": TEXT,
     "state": {"enum": ["open", "sent", "delivered", "dropped"], "description": "sent: it was sent again and waits"},
     "reason": {**TEXT, "description": "why it was given up the last time"},
@@ -187,17 +215,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Hook": _object({**_SHOWN, "warnings": _WARNINGS}, *_SHOWN),
     "ChangedHook": _object({**_SHOWN, "warnings": _WARNINGS, "missed": _ref("Missed")}, *_SHOWN),
     "Hooks": _object({"hooks": _list(_ref("Hook")), "next_cursor": _or_null(TEXT)}, "hooks", "next_cursor"),
-    "Sample": {
-        "type": "object",
-        "properties": {
-            "status": {"type": ["integer", "null"]},
-            "error": {"type": ["string", "null"]},
-            "duration_ms": {"type": "number"},
-            "outcome": {"enum": ["delivered", "failed"]},
-            "response": {"type": ["string", "null"]},
-            "webhook_id": TEXT,
-        },
-    },
+    "Sample": _object({"event": TEXT, "events": _list(TEXT), "body": {"type": "object"}}, "event", "events", "body"),
+    "NewTest": _object({"event": _or_null(EVENT), "body": _or_null({"type": "object"})}),
+    "Tested": _object(_TESTED, *_TESTED),
     "Points": _list(_object({"ts": {"type": "integer"}, "total": {"type": "integer"}}, "ts", "total")),
     "Attempts": _list(
         {
@@ -229,7 +249,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "PendingCall": {
         "type": "object",
         "properties": {
-            "call_id": TEXT,
+            "webhook_id": TEXT,
+            "call_id": {**TEXT, "description": "the key of its record in delayed; by this 0.1.0 named a call"},
             "task": TEXT,
             "event": {"type": ["string", "null"]},
             "attempt": {"type": "integer", "minimum": 1, "description": "the run that comes next"},
@@ -239,7 +260,6 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "state": {"enum": ["waiting", "queued", "running", "gone"]},
             "last": {"type": ["object", "null"], "description": "what the last run came to"},
             "source": {"type": ["string", "null"]},
-            "webhook_id": {"type": ["string", "null"]},
         },
     },
     "PendingCalls": _list(_ref("PendingCall")),

@@ -37,31 +37,32 @@ async def list_pending(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def retry_pending(parts: Parts, request: web.Request) -> web.Response:
-    """Let a call run now."""
+    """Let what waits with a `webhook-id` run now; answer with the next one of it."""
     query(request)
     await read_nothing(request)
-    entry = _entry(parts, request)
-    if not parts.scheduler.retry_now(entry.partition, entry.id):
+    entries = _named(parts, request)
+    runs = [parts.scheduler.retry_now(entry.partition, entry.id) for entry in entries]
+    if not any(runs):
         raise not_found("pending call")
-    return answer(shown_call(entry), 202)
+    return answer(shown_call(entries[0]), 202)
 
 
 async def drop_pending(parts: Parts, request: web.Request) -> web.Response:
-    """Settle a call without running it."""
+    """Settle what waits with a `webhook-id` without running it."""
     query(request)
     await read_nothing(request)
-    entry = _entry(parts, request)
+    entries = _named(parts, request)
     async with confirmed():
-        dropped = await parts.scheduler.drop(entry.partition, entry.id)
-    if not dropped:
+        dropped = [await parts.scheduler.drop(entry.partition, entry.id) for entry in entries]
+    if not all(dropped):
         raise conflict("the call runs at this moment")
     return web.Response(status=204)
 
 
-def _entry(parts: Parts, request: web.Request) -> Entry:
+def _named(parts: Parts, request: web.Request) -> list[Entry]:
     hook_id = hook_id_of(request)
-    entry = parts.pending.get(parts.partition_of(hook_id), request.match_info["call_id"])
     # A call of another hook is as unknown as none: ids are no keys to others' calls.
-    if entry is None or entry.hook_id != hook_id:
+    found = parts.pending.named(parts.partition_of(hook_id), hook_id, request.match_info["webhook_id"])
+    if not found:
         raise not_found("pending call")
-    return entry
+    return found

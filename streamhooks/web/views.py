@@ -12,7 +12,7 @@ from aiohttp import web
 from faust.web import View
 from faust.web.base import BlueprintManager
 
-from streamhooks.web import hooks, page, past, resending, service, traffic
+from streamhooks.web import hooks, page, past, resending, service, testing, traffic
 from streamhooks.web.middlewares import application_options
 from streamhooks.web.openapi import CALLS, Call
 from streamhooks.web.parts import Parts
@@ -33,7 +33,8 @@ HANDLERS: Mapping[str, Handler] = {
     "change_hook": hooks.change_hook,
     "delete_hook": hooks.delete_hook,
     "rotate_secret": hooks.rotate_secret,
-    "send_test": hooks.send_test,
+    "get_test": testing.get_test,
+    "send_test": testing.send_test,
     "get_stats": traffic.get_stats,
     "list_requests": traffic.list_requests,
     "list_pending": traffic.list_pending,
@@ -63,7 +64,7 @@ OWNED_BY: Mapping[str, str] = {
 #: changes of a hook that is there, which its home makes
 AT_HOME = frozenset({"change_hook", "delete_hook", "rotate_secret"})
 
-#: besides what reads: what begins with a long look, or only sends a sample, ends when its caller hangs up
+#: besides what reads: what begins with a long look, or only sends a test, ends when its caller hangs up
 ENDS_WITH_CALLER = frozenset({"send_test", "begin_replay", "redrive_dead_letters", "drop_dead_letters"})
 
 #: in a path: else `/api/dead-letters/redrive` would be a letter for every method that it does not have

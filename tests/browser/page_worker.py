@@ -61,6 +61,7 @@ class FakeWorker:
         self.hooks = {one["id"]: one for one in hooks}
         self.token, self.older = token, older
         self.log: list[tuple[str, str, Any]] = []
+        self.bodies: list[bytes] = []
         self.attempts: list[JSON] = []
         self.pending: list[JSON] = []
         self.letters: list[JSON] = []
@@ -97,6 +98,7 @@ class FakeWorker:
             ("POST", "/api/hooks", self._create),
             ("*", "/api/hooks/{id}", self._one),
             ("POST", "/api/hooks/{id}/rotate-secret", self._rotate),
+            ("GET", "/api/hooks/{id}/test", self._sample),
             ("POST", "/api/hooks/{id}/test", self._test),
             ("GET", "/api/hooks/{id}/stats", self._stats),
             ("GET", "/api/hooks/{id}/requests", self._of(lambda: self.attempts)),
@@ -125,6 +127,7 @@ class FakeWorker:
     async def _check(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if request.path.startswith("/api/"):
             self.log.append((request.method, request.path_qs, await request.json() if request.body_exists else None))
+            self.bodies.append(await request.read())
             if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
                 return web.json_response({"detail": "a valid token is needed"}, status=401)
             if self.failing:
@@ -194,14 +197,18 @@ class FakeWorker:
         self._hook(request)
         return web.json_response(
             {
-                "status": 500,
-                "error": None,
-                "duration_ms": 12.3,
-                "outcome": "failed",
-                "response": EVIL,
-                "webhook_id": "m",
+                "event": "event.created", "webhook_id": "msg_test", "outcome": "failed", "status": 500, "error": None,
+                "duration_ms": 12.3, "url": "http://e.test/in",
+                "request_headers": [{"name": "X-Key", "value": "********"}],
+                "request": '{"sent":1}', "response": EVIL,
+                "response_headers": [{"name": "X-\u202eA", "value": EVIL}, {"name": "Set-Cookie", "value": "b\u2028c"}],
             }
-        )
+        )  # fmt: skip
+
+    async def _sample(self, request: web.Request) -> web.Response:
+        events = self._hook(request)["events"]
+        event = request.query.get("event", events[0])
+        return web.json_response({"event": event, "events": events, "body": {"sample of": event}})
 
     async def _stats(self, request: web.Request) -> web.Response:
         given = request.query
@@ -217,10 +224,10 @@ class FakeWorker:
         return web.json_response([{"ts": start, "total": total(start)} for start in starts])
 
     async def _retry(self, request: web.Request) -> web.Response:
-        return web.json_response({"call_id": request.match_info["call"]}, status=202)
+        return web.json_response({"webhook_id": request.match_info["call"]}, status=202)
 
     async def _drop(self, request: web.Request) -> web.Response:
-        self.pending = [one for one in self.pending if one["call_id"] != request.match_info["call"]]
+        self.pending = [one for one in self.pending if one["webhook_id"] != request.match_info["call"]]
         return web.Response(status=204)
 
     async def _replay(self, request: web.Request) -> web.Response:
@@ -304,16 +311,17 @@ def full(worker: FakeWorker) -> str:
     ]  # fmt: skip
     worker.pending = [
         {
-            "call_id": f"call-{number}", "task": "streamhooks.deliver", "event": "event.created", "attempt": number + 2,
+            "task": "streamhooks.deliver", "event": "event.created", "attempt": number + 2,
             "due": int((now + 60 * number + 20) * 1000), "created": int((now - 400) * 1000),
             "reason": "retry", "state": "waiting", "last": {"status": 503}, "source": f"streamhooks.events:3:{number}",
-            "webhook_id": f"msg_{number}",
+            "webhook_id": f"msg_{number}", "call_id": f"call-{number}",
         }
         for number in range(3)
     ]  # fmt: skip
     worker.letters = [
         {
-            "letter": f"{number}:{number + 40}", "id": f"call-{number}", "at": iso(now - 3600 * number - 60),
+            "letter": f"{number}:{number + 40}", "id": f"call-{number}", "webhook_id": f"msg_dead_{number}",
+            "at": iso(now - 3600 * number - 60),
             "reason": ("503 after 6 attempts", f"an answer of {EVIL}", "404")[number % 3],
             "hook_id": (one, None)[number % 4 == 3], "task": "streamhooks.deliver", "attempts": 6, "state": "open",
             "url": (worker.hooks[one]["url"], None)[number % 4 == 3], "organization_id": "1",

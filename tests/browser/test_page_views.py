@@ -34,7 +34,9 @@ def test_strangers_texts_are_shown_as_text_and_run_nowhere(browser: Browser, fak
     browser.press("Show", 1)
     browser.wait_text(EVIL)
     browser.press("Send a test")
-    eventually(lambda: EVIL in browser.find("dialog[open] pre").inner_text())
+    browser.press("Send it")
+    browser.wait_text("X-\\u202eA: <img src=x")
+    assert browser.find("dialog[open] pre[aria-label='Response body']").inner_text() == EVIL
     browser.press("Close")
     browser.open(f"{worker.base}/#/dead-letters")
     browser.wait_text(f"an answer of {EVIL}")
@@ -46,6 +48,37 @@ def test_strangers_texts_are_shown_as_text_and_run_nowhere(browser: Browser, fak
     assert browser.run("return document.images.length") == 1  # the brand
     assert browser.run("return document.scripts.length") == 1
     assert "pwned" not in browser.page.title()
+    assert browser.complaints() == []
+
+
+def test_a_test_has_the_event_and_the_body_that_are_chosen(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake()
+    full(worker)
+    path = f"/api/hooks/{4:032x}/test"
+    browser.open(f"{worker.base}/#/hooks/{4:032x}")
+    browser.press("Send a test")
+    body = browser.find("dialog[open] textarea")
+    eventually(lambda: body.input_value() == '{\n  "sample of": "issue.created"\n}')
+    browser.fill("Event", "issue.resolved")
+    eventually(lambda: body.input_value() == '{\n  "sample of": "issue.resolved"\n}')
+    browser.fill("Body", '{"mine": 1.50}')
+    browser.fill("Event", "issue.created")
+    eventually(lambda: worker.calls("GET", path)[-1] == (f"{path}?event=issue.created", None))
+    browser.press("Send it")
+    for text in ("500", "in 12 ms", "neither counted nor retried", "msg_test", "http://e.test/in", "X-Key: ********",
+                 '"sent": 1', "Set-Cookie: b\\u2028c"):  # fmt: skip
+        browser.wait_text(text)
+    # What was edited stays, with its numbers as they are written; and the next one can be sent at once.
+    assert worker.calls("POST") == [(path, {"event": "issue.created", "body": {"mine": 1.5}})]
+    assert worker.bodies[-1] == b'{"event":"issue.created","body":{"mine": 1.50}}'
+    browser.press("Reset to the sample")
+    eventually(lambda: body.input_value() == '{\n  "sample of": "issue.created"\n}')
+    browser.fill("Body", "{mine}")
+    browser.press("Send it")
+    browser.wait_text("The body is no JSON")
+    assert len(worker.calls("POST")) == 1
+    browser.press("Close")
+    browser.wait_gone("Body (JSON)")
     assert browser.complaints() == []
 
 
@@ -198,7 +231,7 @@ def test_with_the_keyboard_alone(browser: Browser, fake: Callable[..., FakeWorke
     browser.find("dialog[open]", "Drop this call?")
     assert browser.focused().inner_text() == "Drop it"
     browser.keys("Enter")
-    eventually(lambda: worker.calls("DELETE") == [(f"/api/hooks/{one}/pending/call-0", None)])
+    eventually(lambda: worker.calls("DELETE") == [(f"/api/hooks/{one}/pending/msg_0", None)])
     # The chart tells its points.
     plot = browser.find("[role=slider]")
     plot.press("End")
@@ -220,7 +253,7 @@ def test_what_can_be_done_with_a_hook(browser: Browser, fake: Callable[..., Fake
     browser.press("Pending")
     browser.press("Run now")
     browser.wait_text("It runs now")
-    assert worker.calls("POST") == [(f"{path}/pending/call-0/retry", None)]
+    assert worker.calls("POST") == [(f"{path}/pending/msg_0/retry", None)]
 
     browser.press("Rotate secret")
     browser.press("Rotate")
@@ -357,12 +390,13 @@ def test_a_worker_without_the_newer_calls(browser: Browser, fake: Callable[..., 
     ):
         browser.open(f"{worker.base}/{path}")
         browser.wait_text(text)
-    browser.open(f"{worker.base}/#/hooks/{2:032x}")
+    browser.open(f"{worker.base}/#/hooks/{1:032x}")
     browser.press("Replay")
     browser.press("Count first")
     browser.wait_text("This worker can't replay.")
-    browser.press("Cancel")
+    browser.open(f"{worker.base}/#/hooks/{2:032x}")
     browser.press("Enable")
+    assert browser.page.locator("button", has_text="Replay").is_disabled()  # it is a disabled hook
     browser.press("Enable")
     eventually(lambda: worker.calls("PUT"))
     assert worker.calls("PUT") == [(f"/api/hooks/{2:032x}", {"status": "active"})]

@@ -79,7 +79,7 @@ def test_what_waits_has_a_due_time(installation: Installation, organization: str
 
 def test_retry_now(installation: Installation, organization: str) -> None:
     hook, call = fail_once(installation, organization)
-    answer = installation.api.post(f"/api/hooks/{hook.id}/pending/{call['call_id']}/retry")
+    answer = installation.api.post(f"/api/hooks/{hook.id}/pending/{call['webhook_id']}/retry")
     assert answer.status == 202
     first, second = hook.received(2)
     assert first["id"] == second["id"]
@@ -89,7 +89,7 @@ def test_retry_now(installation: Installation, organization: str) -> None:
 
 def test_drop(installation: Installation, organization: str) -> None:
     hook, call = fail_once(installation, organization)
-    path = f"/api/hooks/{hook.id}/pending/{call['call_id']}"
+    path = f"/api/hooks/{hook.id}/pending/{call['webhook_id']}"
     assert installation.api.delete(path).status == 204
     # At once, not only when the worker has read its own tombstone.
     assert installation.api.delete(path).status == 404
@@ -101,10 +101,10 @@ def test_drop(installation: Installation, organization: str) -> None:
 def test_a_call_of_another_hook_is_unknown(installation: Installation, organization: str) -> None:
     hook, call = fail_once(installation, organization)
     other = installation.create_hook(organization)
-    path = f"/api/hooks/{other.id}/pending/{call['call_id']}"
+    path = f"/api/hooks/{other.id}/pending/{call['webhook_id']}"
     assert installation.api.post(f"{path}/retry").status == 404
     assert installation.api.delete(path).status == 404
-    assert [one["call_id"] for one in installation.pending(hook)] == [call["call_id"]]
+    assert [one["webhook_id"] for one in installation.pending(hook)] == [call["webhook_id"]]
 
 
 def test_the_next_one_is_first(installation: Installation, organization: str) -> None:
@@ -119,7 +119,7 @@ def test_the_next_one_is_first(installation: Installation, organization: str) ->
 
 def test_a_person_may_run_a_call_of_a_paused_hook(installation: Installation, organization: str) -> None:
     hook, call = fail_once(installation, organization, "status=503&retry_after=3000&fail=1")
-    assert installation.api.post(f"/api/hooks/{hook.id}/pending/{call['call_id']}/retry").status == 202
+    assert installation.api.post(f"/api/hooks/{hook.id}/pending/{call['webhook_id']}/retry").status == 202
     assert [request["id"] for request in hook.received(2)] == [call["webhook_id"]] * 2
     eventually(lambda: installation.pending(hook) == [])
 
@@ -141,12 +141,12 @@ def test_retry_after_of_days_counts_as_an_hour(installation: Installation, organ
 def test_a_disabled_hook_keeps_what_waits(installation: Installation, organization: str) -> None:
     hook, call = fail_once(installation, organization)
     assert installation.api.put(f"/api/hooks/{hook.id}", {"status": "disabled"}).status == 200
-    assert installation.api.post(f"/api/hooks/{hook.id}/pending/{call['call_id']}/retry").status == 202
+    assert installation.api.post(f"/api/hooks/{hook.id}/pending/{call['webhook_id']}/retry").status == 202
     other, other_call = fail_once(installation, organization)
-    assert installation.api.post(f"/api/hooks/{other.id}/pending/{other_call['call_id']}/retry").status == 202
+    assert installation.api.post(f"/api/hooks/{other.id}/pending/{other_call['webhook_id']}/retry").status == 202
     other.received(2)
     assert len(hook.requests()) == 1
-    assert [one["call_id"] for one in installation.pending(hook)] == [call["call_id"]]
+    assert [one["webhook_id"] for one in installation.pending(hook)] == [call["webhook_id"]]
     enabled = {"status": "active", "resume": "all"}
     assert installation.api.put(f"/api/hooks/{hook.id}", enabled).status == 200
     hook.received(2)

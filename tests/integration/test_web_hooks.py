@@ -96,7 +96,7 @@ def test_two_workers_answer_for_each_other(worker: MakeWorker, receiver: Receive
             )
             attempts = answered(client, "GET", f"{path}/requests").json
             assert [(one["attempt"], one["status"], one["outcome"]) for one in attempts] == [(1, 500, "retried")]
-            calls.append(found[0]["call_id"])
+            calls.append(found[0]["webhook_id"])
         assert calls[0] == calls[1]
 
         # run now, through the first; drop, through the second: one of them is not the owner
@@ -117,6 +117,32 @@ def test_a_test_send_is_signed_and_tells_what_came_back(worker: MakeWorker, rece
         result = client.post(f"/api/hooks/{hook['id']}/test").json
         assert (result["status"], result["error"], result["outcome"]) == (200, None, "delivered")
         assert receiver.requests("/sample")[-1]["verified"] is True
+
+    # An event of one's own, with a body of one's own; and all of both sides is told, without what is secret.
+    hook = made(
+        client, url=receiver.url("/chosen?status=503&retry_after=7"), app_id="a", events=["order.*"],
+        headers={"X-Key": "a-secret-value"},
+    )  # fmt: skip
+    receiver.learn("*", hook["secret"])
+    path = f"/api/hooks/{hook['id']}/test"
+    assert client.post(path, {"event": "issue.created"}).json == {
+        "event": "'issue.created' is no event that this hook can get, such as order.created"
+    }
+    sample = client.get(path, event="order.paid").json
+    assert (sample["events"], sample["body"]["action"]) == (["order.created"], "paid")
+    told = client.post(path, {"event": "order.paid", "body": {"mine": "é"}}).json
+    (came,) = receiver.requests("/chosen")
+    assert (came["id"], came["body"], came["verified"]) == (told["webhook_id"], '{"mine":"\\u00e9"}', True)
+    assert told["request"] == came["body"]
+    sent = {one["name"].lower(): one["value"] for one in told["request_headers"]}
+    assert sent == {**{name.lower(): value for name, value in came["headers"].items()}, "x-key": "********"}
+    assert sent["sentry-hook-resource"] == "order"
+    answered_with = {one["name"]: one["value"] for one in told["response_headers"]}
+    assert (told["outcome"], told["status"], answered_with["Retry-After"]) == ("failed", 503, "7")
+    assert {"Content-Length", "Date", "Server"} <= answered_with.keys()
+    (listed,) = eventually(lambda: client.get(f"/api/hooks/{hook['id']}/requests").json)
+    assert (listed["webhook_id"], listed["event"], listed["cause"]) == (came["id"], "order.paid", "test")
+    assert "a-secret-value" not in str(told)
     assert client.post(f"/api/hooks/{UNKNOWN}/test").status == 404
 
 

@@ -1,11 +1,13 @@
-"""Loaded by schemathesis: what it says of valid requests that are refused, but for what no JSON Schema can say."""
+"""Loaded by schemathesis: what it says of valid requests that are refused and of others that are not, but for what no
+JSON Schema can say.
+"""
 
 from __future__ import annotations
 
 import re
 
 import schemathesis
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 #: how fields of a request belong together, or to what is stored: the document says it in words
 _TOGETHER = (
@@ -14,6 +16,7 @@ _TOGETHER = (
     r"more than [0-9]+ points",
     r"must not be after to",
     r"'.*' is no event of (a service|an app) hook",
+    r"'.*' is no event that this hook can get, .*",
     r"(must be at most 100|names and values must have at most 8192 bytes of UTF-8 together|a name is given twice)",
     r"[0-9a-fA-F.:]+ is .*",
 )
@@ -21,10 +24,20 @@ _TOGETHER = (
 
 @schemathesis.check
 def nothing_valid_is_refused(ctx, response, case) -> bool | None:
-    if response.status_code == 412 and "If-Match" in case.headers:
-        return None  # it was answered as it asked to be
+    if _does_not_match(response, case):
+        return None
     if response.status_code == 400 and all(
         any(re.fullmatch(one, text) for one in _TOGETHER) for text in response.json().values()
     ):
         return None
     return positive_data_acceptance(ctx, response, case)
+
+
+@schemathesis.check
+def nothing_else_is_accepted(ctx, response, case) -> bool | None:
+    return None if _does_not_match(response, case) else negative_data_rejection(ctx, response, case)
+
+
+def _does_not_match(response, case) -> bool:
+    """Whether it was answered as it asked to be, before its body was looked at (RFC 9110, 13.2.1)."""
+    return response.status_code == 412 and "If-Match" in case.headers

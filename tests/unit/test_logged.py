@@ -127,7 +127,7 @@ OURS = {
     "policy", "resource.name", "settings.bootstrap_servers", "self._name", "self._topic", "soft", "left",
     "len(self.hooks)", "self.app.tracker.in_flight", "self.topics.hooks", "call.attempt", "call_id", "trace",
     "error.str()", "error.args[0].str()", "where(error)", "start.why", "type(error).__name__", "type(exc).__name__",
-    "'will be retried' if retried else 'failed'", "told['task']", "told['id']", "told['reason']", "self.room",
+    "'will be retried' if retried else 'failed'", "told['task']", "told['webhook_id']", "told['reason']", "self.room",
 }  # fmt: skip
 
 

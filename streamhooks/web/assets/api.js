@@ -29,20 +29,17 @@ export function onTokenNeeded(ask) {
 export const hasToken = () => sessionStorage.getItem(KEY) !== null;
 export const forgetToken = () => sessionStorage.removeItem(KEY);
 
-/** Call the API and return {data, headers}; throws Problem, or TypeError if nobody answers. `ifMatch` is a revision. */
-export async function call(method, path, { query = {}, body, signal, ifMatch } = {}) {
+/** Call the API and return {data, headers}; throws Problem, or TypeError if nobody answers. `ifMatch` is a revision, `json` a body as it is. */
+export async function call(method, path, { query = {}, body, json = JSON.stringify(body), signal, ifMatch } = {}) {
   const wanted = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined));
   const url = `.${path}${wanted.size ? `?${wanted}` : ""}`;
   for (;;) {
     const token = sessionStorage.getItem(KEY);
     const headers = { Accept: "application/json" };
     if (token !== null) headers.Authorization = `Bearer ${bytesOf(token)}`;
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (json !== undefined) headers["Content-Type"] = "application/json";
     if (ifMatch !== undefined) headers["If-Match"] = `"${ifMatch}"`;
-    const answer = await fetch(url, {
-      method, headers, signal, cache: "no-store",
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    const answer = await fetch(url, { method, headers, signal, cache: "no-store", body: json });
     if (answer.status === 401) {
       await renewToken(token);
       continue;

@@ -83,7 +83,7 @@ function pendingRow(hookId, changed) {
       const text = JSON.stringify(pending);
       if (text === shown) return;
       shown = text;
-      const path = hookPath(hookId, `/pending/${encodeURIComponent(pending.call_id)}`);
+      const path = hookPath(hookId, `/pending/${encodeURIComponent(pending.webhook_id)}`);
       const focused = node.contains(document.activeElement) ? document.activeElement.dataset.does : null;
       const run = button("Run now", async () => {
         await attemptTo(() => post(`${path}/retry`), "It runs now");

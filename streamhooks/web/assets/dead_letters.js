@@ -3,7 +3,7 @@
 import { attemptTo, body, facts, sourceLink } from "./attempts.js";
 import { Problem, get, getIfKnown, post } from "./api.js";
 import { form, open, showResult } from "./dialogs.js";
-import { badge, button, cell, fill, h, keyed, table, write } from "./dom.js";
+import { badge, button, cell, copyable, fill, h, keyed, table, write } from "./dom.js";
 import { at, cameBack, count, isoOf, plural, zone } from "./format.js";
 import { live } from "./live.js";
 
@@ -63,7 +63,7 @@ function hookLink(letter) {
 async function letterDetails(letter) {
   const whole = await get(`/api/dead-letters/${encodeURIComponent(letter.letter)}`);
   return [
-    facts([["Reason", whole.reason], ["Call", h("code", {}, whole.id ?? "–")], ["Attempts", String(whole.attempts)], ["Record", sourceLink(whole.source)]]),
+    facts([["Reason", whole.reason], ["webhook-id", whole.webhook_id && copyable(whole.webhook_id, "webhook-id")], ["Attempts", String(whole.attempts)], ["Record", sourceLink(whole.source)]]),
     whole.truncated ? h("p", { class: "hint" }, "It was too large to be kept whole: it is read from its record when it is redriven.") : null,
     whole.task ? body("Task", JSON.stringify(whole.task)) : null,
     whole.raw ? body("Raw bytes", textOf(whole.raw)) : null,

@@ -27,7 +27,7 @@ export function open(title, build, { keep = false } = {}) {
 }
 
 /** A form in a dialog: `submit` may throw, which is shown; what it returns closes the dialog. */
-export function form(fields, label, submit, close, { danger = false, extra = [] } = {}) {
+export function form(fields, label, submit, close, { danger = false, extra = [], leave = "Cancel" } = {}) {
   const problem = h("p", { class: "wrong", role: "alert" });
   const go = h("button", { type: "submit", class: danger ? "danger" : "primary" }, label);
   return h(
@@ -50,7 +50,7 @@ export function form(fields, label, submit, close, { danger = false, extra = [] 
     },
     fields,
     problem,
-    h("div", { class: "actions" }, go, extra, button("Cancel", () => close(null))),
+    h("div", { class: "actions" }, go, extra, button(leave, () => close(null))),
   );
 }
 

@@ -74,6 +74,10 @@ export function cameBack(attempt) {
   return attempt.error || (attempt.status ? String(attempt.status) : "no answer");
 }
 
+/** A line that a stranger wrote, with what would hide or turn around a part of it as escapes. */
+export const visible = (text) => text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+  (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 /** Text of a body: JSON is indented, all else is left as it is. */
 export function pretty(text) {
   try {

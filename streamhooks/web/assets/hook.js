@@ -1,10 +1,10 @@
 // One hook: its chart, what was sent, what waits, what was given up, and all that can be done about it.
 
-import { attemptTo, attemptsTable, facts, outcomeBadge, pendingTable, body } from "./attempts.js";
-import { Problem, call, get, getIfKnown, hookPath, post } from "./api.js";
+import { attemptsTable, facts, pendingTable } from "./attempts.js";
+import { Problem, call, get, getIfKnown, hookPath } from "./api.js";
 import { change, removeHook, rotate } from "./changing.js";
 import { chart } from "./chart.js";
-import { confirm, showResult, showSecret } from "./dialogs.js";
+import { confirm, showSecret } from "./dialogs.js";
 import { lettersTable, redriveMatching } from "./dead_letters.js";
 import { inWords, readDefaults, retries } from "./defaults.js";
 import { button, copyable, fill, h, write } from "./dom.js";
@@ -12,6 +12,7 @@ import { absolute, ago, at, count } from "./format.js";
 import { isApp, kindOf, projectsOf, stateBadges } from "./hook_state.js";
 import { live } from "./live.js";
 import { enable, missedPanel, replay } from "./replay.js";
+import { test } from "./testing.js";
 
 const ROLLUPS = [
   ["hour", "Last hour", "10s", 10, 3600],
@@ -46,6 +47,8 @@ export function hookView(signal, _query, id) {
     write(title, hook.url);
     document.title = `${hook.url} · streamhooks`;
     fill(states, stateBadges(hook));
+    again.disabled = hook.status !== "active";
+    again.title = again.disabled ? "Nothing is sent to a disabled hook: enable it first." : "";
     write(why, [hook.status_reason, hook.disabled_since && `since ${absolute(Date.parse(hook.disabled_since))}`].filter(Boolean).join(", "));
     const text = JSON.stringify([hook, defaults]);
     if (about.dataset.text !== text) {
@@ -68,10 +71,11 @@ export function hookView(signal, _query, id) {
     if (done) readHook();
     missed.read();
   });
+  const again = button("Replay …", async () => { await replay(hook, missed.began); missed.read(); });
   bar.append(
-    button("Send a test", () => showResult("Test", async () => testResult(await post(hookPath(id, "/test")))), { class: "primary" }),
+    button("Send a test …", () => test(id), { class: "primary" }),
     toggle,
-    button("Replay …", async () => { await replay(hook, missed.began); missed.read(); }),
+    again,
     button("Rotate secret …", async () => {
       let rotated = null;
       if (await confirm("Rotate the secret?", "The hook gets a new secret. The former one signs too for a while, so that the receiver can change over (STREAMHOOKS_SECRET_OVERLAP). At most two former ones sign at a time.",
@@ -107,14 +111,6 @@ function details(hook, defaults) {
     ["Created", hook.date_created ? at(hook.date_created) : null],
     ["Failing since", hook.failing_since ? ago(hook.failing_since) : null],
   ]);
-}
-
-function testResult(result) {
-  return [
-    h("p", {}, outcomeBadge(result.outcome), ` ${result.status ?? ""} ${result.error ?? ""} in ${Math.round(result.duration_ms)} ms`),
-    h("p", { class: "hint" }, "A test is sent once. It is not counted."),
-    body("Response", result.response),
-  ].filter(Boolean);
 }
 
 function chartSection(id, signal) {

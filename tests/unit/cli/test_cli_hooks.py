@@ -116,6 +116,23 @@ def test_enabling_says_what_becomes_of_what_was_missed(worker_api, arguments, bo
     assert worker_api.hooks[hook].status == "active"
 
 
+def test_what_holds_where_a_hook_says_nothing_is_told_with_its_number(worker_api):
+    service, app = worker_api.add(timeout=3), worker_api.add(app_id="a", events=["issue"], url="http://e.test/a")
+    schedule = {"service_hook": [300.0, 300.0], "app": []}
+    defaults = {"timeout": 5.0, "max_in_flight": 50, "rate_limit": None, "retry_schedule": schedule}
+    worker_api.say("GET", "/api/overview", {"defaults": defaults})
+    shown = [line.split(maxsplit=1) for line in worker_api.run("hooks", "show", service).stdout.splitlines()]
+    assert ["timeout", "3"] in [[name, text.removesuffix(".0")] for name, text in shown]
+    assert ["max_in_flight", "50 (the worker's default)"] in shown
+    assert ["rate_limit", "none (the worker's default)"] in shown
+    assert ["retry_schedule", "300, 300 (the worker's default)"] in shown
+    shown = worker_api.run("hooks", "show", app).stdout
+    assert "none (the worker's default)" in shown
+    assert "300" not in shown
+    told = made_by(worker_api.run("hooks", "show", service, "--json"))
+    assert (told["timeout"], told["rate_limit"]) == (3, None)
+
+
 def test_deleting_asks_first(worker_api):
     hook, other = worker_api.add(), worker_api.add(url="http://e.test/b")
     refused = worker_api.run("hooks", "rm", hook, input="n\n")
@@ -123,17 +140,6 @@ def test_deleting_asks_first(worker_api):
     assert worker_api.run("hooks", "rm", hook).exit_code == 1, "nobody is there to agree"
     assert worker_api.run("hooks", "rm", hook, other, "--yes").exit_code == 0
     assert worker_api.hooks == {}
-
-
-@pytest.mark.parametrize(("outcome", "code"), [("delivered", 0), ("failed", 1)])
-@pytest.mark.parametrize("options", [[], ["--json"]])
-def test_a_sample_that_is_not_delivered_ends_with_1(worker_api, outcome, code, options):
-    hook = worker_api.add()
-    came = {"outcome": outcome, "status": 500, "error": None, "duration_ms": 1.5, "webhook_id": "msg_1", "response": ""}
-    worker_api.say("POST", f"/api/hooks/{hook}/test", came)
-    result = worker_api.run("hooks", "test", hook, *options)
-    assert result.exit_code == code
-    assert outcome in result.stdout
 
 
 @pytest.mark.parametrize(

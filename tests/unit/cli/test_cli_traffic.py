@@ -19,12 +19,13 @@ ATTEMPT = {
 }  # fmt: skip
 GOOD = {**ATTEMPT, "webhook_id": "msg_2", "id": "msg_2", "outcome": "delivered", "status": 200}
 CALL = {
-    "call_id": "msg_1", "task": "a.task", "event": "event.created", "attempt": 3, "due": 1_700_000_060_000,
+    "call_id": "msg_9", "task": "a.task", "event": "event.created", "attempt": 3, "due": 1_700_000_060_000,
     "created": 1_700_000_000_000, "reason": "retry", "state": "waiting", "last": {"status": 503},
     "source": "t.events:3:17", "webhook_id": "msg_1",
 }  # fmt: skip
 LETTER = {
-    "letter": "3:17", "id": "msg_1", "at": "2026-11-25T10:00:00.000+00:00", "reason": "404 Not Found", "hook_id": HOOK,
+    "letter": "3:17", "webhook_id": "msg_1", "id": "msg_9",
+    "at": "2026-11-25T10:00:00.000+00:00", "reason": "404 Not Found", "hook_id": HOOK,
     "state": "open", "url": "http://e.test/hook", "organization_id": "1",
     "task": "a.task", "attempts": 1, "last": {"status": 404}, "source": "t.events:3:17", "redriven": 0,
     "truncated": False,
@@ -99,6 +100,7 @@ def test_attempts_are_shown(worker_api):
     )
     assert worker_api.calls[0].query == {"limit": "5"}
     failed = worker_api.run("requests", HOOK, "--failed", "--bodies").stdout
+    assert ["webhook-id", "msg_1"] in [line.split() for line in failed.splitlines()]
     assert "msg_2" not in failed
     assert '{"event":1}' in failed
     assert "busy \\x1b[31m" in failed
@@ -108,7 +110,8 @@ def test_attempts_are_shown(worker_api):
 def test_what_waits_is_shown_with_how_many_there_are(worker_api):
     worker_api.say("GET", f"{PATH}/pending", [CALL], headers={"X-Total-Count": "12"})
     shown = worker_api.run("pending", HOOK).stdout
-    assert "msg_1  event.created  2023-11-14 22:14:20  0 s        3  retry  waiting  503   t.events:3:17" in shown
+    assert shown.startswith("webhook-id  event ")
+    assert "msg_1       event.created  2023-11-14 22:14:20  0 s        3  retry  waiting  503   t.events:3:17" in shown
     assert "the next 1 of 12" in shown
     assert json.loads(worker_api.run("pending", HOOK, "--json").stdout) == [CALL]
 
@@ -140,6 +143,8 @@ def test_a_dead_letter_is_shown_with_its_bytes(worker_api):
     worker_api.say("GET", "/api/dead-letters/3:17", {**LETTER, "task": None, "raw": "AP9oaQ=="})
     shown = worker_api.run("dead-letters", "show", "3:17").stdout
     assert "404 Not Found" in shown
+    assert ["webhook-id", "msg_1"] in [line.split() for line in shown.splitlines()]
+    assert "msg_9" not in shown
     assert "\\x00\\xffhi" in shown
 
 
@@ -312,7 +317,7 @@ def test_a_record_is_explained(worker_api):
     lines = shown.splitlines()
     (no,) = [line for line in lines if line.startswith("b" * 32)]
     assert no.split(maxsplit=2)[1:] == ["no", "another project             http://e.test/b"]
-    assert f"{HOOK}  msg_1" in lines
+    assert f"{HOOK}  webhook-id msg_1" in lines
     assert any({"retry", "retried", "503", "t.events:3:17"} <= {*line.split()} for line in lines)
     assert any({"retry", "waiting", "msg_1"} <= {*line.split()} for line in lines)
     assert json.loads(worker_api.run("explain", "--event-id", "e" * 32, "--since", "1000", "--json").stdout) == told

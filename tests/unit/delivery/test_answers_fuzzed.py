@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamhooks.delivery import exchanges
-from streamhooks.delivery.answers import MAX_INTERIM, AnswerReader
+from streamhooks.delivery.answers import MAX_INTERIM, MAX_LINE, AnswerReader
 from streamhooks.delivery.client import MAX_READ, Answer, HookClient
 from streamhooks.delivery.heads import MAX_HEAD
 
@@ -184,7 +184,7 @@ class Watched(AnswerReader):
     def feed(self, data: bytes) -> None:
         super().feed(data)
         assert self.heads <= MAX_INTERIM + 1
-        assert self.kept_bytes <= MAX_READ + MAX_HEAD
+        assert self.kept_bytes <= MAX_READ + MAX_HEAD + MAX_LINE
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

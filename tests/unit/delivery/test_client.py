@@ -14,6 +14,7 @@ from yarl import URL
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import EXCERPT_CHARACTERS, HookClient
 from streamhooks.delivery.connections import DeniedAddressError, PolicyResolver
+from streamhooks.delivery.heads import MAX_HEAD, MAX_HEADERS, fields_of
 from streamhooks.delivery.outcomes import judge
 from streamhooks.delivery.targets import APART, target_of, written
 
@@ -50,6 +51,30 @@ async def test_what_is_sent() -> None:
         "webhook-id": "w1",
         "Content-Length": "7",
     }
+
+
+async def test_what_went_over_the_wire_can_be_shown() -> None:
+    head = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n"
+    async with serving(answer_with(head=head)) as endpoint, a_client() as client:
+        answer = await client.post(endpoint.url, {"webhook-id": "w1"}, bytes(APART), LONG)
+    assert answer.head == head + b"Content-Length: 4\r\n\r\n"
+    written = endpoint.requests[0].partition(b"\r\n\r\n")[0]
+    assert answer.written.partition(b"\r\n\r\n")[0] == written
+    assert fields_of(answer.written) == tuple(tuple(line.split(": ")) for line in written.decode().split("\r\n")[1:])
+
+
+@pytest.mark.parametrize("line", [b"A: " + b"x" * 1000 + b"\r\n", b":\r\n", b"no field\n", b"A: b\r\n c\r\n"])
+async def test_the_head_of_an_answer_without_an_end_is_bounded(line: bytes) -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\n" + line * (4 * MAX_HEAD // len(line)))
+        await peer.hang()
+
+    async with serving(behave) as endpoint, a_client() as client:
+        answer = await client.post(endpoint.url, {}, b"{}", LONG)
+    assert (answer.status, answer.well_formed) == (200, False)
+    assert len(answer.head) == MAX_HEAD
+    assert 0 < len(fields_of(answer.head)) <= MAX_HEADERS
 
 
 @pytest.mark.parametrize("size", [APART - 1, APART, 1_000_000])

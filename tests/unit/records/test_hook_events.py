@@ -95,6 +95,7 @@ def test_events_of_projects_never_fire_a_hook_of_an_app():
     ("event", "sample"),
     [
         ("*", "issue.created"),
+        ("hook.*", "hook.disabled"),
         ("comment.*", "comment.created"),
         ("event_alert.*", "event_alert.triggered"),
         ("invoice.*", "invoice.created"),

@@ -102,6 +102,26 @@ async def test_of_a_delivery_that_went_well_nothing_is_kept_unless_it_is_shown()
     assert "hunter" not in run.sent.excerpt
 
 
+async def test_the_headers_of_both_sides_are_kept_for_who_waits_for_them_without_our_secrets() -> None:
+    written = (
+        b"POST / HTTP/1.1\r\nHost: e\r\nX-Key: hunter2\r\nauthorization: Bearer hunter3\r\nwebhook-id: w\r\n\r\n{}"
+    )
+    head = b"HTTP/1.1 200 OK\r\nX-Echo: a hunter2\r\nhunter3: b\r\nSet-Cookie: 1\r\nset-cookie: hunter1hun\r\n\r\n"
+    answer = Answer(200, None, "answered", (), "", 1, written=written, head=head)
+    _, run, _ = await deliver(answer, shows_answer=True)
+    assert run.sent.request_headers == (
+        ("Host", "e"),
+        ("X-Key", "********"),
+        ("authorization", "********"),
+        ("webhook-id", "w"),
+    )
+    assert run.sent.response_headers == (
+        ("X-Echo", "a ********"), ("********", "b"), ("Set-Cookie", "1"), ("set-cookie", "********"),
+    )  # fmt: skip
+    _, run, _ = await deliver(answer)
+    assert run.sent.request_headers == run.sent.response_headers == ()
+
+
 async def test_nothing_is_signed_with_what_no_key_opens() -> None:
     over = replace(HOOK, headers={"X-Key": "v" * 9000})
     for sealed in (replace(HOOK, secret="fernet:A"), replace(HOOK, headers={"X-Key": "fernet:A"}), over):

@@ -85,7 +85,7 @@ async def test_wrong_methods() -> None:
         answer = await client.delete("/api/hooks")
         assert (answer.status, await answer.json()) == (405, {"detail": "method not allowed"})
         assert answer.headers["Allow"] == "GET,HEAD,POST"
-        answer = await client.head(f"/api/hooks/{HOOK}/test")
+        answer = await client.head(f"/api/hooks/{HOOK}/rotate-secret")
         assert (answer.status, answer.headers["Allow"]) == (405, "POST")
         assert (await client.head("/api/hooks")).status == 200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from web_fakes import FakeParts, serving
 from streamhooks.history.dead_letters import Filter, Found
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.hook import Hook
+from streamhooks.records.ids import derived_id
 from streamhooks.tables.letter_states import Known
 from streamhooks.times import Between
 
@@ -30,11 +32,30 @@ async def test_what_is_shown_of_one() -> None:
         whole = await (await client.get(f"{PATH}/3:17")).json()
     wanted = {
         "letter": "3:17", "state": "open", "reason": "timeout", "redriven": 2, "attempts": 3, "url": HOOK.url,
-        "last": {"error": "timeout"}, "organization_id": "7", "task": "shop.task", "hook_id": HOOK.id,
+        "last": {"error": "timeout"},
+        "webhook_id": derived_id("msg_1"), "id": "msg_1", "organization_id": "7", "task": "shop.task",
+        "hook_id": HOOK.id,
     }  # fmt: skip
     assert one.items() >= wanted.items()
     assert other.items() >= {"state": "open", "reason": "status 404", "redriven": 0, "url": None}.items()
     assert whole["task"]["args"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("letter", "name"),
+    [
+        (replace(LETTER, webhook_id="msg_0", source="t.events:0:1"), "msg_0"),
+        (replace(LETTER, source="t.events:0:1"), "msg_1"),  # of 0.1.0
+        (replace(LETTER, hook_id=None), None),
+        (DeadLetter("t.events:0:1", 5000, "not JSON", raw=b"{", source="t.events:0:1"), None),
+    ],
+)
+async def test_the_webhook_id_of_one_is_that_which_its_receiver_knows(letter: DeadLetter, name: str | None) -> None:
+    parts = FakeParts()
+    parts.history.found = [Found(3, 17, 5000, letter, "3:17:5000")]
+    async with serving(parts) as client:
+        (shown,) = (await (await client.get(PATH)).json())["dead_letters"]
+    assert shown["webhook_id"] == name
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_no_call_breaks_a_view(call) -> None:
         @settings(max_examples=60, deadline=None)
         @given(bodies, queries, st.just(hook_id) | texts_of_path, st.just("c1") | texts_of_path, st.booleans())
         def send(body: bytes, query, of_hook: str, of_call: str, is_json: bool) -> None:
-            ids = {"hook_id": of_hook, "call_id": of_call, "replay_id": of_call, "letter": of_call, "name": of_call}
+            ids = {"hook_id": of_hook, "webhook_id": of_call, "replay_id": of_call, "letter": of_call, "name": of_call}
             path = call.path.format(**{name: quote(one, safe="") for name, one in ids.items()})
             url = f"{path}?{urlencode(query)}" if query else path
             headers = {"Content-Type": "application/json" if is_json else "text/plain"} if body else {}

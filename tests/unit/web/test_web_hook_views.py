@@ -218,23 +218,14 @@ async def test_unknown_hooks() -> None:
             assert (answer.status, await answer.json()) == (404, {"detail": "hook not found"})
 
 
-async def test_test_send() -> None:
-    parts = FakeParts()
-    async with serving(parts) as client:
-        made = await created(client)
-        answer = await client.post(f"/api/hooks/{made['id']}/test")
-        assert (answer.status, (await answer.json())["outcome"]) == (200, "delivered")
-
-
 async def test_calls_without_fields_refuse_them() -> None:
     async with serving(FakeParts()) as client:
         made = await created(client)
-        for path in ("rotate-secret", "test"):
-            url = f"/api/hooks/{made['id']}/{path}"
-            assert (await client.post(url, json={})).status == 200
-            answer = await client.post(url, json={"secret": "x"})
-            assert (answer.status, await answer.json()) == (400, {"secret": "unknown field"})
-            assert (await client.post(f"{url}?a=b")).status == 400
+        url = f"/api/hooks/{made['id']}/rotate-secret"
+        assert (await client.post(url, json={})).status == 200
+        answer = await client.post(url, json={"secret": "x"})
+        assert (answer.status, await answer.json()) == (400, {"secret": "unknown field"})
+        assert (await client.post(f"{url}?a=b")).status == 400
 
 
 async def test_changes_of_one_hook_do_not_undo_each_other() -> None:

@@ -23,4 +23,4 @@ async def test_what_is_accepted_is_what_the_document_says(token: str | None, tmp
         )
         output, _ = await running.communicate()
     assert running.returncode == 0, findings(output.decode())
-    assert "Tested: 26" in output.decode()
+    assert "Tested: 27" in output.decode()

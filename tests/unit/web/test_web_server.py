@@ -194,7 +194,7 @@ def test_no_room_among_connections_that_work(run: Callable, monkeypatch: pytest.
 
 async def _many_busy() -> None:
     parts, waiting = FakeParts(), Waiting()
-    parts.send_sample = waiting
+    parts.send_test = waiting
     async with listening(parts) as port:
         hook = await _hook(port)
         callers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
@@ -276,7 +276,7 @@ async def test_a_look_ends_when_its_caller_hangs_up(asked: str, method: str, pat
 
 async def test_a_sample_ends_when_its_caller_hangs_up() -> None:
     parts, waiting = FakeParts(), Waiting()
-    parts.send_sample = waiting
+    parts.send_test = waiting
     await hung_up(parts, waiting, lambda hook: ("POST", f"/api/hooks/{hook}/test", b""))
     assert waiting.cancelled == 1
 

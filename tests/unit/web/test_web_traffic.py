@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
 from web_fakes import NOW, FakeParts, created, serving
+
+from streamhooks.records.ids import derived_id
 
 OTHERS = "0" * 32
 
@@ -45,16 +48,17 @@ async def test_pending() -> None:
         parts.wait_call(
             hook_id, "c1", event="event.created", last={"status": 500}, source="t.events:0:1", webhook_id="w"
         )
-        parts.wait_call(OTHERS, "c2")
+        parts.wait_call(OTHERS, "c2", webhook_id="w2")
         answer = await client.get(f"/api/hooks/{hook_id}/pending")
         found = await answer.json()
-        assert [call["call_id"] for call in found] == ["c1", "later"]
+        assert [call["webhook_id"] for call in found] == ["w", derived_id("later")]
         assert found[0] == {
-            "call_id": "c1", "task": "a.task", "event": "event.created", "attempt": 2, "due": 5000, "created": 1000,
-            "reason": "retry", "state": "waiting", "last": {"status": 500}, "source": "t.events:0:1", "webhook_id": "w",
+            "webhook_id": "w", "call_id": "c1",
+            "task": "a.task", "event": "event.created", "attempt": 2, "due": 5000, "created": 1000,
+            "reason": "retry", "state": "waiting", "last": {"status": 500}, "source": "t.events:0:1",
         }  # fmt: skip
         answer = await client.get(f"/api/hooks/{hook_id}/pending?limit=1")
-        assert ([call["call_id"] for call in await answer.json()], answer.headers["X-Total-Count"]) == (["c1"], "2")
+        assert ([call["webhook_id"] for call in await answer.json()], answer.headers["X-Total-Count"]) == (["w"], "2")
 
 
 async def test_retry_and_drop() -> None:
@@ -68,9 +72,45 @@ async def test_retry_and_drop() -> None:
             assert (await client.post(f"{path}/retry")).status == 404
             assert (await client.delete(path)).status == 404
         answer = await client.post(f"{url}/retry")
-        assert (answer.status, (await answer.json())["call_id"], parts.retried) == (202, "c1", [place])
+        assert (answer.status, (await answer.json())["webhook_id"], parts.retried) == (202, derived_id("c1"), [place])
         assert (await client.delete(url)).status == 204
         assert parts.dropped == [place]
         parts.pending.get(*place).state = "running"
         answer = await client.delete(url)
         assert (answer.status, await answer.json()) == (409, {"detail": "the call runs at this moment"})
+
+
+@pytest.mark.parametrize("source", ["t.events:0:1", None])
+async def test_a_call_is_named_by_its_webhook_id(source: str | None) -> None:
+    """Also one whose record does not say it, as 0.1.0 wrote them."""
+    parts = FakeParts(partitions=1)
+    async with serving(parts) as client:
+        hook_id, other = (await created(client))["id"], (await created(client))["id"]
+        parts.wait_call(hook_id, "msg_1", source=source)
+        name = "msg_1" if source else derived_id("msg_1")
+        parts.wait_call(other, "msg_2", webhook_id=name)
+        url = f"/api/hooks/{hook_id}/pending"
+        assert [one["webhook_id"] for one in await (await client.get(url)).json()] == [name]
+        assert (await client.post(f"{url}/{name}/retry")).status == 202
+        assert (await client.delete(f"{url}/{name}")).status == 204
+        assert (parts.retried, parts.dropped) == ([(0, "msg_1")], [(0, "msg_1")])
+
+
+async def test_all_that_waits_with_a_webhook_id_is_run_or_dropped() -> None:
+    """A replay of what still waits for a retry waits beside it."""
+    parts = FakeParts(partitions=1)
+    async with serving(parts) as client:
+        hook_id = (await created(client))["id"]
+        parts.wait_call(hook_id, "msg_1", due=9000, source="t.events:0:1", webhook_id="msg_1")
+        parts.wait_call(hook_id, "msg_7", due=8000, source="t.events:0:1", webhook_id="msg_1")
+        parts.wait_call(hook_id, "msg_3", source="t.events:0:2", webhook_id="msg_3")
+        url = f"/api/hooks/{hook_id}/pending/msg_1"
+        answer = await client.post(f"{url}/retry")
+        assert (answer.status, (await answer.json())["due"]) == (202, 8000)
+        assert parts.retried == [(0, "msg_7"), (0, "msg_1")]
+        parts.pending.get(0, "msg_1").state = "running"
+        assert (await client.delete(url)).status == 409
+        assert parts.dropped == [(0, "msg_7")]
+        # By the name that 0.1.0 gave it, there is one.
+        assert (await client.post(f"/api/hooks/{hook_id}/pending/msg_7/retry")).status == 202
+        assert parts.retried[2:] == [(0, "msg_7")]

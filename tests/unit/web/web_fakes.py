@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from streamhooks.agents.hook_writer import HookWriter
 from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.delivery.links import Links
 from streamhooks.dev.ports import free_port
 from streamhooks.history.dead_letters import Found
 from streamhooks.history.missed import Missed
@@ -28,6 +29,7 @@ from streamhooks.records.sealing import Keys
 from streamhooks.tables.hooks import HooksTable
 from streamhooks.tables.pending import Pending
 from streamhooks.tasks.endings import Limits
+from streamhooks.tasks.sample_bodies import sample_body
 from streamhooks.web.views import application_options, register
 
 NOW = 1_700_000_000.0
@@ -37,7 +39,7 @@ HOOK = "f" * 32
 
 def path_of(call) -> str:
     """The path of a call with ids of what there is not."""
-    return call.path.format(hook_id=HOOK, call_id="c", replay_id="r", letter="0:0", name="main.js")
+    return call.path.format(hook_id=HOOK, webhook_id="c", replay_id="r", letter="0:0", name="main.js")
 
 
 @dataclass
@@ -52,6 +54,7 @@ class FakeSettings:
     secret_overlap: float = 3600.0
     request_timeout: float = 5.0
     hook_max_in_flight: int = 50
+    max_body: int = 1_000_000
 
 
 class FakeHistory:
@@ -128,6 +131,7 @@ class FakeParts:
     reasons: list[str] = field(default_factory=list)
     cells: dict[tuple[str, int, int], tuple[int, int, int]] = field(default_factory=dict)
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    tested: list[tuple[str, bytes | None]] = field(default_factory=list)
     retried: list[tuple[int, str]] = field(default_factory=list)
     dropped: list[tuple[int, str]] = field(default_factory=list)
     published: list[tuple[str, str, bytes | None]] = field(default_factory=list)
@@ -199,10 +203,18 @@ class FakeParts:
     async def refresh_gauges(self) -> None:
         pass
 
-    async def send_sample(self, hook) -> dict[str, Any]:
+    async def send_test(self, hook, event, body) -> dict[str, Any]:
         if self.failure:
             raise self.failure
-        return {"status": 200, "error": None, "duration_ms": 3, "outcome": "delivered", "response": "ok"}
+        self.tested.append((event, body))
+        return {
+            "event": event, "webhook_id": "msg_1", "outcome": "delivered", "status": 200, "error": None,
+            "duration_ms": 3, "url": hook.url, "request_headers": [], "request": "{}",
+            "response_headers": [{"name": "A", "value": "b"}], "response": "ok",
+        }  # fmt: skip
+
+    def sample_body(self, hook, event) -> bytes:
+        return sample_body(hook, event, Links("http://base"), self.now)
 
     # --- as outbox and reader
 
