@@ -289,7 +289,7 @@ class Scheduler:
         call = self._call(entry)
         try:
             if ended is not None and call.letter is not None:
-                await self._outputs.end_letter(call, *ended)
+                await self._outputs.end_letter(call, *ended, ran=False)
             await self._outputs.settle(call)
         except BaseException:  # also: who asked for it waits no longer
             if entry.state == "running":

@@ -120,7 +120,7 @@ def show_letter(api: Api, /, letter: str, as_json: bool) -> None:
 @with_api
 def redrive(api: Api, /, letters: tuple[str, ...], force: bool, **options: Any) -> None:
     """Send open dead letters again, each once: those that are named, or all that fit the filters."""
-    words = _Words("redriven", "Send", "again", "to be sent again", "sent again")
+    words = _Words("redriven", "Send", "again", "would be sent again", "sent again")
     _change(api, "redrive", words, letters, {"force": force}, **options)
 
 
@@ -133,7 +133,7 @@ def redrive(api: Api, /, letters: tuple[str, ...], force: bool, **options: Any) 
 @with_api
 def drop(api: Api, /, letters: tuple[str, ...], **options: Any) -> None:
     """Drop open dead letters, which nobody needs any more: those that are named, or all that fit the filters."""
-    words = _Words("dropped", "Drop", "", "to be dropped", "dropped")
+    words = _Words("dropped", "Drop", "", "would be dropped", "dropped")
     _change(api, "drop", words, letters, {}, **options)
 
 
@@ -172,13 +172,13 @@ def _change(
     path = f"{_PATH}/{what}"
     if dry_run or not yes:
         counts = api.post(path, {**body, "dry_run": True}, again=True, timeout=LONG)
-        if dry_run:
+        number = counts[words.counted]
+        if dry_run or not number:
             _show(counts, words.counted, words.would, as_json)
             return
         left_out = f" ({counts['skipped']} left out)" if counts["skipped"] else ""
-        number = counts[words.counted]
-        letter = "dead letter" if number == 1 else "dead letters"
-        show.confirm(f"{' '.join(filter(None, (words.verb, str(number), letter, words.again)))}{left_out}?", yes)
+        question = (words.verb, show.counted(number, "dead letter"), words.again)
+        show.confirm(f"{' '.join(filter(None, question))}{left_out}?", yes)
     with show.console(stderr=True).status("working …"):
         counts = api.post(path, {**body, "dry_run": False}, timeout=LONG)
     _show(counts, words.counted, words.done, as_json)
@@ -190,4 +190,4 @@ def _show(counts: JSON, counted: str, what: str, as_json: bool) -> None:
     if as_json:
         show.as_json(counts)
     else:
-        click.echo(f"{counts[counted]} {what}, {counts['skipped']} left out")
+        click.echo(f"{show.counted(counts[counted], 'dead letter')} {what}, {counts['skipped']} left out")

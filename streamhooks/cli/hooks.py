@@ -85,6 +85,7 @@ def add(
     if disabled:
         body["status"] = "disabled"
     _show(api.post("/api/hooks", body), as_json)
+    click.echo("keep the secret: it is not shown again", err=True)
 
 
 @hooks.command("show")
@@ -185,13 +186,16 @@ def rotate_secret(api: Api, /, hook: str, as_json: bool) -> None:
 
     Two former ones may sign at a time: while they do, this is refused, and says until when.
     """
-    from streamhooks.cli import changing
+    from streamhooks.cli import changing, show
 
     made = changing.rotate(api, hook)
     if as_json:
         _show(made, as_json)
     else:
         click.echo(made["secret"])
+        if until := made.get("previous_secrets_until"):
+            ends = f"{show.time_of_iso(max(until))} UTC"
+            click.echo(f"keep it: it is not shown again; the former one signs too until {ends}", err=True)
 
 
 def _show(hook: JSON, as_json: bool) -> None:
@@ -200,7 +204,11 @@ def _show(hook: JSON, as_json: bool) -> None:
     if as_json:
         show.as_json(hook)
     else:
-        show.fields((name, value) for name, value in hook.items() if name != "warnings" and value not in ([], {}))
+        show.fields(
+            (name, show.with_unit(name, value))
+            for name, value in hook.items()
+            if name != "warnings" and value not in ([], {})
+        )
     show.warnings(hook)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streamhooks.cli.show import as_text, with_unit
 from streamhooks.errors import Refusal
 
 if TYPE_CHECKING:
@@ -21,6 +22,6 @@ def with_defaults(api: Api, hook: JSON) -> JSON:
     for name, value in defaults.items():
         if hook.get(name) is None:
             default = value[kind] if isinstance(value, dict) else value
-            numbers = [f"{one:g}" for one in (default if isinstance(default, list) else [default]) if one is not None]
-            shown[name] = f"{', '.join(numbers) or 'none'} (the worker's default)"
+            text = "none" if default is None else as_text(with_unit(name, default))
+            shown[name] = f"{text} (the worker's default)"
     return shown

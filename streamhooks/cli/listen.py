@@ -7,6 +7,7 @@ import contextlib
 import json
 import signal
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -211,9 +212,13 @@ def _verdict(received: Received) -> tuple[str, str]:
             "not signed", "yellow"
         )  # fmt: skip
     if received.verified:
-        return (f"verified ({', '.join(received.signatures)})", "green")
+        return (f"verified ({_named(received.signatures)})", "green")
     wrong = [name for name, right in received.signatures.items() if not right]
-    return (f"WRONG signature ({', '.join(wrong)})", "bold red")
+    return (f"WRONG signature ({_named(wrong)})", "bold red")
+
+
+def _named(signatures: Iterable[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in signatures)
 
 
 def _event(received: Received) -> str:

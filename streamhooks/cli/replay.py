@@ -36,13 +36,16 @@ def missed(api: Api, /, hook: str, as_json: bool) -> None:
         show.as_json(found)
         return
     if not found["stretches"]:
-        click.echo("nothing was missed")
+        click.echo("nothing to catch up on")
         return
     show.fields(
         [
             ("records to look at", found["records"]),
             ("since (UTC)", show.time_of_iso(found["since"])),
-            ("sending", "yes" if found["sending"] else "no: `streamhooks hooks enable HOOK --resume all` sends it"),
+            (
+                "sending",
+                "yes" if found["sending"] else f"no: `streamhooks hooks enable {hook} --resume all` sends them",
+            ),
             ("only available from (UTC)", show.time_of_iso(found["available_from"])),
         ]
     )
@@ -118,19 +121,21 @@ def replay(
             show.as_json(counts)
             return
         until = f"to {show.time_of(end)} UTC" if end is not None else "UTC on"
-        found = f"{counts['records']} records from {show.time_of(start)} {until}"
-        click.echo(f"{found}: {counts['matches']} fire this hook", err=not dry_run)
+        found = f"{show.counted(counts['records'], 'record')} from {show.time_of(start)} {until}"
+        deliveries = show.counted(counts["matches"], "delivery", "deliveries")
+        click.echo(f"{found}: {deliveries}", err=not dry_run)
         if dry_run or not counts["matches"]:
             return
-        show.confirm(f"Send {counts['matches']} deliveries?", yes)
+        show.confirm(f"Send {deliveries}?", yes)
     begun = api.post(path, {**body, "dry_run": False}, timeout=LONG)
     if as_json:
         show.as_json(begun)
     else:
-        click.echo(f"replay {begun['replay']}: {begun['records']} records" if "replay" in begun else "nothing is sent")
+        records = show.counted(begun["records"], "record")
+        click.echo(f"replay {begun['replay']}: {records}" if "replay" in begun else "nothing is sent")
     if not no_wait and "replay" in begun:
         _follow(api, hook, begun["replay"], begun["records"])
-        click.echo("all of it is under way", err=as_json)
+        click.echo("all deliveries are under way", err=as_json)
 
 
 def _follow(api: Api, hook: str, replay_id: str, records: int) -> None:

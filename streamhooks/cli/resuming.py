@@ -11,7 +11,7 @@ import click
 from streamhooks.cli import changing
 from streamhooks.cli.api import ProblemAnswer
 from streamhooks.cli.params import RESUME
-from streamhooks.cli.show import clean
+from streamhooks.cli.show import clean, counted
 from streamhooks.errors import Refusal
 
 if TYPE_CHECKING:
@@ -31,10 +31,11 @@ def enabled(api: Api, hook: str, resume: str | None, *, may_ask: bool) -> tuple[
     except ProblemAnswer as problem:
         if problem.status != 409 or "missed" not in problem.body:
             raise
-        if not (may_ask and sys.stdin.isatty()):
-            raise Refusal(f"{problem}: give --resume skip, --resume all or --resume TIME") from None
         missed = problem.body["missed"]
-    click.echo(f"It missed {missed['records']} records since {clean(str(missed['since']))}.")
+        text = f"it missed {counted(missed['records'], 'record')} since {clean(str(missed['since']))}"
+        if not (may_ask and sys.stdin.isatty()):
+            raise Refusal(f"{text}: give --resume skip, --resume all or --resume TIME") from None
+    click.echo(f"{text[0].upper()}{text[1:]}.")
     resume = click.prompt("What becomes of them: skip, all, or the time from which on they are sent", type=RESUME)
     return changing.put(api, hook, {"status": "active", "resume": resume}), resume
 
@@ -43,11 +44,11 @@ def told(hook: str, missed: JSON, resume: str | None) -> Iterator[str]:
     """Say what becomes of what a hook missed, and how what is skipped can still be sent."""
     if not missed.get("records") or resume is None:
         return
-    count, since = f"{missed['records']} records", clean(str(missed["since"]))
+    count, since = counted(missed["records"], "record"), clean(str(missed["since"]))
     if resume == "all":
-        yield f"{count} are sent that it missed since {since}"
+        yield f"sending what it missed: {count} since {since}"
     elif resume == "skip":
-        yield f"{count} were skipped; `streamhooks replay {hook} --from {since}` sends them"
+        yield f"skipped what it missed: {count}; `streamhooks replay {hook} --from {since}` sends them"
     else:
-        yield f"{count} were missed since {since}; those before {resume} were skipped"
-        yield f"`streamhooks replay {hook} --from {since} --to {resume}` sends them"
+        yield f"sending what it missed from {resume} on, of {count} since {since}"
+        yield f"skipped what it missed before: `streamhooks replay {hook} --from {since} --to {resume}` sends it"

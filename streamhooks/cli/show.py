@@ -108,6 +108,22 @@ def _print(shown: Table) -> None:
         click.echo(line.rstrip())
 
 
+#: the fields of a hook that have a unit
+_UNITS = {"timeout": "s", "retry_schedule": "s", "rate_limit": "per second"}
+
+
+def with_unit(name: str, value: Any) -> Any:
+    """Return a number of a field of a hook, or several, with its unit where it has one; all else as it is."""
+    if name not in _UNITS or value is None or isinstance(value, str):
+        return value
+    return ", ".join(f"{one:g} {_UNITS[name]}" for one in (value if isinstance(value, list) else [value])) or "none"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return a number and what it counts: `1 record`, `2 records`."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def warnings(hook: Mapping[str, Any]) -> None:
     """Print to stderr what may be a slip in what a hook subscribed to, as the API tells it."""
     for warning in hook.get("warnings", ()):

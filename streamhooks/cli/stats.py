@@ -40,7 +40,10 @@ def stats(
     outcome: str | None,
     as_json: bool,
 ) -> None:
-    """Show how often a hook fired, and how that ended. Times are in UTC."""
+    """Show how often a hook fired, and how that ended. Times are in UTC.
+
+    Each attempt of a webhook-id is counted once, in all: a replay is not counted again. Tests are not counted.
+    """
     from streamhooks.cli import show
     from streamhooks.cli.api import hook_path
 
@@ -88,7 +91,7 @@ def _chart(starts: Sequence[int], series: Series) -> None:
     seconds = starts[1] - starts[0] if len(starts) > 1 else 0
     first, last = show.time_of(starts[0]), show.time_of(starts[-1])
     out.print(Text(f"      0 ┴{'─' * len(heights)}"))
-    each = f", {_duration(seconds * size)} a column" if seconds else ""
+    each = f", {_duration(seconds * size)} per column" if seconds else ""
     out.print(Text(f"         {name} from {first} to {last} UTC{each}\n", style="dim"))
 
 

@@ -153,7 +153,8 @@ def pending(api: Api, /, hook: str, limit: int, retry: tuple[str, ...], drop: tu
         if as_json:
             show.as_json({"retried": list(retry), "dropped": list(drop)})
         else:
-            click.echo(f"runs now: {len(retry)}, dropped: {len(drop)}")
+            done = ((retry, "told to run now"), (drop, "dropped"))
+            click.echo(", ".join(f"{show.counted(len(calls), 'call')} {what}" for calls, what in done if calls))
         return
     answer = api.answer("GET", hook_path(hook, "pending"), query={"limit": limit})
     if as_json:

@@ -106,7 +106,7 @@ class Found:
 
     @property
     def attempts(self) -> int:
-        """How many attempts the last try that failed had."""
+        """How many attempts were made, those before it was sent again included."""
         if self.known is None or self.known.attempts is None or self.state != "open":
             return self.letter.attempts
         return self.known.attempts

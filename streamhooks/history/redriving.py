@@ -211,6 +211,7 @@ class Redriving:
         of_source = call_for(hook, source, origin_of(record, now), "redrive", call_id, partitions)
         if of_source is not None:
             of_source.id, of_source.letter, of_source.redriven = call_id, found.key, number
+            of_source.earlier = found.attempts
             of_source.partition = self._home_of(letter)
         return of_source
 
@@ -232,6 +233,7 @@ class Redriving:
             hops=letter.hops,
             redriven=found.tries + 1,
             letter=found.key,
+            earlier=found.attempts,
             cause="redrive",
         )
 

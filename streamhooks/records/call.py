@@ -63,6 +63,8 @@ class DelayedCall(Record):
     """What sends a source record again; None for a live one."""
     letter: str | None = None
     """The dead letter that it sends again: `<partition>:<offset>:<timestamp>` of `dead-letters`."""
+    earlier: int = 0
+    """How many attempts were made before its first run: those of a dead letter before it was sent again."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -86,6 +88,7 @@ class DelayedCall(Record):
             redriven=optional_whole(fields, "redriven") or 0,
             cause=None if fields.get("cause") is None else cast(Resent, choice(fields, "cause", get_args(Resent))),
             letter=optional_text(fields, "letter"),
+            earlier=optional_whole(fields, "earlier") or 0,
         )
 
     def to_fields(self) -> dict[str, Any]:

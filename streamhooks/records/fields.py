@@ -69,7 +69,7 @@ def identity(fields: dict[str, Any], name: str, where: str = "") -> str:
         return str(value)
     if isinstance(value, ExactNumber) and value.is_integer and len(value.text) <= _LONGEST_ID:
         return value.text
-    raise BrokenRecord(f"{where}{name}: must be an id (a text or an integer)")
+    raise BrokenRecord(f"{where}{name}: must " + ("not be empty" if value == "" else "be an id (a text or an integer)"))
 
 
 def optional_identity(fields: dict[str, Any], name: str, where: str = "") -> str | None:
@@ -90,7 +90,7 @@ def text(fields: dict[str, Any], name: str, where: str = "", *, empty: bool = Fa
     value = fields.get(name)
     if isinstance(value, str) and (value or empty):
         return value
-    raise BrokenRecord(f"{where}{name}: must be a text" + ("" if empty else " that is not empty"))
+    raise BrokenRecord(f"{where}{name}: must " + ("not be empty" if value == "" else "be a text"))
 
 
 def optional_text(fields: dict[str, Any], name: str, where: str = "") -> str | None:

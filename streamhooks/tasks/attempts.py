@@ -14,7 +14,7 @@ def attempt_of(call: Call, sent: Sent, outcome: Outcome, cause: Cause, *, bodies
     """Return what was sent for a call and how it ended; `bodies` keeps the beginnings of request and answer."""
     return Attempt(
         id=call.webhook_id,
-        attempt=call.attempt,
+        attempt=call.attempts,
         at=sent.at,
         outcome=outcome,
         status=sent.status,

@@ -40,6 +40,8 @@ class Call:
     """What sends a source record again; None for a live one."""
     letter: str | None = None
     """The key of the dead letter that it sends again."""
+    earlier: int = 0
+    """How many attempts were made before its first run: those of its dead letter."""
     stored: bool = False
     """Whether it has a record in `delayed`, which must be settled by a tombstone."""
     size: int = 0
@@ -50,6 +52,11 @@ class Call:
     def __post_init__(self) -> None:
         if not self.webhook_id:
             self.webhook_id = webhook_id_of_call(self.id, self.source)
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts were made when the run that comes next or is on has ended."""
+        return self.earlier + self.attempt
 
     def record(self, *, attempt: int, due: int, reason: str, last: dict[str, Any] | None = None) -> bytes:
         """The value that stores the call in `delayed` for this attempt."""
@@ -72,6 +79,7 @@ class Call:
             redriven=self.redriven,
             cause=self.cause,
             letter=self.letter,
+            earlier=self.earlier,
         ).to_json()
 
     @classmethod
@@ -95,6 +103,7 @@ class Call:
             redriven=stored.redriven,
             cause=stored.cause,
             letter=stored.letter,
+            earlier=stored.earlier,
             stored=True,
             size=size,
             kept_at=kept_at,

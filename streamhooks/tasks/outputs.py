@@ -80,7 +80,7 @@ class Outputs:
                 reason=reason,
                 hook_id=call.hook_id,
                 task=task if call.kept_at is None else None,
-                attempts=call.attempt,
+                attempts=call.attempts,
                 last=last,
                 source=call.source,
                 redriven=call.redriven,
@@ -93,12 +93,21 @@ class Outputs:
         )
 
     async def end_letter(
-        self, call: Call, state: State, reason: str | None = None, last: dict[str, Any] | None = None
+        self,
+        call: Call,
+        state: State,
+        reason: str | None = None,
+        last: dict[str, Any] | None = None,
+        *,
+        ran: bool = True,
     ) -> None:
-        """Note how the try ended that this call is, if it sends a dead letter again; before the call is settled."""
+        """Note how the try ended that this call is, if it sends a dead letter again; before the call is settled.
+
+        ran -- whether the attempt that was due was made.
+        """
         if call.letter is not None:
             at, why = int(self._clock() * 1000), reason[:LONGEST_REASON] if reason else None
-            known = LetterState(call.letter, state, call.redriven, at, why, call.attempt, last)
+            known = LetterState(call.letter, state, call.redriven, at, why, call.attempts - (not ran), last)
             await self.write_letter_state(known, call.partition)
 
     async def write_letter_state(self, known: LetterState, partition: int) -> None:

@@ -79,7 +79,8 @@ async def _missed(parts: Parts, hook: Hook) -> dict[str, Any]:
         missed = await parts.history.missed_of(hook.id)
     shown = shown_missed(missed)
     if missed.undecided and hook.resume is None:
-        detail = f"{missed.undecided} records were missed since {iso(missed.since)}: say by resume what becomes of them"
+        records = "1 record was" if missed.undecided == 1 else f"{missed.undecided} records were"
+        detail = f"{records} missed since {iso(missed.since)}: say by resume what becomes of them"
         raise conflict(f"{detail} (skip, all, or from when on)", missed=shown)
     return shown
 

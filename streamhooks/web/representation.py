@@ -67,7 +67,7 @@ def shown_call(entry: Entry) -> dict[str, Any]:
         "call_id": entry.id,
         "task": call.task,
         "event": call.event,
-        "attempt": entry.attempt,
+        "attempt": call.earlier + entry.attempt,
         "due": entry.due,
         "created": call.created,
         "reason": call.reason,

@@ -71,6 +71,7 @@ class FakeWorker:
         self.pending: list[JSON] = []
         self.letters: list[JSON] = []
         self.missed: JSON = {"records": 0, "since": None, "available_from": None, "sending": False, "stretches": []}
+        self.matches = 37
         self.explained: JSON | None = None
         self.failing: int | None = None
         self.defaults: JSON = {
@@ -243,7 +244,7 @@ class FakeWorker:
 
     async def _replay(self, request: web.Request) -> web.Response:
         if (await request.json()).get("dry_run"):
-            return web.json_response({"records": 1200, "matches": 37})
+            return web.json_response({"records": 1200, "matches": self.matches})
         stretch = {"id": "r1", "why": "replay", "topic": "events", "partition": 0, "next": 0, "end": 9, "sending": True}
         self.missed = {**self.missed, "records": 1200, "sending": True, "stretches": [stretch]}
         return web.json_response({"replay": "r1", "records": 1200}, status=202)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
-from page_worker import FakeWorker, full
+from page_worker import FakeWorker, full, iso
 from support.browser import Browser
 
 #: a moment as it is to be read anywhere on the page, in Berlin's zone
@@ -108,3 +109,82 @@ def test_plain_words(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
     worker.missed = {**worker.missed, "sending": True}
     browser.find("h2", "Catching up")
     browser.wait_text("1 record still to be looked at.")
+
+
+def test_how_many_wait_is_told_whichever_tab_is_chosen(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake()
+    one = full(worker)
+    browser.open(f"{worker.base}/#/hooks/{one}")
+    browser.wait_text("Pending (3)")
+    browser.press("Pending")
+    browser.wait_text("Run now")
+    browser.press("Requests")
+    worker.pending = worker.pending[:1]
+    browser.wait_text("Pending (1)")
+    worker.pending = []
+    browser.wait_gone("Pending (")
+
+
+def test_a_state_is_told_with_how_long_it_lasts(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake()
+    full(worker)
+    browser.open(worker.base)
+    browser.wait_text("failing for 2 h")
+    browser.wait_text("paused for 5 min")
+    assert "failing since" not in browser.text()
+    worker.hooks[f"{2:032x}"].update(failing_since=iso(time.time() + 5))  # its clock is ahead of the browser's
+    browser.wait_text("failing for < 1 s")
+
+
+def test_what_was_given_up_and_sent_again_is_not_denied(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake()
+    one = full(worker)
+    worker.letters = [{**letter, "state": "delivered"} for letter in worker.letters]
+    browser.open(f"{worker.base}/#/hooks/{one}")
+    browser.find("[role=tab]", "Dead letters").click()
+    browser.wait_text("No open dead letters.")
+    browser.open(f"{worker.base}/#/dead-letters")
+    browser.wait_text("No open dead letters.")
+    browser.wait_text("Since (UTC)")
+    browser.fill("State", "dropped")
+    browser.press("Find")
+    browser.wait_text("No dead letter matches.")
+
+
+def test_no_word_is_broken_in_a_badge(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake()
+    full(worker)
+    browser.open(f"{worker.base}/#/dead-letters")
+    browser.find(".badge", "open")
+    assert set(
+        browser.run("return [...document.querySelectorAll('.badge')].map(one => one.getClientRects().length)")
+    ) == {1}
+    heights = browser.run("return [...document.querySelectorAll('td .badge')].map(one => one.offsetHeight)")
+    assert max(heights) < 30
+
+
+def test_a_choice_that_was_made_is_not_asked_for(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake()
+    one = full(worker)
+    worker.missed = {**worker.missed, "records": 2, "since": "2026-11-22T10:00:00.000+00:00"}
+    browser.open(f"{worker.base}/#/hooks/{one}")
+    browser.wait_text("2 records passed by while it was disabled.")
+    assert "You choose" not in browser.text()
+    worker.hooks[one]["status"] = "disabled"
+    browser.wait_text("2 records passed by while it was disabled. You choose what becomes of them when you enable it.")
+    browser.press("Enable")
+    browser.wait_text("2 records passed by since 22 Nov, 10:00:00 UTC.")
+    browser.wait_text("is sent from this time on (UTC):")
+
+
+def test_a_replay_of_nothing_can_not_be_begun(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    worker = fake()
+    one = full(worker)
+    worker.matches = 0
+    browser.open(f"{worker.base}/#/hooks/{one}")
+    browser.press("Replay")
+    browser.press("Count first")
+    browser.wait_text("0 deliveries out of 1,200 records.")
+    browser.press("Count first")
+    browser.wait_text("0 deliveries out of 1,200 records.")
+    assert {body["dry_run"] for _, body in worker.calls("POST", "/replay")} == {True}

@@ -61,7 +61,7 @@ function attemptDetails(attempt, hookId, changed) {
     ]),
     "request" in attempt || "response" in attempt
       ? [body("Request", attempt.request), body("Response", attempt.response)]
-      : h("p", { class: "hint" }, "Bodies are kept of failures only."),
+      : h("p", { class: "hint" }, "Only the bodies of failures are kept."),
     attempt.source && attempt.cause !== "test" ? resend(attempt, hookId, changed) : null);
 }
 

@@ -4,7 +4,7 @@ import { attemptTo, body, facts, sourceLink } from "./attempts.js";
 import { Problem, get, getIfKnown, post } from "./api.js";
 import { form, open, showResult } from "./dialogs.js";
 import { badge, button, cell, copyable, fill, h, keyed, table, write } from "./dom.js";
-import { at, cameBack, count, isoOf, plural } from "./format.js";
+import { at, cameBack, count, isoOf, plural, zone } from "./format.js";
 import { live } from "./live.js";
 
 const FILTERS = ["hook_id", "url", "organization_id", "task", "reason", "since", "until"];
@@ -153,7 +153,9 @@ export function deadLettersView(signal, query) {
     list.update(letters);
     list.node.hidden = letters.length === 0;
     empty.hidden = letters.length > 0;
-    write(empty, found === null ? "This worker has no view of dead letters." : Object.values(filter).some(Boolean) || state !== "all" ? "None matches." : "Nothing was given up.");
+    const isFiltered = Object.values(filter).some(Boolean) || !["open", "all"].includes(state);
+    const none = isFiltered ? "No dead letter matches." : state === "open" ? "No open dead letters." : "No dead letters.";
+    write(empty, found === null ? "This worker has no view of dead letters." : none);
     next = found?.next_cursor ?? null;
     onward.disabled = next === null;
     back.disabled = cursors.length === 1;
@@ -204,8 +206,8 @@ export function deadLettersView(signal, query) {
       h("div", {}, h("label", { for: "f-organization" }, "Organization"), inputs.organization_id),
       h("div", { class: "grow" }, h("label", { for: "f-task" }, "Task"), inputs.task),
       h("div", { class: "grow" }, h("label", { for: "f-reason" }, "Reason contains"), inputs.reason),
-      h("div", {}, h("label", { for: "f-since" }, "Since"), inputs.since),
-      h("div", {}, h("label", { for: "f-until" }, "Until"), inputs.until),
+      h("div", {}, h("label", { for: "f-since" }, `Since (${zone()})`), inputs.since),
+      h("div", {}, h("label", { for: "f-until" }, `Until (${zone()})`), inputs.until),
       h("div", {}, h("label", { for: "f-state" }, "State"), states),
       h("button", { type: "submit", class: "primary" }, "Find")),
     h("div", { class: "actions" }, some, matching, someDropped, matchingDropped),

@@ -33,7 +33,7 @@ export function hookView(signal, _query, id) {
   let defaults = null;
 
   const content = h("div", { hidden: true });
-  const missed = missedPanel(id, signal);
+  const missed = missedPanel(id, signal, () => hook?.status === "disabled");
 
   const readHook = live(signal, 4, async () => {
     try {
@@ -80,7 +80,7 @@ export function hookView(signal, _query, id) {
     again,
     button("Rotate secret …", async () => {
       let rotated = null;
-      if (await confirm("Rotate the secret?", "The hook gets a new one. The former one signs too for a while (STREAMHOOKS_SECRET_OVERLAP); two former ones at most may.",
+      if (await confirm("Rotate the secret?", "The hook gets a new secret. The former one signs too for a while, so that the receiver can change over (STREAMHOOKS_SECRET_OVERLAP). At most two former ones sign at a time.",
         "Rotate", async () => { rotated = await rotate(id); })) await showSecret(rotated, "The new secret");
     }),
     h("a", { class: "button", href: `#/hooks/${id}/edit` }, "Edit"),
@@ -136,7 +136,7 @@ function chartSection(id, signal) {
     h("span", {}, rollup[1])));
   return h("section", {}, h("div", { class: "heading" }, h("h2", {}, "Attempts"),
     h("fieldset", { class: "choices" }, h("legend", { class: "unseen" }, "Time"), choices)), picture.node,
-    h("p", { class: "hint" }, "Each attempt of a webhook-id is counted once: a replay of what was sent before is not counted again, and tests are not counted."));
+    h("p", { class: "hint" }, "Each attempt of a webhook-id is counted once, in all: a replay is not counted again. Tests are not counted."));
 }
 
 /** What was sent, what waits and what was given up, behind tabs: only what is shown is asked for. */
@@ -162,8 +162,7 @@ function listsSection(id, signal) {
     },
     async pending() {
       const { data, headers } = await call("GET", hookPath(id, "/pending"), { query: { limit: LATEST }, signal });
-      const total = Number(headers.get("X-Total-Count") ?? data.length);
-      write(tabs[1], total ? `Pending (${count(total)})` : "Pending");
+      const total = tellPending(data, headers);
       return [pending, data, "Nothing waits for this hook.", total > data.length ? `The next ${data.length} of ${count(total)}.` : "", null];
     },
     async letters() {
@@ -171,9 +170,16 @@ function listsSection(id, signal) {
       if (found === null) return [letters, [], "This worker has no view of dead letters.", "", null];
       const more = found.next_cursor ? [`The newest ${found.dead_letters.length}. `, h("a", { href: `#/dead-letters?hook_id=${id}` }, "All of them")] : "";
       const all = found.dead_letters.length ? button("Redrive all of this hook …", () => redriveMatching({ hook_id: id }, read)) : null;
-      return [letters, found.dead_letters, "Nothing was given up.", more, all];
+      return [letters, found.dead_letters, "No open dead letters.", more, all];
     },
   };
+
+  /** Write on its tab how many calls wait. */
+  function tellPending(data, headers) {
+    const total = Number(headers.get("X-Total-Count") ?? data.length);
+    write(tabs[1], total ? `Pending (${count(total)})` : "Pending");
+    return total;
+  }
 
   const read = live(signal, 4, async () => {
     const name = chosen;
@@ -186,6 +192,9 @@ function listsSection(id, signal) {
     write(nothing, none);
     fill(note, text);
     if (Boolean(extra) !== above.hasChildNodes()) fill(above, extra);
+    if (name === "pending") return;
+    const { data, headers } = await call("GET", hookPath(id, "/pending"), { query: { limit: 1 }, signal });
+    if (!signal.aborted) tellPending(data, headers);
   });
 
   function choose(name) {

@@ -106,7 +106,7 @@ export function newView(signal) {
   choose();
   return formView("Add a hook", "#/", fields, [organization, kinds, appId, common.url, places, common.projects, common.labels, common.advanced], "Add it", async () => {
     const made = await post("/api/hooks", given(fields.values()));
-    await showSecret(made, "The hook is there");
+    await showSecret(made, "The hook was added");
     if (made.warnings) toast(made.warnings.join(". "));
     location.hash = `#/hooks/${made.id}`;
   });

@@ -1,7 +1,7 @@
 // What a hook's fields say about its state, as badges.
 
 import { badge } from "./dom.js";
-import { relative } from "./format.js";
+import { span } from "./format.js";
 
 export function stateBadges(hook) {
   const found = [];
@@ -10,9 +10,9 @@ export function stateBadges(hook) {
   if (hook.trouble === "blocked") found.push(badge("blocked", "bad"));
   if (hook.breaker === "open") found.push(badge("breaker open", "bad"));
   if (hook.paused_until && Date.parse(hook.paused_until) > Date.now()) {
-    found.push(badge(`paused for ${relative(Date.parse(hook.paused_until)).replace("in ", "")}`, "warn"));
+    found.push(badge(`paused for ${span((Date.parse(hook.paused_until) - Date.now()) / 1000)}`, "warn"));
   }
-  if (hook.failing_since) found.push(badge(`failing since ${relative(Date.parse(hook.failing_since)).replace(" ago", "")}`, "bad"));
+  if (hook.failing_since) found.push(badge(`failing for ${span(Math.max(0, (Date.now() - Date.parse(hook.failing_since)) / 1000))}`, "bad"));
   if (!found.length) found.push(badge("active", "good"));
   return found;
 }

@@ -4,7 +4,7 @@ import { call, getIfKnown, hookPath, post, remove } from "./api.js";
 import { change } from "./changing.js";
 import { form, open } from "./dialogs.js";
 import { button, fill, h, toast, write } from "./dom.js";
-import { ago, count, isoOf, localInput, plural, zone } from "./format.js";
+import { at, isoOf, localInput, plural, zone } from "./format.js";
 import { live } from "./live.js";
 
 const TOPICS = ["events", "alerts", "resource-changes"];
@@ -21,11 +21,11 @@ export async function enable(id) {
     const choices = h("fieldset", {}, h("legend", {}, "What it missed"),
       choice("skip", "is thrown away"),
       choice("all", "is sent"),
-      choice("time", ["is sent from this time on: ", time]));
+      choice("time", [`is sent from this time on (${zone()}): `, time]));
     time.addEventListener("input", () => { choices.querySelector("[value=time]").checked = true; });
     const known = missed && h("p", {}, !asks ? "It missed nothing." : missed.records === null ? "How much it missed can't be told now." : [
-      `${plural(missed.records, "record")} passed by`, missed.since ? [" since ", ago(missed.since)] : "", ".",
-      missed.available_from ? [" Kafka's retention has removed those before ", ago(missed.available_from), "."] : ""]);
+      `${plural(missed.records, "record")} passed by`, missed.since ? [" since ", at(missed.since)] : "", ".",
+      missed.available_from ? [" Kafka's retention has removed those before ", at(missed.available_from), "."] : ""]);
     const asked = form(asks ? choices : [], "Enable", async () => {
       const chosen = asks ? choices.querySelector(":checked").value : null;
       if (chosen === "time" && !time.value) throw new Error("Choose a time.");
@@ -74,6 +74,7 @@ export function replay(hook, began) {
           throw problem.isUnknownCall ? new Error("This worker can't replay.") : problem;
         });
         write(found, `${plural(result.data.matches, "delivery", "deliveries")} out of ${plural(result.data.records, "record")}.`);
+        if (result.data.matches === 0) return undefined;
         counted = JSON.stringify(body);
         write(go, `Send ${plural(result.data.matches, "delivery", "deliveries")}`);
         return undefined;
@@ -95,7 +96,7 @@ export function replay(hook, began) {
 }
 
 /** What a hook still has to get of the past: {node, read, began}. Hidden while there is nothing. */
-export function missedPanel(id, signal) {
+export function missedPanel(id, signal, isDisabled) {
   const bar = h("progress", { "aria-label": "Progress" });
   const text = h("p", {});
   const stops = h("div", { class: "actions" });
@@ -119,7 +120,7 @@ export function missedPanel(id, signal) {
     write(title, missed.sending ? "Catching up" : "Missed");
     write(text, missed.sending
       ? `${plural(missed.records, "record")} still to be looked at.`
-      : `${plural(missed.records, "record")} passed by while it was disabled; what becomes of them is chosen when it is enabled.`);
+      : `${plural(missed.records, "record")} passed by while it was disabled.${isDisabled() ? " You choose what becomes of them when you enable it." : ""}`);
     const replays = [...new Set(stretches.filter((one) => one.why === "replay").map((one) => one.id))];
     if (stops.dataset.of !== replays.join()) {
       stops.dataset.of = replays.join();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -184,10 +185,10 @@ def test_what_holds_where_a_hook_says_nothing_is_told_with_its_number(worker_api
     defaults = {"timeout": 5.0, "max_in_flight": 50, "rate_limit": None, "retry_schedule": schedule}
     worker_api.say("GET", "/api/overview", {"defaults": defaults})
     shown = [line.split(maxsplit=1) for line in worker_api.run("hooks", "show", service).stdout.splitlines()]
-    assert ["timeout", "3"] in [[name, text.removesuffix(".0")] for name, text in shown]
+    assert ["timeout", "3 s"] in shown
     assert ["max_in_flight", "50 (the worker's default)"] in shown
     assert ["rate_limit", "none (the worker's default)"] in shown
-    assert ["retry_schedule", "300, 300 (the worker's default)"] in shown
+    assert ["retry_schedule", "300 s, 300 s (the worker's default)"] in shown
     shown = worker_api.run("hooks", "show", app).stdout
     assert "none (the worker's default)" in shown
     assert "300" not in shown
@@ -241,6 +242,13 @@ def test_a_completion_script_is_printed(worker_api, shell):
     assert "_STREAMHOOKS_COMPLETE" in worker_api.run("completion", shell).stdout
 
 
+def test_what_has_a_unit_is_shown_with_it(worker_api):
+    hook = worker_api.add(timeout=10, retry_schedule=[1, 2.5, 600], rate_limit=0.5)
+    shown = worker_api.run("hooks", "show", hook).stdout
+    for name, text in (("timeout", "10 s"), ("retry_schedule", "1 s, 2.5 s, 600 s"), ("rate_limit", "0.5 per second")):
+        assert re.search(rf"^{name} +{text}$", shown, re.MULTILINE), shown
+
+
 MISSED = {"records": 7, "since": "2026-11-25T10:00:00.000+00:00", "sending": False, "stretches": []}
 UNDECIDED = {"detail": "7 records were missed", "missed": MISSED}
 
@@ -251,7 +259,10 @@ def test_enabling_without_a_choice_is_refused_when_something_was_missed(worker_a
     for options in ([], ["--json"]):
         refused = worker_api.run("hooks", "enable", hook, *options)
         assert refused.exit_code == 1
-        assert "7 records were missed: give --resume skip, --resume all or --resume TIME" in refused.stderr
+        told = (
+            "it missed 7 records since 2026-11-25T10:00:00.000+00:00: give --resume skip, --resume all or --resume TIME"
+        )
+        assert refused.stderr == f"Error: {told}\n"
     assert len(worker_api.made()) == 2
 
 
@@ -266,8 +277,11 @@ def test_who_sits_at_a_terminal_is_asked_and_told_how_to_send_what_was_skipped(w
     assert "It missed 7 records since 2026-11-25T10:00:00.000+00:00." in asked.stdout
     assert worker_api.made()[-1] == ("PUT", path, {"status": "active", "resume": "skip"})
     again = f"`streamhooks replay {hook} --from 2026-11-25T10:00:00.000+00:00"
-    assert f"7 records were skipped; {again}` sends them" in asked.stdout
+    assert f"skipped what it missed: 7 records; {again}` sends them" in asked.stdout
     assert '"sending"' not in asked.stdout
     told = worker_api.run("hooks", "enable", hook, "--resume", "2026-11-25T11:00")
-    assert f"{again} --to 2026-11-25T11:00:00.000+00:00` sends them" in told.stdout
-    assert "7 records are sent" in worker_api.run("hooks", "enable", hook, "--resume", "all", "--json").stderr
+    assert f"{again} --to 2026-11-25T11:00:00.000+00:00` sends it" in told.stdout
+    assert (
+        "sending what it missed: 7 records since"
+        in worker_api.run("hooks", "enable", hook, "--resume", "all", "--json").stderr
+    )

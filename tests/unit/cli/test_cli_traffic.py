@@ -57,7 +57,7 @@ def test_a_chart_and_a_table_tell_what_happened(worker_api):
     worker_api.say("GET", f"{PATH}/stats", points(0, 8, 4), points(0, 8, 2), points(0, 0, 2))
     shown = worker_api.run("stats", HOOK).stdout
     assert "      8 ┤ █ \n" in shown
-    assert "fired from 2023-11-14 22:13:20 to 2023-11-14 22:13:40 UTC, 10 s a column" in shown
+    assert "fired from 2023-11-14 22:13:20 to 2023-11-14 22:13:40 UTC, 10 s per column" in shown
     rows = [line.split() for line in shown.splitlines()]
     assert ["2023-11-14", "22:13:30", "8", "8", "0"] in rows
     assert ["all", "12", "10", "2"] in rows
@@ -174,7 +174,7 @@ def test_calls_are_run_and_dropped(worker_api):
     worker_api.say("POST", f"{PATH}/pending/one/retry", CALL, status=202)
     worker_api.say("DELETE", f"{PATH}/pending/two%2F..", None, status=204)
     result = worker_api.run("pending", HOOK, "--retry", "one", "--drop", "two/..")
-    assert (result.exit_code, result.stdout) == (0, "runs now: 1, dropped: 1\n")
+    assert (result.exit_code, result.stdout) == (0, "1 call told to run now, 1 call dropped\n")
     worker_api.say("DELETE", f"{PATH}/pending/three", (409, {"detail": "the call runs at this moment"}))
     assert worker_api.run("pending", HOOK, "--drop", "three").stderr == "Error: the call runs at this moment\n"
 
@@ -210,7 +210,7 @@ def test_a_redrive_is_counted_first_and_asked_for(worker_api):
     result = worker_api.run("dead-letters", "redrive", "--hook", HOOK, "--since", "2026-11-25", input="y\n")
     assert result.exit_code == 0, result.stderr
     assert "Send 3 dead letters again (1 left out)?" in result.stderr
-    assert result.stdout.endswith("3 sent again, 1 left out\n")
+    assert result.stdout.endswith("3 dead letters sent again, 1 left out\n")
     body = {"hook_id": HOOK, "since": "2026-11-25T00:00:00.000+00:00", "force": False}
     assert [call[2] for call in worker_api.made()] == [{**body, "dry_run": True}, {**body, "dry_run": False}]
 
@@ -218,8 +218,30 @@ def test_a_redrive_is_counted_first_and_asked_for(worker_api):
 def test_a_redrive_that_nobody_agrees_to_is_none(worker_api):
     worker_api.say("POST", REDRIVE, {"redriven": 3, "skipped": 0})
     assert worker_api.run("dead-letters", "redrive", "3:17", input="n\n").exit_code == 1
-    assert worker_api.run("dead-letters", "redrive", "3:17", "--dry-run").stdout == "3 to be sent again, 0 left out\n"
+    shown = worker_api.run("dead-letters", "redrive", "3:17", "--dry-run").stdout
+    assert shown == "3 dead letters would be sent again, 0 left out\n"
     assert all(call[2]["dry_run"] for call in worker_api.made())
+
+
+@pytest.mark.parametrize(("number", "skipped"), [(0, 0), (0, 2)])
+def test_nobody_is_asked_about_nothing(worker_api, number, skipped):
+    worker_api.say("POST", REDRIVE, {"redriven": number, "skipped": skipped})
+    result = worker_api.run("dead-letters", "redrive", "--hook", HOOK)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"{number} dead letters would be sent again, {skipped} left out\n"
+    assert all(call[2]["dry_run"] for call in worker_api.made())
+
+
+def test_one_is_told_as_one(worker_api):
+    worker_api.say("POST", REDRIVE, {"redriven": 1, "skipped": 0}, (202, {"redriven": 1, "skipped": 0}))
+    result = worker_api.run("dead-letters", "redrive", "--hook", HOOK, input="y\n")
+    assert "Send 1 dead letter again?" in result.stderr
+    assert result.stdout.endswith("1 dead letter sent again, 0 left out\n")
+    worker_api.say("POST", f"{PATH}/replay", {"records": 1, "matches": 1}, (202, {"replay": "r1", "records": 1}))
+    result = worker_api.run("replay", HOOK, "--from", "1h", "--no-wait", input="y\n")
+    assert "1 record from" in result.stderr
+    assert "Send 1 delivery?" in result.stderr
+    assert result.stdout.endswith("replay r1: 1 record\n")
 
 
 def test_a_redrive_with_yes_is_done_at_once(worker_api):
@@ -234,7 +256,7 @@ def test_what_nobody_needs_is_dropped(worker_api):
     asked = ("--hook-url", "e.test", "--task", "a.task", "--organization", "1")
     result = worker_api.run("dead-letters", "drop", *asked, input="y\n")
     assert "Drop 3 dead letters (1 left out)?" in result.output
-    assert result.stdout.endswith("3 dropped, 1 left out\n")
+    assert result.stdout.endswith("3 dead letters dropped, 1 left out\n")
     wish = {"url": "e.test", "task": "a.task", "organization_id": "1"}
     assert worker_api.made() == [
         ("POST", "/api/dead-letters/drop", {**wish, "dry_run": True}),
@@ -266,7 +288,7 @@ def test_what_was_missed_is_shown(worker_api):
     assert "disabled  t.events          0     5  open  no       r1:t.events:0" in shown
     assert json.loads(worker_api.run("missed", HOOK, "--json").stdout) == whole
     worker_api.say("GET", f"{PATH}/missed", missed())
-    assert worker_api.run("missed", HOOK).stdout == "nothing was missed\n"
+    assert worker_api.run("missed", HOOK).stdout == "nothing to catch up on\n"
 
 
 def test_a_replay_is_counted_asked_for_sent_and_followed(worker_api):
@@ -286,8 +308,8 @@ def test_a_replay_is_counted_asked_for_sent_and_followed(worker_api):
         "replay", HOOK, *times, "--topic", "events", input="y\n", obj=Api(worker_api.base, sleep=slept.append)
     )
     assert result.exit_code == 0, result.stderr
-    assert "9 records from 2026-11-25 10:00:00 to 2026-11-25 10:00:00 UTC: 4 fire this hook" in result.stderr
-    assert result.stdout.endswith("replay r1: 9 records\nall of it is under way\n")
+    assert "9 records from 2026-11-25 10:00:00 to 2026-11-25 10:00:00 UTC: 4 deliveries" in result.stderr
+    assert result.stdout.endswith("replay r1: 9 records\nall deliveries are under way\n")
     at = "2026-11-25T10:00:00.000+00:00"
     body = {"from": at, "to": at, "topics": ["events"]}
     assert [call[2] for call in worker_api.made()] == [{**body, "dry_run": True}, {**body, "dry_run": False}]
@@ -298,7 +320,7 @@ def test_a_replay_is_counted_asked_for_sent_and_followed(worker_api):
 
 def test_a_dry_run_of_a_replay_sends_nothing(worker_api):
     worker_api.say("POST", f"{PATH}/replay", {"records": 9, "matches": 4})
-    assert "4 fire this hook" in worker_api.run("replay", HOOK, "--from", "2h", "--dry-run").stdout
+    assert ": 4 deliveries" in worker_api.run("replay", HOOK, "--from", "2h", "--dry-run").stdout
     told = worker_api.run("replay", HOOK, "--from", "2h", "--dry-run", "--json")
     assert json.loads(told.stdout) == {"records": 9, "matches": 4}
     assert worker_api.run("replay", HOOK, "--from", "2h", input="n\n").exit_code == 1

@@ -49,6 +49,17 @@ async def test_how_a_try_ends(status, error, ended, dead):
     assert len(world.outputs.stored) == (status == 503)
 
 
+async def test_its_attempts_are_numbered_on_from_those_before():
+    world = World()
+    task = world.task(sends(503, DeliveryFailed("status 503", None)), policy=delivering)
+    call = Call("c1", task.name, 0, 0, hook_id=HOOK.id, stored=True, letter=KEY, redriven=2, attempt=2, earlier=6)
+    assert Call.from_record(decode(DelayedCall, call.record(attempt=2, due=0, reason="retry")), 0).earlier == 6
+    owner = Owner()
+    await world.runner.start(call, owner)
+    await asyncio.wait_for(owner.ended.wait(), 5)
+    assert [attempt.attempt for attempt in world.firings.attempts] == [8]
+
+
 async def test_what_is_done_with_a_call_that_does_not_run():
     world = World()
     world.task(sends(200))

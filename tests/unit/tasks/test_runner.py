@@ -43,7 +43,7 @@ class Outputs:
     async def give_up(self, call, reason, last):
         self.dead.append((call, reason, last))
 
-    async def end_letter(self, call, state, reason=None, last=None):
+    async def end_letter(self, call, state, reason=None, last=None, *, ran=True):
         assert call not in self.settled  # else a kill in between would leave it sent for ever
         self.ended.append((call.letter, call.redriven, state, reason))
 
