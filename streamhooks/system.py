@@ -94,6 +94,7 @@ from streamhooks.tasks.task import registry
 from streamhooks.tasks.upheld import Upheld
 from streamhooks.times import steady
 from streamhooks.tracing import Tracing
+from streamhooks.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -426,6 +427,7 @@ class System:
             self.watch,
             self.renewal,
             GivingBack(),
+            Watchdog(),
         ):
             task = asyncio.create_task(work.run(), name=type(work).__name__)
             task.add_done_callback(self._background_ended)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from typing import Any
+
+from confluent_kafka import Consumer
 
 from streamhooks.errors import BadSettings
 from streamhooks.settings import Settings
@@ -46,6 +49,16 @@ def client_config(settings: Settings) -> dict[str, Any]:
         "ssl.key.location": settings.tls_key and str(settings.tls_key),
     }
     return config | {name: value for name, value in optional.items() if value is not None}
+
+
+def close_aside(client: Consumer, wait: float = 0.0) -> None:
+    """Close a client in a thread of its own, and wait for it for so many seconds at most.
+
+    A client whose threads wait for each other (librdkafka#5476) is never closed.
+    """
+    closing = threading.Thread(target=client.close, name="closing", daemon=True)
+    closing.start()
+    closing.join(wait)
 
 
 def aiokafka_options(settings: Settings) -> dict[str, Any]:

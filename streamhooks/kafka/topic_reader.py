@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streamhooks.errors import RegistryAway
+from streamhooks.kafka.clients import close_aside
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.reader import NOT_THERE, TP, Record, new_consumer, to_record
 from streamhooks.kafka.reader_health import ReaderHealth
@@ -27,6 +28,8 @@ ALONE = 262_144
 MADE_ANEW = "the topic was made anew"
 #: how often is looked whether the topics are those that are read, in seconds
 LOOK = 5.0
+#: how long is waited for a client to close, in seconds
+CLOSED = 2.0
 
 
 class TopicReader:
@@ -167,7 +170,7 @@ class TopicReader:
                     if wanted.items() - assigned.items():
                         self._look(wanted)  # before it is read, so that what comes later is another log
                     if self._is_stale:
-                        consumer.close()
+                        close_aside(consumer, CLOSED)
                         consumer, assigned, self._is_stale = self._new_consumer(), {}, False
                     self._reassign(consumer, assigned, wanted)
                     assigned = dict(wanted)
@@ -180,7 +183,7 @@ class TopicReader:
                 else:
                     self._changed.wait(1.0)
         finally:
-            consumer.close()
+            close_aside(consumer, CLOSED)
 
     def _new_consumer(self) -> Consumer:
         return new_consumer(self._settings, **{"enable.partition.eof": True})

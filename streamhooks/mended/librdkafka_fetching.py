@@ -4,6 +4,10 @@ It looks by itself whether the log is still the one that was read when a leader 
 
 Records are taken in the event loop, without waiting, as long as they come in quick succession. When none comes for a
 while a thread waits for the next one: it costs a change of threads, and nothing as long as there is none.
+
+Each time that it is to read elsewhere a new client does so. The threads of a client may wait for each other for ever,
+when a broker goes away while it is asked about an epoch (librdkafka#5476), and who tells such a client anything then
+waits, too, with the interpreter's lock: nothing in the process runs any more.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from faust.types import TP
 
-from streamhooks.kafka.clients import FETCH, client_config, fetch_config
+from streamhooks.kafka.clients import FETCH, client_config, close_aside, fetch_config
 from streamhooks.kafka.reader import NOT_THERE, Record, to_record
 from streamhooks.masking import shown
 from streamhooks.mended.fetching import AT_ONCE, Seek
@@ -27,8 +31,8 @@ log = logging.getLogger(__name__)
 
 #: how long after a record the next one is looked for in the loop, and how often, in seconds
 LIVE, LOOK = 0.05, 0.002
-#: how long a stop waits for the thread, in seconds
-STOP = 0.2
+#: how long a stop waits for the thread, and for the client, in seconds
+STOP, CLOSED = 0.2, 2.0
 
 _CONFIG = {
     "enable.auto.commit": False,
@@ -55,45 +59,43 @@ class LibrdkafkaFetching:
         self._next: dict[tuple[str, int], int] = {}
         self._suspects: set[TP] = set()
         self._told: set[tuple[TP, int]] = set()
-        self._moves = 0
+        self._held: list[Record] = []
         self._came = 0.0
         self._thread = ThreadPoolExecutor(1, "fetching")
         self._stopping = False
-        self._waiting: tuple[int, asyncio.Future[Message | None]] | None = None
+        self._waiting: asyncio.Future[Message | None] | None = None
 
     async def assign(self, seeks: Mapping[TP, Seek]) -> None:
         """Read these partitions, and no others."""
-        if self._client is None:
-            if not seeks:
-                return
-            self._client = Consumer(self._config)
-        self._read(self._client, seeks)
+        if self._client is not None or seeks:
+            self.renew(seeks)
 
     def renew(self, seeks: Mapping[TP, Seek]) -> None:
-        """Read these partitions, and no others, of a topic that was made anew, by a new client.
-
-        One that knows the former topic goes on asking with its epochs, which the new one has not had: for ever.
-        """
-        former, self._client = self._client, Consumer(self._config)
-        self._waiting = None  # what comes of it is of the former one
-        self._read(self._client, seeks)
-        if former is not None:
-            self._thread.submit(former.close)
-
-    def _read(self, client: Consumer, seeks: Mapping[TP, Seek]) -> None:
-        self._moves += 1
+        """Read these partitions, and no others; of what was fetched nothing is handed over."""
+        self._held = []
         self._assignments, self._next = {}, {}
         self._note_places(seeks)
-        client.assign(_places(seeks))
+        self._read(seeks)
 
     def move(self, seeks: Mapping[TP, Seek]) -> None:
         """Go on elsewhere with some of the partitions that are read."""
         assert self._client is not None
-        self._moves += 1
+        # While a thread waits there is hardly anything, and nobody knows what it has taken.
+        while not self._waiting and (messages := self._client.consume(AT_ONCE, 0)):
+            self._held += self._taken(messages)
+        self._held = [one for one in self._held if TP(one.topic, one.partition) not in seeks]
         self._note_places(seeks)
-        # One that has stopped at an error starts only so.
-        self._client.incremental_unassign([TopicPartition(*tp) for tp in seeks])
-        self._client.incremental_assign(_places(seeks))
+        others = {TP(*tp): Seek(offset, -1, self._assignments[tp]) for tp, offset in self._next.items()}
+        self._read({**others, **seeks})
+
+    def _read(self, seeks: Mapping[TP, Seek]) -> None:
+        former, self._client = self._client, Consumer(self._config)
+        self._waiting = None  # what comes of it is of the former one
+        self._thread.shutdown(wait=False)
+        self._thread = ThreadPoolExecutor(1, "fetching")
+        self._client.assign(_places(seeks))
+        if former is not None:
+            close_aside(former)
 
     def _note_places(self, seeks: Mapping[TP, Seek]) -> None:
         for tp, seek in seeks.items():
@@ -104,6 +106,9 @@ class LibrdkafkaFetching:
         if self._client is None:
             await asyncio.sleep(0.05)  # whoever asks in a loop must not keep it
             return []
+        if self._held:
+            records, self._held = self._held[:AT_ONCE], self._held[AT_ONCE:]
+            return records
         messages = [] if self._waiting else self._client.consume(AT_ONCE, 0)
         if not messages and not self._waiting and steady() - self._came < LIVE:
             await asyncio.sleep(LOOK)
@@ -123,21 +128,13 @@ class LibrdkafkaFetching:
         """The next messages; a thread waits for the first one, also if whoever asked for it is cancelled meanwhile."""
         if self._waiting is None:
             loop = asyncio.get_running_loop()
-            self._waiting = self._moves, loop.run_in_executor(self._thread, self._poll, client, timeout)
-        moves, future = self._waiting
-        await asyncio.wait([future], timeout=timeout + 1.0)
-        if self._waiting is None or not future.done():
+            self._waiting = loop.run_in_executor(self._thread, self._poll, client, timeout)
+        waiting = self._waiting
+        await asyncio.wait([waiting], timeout=timeout + 1.0)
+        if self._waiting is not waiting or not waiting.done():
             return []
-        self._waiting, first = None, future.result()
-        if first is None:
-            return []
-        if moves != self._moves and not first.error():
-            # Nobody knows from before or after which move it is.
-            tp = TP(first.topic(), first.partition())
-            if tp in self._next:
-                self.move({tp: Seek(self._next[tp], -1, self._assignments[tp])})
-            return []
-        return [first, *client.consume(AT_ONCE - 1, 0)]
+        self._waiting, first = None, waiting.result()
+        return [] if first is None else [first, *client.consume(AT_ONCE - 1, 0)]
 
     def _poll(self, client: Consumer, timeout: float) -> Message | None:
         """In the thread: the next message, if one comes in time; who stops it does not wait for the end of it."""
@@ -186,8 +183,7 @@ class LibrdkafkaFetching:
         """Fetch no more."""
         self._stopping = True
         if self._client is not None:
-            # A client that a thread waits with must not be closed.
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._client.close)
+            await asyncio.to_thread(close_aside, self._client, CLOSED)
         self._thread.shutdown(wait=False)
 
 

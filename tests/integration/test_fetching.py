@@ -99,6 +99,22 @@ async def test_what_is_assigned_is_read_in_order_from_where_it_is_told(fetching,
     assert offsets(await take(fetching, 5), 1) == list(range(1000, 1005))
 
 
+async def test_what_was_fetched_of_others_comes_after_a_move_though_it_is_removed(
+    fetching, brokers, topic, write
+) -> None:
+    write(10, 0)
+    write(2000, 1)
+    await fetching.assign({TP(topic, 0): Seek(0, 0, 1), TP(topic, 1): Seek(0, 0, 2)})
+    before = await take(fetching, 20)
+    admin, tp = AdminClient({"bootstrap.servers": brokers}), Partition(topic, 1, 2000)
+    await asyncio.to_thread(admin.delete_records([tp])[tp].result, 30)
+    fetching.move({TP(topic, 0): Seek(0, 0, 3)})
+    after = await take(fetching, 10)
+    found = offsets(before, 1) + offsets(after, 1)
+    assert len(found) > len(offsets(before, 1))
+    assert found == list(range(len(found)))
+
+
 async def test_what_was_fetched_before_a_move_does_not_come_after_it(fetching, topic, write) -> None:
     for partition in (0, 1):
         write(3000, partition)
