@@ -133,6 +133,8 @@ class Load:
                 "bootstrap.servers": self._brokers,
                 "partitioner": "murmur2_random",
                 "enable.idempotence": True,
+                # With several, librdkafka gives up when a batch among them is refused for too few replicas in sync.
+                "max.in.flight.requests.per.connection": 1,
                 "message.timeout.ms": 0,
                 "linger.ms": 5,
                 "reconnect.backoff.max.ms": 1000,
