@@ -92,9 +92,6 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
     path, path_of_other = installation.path(), installation.path()
     url, url_of_other = receiver.url(path), receiver.url(path_of_other)
 
-    def tab(name: str) -> None:
-        browser.page.get_by_role("tab", name=name).click()
-
     def send() -> str:
         """Write an event of project 11; return where it lies."""
         return coordinates(installation.produce("events", "11", event(organization)))
@@ -167,7 +164,7 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
     reader.attempts(*failed, *delivered)
     reader.counts(4, 2, 2)
     browser.wait_text("Pending (1)")
-    tab("Pending (1)")
+    browser.tab("Pending (1)")
     (waits,) = eventually(lambda: reader.rows("Pending calls"))
     assert re.fullmatch(r"in (9|1[012]) min", waits[0])
     assert waits[1:] == ["event.created", "3", "retry", "503", source, "Run now Drop"]
@@ -194,11 +191,11 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
     press(url)
 
     # Run it now: it is given up, as is what is answered with 404.
-    tab("Pending")
+    browser.tab("Pending")
     press("Run now")
     browser.wait_text("It runs now")
     press("Close")
-    tab("Requests")
+    browser.tab("Requests")
     assert got(6)[-1] == broken
     failed.insert(0, "3 | dead | 503")
     reader.attempts(*failed, *delivered)

@@ -93,6 +93,10 @@ class Browser:
         eventually(can_be_pressed)
         button.click()  # once: one that is late is done all the same
 
+    def tab(self, name: str) -> None:
+        """Choose the tab that is called so."""
+        self.page.get_by_role("tab", name=name).click()
+
     def fill(self, label: str, value: str) -> None:
         """Fill the control with this label (or legend: then the choice in it)."""
         labels = self.all("label").filter(has_text=_begins(label))
