@@ -66,5 +66,5 @@ def test_a_request_is_sent_once_more(browser: Browser, fake: Callable[..., FakeW
     worker.attempts = [{**worker.attempts[0], "cause": "test", "source": None}]
     browser.open(f"{worker.base}/#/hooks/{one}")
     browser.press("Show")
-    browser.wait_text("Bodies are kept of failures only.")
+    browser.wait_text("Only the bodies of failures are kept.")
     assert "Send once more" not in browser.text()
