@@ -19,9 +19,8 @@ from streamhooks.records.ids import webhook_id
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.times import Between, iso
 from streamhooks.web.hooks import found_hook
-from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields
+from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, time_of
 from streamhooks.web.parts import Parts
-from streamhooks.web.past import time_of
 from streamhooks.web.patterns import SENT_SOURCE, STATUSES
 from streamhooks.web.problems import ProblemError, bad_fields, confirmed, conflict, kafka_answers, try_again
 from streamhooks.web.representation import shown_attempt

@@ -17,14 +17,13 @@ from streamhooks.kafka.reader import Record
 from streamhooks.records.ids import webhook_id_of_call
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.times import Between, iso, moment
-from streamhooks.web.messages import answer, limit_of, query, read_fields
+from streamhooks.web.messages import NO_TIME, answer, limit_of, query, read_fields, time_of
 from streamhooks.web.parts import Parts
 from streamhooks.web.patterns import MOST_LETTERS, SOURCE
 from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found
 from streamhooks.web.representation import shown_attempt
 from streamhooks.web.routing import FORWARDER
 
-_TIME = "must be epoch seconds or ISO 8601"
 _LETTER = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
 _SOURCE = re.compile(SOURCE)
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{32}")
@@ -166,7 +165,7 @@ def _wanted(fields: dict[str, Any], options: tuple[str, ...]) -> Filter | list[t
     """The letters that a body names, or those that fit its filters; raise ProblemError for a wrong body."""
     wrong = {name[:100]: "unknown field" for name in fields if name not in ("letters", *options, *_FILTERS)}
     wrong |= {name: "must be true or false" for name in options if not isinstance(fields.get(name, False), bool)}
-    wrong |= {name: _TIME for name in _TIMES if name in fields and moment(fields[name]) is None}
+    wrong |= {name: NO_TIME for name in _TIMES if name in fields and moment(fields[name]) is None}
     wrong |= {name: "must be a text" for name in _TEXTS if not isinstance(fields.get(name, ""), str)}
     given = [name for name in _FILTERS if name in fields]
     letters = fields.get("letters")
@@ -205,16 +204,6 @@ def _shown(found: Found) -> dict[str, Any]:
         "redriven": found.tries,
         "truncated": letter.truncated,
     }
-
-
-def time_of(given: Mapping[str, str], name: str) -> float | None:
-    """Return a moment of a query as epoch seconds; raise ProblemError with 400 for what is none."""
-    if name not in given:
-        return None
-    found = moment(given[name])
-    if found is None:
-        raise bad_fields({name: _TIME})
-    return found
 
 
 def _cursor(text: str) -> dict[int, int]:
