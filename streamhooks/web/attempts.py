@@ -1,4 +1,4 @@
-"""The views of single attempts: which were made as far back as `firings` goes, and a request sent once more."""
+"""The views of single attempts: those that `firings` holds, and a request that is sent once more."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def search_attempts(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def resend_request(parts: Parts, request: web.Request) -> web.Response:
-    """Send one request once more, made anew of its record."""
+    """Send one request once more, made again from its record."""
     query(request)
     hook = await found_hook(parts, hook_id_of(request))
     fields = await read_fields(request)
@@ -68,7 +68,7 @@ async def resend_request(parts: Parts, request: web.Request) -> web.Response:
         try:
             await parts.outbox.publish(parts.topics.delayed, value, key=call.id, partition=call.partition)
         except RecordTooLarge:
-            text = "it is too large to wait for its turn: replay the time in which its record was written"
+            text = "the record is too large to be sent by itself: replay the time in which it was written"
             raise conflict(text) from None
     return answer({"call_id": call.id, "webhook_id": call.webhook_id, "source": record.source}, 202)
 
@@ -84,7 +84,7 @@ async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:
     if record is None or record.value is None:
         text = f"Kafka does not hold the record {source} any more: its request can't be sent again"
     elif webhook_id(topic, number, offset, record.timestamp, hook.id) != wanted:
-        text = f"the request {wanted[:100]} of this hook did not come of the record that lies at {source} now"
+        text = f"the request {wanted[:100]} of this hook was not made from the record that is at {source} now"
     else:
         return record
     raise ProblemError(404, {"detail": text})
@@ -101,7 +101,7 @@ async def _call(parts: Parts, hook: Hook, record: Record) -> Call:
     except RegistryAway as away:
         raise try_again(str(away)) from None
     if call is None:
-        raise conflict("the record does not fire this hook any more: its events or projects are others now")
+        raise conflict("the record does not fire this hook any more: its events or projects have changed")
     return call
 
 

@@ -43,7 +43,7 @@ _OF_LIST: Final[Mapping[str, Schema]] = {
     "sort": {
         "enum": list(SORTS),
         "default": "id",
-        "description": "trouble: those first that need a person; who becomes one between two pages may be missed",
+        "description": "trouble: those first that need a person; a hook that changes may come twice or not at all",
     },
     "cursor": {
         "type": "string",
@@ -197,7 +197,7 @@ CALLS: Final = (
         "FoundAttempts", problems=(400, 503), query=_OF_ATTEMPTS,
     ),
     Call(
-        "resend_request", "post", _RESEND, "Send a request once more, made anew of its record", "Resent", 202,
+        "resend_request", "post", _RESEND, "Send a request once more, made again from its record", "Resent", 202,
         problems=(400, 404, 409, 503), body="Resend",
     ),
     Call(

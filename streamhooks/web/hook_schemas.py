@@ -114,7 +114,7 @@ _SHOWN: Final[dict[str, Schema]] = {
     "breaker": {"type": "string", "enum": ["closed", "open"]},
     "trouble": {
         "enum": [*TROUBLES, None],
-        "description": "the first of these that it is; null too if its owner has disabled it",
+        "description": "the worst of these that it is in; null if it is in none, or its owner has disabled it",
     },
     "date_created": {**TEXT, "description": "ISO 8601"},
     "revision": {"type": "integer", "minimum": 1, "description": "of what is wished; in quotes it is the ETag"},

@@ -53,12 +53,12 @@ _TESTED: Final[dict[str, Schema]] = {
     "error": {"type": ["string", "null"]},
     "duration_ms": {"type": "number"},
     "url": TEXT,
-    "request_headers": {**_HEADERS, "description": "all; the values of the hook's own are masked"},
+    "request_headers": {**_HEADERS, "description": "all; the values of custom headers are masked"},
     "request": {"type": ["string", "null"], "description": "the body; null if nothing was sent"},
     "response_headers": {
         **_HEADERS,
         "maxItems": MAX_HEADERS,
-        "description": "all of the last answer, at most 16 KiB; what they repeat of our secrets is masked",
+        "description": "all of the last answer, at most 16 KiB; our secrets in them are masked",
     },
     "response": {**TEXT, "description": "the first 1,024 characters of the body"},
 }
@@ -131,7 +131,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "type": "object",
         "properties": {
             "webhook_id": TEXT,
-            "call_id": {**TEXT, "description": "the key of its record in delayed; by this 0.1.0 named a call"},
+            "call_id": {**TEXT, "description": "the key of its record in delayed; 0.1.0 named calls by it"},
             "task": TEXT,
             "event": {"type": ["string", "null"]},
             "attempt": {"type": "integer", "minimum": 1, "description": "the run that comes next"},

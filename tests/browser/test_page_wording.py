@@ -118,7 +118,7 @@ def test_how_many_wait_is_told_whichever_tab_is_chosen(browser: Browser, fake: C
     browser.wait_text("Pending (3)")
     browser.press("Pending")
     browser.wait_text("Run now")
-    browser.press("Requests")
+    browser.find("[role=tab]", "Requests").click()
     worker.pending = worker.pending[:1]
     browser.wait_text("Pending (1)")
     worker.pending = []

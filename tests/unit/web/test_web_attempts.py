@@ -147,7 +147,7 @@ async def test_what_cannot_be_sent_once_more() -> None:
         assert await refused(good) == gone
         parts.history.record = Record("t.events", 3, 17, 6000, b"k", b"{}")
         status, text = await refused(good)
-        assert (status, "did not come of the record that lies at t.events:3:17 now" in text) == (404, True)
+        assert (status, "was not made from the record that is at t.events:3:17 now" in text) == (404, True)
         parts.history.record = Record("t.events", 3, 17, 5000, b"k", b"{}")
         status, text = await refused(good)
         assert (status, "does not fire this hook any more" in text) == (409, True)
