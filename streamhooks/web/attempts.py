@@ -11,7 +11,6 @@ from aiohttp import web
 
 from streamhooks.errors import BrokenRecord, RecordTooLarge, RegistryAway
 from streamhooks.history.attempts import Wanted
-from streamhooks.history.backwards import Place
 from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.records.firing import Outcome
 from streamhooks.records.hook import Hook
@@ -22,26 +21,25 @@ from streamhooks.web.hooks import found_hook
 from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, time_of
 from streamhooks.web.parts import Parts
 from streamhooks.web.patterns import SENT_SOURCE, STATUSES
+from streamhooks.web.places import before_of, cursor_of
 from streamhooks.web.problems import ProblemError, bad_fields, confirmed, conflict, kafka_answers, try_again
 from streamhooks.web.representation import shown_attempt
 
 _FILTERS = ("hook_id", "webhook_id", "outcome", "status", "event", "since", "until")
 _STATUS = re.compile(r"[0-9]{3}")
-_PLACE = re.compile(r"([0-9]{1,9}):([0-9]{1,18})(?::([0-9]{1,9}))?")
 _SOURCE = re.compile(SENT_SOURCE)
 
 
 async def search_attempts(parts: Parts, request: web.Request) -> web.Response:
     """Answer with attempts, newest first, of all hooks or of one."""
     given = query(request, (*_FILTERS, "cursor", "limit"))
-    limit, wanted = limit_of(given), _wanted(given)
-    before = _cursor(given["cursor"]) if "cursor" in given else {}
+    limit, wanted, before = limit_of(given), _wanted(given), before_of(given)
     with parts.history.long_look():
         async with kafka_answers():
             page = await parts.history.attempts(wanted, before, limit)
     shown = {
         "attempts": [shown_attempt(one) for one in page.found],
-        "next_cursor": None if page.reached is None else _text_of(page.reached),
+        "next_cursor": cursor_of(page.reached),
         "looked_back_to": iso(None if page.since is None else page.since / 1000),
     }
     return answer(shown)
@@ -124,15 +122,3 @@ def _wanted(given: dict[str, str]) -> Wanted:
         event=given.get("event"),
         between=Between.moments(time_of(given, "since"), time_of(given, "until")),
     )
-
-
-def _cursor(text: str) -> dict[int, Place]:
-    places = [_PLACE.fullmatch(part) for part in text.split(".")]
-    if not all(places) or len(places) > 10_000:
-        raise bad_fields({"cursor": "must be the next_cursor of an answer"})
-    return {int(place[1]): Place(int(place[2]), int(place[3] or 0)) for place in places if place}
-
-
-def _text_of(reached: dict[int, Place]) -> str:
-    places = sorted(reached.items())
-    return ".".join(f"{number}:{offset}" + (f":{told}" if told else "") for number, (offset, told) in places)

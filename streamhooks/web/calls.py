@@ -72,6 +72,11 @@ _OF_EXPLAIN: Final[Mapping[str, Schema]] = {
     "since": {**MOMENT, "description": "a day before until, unless given"},
     "until": {**MOMENT, "description": "now, unless given"},
 }
+_CURSOR: Final[Schema] = {
+    "type": "string",
+    "pattern": patterns.PLACES_CURSOR,
+    "description": "next_cursor of the former page",
+}
 _OF_ATTEMPTS: Final[Mapping[str, Schema]] = {
     "hook_id": {"type": "string", "pattern": patterns.HOOK_ID, "description": "of all hooks, unless given"},
     "webhook_id": TEXT,
@@ -85,13 +90,13 @@ _OF_ATTEMPTS: Final[Mapping[str, Schema]] = {
     "event": TEXT,
     "since": {**MOMENT, "description": "when the attempt began; as far back as firings goes, unless given"},
     "until": MOMENT,
-    "cursor": {"type": "string", "pattern": patterns.ATTEMPTS_CURSOR, "description": "next_cursor of the former page"},
+    "cursor": _CURSOR,
     "limit": LIMIT,
 }
 _OF_LETTERS: Final[Mapping[str, Schema]] = {
     **CHOSEN_BY,
     "state": {"enum": ["open", "sent", "delivered", "dropped", "all"], "default": "open"},
-    "cursor": {"type": "string", "pattern": patterns.LETTERS_CURSOR, "description": "next_cursor of the former page"},
+    "cursor": _CURSOR,
     "limit": LIMIT,
 }
 

@@ -20,6 +20,7 @@ from streamhooks.times import Between, iso, moment
 from streamhooks.web.messages import NO_TIME, answer, limit_of, query, read_fields, time_of
 from streamhooks.web.parts import Parts
 from streamhooks.web.patterns import MOST_LETTERS, SOURCE
+from streamhooks.web.places import before_of, cursor_of
 from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found
 from streamhooks.web.representation import shown_attempt
 from streamhooks.web.routing import FORWARDER
@@ -116,12 +117,11 @@ async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
     if state not in WANTED:
         raise bad_fields({"state": f"must be one of {', '.join(WANTED)}"})
     wanted = _filter(given, time_of(given, "since"), time_of(given, "until"), cast(Wanted, state))
-    before = _cursor(given["cursor"]) if "cursor" in given else {}
+    before = before_of(given)
     with parts.history.short_look():
         async with kafka_answers():
-            found, reached = await parts.history.letters(wanted, before, limit)
-    cursor = None if reached is None else ".".join(f"{number}:{offset}" for number, offset in sorted(reached.items()))
-    return answer({"dead_letters": [_shown(one) for one in found], "next_cursor": cursor})
+            page = await parts.history.letters(wanted, before, limit)
+    return answer({"dead_letters": [_shown(one) for one in page.found], "next_cursor": cursor_of(page.reached)})
 
 
 async def get_dead_letter(parts: Parts, request: web.Request) -> web.Response:
@@ -204,13 +204,6 @@ def _shown(found: Found) -> dict[str, Any]:
         "redriven": found.tries,
         "truncated": letter.truncated,
     }
-
-
-def _cursor(text: str) -> dict[int, int]:
-    places = [_LETTER.fullmatch(part) for part in text.split(".")]
-    if not all(places) or len(places) > 10_000:
-        raise bad_fields({"cursor": "must be the next_cursor of an answer"})
-    return {int(place[1]): int(place[2]) for place in places if place}
 
 
 def _are_letters(letters: Any) -> bool:
