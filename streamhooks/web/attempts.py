@@ -20,7 +20,7 @@ from streamhooks.times import Between, iso
 from streamhooks.web.hooks import found_hook
 from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, time_of
 from streamhooks.web.parts import Parts
-from streamhooks.web.patterns import SENT_SOURCE, STATUSES
+from streamhooks.web.patterns import SENT, SENT_SOURCE, STATUSES
 from streamhooks.web.places import before_of, cursor_of
 from streamhooks.web.problems import ProblemError, bad_fields, confirmed, conflict, kafka_answers, try_again
 from streamhooks.web.representation import shown_attempt
@@ -75,7 +75,7 @@ async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:
     """Return the record of a request; raise ProblemError with 404 if Kafka does not hold it any more."""
     topic, number, offset = coordinates(source)
     record = None
-    if topic.startswith(parts.topics.prefix):  # one of another installation is none of ours
+    if topic in {parts.topics.prefix + name for name in SENT}:  # one of another installation is none of ours
         with parts.history.short_look():
             async with kafka_answers():
                 record = await parts.history.record_at((topic, number), offset)
