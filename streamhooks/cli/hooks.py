@@ -92,7 +92,7 @@ def add(
 @json_option
 @with_api
 def show_hook(api: Api, /, hook: str, as_json: bool) -> None:
-    """Show all of a hook, what holds where it says nothing, and what the system found about it."""
+    """Show all of a hook, with the worker's defaults, and what the system found about it."""
     from streamhooks.cli.hooks_defaults import with_defaults
 
     found = api.get(_path(hook))
