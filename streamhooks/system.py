@@ -147,7 +147,7 @@ class System:
             user_agent=f"streamhooks/{VERSION}",
         )
 
-        # Samples are sent when a caller of the API says so: on connections of their own, and few.
+        # Tests are sent when a caller of the API says so: on connections of their own, and few.
         self.sample_client = HookClient(self.addresses, limit=AT_ONCE, user_agent=f"streamhooks/{VERSION}")
         self.moved = MovedLogs(self.outbox, topics, settings.start, self._tells_of, clock)
 

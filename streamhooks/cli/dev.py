@@ -161,8 +161,8 @@ def kafka(port: int | None, brokers: int, data_dir: Path | None) -> None:
 def receiver(host: str, port: int, secret: tuple[str, ...], keep: int, no_bodies: bool) -> None:
     """Run a receiver that verifies, and misbehaves on request.
 
-    A hook's URL says how: `/any?status=500&fail=1`. GET /_requests shows what came, /_count counts it: this one is for
-    programs, `listen` shows people what comes.
+    A hook's URL says how: `/any?status=500&fail=1`. GET /_requests shows what came, /_count counts it.
+    This one is for programs: `listen` shows people what comes.
     """
     from streamhooks.dev.receiver import main
 

@@ -1,4 +1,4 @@
-"""`streamhooks hooks`: list, make, change and try hooks, by the web API of a worker."""
+"""`streamhooks hooks`: list, make, change and test hooks, by the web API of a worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def hooks() -> None:
-    """List, make, change and try hooks."""
+    """List, make, change and test hooks."""
 
 
 hooks.add_command(apply)
@@ -32,14 +32,14 @@ hooks.add_command(test)
 @click.option("--project", "project_id", metavar="ID", help="Those that name this project.")
 @click.option("--app", "app_id", metavar="ID")
 @click.option("--status", type=click.Choice(["active", "disabled"]))
-@click.option("--state", type=click.Choice(STATES), help="`trouble` is any in which a hook needs a person.")
+@click.option("--state", type=click.Choice(STATES), help="In this state; `trouble` is any that needs a person.")
 @click.option("--search", "q", metavar="TEXT", help="A part of the name, the URL or the id.")
 @click.option(
     "--sort",
     type=click.Choice(["trouble", "id"]),
     default="trouble",
     show_default=True,
-    help="By trouble: those first that need a person.",
+    help="`trouble`: those that need a person come first.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="How many at most; else all.")
 @json_option
@@ -53,9 +53,8 @@ def list_hooks(api: Api, /, sort: str, limit: int | None, as_json: bool, **filte
         filters["sort"] = sort
     found = list(api.pages("/api/hooks", "hooks", limit, **filters))
     if by_trouble and limit is None:
-        found.sort(
-            key=place_of_shown
-        )  # here: of pages in this order, one would lack a hook that becomes worse meanwhile
+        # Sorted here: pages in this order would lack a hook that becomes worse between two of them.
+        found.sort(key=place_of_shown)
     if as_json:
         show.as_json(found)
         return
@@ -93,7 +92,7 @@ def add(
 @json_option
 @with_api
 def show_hook(api: Api, /, hook: str, as_json: bool) -> None:
-    """Show all of a hook, what holds where it says nothing, and what the system found about it."""
+    """Show all of a hook, with the worker's defaults, and what the system found about it."""
     from streamhooks.cli.hooks_defaults import with_defaults
 
     found = api.get(_path(hook))

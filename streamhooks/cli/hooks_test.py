@@ -62,13 +62,13 @@ def _events(ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
     "--event", shell_complete=_events, help="One that the hook can get; the first that it subscribed to, unless given."
 )
 @click.option("--body", type=Body(), metavar="FILE|JSON|-", help="A JSON object in place of the sample of the event.")
-@click.option("--sample", is_flag=True, help="Send nothing: print the sample of the event, to be edited.")
+@click.option("--sample", is_flag=True, help="Print the sample of the event, to be edited, and send nothing.")
 @json_option
 @with_api
 def test(api: Api, /, hook: str, event: str | None, body: JSON | None, sample: bool, as_json: bool) -> None:
-    """Send a test now; show what was sent and what came back.
+    """Send a test now, and show what was sent and what came back.
 
-    A test is listed as such, and neither counted nor retried. Exit code 1 if it was not delivered.
+    It is listed as a test, and neither counted nor retried. Exit code 1 if it was not delivered.
     """
     from streamhooks.cli import show
     from streamhooks.cli.api import hook_path

@@ -22,7 +22,7 @@ _WAIT = click.option(
 
 @click.group()
 def topics() -> None:
-    """Create or check the topics, as STREAMHOOKS_* settings say; or tell an administrator how to."""
+    """Create or check the topics, as STREAMHOOKS_* settings say, or print commands for it."""
 
 
 @topics.command()

@@ -1,4 +1,4 @@
-"""`streamhooks requests`, `resend` and `pending`: what was sent to a hook, one of it once more, and what waits."""
+"""`streamhooks requests`, `resend` and `pending`: what was sent to a hook, one request once more, and what waits."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _ATTEMPTS = "/api/attempts"
 @click.command()
 @click.argument("hook", type=HOOK, required=False)
 @click.option("--webhook-id", metavar="ID", help="With this webhook-id.")
-@click.option("--outcome", type=click.Choice(get_args(Outcome)), help="Which ended so; failed is a test.")
+@click.option("--outcome", type=click.Choice(get_args(Outcome)), help="With this outcome; `failed` is a test.")
 @click.option("--status", type=click.IntRange(100, 999), metavar="STATUS", help="With this HTTP status.")
-@click.option("--event", metavar="NAME", help="Of this event, as issue.created.")
-@click.option("--since", type=TIME, help="Which began then or later: 2026-11-25T10:00, epoch seconds, or 2h (ago).")
-@click.option("--until", type=TIME)
+@click.option("--event", metavar="NAME", help="Of this event, such as issue.created.")
+@click.option("--since", type=TIME, help="That began then or later: 2026-11-25T10:00, epoch seconds, or 2h (ago).")
+@click.option("--until", type=TIME, help="That began before then.")
 @limit_option
 @click.option("--failed", is_flag=True, help="Of these, only those that were not delivered.")
 @click.option("--bodies", is_flag=True, help="Show what was sent and what came back, where it is kept.")
@@ -34,10 +34,10 @@ _ATTEMPTS = "/api/attempts"
 def requests(
     api: Api, /, hook: str | None, limit: int, failed: bool, bodies: bool, as_json: bool, **filters: Any
 ) -> None:
-    """Show the latest attempts of a hook, or those that fit, newest first. Times are in UTC.
+    """Show the latest attempts of a hook, or search for those that fit, newest first. Times are in UTC.
 
-    With an option that says which, the topic firings is searched as far back as it goes, of all hooks unless HOOK is
-    given. Ctrl-C ends a search.
+    --webhook-id, --outcome, --status, --event, --since and --until search as far back as the topic firings goes: all
+    hooks, unless HOOK is given. Ctrl-C ends a search.
     """
     from streamhooks.cli import show
     from streamhooks.cli.api import hook_path
@@ -48,7 +48,7 @@ def requests(
     elif hook is not None:
         found = api.get(hook_path(hook, "requests"), limit=limit)
     else:
-        raise click.UsageError("give HOOK, or an option that says which attempts")
+        raise click.UsageError("give HOOK, or an option to search by, such as --outcome")
     if failed:
         found = [attempt for attempt in found if attempt["outcome"] != "delivered"]
     if as_json:
@@ -75,7 +75,7 @@ def requests(
 def resend(api: Api, /, hook: str, webhook_id: str, source: str | None, as_json: bool) -> None:
     """Send one request once more, with the same webhook-id.
 
-    It is made anew of its record, for the hook as it is now, and not counted again.
+    It is made again from its record, for the hook as it is now. It is not counted again.
     """
     from streamhooks.cli import show
     from streamhooks.cli.api import hook_path
@@ -84,12 +84,12 @@ def resend(api: Api, /, hook: str, webhook_id: str, source: str | None, as_json:
         found = _search(api, None, {"hook_id": hook, "webhook_id": webhook_id})
         source = next((attempt["source"] for attempt in found if attempt["source"]), None)
     if source is None:
-        raise Refusal(f"no attempt of {webhook_id} with a record is known: see streamhooks requests {hook}")
+        raise Refusal(f"no attempt of {webhook_id} that names a record was found: see `streamhooks requests {hook}`")
     sent = api.post(hook_path(hook, "requests", webhook_id, "resend"), {"source": source})
     if as_json:
         show.as_json(sent)
         return
-    click.echo(f"{sent['webhook_id']} is sent once more, of {sent['source']}")
+    click.echo(f"{sent['webhook_id']} is sent once more, from {sent['source']}")
 
 
 def _search(api: Api, limit: int | None, wanted: Mapping[str, object]) -> Iterator[JSON]:
@@ -133,8 +133,8 @@ def attempts_table(attempts: Iterable[JSON], empty: str, *, with_hook: bool = Fa
 @click.command()
 @hook_argument
 @limit_option
-@click.option("--retry", multiple=True, metavar="WEBHOOK-ID", help="Run this now; may be repeated.")
-@click.option("--drop", multiple=True, metavar="WEBHOOK-ID", help="Never run this; may be repeated.")
+@click.option("--retry", multiple=True, metavar="WEBHOOK-ID", help="Run what has this webhook-id now; may be repeated.")
+@click.option("--drop", multiple=True, metavar="WEBHOOK-ID", help="Never run it; may be repeated.")
 @json_option
 @with_api
 def pending(api: Api, /, hook: str, limit: int, retry: tuple[str, ...], drop: tuple[str, ...], as_json: bool) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final, Literal, get_args
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.history.backwards import Place
+from streamhooks.history.backwards import Page, Place
 from streamhooks.history.backwards import page as page_of
 from streamhooks.history.between import ranges_between
 from streamhooks.kafka.reader import OneReader, Record, Stop, coordinates, scan, scanning
@@ -140,23 +140,17 @@ class DeadLetters:
         self._is_known = is_known
         self._reader = OneReader(settings)
 
-    def page(
-        self, wanted: Filter, before: Mapping[int, int], limit: int, *, stop: Stop
-    ) -> tuple[list[Found], dict[int, int] | None]:
+    def page(self, wanted: Filter, before: Mapping[int, Place], limit: int, *, stop: Stop) -> Page[Found]:
         """The newest letters that are wanted, at most `limit`, without what they would send again.
 
-        `before` is where a former page ended, by partition. Returns the letters, newest first, and where this page
-        ends; None if there are no more.
+        `before` is what a former page returned as reached.
         """
         self._check()
         # Where a former page ended there is no need to look for the end.
         bounds = self._bounds(Between(wanted.between.since) if before else wanted.between, stop)
-        places = {number: Place(offset) for number, offset in before.items()}
         with scanning(self._settings, timeout=TIMEOUT, stop=stop) as read:
             look = partial(self._shown, wanted)
-            page = page_of(read, look, self._topic, bounds, places, limit=limit, most=LOOKED_THROUGH)
-        reached = None if page.reached is None else {number: place.offset for number, place in page.reached.items()}
-        return page.found, reached
+            return page_of(read, look, self._topic, bounds, before, limit=limit, most=LOOKED_THROUGH)
 
     def one(self, partition: int, offset: int, *, stop: Stop) -> Found | None:
         """The letter that lies there."""

@@ -191,9 +191,7 @@ class History:
 
     # --- dead letters
 
-    async def letters(
-        self, wanted: Filter, before: Mapping[int, int], limit: int
-    ) -> tuple[list[Found], dict[int, int] | None]:
+    async def letters(self, wanted: Filter, before: Mapping[int, Place], limit: int) -> Page[Found]:
         """A page of dead letters; see `DeadLetters.page`."""
         return await self._short.run(self._letters.page, wanted, before, limit)
 

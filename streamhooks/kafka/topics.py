@@ -197,8 +197,8 @@ def _create(admin: AdminClient, missing: list[NewTopic], settings: Settings, wai
             time.sleep(1.0)
     if forbidden:
         raise Refusal(
-            f"we are not allowed to create the topics {', '.join(forbidden)}: somebody who may has to make them "
-            "(`streamhooks topics commands` prints how), or they are there and we may not see them"
+            f"this user is not allowed to create the topics {', '.join(forbidden)}: an administrator has to do it "
+            "(`streamhooks topics commands` prints the commands), or they exist and this user may not see them"
         )
 
 

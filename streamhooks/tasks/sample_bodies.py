@@ -77,6 +77,7 @@ def _about_a_hook(hook: Hook, action: str, now: float) -> dict[str, Any]:
         "organization_id": hook.organization_id,
         "project_ids": [],
         "app_id": None,
+        "name": "A sample",
         "url": "https://example.com/hook",
         "events": ["event.created"],
         "why": f"a sample of {NOTICES}.{action}",

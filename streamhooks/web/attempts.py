@@ -1,4 +1,4 @@
-"""The views of single attempts: which were made as far back as `firings` goes, and a request sent once more."""
+"""The views of single attempts: those that `firings` holds, and a request that is sent once more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from aiohttp import web
 
 from streamhooks.errors import BrokenRecord, RecordTooLarge, RegistryAway
 from streamhooks.history.attempts import Wanted
-from streamhooks.history.backwards import Place
 from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.records.firing import Outcome
 from streamhooks.records.hook import Hook
@@ -19,37 +18,35 @@ from streamhooks.records.ids import webhook_id
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.times import Between, iso
 from streamhooks.web.hooks import found_hook
-from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields
+from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, time_of
 from streamhooks.web.parts import Parts
-from streamhooks.web.past import time_of
-from streamhooks.web.patterns import SENT_SOURCE, STATUSES
+from streamhooks.web.patterns import SENT, SENT_SOURCE, STATUSES
+from streamhooks.web.places import before_of, cursor_of
 from streamhooks.web.problems import ProblemError, bad_fields, confirmed, conflict, kafka_answers, try_again
 from streamhooks.web.representation import shown_attempt
 
 _FILTERS = ("hook_id", "webhook_id", "outcome", "status", "event", "since", "until")
 _STATUS = re.compile(r"[0-9]{3}")
-_PLACE = re.compile(r"([0-9]{1,9}):([0-9]{1,18})(?::([0-9]{1,9}))?")
 _SOURCE = re.compile(SENT_SOURCE)
 
 
 async def search_attempts(parts: Parts, request: web.Request) -> web.Response:
     """Answer with attempts, newest first, of all hooks or of one."""
     given = query(request, (*_FILTERS, "cursor", "limit"))
-    limit, wanted = limit_of(given), _wanted(given)
-    before = _cursor(given["cursor"]) if "cursor" in given else {}
+    limit, wanted, before = limit_of(given), _wanted(given), before_of(given)
     with parts.history.long_look():
         async with kafka_answers():
             page = await parts.history.attempts(wanted, before, limit)
     shown = {
         "attempts": [shown_attempt(one) for one in page.found],
-        "next_cursor": None if page.reached is None else _text_of(page.reached),
+        "next_cursor": cursor_of(page.reached),
         "looked_back_to": iso(None if page.since is None else page.since / 1000),
     }
     return answer(shown)
 
 
 async def resend_request(parts: Parts, request: web.Request) -> web.Response:
-    """Send one request once more, made anew of its record."""
+    """Send one request once more, made again from its record."""
     query(request)
     hook = await found_hook(parts, hook_id_of(request))
     fields = await read_fields(request)
@@ -69,7 +66,7 @@ async def resend_request(parts: Parts, request: web.Request) -> web.Response:
         try:
             await parts.outbox.publish(parts.topics.delayed, value, key=call.id, partition=call.partition)
         except RecordTooLarge:
-            text = "it is too large to wait for its turn: replay the time in which its record was written"
+            text = "the record is too large to be sent by itself: replay the time in which it was written"
             raise conflict(text) from None
     return answer({"call_id": call.id, "webhook_id": call.webhook_id, "source": record.source}, 202)
 
@@ -78,14 +75,14 @@ async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:
     """Return the record of a request; raise ProblemError with 404 if Kafka does not hold it any more."""
     topic, number, offset = coordinates(source)
     record = None
-    if topic.startswith(parts.topics.prefix):  # one of another installation is none of ours
+    if topic in {parts.topics.prefix + name for name in SENT}:  # one of another installation is none of ours
         with parts.history.short_look():
             async with kafka_answers():
                 record = await parts.history.record_at((topic, number), offset)
     if record is None or record.value is None:
         text = f"Kafka does not hold the record {source} any more: its request can't be sent again"
     elif webhook_id(topic, number, offset, record.timestamp, hook.id) != wanted:
-        text = f"the request {wanted[:100]} of this hook did not come of the record that lies at {source} now"
+        text = f"the request {wanted[:100]} of this hook was not made from the record that is at {source} now"
     else:
         return record
     raise ProblemError(404, {"detail": text})
@@ -102,7 +99,7 @@ async def _call(parts: Parts, hook: Hook, record: Record) -> Call:
     except RegistryAway as away:
         raise try_again(str(away)) from None
     if call is None:
-        raise conflict("the record does not fire this hook any more: its events or projects are others now")
+        raise conflict("the record does not fire this hook any more: its events or projects have changed")
     return call
 
 
@@ -125,15 +122,3 @@ def _wanted(given: dict[str, str]) -> Wanted:
         event=given.get("event"),
         between=Between.moments(time_of(given, "since"), time_of(given, "until")),
     )
-
-
-def _cursor(text: str) -> dict[int, Place]:
-    places = [_PLACE.fullmatch(part) for part in text.split(".")]
-    if not all(places) or len(places) > 10_000:
-        raise bad_fields({"cursor": "must be the next_cursor of an answer"})
-    return {int(place[1]): Place(int(place[2]), int(place[3] or 0)) for place in places if place}
-
-
-def _text_of(reached: dict[int, Place]) -> str:
-    places = sorted(reached.items())
-    return ".".join(f"{number}:{offset}" + (f":{told}" if told else "") for number, (offset, told) in places)

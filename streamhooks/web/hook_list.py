@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
-from streamhooks.records.hook import Hook
+from streamhooks.records.hook import Hook, Status
 from streamhooks.tables.hooks import HooksTable
-from streamhooks.tables.trouble import STATES, Place, place_of, test_of
+from streamhooks.tables.trouble import STATES, Place, Test, place_of, test_of
 from streamhooks.web.messages import limit_of
 from streamhooks.web.patterns import HOOKS_CURSOR
 from streamhooks.web.problems import bad_fields
@@ -19,13 +19,10 @@ from streamhooks.web.problems import bad_fields
 FILTERS: Final = ("organization_id", "project_id", "app_id", "status", "state", "q")
 PARAMETERS: Final = (*FILTERS, "sort", "cursor", "limit")
 SORTS: Final = ("id", "trouble")
-STATUSES: Final = ("active", "disabled")
 
 #: hooks that are looked at in one go
 _AT_ONCE = 2500
 _CURSOR = re.compile(HOOKS_CURSOR)
-
-Test = Callable[[HooksTable, Hook], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ def wanted_of(given: Mapping[str, str]) -> Wanted:
     """Check the query of the list; raise ProblemError with 400 and a map of what is wrong."""
     limit = limit_of(given)
     wrong = {}
-    for name, allowed in (("status", STATUSES), ("state", STATES), ("sort", SORTS)):
+    for name, allowed in (("status", get_args(Status)), ("state", STATES), ("sort", SORTS)):
         if name in given and given[name] not in allowed:
             wrong[name] = f"must be one of {', '.join(allowed)}"
     if not _CURSOR.fullmatch(given.get("cursor", "0" * 32)):

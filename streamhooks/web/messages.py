@@ -13,12 +13,15 @@ from aiohttp.web_protocol import RequestPayloadError
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.exact_json import dumps
 from streamhooks.records.packing import parse_json
+from streamhooks.times import moment
 from streamhooks.web.problems import ProblemError, bad_fields, bad_request, not_found
 
 #: more than any body that makes sense: own headers at their bound are 25 KB
 MAX_BODY = 65_536
 #: how long a body may take to come, in seconds
 BODY_WITHIN = 10.0
+#: what is wrong with a time that is none
+NO_TIME = "must be epoch seconds or ISO 8601"
 
 _ID = re.compile(r"[0-9a-fA-F]{32}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -91,6 +94,16 @@ def limit_of(given: Mapping[str, str]) -> int:
     if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= 500:
         raise bad_fields({"limit": "must be a whole number from 1 to 500"})
     return int(text)
+
+
+def time_of(given: Mapping[str, str], name: str) -> float | None:
+    """Return a moment of a query as epoch seconds; raise ProblemError with 400 for what is none."""
+    if name not in given:
+        return None
+    found = moment(given[name])
+    if found is None:
+        raise bad_fields({name: NO_TIME})
+    return found
 
 
 def is_hook_id(text: str) -> bool:

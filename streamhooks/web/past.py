@@ -17,14 +17,14 @@ from streamhooks.kafka.reader import Record
 from streamhooks.records.ids import webhook_id_of_call
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.times import Between, iso, moment
-from streamhooks.web.messages import answer, limit_of, query, read_fields
+from streamhooks.web.messages import NO_TIME, answer, limit_of, query, read_fields, time_of
 from streamhooks.web.parts import Parts
 from streamhooks.web.patterns import MOST_LETTERS, SOURCE
+from streamhooks.web.places import before_of, cursor_of
 from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found
 from streamhooks.web.representation import shown_attempt
 from streamhooks.web.routing import FORWARDER
 
-_TIME = "must be epoch seconds or ISO 8601"
 _LETTER = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
 _SOURCE = re.compile(SOURCE)
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{32}")
@@ -117,12 +117,11 @@ async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
     if state not in WANTED:
         raise bad_fields({"state": f"must be one of {', '.join(WANTED)}"})
     wanted = _filter(given, time_of(given, "since"), time_of(given, "until"), cast(Wanted, state))
-    before = _cursor(given["cursor"]) if "cursor" in given else {}
+    before = before_of(given)
     with parts.history.short_look():
         async with kafka_answers():
-            found, reached = await parts.history.letters(wanted, before, limit)
-    cursor = None if reached is None else ".".join(f"{number}:{offset}" for number, offset in sorted(reached.items()))
-    return answer({"dead_letters": [_shown(one) for one in found], "next_cursor": cursor})
+            page = await parts.history.letters(wanted, before, limit)
+    return answer({"dead_letters": [_shown(one) for one in page.found], "next_cursor": cursor_of(page.reached)})
 
 
 async def get_dead_letter(parts: Parts, request: web.Request) -> web.Response:
@@ -166,7 +165,7 @@ def _wanted(fields: dict[str, Any], options: tuple[str, ...]) -> Filter | list[t
     """The letters that a body names, or those that fit its filters; raise ProblemError for a wrong body."""
     wrong = {name[:100]: "unknown field" for name in fields if name not in ("letters", *options, *_FILTERS)}
     wrong |= {name: "must be true or false" for name in options if not isinstance(fields.get(name, False), bool)}
-    wrong |= {name: _TIME for name in _TIMES if name in fields and moment(fields[name]) is None}
+    wrong |= {name: NO_TIME for name in _TIMES if name in fields and moment(fields[name]) is None}
     wrong |= {name: "must be a text" for name in _TEXTS if not isinstance(fields.get(name, ""), str)}
     given = [name for name in _FILTERS if name in fields]
     letters = fields.get("letters")
@@ -205,23 +204,6 @@ def _shown(found: Found) -> dict[str, Any]:
         "redriven": found.tries,
         "truncated": letter.truncated,
     }
-
-
-def time_of(given: Mapping[str, str], name: str) -> float | None:
-    """Return a moment of a query as epoch seconds; raise ProblemError with 400 for what is none."""
-    if name not in given:
-        return None
-    found = moment(given[name])
-    if found is None:
-        raise bad_fields({name: _TIME})
-    return found
-
-
-def _cursor(text: str) -> dict[int, int]:
-    places = [_LETTER.fullmatch(part) for part in text.split(".")]
-    if not all(places) or len(places) > 10_000:
-        raise bad_fields({"cursor": "must be the next_cursor of an answer"})
-    return {int(place[1]): int(place[2]) for place in places if place}
 
 
 def _are_letters(letters: Any) -> bool:

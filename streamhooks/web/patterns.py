@@ -63,12 +63,13 @@ _PLACE = "[0-9]{1,9}:[0-9]{1,18}"
 LETTER: Final = rf"^{_PLACE}$"
 #: letters that one call may name
 MOST_LETTERS: Final = 1000
-LETTERS_CURSOR: Final = rf"^{_PLACE}(?:\.{_PLACE})*$"
 SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SOURCES)}):{_PLACE}$"
-#: of a request: its record may also be a notice
-SENT_SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join((*SOURCES, 'notices'))}):{_PLACE}$"
+#: the topics of what is sent: a request may also be of a notice
+SENT: Final = (*SOURCES, "notices")
+SENT_SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SENT)}):{_PLACE}$"
 _PLACE_IN_RECORD = rf"{_PLACE}(?::[0-9]{{1,9}})?"
-ATTEMPTS_CURSOR: Final = rf"^{_PLACE_IN_RECORD}(?:\.{_PLACE_IN_RECORD})*$"
+#: of pages that read a topic backwards
+PLACES_CURSOR: Final = rf"^{_PLACE_IN_RECORD}(?:\.{_PLACE_IN_RECORD})*$"
 #: what may come back as a status
 STATUSES: Final = range(100, 1000)
 

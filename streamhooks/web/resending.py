@@ -10,12 +10,10 @@ from aiohttp import web
 from streamhooks.tasks.matching import SOURCES
 from streamhooks.times import Between, moment
 from streamhooks.web.hooks import found_hook
-from streamhooks.web.messages import answer, hook_id_of, query, read_fields, read_nothing
+from streamhooks.web.messages import NO_TIME, answer, hook_id_of, query, read_fields, read_nothing
 from streamhooks.web.parts import Parts
 from streamhooks.web.problems import bad_fields, confirmed, conflict, kafka_answers, not_found
 from streamhooks.web.representation import shown_missed
-
-_TIME = "must be epoch seconds or ISO 8601"
 
 
 async def get_missed(parts: Parts, request: web.Request) -> web.Response:
@@ -36,9 +34,9 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
     wrong = {name[:100]: "unknown field" for name in fields if name not in ("from", "to", "topics", "dry_run")}
     since, until = moment(fields.get("from")), moment(fields.get("to"))
     if since is None:
-        wrong["from"] = _TIME if "from" in fields else "is required"
+        wrong["from"] = NO_TIME if "from" in fields else "is required"
     if until is None and "to" in fields:
-        wrong["to"] = _TIME
+        wrong["to"] = NO_TIME
     kinds, dry_run = fields.get("topics"), fields.get("dry_run", False)
     if "topics" in fields and not _are_sources(kinds):
         wrong["topics"] = f"must be a list of {', '.join(SOURCES)}"

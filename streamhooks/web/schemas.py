@@ -4,125 +4,18 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
-from streamhooks.delivery.addresses import MAX_URL_LENGTH
 from streamhooks.delivery.heads import MAX_HEADERS
-from streamhooks.records import bounds, rotation
 from streamhooks.records.firing import Cause
-from streamhooks.records.hook_events import SERVICE_EVENTS
-from streamhooks.tables.trouble import TROUBLES
 from streamhooks.tasks.matching import SOURCES
-from streamhooks.web import hook_input, patterns
-from streamhooks.web.values import ATTEMPT_OUTCOME, HOOK_ID, ID, LETTER, MOMENT, STATUS, TEXT, Schema
+from streamhooks.web import patterns
+from streamhooks.web.hook_schemas import OF_HOOKS
+from streamhooks.web.values import ATTEMPT_OUTCOME, HOOK_ID, LETTER, MOMENT, TEXT, Schema
 from streamhooks.web.values import of_list as _list
 from streamhooks.web.values import of_object as _object
 from streamhooks.web.values import of_ref as _ref
 from streamhooks.web.values import or_null as _or_null
 
 _MS: Final[Schema] = {"type": "integer", "description": "epoch milliseconds"}
-_SERVICE_EVENT: Final[Schema] = {"enum": list(SERVICE_EVENTS)}
-_APP_EVENT: Final[Schema] = {"type": "string", "pattern": patterns.APP_EVENT}
-
-
-def _events(event: Schema) -> Schema:
-    return {
-        **_list(event),
-        "minItems": 1,
-        "maxItems": bounds.MAX_EVENTS,
-        "description": "of an app hook: <resource>.<action>, <resource>.* for all actions, * for all. A known resource"
-        " alone, such as issue, means its known actions, which count as well",
-    }
-
-
-def _label(longest: int, description: str) -> Schema:
-    text = {"type": "string", "maxLength": longest, "pattern": patterns.LABEL}
-    return {**_or_null(text), "description": description}
-
-
-_LOW, _HIGH = hook_input.RATE_LIMITS
-
-_SETTABLE: Final[dict[str, Schema]] = {
-    "name": _label(bounds.MAX_NAME, "what people call it"),
-    "description": _label(bounds.MAX_DESCRIPTION, "for people, in one line"),
-    "url": {
-        "type": "string",
-        "maxLength": MAX_URL_LENGTH,
-        "pattern": patterns.URL,
-        "description": "http or https; an address in place of a name if it may be reached (see the settings"
-        " STREAMHOOKS_ALLOWED_NETWORKS, _DENIED_NETWORKS, _ALLOWED_PORTS)",
-    },
-    "events": _events({"anyOf": [_SERVICE_EVENT, _APP_EVENT]}),
-    "secret": {
-        "type": "string",
-        "minLength": 16,
-        "maxLength": 256,
-        "pattern": patterns.SECRET,
-        "description": "one that begins with whsec_ has {} to {} bytes after that, in base64".format(
-            *bounds.SECRET_BYTES
-        ),
-    },
-    "project_ids": {
-        **_list(ID),
-        "maxItems": bounds.MAX_PROJECTS,
-        "description": "none means every project",
-    },
-    "version": {"type": "integer", "enum": [0], "description": "of the payload; 0 is the only one today"},
-    "status": STATUS,
-    "headers": _or_null(
-        {
-            "type": "object",
-            "additionalProperties": {
-                "type": "string",
-                "maxLength": hook_input.MAX_HEADER_VALUE,
-                "pattern": patterns.HEADER_VALUE,
-            },
-            "propertyNames": {"maxLength": hook_input.MAX_HEADER_NAME, "pattern": patterns.HEADER_NAME},
-            "maxProperties": hook_input.MAX_HEADERS,
-            "description": "own headers, masked when shown; names and values have at most"
-            f" {bounds.MAX_HEADER_BYTES} bytes of UTF-8 together. In a change, the mask as a value keeps the value,"
-            " unless the URL goes to another origin",
-        }
-    ),
-    "timeout": _or_null({"type": "number", "exclusiveMinimum": 0, "maximum": hook_input.MAX_TIMEOUT}),
-    "max_in_flight": _or_null({"type": "integer", "minimum": 1, "maximum": hook_input.MAX_IN_FLIGHT}),
-    "rate_limit": _or_null({"type": "number", "minimum": _LOW, "maximum": _HIGH}),
-    "retry_schedule": _or_null(
-        {
-            **_list({"type": "number", "minimum": 0, "maximum": hook_input.MAX_DELAY}),
-            "maxItems": hook_input.MAX_RETRIES,
-        }
-    ),
-}
-
-_SHOWN: Final[dict[str, Schema]] = {
-    "id": HOOK_ID,
-    "organization_id": TEXT,
-    "app_id": {**_or_null(TEXT), "description": "null for a service hook"},
-    **_SETTABLE,
-    "url": TEXT,
-    # What is stored may be over the bounds, and is shown cut to one more than they allow.
-    "events": _list(TEXT),
-    "version": {"type": "integer", "minimum": 0, "description": "of the payload; only 0 is sent"},
-    "project_ids": _list(TEXT),
-    "headers": {**_or_null({"type": "object", "additionalProperties": TEXT}), "description": "values are masked"},
-    "retry_schedule": _or_null(_list({"type": "number", "minimum": 0})),
-    "secret": {**TEXT, "description": "in clear when created and rotated, else masked"},
-    "previous_secrets_until": {
-        **_list(TEXT),
-        "maxItems": rotation.MOST,
-        "description": "ISO 8601; until when each former secret signs too, that of the latest one first",
-    },
-    "status_reason": _or_null(TEXT),
-    "disabled_since": {**_or_null(TEXT), "description": "ISO 8601"},
-    "failing_since": {**_or_null(TEXT), "description": "ISO 8601; since when every attempt failed"},
-    "paused_until": {**_or_null(TEXT), "description": "ISO 8601; until when the endpoint asked not to be called"},
-    "breaker": {"type": "string", "enum": ["closed", "open"]},
-    "trouble": {
-        "enum": [*TROUBLES, None],
-        "description": "the first of these that it is; null too if its owner has disabled it",
-    },
-    "date_created": {**TEXT, "description": "ISO 8601"},
-    "revision": {"type": "integer", "minimum": 1, "description": "of what is wished; in quotes it is the ETag"},
-}
 
 _ATTEMPT: Final[dict[str, Schema]] = {
     "webhook_id": TEXT,
@@ -144,11 +37,6 @@ _ATTEMPT: Final[dict[str, Schema]] = {
     "response": {**TEXT, "description": "of failures; cut to 1,024 characters"},
 }
 
-_WARNINGS: Final[Schema] = {
-    **_list(TEXT),
-    "description": "what may be a slip, when a hook was made or changed: an unknown action of a known resource",
-}
-
 #: the event of a test
 EVENT: Final[Schema] = {
     "type": "string",
@@ -165,12 +53,12 @@ _TESTED: Final[dict[str, Schema]] = {
     "error": {"type": ["string", "null"]},
     "duration_ms": {"type": "number"},
     "url": TEXT,
-    "request_headers": {**_HEADERS, "description": "all; the values of the hook's own are masked"},
+    "request_headers": {**_HEADERS, "description": "all; the values of custom headers are masked"},
     "request": {"type": ["string", "null"], "description": "the body; null if nothing was sent"},
     "response_headers": {
         **_HEADERS,
         "maxItems": MAX_HEADERS,
-        "description": "all of the last answer, at most 16 KiB; what they repeat of our secrets is masked",
+        "description": "all of the last answer, at most 16 KiB; our secrets in them are masked",
     },
     "response": {**TEXT, "description": "the first 1,024 characters of the body"},
 }
@@ -218,36 +106,8 @@ def _some_letters(**options: Schema) -> Schema:
     }
 
 
-def _new_hook(of_kind: dict[str, Schema], *required: str) -> Schema:
-    """Null and absent are the same where a field is not needed."""
-    fields = {"organization_id": ID, **_SETTABLE, **of_kind}
-    needed = (*hook_input.REQUIRED, *required)
-    return _object({name: one if name in needed else _or_null(one) for name, one in fields.items()}, *needed)
-
-
 SCHEMAS: Final[dict[str, Schema]] = {
-    "NewHook": {"anyOf": [_ref("NewServiceHook"), _ref("NewAppHook")]},
-    "NewServiceHook": _new_hook({"app_id": {"type": "null"}, "events": _events(_SERVICE_EVENT)}),
-    "NewAppHook": _new_hook({"app_id": ID, "events": _events(_APP_EVENT)}, "app_id"),
-    "HookChange": {
-        **_object(
-            {
-                **_SETTABLE,
-                "project_ids": _or_null(_SETTABLE["project_ids"]),
-                hook_input.RESUME: {
-                    "anyOf": [{"enum": ["skip", "all"]}, *MOMENT["anyOf"]],
-                    "description": "skip, all, or from when on: what becomes of what it missed; needed if it did."
-                    " With status: active",
-                },
-            }
-        ),
-        "dependentSchemas": {
-            hook_input.RESUME: {"required": ["status"], "properties": {"status": {"const": "active"}}},
-        },
-    },
-    "Hook": _object({**_SHOWN, "warnings": _WARNINGS}, *_SHOWN),
-    "ChangedHook": _object({**_SHOWN, "warnings": _WARNINGS, "missed": _ref("Missed")}, *_SHOWN),
-    "Hooks": _object({"hooks": _list(_ref("Hook")), "next_cursor": _or_null(TEXT)}, "hooks", "next_cursor"),
+    **OF_HOOKS,
     "Sample": _object({"event": TEXT, "events": _list(TEXT), "body": {"type": "object"}}, "event", "events", "body"),
     "NewTest": _object({"event": _or_null(EVENT), "body": _or_null({"type": "object"})}),
     "Tested": _object(_TESTED, *_TESTED),
@@ -271,7 +131,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "type": "object",
         "properties": {
             "webhook_id": TEXT,
-            "call_id": {**TEXT, "description": "the key of its record in delayed; by this 0.1.0 named a call"},
+            "call_id": {**TEXT, "description": "the key of its record in delayed; 0.1.0 named calls by it"},
             "task": TEXT,
             "event": {"type": ["string", "null"]},
             "attempt": {"type": "integer", "minimum": 1, "description": "the run that comes next"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, get_args
 
 from streamhooks.records.firing import Outcome
+from streamhooks.records.hook import Status
 from streamhooks.times import LATEST
 from streamhooks.web import hook_input, patterns, stats
 
@@ -34,7 +35,7 @@ MOMENT: Final[Schema] = {
     "description": "epoch seconds or ISO 8601",
 }
 LETTER: Final[Schema] = {"type": "string", "pattern": patterns.LETTER, "description": "PARTITION:OFFSET"}
-STATUS: Final[Schema] = {"enum": ["active", "disabled"]}
+STATUS: Final[Schema] = {"enum": list(get_args(Status))}
 OUTCOME: Final[Schema] = {"enum": list(stats.OUTCOMES), "default": "fired"}
 ATTEMPT_OUTCOME: Final[Schema] = {
     "enum": list(get_args(Outcome)),

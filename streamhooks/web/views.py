@@ -13,8 +13,8 @@ from faust.web import View
 from faust.web.base import BlueprintManager
 
 from streamhooks.web import attempts, hooks, page, past, resending, service, testing, traffic
+from streamhooks.web.calls import CALLS, Call
 from streamhooks.web.middlewares import application_options
-from streamhooks.web.openapi import CALLS, Call
 from streamhooks.web.parts import Parts
 from streamhooks.web.routing import FORWARDER, Forwarder, Handler
 

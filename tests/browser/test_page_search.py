@@ -46,7 +46,7 @@ def test_requests_are_searched_for(browser: Browser, fake: Callable[..., FakeWor
     assert browser.complaints() == []
     worker.failing = 429
     browser.press("Find")
-    browser.wait_text("It ended too early. 0 requests found.")
+    browser.wait_text("The search failed. 0 requests found.")
     browser.find("[role=alert]", "the partition is moving")
 
 
@@ -55,16 +55,16 @@ def test_a_request_is_sent_once_more(browser: Browser, fake: Callable[..., FakeW
     one = full(worker)
     browser.open(f"{worker.base}/#/attempts?webhook_id=msg_{3:032x}")
     browser.press("Show")
-    browser.press("Send once more")
-    browser.wait_text("It is sent once more")
+    browser.press("Resend")
+    browser.wait_text("The request is sent once more")
     path = f"/api/hooks/{one}/requests/msg_{3:032x}/resend"
     assert worker.calls("POST") == [(path, {"source": "streamhooks.events:3:1197"})]
     browser.open(f"{worker.base}/#/hooks/{one}")
     browser.press("Show", 1)
-    browser.press("Send once more")
+    browser.press("Resend")
     browser.wait_text("Kafka does not hold the record streamhooks.events:3:1199 any more")
     worker.attempts = [{**worker.attempts[0], "cause": "test", "source": None}]
     browser.open(f"{worker.base}/#/hooks/{one}")
     browser.press("Show")
     browser.wait_text("Only the bodies of failures are kept.")
-    assert "Send once more" not in browser.text()
+    assert "Resend" not in browser.text()

@@ -67,14 +67,14 @@ function attemptDetails(attempt, hookId, changed) {
 
 function resend(attempt, hookId, changed) {
   const path = hookPath(hookId, `/requests/${encodeURIComponent(attempt.webhook_id)}/resend`);
-  const send = button("Send once more", async () => {
+  const send = button("Resend", async () => {
     send.disabled = true;
-    await attemptTo(() => post(path, { source: attempt.source }), "It is sent once more");
+    await attemptTo(() => post(path, { source: attempt.source }), "The request is sent once more");
     send.disabled = false;
     changed();
   });
   return h("div", { class: "actions" }, send,
-    h("span", { class: "hint" }, "Made anew of its record, with the same webhook-id, for the hook as it is now. It is told as a replay, and not counted again."));
+    h("span", { class: "hint" }, "It is made again from its record, for the hook as it is now, with the same webhook-id. It is listed as a replay, and not counted again."));
 }
 
 export function body(title, text) {

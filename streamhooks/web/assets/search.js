@@ -63,7 +63,7 @@ export function searchView(signal, query) {
       text = next === null ? "That is all that is kept." : "There may be more.";
     } catch (problem) {
       if (!ended.aborted) write(wrong, problem.message);
-      text = ended.aborted ? "Cancelled." : "It ended too early.";
+      text = ended.aborted ? "Cancelled." : "The search failed.";
     }
     if (signal.aborted || looking !== mine) return;
     [cancel.hidden, onward.hidden] = [true, text.startsWith("That is all")];
@@ -87,7 +87,7 @@ export function searchView(signal, query) {
   const field = (name, label, control, grow = false) => h("div", grow ? { class: "grow" } : {}, h("label", { for: `s-${name}` }, label), control);
   return h("div", {},
     h("h1", { tabindex: "-1" }, "Requests"),
-    h("p", { class: "hint" }, "What was sent, newest first, as far back as the topic firings goes (7 days, unless its retention is another)."),
+    h("p", { class: "hint" }, "What was sent, newest first, as far back as the topic firings goes (7 days by default)."),
     h("form", { class: "filters", role: "search", on: { submit } },
       field("hook_id", "Hook (id)", inputs.hook_id, true),
       field("webhook_id", "webhook-id", inputs.webhook_id, true),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from streamhooks.agents.intake import Origin
 from streamhooks.agents.notices import calls_of_notices
+from streamhooks.delivery.links import Links
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook
 from streamhooks.records.notice import Notice
 from streamhooks.tables.hooks import HooksTable
+from streamhooks.tasks.sample_bodies import sample_body
 
 ORIGIN = Origin("msg_o", "notices:0:7", 5, 0, None, 2)
 
@@ -61,6 +65,8 @@ def test_an_app_hook_that_subscribed_hears_of_it() -> None:
             "at": "1970-01-01T00:00:04.000+00:00",
         }
     }
+    sample = json.loads(sample_body(app, event, Links("http://base"), 1000.0))
+    assert list(sample["data"]["hook"]) == list(data["hook"])
 
 
 def test_projects_and_organizations_keep_things_apart() -> None:

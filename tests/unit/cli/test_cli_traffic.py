@@ -148,13 +148,13 @@ def test_a_request_is_sent_once_more(worker_api):
     worker_api.say("POST", path, (202, sent))
     worker_api.say("GET", ATTEMPTS, found({**FOUND, "source": None}, cursor="0:9"), found(FOUND, cursor="0:5"))
     result = worker_api.run("resend", HOOK, "msg_1")
-    assert (result.exit_code, result.stdout) == (0, "msg_1 is sent once more, of t.events:3:17\n"), result.output
+    assert (result.exit_code, result.stdout) == (0, "msg_1 is sent once more, from t.events:3:17\n"), result.output
     assert [call.query["webhook_id"] for call in worker_api.calls[:-1]] == ["msg_1"] * 2
     assert json.loads(worker_api.run("resend", HOOK, "msg_1", "--source", "t.events:3:17", "--json").stdout) == sent
     assert worker_api.made() == [("POST", path, {"source": "t.events:3:17"})] * 2
     worker_api.say("GET", ATTEMPTS, found())
     result = worker_api.run("resend", HOOK, "msg_1")
-    assert (result.exit_code, "no attempt of msg_1 with a record is known" in result.stderr) == (1, True)
+    assert (result.exit_code, "no attempt of msg_1 that names a record was found" in result.stderr) == (1, True)
     gone = "Kafka does not hold the record t.events:3:17 any more: its request can't be sent again"
     worker_api.say("POST", path, (404, {"detail": gone}))
     result = worker_api.run("resend", HOOK, "msg_1", "--source", "t.events:3:17")

@@ -12,6 +12,7 @@ import pytest
 
 from streamhooks.errors import Busy
 from streamhooks.history import dead_letters
+from streamhooks.history.backwards import Place
 from streamhooks.history.dead_letters import DeadLetters, Filter, Found
 from streamhooks.history.history import LONG, History
 from streamhooks.history.threads import Threads
@@ -52,11 +53,11 @@ def letters_of(count: int, size: int, monkeypatch: pytest.MonkeyPatch) -> DeadLe
 
 def test_a_page_holds_nothing_of_what_would_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     letters = letters_of(3000, 10_000, monkeypatch)
-    found, reached = letters.page(Filter(), {}, 500, stop=STOP)
+    found, reached, _ = letters.page(Filter(), {}, 500, stop=STOP)
     assert [one.letter.id for one in found] == [str(number) for number in range(2999, 2499, -1)]
-    assert reached == {0: 1250, 1: 1250}
+    assert reached == {0: Place(1250), 1: Place(1250)}
     assert found[0].letter.task == {"name": "a.task", "args": [], "kwargs": {}}
-    found, _ = letters.page(Filter(), reached, 1, stop=STOP)
+    found, _, _ = letters.page(Filter(), reached, 1, stop=STOP)
     assert found[0].letter.id == "2499"
 
 

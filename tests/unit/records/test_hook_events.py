@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.hook_events import APP_RESOURCES, expand_events, fires, never_fire, sample_of, warnings_about
+from streamhooks.records.hook_events import (
+    APP_RESOURCES,
+    expand_events,
+    fires,
+    never_fire,
+    sample_of,
+    singles_of,
+    warnings_about,
+)
 
 
 def test_expansion_of_app_events():
@@ -105,3 +113,9 @@ def test_events_of_projects_never_fire_a_hook_of_an_app():
 def test_a_sample_fires_what_it_is_a_sample_of(event, sample):
     assert sample_of(event) == sample
     assert fires([event], sample)
+
+
+def test_each_notice_about_a_hook_is_known():
+    actions = ["disabled", "failing", "resumed", "sealed", "breaker_opened"]
+    assert singles_of("hook.*") == tuple(f"hook.{action}" for action in actions)
+    assert set(singles_of("hook.*")) < set(singles_of("*"))

@@ -142,12 +142,15 @@ async def test_what_cannot_be_sent_once_more() -> None:
         assert (await refused(good, path.replace(hook_id, "0" * 32))) == (404, "hook not found")
         gone = (404, "Kafka does not hold the record t.events:3:17 any more: its request can't be sent again")
         assert await refused(good) == gone
-        assert (await refused({"source": "u.events:3:17"}))[0] == 404, "another installation's"
+        for source in ("u.events:3:17", "t.u.events:3:17", "events:3:17"):
+            parts.history.asked.clear()
+            assert (await refused({"source": source}))[0] == 404, "another installation's"
+            assert parts.history.asked == [], source
         parts.history.record = Record("t.events", 3, 17, 5000, b"k", None)
         assert await refused(good) == gone
         parts.history.record = Record("t.events", 3, 17, 6000, b"k", b"{}")
         status, text = await refused(good)
-        assert (status, "did not come of the record that lies at t.events:3:17 now" in text) == (404, True)
+        assert (status, "was not made from the record that is at t.events:3:17 now" in text) == (404, True)
         parts.history.record = Record("t.events", 3, 17, 5000, b"k", b"{}")
         status, text = await refused(good)
         assert (status, "does not fire this hook any more" in text) == (409, True)

@@ -4,8 +4,8 @@ from typing import Any
 
 from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
 
+from streamhooks.web.calls import CALLS
 from streamhooks.web.hook_input import CHANGEABLE, CREATABLE, RESUME
-from streamhooks.web.openapi import CALLS
 from streamhooks.web.schemas import SCHEMAS
 from streamhooks.web.stats import PARAMETERS
 from streamhooks.web.views import HANDLERS, OWNED_BY

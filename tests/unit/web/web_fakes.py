@@ -16,7 +16,7 @@ from streamhooks.agents.hook_writer import HookWriter
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.links import Links
 from streamhooks.dev.ports import free_port
-from streamhooks.history.backwards import Page
+from streamhooks.history.backwards import Page, Place
 from streamhooks.history.dead_letters import Found
 from streamhooks.history.missed import Missed
 from streamhooks.history.threads import Places
@@ -69,7 +69,7 @@ class FakeHistory:
         self.asked: list[tuple[Any, ...]] = []
         self.found_ranges: dict[tuple[str, int], tuple[int, int]] = {}
         self.found: list[Found] = []
-        self.reached: dict[int, int] | None = None
+        self.reached: dict[int, Place] | None = None
         self.record: Record | None = None
         self.page: Page[dict[str, Any]] = Page([], None, None)
 
@@ -109,7 +109,7 @@ class FakeHistory:
 
     async def letters(self, wanted, before, limit):
         self.asked.append(("letters", wanted, before, limit))
-        return self.found[:limit], self.reached
+        return Page(self.found[:limit], self.reached, None)
 
     async def letter(self, partition, offset):
         return next((one for one in self.found if (one.partition, one.offset) == (partition, offset)), None)
