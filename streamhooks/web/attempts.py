@@ -22,7 +22,7 @@ from streamhooks.web.hooks import found_hook
 from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields
 from streamhooks.web.parts import Parts
 from streamhooks.web.past import time_of
-from streamhooks.web.patterns import SENT_SOURCE, STATUSES
+from streamhooks.web.patterns import SENT_SOURCE, SENT_SOURCES, STATUSES
 from streamhooks.web.problems import ProblemError, bad_fields, confirmed, conflict, kafka_answers, try_again
 from streamhooks.web.representation import shown_attempt
 
@@ -71,14 +71,17 @@ async def resend_request(parts: Parts, request: web.Request) -> web.Response:
         except RecordTooLarge:
             text = "it is too large to wait for its turn: replay the time in which its record was written"
             raise conflict(text) from None
-    return answer({"call_id": call.id, "webhook_id": call.webhook_id, "source": record.source}, 202)
+    # Not the call's: a fan-out has another one, and the delivery that it makes has this one.
+    wanted = request.match_info["webhook_id"]
+    return answer({"call_id": call.id, "webhook_id": wanted, "source": record.source}, 202)
 
 
 async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:
     """Return the record of a request; raise ProblemError with 404 if Kafka does not hold it any more."""
     topic, number, offset = coordinates(source)
     record = None
-    if topic.startswith(parts.topics.prefix):  # one of another installation is none of ours
+    # One of another installation is none of ours, also if its prefix begins with ours.
+    if topic in {parts.topics.prefix + name for name in SENT_SOURCES}:
         with parts.history.short_look():
             async with kafka_answers():
                 record = await parts.history.record_at((topic, number), offset)

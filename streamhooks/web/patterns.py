@@ -65,8 +65,9 @@ LETTER: Final = rf"^{_PLACE}$"
 MOST_LETTERS: Final = 1000
 LETTERS_CURSOR: Final = rf"^{_PLACE}(?:\.{_PLACE})*$"
 SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SOURCES)}):{_PLACE}$"
-#: of a request: its record may also be a notice
-SENT_SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join((*SOURCES, 'notices'))}):{_PLACE}$"
+#: the topics of what requests come from, without the prefix: its record may also be a notice
+SENT_SOURCES: Final = (*SOURCES, "notices")
+SENT_SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SENT_SOURCES)}):{_PLACE}$"
 _PLACE_IN_RECORD = rf"{_PLACE}(?::[0-9]{{1,9}})?"
 ATTEMPTS_CURSOR: Final = rf"^{_PLACE_IN_RECORD}(?:\.{_PLACE_IN_RECORD})*$"
 #: what may come back as a status
