@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, get_args
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.records.notice import AboutHook
 
 SERVICE_EVENTS: Final = ("event.alert", "event.created")
 APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -18,7 +19,7 @@ APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
 EVERYTHING: Final = "*"
 #: of what happens to hooks themselves, the resource and its actions (docs/running.md, notices)
 NOTICES: Final = "hook"
-_NOTICED: Final = ("disabled", "failing", "resumed", "sealed")
+_NOTICED: Final = get_args(AboutHook)
 
 _APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100}|\*)")
 

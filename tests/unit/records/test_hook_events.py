@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.hook_events import APP_RESOURCES, expand_events, fires, never_fire, sample_of, warnings_about
+from streamhooks.records.hook_events import (
+    APP_RESOURCES,
+    expand_events,
+    fires,
+    never_fire,
+    sample_of,
+    singles_of,
+    warnings_about,
+)
+from streamhooks.records.notice import What
 
 
 def test_expansion_of_app_events():
@@ -105,3 +116,11 @@ def test_events_of_projects_never_fire_a_hook_of_an_app():
 def test_a_sample_fires_what_it_is_a_sample_of(event, sample):
     assert sample_of(event) == sample
     assert fires([event], sample)
+
+
+@pytest.mark.parametrize("pattern", ["*", "hook.*"])
+def test_every_notice_about_a_hook_is_a_known_event(pattern: str) -> None:
+    about_hooks = [what for what in get_args(What) if what != "retention"]
+    assert sorted(event for event in singles_of(pattern) if event.startswith("hook.")) == sorted(
+        f"hook.{what}" for what in about_hooks
+    )
