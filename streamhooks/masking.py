@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 import logging
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
+from urllib.parse import quote
 
 MASK: Final = "********"
 
@@ -20,6 +23,7 @@ LONGEST_TRACE = 32_000
 _SHORTEST = 4
 _URL = re.compile(r"(https?://[^\s?'\"<>]*)(\?[^\s'\"<>]*)?", re.IGNORECASE)
 _FORMATTER = logging.Formatter()
+_ESCAPED_BY_GO = str.maketrans({character: f"\\u{ord(character):04x}" for character in "&<>"})
 
 
 def without_queries(text: str) -> str:
@@ -30,6 +34,18 @@ def without_queries(text: str) -> str:
 
 def _without_query(url: re.Match[str]) -> str:
     return url[0] if url[2] is None else f"{url[1]}?{MASK}"
+
+
+def forms_of(secret: str) -> Iterator[str]:
+    """Give the forms in which who got a secret in a header or a URL may write it back."""
+    bare = secret.strip(" \t")  # what stands around the value of a field is no part of it (RFC 9110, 5.5)
+    in_json = json.dumps(bare)[1:-1]
+    yield bare
+    yield in_json
+    yield in_json.replace("/", "\\/")  # of PHP
+    yield in_json.translate(_ESCAPED_BY_GO)
+    yield html.escape(bare)
+    yield quote(bare, safe="")
 
 
 def without(text: str, secrets: Iterable[str]) -> str:

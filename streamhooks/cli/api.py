@@ -103,7 +103,8 @@ class Api:
         `if_match` is the revision that a hook must have.
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        url = self.base + path + (f"?{urlencode(given)}" if given else "")
+        # An argument that is no UTF-8 goes out byte by byte, as it came.
+        url = self.base + path + ("?" + urlencode(given, errors="surrogateescape") if given else "")
         again = method == "GET" if again is None else again
         for left in range(TRIES if again else 0, -1, -1):
             answer = self._call(method, url, body, timeout, if_match)
@@ -155,7 +156,7 @@ class Api:
 
 def hook_path(hook: str, *parts: str) -> str:
     """Return the path of a hook, or of something of it."""
-    return "/".join(["/api/hooks", *(quote(part, safe="") for part in (hook, *parts))])
+    return "/".join(["/api/hooks", *(quote(part, safe="", errors="surrogateescape") for part in (hook, *parts))])
 
 
 def _maybe_applied(answer: Answer) -> bool:

@@ -97,7 +97,7 @@ def show_letter(api: Api, /, letter: str, as_json: bool) -> None:
     """Show all of a dead letter (LETTER as in the list: 3:17), the call or the bytes that could not be read."""
     from streamhooks.cli import show
 
-    found = api.get(f"{_PATH}/{quote(letter, safe=':')}")
+    found = api.get(f"{_PATH}/{quote(letter, safe=':', errors='surrogateescape')}")
     if as_json:
         show.as_json(found)
         return

@@ -53,6 +53,8 @@ class _Held(NamedTuple):
     partition: int
     call_id: str
     value: bytes
+    attempts: int
+    """Made before it."""
 
 
 class Outbox(Protocol):
@@ -125,7 +127,7 @@ class Redriving:
                 continue
             as_of(call, self._get_hook(call.hook_id or ""))
             value = call.record(attempt=1, due=call.created, reason="resend")
-            held.append(_Held(found.key, call.redriven, call.partition, call.id, value))
+            held.append(_Held(found.key, call.redriven, call.partition, call.id, value, found.attempts))
             sent, size = sent + 1, size + len(value)
             if size >= HELD:
                 self._write_calls(held, stop)
@@ -142,7 +144,7 @@ class Redriving:
         )
         for one in held:
             if one.call_id in refused and not self._written_alone(one, stop):
-                known = Known("open", one.number, TOO_LARGE)
+                known = Known("open", one.number, TOO_LARGE, one.attempts)
                 _confirmed(self._begin_state(one.letter, known, one.partition, stop))
             else:
                 self._states.ask(one.letter, Known("sent", one.number))

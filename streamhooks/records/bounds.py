@@ -23,6 +23,10 @@ MAX_DESCRIPTION: Final = 1000
 LABELS: Final[Mapping[str, int]] = {"name": MAX_NAME, "description": MAX_DESCRIPTION}
 """What a hook is called by people, and how many characters that may have."""
 
+BLANK: Final = r" \xa0\xad\u061c\u1680\u180e\u2000-\u200f\u202f\u205f-\u2064\u3000\ufeff"
+"""Characters that nobody sees, as a class of regular expressions: a text must hold others, too."""
+
+_BLANK = re.compile(f"[{BLANK}]*")
 # Besides control characters what breaks a line, turns the direction of writing around, or is no character.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -51,7 +55,7 @@ def wrong_in_new_secret(secret: str) -> str | None:
 
 def wrong_in_label(text: object, longest: int) -> str | None:
     """Return what is wrong with a name or a description, which may have `longest` characters."""
-    if not isinstance(text, str) or not text.strip(" "):
+    if not isinstance(text, str) or _BLANK.fullmatch(text):
         return "must be a text that is not empty"
     if len(text) > longest:
         return f"must have at most {longest} characters"

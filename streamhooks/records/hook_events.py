@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, get_args
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.notice import What
+from streamhooks.records.notice import AboutHook
 
 SERVICE_EVENTS: Final = ("event.alert", "event.created")
 APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -19,7 +19,7 @@ APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
 EVERYTHING: Final = "*"
 #: of what happens to hooks themselves, the resource and its actions (docs/running.md, notices)
 NOTICES: Final = "hook"
-_NOTICED: Final = tuple(what for what in get_args(What) if what != "retention")  # that is about no hook
+_NOTICED: Final = get_args(AboutHook)
 
 _APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100}|\*)")
 

@@ -7,7 +7,8 @@ from typing import Any, Literal, Self, cast, get_args
 
 from streamhooks.records.fields import Record, choice, optional_number, plain, text, whole
 
-What = Literal["disabled", "failing", "resumed", "sealed", "breaker_opened", "retention"]
+AboutHook = Literal["disabled", "failing", "resumed", "sealed", "breaker_opened"]
+What = Literal[AboutHook, "retention"]
 
 
 @dataclass(frozen=True, slots=True)

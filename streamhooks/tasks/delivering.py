@@ -8,7 +8,7 @@ from streamhooks.delivery.client import Answer
 from streamhooks.delivery.heads import Fields, fields_of
 from streamhooks.delivery.outcomes import judge
 from streamhooks.delivery.payloads import standard_headers
-from streamhooks.masking import MASK, without, without_queries
+from streamhooks.masking import MASK, forms_of, without, without_queries
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.hook import Hook
 from streamhooks.records.rotation import signing_secrets
@@ -116,7 +116,7 @@ def _secret_parts(hook: Hook) -> Iterator[str]:
     yield hook.previous_secret or ""
     yield hook.earlier_secret or ""
     for name, value in (hook.headers or {}).items():
-        yield value
+        yield from forms_of(value)
         if name.lower() == "authorization":
-            yield value.partition(" ")[2]  # without its scheme
-    yield hook.url.partition("?")[2]
+            yield from forms_of("".join(value.split(None, 1)[1:]))  # without its scheme
+    yield from forms_of(hook.url.partition("?")[2])

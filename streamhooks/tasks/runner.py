@@ -471,7 +471,8 @@ class Runner:
             await self._outputs.give_up(call, ending.reason, last)
         elif call.letter is not None:
             # Where nothing was sent, since its hook is gone or disabled, it is as open as it was.
-            await self._outputs.end_letter(call, "open" if ending.kind == "dropped" else "delivered", ending.reason)
+            ran = ending.kind != "dropped"
+            await self._outputs.end_letter(call, "delivered" if ran else "open", ending.reason, ran=ran)
         await self._outputs.settle(call)
 
     def tell_home(self, what: str, hook_id: str, found: dict[str, Any]) -> None:

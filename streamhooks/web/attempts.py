@@ -68,7 +68,9 @@ async def resend_request(parts: Parts, request: web.Request) -> web.Response:
         except RecordTooLarge:
             text = "the record is too large to be sent by itself: replay the time in which it was written"
             raise conflict(text) from None
-    return answer({"call_id": call.id, "webhook_id": call.webhook_id, "source": record.source}, 202)
+    # Not the call's: a fan-out has another one, and the delivery that it makes has this one.
+    wanted = request.match_info["webhook_id"]
+    return answer({"call_id": call.id, "webhook_id": wanted, "source": record.source}, 202)
 
 
 async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:

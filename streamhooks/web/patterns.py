@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from streamhooks.records.bounds import BLANK
 from streamhooks.records.hook import SEALED
 from streamhooks.records.own_headers import RESERVED
 from streamhooks.tables.rollups import ROLLUPS
@@ -43,8 +44,9 @@ SECRET: Final = rf"^(?:whsec_{_BASE64}|(?!whsec_|{SEALED})[\s\S]{{16,256}})$"
 HEADER_NAME: Final = rf"^(?!(?:{_any_case(RESERVED)})$)[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 HEADER_VALUE: Final = rf"^(?!{SEALED})[\t -~]*$"
 
-# What stands in a name: no control characters, nothing that breaks a line or turns the direction of writing around.
-LABEL: Final = r"^(?! *$)[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
+# What stands in a name: something that is seen, no control characters, nothing that breaks a line or turns the
+# direction of writing around.
+LABEL: Final = rf"^(?![{BLANK}]*$)[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
 
 _DAY = (
     "(?:(?:19[7-9][0-9]|[2-9][0-9]{3})-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"

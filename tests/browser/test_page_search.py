@@ -68,3 +68,14 @@ def test_a_request_is_sent_once_more(browser: Browser, fake: Callable[..., FakeW
     browser.press("Show")
     browser.wait_text("Only the bodies of failures are kept.")
     assert "Resend" not in browser.text()
+
+
+def test_attempts_of_the_same_moment_are_all_shown(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+    """A request that is resent by many at once has attempts that differ in nothing."""
+    worker = fake()
+    one = full(worker)
+    worker.attempts = [{**worker.attempts[0], "cause": "replay"}] * 3
+    browser.open(f"{worker.base}/#/attempts?hook_id={one}")
+    browser.press("Find")
+    browser.wait_text("3 requests found.")
+    assert len(browser.all("table tbody").all()) == 3

@@ -102,12 +102,13 @@ def test_secrets_are_masked_as_they_were(echo: tuple[str, list[str]]) -> None:
     assert without(*echo) == naively_without(*echo)
 
 
-@given(st.text(min_size=5, max_size=200), st.text(max_size=50), st.data())
+@given(st.text(min_size=5, max_size=200).filter(lambda secret: "*" not in secret), st.text(max_size=50), st.data())
 def test_a_secret_that_is_cut_off_anywhere_is_masked(secret: str, before: str, data: st.DataObject) -> None:
     kept = data.draw(st.integers(4, len(secret)))
     text = before + secret[:kept]
     masked = without(text, [secret])
-    assert masked.endswith(MASK)
+    # Behind the mask may stand less than four characters: of a secret that repeats itself, such as 00000 in 000000.
+    assert not any(masked.endswith(secret[:length]) for length in range(4, len(secret) + 1))
     assert masked == naively_without(text, [secret])
 
 

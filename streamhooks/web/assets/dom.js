@@ -57,7 +57,8 @@ export function keyed(parent, items, keyOf, make) {
   const former = rowsOf.get(parent) ?? new Map();
   const rows = new Map();
   for (const item of items) {
-    const key = keyOf(item);
+    let key = keyOf(item);
+    while (rows.has(key)) key += " again"; // attempts may differ in nothing
     const row = former.get(key) ?? make(item);
     row.update?.(item);
     rows.set(key, row);

@@ -84,6 +84,23 @@ def test_a_get_is_tried_again_while_partitions_move(worker_api):
     assert slept == [3.0, 3.0]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("requests", "--event", "\udcff"),
+        ("requests", HOOK, "--webhook-id", "\udcff"),
+        ("resend", HOOK, "\udcff", "--source", "t.events:0:1"),
+        ("pending", HOOK, "--drop", "\udcff"),
+        ("hooks", "list", "--organization", "\udcff"),
+        ("dead-letters", "list", "--task", "\udcff"),
+    ],
+)
+def test_an_argument_that_is_no_utf_8_is_asked_for_as_it_is(worker_api, arguments):
+    result = worker_api.run(*arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert [call for call in worker_api.calls if "%FF" in call.path or "\ufffd" in call.query.values()]
+
+
 def test_a_503_is_not_tried_for_ever_nor_waited_for_long(worker_api):
     worker_api.say("GET", "/a", (503, {"detail": "moving"}), headers={"Retry-After": "3600"})
     slept: list[float] = []

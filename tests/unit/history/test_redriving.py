@@ -170,6 +170,9 @@ def test_what_is_too_large_to_be_stored_stays_open_with_one_more_try():
     assert world.redriving.send([FOUND], stop=STOP) == 1
     _, state, options = world.begun[-1]
     assert (state["letter"], state["state"], state["tries"]) == ("3:17:1000", "open", 1)
+    assert state["attempts"] == FOUND.attempts
+    assert world.redriving.send([FAILED], stop=STOP) == 1
+    assert world.begun[-1][1]["attempts"] == 3, "those of its tries are not forgotten"
     assert options == {"key": "3:17:1000", "partition": 32}
 
 

@@ -99,6 +99,8 @@ def test_labels():
     assert hook.name == "a" * MAX_NAME
     assert hook.description.startswith("Für „Käufe“, \U0001f4a5 <b>")
     assert Hook.from_fields(hook.to_fields()) == hook
+    joined = "\u200fשלום\xa0עולם \U0001f469\u200d\U0001f4bb"
+    assert Hook.from_fields(HOOK | {"name": joined}).name == joined
     assert Hook.from_fields(HOOK | {"name": "a" * (MAX_NAME + 1)}).name is None
     assert Hook.from_fields(HOOK | {"description": "a" * (MAX_DESCRIPTION + 1)}).description is None
     assert (Hook.from_fields(HOOK).name, Hook.from_fields(HOOK | {"name": None}).name) == (None, None)

@@ -93,6 +93,29 @@ async def test_what_an_endpoint_echoes_of_our_secrets_is_masked(answer: Answer) 
     assert run.sent.status == answer.status
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "echo"),
+    [
+        ("X-Key", " hunter2 \t", "hunter2"),  # what stands around a value is no part of it (RFC 9110, 5.5)
+        ("Authorization", "Bearer  hunter2", "hunter2"),
+        ("Authorization", "Bearer\thunter2", "hunter2"),
+        ("X-Key", 'a"hunter2\\', '{"X-Key": "a\\"hunter2\\\\"}'),
+        ("X-Key", "\t\ta\thunter2", '{"X-Key": "a\\thunter2"}'),
+        ("Authorization", "Basic a/hunter2==", '{"Authorization":"Basic a\\/hunter2=="}'),  # as PHP writes it
+        ("X-Key", "a&hunter2>", '{"X-Key":"a\\u0026hunter2\\u003e"}'),  # as Go writes it
+        ("X-Key", "a&hunter2>", "<td>a&amp;hunter2&gt;</td>"),
+        ("X-Key", "a/hunter2==", "/login?key=a%2Fhunter2%3D%3D"),
+    ],
+)
+async def test_what_is_echoed_in_another_form_is_masked(name: str, value: str, echo: str) -> None:
+    head = f"HTTP/1.1 500 No\r\nX-Echo: {echo}\r\n\r\n".encode()
+    answer = Answer(500, None, "answered", (), f"it was {echo}.", 1, head=head)
+    _, run, _ = await deliver(answer, replace(HOOK, headers={name: value}), shows_answer=True)
+    kept = f"{run.sent.excerpt} {run.sent.response_headers}"
+    assert "********" in kept
+    assert "hunter" not in kept
+
+
 async def test_of_a_delivery_that_went_well_nothing_is_kept_unless_it_is_shown() -> None:
     answer = Answer(200, None, "answered", (), ECHO, 1)
     _, run, _ = await deliver(answer)

@@ -17,6 +17,7 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
 from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import current
 from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected
 from streamhooks.tasks.outputs import Outputs
 
@@ -47,6 +48,20 @@ async def test_how_a_try_ends(status, error, ended, dead):
     assert world.outputs.ended == ended
     assert [reason for _, reason, _ in world.outputs.dead] == dead
     assert len(world.outputs.stored) == (status == 503)
+
+
+async def test_a_try_that_sent_nothing_leaves_the_letter_open_and_is_no_attempt():
+    world = World()
+
+    async def gone():
+        current().dropped = "unknown hook"
+
+    task = world.task(gone, policy=delivering)
+    call = Call("c1", task.name, 0, 0, hook_id=HOOK.id, stored=True, letter=KEY, redriven=2, earlier=6)
+    owner = Owner()
+    await world.runner.start(call, owner)
+    await asyncio.wait_for(owner.ended.wait(), 5)
+    assert (world.outputs.ended, world.outputs.ran) == ([(KEY, 2, "open", "unknown hook")], [False])
 
 
 async def test_its_attempts_are_numbered_on_from_those_before():

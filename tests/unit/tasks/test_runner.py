@@ -33,6 +33,7 @@ class Outputs:
     settled: list = field(default_factory=list)
     dead: list = field(default_factory=list)
     ended: list = field(default_factory=list)
+    ran: list = field(default_factory=list)
 
     async def store(self, call, *, attempt, due, reason, last=None):
         self.stored.append((call, attempt, due, reason, last))
@@ -46,6 +47,7 @@ class Outputs:
     async def end_letter(self, call, state, reason=None, last=None, *, ran=True):
         assert call not in self.settled  # else a kill in between would leave it sent for ever
         self.ended.append((call.letter, call.redriven, state, reason))
+        self.ran.append(ran)
 
 
 @dataclass

@@ -148,7 +148,7 @@ async def test_a_test_of_a_hook_of_an_app(events: tuple[str, ...], usual: str) -
         ),
         ("a", ("*",), ["issue.created", "order.paid", "hook.disabled"], ["*", "*.*", "a b.c", "a.b.c", "event.*"]),
         ("a", ("event.created", "issue.created"), ["issue.created"], ["event.created"]),
-        ("a", ("hook.*",), ["hook.failing"], ["hook.*"]),
+        ("a", ("hook.*",), ["hook.failing", "hook.breaker_opened"], ["hook.*"]),
         (None, (), ["event.created"], ["event.alert"]),
     ],
 )

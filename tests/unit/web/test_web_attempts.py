@@ -104,12 +104,27 @@ async def test_a_request_is_sent_once_more() -> None:
     assert [answer.status for answer in answers] == [202, 202]
     assert {tuple(one) for one in told} == {("call_id", "webhook_id", "source")}
     assert told[0]["call_id"] != told[1]["call_id"], "each is another one"
+    assert {one["webhook_id"] for one in told} == {wanted}
     assert parts.history.asked == [("record", ("t.events", 3), 17)] * 2
     for (topic, key, value), answer in zip(parts.published, told, strict=True):
         call = decode(DelayedCall, value)
         assert (topic, key) == ("t.delayed", answer["call_id"])
         assert (call.id, call.webhook_id, call.cause, call.reason) == (key, wanted, "replay", "resend")
         assert (call.attempt, call.hook_id, call.source, call.args) == (1, hook_id, "t.events:3:17", ["x"])
+
+
+async def test_what_is_told_is_the_request_also_when_a_fan_out_makes_it() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        hook_id = (await created(client))["id"]
+        parts.history.record = Record("t.resource-changes", 3, 17, 5000, b"k", b"{}")
+        wanted = webhook_id("t.resource-changes", 3, 17, 5000, hook_id)
+        # Of a change whose resource is still to be looked up: its child gets the id of the request.
+        parts.call = Call("msg_of_the_record", "a.task", 2, int(NOW * 1000), source="t.resource-changes:3:17")
+        answer = await client.post(
+            f"/api/hooks/{hook_id}/requests/{wanted}/resend", json={"source": "t.resource-changes:3:17"}
+        )
+        assert (answer.status, (await answer.json())["webhook_id"]) == (202, wanted)
 
 
 async def test_what_cannot_be_sent_once_more() -> None:
@@ -146,6 +161,13 @@ async def test_what_cannot_be_sent_once_more() -> None:
             parts.history.asked.clear()
             assert (await refused({"source": source}))[0] == 404, "another installation's"
             assert parts.history.asked == [], source
+        assert (await refused({"source": "u.events:3:17"}))[0] == 404, "another installation's"
+        for topic in ("t.u.events", "t.u.resource-changes", "t.u.notices", "t.uevents"):
+            # Its webhook-id follows from what anybody knows who reads that topic.
+            parts.history.record = Record(topic, 3, 17, 5000, b"k", b"{}")
+            theirs = path.replace(wanted, webhook_id(topic, 3, 17, 5000, hook_id))
+            assert (await refused({"source": f"{topic}:3:17"}, theirs))[0] == 404, "one whose prefix begins with ours"
+        parts.history.record = None
         parts.history.record = Record("t.events", 3, 17, 5000, b"k", None)
         assert await refused(good) == gone
         parts.history.record = Record("t.events", 3, 17, 6000, b"k", b"{}")

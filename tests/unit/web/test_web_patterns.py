@@ -114,7 +114,12 @@ def test_labels(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "a\n", "\n", "a\x00", "\x1bb", "\x7f", "a\x85", "\u2028", "\u202e", "a\u2069"]
+    "text",
+    [
+        *("", " ", "a\n", "\n", "a\x00", "\x1bb", "\x7f", "a\x85", "\u2028", "\u202e", "a\u2069"),
+        # Nothing of these is seen, so nobody could open such a hook from the page's list.
+        *("\xa0", "\u200b", "\u200e\u200f", "\u061c", "\u2003 \u3000", "\xad\ufeff", "\u2060\u180e\u202f\u205f"),
+    ],
 )
 def test_what_is_no_label(text: str) -> None:
     assert not fits(patterns.LABEL, text)
