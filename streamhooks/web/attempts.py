@@ -22,7 +22,15 @@ from streamhooks.web.messages import answer, hook_id_of, is_hook_id, limit_of, q
 from streamhooks.web.parts import Parts
 from streamhooks.web.patterns import SENT, SENT_SOURCE, STATUSES
 from streamhooks.web.places import before_of, cursor_of
-from streamhooks.web.problems import ProblemError, bad_fields, confirmed, conflict, kafka_answers, try_again
+from streamhooks.web.problems import (
+    ProblemError,
+    bad_fields,
+    confirmed,
+    conflict,
+    kafka_answers,
+    try_again,
+    unknown_fields,
+)
 from streamhooks.web.representation import shown_attempt
 
 _FILTERS = ("hook_id", "webhook_id", "outcome", "status", "event", "since", "until")
@@ -50,7 +58,7 @@ async def resend_request(parts: Parts, request: web.Request) -> web.Response:
     query(request)
     hook = await found_hook(parts, hook_id_of(request))
     fields = await read_fields(request)
-    wrong = {name[:100]: "unknown field" for name in fields if name != "source"}
+    wrong = unknown_fields(fields, ("source",))
     source = fields.get("source")
     if not isinstance(source, str) or not _SOURCE.fullmatch(source):
         wrong["source"] = "must be TOPIC:PARTITION:OFFSET, as the attempt shows it"

@@ -26,7 +26,7 @@ from streamhooks.records.hook_events import never_fire
 from streamhooks.records.rotation import MOST, rotated, without_expired
 from streamhooks.tables.hooks import Status
 from streamhooks.times import iso, moment
-from streamhooks.web.problems import bad_fields, conflict
+from streamhooks.web.problems import bad_fields, conflict, unknown_fields
 
 CheckUrl = Callable[[str], None]
 
@@ -65,7 +65,7 @@ def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: Che
     `now` is epoch seconds; `check_url` raises BadUrl. Raise ProblemError with 400 and a map of the wrong fields.
     """
     given = {name: _whole(value) for name, value in fields.items() if value is not None}
-    wrong = {name[:100]: "unknown field" for name in fields if name not in CREATABLE}
+    wrong = unknown_fields(fields, CREATABLE)
     wrong |= {name: "is required" for name in REQUIRED if name not in given}
     base: dict[str, Any] = {
         "id": hook_id,
@@ -95,7 +95,7 @@ def changed_hook(
 
     Raise ProblemError with 400 and a map of the wrong fields, and with 409 as `rotated_hook` does.
     """
-    wrong = {name[:100]: "unknown field" for name in fields if name not in (*CHANGEABLE, *FIXED, RESUME)}
+    wrong = unknown_fields(fields, (*CHANGEABLE, *FIXED, RESUME))
     wrong |= {name: "can't be changed" for name in FIXED if name in fields}
     # The record reads a null as its default, which here would enable a hook by accident.
     wrong |= {name: "must not be null" for name in ("status", "version") if fields.get(name, 0) is None}

@@ -14,7 +14,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.records.exact_json import dumps
 from streamhooks.records.packing import parse_json
 from streamhooks.times import moment
-from streamhooks.web.problems import ProblemError, bad_fields, bad_request, not_found
+from streamhooks.web.problems import ProblemError, bad_fields, bad_request, not_found, unknown_fields
 
 #: more than any body that makes sense: own headers at their bound are 25 KB
 MAX_BODY = 65_536
@@ -75,7 +75,7 @@ async def read_body(request: web.Request) -> bytes:
 async def read_nothing(request: web.Request) -> None:
     """Check that the call has no fields; raise ProblemError with 400 for those that it has."""
     if fields := await read_fields(request, optional=True):
-        raise bad_fields({name[:100]: "unknown field" for name in fields})
+        raise bad_fields(unknown_fields(fields))
 
 
 def query(request: web.Request, allowed: Collection[str] = ()) -> dict[str, str]:

@@ -21,7 +21,7 @@ from streamhooks.web.messages import NO_TIME, answer, limit_of, query, read_fiel
 from streamhooks.web.parts import Parts
 from streamhooks.web.patterns import MOST_LETTERS, SOURCE
 from streamhooks.web.places import before_of, cursor_of
-from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found
+from streamhooks.web.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found, unknown_fields
 from streamhooks.web.representation import shown_attempt
 from streamhooks.web.routing import FORWARDER
 
@@ -163,7 +163,7 @@ async def drop_dead_letters(parts: Parts, request: web.Request) -> web.Response:
 
 def _wanted(fields: dict[str, Any], options: tuple[str, ...]) -> Filter | list[tuple[int, int]]:
     """The letters that a body names, or those that fit its filters; raise ProblemError for a wrong body."""
-    wrong = {name[:100]: "unknown field" for name in fields if name not in ("letters", *options, *_FILTERS)}
+    wrong = unknown_fields(fields, ("letters", *options, *_FILTERS))
     wrong |= {name: "must be true or false" for name in options if not isinstance(fields.get(name, False), bool)}
     wrong |= {name: NO_TIME for name in _TIMES if name in fields and moment(fields[name]) is None}
     wrong |= {name: "must be a text" for name in _TEXTS if not isinstance(fields.get(name, ""), str)}

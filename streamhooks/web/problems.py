@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,6 +35,11 @@ def bad_request(detail: str) -> ProblemError:
 def bad_fields(fields: Mapping[str, str]) -> ProblemError:
     """Return a 400 with a map of fields (of the body or the query) to texts."""
     return ProblemError(400, fields)
+
+
+def unknown_fields(fields: Iterable[str], known: Collection[str] = ()) -> dict[str, str]:
+    """Return what is wrong with the fields of a body that are not among the known ones, for `bad_fields`."""
+    return {name[:100]: "unknown field" for name in fields if name not in known}
 
 
 def not_found(what: str) -> ProblemError:

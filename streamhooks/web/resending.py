@@ -12,7 +12,7 @@ from streamhooks.times import Between, moment
 from streamhooks.web.hooks import found_hook
 from streamhooks.web.messages import NO_TIME, answer, hook_id_of, query, read_fields, read_nothing
 from streamhooks.web.parts import Parts
-from streamhooks.web.problems import bad_fields, confirmed, conflict, kafka_answers, not_found
+from streamhooks.web.problems import bad_fields, confirmed, conflict, kafka_answers, not_found, unknown_fields
 from streamhooks.web.representation import shown_missed
 
 
@@ -31,7 +31,7 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
     query(request)
     hook = await found_hook(parts, hook_id_of(request))
     fields = await read_fields(request)
-    wrong = {name[:100]: "unknown field" for name in fields if name not in ("from", "to", "topics", "dry_run")}
+    wrong = unknown_fields(fields, ("from", "to", "topics", "dry_run"))
     since, until = moment(fields.get("from")), moment(fields.get("to"))
     if since is None:
         wrong["from"] = NO_TIME if "from" in fields else "is required"

@@ -13,7 +13,7 @@ from streamhooks.tasks.sample_bodies import can_get, events_of, usual_event
 from streamhooks.web.hooks import found_hook
 from streamhooks.web.messages import answer, hook_id_of, query, read_fields
 from streamhooks.web.parts import Parts
-from streamhooks.web.problems import bad_fields
+from streamhooks.web.problems import bad_fields, unknown_fields
 
 FIELDS: Final = ("event", "body")
 
@@ -32,7 +32,7 @@ async def send_test(parts: Parts, request: web.Request) -> web.Response:
     query(request)
     hook = await found_hook(parts, hook_id_of(request))
     fields = await read_fields(request, optional=True, exact=True)
-    wrong = {name[:100]: "unknown field" for name in fields if name not in FIELDS}
+    wrong = unknown_fields(fields, FIELDS)
     event, given = fields.get("event"), fields.get("body")
     if not isinstance(event, str | None):
         wrong["event"] = "must be a text"
