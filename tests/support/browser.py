@@ -91,7 +91,12 @@ class Browser:
             return True
 
         eventually(can_be_pressed)
+        view = self.page.query_selector("main > *")
+        leads_away = button.evaluate("one => one.hash?.startsWith('#/') && one.hash !== location.hash")
         button.click()  # once: one that is late is done all the same
+        if leads_away and view:
+            # What is looked for next may be in the former view, too.
+            self.page.wait_for_function("view => !view.isConnected", arg=view)
 
     def tab(self, name: str) -> None:
         """Choose the tab that is called so."""
