@@ -78,6 +78,8 @@ class Fleet:
         """Write down what happens now."""
         one = Happened(kind, time.time(), what=what)
         self.happened.append(one)
+        with (self.folder / "happened.log").open("a") as log:  # to be read while a long run goes on
+            log.write(f"{time.strftime('%H:%M:%S')} {kind} {what}\n")
         return one
 
     async def add(self) -> Worker:

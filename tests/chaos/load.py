@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
 from chaos.account import Record
 from chaos.scene import ACTIONS, APP, ORGANIZATION, PROJECTS
@@ -21,8 +21,12 @@ SOURCES = ("events", "alerts", "resource-changes")
 _KINDS = {"events": 70, "alerts": 15, "resource-changes": 15}
 #: how long after its change a resource is written that came too late, in seconds
 _LATE = 1.5
-#: how long brokers that were troubled last may take for what is left, in seconds, for each producer
+#: how long brokers that were troubled last may take for what is left, in seconds
 _FLUSH = 600.0
+#: seconds without any confirmation after which a producer is replaced: librdkafka's idempotent one can wait for ever
+#: after all brokers were restarted (seen in a soak: one topic's stood still, the others went on)
+STUCK = 120.0
+_PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,13 @@ class Load:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._writing = threading.Lock()
         self._held: dict[str, list[Written]] = {}
+        self._heard = dict.fromkeys(self._producers, time.monotonic())
         self._extra = 0
         self.lives: Counter[str] = Counter()
         """How often the log of each topic began anew, as `renew` was told."""
         self.refused: list[str] = []
+        self.replaced: list[str] = []
+        """The topics whose producer stood still, and was replaced."""
         #: what the brokers confirmed, of the source topics
         self.confirmed: list[Record] = []
 
@@ -100,7 +107,9 @@ class Load:
         """Stop, wait until all is confirmed, and return the records of the source topics."""
         self._stopping.set()
         self._thread.join()
-        left = sum(producer.flush(_FLUSH) for producer in self._producers.values())
+        until = time.monotonic() + _FLUSH
+        while (left := sum(producer.flush(0.2) for producer in self._producers.values())) and time.monotonic() < until:
+            self.replace_stuck(time.monotonic())
         if left or self.refused:
             raise AssertionError(f"the broker did not take {left} records; it refused {self.refused[:3]}")
         return self.confirmed
@@ -125,6 +134,22 @@ class Load:
             self._producers[topic] = self._make_producer()
             for one in self._held.pop(topic):
                 self._write(one)
+
+    def replace_stuck(self, now: float) -> None:
+        """Have another producer write what one holds that has heard nothing for long; `now` as of a monotonic clock.
+
+        What was on its way may be there twice then: both are records, and the account knows them by their value.
+        """
+        for topic, producer in list(self._producers.items()):
+            if not len(producer):
+                self._heard[topic] = now
+            elif now - self._heard[topic] > STUCK:
+                with self._writing:
+                    self._heard[topic] = now
+                    self.replaced.append(topic)
+                    self._producers[topic] = self._make_producer()
+                    producer.purge()
+                    producer.flush(10)
 
     def _make_producer(self) -> Producer:
         # Idempotent: what the producer repeats after a restart of the broker must not be in the topic twice.
@@ -161,6 +186,7 @@ class Load:
                 self._write_unless_held(heapq.heappop(due)[2])
             for producer in list(self._producers.values()):
                 producer.poll(0)
+            self.replace_stuck(time.monotonic())
             time.sleep(0.01)
 
     def _write_unless_held(self, one: Written) -> None:
@@ -175,8 +201,11 @@ class Load:
         # Of a batch that was there already, since its producer did not hear that it was, Kafka tells another one.
         timestamp = int(time.time() * 1000)
 
-        def delivered(error: object, message: Any) -> None:
-            if error is not None:
+        def delivered(error: KafkaError | None, message: Any) -> None:
+            self._heard[one.topic] = time.monotonic()
+            if error is not None and error.code() in _PURGED:
+                self._write(one)
+            elif error is not None:
                 self.refused.append(f"{one.topic}: {error}")
             elif one.topic in SOURCES:
                 place = message.partition(), message.offset(), timestamp

@@ -56,6 +56,8 @@ class Report:
     """Deliveries to such a hook that came again though they had been taken."""
     left_out: Sequence[str] = ()
     """Kinds that can't be done here, and why."""
+    replaced: Sequence[str] = ()
+    """The topics whose producer, of the load, stood still and was replaced."""
 
     @property
     def disruptions(self) -> int:
@@ -95,6 +97,7 @@ def show(report: Report) -> str:
         *(_of_trend(worker, one) for worker, found in report.trends.items() for one in found),
         *_of_changes(report),
         *(f"  LEFT OUT             {one}" for one in report.left_out),
+        *([f"  producers replaced   {', '.join(report.replaced)}"] if report.replaced else []),
         *(f"  WRONG                {one}" for one in verdict.wrong),
     ]
     return "\n".join(lines) + "\n"

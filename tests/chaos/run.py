@@ -152,6 +152,7 @@ async def _run(stage: Stage) -> Report:
         changes=dict(stage.journal.outcomes),
         toggles=len(stage.toggles),
         toggled_doubles=toggled.doubles,
+        replaced=stage.load.replaced,
         lines={one.data_dir.name: one.log.read_bytes().count(b"\n") for one in fleet.all},
     )
 
