@@ -34,8 +34,6 @@ class DeliveryRejected(Exception):
 class HookGone(Exception):
     """The endpoint wants no webhooks any more."""
 
-    status = 410
-
 
 def deliverer(
     post: Post, *, clock: Callable[[], float], timeout: float, max_body: int

@@ -30,7 +30,6 @@ from streamhooks.tasks.again import INTERNAL_ERROR, Again, Do, nothing
 from streamhooks.tasks.attempts import attempt_of, cause_of
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.tasks.context import Running, Services
-from streamhooks.tasks.delivering import HookGone
 from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of, is_ours, outcome_of
 from streamhooks.tasks.firings import Firings
 from streamhooks.tasks.outputs import Outputs
@@ -462,8 +461,8 @@ class Runner:
             await self._outputs.store(call, attempt=call.attempt + 1, due=due, reason="retry", last=last)
             return
         if ending.kind == "dead":
-            if run.sent is not None and run.sent.status == HookGone.status and call.hook_id:
-                reason = f"the endpoint answered {HookGone.status}"
+            if run.sent is not None and run.sent.verdict == "gone" and call.hook_id:
+                reason = f"the endpoint answered {run.sent.status}"
                 found = {"status_reason": reason, "disabled_since": self._clock()}
                 if (hook := self.services.hooks.get(call.hook_id)) is not None:
                     found["enabled_at"] = hook.enabled_at

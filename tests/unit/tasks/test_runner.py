@@ -156,9 +156,10 @@ class World:
         return owner
 
 
-def sends(status: int | None, error: Exception | None = None):
+def sends(status: int | None, error: Exception | None = None, verdict: str = "delivered"):
     async def deliver():
-        current().sent = Sent(5, HOOK.url, b"body", status, None if status else "timeout", 7, "answer")
+        error_text = None if status else "timeout"
+        current().sent = Sent(5, HOOK.url, b"body", status, error_text, 7, "answer", verdict=verdict)
         if error is not None:
             raise error
 
@@ -268,10 +269,13 @@ async def test_what_is_rejected_is_dead_at_once_and_410_disables_the_hook():
     await world.run(sends(404, DeliveryRejected("status 404")), policy=delivering)
     assert world.outputs.dead[0][1:] == ("status 404", {"status": 404})
     assert world.outputs.stored == []
-    await world.run(sends(410, HookGone("status 410")), policy=delivering)
+    # An answer with a fault is no reason to disable it, whatever its status.
+    await world.run(sends(410, DeliveryRejected("status 410"), "rejected"), policy=delivering)
+    assert world.outputs.stored == []
+    await world.run(sends(410, HookGone("status 410"), "gone"), policy=delivering)
     ((note, *_),) = world.outputs.stored
     assert (note.task, note.partition, note.args[:2]) == ("streamhooks.note_finding", 3, [HOOK.id, "disabled"])
-    assert len(world.outputs.dead) == 2
+    assert len(world.outputs.dead) == 3
 
 
 async def test_precedence_is_ignore_then_exclude_then_on_and_the_rest_is_given_up():
