@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
+from support.runs import Owner, World
 
 import streamhooks
 from streamhooks.kafka.outbox import Outbox
@@ -100,8 +101,6 @@ def labels() -> set[str]:
 
 
 async def test_a_task_that_nobody_knows_is_no_label() -> None:
-    from tasks.test_runner import Owner, World
-
     world, owner = World(), Owner()
     before = labels()
     await world.runner.start(Call("c1", LONG, 0, 0), owner)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from test_runner import HOOK, Owner, World, delivering, sends
+from support.runs import HOOK, Owner, World, delivering, sends
 
 from streamhooks.backoff import pause_after
 from streamhooks.errors import ProducerDead

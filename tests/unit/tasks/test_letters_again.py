@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from test_runner import HOOK, Owner, World, delivering, sends
-from test_scheduler import pending_call, scheduling
+from support.runs import HOOK, Owner, World, delivering, pending_call, scheduling, sends
 
 from streamhooks.agents.delayed import DROPPED, SKIPPED
 from streamhooks.errors import RecordTooLarge

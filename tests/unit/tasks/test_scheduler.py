@@ -3,50 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from test_runner import HOOK, NOW, World
+from support.runs import HOOK, NOW, World, pending_call, scheduling
 
-from streamhooks.agents.delayed import Scheduler
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.weight import LARGE
-from streamhooks.tables.pending import Pending
 from streamhooks.tasks.runner import GONE
-
-
-def pending_call(number: int, task: str, hook_id: str | None = None) -> Record:
-    call = DelayedCall(f"c{number}", task, 1, int(NOW * 1000) - 1000 + number, 0, "countdown", hook_id=hook_id)
-    return Record("delayed", 0, number, 0, call.id.encode(), call.to_json())
-
-
-@asynccontextmanager
-async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, clock=lambda: NOW):
-    pending = Pending(lambda: NOW)
-    scheduler = Scheduler(
-        pending,
-        world.runner,
-        world.outputs,
-        None,
-        topic="delayed",
-        gate=world.gate,
-        bulkheads=world.runner._bulkheads,
-        is_ready=lambda _partition: True,
-        wait=wait,
-        is_skipped=lambda _entry: False,
-        on_broken=lambda _record, _reason: None,
-        read_arguments=world.read_arguments,
-        clock=clock,
-    )
-    scheduler.apply(list(records))
-    running = asyncio.create_task(scheduler.run())
-    try:
-        yield scheduler
-    finally:
-        running.cancel()
-        world.runner.cancel()
 
 
 async def test_slow_tasks_of_users_hold_up_neither_deliveries_nor_our_own_tasks():

@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import Future
 
 import pytest
-from test_runner import World
+from support.runs import World
 
 from streamhooks.kafka.publisher import Published
 from streamhooks.tasks import sending
