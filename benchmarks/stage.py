@@ -20,11 +20,11 @@ import orjson
 from benchmarks import sample
 from benchmarks.sample import Hook
 from benchmarks.topics import Group, Pair, Writer, create_topic
-from streamhooks.dev.json_client import call
 from streamhooks.dev.kafka import EmbeddedKafka
 from streamhooks.dev.ports import free_port
 from streamhooks.dev.processes import Child, stop_all, wait_ready
 from streamhooks.errors import Refusal
+from streamhooks.web.http.json_client import call
 
 PARTITIONS = 8
 _ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from streamhooks.tasks.retry import RetryTaskError, retry
 from streamhooks.tasks.task import NextTask, Task, instrumented_task
 
 if TYPE_CHECKING:
-    from streamhooks.mended.app import App
+    from streamhooks.faust_patches.app import App
 
     app: App
 
@@ -23,11 +23,11 @@ __all__ = ["NextTask", "RetryTaskError", "Task", "app", "instrumented_task", "re
 def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from streamhooks.mended import signals
+    from streamhooks.faust_patches import signals
 
     signals.handle(signals.end_at_once)  # before the imports, which take a second
     from streamhooks.errors import Refusal
-    from streamhooks.worker import build_app
+    from streamhooks.worker.bootstrap import build_app
 
     try:
         globals()["app"] = build_app()

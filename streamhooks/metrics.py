@@ -88,7 +88,7 @@ HOOKS = Gauge("streamhooks_hooks", "Hooks that this worker knows")
 REJECTED_HOOKS = Counter(
     "streamhooks_rejected_hook_records_total", "Records of hooks that were made from an older state, and change nothing"
 )
-# The next ones are computed when they are read (`gauges.py`).
+# The next ones are computed when they are read (`worker/gauges.py`).
 READY = Gauge("streamhooks_ready", "Whether this worker is ready, as /health/ready tells")
 DISABLED_HOOKS = Gauge("streamhooks_disabled_hooks", "Hooks that are disabled, by their owner or by the system")
 FAILING_HOOKS = Gauge("streamhooks_failing_hooks", "Active hooks of which every attempt fails")

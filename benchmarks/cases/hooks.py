@@ -14,10 +14,10 @@ from benchmarks.report import Bars, Result
 from benchmarks.sample import Hook
 from benchmarks.stage import Stage, stage
 from benchmarks.statistics import percentiles
-from streamhooks.dev.json_client import call
 from streamhooks.dev.processes import wait_ready
+from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
-from streamhooks.tables.hooks import HooksTable
+from streamhooks.web.http.json_client import call
 
 _CHANGES = 20
 

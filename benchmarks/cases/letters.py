@@ -11,8 +11,8 @@ from benchmarks import sample
 from benchmarks.options import Options, Say
 from benchmarks.report import Bars, Result
 from benchmarks.stage import Stage, stage
-from streamhooks.dev.json_client import call
 from streamhooks.errors import Refusal
+from streamhooks.web.http.json_client import call
 
 _PROJECT = "apart"
 _TIMEOUT = 300.0

@@ -16,10 +16,10 @@ from benchmarks.options import Options, Say
 from benchmarks.processes import CpuMeter, held_back
 from benchmarks.report import Bars, Result
 from benchmarks.stage import Sender, Stage, stage
-from streamhooks.dev.json_client import call
 from streamhooks.dev.ports import free_port
 from streamhooks.dev.processes import wait_ready
 from streamhooks.errors import Refusal
+from streamhooks.web.http.json_client import call
 
 #: what is asked for: the others keep so much of their rate
 AIM = 0.8

@@ -13,8 +13,8 @@ from benchmarks.processes import CpuMeter
 from benchmarks.report import Bars, Result
 from benchmarks.stage import Stage, stage
 from benchmarks.topics import Group
-from streamhooks.dev.json_client import call
 from streamhooks.errors import Refusal
+from streamhooks.web.http.json_client import call
 
 _APART = "apart"
 #: live events a second, over all other hooks

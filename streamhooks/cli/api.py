@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from streamhooks.cli.show import clean
-from streamhooks.dev.json_client import Answer, call
 from streamhooks.errors import Refusal
 from streamhooks.settings import is_loopback
+from streamhooks.web.http.json_client import Answer, call
 
 # Seconds. A worker hands a call on to another for up to 10 s, and waits as long for Kafka to confirm a change.
 TIMEOUT = 25.0

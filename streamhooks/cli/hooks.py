@@ -11,7 +11,7 @@ from streamhooks.cli.hooks_fields import UNSETTABLE, field_options, given, merge
 from streamhooks.cli.hooks_reencrypt import reencrypt
 from streamhooks.cli.hooks_test import test
 from streamhooks.cli.params import HOOK, RESUME, hook_argument, json_option, with_api, yes_option
-from streamhooks.tables.trouble import STATES, place_of_shown
+from streamhooks.hooks.trouble import STATES, place_of_shown
 
 if TYPE_CHECKING:
     from streamhooks.cli.api import JSON, Api

@@ -146,7 +146,7 @@ def api_of(ctx: click.Context) -> Api:
             raise click.UsageError(f"--url (STREAMHOOKS_URL) must begin with http:// or https://: {url!r}")
         tls = None
         if url.startswith("https:"):
-            from streamhooks.web.tls import client_context
+            from streamhooks.web.http.tls import client_context
 
             tls = client_context(Path(ca) if (ca := ctx.meta.get(_CA)) else known.web_tls_ca)
         root.obj = Api(url.rstrip("/"), ctx.meta.get(_TOKEN) or known.api_token or None, tls=tls)

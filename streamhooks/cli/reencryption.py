@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.hooks.revisions import Revisions, revision_of_tombstone
 from streamhooks.kafka.reader import Record
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import REVISION_HEADER, Hook
 from streamhooks.records.rotation import without_expired
 from streamhooks.records.sealing import Keys
-from streamhooks.tables.revisions import Revisions, revision_of_tombstone
 
 Read = Callable[[int], list[Record]]
 """From an offset of the topic `hooks` to its end."""
@@ -62,7 +62,7 @@ def reencrypt(read: Read, write: Write, keys: Keys, *, now: float, old: bool = T
     `old` tells whether old texts are still opened (see `records.sealing`). A former secret that signs no longer at
     `now` (epoch seconds) is dropped, so no key is needed for it.
 
-    What is written has the revision that comes next (see `tables.revisions`): it changes nothing where somebody else
+    What is written has the revision that comes next (see `hooks.revisions`): it changes nothing where somebody else
     wrote between the look and the write. Then what that one wrote is written once more.
     """
 

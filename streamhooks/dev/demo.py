@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from streamhooks.dev.json_client import call
 from streamhooks.dev.kafka import EmbeddedKafka
 from streamhooks.dev.measures import Measures, Meter, Target
 from streamhooks.dev.ports import free_port
 from streamhooks.dev.processes import Child, stop_all, wait_ready
 from streamhooks.dev.traffic import APP_ID, ORGANIZATION, PROJECTS, produce
 from streamhooks.errors import Refusal
+from streamhooks.web.http.json_client import call
 
 PREFIX = "streamhooks."
 RETRY_DELAY = 5

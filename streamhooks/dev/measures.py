@@ -12,8 +12,8 @@ import orjson
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from streamhooks.dev.json_client import call
 from streamhooks.dev.traffic import KINDS
+from streamhooks.web.http.json_client import call
 
 _DAY = 86_400
 _DEAD = "dead-letters"

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from streamhooks.dev.guard import dismiss, start_guarded
-from streamhooks.dev.json_client import call
 from streamhooks.errors import Refusal
+from streamhooks.web.http.json_client import call
 
 
 class Child:

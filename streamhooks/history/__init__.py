@@ -1,1 +1,1 @@
-"""Looking back into the topics: what a hook missed, replays, why a record fired what it did, dead letters."""
+"""Looking back into the topics: the attempts of a hook, and why a record fired what it did."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from streamhooks.counting.firings import BUCKET_MS
 from streamhooks.errors import BrokenRecord
-from streamhooks.history.backwards import Page, Place, page
-from streamhooks.history.between import certain_ranges
+from streamhooks.kafka.backwards import Page, Place, page
+from streamhooks.kafka.between import certain_ranges
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.reader import Record, Stop, scanning
@@ -17,7 +18,6 @@ from streamhooks.records.exact_json import dumps
 from streamhooks.records.firing import Attempt, Firing, Outcome
 from streamhooks.records.formats import decode
 from streamhooks.settings import Settings
-from streamhooks.tasks.firings import BUCKET_MS
 from streamhooks.times import ALWAYS, Between
 
 TIMEOUT = 30.0

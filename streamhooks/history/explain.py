@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.history.between import Ranges, ranges_between
+from streamhooks.hooks.table import HooksTable
+from streamhooks.kafka.between import Ranges, ranges_between
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.reader import Record, Stop, scan
@@ -20,8 +21,7 @@ from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.settings import Settings
-from streamhooks.tables.hooks import HooksTable
-from streamhooks.tasks.matching import SOURCES, Source, asked_by, read_source, reasons_against
+from streamhooks.sources.rules import SOURCES, Source, asked_by, read_source, reasons_against
 from streamhooks.times import Between
 
 TIMEOUT = 60.0

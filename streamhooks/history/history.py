@@ -9,28 +9,28 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Any
 
-from streamhooks.history.apart import Apart
+from streamhooks.backlog.passing import Write
+from streamhooks.backlog.replay import count_matches, sources_of, stretches_of
+from streamhooks.backlog.stretches import Stretches
+from streamhooks.backlog.summary import Missed, missed_of
+from streamhooks.dead_letters.listing import DeadLetters, Filter, Found
+from streamhooks.dead_letters.redriving import Redriving
 from streamhooks.history.attempts import Wanted as WantedAttempts
 from streamhooks.history.attempts import search
-from streamhooks.history.backwards import Page, Place
-from streamhooks.history.between import Ranges, ranges_between
-from streamhooks.history.dead_letters import DeadLetters, Filter, Found
 from streamhooks.history.explain import Explained, attempts_of, explain, find_event
-from streamhooks.history.missed import Missed, missed_of
-from streamhooks.history.redriving import Redriving
-from streamhooks.history.replay import count_matches, sources_of, stretches_of
-from streamhooks.history.threads import Places, Threads
+from streamhooks.hooks.table import HooksTable
+from streamhooks.kafka.apart import Apart
+from streamhooks.kafka.backwards import Page, Place
+from streamhooks.kafka.between import Ranges, ranges_between
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import TP, Record, Stop, read_range
+from streamhooks.kafka.threads import Places, Threads
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
-from streamhooks.tables.hooks import HooksTable
-from streamhooks.tables.stretches import Stretches
-from streamhooks.tasks.matching import Source
-from streamhooks.tasks.missed import Write
+from streamhooks.sources.rules import Source
 from streamhooks.times import Between
 
 Wanted = Filter | list[tuple[int, int]]

@@ -1,1 +1,1 @@
-"""What is in flight: settled in order of offset (`tracker`), started only while it may be (`gate`)."""
+"""What is in flight: settled in the order of offsets (`tracker`), bounded (`room`), started when allowed (`gate`)."""

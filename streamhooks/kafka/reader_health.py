@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from streamhooks.backoff import pause_after
+from streamhooks.in_flight.backoff import pause_after
 from streamhooks.kafka.reader import TP
 from streamhooks.masking import LONGEST_TEXT, shown
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from streamhooks.backoff import pause_after
 from streamhooks.errors import WriteRefused
+from streamhooks.in_flight.backoff import pause_after
 from streamhooks.masking import shown
 from streamhooks.metrics import REFUSED_WRITES
 from streamhooks.times import steady

@@ -12,9 +12,9 @@ from streamhooks.metrics import EXHAUSTED
 from streamhooks.records.firing import Outcome
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running
-from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.tasks.retry import RetryTaskError
 from streamhooks.tasks.task import Task
+from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, HookGone
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from streamhooks.cancelling import is_let_go
+from streamhooks.counting.firings import Firings
 from streamhooks.errors import RecordTooLarge
-from streamhooks.in_flight.bulkheads import Bulkheads
+from streamhooks.in_flight.again import INTERNAL_ERROR, Again, Do, nothing
+from streamhooks.in_flight.cancelling import is_let_go
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.room import Weight
+from streamhooks.limits.bulkheads import Bulkheads
+from streamhooks.limits.restraints import Restraints
 from streamhooks.masking import shown
 from streamhooks.metrics import (
     HELD_BACK,
@@ -26,19 +29,16 @@ from streamhooks.metrics import (
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
-from streamhooks.tasks.again import INTERNAL_ERROR, Again, Do, nothing
 from streamhooks.tasks.attempts import attempt_of, cause_of
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.tasks.context import Running, Services
 from streamhooks.tasks.endings import DONE, Ending, Limits, ending_of, is_ours, outcome_of
-from streamhooks.tasks.firings import Firings
 from streamhooks.tasks.outputs import Outputs
-from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.task import Delivery, Task
 from streamhooks.times import steady
 
 if TYPE_CHECKING:
-    from streamhooks.tracing import Tracing
+    from streamhooks.tasks.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class PendingOwner(Owner, Protocol):
 
 
 class Passing(Protocol):
-    """What keeps what comes for a disabled hook; see `tasks.missed`."""
+    """What keeps what comes for a disabled hook; see `backlog.passing`."""
 
     def pass_over(self, hook: Hook, source: str) -> Awaitable[None]:
         """Keep a record for a hook that was found disabled in this turn of the loop; await that it is confirmed."""

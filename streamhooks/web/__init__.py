@@ -1,1 +1,1 @@
-"""The web views of a worker: JSON on Faust's web server. `views.register` ties them to an app."""
+"""The web API and the page of a worker, on Faust's web server. `register` ties the views to an app."""

@@ -14,10 +14,10 @@ from typing import Final
 
 from aiohttp import ETag, web
 
-from streamhooks.web import service
-from streamhooks.web.messages import query
-from streamhooks.web.parts import Parts
-from streamhooks.web.problems import not_found
+from streamhooks.web.http.messages import query
+from streamhooks.web.http.parts import Parts
+from streamhooks.web.http.problems import not_found
+from streamhooks.web.views import service
 
 _INDEX: Final = "index.html"
 _TYPES: Final[Mapping[str, str]] = {

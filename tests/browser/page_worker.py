@@ -15,9 +15,9 @@ from urllib.parse import quote
 from aiohttp import web
 
 from streamhooks.dev.ports import free_port
-from streamhooks.tables.trouble import place_of_shown
+from streamhooks.hooks.trouble import place_of_shown
 from streamhooks.web import page
-from streamhooks.web.middlewares import json_errors
+from streamhooks.web.http.middlewares import json_errors
 
 JSON = dict[str, Any]
 EVIL = "<img src=x onerror=\"document.title='pwned'\"><script>document.title='pwned'</script>"

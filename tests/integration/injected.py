@@ -8,10 +8,10 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
+from streamhooks.hooks.seals import Seals
 from streamhooks.kafka import topic_reader
 from streamhooks.kafka.publisher import Publisher
 from streamhooks.tasks.outputs import Outputs
-from streamhooks.tasks.seals import Seals
 
 FOLDER = Path(os.environ.get("STREAMHOOKS_DATA_DIR", "."))
 

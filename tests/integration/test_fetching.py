@@ -15,12 +15,12 @@ from faust.types import TP
 from support import create_topic, make_anew, produce
 
 from streamhooks.dev.kafka import EmbeddedKafka
+from streamhooks.faust_patches.aiokafka_fetching import AiokafkaFetching
+from streamhooks.faust_patches.fetching import AT_ONCE, Fetching, Seek
+from streamhooks.faust_patches.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.kafka.clients import aiokafka_options
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.reader import OneReader, Record, read_range, scan
-from streamhooks.mended.aiokafka_fetching import AiokafkaFetching
-from streamhooks.mended.fetching import AT_ONCE, Fetching, Seek
-from streamhooks.mended.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.settings import Settings
 
 AHEAD = 1_000_000

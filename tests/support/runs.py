@@ -6,23 +6,23 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from streamhooks.agents.delayed import Scheduler
-from streamhooks.in_flight.bulkheads import Bulkheads
+from streamhooks.delayed.pending import Pending
+from streamhooks.delayed.scheduler import Scheduler
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.room import Weight
 from streamhooks.kafka.reader import Record
+from streamhooks.limits.bulkheads import Bulkheads
+from streamhooks.limits.restraints import Restraints
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.hook import Hook
 from streamhooks.records.weight import LARGE
-from streamhooks.tables.pending import Pending
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Sent, Services, current
-from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.tasks.endings import Limits
-from streamhooks.tasks.restraints import Restraints
 from streamhooks.tasks.retry import RetryPolicy
 from streamhooks.tasks.runner import Runner, Weights
 from streamhooks.tasks.task import Task
+from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, HookGone
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 NOW = 1000.0

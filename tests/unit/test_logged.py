@@ -12,19 +12,19 @@ from prometheus_client import REGISTRY
 from support.runs import Owner, World
 
 import streamhooks
+from streamhooks.faust_patches.app import HOLES, App
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
-from streamhooks.mended.app import HOLES, App
 from streamhooks.records.event import Event
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
 from streamhooks.tasks.endings import LONGEST_REASON, Limits, ending_of
-from streamhooks.tasks.mission import process_resource_change
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.retry import RetryTaskError
 from streamhooks.tasks.task import Task
+from streamhooks.webhooks.tasks import process_resource_change
 
 LONG = "x\n" * 500_000
 LIMITS = Limits(300.0, None)

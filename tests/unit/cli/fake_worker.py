@@ -16,11 +16,11 @@ from urllib.parse import parse_qsl, urlsplit
 from click.testing import CliRunner, Result
 
 from streamhooks.cli import main
+from streamhooks.hooks.table import Status
 from streamhooks.records.hook import Hook
-from streamhooks.tables.hooks import Status
-from streamhooks.web.hook_input import changed_hook, new_hook, rotated_hook
-from streamhooks.web.problems import ProblemError, not_found
-from streamhooks.web.representation import shown_hook
+from streamhooks.web.http.problems import ProblemError, not_found
+from streamhooks.web.http.representation import shown_hook
+from streamhooks.web.rules.hook_input import changed_hook, new_hook, rotated_hook
 
 JSON = dict[str, Any]
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from streamhooks.cli import main
 from streamhooks.cli.reencryption import Outcome, reencrypt
+from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.sealing import BOUND, Keys
-from streamhooks.tables.hooks import HooksTable
 
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 KEYS = Keys([NEW, OLD])

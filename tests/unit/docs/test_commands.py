@@ -17,7 +17,7 @@ from support.shell import commands
 from support.snippets import PAGES, ROOT, Snippet, snippets
 
 from streamhooks.cli import main
-from streamhooks.web.openapi import document
+from streamhooks.web.spec.openapi import document
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

@@ -8,6 +8,7 @@ from dataclasses import fields
 import pytest
 from support.snippets import ROOT
 
+from streamhooks.counting.rollups import ROLLUPS
 from streamhooks.kafka.topics import CONFIGS, DAY_MS, NAMES
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.dead_letter import DeadLetter
@@ -18,7 +19,6 @@ from streamhooks.records.hook_events import APP_RESOURCES, SERVICE_EVENTS
 from streamhooks.records.letter_state import LetterState
 from streamhooks.records.notice import Notice
 from streamhooks.records.stretch import Stretch
-from streamhooks.tables.rollups import ROLLUPS
 
 REFERENCE = ROOT / "docs" / "reference"
 _SECTION = re.compile(r"^## (\w+)$\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)

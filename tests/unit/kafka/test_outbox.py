@@ -9,8 +9,8 @@ from concurrent.futures import Future
 import pytest
 from confluent_kafka import KafkaError
 
-from streamhooks.backoff import pause_after
 from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
+from streamhooks.in_flight.backoff import pause_after
 from streamhooks.kafka import refusals
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.publisher import OnRefused, Published

@@ -13,11 +13,11 @@ from streamhooks.errors import RecordTooLarge
 from streamhooks.records.hook import Hook
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import current
-from streamhooks.tasks.delivering import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.tasks.endings import JITTER
 from streamhooks.tasks.retry import RetryPolicy, RetryTaskError, retry
 from streamhooks.tasks.runner import FAN_OUTS, OURS
 from streamhooks.tasks.task import Delivery, Task
+from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, HookGone
 
 
 async def test_what_was_delivered_is_counted_and_settled():

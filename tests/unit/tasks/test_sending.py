@@ -10,8 +10,8 @@ from support.runs import World
 
 from streamhooks.kafka.publisher import Published
 from streamhooks.tasks import sending
-from streamhooks.tasks.mission import process_resource_change
 from streamhooks.tasks.retry import RetryTaskError
+from streamhooks.webhooks.tasks import process_resource_change
 
 
 class Full:

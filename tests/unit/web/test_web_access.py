@@ -6,8 +6,8 @@ import logging
 import pytest
 from web_fakes import HOOK, TOKEN, FakeParts, FakeSettings, created, new_hook, path_of, serving
 
-from streamhooks.web.calls import CALLS
-from streamhooks.web.messages import MAX_BODY
+from streamhooks.web.http.messages import MAX_BODY
+from streamhooks.web.spec.calls import CALLS
 
 OPEN = ["/", "/openapi.json", "/health/live", "/health/ready", "/assets/{name}"]
 

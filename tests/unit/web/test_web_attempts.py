@@ -7,7 +7,7 @@ from web_fakes import NOW, FakeParts, created, serving
 
 from streamhooks.errors import BrokenRecord, RecordTooLarge, RegistryAway
 from streamhooks.history.attempts import Wanted
-from streamhooks.history.backwards import Page, Place
+from streamhooks.kafka.backwards import Page, Place
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode

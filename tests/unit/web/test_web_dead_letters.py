@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from web_fakes import FakeParts, serving
 
-from streamhooks.history.dead_letters import Filter, Found
+from streamhooks.dead_letters.listing import Filter, Found
+from streamhooks.dead_letters.states import Known
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
-from streamhooks.tables.letter_states import Known
 from streamhooks.times import Between
 
 PATH = "/api/dead-letters"

@@ -11,8 +11,8 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
 
-from streamhooks.web import signing
-from streamhooks.web.access import FORWARDED
+from streamhooks.web.http import signing
+from streamhooks.web.http.access import FORWARDED
 
 READ, OLD, NEW = "only-reading-token", "old-token-1", "new-token-1"
 BOTH = FakeSettings(TOKEN, (("read", READ),))

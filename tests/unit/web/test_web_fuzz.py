@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from web_fakes import FakeParts, created, serving
 
-from streamhooks.web.calls import CALLS
-from streamhooks.web.hook_input import CREATABLE
+from streamhooks.web.rules.hook_input import CREATABLE
+from streamhooks.web.spec.calls import CALLS
 
 texts = st.text(max_size=40) | st.sampled_from(
     ["", "0", "-1", "t.events:0:1", "0:1", "a" * 32, "nan", "1e999", "null", "\x00", "x" * 600, "active", "issue"]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.hooks.table import Status
 from streamhooks.records.hook import Hook
-from streamhooks.tables.hooks import Status
-from streamhooks.web.hook_input import changed_hook, new_hook
-from streamhooks.web.problems import ProblemError
-from streamhooks.web.representation import MASK
+from streamhooks.web.http.problems import ProblemError
+from streamhooks.web.http.representation import MASK
+from streamhooks.web.rules.hook_input import changed_hook, new_hook
 
 ID = "0123456789abcdef0123456789abcdef"
 NOW = 1_700_000_000.0

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from web_fakes import NOW, FakeParts, created, serving
 
+from streamhooks.hooks.trouble import STATES, TROUBLES, place_of_shown
 from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.tables.trouble import STATES, TROUBLES, place_of_shown
-from streamhooks.web.hook_list import find, wanted_of
+from streamhooks.web.rules.hook_list import find, wanted_of
 
 SECRET = "x" * 16
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from web_fakes import NOW, FakeParts, created, new_hook, serving
 
+from streamhooks.backlog.summary import Missed
 from streamhooks.errors import WriteRefused
-from streamhooks.history.missed import Missed
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
-from streamhooks.web import problems
+from streamhooks.web.http import problems
 
 UNKNOWN = "f" * 32
 

@@ -15,7 +15,7 @@ from streamhooks.dev.ports import free_port
 from streamhooks.errors import ProducerDead, RecordTooLarge
 from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import REVISION_HEADER
-from streamhooks.web import problems, routing
+from streamhooks.web.http import problems, routing
 
 CHANGES = (("PUT", "", {"timeout": 3}), ("POST", "/rotate-secret", {}), ("DELETE", "", None))
 

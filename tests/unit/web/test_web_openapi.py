@@ -4,11 +4,11 @@ from typing import Any
 
 from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
 
-from streamhooks.web.calls import CALLS
-from streamhooks.web.hook_input import CHANGEABLE, CREATABLE, RESUME
-from streamhooks.web.schemas import SCHEMAS
-from streamhooks.web.stats import PARAMETERS
-from streamhooks.web.views import HANDLERS, OWNED_BY
+from streamhooks.web.register import HANDLERS, OWNED_BY
+from streamhooks.web.rules.hook_input import CHANGEABLE, CREATABLE, RESUME
+from streamhooks.web.rules.stats import PARAMETERS
+from streamhooks.web.spec.calls import CALLS
+from streamhooks.web.spec.schemas import SCHEMAS
 
 
 async def test_the_routes_and_the_document_are_the_same() -> None:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.times import moment
-from streamhooks.web import patterns
-from streamhooks.web.hook_input import new_hook
-from streamhooks.web.messages import is_hook_id
-from streamhooks.web.problems import ProblemError
-from streamhooks.web.stats import parse_resolution
+from streamhooks.web.http.messages import is_hook_id
+from streamhooks.web.http.problems import ProblemError
+from streamhooks.web.rules import patterns
+from streamhooks.web.rules.hook_input import new_hook
+from streamhooks.web.rules.stats import parse_resolution
 
 POLICY = AddressPolicy()
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
 
-from streamhooks.web import routing
+from streamhooks.web.http import routing
 
 
 @asynccontextmanager

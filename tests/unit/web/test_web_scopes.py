@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from web_fakes import FakeParts, FakeSettings, created, new_hook, path_of, serving
 
-from streamhooks.web.calls import CALLS
+from streamhooks.web.spec.calls import CALLS
 
 READ, OTHER_READ, WRITE, ALL = "reader-of-one", "reader-of-two", "writer-token", "all-may-do-token"
 SETTINGS = FakeSettings(ALL, (("read", READ), ("read", OTHER_READ), ("write", WRITE)))

@@ -12,8 +12,8 @@ import pytest
 import uvloop
 from web_fakes import HOOK, FakeParts, listening, new_hook
 
-from streamhooks.mended import server
-from streamhooks.web import messages
+from streamhooks.faust_patches import server
+from streamhooks.web.http import messages
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamhooks.web.problems import ProblemError
-from streamhooks.web.stats import (
+from streamhooks.web.http.problems import ProblemError
+from streamhooks.web.rules.stats import (
     MAX_POINTS,
     SAMPLES,
     Query,

@@ -16,9 +16,9 @@ from web_fakes import TOKEN, FakeParts, FakeSettings, listening, new_hook
 
 from streamhooks.cli import main
 from streamhooks.errors import BadSettings
-from streamhooks.mended import accepting, server
+from streamhooks.faust_patches import accepting, server
 from streamhooks.settings import Settings, load_settings
-from streamhooks.web.tls import client_context, server_context
+from streamhooks.web.http.tls import client_context, server_context
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from aiohttp import web
 from web_fakes import TOKEN, FakeParts, FakeSettings, serving
 
 from streamhooks.errors import Busy
-from streamhooks.web import wrong_tokens
-from streamhooks.web.wrong_tokens import FREE, HELD_BACK, REMEMBERED, WINDOW, WrongTokens
+from streamhooks.web.http import wrong_tokens
+from streamhooks.web.http.wrong_tokens import FREE, HELD_BACK, REMEMBERED, WINDOW, WrongTokens
 
 
 class Slept:

@@ -12,28 +12,28 @@ from typing import Any
 import faust
 from aiohttp.test_utils import TestClient, TestServer
 
-from streamhooks.agents.hook_writer import HookWriter
+from streamhooks.backlog.summary import Missed
+from streamhooks.dead_letters.listing import Found
+from streamhooks.delayed.pending import Pending
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.links import Links
 from streamhooks.dev.ports import free_port
-from streamhooks.history.backwards import Page, Place
-from streamhooks.history.dead_letters import Found
-from streamhooks.history.missed import Missed
-from streamhooks.history.threads import Places
+from streamhooks.faust_patches.app import App
+from streamhooks.hooks.table import HooksTable
+from streamhooks.hooks.writer import HookWriter
+from streamhooks.kafka.backwards import Page, Place
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record
+from streamhooks.kafka.threads import Places
 from streamhooks.kafka.topics import Topics
-from streamhooks.mended.app import App
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.hook import HookState
 from streamhooks.records.sealing import Keys
-from streamhooks.tables.hooks import HooksTable
-from streamhooks.tables.pending import Pending
+from streamhooks.sources.rules import again
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.endings import Limits
-from streamhooks.tasks.matching import again
-from streamhooks.tasks.sample_bodies import sample_body
-from streamhooks.web.views import application_options, register
+from streamhooks.web.register import application_options, register
+from streamhooks.webhooks.sample_bodies import sample_body
 
 NOW = 1_700_000_000.0
 TOKEN = "a-good-token"

@@ -1,1 +1,0 @@
-"""One module a topic: a stream in, task calls out."""

@@ -1,0 +1,265 @@
+"""Sends hooks what they have still to get: what they missed while they were disabled, and replays.
+
+A stretch is worked off by its hook's home: the source records are read again by a plain reader, those that fire the
+hook start as live ones do, and how far all is settled is written to the stretch, so that another home goes on there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+from streamhooks.backlog.passing import Write
+from streamhooks.backlog.stretches import Stretches
+from streamhooks.errors import BrokenRecord
+from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.kafka.reader import Record, reached
+from streamhooks.limits.rates import Rate
+from streamhooks.masking import LONGEST_TEXT, shown
+from streamhooks.metrics import CAUGHT_UP
+from streamhooks.records.hook import Hook
+from streamhooks.records.stretch import Stretch
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.runner import Owner
+from streamhooks.times import Between, steady
+
+log = logging.getLogger(__name__)
+
+#: how often is looked for stretches, and written how far they are, in seconds
+INTERVAL = 0.5
+PROGRESS = 1.0
+#: source records that are read in one go, and that are in flight of one hook at most
+CHUNK = 500
+WINDOW = 1000
+#: hooks that catch up at once on a worker
+AT_ONCE = 20
+#: how many of the stretches that were sent are remembered
+REMEMBERED = 20_000
+
+TP = tuple[str, int]
+_Place = tuple[str, TP, str | None, int | None, float]
+"""A hook, a partition, the id of its topic, from which time on records are meant, and when the hook was resumed."""
+ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
+
+
+class Hooks(Protocol):
+    """The hooks table, as far as it is needed here."""
+
+    def get(self, hook_id: str) -> Hook | None:
+        """The hook as wished."""
+
+    def is_active(self, hook_id: str) -> bool:
+        """Whether deliveries may be sent to it."""
+
+
+class Starter(Protocol):
+    """What runs calls."""
+
+    async def start(self, call: Call, owner: Owner) -> None:
+        """Start a call as soon as there is room."""
+
+
+async def _not_known(_tp: TP) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What is needed of Kafka."""
+
+    read_range: ReadRange
+    """Reads some of a range at once; see `kafka.reader.reached`."""
+    ends: Callable[[TP], Awaitable[tuple[int, int]]]
+    """The first offset that Kafka still holds, and the one that comes next."""
+    offset_at: Callable[[TP, int], Awaitable[int]]
+    """The offset of the first record at or after a moment, in epoch milliseconds."""
+    write: Write
+    forget: Write
+    topic_id: Callable[[TP], Awaitable[str]] = field(default=_not_known)
+    """The id of the topic now; empty if it is not known."""
+    on_gone: Callable[[Stretch], None] = field(default=lambda _stretch: None)
+    """Told of a stretch whose log is gone."""
+
+
+class CatchUp:
+    """Works off the stretches of the hooks whose home is here. One for the worker.
+
+    `call_for` gives the call of a source record for a hook, None if the record does not fire it; `may_send` tells
+    whether the hook's endpoint may get more now; `rate` is for all hooks of this worker together.
+    """
+
+    def __init__(
+        self,
+        stretches: Stretches,
+        hooks: Hooks,
+        starter: Starter,
+        ways: Ways,
+        *,
+        is_home: Callable[[str], bool],
+        may_send: Callable[[str], bool],
+        call_for: Callable[[Hook, Stretch, Record], Call | None],
+        rate: Rate,
+        clock: Callable[[], float] = steady,
+    ) -> None:
+        self._stretches = stretches
+        self._hooks = hooks
+        self._starter = starter
+        self._ways = ways
+        self._is_home = is_home
+        self._may_send = may_send
+        self._call_for = call_for
+        self._rate = rate
+        self._clock = clock
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self._sent: dict[_Place, range] = {}
+
+    async def run(self) -> None:
+        """Catch up, for ever."""
+        try:
+            while True:
+                await asyncio.sleep(INTERVAL)
+                self.look()
+        finally:
+            self.let_go()
+
+    def look(self) -> None:
+        """Begin with hooks that have something to get."""
+        for hook_id in self._stretches.hooks():
+            if hook_id not in self._working and self._is_home(hook_id) and any(self._ready(hook_id)):
+                task = asyncio.get_running_loop().create_task(self._work_off(hook_id))
+                self._working[hook_id] = task
+                task.add_done_callback(partial(self._ended, hook_id))
+
+    def let_go(self) -> None:
+        """Partitions move: the next homes go on where this one has come to."""
+        for task in self._working.values():
+            task.cancel()
+        self._sent.clear()
+
+    async def stop(self, hook_id: str, stretches: Iterable[Stretch]) -> None:
+        """Send no more of these stretches of a hook whose home is here; returns when they are forgotten."""
+        task = self._working.get(hook_id)
+        if task is not None:
+            # What writes how far it is would bring it back. The hook's other stretches are soon gone on with.
+            task.cancel()
+            await asyncio.wait([task])
+        for stretch in stretches:
+            await self._ways.forget(stretch)
+
+    def _ended(self, hook_id: str, task: asyncio.Task[None]) -> None:
+        self._working.pop(hook_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning(
+                "hook %s can't catch up now, will be tried again: %s", shown(hook_id), shown(error, LONGEST_TEXT)
+            )
+
+    def _ready(self, hook_id: str) -> Iterable[Stretch]:
+        hook = self._hooks.get(hook_id)
+        for stretch in self._stretches.of_hook(hook_id):
+            if hook is None or (stretch.resume is not None and self._hooks.is_active(hook_id)):
+                yield stretch
+
+    async def _work_off(self, hook_id: str) -> None:
+        async with self._room:
+            for stretch in self._ready(hook_id):
+                hook = self._hooks.get(hook_id)
+                if hook is None or stretch.resume == "skip" or stretch.end is None:
+                    await self._ways.forget(stretch)
+                elif await self._is_gone(stretch):
+                    self._ways.on_gone(stretch)
+                    await self._ways.forget(stretch)
+                elif stretch.resume != "all":
+                    since = Between.moments(float(stretch.resume or 0), None).since
+                    first = max(stretch.next, await self._ways.offset_at(stretch.tp, since or 0))
+                    # Behind that record there may be older ones.
+                    await self._ways.write(replace(stretch, next=first, resume="all", not_before=since))
+                elif await self._send(stretch, stretch.end):
+                    await self._ways.forget(stretch)
+                else:
+                    return
+
+    async def _is_gone(self, stretch: Stretch) -> bool:
+        """Whether the log that a stretch is of is another one by now."""
+        if stretch.log is None:
+            return False
+        return await self._ways.topic_id(stretch.tp) not in ("", stretch.log)
+
+    async def _send(self, stretch: Stretch, end: int) -> bool:
+        """Send a stretch; False if the hook may get no more now."""
+        tp, hook = stretch.tp, self._hooks.get(stretch.hook_id)
+        # Once the hook was disabled meanwhile, what was started may have been passed over.
+        resumed_at = hook.resumed_at if hook is not None else 0.0
+        place = (stretch.hook_id, tp, stretch.log, stretch.not_before, resumed_at)
+        first, log_end = await self._ways.ends(tp)
+        begin = start = max(stretch.next, first)
+        sent = self._sent.get(place, range(0))
+        if stretch.why == "disabled" and start in sent and sent.stop <= log_end:
+            begin, start = sent.start, sent.stop  # two owners around a hand-over may have begun one each
+        tracker = Tracker(window=WINDOW)
+        tracker.assign(tp, start, Settled(start))
+        writing = asyncio.create_task(self._write_progress(stretch, tracker))
+        try:
+            position = start
+            while position < end:
+                following = min(position + CHUNK, end)
+                records = await self._ways.read_range(*tp, position, following)
+                position = reached(records, following)
+                for record in records:
+                    if not await self._start(stretch, record, tracker):
+                        return False
+            while not await tracker.drain(60.0):
+                pass  # its deliveries wait for room
+        finally:
+            writing.cancel()
+            tracker.revoke([tp])
+            with suppress(asyncio.CancelledError):
+                await writing
+        if stretch.why == "disabled":
+            if len(self._sent) >= REMEMBERED:
+                del self._sent[next(iter(self._sent))]
+            self._sent[place] = range(begin, max(end, start))
+        return True
+
+    async def _start(self, stretch: Stretch, record: Record, tracker: Tracker) -> bool:
+        await tracker.wait_for_room(stretch.tp)
+        hook = await self._turn(stretch.hook_id)
+        if hook is None:
+            return False
+        ticket = tracker.start(stretch.tp, record.offset)
+        if ticket is None:
+            return True
+        try:
+            call = self._call_for(hook, stretch, record) if stretch.between.holds(record.timestamp) else None
+        except BrokenRecord:
+            call = None  # it was told when it was read first
+        if call is None:
+            ticket.release()
+            return True
+        await self._starter.start(call, ticket)
+        CAUGHT_UP.inc()
+        while wait := self._rate.take(self._clock()):  # noqa: ASYNC110 - others may take it meanwhile
+            await asyncio.sleep(wait)
+        return True
+
+    async def _turn(self, hook_id: str) -> Hook | None:
+        """Wait until the hook may get more; None if this is not for us to send any more."""
+        while True:
+            hook = self._hooks.get(hook_id)
+            if hook is None or not self._hooks.is_active(hook_id) or not self._is_home(hook_id):
+                return None
+            if self._may_send(hook_id):
+                return hook
+            await asyncio.sleep(0.1)
+
+    async def _write_progress(self, stretch: Stretch, tracker: Tracker) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS)
+            for tp, settled in list(tracker.committable()):
+                await self._ways.write(replace(stretch, next=settled.floor))
+                tracker.committed(tp, settled)

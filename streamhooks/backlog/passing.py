@@ -1,0 +1,253 @@
+"""What comes for a disabled hook: not sent, and not forgotten.
+
+Who passes a record over keeps its offset in a stretch of its own, which is confirmed before the record is acked. When
+a user has decided what becomes of it, the stretch gets its end. Then the hook's home sends it or throws it away
+(`backlog/catch_up.py`).
+
+A stretch is relied on only by who began it, in the assignment in which it was begun. So whoever ends it, and however
+late that is written, nothing that was passed over lies outside: its own worker knows the last offset, and what the
+next owner of the partition takes up no more lies below what that one has reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from streamhooks.backlog.stretches import Stretches
+from streamhooks.errors import PublishError
+from streamhooks.kafka.reader import coordinates
+from streamhooks.records.hook import Hook
+from streamhooks.records.stretch import Stretch
+from streamhooks.times import steady
+
+#: how often is looked for hooks that were enabled, in seconds
+INTERVAL = 0.5
+#: how long a hook is active without anybody having decided until what it missed is sent, in seconds: a worker may know
+#: of a stretch before it knows why the hook was disabled
+UNDECIDED = 30.0
+
+Write = Callable[[Stretch], Awaitable[None]]
+"""Writes a stretch (or forgets it), and returns when this worker's table has it so."""
+TP = tuple[str, int]
+
+
+class Hooks(Protocol):
+    """The hooks table, as far as it is needed here."""
+
+    def is_active(self, hook_id: str) -> bool:
+        """Whether deliveries may be sent to it."""
+
+    def decided(self, hook_id: str, after: float) -> str | None:
+        """What was decided first after this moment about what a hook missed; None as long as nothing is."""
+
+
+class Partitions(Protocol):
+    """The source partitions of this worker; see `in_flight.tracker`."""
+
+    def reached(self, tp: TP) -> int | None:
+        """The offset below which all lies that was ever taken up, or None for a partition that is not ours."""
+
+    def number(self, tp: TP) -> int | None:
+        """The number of the partition's assignment, or None for a partition that is not ours."""
+
+
+@dataclass(slots=True, eq=False)
+class _Own:
+    """A stretch that was begun here; no other is relied on."""
+
+    stretch: Stretch
+    assignment: int | None
+    until: int
+    """The offset after the last one that was passed over."""
+    written: asyncio.Future[None]
+    """Done when it is confirmed, and what it replaces is forgotten."""
+
+
+class Missed:
+    """Begins and ends stretches on the source partitions of this worker. One for the worker.
+
+    `holds_lease` tells whether our partitions are still ours; `log_of` the id of a partition's topic, as it is read,
+    empty if that is not known; `on_gone` is told of a stretch whose log is gone.
+    """
+
+    def __init__(
+        self,
+        stretches: Stretches,
+        hooks: Hooks,
+        partitions: Partitions,
+        *,
+        write: Write,
+        forget: Write,
+        holds_lease: Callable[[], bool],
+        clock: Callable[[], float],
+        log_of: Callable[[TP], str] = lambda _tp: "",
+        on_gone: Callable[[Stretch], None] = lambda _stretch: None,
+        steady_clock: Callable[[], float] = steady,
+    ) -> None:
+        self._steady = steady_clock
+        self._log_of = log_of
+        self._on_gone = on_gone
+        self._stretches = stretches
+        self._hooks = hooks
+        self._partitions = partitions
+        self._write = write
+        self._forget = forget
+        self._holds_lease = holds_lease
+        self._clock = clock
+        self._own: dict[str, _Own] = {}
+        self._newest: dict[tuple[str, TP], _Own] = {}
+        self._leaving: set[str] = set()  # being ended, or replaced by another one
+        self._undecided: dict[str, float] = {}
+
+    # --- beginning
+
+    def pass_over(self, hook: Hook, source: str) -> Awaitable[None]:
+        """Keep a record for a hook that was found disabled in this turn of the loop; await that it is confirmed.
+
+        Called in the turn of that look: what is decided from then on decides about the record.
+        """
+        topic, partition, offset = coordinates(source)
+        own = self._newest.get((hook.id, (topic, partition)))
+        if own is None or not self._holds(own, hook, offset):
+            own = self._begin(hook, (topic, partition), offset)
+        own.until = max(own.until, offset + 1)
+        return asyncio.shield(own.written)
+
+    def _holds(self, own: _Own, hook: Hook, offset: int) -> bool:
+        """Whether a stretch may be relied on for a record that comes now."""
+        stretch = own.stretch
+        if stretch.key in self._leaving or stretch.after != hook.resumed_at or offset < stretch.next:
+            return False
+        if own.assignment != self._partitions.number(stretch.tp) or self._is_gone(stretch):
+            return False
+        return not own.written.done() or self._is_open(stretch)
+
+    def _begin(self, hook: Hook, tp: TP, offset: int) -> _Own:
+        replaced = self._replaceable(hook, tp)
+        first = min([offset, *(one.next for one in replaced)])
+        stretch = Stretch(
+            hook.id,
+            # No two owners write the same: a late record of one must not change what another relies on.
+            f"{tp[0]}:{tp[1]}:{first}:{secrets.token_hex(4)}",
+            "disabled",
+            *tp,
+            next=first,
+            end=None,
+            since=min([self._clock(), *(one.since for one in replaced)]),
+            after=hook.resumed_at,
+            log=self._log_of(tp) or None,
+        )
+        until = max((self._until(one) or 0 for one in replaced), default=0)
+        self._leaving.update(one.key for one in replaced)
+        written = asyncio.ensure_future(self._write_first(stretch, replaced))
+        own = _Own(stretch, self._partitions.number(tp), until, written)
+        self._own[stretch.key] = self._newest[hook.id, tp] = own
+        return own
+
+    def _replaceable(self, hook: Hook, tp: TP) -> list[Stretch]:
+        """The open stretches that a new one takes in: else there would be one more with each assignment."""
+        if self._partitions.number(tp) is None or not self._holds_lease():
+            return []  # they may be those of the owner after us
+        logs = (None, self._log_of(tp) or None)  # 0.1.0 did not write it
+        return [
+            one
+            for one in self._stretches.of_hook(hook.id)
+            if one.end is None and one.tp == tp and one.after == hook.resumed_at and one.log in logs
+            if one.key not in self._leaving
+        ]
+
+    async def _write_first(self, stretch: Stretch, replaced: list[Stretch]) -> None:
+        try:
+            await self._write(stretch)
+            for one in replaced:
+                with suppress(PublishError):  # it is ended like another one
+                    await self._forget(one)
+        except BaseException:
+            self._let_go(stretch)
+            raise
+        finally:
+            self._leaving.difference_update(one.key for one in replaced)
+
+    def _let_go(self, stretch: Stretch) -> None:
+        own = self._own.pop(stretch.key, None)
+        if own is not None and self._newest.get((stretch.hook_id, stretch.tp)) is own:
+            del self._newest[stretch.hook_id, stretch.tp]
+
+    def _is_open(self, stretch: Stretch) -> bool:
+        known = self._stretches.get(stretch)
+        return known is not None and known.end is None
+
+    def _is_gone(self, stretch: Stretch) -> bool:
+        """Whether the log that a stretch is of is another one by now."""
+        current = self._log_of(stretch.tp)
+        return bool(current and stretch.log and stretch.log != current)
+
+    # --- ending
+
+    async def run(self) -> None:
+        """End the stretches of hooks that were enabled, for ever."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            await self.end()
+
+    async def end(self) -> None:
+        """End the stretches that are to be ended now."""
+        if not self._holds_lease():
+            return  # what is open may be of the owner after us, who has not reached what we have
+        open_ones = [one for one in self._stretches if one.end is None]
+        self._forget_others(open_ones)
+        ending = []
+        for stretch in open_ones:
+            until = self._until(stretch)
+            if until is None or stretch.key in self._leaving:
+                continue
+            if self._is_gone(stretch):
+                self._on_gone(stretch)
+                ending.append(self._end(stretch, until, "skip"))
+            elif (decided := self._decision(stretch)) is not None:
+                ending.append(self._end(stretch, until, decided))
+        await asyncio.gather(*ending)
+
+    def _until(self, stretch: Stretch) -> int | None:
+        """The offset below which all lies that was passed over; None if that is for another worker to say."""
+        reached = self._partitions.reached(stretch.tp)
+        own = self._own.get(stretch.key)
+        return reached if own is None or reached is None else own.until
+
+    def _end(self, stretch: Stretch, end: int, decided: str) -> Awaitable[None]:
+        """End a stretch; from this turn on nothing relies on it."""
+        self._leaving.add(stretch.key)
+        self._let_go(stretch)
+        return self._write_end(stretch, end, decided)
+
+    async def _write_end(self, stretch: Stretch, end: int, decided: str) -> None:
+        try:
+            if end <= stretch.next or decided == "skip":
+                await self._forget(stretch)
+            else:
+                await self._write(replace(stretch, end=end, resume=decided))
+        finally:
+            self._leaving.discard(stretch.key)
+
+    def _forget_others(self, open_ones: list[Stretch]) -> None:
+        """Forget what is known of stretches that are open no more, or were begun in another assignment."""
+        keys = {one.key for one in open_ones}
+        self._undecided = {key: since for key, since in self._undecided.items() if key in keys}
+        for own in list(self._own.values()):
+            is_ours = own.assignment == self._partitions.number(own.stretch.tp)
+            if own.written.done() and not (is_ours and own.stretch.key in keys):
+                self._let_go(own.stretch)
+
+    def _decision(self, stretch: Stretch) -> str | None:
+        """What becomes of a stretch; None as long as that is open."""
+        decided = self._hooks.decided(stretch.hook_id, stretch.after)
+        if decided is not None or not self._hooks.is_active(stretch.hook_id):
+            self._undecided.pop(stretch.key, None)
+            return decided
+        now = self._steady()
+        return "all" if now - self._undecided.setdefault(stretch.key, now) >= UNDECIDED else None

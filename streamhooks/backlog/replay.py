@@ -1,0 +1,71 @@
+"""Replays: the stretches that a hook gets once more, and how much of them would fire it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.kafka.apart import STOP
+from streamhooks.kafka.between import Ranges
+from streamhooks.kafka.reader import scan
+from streamhooks.records.hook import Hook
+from streamhooks.records.stretch import Stretch
+from streamhooks.settings import Settings
+from streamhooks.sources.rules import asked_by, is_for, read_source
+from streamhooks.times import Between
+
+#: how long counting may take, in seconds
+TIMEOUT = 300.0
+
+
+def sources_of(hook: Hook) -> tuple[str, ...]:
+    """The source topics, without the prefix, whose records can fire a hook."""
+    if hook.app_id is None:
+        topics = {"event.created": "events", "event.alert": "alerts"}
+        return tuple(topics[event] for event in sorted(hook.events, reverse=True))
+    alerts = ("alerts",) if "event_alert.triggered" in hook.events else ()
+    others = ("resource-changes",) if set(hook.events) - {"event_alert.triggered"} else ()
+    return alerts + others
+
+
+def stretches_of(
+    hook: Hook, replay_id: str, ranges: Ranges, between: Between, now: float, ids: Mapping[str, str]
+) -> list[Stretch]:
+    """A replay as stretches that the hook gets; `ids` are those of the topics, as far as they are known."""
+    return [
+        Stretch(
+            hook.id,
+            f"{replay_id}:{topic}:{number}",
+            "replay",
+            topic,
+            number,
+            start,
+            end,
+            now,
+            resume="all",
+            not_before=between.since,
+            before=between.until,
+            log=ids.get(topic) or None,
+        )
+        for (topic, number), (start, end) in ranges.items()
+        if start < end
+    ]
+
+
+def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Between) -> int:
+    """How many records of these ranges and this time fire the hook; blocks, and is better run in a process of its own.
+
+    Raises:
+        TimeoutError: Kafka does not answer, or nobody waits for it any more.
+
+    """
+    prefix, matches = settings.topic_prefix, 0
+    for record in scan(settings, ranges, timeout=TIMEOUT, stop=STOP):
+        if record.value is None or not between.holds(record.timestamp):
+            continue
+        try:
+            source = read_source(record.topic.removeprefix(prefix), record.value)
+        except BrokenRecord:
+            continue
+        matches += any(is_for(hook, asked) for asked in asked_by(source))
+    return matches

@@ -1,0 +1,60 @@
+"""What hooks have still to get, on every worker: stretches of source partitions, from the topic `hook-states`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.kafka.applying import broken_among
+from streamhooks.kafka.reader import Record
+from streamhooks.records.formats import decode
+from streamhooks.records.stretch import Stretch
+
+
+class Stretches:
+    """The stretches by hook."""
+
+    def __init__(self) -> None:
+        self._of_hooks: dict[str, dict[str, Stretch]] = {}
+
+    @staticmethod
+    def holds(record: Record) -> bool:
+        """Whether a record of `hook-states` is about a stretch, and not about a hook as a whole."""
+        return b"/" in (record.key or b"")
+
+    def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
+        """Take in records.
+
+        Returns: the broken ones, each with why; the former version of such a stretch stays in force.
+        """
+        return broken_among(records, self._apply)
+
+    def _apply(self, record: Record) -> None:
+        hook_id, _, stretch_id = (record.key or b"").decode("utf-8", "replace").partition("/")
+        if record.value is None:
+            of_hook = self._of_hooks.get(hook_id, {})
+            of_hook.pop(stretch_id, None)
+            if not of_hook:
+                self._of_hooks.pop(hook_id, None)
+            return
+        stretch = decode(Stretch, record.value)
+        if (stretch.hook_id, stretch.id) != (hook_id, stretch_id):
+            raise BrokenRecord("id: is not the record's key")
+        self._of_hooks.setdefault(hook_id, {})[stretch_id] = stretch
+
+    def get(self, stretch: Stretch) -> Stretch | None:
+        """A stretch as it is known now; None if it is forgotten."""
+        return self._of_hooks.get(stretch.hook_id, {}).get(stretch.id)
+
+    def of_hook(self, hook_id: str) -> list[Stretch]:
+        """The stretches of a hook, by partition and offset."""
+        found = self._of_hooks.get(hook_id)
+        return sorted(found.values(), key=lambda one: (one.topic, one.partition, one.next)) if found else []
+
+    def hooks(self) -> list[str]:
+        """The ids of the hooks that have stretches."""
+        return list(self._of_hooks)
+
+    def __iter__(self) -> Iterator[Stretch]:
+        for hook_id in self.hooks():
+            yield from self.of_hook(hook_id)

@@ -1,0 +1,150 @@
+"""How often each hook fired: windowed tables, one a rollup, to which every attempt is added once.
+
+A cell holds `[fired, delivered, failed, offset, epoch, log]`. What keeps it exact: the place of the last record of
+`firings` that it has seen (a record that is read again after a crash changes nothing), and the ids that were counted
+already (an attempt that was made again after a crash is not counted again). A place is an offset in a log: when
+`firings` is made anew it is another log, and when it lost its last records, what comes there instead has a later epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any
+
+from streamhooks.counting.rollups import ROLLUPS, Rollup
+from streamhooks.metrics import COUNTED, COUNTED_TWICE
+from streamhooks.records.firing import Attempt
+
+FAILED = frozenset({"retried", "dead"})
+#: how many ids are remembered, at least, before the oldest are forgotten
+REMEMBERED = 500_000
+
+Range = tuple[float, float]
+Counts = tuple[int, int, int]
+
+
+class Seen:
+    """Ids that were counted; the last `size` to twice that many are remembered."""
+
+    def __init__(self, size: int = REMEMBERED) -> None:
+        self._size = size
+        self._young: set[int] = set()
+        self._old: set[int] = set()
+
+    def add(self, *parts: object) -> bool:
+        """Remember it; False if it was there already."""
+        key = hash(parts)
+        if key in self._young or key in self._old:
+            return False
+        self._young.add(key)
+        if len(self._young) >= self._size:
+            self._old, self._young = self._young, set()
+        return True
+
+
+class Counters:
+    """Adds attempts to cells; who writes them to the tables takes them by `changes`."""
+
+    def __init__(self, cell_of: Callable[[Rollup, str, Range], list[int] | None]) -> None:
+        self._cell_of = cell_of
+        self._changed: dict[tuple[Rollup, str, Range], list[int]] = {}
+        self.seen = Seen()
+
+    def add(self, hook_id: str, attempts: tuple[Attempt, ...], offset: int, epoch: int = -1, log: int = 0) -> None:
+        """Count the attempts of a record of `firings`; all lie in one bucket of the finest rollup.
+
+        `epoch` is -1, `log` 0, where it is not known.
+        """
+        fired = delivered = failed = 0
+        for attempt in attempts:
+            if attempt.cause == "test":
+                continue
+            first = self.remember(attempt)
+            if not first:
+                COUNTED_TWICE.inc()
+            if attempt.outcome == "dropped":
+                continue
+            fired += first
+            if attempt.outcome in FAILED:
+                failed += first
+            # One that was made again after a crash may end otherwise than the first time.
+            elif self.seen.add(attempt.id, "delivered"):
+                delivered += 1
+        COUNTED.inc(fired)
+        if not attempts:
+            return
+        at, place = attempts[0].at / 1000, (offset, epoch, log)
+        for rollup in ROLLUPS:
+            cell = self._cell(rollup, hook_id, window(rollup, rollup.bucket(at)))
+            if is_behind(cell, place):
+                cell[0] += fired
+                cell[1] += delivered
+                cell[2] += failed
+                cell[3:] = place
+
+    def remember(self, attempt: Attempt) -> bool:
+        """Note that the attempt was counted; False if it was before."""
+        return self.seen.add(attempt.id, attempt.attempt)
+
+    def recall(self, attempts: tuple[Attempt, ...]) -> None:
+        """Note attempts that were counted before this worker had their partition."""
+        for attempt in attempts:
+            self.remember(attempt)
+            if attempt.outcome == "delivered":
+                self.seen.add(attempt.id, "delivered")
+
+    def forget(self) -> None:
+        """Forget the attempts: they will be recalled, or counted again."""
+        self.seen = Seen()
+
+    def _cell(self, rollup: Rollup, hook_id: str, bucket: Range) -> list[int]:
+        key = (rollup, hook_id, bucket)
+        cell = self._changed.get(key)
+        if cell is None:
+            cell = self._changed[key] = [*(self._cell_of(rollup, hook_id, bucket) or (0, 0, 0, -1))]
+        return cell
+
+    @property
+    def changed(self) -> int:
+        """How many cells changed and are not written."""
+        return len(self._changed)
+
+    def changes(self, limit: int) -> dict[tuple[Rollup, str, Range], list[int]]:
+        """The cells that changed, `limit` at most and those that changed first, to be written to their tables now."""
+        keys = list(islice(self._changed, limit))
+        return {key: self._changed.pop(key) for key in keys}
+
+    def drop_changes(self) -> None:
+        """Forget what is not written."""
+        self._changed = {}
+
+
+def is_behind(cell: Sequence[int], place: Sequence[int]) -> bool:
+    """Whether a cell has not seen the record at this place, `(offset, epoch, log)`."""
+    offset, epoch, log = _place(cell)
+    if log and place[2] and log != place[2]:
+        return True
+    if epoch >= 0 and place[1] >= 0:
+        return (epoch, offset) < (place[1], place[0])
+    return offset < place[0]
+
+
+def is_older(cell: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether a cell has seen less than another one of the same log; of two logs nobody can tell."""
+    place = _place(other)
+    return is_behind(cell, place) and _place(cell)[2] in (0, place[2])
+
+
+def _place(cell: Sequence[int]) -> Sequence[int]:
+    return cell[3:] if len(cell) > 4 else (cell[3], -1, 0)  # 0.1.0 knew the offset alone
+
+
+def window(rollup: Rollup, start: int) -> Range:
+    """The window of a bucket as Faust's tumbling windows name it."""
+    return (float(start), start + rollup.seconds - 0.1)
+
+
+def counts(cell: Any) -> Counts:
+    """Fired, delivered and failed of a cell, or of none."""
+    return (0, 0, 0) if cell is None else (cell[0], cell[1], cell[2])

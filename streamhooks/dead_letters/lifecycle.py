@@ -1,0 +1,141 @@
+"""The life of dead letters, as the homes of their hooks decide it: sent again, delivered, open once more, gone.
+
+What sends a letter again is a call in `delayed`, with the letter's key and the number of the try. Its id follows from
+both, so it may be written by any worker and as often as anybody asks: it is one pending call. The home notes that the
+letter is sent again when it takes the call up, and how that ended before the call is settled; a call of a try that is
+noted as ended does not run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from streamhooks.dead_letters.states import Bounds, Known, LetterStates
+from streamhooks.delayed.pending import Entry
+from streamhooks.masking import LONGEST_TEXT, shown
+from streamhooks.records.letter_state import LetterState
+
+log = logging.getLogger(__name__)
+
+#: how often is looked for states that must be written again, and for those of letters that are gone, in seconds
+HEALING, INTERVAL = 1.0, 60.0
+#: states that are deleted at each look at most, and at once
+MOST, AT_ONCE = 5000, 200
+#: why a letter is open again whose call nobody has any more
+CALL_GONE = "the call that sent it again is gone"
+
+
+class Outputs(Protocol):
+    """What writes states."""
+
+    async def write_letter_state(self, known: LetterState, partition: int) -> None:
+        """Write what became of a letter."""
+
+    async def forget_letter(self, letter: str, partition: int) -> None:
+        """Write the tombstone of the state of a letter."""
+
+
+class Letters:
+    """Decides about the letters of the owned partitions of `delayed`. One for the worker.
+
+    `is_home` tells whether a partition is owned and known to its end here; `pending` gives the pending calls as they
+    are now; `bounds` gives the ends of `dead-letters`, blocks, and raises TimeoutError; `clock` gives epoch seconds.
+    """
+
+    def __init__(
+        self,
+        states: LetterStates,
+        outputs: Outputs,
+        *,
+        partitions: int,
+        is_home: Callable[[int], bool],
+        pending: Callable[[], Iterable[Entry]],
+        bounds: Callable[[], Bounds],
+        clock: Callable[[], float],
+    ) -> None:
+        self._states = states
+        self._outputs = outputs
+        self._partitions = partitions
+        self._is_home = is_home
+        self._pending = pending
+        self._bounds = bounds
+        self._clock = clock
+        self._missing: set[tuple[str, int]] = set()
+        self._writing: set[asyncio.Task[None]] = set()
+
+    def may_run(self, entry: Entry) -> bool:
+        """Whether a pending call that sends a letter again is to run; where it is, that is noted.
+
+        It is not if the try has ended, or the letter was delivered or dropped meanwhile.
+        """
+        if entry.letter is None:
+            return True
+        letter, number = entry.letter
+        known = self._states.decided(letter)
+        if known is not None and known.tries >= number:
+            return known.state == "sent" and known.tries == number
+        if known is not None and known.state in ("delivered", "dropped"):
+            self._write(letter, known._replace(tries=number), entry.partition)
+            return False
+        self._write(letter, Known("sent", number), entry.partition)
+        return True
+
+    async def run(self) -> None:
+        """Heal, and delete what has expired, for ever."""
+        looks = 0
+        while True:
+            await asyncio.sleep(HEALING)
+            self.heal()
+            looks += 1
+            if looks >= INTERVAL / HEALING:
+                looks = 0
+                try:
+                    await self.look()
+                except TimeoutError as error:
+                    log.debug("the ends of the dead letters are not known: %s", error)
+
+    def heal(self) -> None:
+        """Write once more what the log of an owned partition does not say."""
+        for partition in filter(self._is_home, range(self._partitions)):
+            for letter, known in self._states.heals(partition):
+                log.info("healing the state of the letter %s", shown(letter))
+                self._write(letter, known, partition)
+
+    async def look(self) -> None:
+        """Delete states of letters that are gone; open those again whose call is gone.
+
+        Raises:
+            TimeoutError: Kafka does not answer.
+
+        """
+        self._states.learn_bounds(await asyncio.to_thread(self._bounds))
+        homes = set(filter(self._is_home, range(self._partitions)))
+        expired = await asyncio.to_thread(self._states.expired, homes.__contains__, MOST)
+        for start in range(0, len(expired), AT_ONCE):  # deliveries have their turns meanwhile
+            some = expired[start : start + AT_ONCE]
+            await asyncio.gather(*(self._outputs.forget_letter(letter, number) for number, letter in some))
+        # By now the log has told of each call that was there when its letter was noted as sent.
+        missing = await asyncio.to_thread(self._without_call, homes)
+        for partition, letter, number in missing:
+            if (letter, number) in self._missing and self._is_home(partition):
+                self._write(letter, Known("open", number, CALL_GONE), partition)
+        self._missing = {(letter, number) for _, letter, number in missing}
+
+    def _without_call(self, homes: set[int]) -> list[tuple[int, str, int]]:
+        waiting = {entry.letter for entry in self._pending() if entry.letter is not None}
+        sent = self._states.sent(homes.__contains__)
+        return [(partition, letter, number) for partition, letter, number in sent if (letter, number) not in waiting]
+
+    def _write(self, letter: str, known: Known, partition: int) -> None:
+        value = known.record(letter, int(self._clock() * 1000))
+        task = asyncio.ensure_future(self._outputs.write_letter_state(value, partition))
+        self._writing.add(task)
+        task.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._writing.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the state of a letter can't be written: %s", shown(error, LONGEST_TEXT))

@@ -1,0 +1,211 @@
+"""Looking through `dead-letters`, newest first, with what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, Literal, get_args
+
+from streamhooks.dead_letters.states import Known, LetterStates
+from streamhooks.errors import BrokenRecord
+from streamhooks.kafka.backwards import Page, Place
+from streamhooks.kafka.backwards import page as page_of
+from streamhooks.kafka.between import ranges_between
+from streamhooks.kafka.reader import OneReader, Record, Stop, coordinates, scan, scanning
+from streamhooks.kafka.topics import Topics
+from streamhooks.records.dead_letter import DeadLetter
+from streamhooks.records.formats import decode
+from streamhooks.records.hook import Hook
+from streamhooks.records.letter_state import State
+from streamhooks.settings import Settings
+from streamhooks.times import ALWAYS, Between
+
+TIMEOUT = 30.0
+#: records that a page looks through
+LOOKED_THROUGH = 20_000
+
+Wanted = Literal[State, "all"]
+WANTED: Final = (*get_args(State), "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which dead letters are wanted; None is all."""
+
+    hook_id: str | None = None
+    reason: str | None = None
+    """A part of the reason, in any case."""
+    between: Between = ALWAYS
+    """When it was written."""
+    task: str | None = None
+    """The name of its task."""
+    url: str | None = None
+    """A part of the hook's URL, in any case."""
+    organization_id: str | None = None
+    """The hook's organization."""
+    state: Wanted = "open"
+
+    def fits(self, found: Found) -> bool:
+        """Whether a letter is wanted."""
+        letter = found.letter
+        return (
+            (self.state == "all" or found.state == self.state)
+            and self.hook_id in (None, letter.hook_id)
+            and self.between.holds(found.timestamp)
+            and (self.reason is None or self.reason.lower() in found.reason.lower())
+            and (self.task is None or (letter.task is not None and letter.task["name"] == self.task))
+            and self._fits_hook(found.hook)
+        )
+
+    def _fits_hook(self, hook: Hook | None) -> bool:
+        if self.url is None and self.organization_id is None:
+            return True
+        if hook is None or self.organization_id not in (None, hook.organization_id):
+            return False
+        return self.url is None or self.url.lower() in hook.url.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A dead letter, where it lies, and what became of it."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    """When it was written, epoch milliseconds."""
+    letter: DeadLetter
+    key: str
+    """That of its state: the timestamp tells it from what lay there before the topic was made anew."""
+    known: Known | None = None
+    """What became of it; None if it was never sent again or dropped."""
+    hook: Hook | None = None
+    """Its hook as it is now; None without one, and when that is deleted."""
+
+    @property
+    def name(self) -> str:
+        """`<partition>:<offset>`."""
+        return f"{self.partition}:{self.offset}"
+
+    @property
+    def state(self) -> State:
+        """What became of it."""
+        return "open" if self.known is None else self.known.state
+
+    @property
+    def tries(self) -> int:
+        """How often it was sent again; a version before states wrote the number into a new letter each time."""
+        return self.letter.redriven if self.known is None else max(self.known.tries, self.letter.redriven)
+
+    @property
+    def reason(self) -> str:
+        """Why it was given up the last time; of one that was dropped, why the first time."""
+        if self.known is None or self.known.reason is None or self.state != "open":
+            return self.letter.reason
+        return self.known.reason
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts were made, those before it was sent again included."""
+        if self.known is None or self.known.attempts is None or self.state != "open":
+            return self.letter.attempts
+        return self.known.attempts
+
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """What the last attempt that failed came to."""
+        known = self.known.last if self.known is not None and self.state == "open" else None
+        return known or self.letter.last
+
+
+class DeadLetters:
+    """Reads `dead-letters`.
+
+    Each call blocks, and raises TimeoutError when Kafka does not answer, the states are still being read, or `stop` is
+    set.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        states: LetterStates,
+        get_hook: Callable[[str], Hook | None],
+        is_known: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Look with the hooks and states of this worker; `is_known` tells whether all states are read."""
+        self._settings = settings
+        self._topic = Topics(settings.topic_prefix).dead_letters
+        self._states = states
+        self._get_hook = get_hook
+        self._is_known = is_known
+        self._reader = OneReader(settings)
+
+    def page(self, wanted: Filter, before: Mapping[int, Place], limit: int, *, stop: Stop) -> Page[Found]:
+        """The newest letters that are wanted, at most `limit`, without what they would send again.
+
+        `before` is what a former page returned as reached.
+        """
+        self._check()
+        # Where a former page ended there is no need to look for the end.
+        bounds = self._bounds(Between(wanted.between.since) if before else wanted.between, stop)
+        with scanning(self._settings, timeout=TIMEOUT, stop=stop) as read:
+            look = partial(self._shown, wanted)
+            return page_of(read, look, self._topic, bounds, before, limit=limit, most=LOOKED_THROUGH)
+
+    def one(self, partition: int, offset: int, *, stop: Stop) -> Found | None:
+        """The letter that lies there."""
+        self._check()
+        record = self._reader.read(self._topic, partition, offset, timeout=TIMEOUT, stop=stop)
+        return None if record is None else self._found(record)
+
+    def at(self, places: Iterable[tuple[int, int]], *, stop: Stop) -> Generator[Found]:
+        """The letters that lie at these places."""
+        for partition, offset in places:
+            if (one := self.one(partition, offset, stop=stop)) is not None:
+                yield one
+
+    def all(self, wanted: Filter, *, stop: Stop) -> Generator[Found]:
+        """The letters that are wanted and there now, oldest first in each partition."""
+        self._check()
+        ranges = {(self._topic, number): bounds for number, bounds in self._bounds(wanted.between, stop).items()}
+        for record in scan(self._settings, ranges, timeout=600.0, stop=stop):
+            if (one := self._found(record)) is not None and wanted.fits(one):
+                yield one
+
+    def source(self, letter: DeadLetter, *, stop: Stop) -> Record | None:
+        """The record that a letter comes from, if Kafka still holds it."""
+        if letter.source is None:
+            return None
+        topic, partition, offset = coordinates(letter.source)
+        return self._reader.read(topic, partition, offset, timeout=TIMEOUT, stop=stop)
+
+    def _check(self) -> None:
+        if not self._is_known():
+            raise TimeoutError("what became of the dead letters is being read")
+
+    def close(self) -> None:
+        """Close the idle clients."""
+        self._reader.close()
+
+    def _bounds(self, between: Between, stop: Stop) -> dict[int, tuple[int, int]]:
+        found = ranges_between(self._settings, [self._topic], between, stop=stop)
+        return {number: bounds for (_, number), bounds in found.items()}
+
+    def _shown(self, wanted: Filter, record: Record) -> list[Found]:
+        """What is shown of a record, if it is a letter that is wanted."""
+        found = self._found(record)
+        if found is None or not wanted.fits(found):
+            return []
+        # A letter may have a megabyte: only what is shown is kept.
+        letter = found.letter
+        task = None if letter.task is None else {"name": letter.task["name"], "args": [], "kwargs": {}}
+        return [replace(found, letter=replace(letter, raw=None, task=task))]
+
+    def _found(self, record: Record) -> Found | None:
+        try:
+            letter = decode(DeadLetter, record.value)
+        except BrokenRecord:
+            return None
+        key = f"{record.partition}:{record.offset}:{record.timestamp}"
+        hook = None if letter.hook_id is None else self._get_hook(letter.hook_id)
+        return Found(record.partition, record.offset, record.timestamp, letter, key, self._states.get(key), hook)

@@ -1,0 +1,70 @@
+"""The arguments of large pending calls, which are not kept in memory: they are read when they are needed.
+
+They lie in the call's record of `delayed`. If that is gone (the topic was made anew, or lost its last records), they
+are made once more of the source record, as long as Kafka holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.kafka.reader import Record, coordinates
+from streamhooks.records.call import DelayedCall
+from streamhooks.records.formats import decode
+from streamhooks.records.ids import derived_id, source_id
+from streamhooks.sources.rules import SOURCES, asked_by, read_source
+from streamhooks.tasks.call import Call
+
+Arguments = tuple[list[Any], dict[str, Any]]
+ReadOne = Callable[[str, int, int], Awaitable[Record | None]]
+
+
+class KeptArguments:
+    """Reads arguments. `read_one` gives the record at a topic's partition and offset, None if it is not there."""
+
+    def __init__(self, read_one: ReadOne, delayed: str, topic_prefix: str) -> None:
+        self._read_one = read_one
+        self._delayed = delayed
+        self._prefix = topic_prefix
+
+    async def read(self, call: Call) -> bool:
+        """Give a call its arguments; False if nobody has them any more.
+
+        Raises:
+            TimeoutError: Kafka does not answer.
+
+        """
+        if call.kept_at is None:
+            return True
+        found = await self._of_record(call, call.kept_at) or await self._of_source(call)
+        if found is None:
+            return False
+        call.args, call.kwargs = found
+        call.kept_at = None
+        return True
+
+    async def _of_record(self, call: Call, offset: int) -> Arguments | None:
+        record = await self._read_one(self._delayed, call.partition, offset)
+        try:
+            stored = decode(DelayedCall, record.value if record else None)
+        except BrokenRecord:
+            return None
+        # All records of a call have the same arguments; another call's lies here when the log is another one by now.
+        return (stored.args, stored.kwargs) if stored.id == call.id else None
+
+    async def _of_source(self, call: Call) -> Arguments | None:
+        if call.source is None or call.hook_id is None:
+            return None
+        topic, partition, offset = coordinates(call.source)
+        kind = topic.removeprefix(self._prefix)
+        if kind not in SOURCES or (record := await self._read_one(topic, partition, offset)) is None:
+            return None
+        if call.webhook_id != derived_id(source_id(topic, partition, offset, record.timestamp), call.hook_id):
+            return None  # another record lies there by now
+        try:
+            calls = [asked.call(call.hook_id) for asked in asked_by(read_source(kind, record.value))]
+        except BrokenRecord:
+            return None
+        return next(((args, {}) for task, args in calls if task == call.task), None)

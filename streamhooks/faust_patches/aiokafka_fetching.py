@@ -1,0 +1,136 @@
+"""Fetching by aiokafka, in the event loop itself.
+
+It does not look whether its log is the same after a leader changed: `positions.py` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.structs import TopicPartition
+from faust.transport.consumer import ensure_TP
+from faust.types import TP
+
+from streamhooks.faust_patches.fetched_epochs import FetchedEpochs
+from streamhooks.faust_patches.fetching import AT_ONCE, Seek
+from streamhooks.faust_patches.patience import patient
+from streamhooks.kafka.clients import FETCH
+from streamhooks.kafka.reader import Record
+from streamhooks.times import steady
+
+#: what comes sooner than this after what came before comes in quick succession, in seconds
+QUICK = 0.005
+#: how long the broker gathers such records, in milliseconds, and how many bytes at most
+GATHERED_MS, GATHERED_BYTES = 5, 16_384
+#: how long the broker waits for the first record, in milliseconds
+IDLE_MS = 1500
+#: how long nothing is asked for after a broker has refused something, in seconds
+PAUSE = 0.1
+
+
+class AiokafkaFetching:
+    """One topic; `options` are those of aiokafka's consumer. `ahead` bytes may lie fetched and not taken."""
+
+    def __init__(self, options: Mapping[str, Any], ahead: int, should_stop: Callable[[], bool]) -> None:
+        self._options = options
+        self._ahead = ahead
+        self._should_stop = should_stop
+        self._client: AIOKafkaConsumer | None = None
+        self._assignments: dict[TopicPartition, int] = {}
+        self._epochs = FetchedEpochs()
+        self._suspects: set[TP] = set()
+        self._came = 0.0
+        self._gathers = False
+
+    async def assign(self, seeks: Mapping[TP, Seek]) -> None:
+        """Read these partitions, and no others."""
+        if self._client is None:
+            if not seeks:
+                return
+            self._client = await self._connected()
+        self.renew(seeks)
+
+    def renew(self, seeks: Mapping[TP, Seek]) -> None:
+        """Read these partitions, and no others; it knows nothing else of the topic."""
+        assert self._client is not None
+        self._assignments = {}
+        # It fetches more of a partition when what it had was taken: what lies fetched is bounded by partition.
+        self._client._fetcher._max_partition_fetch_bytes = max(GATHERED_BYTES, self._ahead // max(1, len(seeks)))
+        self._client.assign([TopicPartition(*tp) for tp in seeks])
+        self.move(seeks)
+
+    def move(self, seeks: Mapping[TP, Seek]) -> None:
+        """Go on elsewhere with some of the partitions that are read."""
+        assert self._client is not None
+        for tp, seek in seeks.items():
+            self._client.seek(TopicPartition(*tp), seek.offset)
+            self._assignments[TopicPartition(*tp)] = seek.assignment
+
+    async def getmany(self, timeout: float) -> list[Record]:
+        """What has come, those of a partition in order; waits for at most `timeout` seconds."""
+        if self._client is None:
+            await asyncio.sleep(0.05)  # whoever asks in a loop must not keep it
+            return []
+        try:
+            found = await self._client.getmany(timeout_ms=int(timeout * 1000), max_records=AT_ONCE)
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
+            self._suspects.update(ensure_TP(tp) for tp in error.args[0])
+            await asyncio.sleep(PAUSE)
+            return []
+        # Marked before anything else can happen: from here on the partition may be moved.
+        marks = self._assignments
+        records = [self._plain(record, marks[tp]) for tp, came in found.items() if tp in marks for record in came]
+        self._pace(len(records))
+        return records
+
+    def _plain(self, record: Any, assignment: int) -> Record:
+        return Record(
+            record.topic,
+            record.partition,
+            record.offset,
+            record.timestamp or 0,
+            record.key,
+            record.value,
+            record.headers or (),
+            self._epochs.of(record.topic, record.partition, record.offset),
+            assignment,
+        )
+
+    def suspects(self) -> set[TP]:
+        """The partitions about which a broker had something to say since this was asked last."""
+        found, self._suspects = self._suspects, set()
+        return found
+
+    def _pace(self, came: int) -> None:
+        """Have the broker gather what comes in quick succession: a fetch for each record costs more than the record."""
+        assert self._client is not None
+        now = steady()
+        self._gathers = came > 1 if self._gathers else came > 0 and now - self._came < QUICK
+        if came:
+            self._came = now
+        fetcher = self._client._fetcher
+        fetcher._fetch_min_bytes = GATHERED_BYTES if self._gathers else 1
+        fetcher._fetch_max_wait_ms = GATHERED_MS if self._gathers else IDLE_MS
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        client = AIOKafkaConsumer(
+            **self._options,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",  # what a producer took back has not happened
+            fetch_max_bytes=min(self._ahead, 2 * FETCH),
+        )
+        start: Callable[[], Awaitable[None]] = client._client.bootstrap
+        client._client.bootstrap = patient(start, self._should_stop)
+        client._client.send = self._epochs.watched(client._client.send)
+        await client.start()
+        return client
+
+    async def stop(self) -> None:
+        """Fetch no more."""
+        if self._client is not None:
+            await self._client.stop()

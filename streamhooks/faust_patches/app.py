@@ -1,0 +1,192 @@
+"""A Faust app with our consumer, our recovery, and what they need to know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+from faust.tables.wrappers import WindowWrapper
+from faust.types import TP
+
+from streamhooks.errors import Refusal
+from streamhooks.faust_patches.consumer import Transport, end_refused
+from streamhooks.faust_patches.ending import BEYOND_GRACE, end_within
+from streamhooks.faust_patches.fetching import Fetching
+from streamhooks.faust_patches.membership import Coordinator
+from streamhooks.faust_patches.positions import StartOf
+from streamhooks.faust_patches.recovery import TableManager
+from streamhooks.faust_patches.web import Web
+from streamhooks.in_flight.gate import Gate
+from streamhooks.in_flight.tracker import Tracker
+from streamhooks.kafka.logs import Logs
+
+#: the part of the session timeout that what is in flight gets while partitions move
+GRACE_WHILE_MOVING = 0.15
+#: how many holes of a partition are remembered: one that was forgotten is looked into, which costs time only
+HOLES = 10_000
+
+Moved = Callable[[set[TP]], Awaitable[None]]
+
+
+async def _nothing(*_: Any) -> None:
+    """What happens where nobody has something to do."""
+
+
+class App(faust.App):
+    """An app whose commits follow the tracker.
+
+    Attributes:
+        tracker: what is in flight; without one, there is no bound, and nothing is told above the floors.
+        gate: whether anything may start.
+        owned_topics: assigned, but not fetched.
+        plain_topics: whose records agents get as they are, by `faust_patches.lanes.records_of`.
+        logs: tells what the logs are.
+        coordinator: tells whether the coordinator of the group answers.
+        grace: what deliveries in flight get when the worker stops, in seconds.
+        new_fetching: makes what fetches a topic until it should stop.
+        ahead: bytes of a topic that may wait for its agent; no more is fetched meanwhile.
+        start_of: where to start on a partition; bound before the first is assigned. See `faust_patches.positions`.
+        on_begin, on_end: before the first and after the last thing that happens.
+        on_positioned: called with the offset that comes first on each partition, before it is read.
+        on_moved: called with a partition whose log is not as it was left, and the offset that comes next on it.
+        on_taken_over, on_released: called with the partitions that came and went.
+        on_lost: called, from any thread, with why the group will not know this member again.
+        drain: called with the grace time in seconds when partitions are about to go.
+        prepare: makes ready what a worker needs, before one is made of the app; raises Refusal.
+        counting: the app with the windowed tables, which runs in the same worker; None in that app itself.
+        windows: those tables by name, relative to now: `app.windows["fired-1h"][hook_id].now()`.
+        may_commit: false when nothing more may be committed, since nothing can be written.
+
+    """
+
+    def __init__(
+        self,
+        app_id: str,
+        *,
+        grace: float,
+        owned_topics: frozenset[str] = frozenset(),
+        logs: Logs,
+        coordinator: Coordinator,
+        new_fetching: Callable[[Callable[[], bool]], Fetching],
+        ahead: int,
+        tracker: Tracker | None = None,
+        web: bool = True,
+        **conf: Any,
+    ) -> None:
+        super().__init__(app_id, TableManager=TableManager, **conf)
+        if not web:
+            self.boot_strategy.enable_web = False
+        self.tracker = tracker or Tracker()
+        self.gate = Gate(self.lease_holds)
+        self.owned_topics = owned_topics
+        self.plain_topics: set[str] = set()
+        self.logs = logs
+        self.coordinator = coordinator
+        self.new_fetching = new_fetching
+        self.ahead = ahead
+        self.start_of: StartOf
+        self.on_begin: Callable[[], Awaitable[None]] = _nothing
+        self.on_end: Callable[[], Awaitable[None]] = _nothing
+        self.on_positioned: Callable[[dict[TP, int]], None] = lambda _starts: None
+        self.on_moved: Callable[[TP, int], None] = lambda _tp, _start: None
+        self.on_taken_over: Moved = _nothing
+        self.on_released: Moved = _nothing
+        self.on_lost: Callable[[str], None] = lambda _why: None
+        self.drain: Callable[[float], Awaitable[None]] = _nothing
+        self.prepare: Callable[[], None] = lambda: None
+        self.counting: App | None = None
+        self.windows: dict[str, WindowWrapper] = {}
+        self.may_commit = True
+        self.grace = grace
+        self._ends_process = web
+        self._natural_holes: dict[TP, dict[int, int]] = {}
+        self._beginning: asyncio.Future[None] | None = None
+
+    async def on_start(self) -> None:
+        """Begin before Faust connects; a Refusal ends the process with its line."""
+        self._beginning = asyncio.ensure_future(self.on_begin())
+        await asyncio.wait([self._beginning])
+        if self.should_stop:
+            return
+        try:
+            self._beginning.result()
+        except Refusal as refusal:
+            end_refused(refusal)
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Let nothing start, let what is in flight end, commit it, and leave; the process ends in any case."""
+        self.gate.close("stop")
+        if self.in_worker and self._ends_process:
+            end_within(self.grace + BEYOND_GRACE, lambda: int(self.crashed))
+        if self._beginning is not None and self._beginning.cancel():
+            # What would go on to start parts of us after they were stopped would never end.
+            await asyncio.wait([self._beginning])
+        await super().on_stop()
+
+    def _on_rebalance_when_stopped(self) -> None:
+        """Leave in order, later: Faust closes the connections here, from a thread that is not theirs, and crashes."""
+
+    async def on_shutdown(self) -> None:
+        """End after Faust has left."""
+        await super().on_shutdown()
+        await self.on_end()
+
+    async def let_go(self) -> None:
+        """Partitions are about to go: give what is in flight the grace time.
+
+        While they move, all workers of the group wait for the slowest: the grace is then a part of the session timeout.
+        """
+        moving = self.conf.broker_session_timeout * GRACE_WHILE_MOVING
+        await self.drain(self.grace if self.should_stop else min(self.grace, moving))
+
+    def lease_holds(self) -> bool:
+        """Whether the group still knows us: a paused process wakes up and must not go on as if nothing had been."""
+        consumer = self._consumer
+        return consumer is not None and consumer.seconds_since_heartbeat < self.conf.broker_session_timeout
+
+    def topic_id(self, tp: tuple[str, int]) -> str:
+        """The id of the topic of an owned partition, as it is read; empty if it is not known."""
+        return "" if self._consumer is None else self._consumer.positions.topic_id(tp)
+
+    def note_natural_hole(self, tp: TP, start: int, end: int) -> None:
+        """Kafka has no records at [start, end): markers of transactions, or compaction."""
+        holes = self._natural_holes.setdefault(tp, {})
+        if len(holes) >= HOLES:
+            del holes[next(iter(holes))]
+        holes[start] = end
+
+    def is_natural_hole(self, tp: tuple[str, int], start: int, end: int) -> bool:
+        """Whether Kafka has no records at [start, end); what is told once is forgotten."""
+        return self._natural_holes.get(TP(*tp), {}).pop(start, None) == end
+
+    def forget_natural_holes(self, tp: TP) -> None:
+        """What comes of this partition is another log, or comes again."""
+        self._natural_holes.pop(tp, None)
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_web(self) -> Web:
+        return Web(self)
+
+    def is_mine(self, topic: str, partition: int) -> bool:
+        """Whether this worker owns the partition."""
+        return self._assignment is not None and TP(topic, partition) in self._assignment
+
+    def owns(self, topic: str) -> bool:
+        """Whether this worker owns any partition of the topic."""
+        return self._assignment is not None and any(tp.topic == topic for tp in self._assignment)
+
+    def workers(self) -> list[str]:
+        """The addresses of all workers that own something, as the group's leader told."""
+        return sorted(set(self.assignor._external_tps_url.values()))
+
+    def owner_of(self, topic: str, partition: int) -> str | None:
+        """The address of the worker that owns the partition, as the group's leader told; None while it moves."""
+        if self.rebalancing:
+            return None
+        address: str | None = self.assignor._external_tps_url.get(TP(topic, partition))
+        return address

@@ -1,0 +1,269 @@
+"""A consumer that commits only what is settled, notices what is skipped, and outlives a broker that is away.
+
+What is different from Faust 0.15.3:
+
+- Offsets to commit come from our tracker: Faust's own go past records in flight (#606), and are forgotten at a
+  rebalance before they are committed (#502).
+- A failed commit is tried again; Faust crashes the worker.
+- Waiting for what is in flight, at a rebalance and at the end, has a time limit (`wait_empty` has none).
+- Where to read is decided by us (`positions.py`), not by `auto.offset.reset`: what retention removed unread, or a log
+  that is another one, must be told.
+- A record is handed over without two tasks for each, which make up half of the CPU that Faust takes. Those of our own
+  agents are fetched topic by topic, by clients without a group (`fetching.py`), and go into their queues as they are
+  (`lanes.py`). Faust's own client fetches changelogs (`group.py`).
+- A broker that is away when the clients connect first is waited for (`patience.py`); Faust crashes. A connection that
+  uvloop has closed is one that is closed (`connections.py`); aiokafka stops in silence, or ends the worker.
+- What Faust logs about partitions that its own client does not fetch is not logged: lag and health tell.
+- Partitions of *owned* topics are assigned, but not fetched: who has them is all that we want to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from functools import cached_property, partial
+from typing import Any, NoReturn
+
+from aiokafka.errors import KafkaError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode import Service
+
+from streamhooks.errors import Refusal
+from streamhooks.faust_patches.fetching import AT_ONCE, Fetching
+from streamhooks.faust_patches.group import ConsumerThread, GroupBrokers, RebalanceListener
+from streamhooks.faust_patches.lanes import Waiting
+from streamhooks.faust_patches.patience import patient
+from streamhooks.faust_patches.positions import Positions
+from streamhooks.kafka.reader import Record
+from streamhooks.times import steady
+
+#: how long nothing is fetched for an agent that is behind, in seconds
+BEHIND = 0.01
+
+
+def end_refused(refusal: Refusal) -> NoReturn:
+    """End the process with the refusal's line.
+
+    Nothing has been taken up: there is nothing to end in order, and a crash would bury the line.
+    """
+    print(f"streamhooks: {refusal}", file=sys.stderr, flush=True)  # noqa: T201
+    os._exit(1)
+
+
+class Producer(driver.Producer):
+    """Faust's own producer. What we write goes through `kafka.publisher`; this one has to start all the same."""
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        producer.client.bootstrap = patient(producer.client.bootstrap, lambda: self.app.should_stop)
+        return producer
+
+
+class Consumer(driver.Consumer):
+    """The consumer of one app; `app` is a `streamhooks.faust_patches.app.App`."""
+
+    RebalanceListener = RebalanceListener
+    _thread: ConsumerThread
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @cached_property
+    def _fetching(self) -> dict[str, Fetching]:
+        """By topic; when it is asked for first, all agents are known."""
+        return {topic: self.app.new_fetching(lambda: self.app.should_stop) for topic in self.app.plain_topics}
+
+    @cached_property
+    def _waiting(self) -> dict[str, Waiting]:
+        return {topic: Waiting() for topic in self._fetching}
+
+    @cached_property
+    def positions(self) -> Positions:
+        """Where the partitions are read."""
+        app = self.app
+        return Positions(
+            GroupBrokers(self._thread, app.logs),
+            self._fetching,
+            app.tracker,
+            lambda *found: app.start_of(*found),
+            on_hole=app.note_natural_hole,
+            on_moved=self._moved,
+        )
+
+    def _moved(self, tp: TP, start: int) -> None:
+        self.app.forget_natural_holes(tp)
+        self.app.on_moved(tp, start)
+
+    @Service.task
+    async def _watch_positions(self) -> None:
+        try:
+            await self.positions.run()
+        except Refusal as refusal:
+            end_refused(refusal)
+
+    async def on_stop(self) -> None:
+        """Commit what is settled, and fetch no more."""
+        await super().on_stop()
+        await asyncio.gather(*(fetching.stop() for fetching in self._fetching.values()))
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust would log, every few seconds, that its client does not fetch a partition."""
+
+    def verify_recovery_event_path(self, now: float, tp: TP) -> None:
+        """Faust would log that a changelog was not fetched since the start, when it was assigned a moment ago."""
+
+    @property
+    def seconds_since_heartbeat(self) -> float:
+        """How long ago the group last knew of us; beyond the session timeout our partitions are somebody else's."""
+        return steady() - self._thread.last_heartbeat
+
+    # --- committing
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what is settled; False if nothing was or the broker did not take it."""
+        tracker = self.app.tracker
+        found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable()}
+        readings = {tp: self.positions.reading(tp, settled) for tp, (settled, _) in found.items()}
+        if not readings or not self.app.may_commit or not await self._commit(readings):
+            return False
+        for tp, (settled, number) in found.items():
+            tracker.committed(tp, settled, number)
+        return True
+
+    async def wait_empty(self) -> None:
+        """Give what is in flight the grace time, commit what is settled, let the rest go."""
+        await self.app.let_go()
+        await self.maybe_wait_for_commit_to_finish()  # of what was settled when that began
+        await self.commit()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Commit, then forget: what is still in flight belongs to the next owner."""
+        await super().on_partitions_revoked(revoked)
+        self.positions.forget(revoked)
+        self.app.tracker.revoke(list(revoked))
+        await self.app.on_released(revoked)
+
+    # --- where to read
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Fetch again, but never what is only owned."""
+        super().resume_partitions({tp for tp in tps if tp.topic not in self.app.owned_topics})
+
+    async def perform_seek(self) -> None:
+        """Go to where each partition was settled, as the broker has it; tried until it succeeds or is out of date."""
+        generation = self.app.consumer_generation_id
+        while not self.should_stop and generation == self.app.consumer_generation_id:
+            try:
+                await self._seek_to_settled()
+            except (KafkaError, TimeoutError) as error:
+                self.log.warning("the committed offsets can't be read, will be tried again: %r", error)
+                await self.sleep(0.5)
+            except Refusal as refusal:
+                end_refused(refusal)
+            else:
+                return
+
+    async def _seek_to_settled(self) -> None:
+        skipped = self.app.owned_topics | set(self.app.tables.changelog_topics)
+        starts = await self.positions.take_over([tp for tp in self.assignment() if tp.topic not in skipped])
+        for tp in starts:
+            self.app.forget_natural_holes(tp)
+        self.app.on_positioned(starts)
+
+    # --- handing over
+
+    async def _drain_messages(self, fetcher: Service) -> None:
+        # Each topic on its own: a fetch costs by the partitions that it names, also of idle topics, and a topic whose
+        # records wait for room holds up no other.
+        drains = [self._drain(fetcher, partial(self._drain_topic, topic)) for topic in self._fetching]
+        if self.app.tables.changelog_topics:
+            drains.append(self._drain(fetcher, self._drain_changelogs))
+        running = [asyncio.ensure_future(drain) for drain in drains]
+        try:
+            await asyncio.gather(*running)
+        except (asyncio.CancelledError, *self.consumer_stopped_errors):
+            if not self.app.should_stop:
+                raise
+        finally:
+            for drain in running:
+                drain.cancel()
+
+    async def _drain(self, fetcher: Service, drain_once: Callable[[], Awaitable[None]]) -> None:
+        while not (self.should_stop or fetcher.should_stop):
+            if not self.flow_active:
+                await self.wait(self.can_resume_flow)
+            await drain_once()
+
+    async def _drain_topic(self, topic: str) -> None:
+        tp = next((tp for tp in self._get_active_partitions() if tp.topic == topic), None)
+        if tp is None:
+            await self.sleep(0.05)
+            return
+        if self._is_behind(tp):
+            with self._thread.polled():
+                await asyncio.sleep(BEHIND)  # looked at now and then: no record that is taken up pays for it
+            return
+        fetching = self._fetching[topic]
+        with self._thread.polled():
+            records = await fetching.getmany(timeout=1.0)
+        if suspects := fetching.suspects():
+            self.positions.suspect(suspects)
+        self._waiting[topic].come(records)
+        for number, record in enumerate(records, 1):
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+            # What is left of the batch is read again after the rebalance: it always assigns. What came of an assignment
+            # before that is told by its number.
+            if not self.flow_active:
+                return
+            if self.positions.note(record):
+                await self._hand_over_plain(record)
+
+    def _is_behind(self, tp: TP) -> bool:
+        """Whether enough of a topic waits for its agent: so many bytes, or so many records that a batch has no room."""
+        queues = [channel.queue for channel in self.app.topics._tp_index[tp]]
+        waiting = max((queue.qsize() for queue in queues), default=0)
+        too_many = any(waiting + AT_ONCE > queue.maxsize for queue in queues)
+        return too_many or self._waiting[tp.topic].size(waiting) >= self.app.ahead
+
+    async def _hand_over_plain(self, record: Record) -> None:
+        for channel in tuple(self.app.topics._tp_index[record[:2]]):
+            queue = channel.queue
+            if queue.full():
+                # A full queue must not keep a rebalance from stopping the flow.
+                await self.wait_first(queue.put(record), self.suspend_flow.wait())
+            else:
+                queue.put_nowait(record)
+
+    async def _drain_changelogs(self) -> None:
+        active = {tp for tp in self._get_active_partitions() if tp.topic in self.app.tables.changelog_topics}
+        if not active:
+            await self.sleep(0.05)
+            return
+        generation = self.app.consumer_generation_id
+        records = await self._getmany(active, timeout=1.0)
+        for number, (tp, record) in enumerate(self.scheduler.iterate(records), 1):
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+            if not self.flow_active or generation != self.app.consumer_generation_id:
+                return
+            await self._hand_over(tp, record)
+
+    async def _hand_over(self, tp: TP, record: Any) -> None:
+        topics = self.app.topics
+        message = self._to_message(tp, record)
+        handler = topics._tp_to_callback.get(tp)
+        if handler is not None and not any(channel.queue.full() for channel in topics._tp_index[tp]):
+            await handler(message)
+        else:
+            await self.wait_first(self.callback(message), self.suspend_flow.wait())
+
+
+class Transport(driver.Transport):
+    """The transport of Faust with our consumer and our producer."""
+
+    Consumer = Consumer
+    Producer = Producer

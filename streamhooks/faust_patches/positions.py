@@ -1,0 +1,304 @@
+"""The one authority over where a partition is read.
+
+Where to start is decided when partitions are assigned, and again when there is evidence that a log is not as it was
+left: its client was told that the offset is out of range, or that the log has ended before it; a record came whose
+offset is below the expected one; or the broker's own answer, which is asked for every few seconds, names another topic
+id or another epoch. Evidence leads to a question, and the answer decides. Then that partition alone is read from
+somewhere else, under an assignment of its own: what was fetched before is told from what comes now by its number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from streamhooks.faust_patches.fetching import Fetching, Seek
+from streamhooks.in_flight.ranges import Ranges
+from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.kafka.logs import Log, Reading, above_in, moved
+from streamhooks.kafka.reader import Record
+
+log = logging.getLogger(__name__)
+
+#: how often the brokers are asked, how soon again if an answer was missing, and never sooner than, in seconds
+INTERVAL, SOON, AT_LEAST = 5.0, 0.5, 0.1
+
+StartOf = Callable[[TP, Reading | None, Log, int | None], int]
+"""Where to start on (partition, what was read of it, its log, where the reading's epoch ends in that, if known)."""
+
+
+class Brokers(Protocol):
+    """What the brokers tell; what nobody answers is missing."""
+
+    async def committed(self, tps: Collection[TP]) -> dict[TP, Reading | None]:
+        """What is committed; raises KafkaError or TimeoutError."""
+
+    async def logs(self, tps: Collection[TP]) -> dict[TP, Log]:
+        """The logs that there are."""
+
+    async def epoch_ends(self, epochs: Mapping[TP, int]) -> dict[TP, int | None]:
+        """Where each epoch ends; None if it is not known there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where a partition begins to be read."""
+
+    offset: int
+    log: Log
+    above: Ranges = ()
+    """What is settled above the offset."""
+    committed: Settled | None = None
+    """What is committed of this log."""
+
+
+class _Place:
+    """How far a partition was fetched and handed over."""
+
+    __slots__ = ("checked", "epoch", "is_blind", "next", "number", "topic_id")
+
+    def __init__(self, number: int, start: int, log: Log) -> None:
+        self.number = number
+        self.next = start
+        self.topic_id = log.topic_id
+        self.epoch = log.epoch
+        #: the epoch of the leader when the log was last known to be as it was read
+        self.checked = log.epoch
+        #: its batches do not name the epoch in which they were written: they are of an old format
+        self.is_blind = False
+
+    def reading(self) -> Reading:
+        return Reading(self.next, self.topic_id, self.epoch)
+
+
+class Positions:
+    """Where the partitions of one app are read."""
+
+    def __init__(
+        self,
+        brokers: Brokers,
+        fetching: Mapping[str, Fetching],
+        tracker: Tracker,
+        start_of: StartOf,
+        *,
+        on_hole: Callable[[TP, int, int], None],
+        on_moved: Callable[[TP, int], None],
+    ) -> None:
+        self._brokers = brokers
+        self._fetching = fetching
+        self._tracker = tracker
+        self._start_of = start_of
+        self._on_hole = on_hole
+        self._on_moved = on_moved
+        self._places: dict[tuple[str, int], _Place] = {}
+        self._former: dict[TP, Reading] = {}  # how far partitions were read that went away
+        self._missing: set[TP] = set()
+        self._suspects: set[TP] = set()
+        self._unanswered = False
+        self._evidence = asyncio.Event()
+        self._ids: dict[str, set[str]] = {}  # by topic, of the one that is read
+        self._numbers = 0
+        self._is_assigned = False
+
+    # --- when partitions are assigned
+
+    async def take_over(self, tps: Collection[TP]) -> dict[TP, int]:
+        """Read these partitions, and no others; return from which offsets on.
+
+        One that is not there now is begun when it is. Raises KafkaError, TimeoutError, or what `start_of` raises.
+        """
+        begun = await self._begun(tps)
+        self._is_assigned = False
+        self._places, self._suspects = {}, set()
+        self._missing = set(tps) - begun.keys()
+        for tp, start in begun.items():
+            self._begin(tp, start)
+        await self._assign()
+        self._is_assigned = True
+        return {tp: self._places[tp].next for tp in begun}
+
+    async def _begun(self, tps: Collection[TP]) -> dict[TP, _Start]:
+        committed, logs = await self._brokers.committed(tps), await self._brokers.logs(tps)
+        known = {
+            tp: read.epoch for tp, read in committed.items() if read is not None and read.epoch >= 0 and tp in logs
+        }
+        kept = await self._brokers.epoch_ends(known) if known else {}
+        if missing := known.keys() - kept.keys():
+            raise TimeoutError(f"the epochs of {len(missing)} partitions are not known")
+        begun = {}
+        for tp, found in logs.items():
+            read, former = committed[tp], self._former.get(tp)
+            is_there = read is not None
+            if read is None and former is not None and former.topic_id not in ("", found.topic_id):
+                read = former  # the offsets of a topic are deleted with it
+            start = self._start_of(tp, read, found, kept.get(tp))
+            above = () if read is None else above_in(found, read, kept.get(tp))
+            # What lies elsewhere is nothing to build on: the next commit goes there.
+            builds = is_there and read is not None and read.offset == start
+            begun[tp] = _Start(start, found, above, Settled(start, read.above) if builds and read else None)
+        return begun
+
+    def _begin(self, tp: TP, start: _Start) -> None:
+        self._numbers += 1
+        self._places[tp] = _Place(self._numbers, start.offset, start.log)
+        self._tracker.assign(tp, start.offset, start.committed, self._numbers, start.above)
+
+    async def _assign(self) -> None:
+        for topic, fetching in self._fetching.items():
+            if not self._renewed(topic):
+                await fetching.assign(self._seeks(topic))
+
+    def _renewed(self, topic: str) -> bool:
+        """Have a topic that is another one than the one that was read last be read anew; False if it is the same."""
+        ids = {place.topic_id for (name, _), place in self._places.items() if name == topic} - {""}
+        former, self._ids[topic] = self._ids.get(topic), ids or self._ids.get(topic, ids)
+        if not ids or not former or ids == former:
+            return False
+        self._fetching[topic].renew(self._seeks(topic))
+        return True
+
+    def _seeks(self, topic: str) -> dict[TP, Seek]:
+        return {tp: self._seek(tp) for tp in map(TP._make, self._places) if tp.topic == topic}
+
+    def _seek(self, tp: TP) -> Seek:
+        place = self._places[tp]
+        return Seek(place.next, place.epoch, place.number)
+
+    def forget(self, tps: Iterable[TP]) -> None:
+        """These partitions went away."""
+        for tp in tps:
+            if (place := self._places.pop(tp, None)) is not None:
+                self._former[tp] = place.reading()
+            self._missing.discard(tp)
+            self._suspects.discard(tp)
+
+    # --- while they are read
+
+    def note(self, record: Record) -> bool:
+        """Whether to hand a record over; the fetcher reads on without a gap: what it does not bring is not there."""
+        tp = record[:2]
+        place = self._places.get(tp)
+        if place is None or place.number != record.assignment:
+            return False
+        if record.offset != place.next:
+            if record.offset < place.next:
+                self.suspect((TP(*tp),))
+                return False
+            self._on_hole(TP(*tp), place.next, record.offset)
+        place.next = record.offset + 1
+        if record.epoch > place.epoch:
+            place.epoch = record.epoch
+            self._tracker.cut(tp, record.offset)
+        elif record.epoch < 0:
+            place.is_blind = True
+        return True
+
+    def reading(self, tp: TP, settled: Settled) -> Reading:
+        """What to commit of a partition that is read."""
+        place = self._places.get(tp)
+        if place is None:
+            return Reading(settled.floor)
+        return Reading(settled.floor, place.topic_id, place.epoch, settled.above)
+
+    def topic_id(self, tp: tuple[str, int]) -> str:
+        """The id of the topic whose log is read; empty if it is not known."""
+        place = self._places.get(tp)
+        return "" if place is None else place.topic_id
+
+    def suspect(self, tps: Iterable[TP]) -> None:
+        """There is evidence that the logs of these partitions are not as they were left."""
+        self._suspects.update(tp for tp in tps if tp in self._places)
+        if self._suspects:
+            self._evidence.set()
+
+    async def run(self) -> None:
+        """Hold the logs against what was read of them, for ever."""
+        pause = INTERVAL
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._evidence.wait()
+            self._evidence.clear()
+            try:
+                answered = await self.check()
+            except (KafkaError, TimeoutError) as error:
+                log.info("the logs can't be looked at, will be tried again: %r", error)
+                answered = False
+            pause = INTERVAL if answered else SOON if pause == INTERVAL else min(2 * pause, INTERVAL)
+            await asyncio.sleep(AT_LEAST)  # evidence that the brokers do not confirm must not keep them busy
+
+    async def check(self) -> bool:
+        """Hold the logs against what was read of them, once; False if an answer was missing."""
+        if self._missing and self._is_assigned:
+            await self._begin_missing()
+        before = {TP(*tp): (place.number, place.reading(), place.checked) for tp, place in self._places.items()}
+        suspects = set(self._suspects)
+        logs = await self._brokers.logs(before.keys()) if before else {}
+        unsure = {
+            tp: read.epoch
+            for tp, (_, read, checked) in before.items()
+            if read.epoch >= 0
+            and (found := logs.get(tp)) is not None
+            and (tp in suspects or found.epoch != checked or found.end < read.offset)
+        }
+        kept = await self._brokers.epoch_ends(unsure) if unsure else {}
+        moves: defaultdict[str, dict[TP, Seek]] = defaultdict(dict)
+        unanswered = (before.keys() - logs.keys()) | (unsure.keys() - kept.keys())
+        for tp in before.keys() - unanswered:
+            number, read, _ = before[tp]
+            place = self._places.get(tp)
+            if self._is_assigned and place is not None and place.number == number:
+                # Where the epoch has not changed nothing was lost, whatever the end is said to be.
+                whole = read.offset if read.epoch >= 0 else None
+                end = kept[tp] if tp in unsure else whole
+                if tp in unsure:
+                    self._tracker.cut(tp, place.next if end is None else end)
+                if self._judge(tp, place, read, logs[tp], end, suspected=tp in suspects):
+                    moves[tp.topic][tp] = self._seek(tp)
+        for topic, seeks in moves.items():
+            if not self._renewed(topic):
+                self._fetching[topic].move(seeks)
+        return not unanswered and not self._missing
+
+    def _judge(self, tp: TP, place: _Place, read: Reading, found: Log, kept: int | None, *, suspected: bool) -> bool:
+        """Decide about a partition; whether it is to be read from its place once more."""
+        if suspected:
+            self._suspects.discard(tp)
+        match moved(read, found, kept):
+            case "anew" | "shorter":
+                start = self._start_of(tp, read, found, kept)
+                # Where the log is as it was, what is settled need not be read again, and what is in flight must be.
+                start = max(found.first, min(start, self._tracker.floor(tp) or 0))
+                self._begin(tp, _Start(start, found))
+                self._on_moved(tp, start)
+            # Only when whoever reads it found nothing more: what was fetched before it was removed is still delivered.
+            case _ if place.next < found.first and suspected:
+                start = self._start_of(tp, place.reading(), found, None)
+                self._tracker.skip(tp, place.next, start)
+                place.next, place.checked = start, found.epoch
+            case _:
+                place.checked = found.epoch
+                place.topic_id = place.topic_id or found.topic_id
+                if place.is_blind or place.next == read.offset:
+                    place.epoch = max(place.epoch, found.epoch)
+                return suspected  # also where all is well: whoever reads it may have stopped
+        return True
+
+    async def _begin_missing(self) -> None:
+        missing = frozenset(self._missing)
+        begun = await self._begun(missing)
+        for tp, start in begun.items():
+            if tp in self._missing:
+                self._missing.discard(tp)
+                self._begin(tp, start)
+                self._on_moved(tp, start.offset)
+        if begun:
+            await self._assign()

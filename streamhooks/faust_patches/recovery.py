@@ -1,0 +1,97 @@
+"""Table recovery that loses no record (#596) and outlives a broker that is away.
+
+Faust resumes the partitions and seeks, and only then calls `flow_control.resume()`, which clears the queues that
+records have meanwhile come into: a record is never handed to any agent, and the commit goes past it.
+
+When Kafka does not answer in time, Faust takes that for the end of the service: the recovery ends, for good and in
+silence. So it does when what it waits for is cancelled. No table is ready any more, and nothing is counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from faust.tables.manager import TableManager as FaustTableManager
+from faust.tables.recovery import Recovery as FaustRecovery
+from faust.tables.recovery import ServiceStopped
+from mode import Service
+
+from streamhooks.in_flight.cancelling import is_let_go
+from streamhooks.masking import LONGEST_TEXT, shown
+
+#: how long is waited before another try, in seconds
+PAUSE = 1.0
+
+
+class Recovery(FaustRecovery):
+    """The end of a recovery in the order that loses nothing: clear, seek, resume."""
+
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:
+        try:
+            await super()._wait(coro, timeout=timeout)
+        except ServiceStopped:
+            if self.should_stop:
+                raise
+            raise TimeoutError("Kafka does not answer in time") from None
+
+    async def _resume_streams(self, generation_id: int = 0) -> None:
+        await self._finish(generation_id)
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        """Call when the tables are as the changelog has them."""
+        self._set_recovery_ended()
+        for table in self.tables.values():
+            await table.on_recovery_completed(self.actives_for_table[table], self.standbys_for_table[table])
+        await self._finish(generation_id)
+
+    async def _finish(self, generation_id: int) -> None:
+        app, consumer = self.app, self.app.consumer
+        await app.on_rebalance_complete.send()
+        if app.consumer_generation_id != generation_id:
+            self.log.info("the group changed again while we recovered")
+            return
+        assignment = consumer.assignment()
+        app.flow_control.resume()  # clears the queues: before anything is read again (#596)
+        if assignment:
+            await self._wait(consumer.perform_seek())
+        consumer.resume_partitions({tp for tp in assignment if not self._is_changelog_tp(tp)})
+        self.completed.set()
+        consumer.resume_flow()
+        await app._fetcher.maybe_start()
+        self.tables.on_actives_ready()
+        self.tables.on_standbys_ready()
+        app.on_rebalance_end()
+        await app.on_taken_over(assignment)
+        self.log.info("Worker ready")
+
+    @Service.task
+    async def _restart_recovery(self) -> None:
+        while not self.should_stop:
+            try:
+                await FaustRecovery._restart_recovery.fun(self)
+                reason = "it ended by itself"
+            except (TimeoutError, KafkaError) as error:
+                reason = repr(error)
+            except asyncio.CancelledError:
+                if is_let_go():
+                    raise
+                reason = "what it waited for was cancelled"
+            if not self.should_stop:
+                self.log.warning("recovery will be tried again: %s", shown(reason, LONGEST_TEXT))
+                await self.sleep(PAUSE)
+                self.signal_recovery_start.set()
+
+
+class TableManager(FaustTableManager):
+    """The table manager of Faust with our recovery."""
+
+    _recovery: Recovery | None = None
+
+    @property
+    def recovery(self) -> Recovery:
+        """The service that reads the changelogs."""
+        if self._recovery is None:
+            self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery

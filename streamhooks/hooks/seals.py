@@ -1,0 +1,64 @@
+"""Hooks to which nothing can be sent: told to their home once, and once more when they can be sent to again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from streamhooks.limits.restraints import TOLD, Tell
+from streamhooks.records.hook import Hook
+from streamhooks.times import steady
+
+#: how often is looked for what to tell, in seconds
+INTERVAL = 0.5
+
+
+class Hooks(Protocol):
+    """The hooks table, as far as seals need it."""
+
+    @property
+    def seals_changed(self) -> Iterable[str]:
+        """The hooks that are blocked, or not, other than was found about them."""
+
+    def get(self, hook_id: str) -> Hook | None:
+        """The hook as wished."""
+
+
+class Seals:
+    """Tells the homes of hooks, as far as they are here. One for the worker."""
+
+    def __init__(
+        self,
+        hooks: Hooks,
+        is_home: Callable[[str], bool],
+        tell: Tell,
+        clock: Callable[[], float],
+        steady_clock: Callable[[], float] = steady,
+    ) -> None:
+        self._hooks = hooks
+        self._is_home = is_home
+        self._tell_home = tell
+        self._clock = clock
+        self._steady = steady_clock
+        self._told: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Tell, for ever."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell what is not known yet; what was told a short while ago may still be on its way."""
+        now = self._steady()
+        changed = set(self._hooks.seals_changed)
+        self._told = {hook_id: until for hook_id, until in self._told.items() if until > now and hook_id in changed}
+        for hook_id in changed - self._told.keys():
+            hook = self._hooks.get(hook_id)
+            if hook is not None and self._is_home(hook_id):
+                self._told[hook_id] = now + TOLD
+                if hook.blocked:
+                    self._tell_home("sealed", hook_id, {"sealed_since": self._clock()})
+                else:
+                    self._tell_home("opened", hook_id, {"sealed_since": None})

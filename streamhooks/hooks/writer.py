@@ -1,0 +1,174 @@
+"""`hooks`: what users wish, written by the home of each hook, one change after the other.
+
+The home is whoever owns the hook's partition of `delayed`. That is a lease and no fence: a former home may write once
+more. What comes of that is in `hooks/revisions.py`.
+
+What is written is in force on this worker before a method returns: its table has read it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
+from streamhooks.errors import NotHome, Overtaken, PublishError
+from streamhooks.hooks.table import HooksTable
+from streamhooks.kafka.outbox import Outbox
+from streamhooks.kafka.reader import TP
+from streamhooks.kafka.topic_reader import TopicReader
+from streamhooks.kafka.topics import Topics
+from streamhooks.masking import shown
+from streamhooks.records.hook import REVISION_HEADER, Hook
+from streamhooks.records.sealing import Keys
+
+log = logging.getLogger(__name__)
+
+#: how often is looked for what must be healed, in seconds
+INTERVAL = 0.5
+#: how long it may take to read to the end, and to heal, in seconds
+WITHIN = 5.0
+
+
+class HookWriter:
+    """The writer of `hooks`. One for the worker.
+
+    `places` gives the partitions that hold what is known about a hook: of `hooks` and of `hook-states`; `ends` tells
+    where partitions end.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        topics: Topics,
+        hooks: HooksTable,
+        reader: TopicReader,
+        keys: Keys,
+        *,
+        is_home: Callable[[str], bool],
+        places: Callable[[str], list[TP]],
+        ends: Callable[[Iterable[TP]], Awaitable[Mapping[TP, int]]],
+    ) -> None:
+        self._outbox = outbox
+        self._topics = topics
+        self._hooks = hooks
+        self._reader = reader
+        self._keys = keys
+        self._is_home = is_home
+        self._places = places
+        self._ends = ends
+        self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    # --- reading
+
+    async def read_to_end(self, hook_id: str) -> None:
+        """Know all that is written about a hook at this moment.
+
+        Raises:
+            TimeoutError: Kafka does not answer in time.
+
+        """
+        async with asyncio.timeout(WITHIN):
+            ends = await self._ends(self._places(hook_id))
+            await self.wait_read([ends[tp] for tp in self._places(hook_id)], hook_id)
+
+    def reached(self, hook_id: str) -> list[int]:
+        """The offsets that come next of what is known here about a hook, of each place."""
+        return [self._reader.position.get(tp, 0) for tp in self._places(hook_id)]
+
+    async def wait_read(self, reached: Iterable[int], hook_id: str) -> None:
+        """Wait until this worker knows what another one knew that had reached these offsets."""
+        for (topic, partition), offset in zip(self._places(hook_id), reached, strict=True):
+            await self._wait(topic, partition, offset - 1)
+
+    # --- writing
+
+    @asynccontextmanager
+    async def alone(self, hook_id: str) -> AsyncIterator[None]:
+        """Keep changes of one hook apart: each starts from what the former ones, here and elsewhere, made of it.
+
+        Raises:
+            NotHome: another worker is its home, or may be.
+            TimeoutError: Kafka does not answer in time.
+
+        """
+        async with self._changing.setdefault(hook_id, asyncio.Lock()):
+            self._check(hook_id)
+            await self.read_to_end(hook_id)
+            yield
+
+    async def create(self, hook: Hook) -> Hook:
+        """Write a hook with an id that nobody else can know. Return it as it was written."""
+        return await self._write(replace(hook, revision=1))
+
+    async def write(self, hook: Hook) -> Hook:
+        """Write a changed hook, within `alone`; return it as it was written.
+
+        Raises:
+            NotHome: another worker is its home, or may be; nothing was written.
+            Overtaken: another worker has changed it meanwhile; what was written changes nothing.
+            PublishError: the broker does not take it.
+
+        """
+        self._check(hook.id)
+        return await self._write(replace(hook, revision=self._next(hook.id)))
+
+    async def delete(self, hook_id: str) -> None:
+        """Delete a hook and what was found about it, within `alone`; raises as `write` does."""
+        self._check(hook_id)
+        headers = [(REVISION_HEADER, str(self._next(hook_id)).encode())]
+        # In this order: without its state, a hook that the system disabled would be active for a moment. And who is
+        # overtaken leaves the state alone: it is that of the hook that there is.
+        await self._publish(self._topics.hooks, hook_id, None, headers=headers)
+        await self._publish(self._topics.hook_states, hook_id, None)
+
+    def _next(self, hook_id: str) -> int:
+        return self._hooks.revisions.of(hook_id) + 1
+
+    def _check(self, hook_id: str) -> None:
+        if not self._is_home(hook_id):
+            raise NotHome("this worker is not the home of the hook")
+
+    async def _write(self, hook: Hook) -> Hook:
+        await self._publish(self._topics.hooks, hook.id, self._keys.sealed(hook).to_json())
+        return hook
+
+    async def _publish(self, topic: str, hook_id: str, value: bytes | None, **options: object) -> None:
+        lies = await self._outbox.publish(topic, value, key=hook_id, **options)
+        await self._wait(lies.topic, lies.partition, lies.offset)
+        if topic == self._topics.hooks and self._hooks.revisions.was_rejected(lies.offset):
+            raise Overtaken("another worker has changed the hook meanwhile")
+
+    async def _wait(self, topic: str, partition: int, offset: int) -> None:
+        await self._reader.wait_applied(topic, partition, offset)
+        if not self._reader.is_ready((topic, partition)):
+            raise TimeoutError(f"{topic} is being read once more")
+
+    # --- healing
+
+    async def run(self) -> None:
+        """Heal the log, for ever."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            await self.heal()
+
+    async def heal(self) -> None:
+        """Write what holds of the hooks of which the log ends with something else, as far as this is their home."""
+        for hook_id in [one for one in self._hooks.revisions.to_heal if self._is_home(one)]:
+            try:
+                async with asyncio.timeout(2 * WITHIN), self.alone(hook_id):
+                    if hook_id in self._hooks.revisions.to_heal:
+                        await self._heal(hook_id)
+            except (NotHome, Overtaken, PublishError, TimeoutError) as error:
+                log.info("the hook %s is healed later: %s", shown(hook_id), type(error).__name__)
+
+    async def _heal(self, hook_id: str) -> None:
+        hook = self._hooks.get(hook_id)
+        if hook is None:
+            await self.delete(hook_id)
+        else:
+            await self.write(hook)
+        log.info("the hook %s was written once more as it holds", shown(hook_id))

@@ -1,0 +1,1 @@
+"""What holds deliveries back: places per hook, rates, breakers, deadlines."""

@@ -1,0 +1,240 @@
+"""What holds deliveries of a hook back: a pause that its endpoint asked for, an open breaker, a rate limit.
+
+What must hold over all workers is decided at the hook's *home*, the owner of its partition of `delayed`: it alone
+writes what was found about the hook (`hook-states`), probes, and hands out starts of a rate. The others hand their
+calls over through `delayed`, and tell the home what they see.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from streamhooks.hooks.lasting import Lasting
+from streamhooks.limits.breakers import Failures, Probing
+from streamhooks.limits.deadlines import Deadlines
+from streamhooks.limits.rates import Rate
+from streamhooks.metrics import BREAKERS_OPENED, HELD_BACK
+from streamhooks.records.hook import Hook, HookState
+from streamhooks.tasks.context import Sent
+from streamhooks.times import steady
+
+#: how long a worker that has told the home something waits before it tells it again, in seconds
+TOLD = 15.0
+#: how long every attempt of a hook may fail before it is disabled, in seconds; at half of it there is a warning
+FAILING = 5 * 86400.0
+#: with so many hooks it is looked for those of which nothing is worth knowing any more
+MANY = 20_000
+
+
+class Hooks(Protocol):
+    """The hooks table, as far as restraints need it."""
+
+    def get(self, hook_id: str) -> Hook | None:
+        """The hook as wished."""
+
+    def state(self, hook_id: str) -> HookState | None:
+        """What was found about it."""
+
+    def lasting(self, hook_id: str) -> Lasting | None:
+        """The same, with its moments by the steady clock."""
+
+
+Tell = Callable[[str, str, dict[str, object]], None]
+
+
+class Restraints:
+    """Whether deliveries of a hook may start, and what their endings mean for the next ones. One for the worker.
+
+    `wall` gives epoch seconds, for what is told; all else goes by `clock`, which nobody sets.
+    """
+
+    def __init__(
+        self,
+        hooks: Hooks,
+        *,
+        is_home: Callable[[str], bool],
+        tell: Tell,
+        clock: Callable[[], float] = steady,
+        wall: Callable[[], float] = time.time,
+        breaker: bool = True,
+        failing: float = FAILING,
+    ) -> None:
+        self._hooks = hooks
+        self._is_home = is_home
+        self._tell_home = tell
+        self._clock = clock
+        self._wall = wall
+        self._breaker = breaker
+        self._failing = failing
+        self._failures: dict[str, Failures] = {}
+        self._many = MANY
+        self._probing: dict[str, Probing] = {}
+        self._rates: dict[str, Rate] = {}
+        self._told: Deadlines[tuple[str, str]] = Deadlines()
+        # What this worker saw and the home has not written yet.
+        self._paused: Deadlines[str] = Deadlines()
+        self._open: Deadlines[str] = Deadlines()
+
+    # --- before a delivery
+
+    def hold_back(self, hook_id: str) -> float | None:
+        """For a first attempt: None if it may start here and now, else in how many seconds at the hook's home."""
+        now = self._clock()
+        hook = self._hooks.get(hook_id)
+        if hook is not None and hook.blocked:
+            HELD_BACK.labels("sealed" if hook.is_sealed else "over_bound").inc()
+            return 0.0
+        paused = self._paused_until(hook_id)
+        if paused > now:
+            HELD_BACK.labels("pause").inc()
+            return paused - now
+        if self._is_open(hook_id, now):
+            HELD_BACK.labels("breaker").inc()
+            return 0.0
+        if hook is not None and hook.rate_limit and (not self._is_home(hook_id) or self._rate(hook).take(now)):
+            HELD_BACK.labels("rate").inc()
+            return 0.0
+        return None
+
+    def wait(self, hook_id: str) -> float:
+        """For a pending call, at the hook's home: 0 if it may start now, else how many seconds to wait."""
+        now = self._clock()
+        paused = self._paused_until(hook_id)
+        if paused > now:
+            return paused - now
+        if self._is_open(hook_id, now):
+            probing = self._probing.get(hook_id)
+            if probing is None:
+                probing = self._probing[hook_id] = Probing(now, self._open_since(hook_id, now))
+            if not probing.take(now):
+                return max(probing.next_at - now, 0.2)
+            return 0.0
+        hook = self._hooks.get(hook_id)
+        return self._rate(hook).take(now) if hook is not None and hook.rate_limit else 0.0
+
+    def is_paused(self, hook_id: str) -> bool:
+        """Whether its endpoint asked not to be called for now."""
+        return self._paused_until(hook_id) > self._clock()
+
+    def is_held(self, hook_id: str) -> bool:
+        """Whether its endpoint is left alone for now, by a pause or an open breaker; asking changes nothing."""
+        return self.is_paused(hook_id) or self._is_open(hook_id, self._clock())
+
+    def _paused_until(self, hook_id: str) -> float:
+        known = self._hooks.lasting(hook_id)
+        until = known.paused_until if known is not None else None
+        return max(until or 0.0, self._paused.get(hook_id, 0.0))
+
+    def _is_open(self, hook_id: str, now: float) -> bool:
+        state = self._hooks.state(hook_id)
+        if state is not None and state.open_since is not None:
+            self._open.pop(hook_id, None)
+            return True
+        if self._open.get(hook_id, 0.0) > now:
+            return True
+        self._probing.pop(hook_id, None)
+        return False
+
+    def _open_since(self, hook_id: str, now: float) -> float:
+        known = self._hooks.lasting(hook_id)
+        return now if known is None or known.open_since is None else known.open_since
+
+    def _rate(self, hook: Hook) -> Rate:
+        rate = self._rates.get(hook.id)
+        if rate is None or rate.limit != hook.rate_limit:
+            rate = self._rates[hook.id] = Rate(hook.rate_limit or 1.0)
+        return rate
+
+    # --- after a delivery
+
+    def note(self, hook_id: str, sent: Sent) -> None:
+        """Note how a delivery ended."""
+        now = self._clock()
+        failed = sent.verdict == "retry"
+        if sent.retry_after is not None:
+            self._pause(hook_id, sent.retry_after, now)
+        too_much = self._failures_of(hook_id, now).note(now, failed=failed, timed_out=sent.kind == "timeout")
+        state = self._hooks.state(hook_id)
+        if self._is_open(hook_id, now):
+            self._note_probe(hook_id, now, sent.started, failed)
+        elif too_much and self._breaker:
+            self._failures.pop(hook_id)
+            self._open.put(hook_id, now + TOLD, now)
+            BREAKERS_OPENED.inc()
+            # It was closed since this was told last, perhaps a moment ago.
+            self._told.pop(("breaker", hook_id), None)
+            self._tell("breaker", hook_id, now, open_since=self._wall())
+        if failed or sent.verdict == "rejected":
+            self._note_failing(hook_id, now, state)
+        elif sent.verdict == "delivered" and state is not None and state.failing_since is not None:
+            self._tell("recovered", hook_id, now, failing_since=None, warned_at=None)
+
+    def unsent(self, hook_id: str) -> None:
+        """Note that a pending call that might start had nothing to send."""
+        probing = self._probing.get(hook_id)
+        if probing is not None:
+            probing.unsent()
+
+    def _failures_of(self, hook_id: str, now: float) -> Failures:
+        failures = self._failures.get(hook_id)
+        if failures is None:
+            if len(self._failures) + len(self._rates) + len(self._probing) >= self._many:
+                self._failures = {known: one for known, one in self._failures.items() if one.is_recent(now)}
+                self._rates = {known: one for known, one in self._rates.items() if self._hooks.get(known) is not None}
+                self._probing = {known: one for known, one in self._probing.items() if self._hooks.get(known)}
+                self._many = max(MANY, 2 * (len(self._failures) + len(self._rates) + len(self._probing)))
+            failures = self._failures[hook_id] = Failures()
+        return failures
+
+    def _note_probe(self, hook_id: str, now: float, started: float, failed: bool) -> None:
+        # Only at its home is known since when the hook is left alone, and what was sent all the same.
+        probing = self._probing.get(hook_id)
+        if probing is None:
+            return
+        if failed:
+            probing.failed(now, started)
+        elif probing.is_over(started):
+            self._open.pop(hook_id, None)
+            self._probing.pop(hook_id, None)
+            self._failures.pop(hook_id, None)
+            self._told.pop(("closed", hook_id), None)
+            self._tell("closed", hook_id, now, open_since=None)
+
+    def _note_failing(self, hook_id: str, now: float, state: HookState | None) -> None:
+        hook, known = self._hooks.get(hook_id), self._hooks.lasting(hook_id)
+        enabled_at = hook.enabled_at if hook is not None else 0.0
+        if state is None or state.failing_since is None or known is None or state.failing_since < enabled_at:
+            # Not before it was enabled, whatever the clock says by now.
+            self._tell("failing", hook_id, now, failing_since=max(self._wall(), enabled_at), warned_at=None)
+            return
+        lasted = now - (now if known.failing_since is None else known.failing_since)
+        if lasted >= self._failing:
+            days = self._failing / 86400
+            reason = f"every attempt failed for {days:g} days"
+            found = {"status_reason": reason, "disabled_since": self._wall(), "enabled_at": enabled_at}
+            self._tell("disabled", hook_id, now, **found)
+        elif lasted >= self._failing / 2 and state.warned_at is None:
+            self._tell("warned", hook_id, now, warned_at=self._wall())
+
+    def _pause(self, hook_id: str, seconds: float, now: float) -> None:
+        if now + seconds > self._paused_until(hook_id) + 1.0:
+            self._paused.put(hook_id, now + seconds, now)
+            self._told.pop(("pause", hook_id), None)
+            self._tell("pause", hook_id, now, paused_for=seconds)
+
+    def _tell(self, what: str, hook_id: str, now: float, **found: object) -> None:
+        if self._told.get((what, hook_id), 0.0) > now:
+            return
+        self._told.put((what, hook_id), now + TOLD, now)
+        self._tell_home(what, hook_id, found)
+
+    def release(self) -> None:
+        """Partitions moved: who probes and who hands out starts may be others now. Forget what is not of today, too."""
+        now = self._clock()
+        self._probing.clear()
+        self._rates.clear()
+        self._failures.clear()
+        self._paused.forget_past(now)
+        self._open.forget_past(now)

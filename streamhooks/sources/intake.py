@@ -1,0 +1,155 @@
+"""What every agent of a source topic does with a record: notice a hole, decode, start its calls, settle."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from streamhooks.errors import BrokenRecord, RegistryAway
+from streamhooks.in_flight.again import INTERNAL_ERROR, Do
+from streamhooks.in_flight.tracker import TP, Ticket, Tracker
+from streamhooks.kafka.reader import Record, reached
+from streamhooks.masking import LONGEST_TEXT, shown
+from streamhooks.metrics import HOLES, LOOPS, TOMBSTONES, UNSETTLED, records_of
+from streamhooks.records.call import HOPS_HEADER
+from streamhooks.records.registry import SchemaRegistry
+from streamhooks.records.weight import weight
+from streamhooks.sources.origin import Origin, origin_of
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.runner import Runner
+
+if TYPE_CHECKING:
+    from streamhooks.tasks.tracing import Tracing
+
+log = logging.getLogger(__name__)
+
+
+CallsOf = Callable[[Record, Origin], list[Call]]
+ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
+
+
+class Intake:
+    """Takes up records of the source topics. One for the worker."""
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        runner: Runner,
+        outputs: Outputs,
+        *,
+        read_range: ReadRange,
+        is_natural_hole: Callable[[TP, int, int], bool],
+        clock: Callable[[], float],
+        max_hops: int = 5,
+        registry: SchemaRegistry | None = None,
+        tracing: Tracing | None = None,
+    ) -> None:
+        self._tracker = tracker
+        self._runner = runner
+        # Asked when the metrics are read: cheaper than to tell it at each record, and right when one is settled, too.
+        UNSETTLED.set_function(lambda: tracker.in_flight)
+        self._outputs = outputs
+        self._read_range = read_range
+        self._is_natural_hole = is_natural_hole
+        self._clock = clock
+        self._max_hops = max_hops
+        self._registry = registry
+        self._tracing = tracing
+
+    async def follow(self, records: AsyncIterator[Record], calls_of: CallsOf) -> None:
+        """Take up each record of a stream; the body of an agent."""
+        async for record in records:
+            await self.take_up(record, calls_of)
+
+    async def take_up(self, record: Record, calls_of: CallsOf) -> None:
+        """Start what a record asks for. Returns when all of it has started."""
+        tp = (record.topic, record.partition)
+        expected = self._tracker.expected(tp)
+        if expected is None or record.offset < expected or record.assignment != self._tracker.number(tp):
+            return
+        if record.offset > expected and not self._is_natural_hole(tp, expected, record.offset):
+            await self._fill(tp, expected, record.offset, calls_of)
+        await self._start(record, calls_of)
+
+    async def _fill(self, tp: TP, start: int, end: int, calls_of: CallsOf) -> None:
+        """Read again what was not handed over; a hole that Kafka itself has is let go."""
+        log.error("%s:%d: the records from %d to %d were not handed over, reading them again", *tp, start, end)
+        number = self._tracker.number(tp)
+        while self._tracker.expected(tp) == start:
+            try:
+                found = await self._read_range(*tp, start, end)
+            except TimeoutError:
+                continue
+            HOLES.labels(tp[0]).inc(len(found))
+            for record in found:
+                await self._start(record._replace(assignment=number or 0), calls_of)
+            start = reached(found, end)
+            if start == end:
+                return
+
+    async def _start(self, record: Record, calls_of: CallsOf) -> None:
+        tp = (record.topic, record.partition)
+        if self._tracker.is_full(tp):
+            await self._tracker.wait_for_room(tp)
+        ticket = self._tracker.start(tp, record.offset, record.assignment, weight(record.value))
+        if ticket is None:
+            return
+        records_of(record.topic).inc()
+        if record.value is None:
+            TOMBSTONES.labels(record.topic).inc()
+            ticket.release()
+            return
+        try:
+            await self._start_record(record, calls_of, ticket)
+        except Exception as error:  # of ours: the stream goes on, one record must not hold up the others
+            again = partial(self._start_record, record, calls_of, ticket)
+            self._runner.insist(record.source, ticket, again, self._burying(record, INTERNAL_ERROR, ticket), error)
+
+    async def _start_record(self, record: Record, calls_of: CallsOf, ticket: Ticket) -> None:
+        origin = origin_of(record, int(self._clock() * 1000))
+        if origin.hops >= self._max_hops:
+            LOOPS.labels(record.topic).inc()
+            self._bury(record, f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks", ticket)
+            return
+        if self._registry is not None and not self._registry.knows(record.value):
+            await self._learn(self._registry, record)
+        try:
+            calls = calls_of(record, origin)
+        except BrokenRecord as error:
+            self._bury(record, str(error), ticket)
+            return
+        if self._tracing is not None and calls:
+            with self._tracing.taking_up(record, calls):
+                await self._start_calls(calls, ticket)
+        else:
+            await self._start_calls(calls, ticket)
+        ticket.release()
+
+    async def _start_calls(self, calls: list[Call], ticket: Ticket) -> None:
+        for call in calls:
+            await self._runner.start_held(call, ticket)
+
+    @staticmethod
+    async def _learn(registry: SchemaRegistry, record: Record) -> None:
+        """Ask the registry outside of the event loop, until it answers: the record may be fine."""
+        while True:
+            try:
+                return await asyncio.to_thread(registry.learn, record.value)
+            except RegistryAway as away:
+                log.warning("%s waits: %s", record.source, shown(away, LONGEST_TEXT))
+                await asyncio.sleep(1.0)
+
+    def _bury(self, record: Record, reason: str, ticket: Ticket) -> None:
+        give_up = self._burying(record, INTERNAL_ERROR, ticket)
+        self._runner.insist(record.source, ticket, self._burying(record, reason, ticket), give_up)
+
+    def _burying(self, record: Record, reason: str, ticket: Ticket) -> Do:
+        async def bury() -> None:
+            await self._outputs.bury(record, reason)
+            ticket.release()
+
+        return bury

@@ -1,1 +1,0 @@
-"""What workers hold in memory, each rebuilt from its topic: hooks, pending calls, counters, latest requests."""

@@ -1,0 +1,283 @@
+"""From the body of a POST or PUT to the hook that is wished: what may be set, and within which bounds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from yarl import URL
+
+from streamhooks.errors import BadUrl, BrokenRecord, TooManySecrets
+from streamhooks.hooks.table import Status
+from streamhooks.masking import MASK
+from streamhooks.records.bounds import (
+    LABELS,
+    MAX_EVENTS,
+    MAX_PROJECTS,
+    SECRET_PREFIX,
+    wrong_in_label,
+    wrong_in_new_secret,
+)
+from streamhooks.records.hook import SEALED, Hook, generate_secret
+from streamhooks.records.hook_events import never_fire
+from streamhooks.records.rotation import MOST, rotated, without_expired
+from streamhooks.times import iso, moment
+from streamhooks.web.http.problems import bad_fields, conflict, unknown_fields
+
+CheckUrl = Callable[[str], None]
+
+CHANGEABLE: Final = (
+    "name", "description", "url", "events", "secret", "project_ids", "version", "status",
+    "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
+)  # fmt: skip
+RESUME: Final = "resume"
+FIXED: Final = ("id", "organization_id", "app_id", "date_created", "revision")
+CREATABLE: Final = ("organization_id", "app_id", *CHANGEABLE)
+REQUIRED: Final = ("organization_id", "url", "events")
+
+MAX_ID = 200
+#: the whole numbers that JSON may have here
+WHOLE = (-(2**63), 2**64 - 1)
+MAX_HEADERS = 20
+MAX_HEADER_NAME = 100
+MAX_HEADER_VALUE = 1024
+MAX_TIMEOUT = 30
+MAX_IN_FLIGHT = 10_000
+RATE_LIMITS = (0.001, 100_000)
+MAX_RETRIES = 50
+MAX_DELAY = 30 * 86_400
+
+#: a hook that is right, in which each field is tried by itself
+_RIGHT: Final[Mapping[str, Any]] = {
+    "id": "0" * 32, "organization_id": "any", "url": "http://any", "events": [], "secret": "0" * 16,
+}  # fmt: skip
+_MASKS = (MASK, SECRET_PREFIX + MASK)
+_SENDABLE = re.compile(r"[\t\x20-\x7e]*")
+
+
+def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: CheckUrl) -> Hook:
+    """Return the hook that a POST asks for; null and absent are the same.
+
+    `now` is epoch seconds; `check_url` raises BadUrl. Raise ProblemError with 400 and a map of the wrong fields.
+    """
+    given = {name: _whole(value) for name, value in fields.items() if value is not None}
+    wrong = unknown_fields(fields, CREATABLE)
+    wrong |= {name: "is required" for name in REQUIRED if name not in given}
+    base: dict[str, Any] = {
+        "id": hook_id,
+        "organization_id": "any",
+        "url": "http://any",
+        "events": [],
+        "secret": generate_secret(),
+        "date_created": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
+        "enabled_at": now,
+    }
+    given = {name: given[name] for name in CREATABLE if name in given}
+    _check(given, "app_id" in given, wrong, check_url)
+    return Hook.from_fields({**base, **given})
+
+
+def changed_hook(
+    hook: Hook, fields: Mapping[str, Any], now: float, overlap: float, check_url: CheckUrl, status: Status
+) -> Hook:
+    """Return the hook with the fields that a PUT gives; null means the default, where there is one.
+
+    A header whose value is the mask keeps its value, unless the URL goes to another origin: whoever may change hooks
+    may not read their headers. A hook that is over a bound must be brought within it. A new secret has the former one
+    sign too for `overlap` seconds; a former one that signs no longer is dropped with any change.
+
+    `status: active` forgives what the system found until `now` (epoch seconds), and decides by `resume` what becomes
+    of what a hook missed that is disabled, as `status` has it; without it nobody has decided.
+
+    Raise ProblemError with 400 and a map of the wrong fields, and with 409 as `rotated_hook` does.
+    """
+    wrong = unknown_fields(fields, (*CHANGEABLE, *FIXED, RESUME))
+    wrong |= {name: "can't be changed" for name in FIXED if name in fields}
+    # The record reads a null as its default, which here would enable a hook by accident.
+    wrong |= {name: "must not be null" for name in ("status", "version") if fields.get(name, 0) is None}
+    given = {name: _whole(fields[name]) for name in CHANGEABLE if name in fields}
+    if given.get("secret") == hook.secret:
+        del given["secret"]  # it is not a new one, and may be older than the bounds of those
+    wrong |= {name: bound for name, bound in hook.over_bounds.items() if name not in given}
+    if kept := _kept_at_another_origin(hook, given):
+        names = ", ".join(name[:MAX_HEADER_NAME] for name in kept[:MAX_HEADERS])
+        wrong["headers"] = f"the URL goes to another origin: give the values of {names} again, or take them away"
+        given.pop("headers", None)
+    elif isinstance(given.get("headers"), dict):
+        given["headers"] = _unmasked(given["headers"], hook.headers or {})
+    resume = _resume(fields, wrong)
+    _check(given, hook.app_id is not None, wrong, check_url)
+    changed = Hook.from_fields({**hook.to_fields(), **given})
+    if changed.secret != hook.secret:
+        changed = rotated_hook(hook, changed, now, overlap)
+    elif changed != hook or given.get("status") == "active":
+        changed = without_expired(changed, now)
+    if given.get("status") != "active":
+        return changed
+    # Later than what it is to undo, whatever the clock of another worker said.
+    changed = replace(changed, enabled_at=max(now, (status.disabled_since or 0.0) + 0.001, hook.enabled_at + 0.001))
+    if RESUME in fields or status.status == "disabled":
+        changed = replace(changed, resume=resume, resumed_at=max(now, hook.resumed_at + 0.001))
+    return changed
+
+
+def _resume(fields: Mapping[str, Any], wrong: dict[str, str]) -> str | None:
+    """Return what becomes of what was missed, as a hook has it; note in `wrong` what is wrong with it."""
+    if RESUME not in fields:
+        return None
+    resume = fields[RESUME]
+    if fields.get("status") != "active":
+        wrong[RESUME] = "goes with status: active"
+    if resume in ("skip", "all"):
+        return str(resume)
+    since = moment(resume)
+    if since is None:
+        wrong[RESUME] = "must be skip, all, epoch seconds or ISO 8601"
+    return f"{since or 0.0:.3f}"
+
+
+def rotated_hook(former: Hook, hook: Hook, now: float, overlap: float) -> Hook:
+    """Return `hook` with the secret of `former` as one that signs too until `now` + `overlap` (seconds).
+
+    Raise ProblemError with 409 if as many former ones sign still as may.
+    """
+    try:
+        return rotated(former, hook, now, overlap)
+    except TooManySecrets as error:
+        raise conflict(
+            f"{MOST} former secrets still sign, which is the most: the secret can be replaced again from"
+            f" {iso(error.until)} on"
+        ) from None
+
+
+def _whole(value: Any) -> Any:
+    """Return a number as JSON Schema has it, also those in a list: 1.0 is an integer."""
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    # What is larger was rounded when it was read.
+    is_whole = isinstance(value, float) and value.is_integer() and WHOLE[0] < value <= WHOLE[1]
+    return int(value) if is_whole else value
+
+
+def _check(given: Mapping[str, Any], app: bool, wrong: dict[str, str], check_url: CheckUrl) -> None:
+    """Raise ProblemError that names `wrong` and all that is wrong with the given fields, of an app hook or not."""
+    for name, value in given.items():
+        # Each field by itself in a hook that is right otherwise, so that the caller learns of all that is wrong.
+        problem = _problem(name, value, app, check_url)
+        if problem:
+            wrong[name] = problem
+    if wrong:
+        raise bad_fields(wrong)
+
+
+def _problem(name: str, value: Any, app: bool, check_url: CheckUrl) -> str | None:
+    if name == "secret" and value in _MASKS:
+        return "is the mask of a secret, and no secret"
+    try:
+        hook = Hook.from_fields({**_RIGHT, "app_id": "any" if app else None, name: value})
+    except BrokenRecord as broken:
+        return str(broken).removeprefix(f"{name}: ")
+    if value is None:
+        return None
+    if name == "url":
+        try:
+            check_url(value)
+        except BadUrl as bad:
+            return str(bad)
+    if name == "events" and app and (idle := never_fire(hook.events)):
+        return f"{idle[0]!r} is no event of an app hook"
+    bound = _BOUNDS.get(name)
+    return (bound(value) if bound else None) or hook.over_bounds.get(name)
+
+
+def _kept_at_another_origin(hook: Hook, given: Mapping[str, Any]) -> list[str]:
+    """Return the own headers whose values would go to another origin than before without being given again."""
+    url = given.get("url")
+    if not isinstance(url, str) or _origin(url) == _origin(hook.url):
+        return []
+    headers = given.get("headers", dict.fromkeys(hook.headers or {}, MASK))
+    return [name for name, value in headers.items() if value == MASK] if isinstance(headers, dict) else []
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    try:
+        parsed = URL(url)
+        return parsed.scheme, parsed.raw_host, parsed.port
+    except ValueError:
+        return None
+
+
+def _bad_id(value: Any) -> str | None:
+    return f"must have at most {MAX_ID} characters" if len(str(value)) > MAX_ID else None
+
+
+def _bad_projects(ids: list[Any]) -> str | None:
+    if len(ids) > MAX_PROJECTS:  # doubles count, too
+        return f"must be at most {MAX_PROJECTS}"
+    return next(filter(None, map(_bad_id, ids)), None)
+
+
+def _bad_events(events: list[Any]) -> str | None:
+    if not events:
+        return "must not be empty: the hook would get nothing"
+    return f"must be at most {MAX_EVENTS}" if len(events) > MAX_EVENTS else None
+
+
+def _bad_secret(secret: str) -> str | None:
+    if secret.startswith(SEALED):
+        return f"must be given in clear, not as {SEALED}…"
+    return wrong_in_new_secret(secret)
+
+
+def _bad_headers(headers: Mapping[str, str]) -> str | None:
+    if len(headers) > MAX_HEADERS:
+        return f"must be at most {MAX_HEADERS}"
+    if len({name.lower() for name in headers}) < len(headers):
+        return "a name is given twice"
+    return next(filter(None, (_bad_header(name, value) for name, value in headers.items())), None)
+
+
+def _bad_header(name: str, value: str) -> str | None:
+    if len(name) > MAX_HEADER_NAME:
+        return f"a name must have at most {MAX_HEADER_NAME} characters"
+    if value.startswith(SEALED):
+        return f"the value of {name} must be given in clear, not as {SEALED}…"
+    if len(value) > MAX_HEADER_VALUE or not _SENDABLE.fullmatch(value):
+        return f"the value of {name} must have at most {MAX_HEADER_VALUE} characters, all of ASCII"
+    if value == MASK:
+        return f"the value of {name} is the mask of a value that is not there"
+    return None
+
+
+def _bad_schedule(delays: list[float]) -> str | None:
+    if len(delays) > MAX_RETRIES or any(delay > MAX_DELAY for delay in delays):
+        return f"must be at most {MAX_RETRIES} delays of at most {MAX_DELAY} seconds"
+    return None
+
+
+def _outside(low: float, high: float) -> Callable[[Any], str | None]:
+    return lambda value: None if low <= value <= high else f"must be from {low} to {high}"
+
+
+_BOUNDS: Mapping[str, Callable[[Any], str | None]] = {
+    **{name: partial(wrong_in_label, longest=longest) for name, longest in LABELS.items()},
+    "organization_id": _bad_id,
+    "app_id": _bad_id,
+    "events": _bad_events,
+    "version": lambda version: "must be 0" if version else None,
+    "project_ids": _bad_projects,
+    "secret": _bad_secret,
+    "headers": _bad_headers,
+    "timeout": lambda seconds: f"must be at most {MAX_TIMEOUT}" if seconds > MAX_TIMEOUT else None,
+    "max_in_flight": _outside(1, MAX_IN_FLIGHT),
+    "rate_limit": _outside(*RATE_LIMITS),
+    "retry_schedule": _bad_schedule,
+}
+
+
+def _unmasked(given: Mapping[Any, Any], former: Mapping[str, str]) -> dict[Any, Any]:
+    return {name: former.get(name, value) if value == MASK else value for name, value in given.items()}

@@ -1,0 +1,182 @@
+"""The views of hooks: list, create, read, change, delete, rotate the secret."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from streamhooks.errors import NotHome, Overtaken
+from streamhooks.hooks.table import Status
+from streamhooks.hooks.trouble import trouble_of
+from streamhooks.records.hook import Hook, generate_secret
+from streamhooks.records.hook_events import warnings_about
+from streamhooks.records.notice import Notice
+from streamhooks.times import iso
+from streamhooks.web.http.messages import answer, hook_id_of, query, read_fields, read_nothing
+from streamhooks.web.http.parts import Parts
+from streamhooks.web.http.problems import (
+    ProblemError,
+    bad_fields,
+    confirmed,
+    conflict,
+    kafka_answers,
+    not_found,
+    try_again,
+)
+from streamhooks.web.http.representation import shown_hook, shown_missed
+from streamhooks.web.rules.hook_input import changed_hook, new_hook, rotated_hook
+from streamhooks.web.rules.hook_list import PARAMETERS, find, wanted_of
+
+
+async def list_hooks(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with the hooks that match, a page at a time; how many there are is in `X-Total-Count`."""
+    page = await find(parts.hooks, wanted_of(query(request, PARAMETERS)))
+    body = {"hooks": [_shown(parts, hook) for hook in page.hooks], "next_cursor": page.next_cursor}
+    return answer(body, headers={"X-Total-Count": str(page.total)})
+
+
+async def create_hook(parts: Parts, request: web.Request) -> web.Response:
+    """Make a hook."""
+    query(request)
+    fields = await read_fields(request)
+    hook = new_hook(fields, secrets.token_hex(16), parts.clock(), parts.addresses.check_url)
+    async with confirmed():
+        hook = await parts.hook_writer.create(hook)
+    shown = _with_warnings(_shown(parts, hook, in_clear=True), hook)
+    return _answer(shown, 201, {"Location": f"/api/hooks/{hook.id}"})
+
+
+async def get_hook(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with what this worker knows about a hook."""
+    query(request)
+    return _answer(_shown(parts, await found_hook(parts, hook_id_of(request))))
+
+
+async def change_hook(parts: Parts, request: web.Request) -> web.Response:
+    """Change the fields that are given."""
+    query(request)
+    hook_id = hook_id_of(request)
+    fields = await read_fields(request)
+    async with _changing(parts, request, hook_id) as former:
+        overlap = parts.settings.secret_overlap
+        status = parts.hooks.status(hook_id)
+        hook = changed_hook(former, fields, parts.clock(), overlap, parts.addresses.check_url, status)
+        missed = await _missed(parts, hook) if hook.resumed_at > former.resumed_at else None
+        if hook != former:
+            async with confirmed():
+                hook = await parts.hook_writer.write(hook)
+        if status.status == "disabled" and parts.hooks.is_active(hook_id):
+            why = f"enabled by its owner; what it missed: {hook.resume or 'all'}"
+            notice = Notice(hook_id, "resumed", why, status.disabled_since, int(parts.clock() * 1000))
+            async with confirmed(after_change=hook != former):
+                await parts.outbox.publish(parts.topics.notices, notice.to_json(), key=hook_id)
+        shown = _with_warnings(_shown(parts, hook), hook)
+    if missed is not None:
+        shown["missed"] = missed
+    return _answer(shown)
+
+
+async def _missed(parts: Parts, hook: Hook) -> dict[str, Any]:
+    """Return what a hook has missed that becomes `hook`; raise ProblemError if that is to be decided first."""
+    async with kafka_answers():
+        missed = await parts.history.missed_of(hook.id)
+    shown = shown_missed(missed)
+    if missed.undecided and hook.resume is None:
+        records = "1 record was" if missed.undecided == 1 else f"{missed.undecided} records were"
+        detail = f"{records} missed since {iso(missed.since)}: say by resume what becomes of them"
+        raise conflict(f"{detail} (skip, all, or from when on)", missed=shown)
+    return shown
+
+
+async def delete_hook(parts: Parts, request: web.Request) -> web.Response:
+    """Forget a hook, and what was found about it."""
+    query(request)
+    hook_id = hook_id_of(request)
+    await read_nothing(request)
+    async with _changing(parts, request, hook_id), confirmed():
+        await parts.hook_writer.delete(hook_id)
+    return web.Response(status=204)
+
+
+async def rotate_secret(parts: Parts, request: web.Request) -> web.Response:
+    """Give a hook a new secret; the former one signs too for a grace time."""
+    query(request)
+    hook_id = hook_id_of(request)
+    await read_nothing(request)
+    async with _changing(parts, request, hook_id) as former:
+        if former.over_bounds:
+            raise bad_fields(former.over_bounds)
+        hook = replace(former, secret=generate_secret())
+        hook = rotated_hook(former, hook, parts.clock(), parts.settings.secret_overlap)
+        async with confirmed():
+            hook = await parts.hook_writer.write(hook)
+    return _answer(_shown(parts, hook, in_clear=True))
+
+
+async def found_hook(parts: Parts, hook_id: str) -> Hook:
+    """Return the hook, which may have been made on another worker a moment ago.
+
+    Raise ProblemError: 404 if there is none, 503 if Kafka does not answer.
+    """
+    if parts.hooks.get(hook_id) is None and not parts.hooks.revisions.is_gone(hook_id):
+        async with kafka_answers():
+            await parts.hook_writer.read_to_end(hook_id)
+    return _known_hook(parts, hook_id)
+
+
+def _known_hook(parts: Parts, hook_id: str) -> Hook:
+    hook = parts.hooks.get(hook_id)
+    if hook is None:
+        raise not_found("hook")
+    return hook
+
+
+@asynccontextmanager
+async def _changing(parts: Parts, request: web.Request, hook_id: str) -> AsyncIterator[Hook]:
+    """Give the hook as it is, and let nobody else change it meanwhile; only on its home.
+
+    Raise ProblemError: 404 if there is none, 412 if it is not as the caller knows it, 503 if it can't be changed now.
+    """
+    try:
+        async with kafka_answers(), parts.hook_writer.alone(hook_id):
+            hook = _known_hook(parts, hook_id)
+            _check_match(request, _revision(parts, hook))
+            yield hook
+    except (NotHome, Overtaken) as error:
+        raise try_again(str(error)) from None
+
+
+def _check_match(request: web.Request, revision: int) -> None:
+    """Raise ProblemError with 412 if the call is for another state of the hook (RFC 9110, 13.1.1)."""
+    wanted = request.if_match
+    # A weak one never matches.
+    if wanted is not None and all(one.is_weak or one.value not in (str(revision), "*") for one in wanted):
+        raise ProblemError(412, {"detail": "the hook has changed meanwhile"}, {"ETag": f'"{revision}"'})
+
+
+def _revision(parts: Parts, hook: Hook) -> int:
+    return hook.revision or parts.hooks.revisions.of(hook.id)
+
+
+def _answer(shown: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return answer(shown, status, {"ETag": f'"{shown["revision"]}"', **(headers or {})})
+
+
+def _shown(parts: Parts, hook: Hook, *, in_clear: bool = False) -> dict[str, Any]:
+    try:
+        status = parts.hooks.status(hook.id)
+    except KeyError:  # it was deleted meanwhile
+        status = Status(hook.status, None, None)
+    trouble = trouble_of(parts.hooks, hook)
+    return shown_hook(hook, status, trouble, _revision(parts, hook), parts.clock(), in_clear=in_clear)
+
+
+def _with_warnings(shown: dict[str, Any], hook: Hook) -> dict[str, Any]:
+    """Return what is shown, with what may be a slip in what the hook subscribed to."""
+    found = list(warnings_about(hook.events)) if hook.app_id is not None else []
+    return {**shown, "warnings": found} if found else shown

@@ -1,0 +1,78 @@
+"""The views of what is sent once more to one hook: what it missed, and replays."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from streamhooks.sources.rules import SOURCES
+from streamhooks.times import Between, moment
+from streamhooks.web.http.messages import NO_TIME, answer, hook_id_of, query, read_fields, read_nothing
+from streamhooks.web.http.parts import Parts
+from streamhooks.web.http.problems import bad_fields, confirmed, conflict, kafka_answers, not_found, unknown_fields
+from streamhooks.web.http.representation import shown_missed
+from streamhooks.web.views.hooks import found_hook
+
+
+async def get_missed(parts: Parts, request: web.Request) -> web.Response:
+    """Answer with what a hook has still to get."""
+    query(request)
+    hook = await found_hook(parts, hook_id_of(request))
+    with parts.history.short_look():
+        async with kafka_answers():
+            missed = await parts.history.missed_of(hook.id)
+    return answer(shown_missed(missed))
+
+
+async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
+    """Count what a hook would get again, or send it."""
+    query(request)
+    hook = await found_hook(parts, hook_id_of(request))
+    fields = await read_fields(request)
+    wrong = unknown_fields(fields, ("from", "to", "topics", "dry_run"))
+    since, until = moment(fields.get("from")), moment(fields.get("to"))
+    if since is None:
+        wrong["from"] = NO_TIME if "from" in fields else "is required"
+    if until is None and "to" in fields:
+        wrong["to"] = NO_TIME
+    kinds, dry_run = fields.get("topics"), fields.get("dry_run", False)
+    if "topics" in fields and not _are_sources(kinds):
+        wrong["topics"] = f"must be a list of {', '.join(SOURCES)}"
+    if not isinstance(dry_run, bool):
+        wrong["dry_run"] = "must be true or false"
+    if since is not None and until is not None and since > until:
+        wrong["from"] = "must not be after to"
+    if wrong or since is None:
+        raise bad_fields(wrong)
+    if not dry_run and not parts.hooks.is_active(hook.id):
+        raise conflict("the hook is disabled: enable it first")
+    between = Between.moments(since, until)
+    # With `to` the rest of the topics is read, too.
+    with parts.history.long_look() if dry_run or until is not None else parts.history.short_look():
+        async with kafka_answers():
+            ranges = await parts.history.ranges(hook, kinds, between)
+            records = sum(end - start for start, end in ranges.values())
+            if dry_run or not ranges:  # what subscribed to nothing is fired by no topic
+                return answer({"records": records, "matches": await parts.history.count(hook, ranges, between)})
+    async with confirmed():
+        # All of it or nothing, also when the caller hangs up now.
+        replay_id = await asyncio.shield(asyncio.ensure_future(parts.history.replay(hook, ranges, between)))
+    return answer({"replay": replay_id, "records": records}, 202)
+
+
+async def stop_replay(parts: Parts, request: web.Request) -> web.Response:
+    """Stop a replay."""
+    query(request)
+    hook_id = hook_id_of(request)
+    await read_nothing(request)
+    async with confirmed():
+        found = await parts.history.stop_replay(hook_id, request.match_info["replay_id"])
+    if not found:
+        raise not_found("replay")
+    return web.Response(status=204)
+
+
+def _are_sources(kinds: Any) -> bool:
+    return isinstance(kinds, list) and bool(kinds) and all(kind in SOURCES for kind in kinds)

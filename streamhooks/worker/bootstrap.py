@@ -1,0 +1,93 @@
+"""What happens when somebody asks for `streamhooks.app`, and when a worker is made of it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from dotenv import dotenv_values
+
+from streamhooks.errors import BadSettings, Refusal
+from streamhooks.faust_patches.app import App
+from streamhooks.kafka.clients import tls_context
+from streamhooks.kafka.repeated_lines import limit_logs
+from streamhooks.kafka.topics import ensure_topics
+from streamhooks.masking import shown
+from streamhooks.settings import Settings, load_settings, unknown_settings
+from streamhooks.web.http.tls import client_context
+from streamhooks.worker.app import create_app
+from streamhooks.worker.heap import keep_heap_small
+from streamhooks.worker.open_files import allow_many
+from streamhooks.worker.options import with_options
+
+log = logging.getLogger(__name__)
+
+
+def build_app() -> App:
+    """The app of this process, for `faust -A streamhooks …`; what only a worker needs is done by `prepare`.
+
+    Raises:
+        Refusal: a setting is wrong.
+
+    """
+    # Python looks for cycles after each 700 objects that were made and not freed: with a thousand deliveries in flight
+    # that is all the time. There are few cycles, and they are still found.
+    gc.set_threshold(20_000, 20, 20)
+    if logging.lastResort is not None:
+        limit_logs([logging.lastResort])  # what writes until Faust has set up the log
+    if sys.platform != "win32":
+        import uvloop
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    return create_app(load_settings(), prepare)
+
+
+def prepare(settings: Settings) -> tuple[Settings, dict[str, int]]:
+    """Make ready what a worker needs; blocks until Kafka answers and the topics are there.
+
+    Returns: the settings with the options of the command line, and the number of partitions of each topic.
+
+    Raises:
+        Refusal: a setting or an option is wrong, Kafka does not answer, or a topic is not as it must be.
+
+    """
+    for name, nearest in unknown_settings({**os.environ, **dotenv_values(".env")}):
+        log.warning("%s is no setting and does nothing: is %s meant?", shown(name), nearest)
+    settings = with_options(settings, click.get_current_context(silent=True))
+    # What is wrong with files of TLS is told before the first client stumbles over them.
+    tls_context(settings)
+    client_context(settings.web_tls_ca)
+    _make_folder(settings.data_dir)
+    import_tasks(settings.task_modules)
+    allow_many(settings.max_in_flight)
+    keep_heap_small()
+    return settings, ensure_topics(settings)
+
+
+def import_tasks(modules: Iterable[str]) -> None:
+    """Import the modules that define tasks; raise Refusal for one that can't be imported."""
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # the module is the user's: it may raise anything
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            reason = " ".join(f"{type(error).__name__}: {error}".split())  # in one line
+            text = f"STREAMHOOKS_TASK_MODULES: {module} can't be imported: {reason}"
+            raise Refusal(f"{text} ({frame.filename}:{frame.lineno})") from None
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSettings(f"STREAMHOOKS_DATA_DIR: {folder} can't be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadSettings(f"STREAMHOOKS_DATA_DIR: {folder} can't be written to")

@@ -1,0 +1,102 @@
+"""The gauges that are computed when somebody reads the metrics, so that no record and no delivery pays for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+
+from streamhooks.delayed.pending import Pending, oldest_by_hook
+from streamhooks.hooks.table import HooksTable
+from streamhooks.in_flight.tracker import TP
+from streamhooks.kafka.lag import Behind
+from streamhooks.metrics import (
+    BREAKERS_OPEN,
+    DISABLED_HOOKS,
+    FAILING_HOOKS,
+    LAG_RECORDS,
+    LAG_SECONDS,
+    OLDEST_UNDELIVERED,
+    READY,
+)
+from streamhooks.times import steady
+
+#: how long what was looked up holds, in seconds: several who ask at once must not have it looked up as often
+FRESH = 1.0
+
+Floors = Mapping[TP, int]
+
+
+class Gauges:
+    """Brings the gauges up to date. One for the worker.
+
+    `floors` gives the owned partitions, each with the offset below which all is settled; `measure` asks Kafka how far
+    they are behind, and blocks; `not_ready` gives the reasons why the worker is not ready.
+    """
+
+    def __init__(
+        self,
+        hooks: HooksTable,
+        pending: Pending,
+        *,
+        floors: Callable[[], Floors],
+        measure: Callable[[Floors], dict[TP, Behind]],
+        not_ready: Callable[[], list[str]],
+        clock: Callable[[], float],
+        steady_clock: Callable[[], float] = steady,
+    ) -> None:
+        self._steady = steady_clock
+        self._hooks = hooks
+        self._pending = pending
+        self._floors = floors
+        self._measure = measure
+        self._not_ready = not_ready
+        self._clock = clock
+        self._looking = asyncio.Lock()
+        self._lags: dict[TP, Behind] = {}
+        self._lags_at = -FRESH
+        self._waiting: list[tuple[int, str]] = []  # the oldest call of each hook, the oldest first
+        self._waiting_at = -FRESH
+
+    async def refresh(self) -> None:
+        """Bring all of them up to date; takes a few seconds at most, when Kafka does not answer."""
+        async with self._looking:
+            if self._is_old(self._lags_at):
+                self._lags = await asyncio.to_thread(self._measure, self._floors())
+                self._lags_at = self._steady()
+        self._show_lags()
+        tally = self._hooks.tally()
+        DISABLED_HOOKS.set(tally.disabled)
+        FAILING_HOOKS.set(tally.failing)
+        BREAKERS_OPEN.set(tally.breakers_open)
+        READY.set(not self._not_ready())
+        OLDEST_UNDELIVERED.set(await self.oldest_undelivered() or 0)
+
+    async def oldest_undelivered(self) -> float | None:
+        """The age of the oldest pending delivery of an active hook, in seconds; None without any."""
+        async with self._looking:
+            if self._is_old(self._waiting_at):
+                # A look at each pending call takes long.
+                oldest = await asyncio.to_thread(oldest_by_hook, self._pending.snapshot())
+                self._waiting = sorted((at, hook_id) for hook_id, at in oldest.items())
+                self._waiting_at = self._steady()
+        # What a disabled hook left behind waits for a person: its age tells nothing about the worker.
+        oldest_at = next((at for at, hook_id in self._waiting if self._hooks.is_active(hook_id)), None)
+        return None if oldest_at is None else max(0.0, self._clock() - oldest_at / 1000)
+
+    def _is_old(self, looked_at: float) -> bool:
+        return self._steady() - looked_at >= FRESH
+
+    def _show_lags(self) -> None:
+        now = self._clock()
+        records: dict[str, int] = defaultdict(int)
+        seconds: dict[str, float] = defaultdict(float)
+        for (topic, _), behind in self._lags.items():
+            records[topic] += behind.records
+            seconds[topic] = max(seconds[topic], 0.0 if behind.since is None else now - behind.since)
+        # A topic of which nothing is ours any more is somebody else's to tell about.
+        LAG_RECORDS.clear()
+        LAG_SECONDS.clear()
+        for topic in records:
+            LAG_RECORDS.labels(topic).set(records[topic])
+            LAG_SECONDS.labels(topic).set(seconds[topic])

@@ -1,0 +1,737 @@
+"""The parts of one worker, and how they begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from faust.types import TP
+
+from streamhooks.backlog.catch_up import CatchUp, Ways
+from streamhooks.backlog.passing import Missed
+from streamhooks.backlog.stretches import Stretches
+from streamhooks.counting.agent import Counting
+from streamhooks.counting.counters import is_older
+from streamhooks.counting.firings import Firings
+from streamhooks.counting.rollups import ROLLUPS, Rollup
+from streamhooks.dead_letters.lifecycle import Letters
+from streamhooks.dead_letters.listing import DeadLetters
+from streamhooks.dead_letters.redriving import Redriving
+from streamhooks.dead_letters.states import LetterStates
+from streamhooks.delayed.admission import Admission
+from streamhooks.delayed.kept import KeptArguments
+from streamhooks.delayed.pending import Pending
+from streamhooks.delayed.scheduler import Scheduler
+from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.delivery.client import HookClient
+from streamhooks.delivery.links import Links
+from streamhooks.errors import ProducerDead
+from streamhooks.faust_patches.app import App
+from streamhooks.faust_patches.table import WindowTable
+from streamhooks.history.history import SHORT, History
+from streamhooks.hooks.seals import Seals
+from streamhooks.hooks.states import HookStates
+from streamhooks.hooks.table import HooksTable
+from streamhooks.hooks.upheld import Upheld
+from streamhooks.hooks.writer import HookWriter
+from streamhooks.in_flight.again import INTERNAL_ERROR, Do
+from streamhooks.in_flight.room import Weight, divided
+from streamhooks.in_flight.tracker import Ticket
+from streamhooks.kafka.broken import BrokenRecords
+from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
+from streamhooks.kafka.ends import Ends
+from streamhooks.kafka.lag import KafkaLog, Lags
+from streamhooks.kafka.logs import log_number
+from streamhooks.kafka.marks import Marks
+from streamhooks.kafka.offsets import Offsets
+from streamhooks.kafka.outbox import Outbox
+from streamhooks.kafka.partitions import partition_of
+from streamhooks.kafka.publisher import Publisher
+from streamhooks.kafka.reader import OneReader, Record, read_some
+from streamhooks.kafka.renewal import Renewal
+from streamhooks.kafka.starts import Known, look_around
+from streamhooks.kafka.threads import Threads
+from streamhooks.kafka.together import write_together
+from streamhooks.kafka.topic_reader import TopicReader
+from streamhooks.kafka.topics import NAMES, Topics
+from streamhooks.limits.bulkheads import Bulkheads
+from streamhooks.limits.rates import Rate
+from streamhooks.limits.restraints import Restraints
+from streamhooks.masking import LONGEST_TEXT, shown
+from streamhooks.metrics import UNCONFIRMED, begin_at_zero
+from streamhooks.records.call import Resent
+from streamhooks.records.formats import use_registry
+from streamhooks.records.hook import Hook
+from streamhooks.records.registry import SchemaRegistry
+from streamhooks.records.sealing import Keys
+from streamhooks.records.stretch import Stretch
+from streamhooks.settings import Settings
+from streamhooks.sources.duplicates import Doubles
+from streamhooks.sources.intake import Intake
+from streamhooks.sources.notices import calls_of_notices
+from streamhooks.sources.origin import origin_of
+from streamhooks.sources.read_again import ReadAgain
+from streamhooks.sources.resources import Resources
+from streamhooks.sources.rules import again, call_for, read_source
+from streamhooks.tasks import sending
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import Services
+from streamhooks.tasks.endings import Limits
+from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.runner import Runner, Weights
+from streamhooks.tasks.task import registry
+from streamhooks.tasks.tracing import Tracing
+from streamhooks.times import steady
+from streamhooks.webhooks.deliver import deliverer
+from streamhooks.webhooks.sample import AT_ONCE, Samples
+from streamhooks.webhooks.tasks import rendering
+from streamhooks.worker.gauges import Gauges
+from streamhooks.worker.heap import GivingBack
+from streamhooks.worker.moved_logs import MovedLogs
+from streamhooks.worker.watchdog import Watchdog
+
+log = logging.getLogger(__name__)
+
+VERSION = version("streamhooks")
+#: large pending calls whose arguments are read at once
+KEPT_AT_ONCE = 4
+
+
+class System:
+    """The parts of one worker, made when it starts, inside of its event loop."""
+
+    def __init__(
+        self,
+        app: App,
+        counting_app: App,
+        tables: dict[Rollup, WindowTable],
+        settings: Settings,
+        partitions: dict[str, int],
+        tracing: Tracing | None = None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.clock = clock = time.time
+        self.app = app
+        self.counting_app = counting_app
+        self.settings = settings
+        self.tracing = tracing
+        self.topics = topics = Topics(settings.topic_prefix)
+        begin_at_zero(topics, registry)
+        self._counts = dict(partitions)
+        self.partitions = partitions["delayed"]
+        self.partition_of = partial(_partition_of, self.partitions)
+
+        # out
+        self.publisher = Publisher(settings)
+        self.publisher.on_fatal = self._end_unwritten
+        app.on_lost = counting_app.on_lost = self._end_lost
+        self._is_stopping = self._is_ending = False
+        self._loop = loop
+        self.outbox = Outbox(self.publisher, loop)
+        UNCONFIRMED.set_function(self.outbox.oldest_unconfirmed)
+        self.letter_states = LetterStates()
+        self.outputs = Outputs(self.outbox, topics, clock, self.letter_states.is_gone)
+        self.firings = Firings(self.outbox, topics.firings, self.partitions)
+        self.addresses = AddressPolicy(
+            settings.allowed_networks, frozenset(settings.allowed_ports) or None, settings.denied_networks
+        )
+        self.client = HookClient(
+            self.addresses,
+            limit=settings.max_in_flight * 2,
+            user_agent=f"streamhooks/{VERSION}",
+        )
+
+        # Tests are sent when a caller of the API says so: on connections of their own, and few.
+        self.sample_client = HookClient(self.addresses, limit=AT_ONCE, user_agent=f"streamhooks/{VERSION}")
+        self.moved = MovedLogs(self.outbox, topics, settings.start, self._tells_of, clock)
+
+        # what is known
+        self.registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
+        use_registry(self.registry)
+        self.keys = Keys(settings.secret_keys)
+        self.offsets = Offsets(settings)
+        self.hooks = HooksTable(topics.hooks, topics.hook_states, self.keys)
+        self.stretches = Stretches()
+        learn = self.registry.learn if self.registry else None
+        ends = Ends(settings)
+        self.hooks_reader = TopicReader(
+            settings,
+            self._apply_hooks,
+            loop,
+            name="hooks",
+            logs=app.logs,
+            ends=ends.now,
+            prepare=learn,
+            keys_of=self._keys_of_hooks,
+            on_anew=self._begin_hooks_anew,
+        )
+        self.resources = Resources(topics.resources, self.read_range)
+        self.resources_reader = TopicReader(
+            settings,
+            self._apply_resources,
+            loop,
+            name="resources",
+            logs=app.logs,
+            ends=ends.now,
+            keys_of=lambda tp: self.resources.keys(tp[1]),
+            on_anew=self.moved.read_once_more,
+        )
+        self.letters_reader = TopicReader(
+            settings,
+            self._apply_letters,
+            loop,
+            name="letter-states",
+            logs=app.logs,
+            ends=ends.now,
+            on_anew=self._begin_letters_anew,
+        )
+        self._follow(partitions)
+        self.pending = Pending()
+        self.broken = BrokenRecords(Marks(settings, app.logs, "broken"), self.outputs.bury, self._tells_of)
+
+        # what is done
+        self.hook_states = HookStates(self.outbox, topics, self.hooks, self.hooks_reader, clock)
+        self.hook_writer = HookWriter(
+            self.outbox,
+            topics,
+            self.hooks,
+            self.hooks_reader,
+            self.keys,
+            is_home=lambda hook_id: self._is_home(hook_id) and app.gate.holds_lease,
+            places=self._places_of,
+            ends=ends.of,
+        )
+        self.restraints = Restraints(
+            self.hooks,
+            is_home=self._is_home,
+            tell=lambda what, hook_id, found: self.runner.tell_home(what, hook_id, found),
+            breaker=settings.breaker,
+            failing=settings.failing_days * 86400,
+        )
+        links = Links(settings.base_url, settings.group_url, settings.event_url)
+        admission = Admission(self.hooks, self.restraints, settings.hook_max_in_flight)
+        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of)
+        size = settings.max_unsettled_mb * 1_000_000
+        self._threads_of_kept, self._one_reader = Threads(KEPT_AT_ONCE), OneReader(settings)
+        kept = KeptArguments(self._read_one, topics.delayed, settings.topic_prefix)
+        self.missed = Missed(
+            self.stretches,
+            self.hooks,
+            app.tracker,
+            write=self.hook_states.write,
+            forget=self.hook_states.forget,
+            holds_lease=lambda: app.gate.holds_lease,
+            clock=clock,
+            log_of=app.topic_id,
+            on_gone=self.moved.gone,
+        )
+        self.limits = Limits(settings.retry_delay, settings.max_retries, settings.retry_schedule)
+        self.runner = Runner(
+            registry,
+            Services(
+                hooks=self.hooks,
+                deliver=deliverer(
+                    self.client.post,
+                    clock=clock,
+                    timeout=settings.request_timeout,
+                    max_body=settings.max_body,
+                ),
+                find_resource=self.resources.find,
+                note_finding=self.hook_states.note,
+                rendered=rendering(links),
+                links=links,
+                deliveries_of=ReadAgain(
+                    self.hooks,
+                    self._read_one,
+                    topic_prefix=settings.topic_prefix,
+                    max_hops=settings.max_hops,
+                    learn=learn,
+                ).deliveries_of,
+            ),
+            self.outputs,
+            self.firings,
+            gate=app.gate,
+            bulkheads=bulkheads,
+            restraints=self.restraints,
+            missed=self.missed,
+            limits=self.limits,
+            log_bodies=settings.log_bodies,
+            clock=clock,
+            partition_of=self.partition_of,
+            weights=Weights(Weight(size), Weight(divided(size).again)),
+            read_arguments=kept.read,
+            tracing=tracing,
+        )
+        deliver_sample = deliverer(
+            self.sample_client.post, clock=clock, timeout=settings.request_timeout, max_body=settings.max_body
+        )
+        self.samples = Samples(
+            replace(self.runner.services, deliver=deliver_sample),
+            clock,
+            lambda hook_id, attempt: self.firings.add(hook_id, attempt, _nothing_waits),
+            log_bodies=settings.log_bodies,
+        )
+        self.seals = Seals(self.hooks, self._is_home, self.runner.tell_home, clock)
+        self.upheld = Upheld(self.hooks, self._is_home, self.runner.tell_home)
+        self.delayed_reader = TopicReader(
+            settings,
+            self._apply_delayed,
+            loop,
+            name="delayed",
+            logs=app.logs,
+            ends=ends.now,
+            on_anew=self._begin_delayed_anew,
+        )
+        self._readers = (self.hooks_reader, self.resources_reader, self.delayed_reader, self.letters_reader)
+        self.letters = Letters(
+            self.letter_states,
+            self.outputs,
+            partitions=self.partitions,
+            is_home=lambda number: self.is_mine(topics.delayed, number) and self._is_read(number),
+            pending=self.pending.snapshot,
+            bounds=self._bounds_of_letters,
+            clock=clock,
+        )
+        self.scheduler = Scheduler(
+            self.pending,
+            self.runner,
+            self.outputs,
+            self.outbox,
+            topic=topics.delayed,
+            gate=app.gate,
+            bulkheads=bulkheads,
+            is_ready=self._is_read,
+            wait=admission.wait,
+            is_skipped=admission.is_skipped,
+            on_broken=self.broken.found,
+            read_arguments=kept.read,
+            clock=clock,
+            may_run=self.letters.may_run,
+        )
+        self.catch_up = CatchUp(
+            self.stretches,
+            self.hooks,
+            self.runner,
+            Ways(
+                self.read_range,
+                self._ends,
+                self._offset_at,
+                self.hook_states.write,
+                self.hook_states.forget,
+                self._topic_id,
+                self.moved.gone,
+            ),
+            is_home=self._is_home,
+            may_send=lambda hook_id: admission.may_catch_up(hook_id, self.scheduler.queued),
+            call_for=self._call_for,
+            rate=Rate(settings.resume_rate),
+        )
+        letters = DeadLetters(settings, self.letter_states, self.hooks.get, self.letters_reader.is_ready)
+        redriving = Redriving(
+            self.outbox,
+            partial(write_together, settings),
+            topics,
+            self.letter_states,
+            get_hook=self.hooks.get,
+            source=letters.source,
+            partition_of=self.partition_of,
+            partitions=self.partitions,
+            clock=clock,
+        )
+        self.history = History(
+            settings,
+            self.offsets,
+            app.logs,
+            self.hooks,
+            self.stretches,
+            letters,
+            redriving,
+            Threads(SHORT),
+            write=self.hook_states.write,
+            stop=self.catch_up.stop,
+            partitions=self.partitions,
+            clock=clock,
+        )
+        self.doubles = Doubles(settings.idempotence_window)
+        self.intake = Intake(
+            app.tracker,
+            self.runner,
+            self.outputs,
+            read_range=self.read_range,
+            is_natural_hole=app.is_natural_hole,
+            clock=clock,
+            max_hops=settings.max_hops,
+            registry=self.registry,
+            tracing=tracing,
+        )
+        for table in tables.values():
+            table.partition_of = self.partition_of
+            table.publish = self.outbox.publish_soon
+            table.is_older = is_older
+        self.counting = Counting(
+            dict(tables),
+            counting_app.tracker,
+            counting_app.gate,
+            self.read_range,
+            self._bury_firing,
+            steady,
+            lambda tp: log_number(counting_app.topic_id(tp), tp[1]),
+        )
+        ask = KafkaCounts(settings).ask
+        self.renewal = Renewal(
+            self.publisher, lambda: app.logs.ids(settings.topic_prefix + name for name in NAMES.values())
+        )
+        self.watch = Watch(partitions, ask, self._follow, settings.topic_prefix, settings.metadata_interval)
+        self._floors: dict[App, dict[tuple[str, int], int]] = {}
+        self.lags = Lags(KafkaLog(settings), clock)
+        self.gauges = Gauges(
+            self.hooks,
+            self.pending,
+            floors=self.floors,
+            measure=self.lags.measure,
+            not_ready=self.not_ready,
+            clock=clock,
+        )
+        self._background: list[asyncio.Task[None]] = []
+
+    # --- life
+
+    async def start(self) -> None:
+        """Know all hooks before the first record is taken up."""
+        if not self.keys:
+            text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
+            log.warning(text, self.topics.hooks)
+        self.moved.known = await self._look_around()  # before anything is written
+        for reader in self._readers:
+            reader.start()
+        await self.hooks_reader.wait_ready()
+        self.hooks.is_live = True
+        log.info("%d hooks are known", len(self.hooks))
+        sending.bind(_WorkerSender(self.outbox, self.topics.delayed, self.partitions))
+        for work in (
+            self.scheduler,
+            self.counting,
+            self.broken,
+            self.letters,
+            self.seals,
+            self.upheld,
+            self.hook_writer,
+            self.missed,
+            self.catch_up,
+            self.watch,
+            self.renewal,
+            GivingBack(),
+            Watchdog(),
+        ):
+            task = asyncio.create_task(work.run(), name=type(work).__name__)
+            task.add_done_callback(self._background_ended)
+            self._background.append(task)
+
+    async def _look_around(self) -> Known:
+        prefix = self.settings.topic_prefix
+        sources = {topic: self._counts[topic.removeprefix(prefix)] for topic in self.app.plain_topics}
+        while True:
+            try:
+                return await asyncio.to_thread(look_around, self.settings, sources, self._counts)
+            except TimeoutError as error:
+                log.warning("the start waits: %s", error)
+                await asyncio.sleep(1.0)
+
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        if not self._is_stopping:
+            error = None if task.cancelled() else task.exception()
+            self._crash(task.get_name(), error or RuntimeError("it ended by itself"))
+
+    def _end_unwritten(self, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._crash, "the producer", ProducerDead(reason))
+
+    def _end_lost(self, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._crash, "a group", RuntimeError(reason))
+
+    def _crash(self, part: str, error: BaseException) -> None:
+        """End the worker: what is not settled is done again by the next owner."""
+        if self._is_ending:
+            return
+        self._is_ending = True
+        if isinstance(error, ProducerDead):
+            for app in (self.app, self.counting_app):
+                app.may_commit = False
+        reason = f"{type(error).__name__}: {error}"
+        log.critical("the worker ends, since a part of it can't go on: %s: %s", part, shown(reason, LONGEST_TEXT))
+        log.info("where %s failed", part, exc_info=error)
+        asyncio.ensure_future(self.app.crash(error))  # noqa: RUF006 - the app keeps what crashes it
+
+    async def drain(self, grace: float) -> None:
+        """Let what is in flight end, for at most `grace` seconds, and let go of the rest."""
+        self.firings.flush()
+        await self.runner.idle(grace)
+        self.firings.flush()
+        if not await self.app.tracker.drain(min(grace, 0.5)):
+            log.info("let go of %d records in flight", self.app.tracker.in_flight)
+        self.runner.cancel()
+
+    async def stop(self) -> None:
+        """Confirm what was written, and end."""
+        self._is_stopping = True
+        for task in self._background:
+            task.cancel()
+        self.runner.cancel()
+        self.history.close()
+        self._threads_of_kept.close()
+        await asyncio.to_thread(self._one_reader.close)
+        for reader in reversed(self._readers):
+            await reader.stop()
+        sending.bind(None)
+        left = await asyncio.to_thread(self.publisher.close, 5.0)
+        if left:
+            log.warning("%d records of ours are not confirmed; what caused them will be read again", left)
+        await self.client.close()
+        await self.sample_client.close()
+        if self.tracing is not None:
+            await self.tracing.close()
+
+    async def took_over(self, partitions: set[TP]) -> None:
+        """These are the partitions that this worker has now."""
+        self.delayed_reader.follow((tp.topic, tp.partition) for tp in partitions if tp.topic == self.topics.delayed)
+        self.app.gate.open("rebalance")
+        self.app.gate.open("start")
+
+    async def released(self, partitions: set[TP]) -> None:
+        """These partitions may be somebody else's from now on."""
+        self.delayed_reader.follow(())
+        self.catch_up.let_go()
+        self.restraints.release()
+        self.scheduler.release(tp.partition for tp in partitions if tp.topic == self.topics.delayed)
+
+    def counting_moved(self, tp: TP, start: int) -> None:
+        """The log of `firings` is not as it was left, and is read from here on."""
+        self.lags.begin_anew(tp)
+        self.counting.begin_anew(tp, start)
+
+    async def drain_counting(self, grace: float) -> None:
+        """Write what was counted."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(grace, 1.0)):
+                await self.counting.flush()
+
+    async def counting_took_over(self, partitions: set[TP]) -> None:
+        """These are the partitions of the counting app now."""
+        mine = {(tp.topic, tp.partition) for tp in partitions if tp.topic == self.topics.firings}
+        self.counting.release(mine, self.partition_of)
+        self.counting_app.gate.open("rebalance")
+        self.counting_app.gate.open("start")
+
+    # --- what the views ask
+
+    def is_mine(self, topic: str, partition: int) -> bool:
+        """Whether this worker owns the partition."""
+        return self._app_of(topic).is_mine(topic, partition)
+
+    def is_whole(self, topic: str, partition: int) -> bool:
+        """Whether all of an owned partition is known here, and no other worker may have been given it."""
+        if not self._app_of(topic).gate.holds_lease:
+            return False
+        if topic == self.topics.delayed:
+            return self.delayed_reader.is_ready((topic, partition))
+        return self.counting.is_whole((topic, partition)) and not self.counting_app.rebalancing
+
+    def owner_of(self, topic: str, partition: int) -> str | None:
+        """The base URL of the partition's owner; None while partitions move."""
+        return self._app_of(topic).owner_of(topic, partition)
+
+    def workers(self) -> list[str]:
+        """The base URLs of all workers, as far as this one knows."""
+        return self.app.workers()
+
+    def _app_of(self, topic: str) -> App:
+        return self.counting_app if topic == self.topics.firings else self.app
+
+    def count(self, hook_id: str, rollup: int, starts: list[int]) -> list[tuple[int, int, int]]:
+        """(fired, delivered, failed) in each of these buckets of an owned hook."""
+        return self.counting.count(hook_id, next(r for r in ROLLUPS if r.seconds == rollup), starts)
+
+    def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
+        """The latest attempts of an owned hook, newest first."""
+        return self.counting.latest.of_hook(hook_id)
+
+    def not_ready(self) -> list[str]:
+        """Why this worker should not get calls now; empty if it may."""
+        reasons = [f"delivering: {reason}" for reason in self.app.gate.reasons]
+        reasons += [f"counting: {reason}" for reason in self.counting_app.gate.reasons]
+        if not self.hooks_reader.is_ready():
+            reasons.append("the hooks are being read")
+        if not reasons and self.app.owns(self.topics.delayed) and not self.delayed_reader.is_ready():
+            reasons.append("the pending calls are being read")
+        if self.registry is not None and self.registry.trouble:
+            reasons.append(self.registry.trouble)
+        if not reasons and not self.letters_reader.is_ready():
+            reasons.append("the states of dead letters are being read")
+        reasons += [reader.trouble for reader in self._readers if reader.trouble is not None]
+        return reasons + self.outbox.troubles + self.counting.troubles + self.watch.troubles
+
+    async def refresh_gauges(self) -> None:
+        """Bring the gauges up to date that are computed when somebody looks."""
+        await self.gauges.refresh()
+
+    async def oldest_undelivered(self) -> float | None:
+        """The age of the oldest pending delivery here of an active hook, in seconds; None without any."""
+        return await self.gauges.oldest_undelivered()
+
+    def floors(self) -> dict[tuple[str, int], int]:
+        """Our partitions, each with the offset below which all is settled.
+
+        While they move, those that we had count, too: nobody else tells how far behind they are.
+        """
+        for app in (self.app, self.counting_app):
+            floors = app.tracker.floors()
+            self._floors[app] = self._floors.get(app, {}) | floors if app.gate.reasons else floors
+        return {tp: floor for floors in self._floors.values() for tp, floor in floors.items()}
+
+    async def send_test(self, hook: Hook, event: str, body: bytes | None) -> dict[str, Any]:
+        """Send a test now, and tell what was sent and what came back."""
+        return await self.samples.send(hook, event, body)
+
+    def sample_body(self, hook: Hook, event: str) -> bytes:
+        """Return the body of a sample of this event."""
+        return self.samples.body_of(hook, event)
+
+    # --- ties
+
+    def _apply_hooks(self, records: list[Record]) -> None:
+        of_hooks: list[Record] = []
+        of_stretches: list[Record] = []
+        for record in records:
+            is_stretch = record.topic == self.topics.hook_states and Stretches.holds(record)
+            (of_stretches if is_stretch else of_hooks).append(record)
+        for record, reason in self.hooks.apply(of_hooks) + self.stretches.apply(of_stretches):
+            self.broken.found(record, reason)
+
+    def _follow(self, counts: Counts) -> None:
+        """Read all partitions of what is read whole; `counts` are those that have changed."""
+        self._counts |= counts
+        self.hooks_reader.follow(self._partitions_of("hooks", "hook-states"))
+        self.resources_reader.follow(self._partitions_of("resources"))
+        self.letters_reader.follow(self._partitions_of("letter-states"))
+
+    def _partitions_of(self, *names: str) -> list[tuple[str, int]]:
+        prefix = self.settings.topic_prefix
+        return [(prefix + name, number) for name in names for number in range(self._counts[name])]
+
+    def _places_of(self, hook_id: str) -> list[tuple[str, int]]:
+        names = ("hooks", "hook-states")
+        return [(self.settings.topic_prefix + name, partition_of(hook_id, self._counts[name])) for name in names]
+
+    def _begin_hooks_anew(self, tp: tuple[str, int], why: str) -> None:
+        if tp[0] == self.topics.hooks:
+            self.hooks.revisions.begin_anew()
+        self.moved.read_once_more(tp, why)
+
+    def _begin_delayed_anew(self, tp: tuple[str, int], why: str) -> None:
+        self.pending.begin_anew(tp[1])
+        self.moved.read_once_more(tp, why)
+
+    def _apply_letters(self, records: list[Record]) -> None:
+        for record, reason in self.letter_states.apply(records):
+            self.broken.found(record, reason)
+
+    def _begin_letters_anew(self, tp: tuple[str, int], why: str) -> None:
+        self.letter_states.begin_anew(tp[1])
+        self.moved.read_once_more(tp, why)
+
+    def _is_read(self, partition: int) -> bool:
+        """Whether the pending calls of an owned partition are known, and what became of the dead letters."""
+        return self.delayed_reader.is_ready((self.topics.delayed, partition)) and self.letters_reader.is_ready()
+
+    def _bounds_of_letters(self) -> dict[int, tuple[int, int]]:
+        topic = self.topics.dead_letters
+        tps = [(topic, number) for number in self.offsets.partitions(topic)]
+        return {number: bounds for (_, number), bounds in self.offsets.ends(tps).items()}
+
+    def _keys_of_hooks(self, tp: tuple[str, int]) -> list[bytes]:
+        topic, number = tp
+        if topic == self.topics.hooks:
+            return [hook.id.encode() for hook in self.hooks]
+        keys = [*self.hooks.found_about(), *(stretch.key for stretch in self.stretches)]
+        count = self._counts["hook-states"]
+        return [key.encode() for key in keys if partition_of(key, count) == number]
+
+    def _apply_resources(self, records: list[Record]) -> None:
+        for record, reason in self.resources.apply(records):
+            self.broken.found(record, reason)
+
+    def _tells_of(self, tp: tuple[str, int]) -> bool:
+        """Whether this worker writes the dead letters of a partition that is read whole."""
+        topic, partition = tp
+        if topic in (self.topics.delayed, self.topics.letter_states):
+            return self.app.is_mine(self.topics.delayed, partition)
+        if topic == self.topics.resources:
+            return self.app.is_mine(self.topics.resource_changes, partition)
+        return self.app.is_mine(self.topics.delayed, 0)
+
+    def _bury_firing(self, record: Record, reason: str, ticket: Ticket) -> None:
+        def burying(reason: str) -> Do:
+            async def bury() -> None:
+                await self.outputs.bury(record, reason)
+                ticket.release()
+
+            return bury
+
+        # Not by the runner: what it does ends when the partitions of the other app move.
+        self.runner.again.start(record.source, ticket, burying(reason), burying(INTERNAL_ERROR))
+
+    def _apply_delayed(self, records: list[Record]) -> None:
+        self.scheduler.apply(records)
+
+    def _is_home(self, hook_id: str) -> bool:
+        return self.is_mine(self.topics.delayed, self.partition_of(hook_id))
+
+    def _call_for(self, hook: Hook, stretch: Stretch, record: Record) -> Call | None:
+        if record.value is None:
+            return None
+        return self.call_again(hook, record, "replay" if stretch.why == "replay" else "resume", stretch.id)
+
+    def call_again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
+        """The call that sends a source record to a hook once more; None if it does not fire the hook."""
+        origin = origin_of(record, int(self.clock() * 1000))
+        if record.topic == self.topics.notices:
+            calls = calls_of_notices(self.hooks, self.partition_of)(record, origin)
+            return next((again(call, cause, id_of) for call in calls if call.hook_id == hook.id), None)
+        source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
+        return call_for(hook, source, origin, cause, id_of, (self.partition_of(hook.id), self.partitions))
+
+    async def _ends(self, tp: tuple[str, int]) -> tuple[int, int]:
+        return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp]
+
+    async def _topic_id(self, tp: tuple[str, int]) -> str:
+        return (await asyncio.to_thread(self.app.logs.ids, [tp[0]])).get(tp[0], "")
+
+    async def _offset_at(self, tp: tuple[str, int], milliseconds: int) -> int:
+        return (await asyncio.to_thread(self.offsets.at, [tp], milliseconds))[tp]
+
+    async def read_range(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
+        """Records that Kafka still holds, some at once (see `kafka.reader.reached`); raises TimeoutError."""
+        return await asyncio.to_thread(read_some, self.settings, topic, partition, start, end, timeout=10)
+
+    async def _read_one(self, topic: str, partition: int, offset: int) -> Record | None:
+        return await self._threads_of_kept.run(partial(self._one_reader.read, timeout=10), topic, partition, offset)
+
+
+class _WorkerSender:
+    def __init__(self, outbox: Outbox, topic: str, partitions: int) -> None:
+        self.topic = topic
+        self.partitions = partitions
+        self.publish = outbox.begin
+
+
+def _nothing_waits() -> None:
+    """What was told in `firings` is confirmed, and nothing is to be settled by it."""
+
+
+def _partition_of(partitions: int, key: str) -> int:
+    return partition_of(key, partitions)

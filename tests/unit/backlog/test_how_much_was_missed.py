@@ -1,0 +1,47 @@
+"""How much a hook missed, since when, and how much of it nobody has decided about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+from streamhooks.backlog.summary import missed_of
+from streamhooks.kafka.reader import Record
+from streamhooks.records.stretch import Stretch
+
+OPEN = Stretch("a" * 32, "e:0:5:ab", "disabled", "e", 0, next=5, end=None, since=2000.0)
+
+
+def missed(*stretches: Stretch, first: int = 0):
+    """A log of 20 records, each written a second after the one before."""
+
+    def read_one(tp, offset, *, stop):
+        return Record(*tp, offset, 1_000_000 + offset * 1000, None, b"")
+
+    offsets = SimpleNamespace(ends=lambda tps: dict.fromkeys(tps, (first, 20)))
+    return missed_of(list(stretches), offsets, read_one, stop=None)
+
+
+def test_it_goes_back_to_the_first_record_and_not_to_when_that_was_passed_over():
+    found = missed(OPEN)
+    assert (found.records, found.undecided, found.since, found.available_from) == (15, 15, 1005.0, None)
+
+
+def test_what_is_decided_and_replays_count_but_nobody_has_to_decide_about_them():
+    decided = replace(OPEN, id="e:0:8:cd", next=8, end=10, resume="all")
+    found = missed(decided, replace(decided, why="replay"))
+    assert (found.records, found.undecided) == (4, 0)
+
+
+def test_what_retention_removed_is_told_and_not_counted():
+    found = missed(OPEN, first=12)
+    assert (found.records, found.since, found.available_from) == (8, 1012.0, 1012.0)
+
+
+def test_of_what_is_gone_whole_nothing_is_left_to_decide():
+    found = missed(replace(OPEN, end=None), first=20)
+    assert (found.records, found.undecided, found.since) == (0, 0, 2000.0)
+
+
+def test_nothing_was_missed():
+    assert missed() == missed_of([], None, None, stop=None)

@@ -1,0 +1,71 @@
+"""What is committed when the brokers take less than usual, and when partitions are about to go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import SimpleNamespace
+
+from aiokafka.errors import OffsetMetadataTooLargeError
+from faust.types import TP
+
+from streamhooks.faust_patches.consumer import Consumer
+from streamhooks.faust_patches.group import ConsumerThread
+from streamhooks.kafka.commits import ROOM, from_metadata
+from streamhooks.kafka.logs import Reading
+
+A = TP("events", 0)
+
+
+async def test_what_the_brokers_do_not_take_is_made_shorter_until_they_do() -> None:
+    taken = {}
+
+    async def commit(wanted) -> None:
+        for tp, one in wanted.items():
+            if len(one.metadata) > 1000:
+                raise OffsetMetadataTooLargeError
+            taken[tp] = one
+
+    thread = SimpleNamespace(
+        room=ROOM,
+        assignment=lambda: {A},
+        app=SimpleNamespace(conf=SimpleNamespace(broker_request_timeout=5)),
+        log=logging.getLogger(),
+        _ensure_consumer=lambda: SimpleNamespace(commit=commit),
+    )
+    reading = Reading(7, "id", 3, tuple((n, n + 1) for n in range(10, 90_000, 9)))
+    answers = [await ConsumerThread._commit(thread, {A: reading}) for _ in range(4)]
+    assert answers == [False, False, False, True]
+    found = from_metadata(taken[A].offset, taken[A].metadata)
+    assert (found.offset, found.topic_id, found.epoch) == (7, "id", 3)
+    assert found.above == reading.above[: len(found.above)] != ()
+
+
+async def test_what_is_settled_while_a_commit_is_on_its_way_is_committed_before_partitions_go() -> None:
+    class World:
+        commit, wait_empty = Consumer.commit, Consumer.wait_empty
+        maybe_wait_for_commit_to_finish = Consumer.maybe_wait_for_commit_to_finish
+
+        def __init__(self) -> None:
+            self.loop = asyncio.get_running_loop()
+            self.app = SimpleNamespace(client_only=False, let_go=self.let_go)
+            self._commit_fut = None
+            self.answer = asyncio.Event()
+            self.settled = 0
+            self.committed: list[int] = []
+
+        async def let_go(self) -> None:
+            self.settled = 5
+            self.loop.call_soon(self.answer.set)
+
+        async def force_commit(self, *_: object, **__: object) -> bool:
+            self.committed.append(self.settled)
+            await self.answer.wait()
+            return True
+
+    world = World()
+    on_its_way = asyncio.ensure_future(world.commit())
+    await asyncio.sleep(0)
+    await world.wait_empty()
+    await on_its_way
+    assert world.committed == [0, 5]

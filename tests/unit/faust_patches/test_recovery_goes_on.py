@@ -1,0 +1,77 @@
+"""A recovery that Kafka does not answer is tried again; Faust takes the end of a waiting time for its own end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+
+import pytest
+from faust.tables.recovery import Recovery as FaustRecovery
+from faust.tables.recovery import ServiceStopped
+
+from streamhooks.faust_patches import recovery as module
+from streamhooks.faust_patches.recovery import Recovery
+
+
+def made(kind: type[FaustRecovery]) -> FaustRecovery:
+    """A recovery that was told of partitions, of one table."""
+    conf = SimpleNamespace(
+        broker_request_timeout=0.02, stream_recovery_delay=0.0, recovery_consistency_check=False, store="memory://"
+    )
+    app = SimpleNamespace(conf=conf, consumer=None, tracer=None, _producer=None, in_recovery=False)
+    return kind(app, {"fired": object()}, loop=asyncio.get_running_loop())
+
+
+async def hangs() -> None:
+    await asyncio.Event().wait()
+
+
+async def is_cancelled() -> None:
+    raise asyncio.CancelledError
+
+
+async def fails() -> None:
+    raise TimeoutError
+
+
+async def test_the_end_of_a_waiting_time_is_none_of_the_recovery():
+    with pytest.raises(TimeoutError):
+        await made(Recovery)._wait(hangs(), timeout=0.01)
+
+
+async def test_the_end_of_the_service_is_one():
+    recovery = made(Recovery)
+    recovery._stopped.set()
+    with pytest.raises(ServiceStopped):
+        await recovery._wait(hangs(), timeout=10)
+
+
+@pytest.mark.parametrize("first", [hangs, is_cancelled, fails])
+async def test_it_is_tried_again(first: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "PAUSE", 0.001)
+    recovery, again = made(Recovery), asyncio.Event()
+    asked: list[str] = []
+
+    async def build_highwaters(*_: object) -> None:
+        asked.append("highwaters")
+        if len(asked) == 1:
+            await first()
+        again.set()
+        await hangs()
+
+    recovery._build_highwaters = build_highwaters
+    recovery.flush_buffers = lambda: None
+    recovery.signal_recovery_start.set()
+    running = asyncio.create_task(recovery._restart_recovery.fun(recovery))
+    await asyncio.wait_for(again.wait(), 10)
+    assert len(asked) >= 2
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_faust_itself_ends():
+    """The day that this fails, the mend is needed no more."""
+    with pytest.raises(ServiceStopped):
+        await made(FaustRecovery)._wait(hangs(), timeout=0.01)

@@ -1,0 +1,117 @@
+"""A line that is logged over and over is written now and then, with the number of those left out."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from streamhooks.kafka.repeated_lines import INTERVAL, RepeatedLines, limit_logs
+
+
+class Log:
+    """What a handler with the filter writes; `now` is its clock."""
+
+    def __init__(self) -> None:
+        self.now = 5000.0
+        self.lines: list[str] = []
+        self._filter = RepeatedLines(lambda: self.now)
+
+    def say(self, name: str, text: str, *args: object, level: int = logging.ERROR) -> None:
+        record = logging.LogRecord(name, level, "f.py", 1, text, args, None)
+        if self._filter.filter(record):
+            self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+def test_one_line_of_a_kind_in_ten_seconds(log: Log) -> None:
+    for tenth in range(301):
+        log.now = 5000.0 + tenth / 10
+        log.say("aiokafka", "Unable connect to node with id %s: %s", tenth % 3, "refused")
+    left_out = "(99 more of these were left out)"
+    assert log.lines == [
+        "Unable connect to node with id 0: refused",
+        *(f"Unable connect to node with id {100 * number % 3}: refused {left_out}" for number in (1, 2, 3)),
+    ]
+
+
+def test_what_tells_once_of_each_topic_is_not_told_less(log: Log) -> None:
+    for topic in ("delayed", "dead-letters"):
+        log.say("streamhooks.kafka.refusals", "the broker takes records on %s again", topic, level=logging.WARNING)
+        log.say("streamhooks.kafka.renewal", "records are not confirmed, and %s was made anew", topic)
+    assert len(log.lines) == 3
+
+
+def test_kinds_are_apart(log: Log) -> None:
+    for _ in range(3):
+        log.say("aiokafka", "a %s", 1)
+        log.say("aiokafka", "b %s", 1)
+        log.say("aiokafka.conn", "a %s", 1)
+        log.say("aiokafka", "a %s", 1, level=logging.WARNING)
+    assert log.lines == ["a 1", "b 1", "a 1", "a 1"]
+
+
+@pytest.mark.parametrize("text", ["drift of +{}.{}", "<Task at 0x7f{}a{}>", "node {} of {}"])
+def test_numbers_in_a_finished_text_are_no_kinds(log: Log, text: str) -> None:
+    for number in range(20):
+        log.say("mode.services", text.format(number, number * 7))
+    assert len(log.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("aiokafka.cluster", logging.INFO),
+        ("asyncio", logging.ERROR),
+        ("faust.transport.consumer", logging.INFO),
+        ("mode.timers", logging.INFO),
+        ("streamhooks.faust_patches.group", logging.WARNING),
+        ("streamhooks.kafka.topics", logging.WARNING),
+        ("streamhooks.worker.system", logging.WARNING),
+    ],
+)
+def test_what_talks_to_kafka_is_limited(log: Log, name: str, level: int) -> None:
+    for _ in range(2):
+        log.say(name, "away", level=level)
+    assert log.lines == ["away"]
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("aiokafkaesque", logging.ERROR),
+        ("streamhooks.kafka.topics", logging.INFO),  # "created topic": one for each
+        ("streamhooks.worker.moved_logs", logging.ERROR),  # one for each partition, and none may be missed
+        ("streamhooks.tasks.endings", logging.WARNING),  # one for each delivery
+        ("mode.redirect", logging.WARNING),
+        ("a.task.of.the.user", logging.ERROR),
+    ],
+)
+def test_other_lines_are_not(log: Log, name: str, level: int) -> None:
+    for _ in range(2):
+        log.say(name, "it", level=level)
+    assert log.lines == ["it", "it"]
+
+
+def test_what_is_remembered_is_bounded(log: Log) -> None:
+    words = ["".join(chr(97 + int(digit)) for digit in str(number)) for number in range(5000)]
+    for word in words:
+        log.say("asyncio", word)
+    assert len(log.lines) == 5000
+    assert len(log._filter._kinds) <= 1000
+    log.now += INTERVAL
+    for _ in range(2):
+        log.say("asyncio", "after that")
+    assert log.lines[5000:] == ["after that"]
+
+
+def test_a_handler_gets_it_once_and_before_others() -> None:
+    handler = logging.NullHandler()
+    handler.addFilter(logging.Filter())
+    for _ in range(2):
+        limit_logs([handler])
+    assert [type(one) for one in handler.filters] == [RepeatedLines, logging.Filter]

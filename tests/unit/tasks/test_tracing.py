@@ -1,0 +1,220 @@
+"""Spans of records and deliveries, with the real runner and the SDK's exporter in memory."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from streamhooks.delivery.client import Answer
+from streamhooks.errors import Refusal
+from streamhooks.in_flight.gate import Gate
+from streamhooks.kafka.reader import Record
+from streamhooks.limits.bulkheads import Bulkheads
+from streamhooks.limits.restraints import Restraints
+from streamhooks.records.hook import Hook
+from streamhooks.settings import Settings
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import Services, current
+from streamhooks.tasks.endings import Limits
+from streamhooks.tasks.retry import retry
+from streamhooks.tasks.runner import Runner
+from streamhooks.tasks.task import Task
+from streamhooks.tasks.tracing import Tracing, make_tracing
+from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, deliverer
+
+HOOK = Hook("a" * 32, "1", "https://example.com:8443/in?token=x", (), "x" * 16)
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
+
+
+class World:
+    def __init__(self, *answers: Answer, traced: bool = True) -> None:
+        self.exporter = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.tracing = Tracing(provider) if traced else None
+        self.answers, self.sent, self.stored = list(answers), [], []
+        gate = Gate(lambda: True)
+        gate.open("start")
+
+        async def post(url, headers, body, timeout, organization):
+            self.sent.append(headers)
+            return self.answers.pop(0)
+
+        deliver = deliverer(post, clock=lambda: 1000.0, timeout=1.0, max_body=100)
+
+        @retry(on=(DeliveryFailed,), exclude=(DeliveryRejected,))
+        async def send():
+            if not self.answers:
+                current().dropped = "unknown hook"
+                return
+            await deliver(HOOK, b"{}", lambda *_: {})
+
+        self.runner = Runner(
+            {"t": Task("t", send, policy=send.__retry_policy__)},
+            Services(self, None, None, None, None, ""),
+            self,
+            self,
+            gate=gate,
+            bulkheads=Bulkheads(10, lambda _hook: 10, lambda: 1000.0),
+            restraints=Restraints(self, is_home=lambda _: True, tell=lambda *_: None, clock=lambda: 1000.0),
+            missed=self,
+            limits=Limits(1.0, None),
+            log_bodies=True,
+            clock=lambda: 1000.0,
+            partition_of=lambda _: 0,
+            tracing=self.tracing,
+        )
+        self.is_void = False
+
+    async def run(self, traceparent: str | None = TRACEPARENT, attempt: int = 1) -> Call:
+        call = Call("c1", "t", 0, 0, attempt=attempt, hook_id=HOOK.id, source="e:0:7", event="event.created")
+        call.traceparent = traceparent
+        await self.runner.start(call, self)
+        await self.runner.idle(5)
+        return call
+
+    def spans(self) -> list:
+        return list(self.exporter.get_finished_spans())
+
+    # hooks, outputs, firings and owner
+    def is_active(self, _hook_id):
+        return True
+
+    def get(self, _hook_id):
+        return HOOK
+
+    def state(self, _hook_id):
+        return None
+
+    lasting = state
+
+    def hold(self):
+        pass
+
+    def release(self):
+        pass
+
+    def add(self, _hook_id, _attempt, done):
+        done()
+
+    async def store(self, call, *, attempt, due, reason, last=None):
+        self.stored.append(call)
+
+    async def settle(self, call):
+        pass
+
+    async def give_up(self, call, reason, last):
+        pass
+
+
+def answered(status: int) -> Answer:
+    return Answer(status, None, "answered", (), "", 1)
+
+
+async def test_the_request_names_the_span_of_its_attempt() -> None:
+    world = World(answered(200))
+    await world.run()
+    (span,) = world.spans()
+    assert world.sent[0]["traceparent"] == f"00-{TRACE}-{span.context.span_id:016x}-01"
+    assert (span.kind, f"{span.parent.span_id:016x}") == (SpanKind.CLIENT, SPAN)
+    assert span.status.status_code is StatusCode.UNSET
+    assert dict(span.attributes) == {
+        "streamhooks.hook.id": HOOK.id,
+        "streamhooks.webhook.id": "c1",
+        "streamhooks.attempt": 1,
+        "streamhooks.event": "event.created",
+        "streamhooks.source": "e:0:7",
+        "streamhooks.task": "t",
+        "streamhooks.outcome": "delivered",
+        "http.request.method": "POST",
+        "server.address": "example.com",
+        "server.port": 8443,
+        "http.response.status_code": 200,
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "error"),
+    [
+        (answered(503), "retried", "503"),
+        (answered(400), "dead", "400"),
+        (Answer(None, "timeout: not done within 1 s", "timeout", (), "", 1000), "retried", "timeout"),
+    ],
+)
+async def test_an_attempt_that_failed(answer: Answer, outcome: str, error: str) -> None:
+    world = World(answer)
+    await world.run()
+    (span,) = world.spans()
+    assert (span.attributes["streamhooks.outcome"], span.attributes["error.type"]) == (outcome, error)
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes.get("http.response.status_code") == answer.status
+
+
+async def test_a_retry_is_a_sibling_of_the_attempt_before() -> None:
+    world = World(answered(503), answered(200))
+    await world.run()
+    (stored,) = world.stored
+    await world.run(stored.traceparent, attempt=2)
+    first, second = world.spans()
+    assert first.parent.span_id == second.parent.span_id
+    assert first.context.span_id != second.context.span_id
+    assert second.attributes["streamhooks.attempt"] == 2
+
+
+async def test_what_sends_nothing_is_an_attempt_that_was_dropped() -> None:
+    world = World()
+    await world.run()
+    (span,) = world.spans()
+    assert span.attributes["streamhooks.outcome"] == "dropped"
+    assert "http.request.method" not in span.attributes
+
+
+async def test_without_a_parent_a_trace_begins() -> None:
+    world = World(answered(200))
+    await world.run(None)
+    (span,) = world.spans()
+    assert span.parent is None
+    assert world.sent[0]["traceparent"].split("-")[1] == f"{span.context.trace_id:032x}"
+
+
+async def test_who_does_not_want_a_trace_gets_none() -> None:
+    world = World(answered(200))
+    await world.run(TRACEPARENT[:-1] + "0")
+    assert world.spans() == []
+    assert world.sent[0]["traceparent"].startswith(f"00-{TRACE}-")
+    assert world.sent[0]["traceparent"].endswith("-00")
+
+
+async def test_the_deliveries_are_children_of_their_record() -> None:
+    world = World()
+    calls = [Call(name, "t", 0, 0, hook_id=HOOK.id, traceparent=TRACEPARENT) for name in ("a", "b")]
+    with world.tracing.taking_up(Record("t.events", 3, 7, 0, None, b"{}"), calls):
+        pass
+    (span,) = world.spans()
+    assert (span.name, span.kind, f"{span.parent.span_id:016x}") == ("process t.events", SpanKind.CONSUMER, SPAN)
+    assert {call.traceparent for call in calls} == {f"00-{TRACE}-{span.context.span_id:016x}-01"}
+    wanted = {"messaging.destination.name": "t.events", "messaging.kafka.offset": 7}
+    assert wanted.items() <= span.attributes.items()
+
+
+async def test_when_off_what_the_record_brought_is_passed_on() -> None:
+    world = World(answered(200), traced=False)
+    await world.run()
+    assert world.sent[0]["traceparent"] == TRACEPARENT
+    assert world.spans() == []
+
+
+def test_off_by_default() -> None:
+    assert make_tracing(Settings(_env_file=None)) is None
+
+
+def test_without_its_packages_the_start_ends_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    with pytest.raises(Refusal, match=r"streamhooks\[otel\]"):
+        make_tracing(Settings(_env_file=None, otlp_endpoint="http://127.0.0.1:4318"))
