@@ -8,14 +8,19 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from string import Formatter
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from streamhooks.delivery.links import EVENT_FIELDS, EVENT_URL, GROUP_FIELDS, GROUP_URL, check_template
 from streamhooks.errors import BadSettings
 
+GROUP_URL: Final = "{base_url}/organizations/{organization}/issues/{group}/"
+EVENT_URL: Final = "{group_url}events/{event}/"
+#: what a template may name; the slugs of organization and project, the ids of group and event
+GROUP_FIELDS: Final = ("base_url", "organization", "project", "group")
+EVENT_FIELDS: Final = (*GROUP_FIELDS, "event", "group_url")
 LEAST_TOKEN = 8
 LEAST_CLUSTER_KEY = 16
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
@@ -62,6 +67,20 @@ def _fernet_keys(value: Any) -> Any:
         if not _FERNET_KEY.fullmatch(key):
             raise ValueError(f"key {number} is no Fernet key (32 bytes in URL-safe base64)")
     return keys
+
+
+def check_template(template: str, fields: tuple[str, ...]) -> str:
+    """Return the template; raise ValueError if it names another field than these, or makes no http(s) URL."""
+    try:
+        named = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        sample = template.format(**{**dict.fromkeys(fields, "1"), "base_url": "http://1", "group_url": "http://1/"})
+    except (ValueError, LookupError, AttributeError):
+        named, sample = {""}, ""
+    if not named <= set(fields):
+        raise ValueError(f"must hold no other fields than {', '.join(f'{{{field}}}' for field in fields)}")
+    if not sample.lower().startswith(("http://", "https://")):
+        raise ValueError("must make an http:// or https:// URL")
+    return template
 
 
 def _template_of(fields: tuple[str, ...]) -> BeforeValidator:

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from string import Formatter
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
-GROUP_URL: Final = "{base_url}/organizations/{organization}/issues/{group}/"
-EVENT_URL: Final = "{group_url}events/{event}/"
-#: what a template may name; the slugs of organization and project, the ids of group and event
-GROUP_FIELDS: Final = ("base_url", "organization", "project", "group")
-EVENT_FIELDS: Final = (*GROUP_FIELDS, "event", "group_url")
+from streamhooks.settings import EVENT_URL, GROUP_URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +39,6 @@ class Links:
 @lru_cache(maxsize=4096)
 def _group_url(links: Links, organization: str, project: str, group: str) -> str:
     return links.group_url.format(**links.fields(organization, project, group))
-
-
-def check_template(template: str, fields: tuple[str, ...]) -> str:
-    """Return the template; raise ValueError if it names another field than these, or makes no http(s) URL."""
-    try:
-        named = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-        sample = template.format(**{**dict.fromkeys(fields, "1"), "base_url": "http://1", "group_url": "http://1/"})
-    except (ValueError, LookupError, AttributeError):
-        named, sample = {""}, ""
-    if not named <= set(fields):
-        raise ValueError(f"must hold no other fields than {', '.join(f'{{{field}}}' for field in fields)}")
-    if not is_link(sample):
-        raise ValueError("must make an http:// or https:// URL")
-    return template
 
 
 def is_link(value: Any) -> bool:

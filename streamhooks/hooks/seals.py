@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from streamhooks.limits.restraints import TOLD, Tell
+from streamhooks.hooks.telling import TOLD, Tell
 from streamhooks.records.hook import Hook
 from streamhooks.times import steady
 

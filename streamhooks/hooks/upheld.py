@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from streamhooks.limits.restraints import TOLD, Tell
+from streamhooks.hooks.telling import TOLD, Tell
 from streamhooks.times import steady
 
 #: how often is looked for what to tell, in seconds

@@ -11,17 +11,16 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from streamhooks.delivery.outcomes import Sent
 from streamhooks.hooks.lasting import Lasting
+from streamhooks.hooks.telling import TOLD, Tell
 from streamhooks.limits.breakers import Failures, Probing
 from streamhooks.limits.deadlines import Deadlines
 from streamhooks.limits.rates import Rate
 from streamhooks.metrics import BREAKERS_OPENED, HELD_BACK
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.tasks.context import Sent
 from streamhooks.times import steady
 
-#: how long a worker that has told the home something waits before it tells it again, in seconds
-TOLD = 15.0
 #: how long every attempt of a hook may fail before it is disabled, in seconds; at half of it there is a warning
 FAILING = 5 * 86400.0
 #: with so many hooks it is looked for those of which nothing is worth knowing any more
@@ -39,9 +38,6 @@ class Hooks(Protocol):
 
     def lasting(self, hook_id: str) -> Lasting | None:
         """The same, with its moments by the steady clock."""
-
-
-Tell = Callable[[str, str, dict[str, object]], None]
 
 
 class Restraints:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from streamhooks.delivery.outcomes import DeliveryRejected
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record, coordinates
@@ -14,7 +15,6 @@ from streamhooks.sources.origin import origin_of
 from streamhooks.sources.resource_changes import calls_of_resource_changes
 from streamhooks.sources.rules import Asked, asked_by, read_source
 from streamhooks.tasks.task import Delivery, registry
-from streamhooks.webhooks.deliver import DeliveryRejected
 from streamhooks.webhooks.tasks import process_resource_change
 
 ReadOne = Callable[[str, int, int], Awaitable[Record | None]]

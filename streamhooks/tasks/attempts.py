@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from streamhooks.delivery.outcomes import Sent
 from streamhooks.records.firing import Attempt, Cause, Outcome
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.context import Sent
 
 #: what an endpoint and a request may add to an attempt, in characters
 EXCERPT = 1024

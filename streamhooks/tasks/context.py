@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from streamhooks.delivery.heads import Fields
     from streamhooks.delivery.links import Links
+    from streamhooks.delivery.outcomes import Sent
     from streamhooks.records.event import Event
     from streamhooks.records.hook import Hook
     from streamhooks.tasks.call import Call
@@ -36,30 +36,6 @@ class Hooks(Protocol):
         self, organization_id: str, event: str, project_id: str | None, app_id: str | None = None
     ) -> list[Hook]:
         """The app hooks, disabled ones too, that subscribed to the event."""
-
-
-class Sent(NamedTuple):
-    """What was sent to an endpoint in this run, and what came back."""
-
-    at: int
-    """Epoch milliseconds."""
-    url: str
-    body: bytes
-    status: int | None
-    error: str | None
-    duration_ms: int
-    excerpt: str
-    kind: str = "answered"
-    """What came back, as the client names it: answered, timeout, connection, …."""
-    verdict: str = "delivered"
-    """What it means: delivered, retry, gone, rejected."""
-    retry_after: float | None = None
-    """In how many seconds the endpoint wants to be called again, if it said so."""
-    started: float = 0.0
-    """When it was sent, in seconds of the steady clock."""
-    request_headers: Fields = ()
-    """Those of both sides are only kept if somebody waits to see them, and without our secrets."""
-    response_headers: Fields = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import random
 import traceback
 from dataclasses import dataclass
 
+from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.masking import LONGEST_LINE, LONGEST_TEXT, cut, shown
 from streamhooks.metrics import EXHAUSTED
 from streamhooks.records.firing import Outcome
@@ -14,7 +15,6 @@ from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running
 from streamhooks.tasks.retry import RetryTaskError
 from streamhooks.tasks.task import Task
-from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, HookGone
 
 log = logging.getLogger(__name__)
 

@@ -6,33 +6,17 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.heads import Fields, fields_of
-from streamhooks.delivery.outcomes import judge
+from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone, Sent, judge
 from streamhooks.delivery.payloads import standard_headers
 from streamhooks.masking import MASK, forms_of, without, without_queries
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.hook import Hook
 from streamhooks.records.rotation import signing_secrets
-from streamhooks.tasks.context import Sent, current
+from streamhooks.tasks.context import current
 from streamhooks.times import steady
 
 Headers = Callable[[str, int, bytes], dict[str, str]]
 Post = Callable[[str, dict[str, str], bytes, float, str], Awaitable[Answer]]
-
-
-class DeliveryFailed(Exception):
-    """The endpoint did not take it now, but may take it later; `retry_after` in seconds if it said when."""
-
-    def __init__(self, reason: str, retry_after: float | None) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class DeliveryRejected(Exception):
-    """The endpoint will not take it, however often it is tried."""
-
-
-class HookGone(Exception):
-    """The endpoint wants no webhooks any more."""
 
 
 def deliverer(

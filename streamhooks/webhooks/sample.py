@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from streamhooks.delivery.heads import Fields
+from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.errors import Busy
 from streamhooks.records.firing import Attempt, Outcome
 from streamhooks.records.hook import Hook
@@ -15,7 +16,6 @@ from streamhooks.tasks import context
 from streamhooks.tasks.attempts import attempt_of
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
-from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.webhooks.sample_bodies import sample_body
 from streamhooks.webhooks.tasks import app_headers, check_version, service_headers
 

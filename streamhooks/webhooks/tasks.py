@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from streamhooks.delivery.links import Links
+from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.delivery.payloads import (
     alert_data,
     app_hook_body,
@@ -24,7 +25,7 @@ from streamhooks.records.hook import Hook
 from streamhooks.tasks.context import NOTE_FINDING, READ_AGAIN, Running, current
 from streamhooks.tasks.retry import RetryTaskError, retry
 from streamhooks.tasks.task import Delivery, instrumented_task
-from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, Headers, HookGone
+from streamhooks.webhooks.deliver import Headers
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.scheduler import Scheduler
+from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone, Sent
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.room import Weight
 from streamhooks.kafka.reader import Record
@@ -17,12 +18,11 @@ from streamhooks.records.call import DelayedCall
 from streamhooks.records.hook import Hook
 from streamhooks.records.weight import LARGE
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.context import Sent, Services, current
+from streamhooks.tasks.context import Services, current
 from streamhooks.tasks.endings import Limits
 from streamhooks.tasks.retry import RetryPolicy
 from streamhooks.tasks.runner import Runner, Weights
 from streamhooks.tasks.task import Task
-from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, HookGone
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 NOW = 1000.0

@@ -18,13 +18,13 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.masking import shown
 from streamhooks.records.packing import parse_json
 from streamhooks.web.http.access import FORWARDED, IS_FORWARDED, SCOPE, handed
+from streamhooks.web.http.found import found_hook
 from streamhooks.web.http.messages import hook_id_of, read_body
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.problems import CONFIRMED_WITHIN, ProblemError, try_again
 from streamhooks.web.http.representation import shown_call
 from streamhooks.web.http.signing import Handed, Scope, Signer
 from streamhooks.web.http.tls import client_context
-from streamhooks.web.views.hooks import found_hook
 
 log = logging.getLogger(__name__)
 

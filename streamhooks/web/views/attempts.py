@@ -17,6 +17,7 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.times import Between, iso
+from streamhooks.web.http.found import found_hook
 from streamhooks.web.http.messages import answer, hook_id_of, is_hook_id, limit_of, query, read_fields, time_of
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.places import before_of, cursor_of
@@ -31,7 +32,6 @@ from streamhooks.web.http.problems import (
 )
 from streamhooks.web.http.representation import shown_attempt
 from streamhooks.web.rules.patterns import SENT, SENT_SOURCE, STATUSES
-from streamhooks.web.views.hooks import found_hook
 
 _FILTERS = ("hook_id", "webhook_id", "outcome", "status", "event", "since", "until")
 _STATUS = re.compile(r"[0-9]{3}")

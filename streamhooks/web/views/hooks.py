@@ -17,6 +17,7 @@ from streamhooks.records.hook import Hook, generate_secret
 from streamhooks.records.hook_events import warnings_about
 from streamhooks.records.notice import Notice
 from streamhooks.times import iso
+from streamhooks.web.http.found import found_hook, known_hook
 from streamhooks.web.http.messages import answer, hook_id_of, query, read_fields, read_nothing
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.problems import (
@@ -25,7 +26,6 @@ from streamhooks.web.http.problems import (
     confirmed,
     conflict,
     kafka_answers,
-    not_found,
     try_again,
 )
 from streamhooks.web.http.representation import shown_hook, shown_missed
@@ -118,24 +118,6 @@ async def rotate_secret(parts: Parts, request: web.Request) -> web.Response:
     return _answer(_shown(parts, hook, in_clear=True))
 
 
-async def found_hook(parts: Parts, hook_id: str) -> Hook:
-    """Return the hook, which may have been made on another worker a moment ago.
-
-    Raise ProblemError: 404 if there is none, 503 if Kafka does not answer.
-    """
-    if parts.hooks.get(hook_id) is None and not parts.hooks.revisions.is_gone(hook_id):
-        async with kafka_answers():
-            await parts.hook_writer.read_to_end(hook_id)
-    return _known_hook(parts, hook_id)
-
-
-def _known_hook(parts: Parts, hook_id: str) -> Hook:
-    hook = parts.hooks.get(hook_id)
-    if hook is None:
-        raise not_found("hook")
-    return hook
-
-
 @asynccontextmanager
 async def _changing(parts: Parts, request: web.Request, hook_id: str) -> AsyncIterator[Hook]:
     """Give the hook as it is, and let nobody else change it meanwhile; only on its home.
@@ -144,7 +126,7 @@ async def _changing(parts: Parts, request: web.Request, hook_id: str) -> AsyncIt
     """
     try:
         async with kafka_answers(), parts.hook_writer.alone(hook_id):
-            hook = _known_hook(parts, hook_id)
+            hook = known_hook(parts, hook_id)
             _check_match(request, _revision(parts, hook))
             yield hook
     except (NotHome, Overtaken) as error:

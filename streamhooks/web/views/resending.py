@@ -9,11 +9,11 @@ from aiohttp import web
 
 from streamhooks.sources.rules import SOURCES
 from streamhooks.times import Between, moment
+from streamhooks.web.http.found import found_hook
 from streamhooks.web.http.messages import NO_TIME, answer, hook_id_of, query, read_fields, read_nothing
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.problems import bad_fields, confirmed, conflict, kafka_answers, not_found, unknown_fields
 from streamhooks.web.http.representation import shown_missed
-from streamhooks.web.views.hooks import found_hook
 
 
 async def get_missed(parts: Parts, request: web.Request) -> web.Response:

@@ -9,10 +9,10 @@ from aiohttp import web
 
 from streamhooks.records.exact_json import dumps, in_ascii
 from streamhooks.records.hook import Hook
+from streamhooks.web.http.found import found_hook
 from streamhooks.web.http.messages import answer, hook_id_of, query, read_fields
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.problems import bad_fields, unknown_fields
-from streamhooks.web.views.hooks import found_hook
 from streamhooks.webhooks.sample_bodies import can_get, events_of, usual_event
 
 FIELDS: Final = ("event", "body")

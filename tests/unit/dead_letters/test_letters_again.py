@@ -10,6 +10,7 @@ import pytest
 from support.runs import HOOK, Owner, World, delivering, pending_call, scheduling, sends
 
 from streamhooks.delayed.scheduler import DROPPED, SKIPPED
+from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected
 from streamhooks.errors import RecordTooLarge
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
@@ -18,7 +19,6 @@ from streamhooks.records.formats import decode
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import current
 from streamhooks.tasks.outputs import Outputs
-from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected
 
 KEY = "3:17:5"
 

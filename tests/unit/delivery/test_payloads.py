@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from streamhooks.delivery.links import GROUP_FIELDS, Links, check_template
+from streamhooks.delivery.links import Links
 from streamhooks.delivery.payloads import (
     alert_data,
     app_hook_body,
@@ -20,6 +20,7 @@ from streamhooks.delivery.payloads import (
 )
 from streamhooks.delivery.signing import legacy_signature, standard_signature
 from streamhooks.records.event import Event
+from streamhooks.settings import GROUP_FIELDS, check_template
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 

@@ -8,8 +8,9 @@ import pytest
 from streamhooks.delayed.admission import Admission
 from streamhooks.hooks.seals import Seals
 from streamhooks.hooks.table import HooksTable
+from streamhooks.hooks.telling import TOLD
 from streamhooks.kafka.reader import Record
-from streamhooks.limits.restraints import TOLD, Restraints
+from streamhooks.limits.restraints import Restraints
 from streamhooks.records.hook import Hook
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)

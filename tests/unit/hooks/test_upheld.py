@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from streamhooks.hooks.telling import TOLD
 from streamhooks.hooks.upheld import Upheld
-from streamhooks.limits.restraints import TOLD
 
 
 def test_a_home_is_told_once_and_again_when_it_did_not_hear():

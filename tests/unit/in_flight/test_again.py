@@ -7,12 +7,12 @@ import asyncio
 import pytest
 from support.runs import HOOK, Owner, World, delivering, sends
 
+from streamhooks.delivery.outcomes import DeliveryFailed
 from streamhooks.errors import ProducerDead
 from streamhooks.in_flight import again
 from streamhooks.in_flight.again import FAILURES, Again
 from streamhooks.in_flight.backoff import pause_after
 from streamhooks.tasks.call import Call
-from streamhooks.webhooks.deliver import DeliveryFailed
 
 DEFECT = RuntimeError("a defect of ours")
 

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamhooks.delivery.outcomes import Sent
 from streamhooks.hooks.findings import TELL_AGAIN, merged, notice_of
 from streamhooks.hooks.lasting import Lasting, lasting
+from streamhooks.hooks.telling import TOLD
 from streamhooks.limits.breakers import LEAST, OPEN_FIRST, OPEN_LONGEST, TIMEOUTS, Failures, Probing
 from streamhooks.limits.rates import Rate
-from streamhooks.limits.restraints import MANY, TOLD, Restraints
+from streamhooks.limits.restraints import MANY, Restraints
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.tasks.context import Sent
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 DAY = 86400.0

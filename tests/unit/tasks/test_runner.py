@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from support.runs import HOOK, NOW, Owner, World, delivering, sends
 
+from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone
 from streamhooks.errors import RecordTooLarge
 from streamhooks.records.hook import Hook
 from streamhooks.tasks.call import Call
@@ -17,7 +18,6 @@ from streamhooks.tasks.endings import JITTER
 from streamhooks.tasks.retry import RetryPolicy, RetryTaskError, retry
 from streamhooks.tasks.runner import FAN_OUTS, OURS
 from streamhooks.tasks.task import Delivery, Task
-from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, HookGone
 
 
 async def test_what_was_delivered_is_counted_and_settled():

@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from streamhooks.delivery.client import Answer
+from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected
 from streamhooks.errors import Refusal
 from streamhooks.in_flight.gate import Gate
 from streamhooks.kafka.reader import Record
@@ -25,7 +26,7 @@ from streamhooks.tasks.retry import retry
 from streamhooks.tasks.runner import Runner
 from streamhooks.tasks.task import Task
 from streamhooks.tasks.tracing import Tracing, make_tracing
-from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, deliverer
+from streamhooks.webhooks.deliver import deliverer
 
 HOOK = Hook("a" * 32, "1", "https://example.com:8443/in?token=x", (), "x" * 16)
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

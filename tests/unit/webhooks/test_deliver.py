@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from streamhooks.delivery.client import Answer
+from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected
 from streamhooks.delivery.signing import standard_signature
 from streamhooks.records.hook import Hook
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
-from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, deliverer
+from streamhooks.webhooks.deliver import deliverer
 
 HOOK = Hook(
     id="a" * 32,

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from streamhooks.delivery.links import Links
+from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone, Sent
 from streamhooks.errors import Busy
 from streamhooks.records.firing import Attempt
 from streamhooks.records.hook import Hook
-from streamhooks.tasks.context import Sent, current
-from streamhooks.webhooks.deliver import DeliveryFailed, DeliveryRejected, Headers, HookGone
+from streamhooks.tasks.context import current
+from streamhooks.webhooks.deliver import Headers
 from streamhooks.webhooks.sample import AT_ONCE, Samples
 from streamhooks.webhooks.sample_bodies import can_get, events_of, sample_body, usual_event
 

@@ -1,0 +1,11 @@
+"""How a worker tells the home of a hook what it has found about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+#: how long a worker that has told the home something waits before it tells it again, in seconds
+TOLD = 15.0
+
+Tell = Callable[[str, str, dict[str, object]], None]
+"""Takes what was found (`disabled`, `breaker`, …), the hook's id, and the fields of the finding."""
