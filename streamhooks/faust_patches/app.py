@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import faust
@@ -15,23 +15,18 @@ from streamhooks.faust_patches.consumer import Transport, end_refused
 from streamhooks.faust_patches.ending import BEYOND_GRACE, end_within
 from streamhooks.faust_patches.fetching import Fetching
 from streamhooks.faust_patches.membership import Coordinator
-from streamhooks.faust_patches.positions import StartOf
+from streamhooks.faust_patches.parts import MakeParts, Parts
 from streamhooks.faust_patches.recovery import TableManager
 from streamhooks.faust_patches.web import Web
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.logs import Logs
+from streamhooks.settings import Settings
 
 #: the part of the session timeout that what is in flight gets while partitions move
 GRACE_WHILE_MOVING = 0.15
 #: how many holes of a partition are remembered: one that was forgotten is looked into, which costs time only
 HOLES = 10_000
-
-Moved = Callable[[set[TP]], Awaitable[None]]
-
-
-async def _nothing(*_: Any) -> None:
-    """What happens where nobody has something to do."""
 
 
 class App(faust.App):
@@ -47,17 +42,13 @@ class App(faust.App):
         grace: what deliveries in flight get when the worker stops, in seconds.
         new_fetching: makes what fetches a topic until it should stop.
         ahead: bytes of a topic that may wait for its agent; no more is fetched meanwhile.
-        start_of: where to start on a partition; bound before the first is assigned. See `faust_patches.positions`.
-        on_begin, on_end: before the first and after the last thing that happens.
-        on_positioned: called with the offset that comes first on each partition, before it is read.
-        on_moved: called with a partition whose log is not as it was left, and the offset that comes next on it.
-        on_taken_over, on_released: called with the partitions that came and went.
-        on_lost: called, from any thread, with why the group will not know this member again.
-        drain: called with the grace time in seconds when partitions are about to go.
-        prepare: makes ready what a worker needs, before one is made of the app; raises Refusal.
+        parts: what a worker does around this app; made when it begins, or bound by the app that it belongs to.
         counting: the app with the windowed tables, which runs in the same worker; None in that app itself.
         windows: those tables by name, relative to now: `app.windows["fired-1h"][hook_id].now()`.
         may_commit: false when nothing more may be committed, since nothing can be written.
+
+    `prepare` makes ready what a worker needs, before one is made of the app, and returns what makes its parts; it
+    raises Refusal.
 
     """
 
@@ -72,6 +63,9 @@ class App(faust.App):
         new_fetching: Callable[[Callable[[], bool]], Fetching],
         ahead: int,
         tracker: Tracker | None = None,
+        counting: App | None = None,
+        windows: Mapping[str, WindowWrapper] | None = None,
+        prepare: Callable[[App], MakeParts] | None = None,
         web: bool = True,
         **conf: Any,
     ) -> None:
@@ -86,27 +80,51 @@ class App(faust.App):
         self.coordinator = coordinator
         self.new_fetching = new_fetching
         self.ahead = ahead
-        self.start_of: StartOf
-        self.on_begin: Callable[[], Awaitable[None]] = _nothing
-        self.on_end: Callable[[], Awaitable[None]] = _nothing
-        self.on_positioned: Callable[[dict[TP, int]], None] = lambda _starts: None
-        self.on_moved: Callable[[TP, int], None] = lambda _tp, _start: None
-        self.on_taken_over: Moved = _nothing
-        self.on_released: Moved = _nothing
-        self.on_lost: Callable[[str], None] = lambda _why: None
-        self.drain: Callable[[float], Awaitable[None]] = _nothing
-        self.prepare: Callable[[], None] = lambda: None
-        self.counting: App | None = None
-        self.windows: dict[str, WindowWrapper] = {}
+        self.counting = counting
+        self.windows = dict(windows or {})
+        self.parts = Parts()
+        self._prepare = prepare
+        self._make_parts: MakeParts | None = None
         self.may_commit = True
         self.grace = grace
         self._ends_process = web
         self._natural_holes: dict[TP, dict[int, int]] = {}
         self._beginning: asyncio.Future[None] | None = None
 
+    def prepare(self) -> None:
+        """Make ready what a worker needs; raise Refusal if that can't be."""
+        if self._prepare is not None:
+            self._make_parts = self._prepare(self)
+
+    def serve(self, settings: Settings) -> None:
+        """Have the views, and the files of this worker, where the settings say."""
+        conf = self.conf
+        conf.web_bind, conf.web_port, conf.web_host = settings.web_bind, settings.web_port, settings.advertised_host
+        conf.canonical_url, conf.datadir = settings.advertised_url, settings.data_dir
+
+    def bind(self, parts: Parts) -> None:
+        """Have these parts around it."""
+        self.parts = parts
+
+    def begin_counting(self) -> None:
+        """Start the app with the windowed tables after all else: deliveries do not wait for its tables."""
+        assert self.counting is not None
+        self.counting.in_worker = True
+        self.add_dependency(self.counting)
+
+    def commit_no_more(self) -> None:
+        """Nothing can be written: what follows must be done again by the next owner."""
+        self.may_commit = False
+
+    async def _begin(self) -> None:
+        if self._make_parts is not None:
+            # Bound before they begin: also what began in part must end.
+            self.bind(await self._make_parts())
+        await self.parts.begin()
+
     async def on_start(self) -> None:
         """Begin before Faust connects; a Refusal ends the process with its line."""
-        self._beginning = asyncio.ensure_future(self.on_begin())
+        self._beginning = asyncio.ensure_future(self._begin())
         await asyncio.wait([self._beginning])
         if self.should_stop:
             return
@@ -132,7 +150,7 @@ class App(faust.App):
     async def on_shutdown(self) -> None:
         """End after Faust has left."""
         await super().on_shutdown()
-        await self.on_end()
+        await self.parts.end()
 
     async def let_go(self) -> None:
         """Partitions are about to go: give what is in flight the grace time.
@@ -140,7 +158,7 @@ class App(faust.App):
         While they move, all workers of the group wait for the slowest: the grace is then a part of the session timeout.
         """
         moving = self.conf.broker_session_timeout * GRACE_WHILE_MOVING
-        await self.drain(self.grace if self.should_stop else min(self.grace, moving))
+        await self.parts.drain(self.grace if self.should_stop else min(self.grace, moving))
 
     def lease_holds(self) -> bool:
         """Whether the group still knows us: a paused process wakes up and must not go on as if nothing had been."""

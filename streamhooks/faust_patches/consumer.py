@@ -88,14 +88,14 @@ class Consumer(driver.Consumer):
             GroupBrokers(self._thread, app.logs),
             self._fetching,
             app.tracker,
-            lambda *found: app.start_of(*found),
+            lambda *found: app.parts.start_of(*found),
             on_hole=app.note_natural_hole,
             on_moved=self._moved,
         )
 
     def _moved(self, tp: TP, start: int) -> None:
         self.app.forget_natural_holes(tp)
-        self.app.on_moved(tp, start)
+        self.app.parts.moved(tp, start)
 
     @Service.task
     async def _watch_positions(self) -> None:
@@ -144,7 +144,7 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
         self.positions.forget(revoked)
         self.app.tracker.revoke(list(revoked))
-        await self.app.on_released(revoked)
+        await self.app.parts.released(revoked)
 
     # --- where to read
 
@@ -171,7 +171,7 @@ class Consumer(driver.Consumer):
         starts = await self.positions.take_over([tp for tp in self.assignment() if tp.topic not in skipped])
         for tp in starts:
             self.app.forget_natural_holes(tp)
-        self.app.on_positioned(starts)
+        self.app.parts.positioned(starts)
 
     # --- handing over
 

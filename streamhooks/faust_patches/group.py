@@ -70,7 +70,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             lambda: steady() - self.last_heartbeat, lambda: asyncio.to_thread(self.app.coordinator.answers), take
         )
         self.log.info("the group is waited for at: %s", shown(membership.standing(coordinator._coordination_task)))
-        self.app.on_lost(f"{self.app.conf.id}: {why}")
+        self.app.parts.lost(f"{self.app.conf.id}: {why}")
 
     async def on_thread_stop(self) -> None:
         """Leave; with Kafka away, aiokafka stumbles over the requests that it has itself given up."""

@@ -63,7 +63,7 @@ class Recovery(FaustRecovery):
         self.tables.on_actives_ready()
         self.tables.on_standbys_ready()
         app.on_rebalance_end()
-        await app.on_taken_over(assignment)
+        await app.parts.taken_over(assignment)
         self.log.info("Worker ready")
 
     @Service.task

@@ -29,8 +29,7 @@ Cell = tuple[str, Range]
 class WindowTable(faust.Table):
     """Keys are (text, (start, end)) as Faust's tumbling windows have them; the text decides the partition.
 
-    `wall_clock` (epoch seconds), `partition_of`, `publish` and `is_older` are bound before the first write; the
-    last one tells whether a value knows less than another one of the same cell.
+    `wall_clock` (epoch seconds) is told where it is made, all else before the first write.
     """
 
     clock: Callable[[], float] = staticmethod(steady)
@@ -46,6 +45,14 @@ class WindowTable(faust.Table):
         self._newest = 0.0
         self._unconfirmed: dict[Cell, Future[Published]] = {}
         self._undone: set[Cell] = set()  # the last record of the changelog is older than what holds
+
+    def use_wall_clock(self, clock: Callable[[], float]) -> None:
+        """Go by this clock where windows are asked for relative to now; it gives epoch seconds."""
+        self.wall_clock = clock
+
+    def tie(self, partition_of: Callable[[str], int], publish: Publish, is_older: Callable[[Any, Any], bool]) -> None:
+        """Write with these; `is_older` tells whether a value knows less than another one of the same cell."""
+        self.partition_of, self.publish, self.is_older = partition_of, publish, is_older
 
     # --- writing
 

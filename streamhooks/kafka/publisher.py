@@ -54,7 +54,8 @@ class Publisher:
     that is away costs time only: librdkafka tries for ever, and a full buffer makes `publish` raise BufferError.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_fatal: Callable[[str], None] | None = None) -> None:
+        self._on_fatal = on_fatal
         self._config = client_config(settings) | {
             "acks": "all",
             "enable.idempotence": True,
@@ -71,8 +72,6 @@ class Publisher:
         self._producer = Producer(self._config)
         self._one_by_one: Producer | None = None
         self._former: list[Producer] = []
-        #: called, in the publisher's thread, with the reason why this producer can't go on
-        self.on_fatal: Callable[[str], None] = lambda _reason: None
         self._dead: str | None = None
         self._numbers = count()
         self._began: dict[int, float] = {}  # of what is not confirmed, oldest first
@@ -168,7 +167,8 @@ class Publisher:
             # This producer will never send again: what is not confirmed is done again by a new process.
             if self._dead is None:
                 self._dead = error.str()
-                self.on_fatal(self._dead)
+                if self._on_fatal is not None:
+                    self._on_fatal(self._dead)
             return ProducerDead(self._dead)
         return RecordTooLarge(error.str()) if error.code() in _TOO_LARGE else WriteRefused(error.str(), error.code())
 

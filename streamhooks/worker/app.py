@@ -1,15 +1,11 @@
-"""Every topic, table, agent and view, and how they are tied to each other; it reads like docs/how-it-works.md."""
+"""The two Faust apps of a worker, and how they are tied to its parts."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
-
-import faust
 
 from streamhooks.counting.rollups import ROLLUPS, Rollup
 from streamhooks.errors import Refusal
@@ -18,38 +14,33 @@ from streamhooks.faust_patches.aiokafka_fetching import AiokafkaFetching
 from streamhooks.faust_patches.app import App
 from streamhooks.faust_patches.connections import expect_closed_transports
 from streamhooks.faust_patches.fetching import Fetching
-from streamhooks.faust_patches.lanes import records_of
 from streamhooks.faust_patches.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.faust_patches.membership import Coordinator
+from streamhooks.faust_patches.parts import MakeParts, Parts
 from streamhooks.faust_patches.table import WindowTable
-from streamhooks.faust_patches.worker import prepared_worker
 from streamhooks.in_flight.room import divided
 from streamhooks.in_flight.tracker import Tracker
-from streamhooks.kafka.clients import aiokafka_options, tls_context
+from streamhooks.kafka.clients import aiokafka_options
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
 from streamhooks.settings import Settings
-from streamhooks.sources.alerts import calls_of_alerts
-from streamhooks.sources.events import calls_of_events
-from streamhooks.sources.notices import calls_of_notices
-from streamhooks.sources.resource_changes import calls_of_resource_changes
 from streamhooks.tasks.tracing import make_tracing
-from streamhooks.web.http.tls import server_context
-from streamhooks.web.register import application_options, register
+from streamhooks.web.register import register
+from streamhooks.worker.agents import add_agents
+from streamhooks.worker.around import AroundCounting, AroundDelivering
+from streamhooks.worker.faust_conf import faust_conf
 from streamhooks.worker.system import System
 
 Prepare = Callable[[Settings], tuple[Settings, dict[str, int]]]
 
 
 def create_app(settings: Settings, prepare: Prepare) -> App:
-    """The Faust app of a worker, which as such asks nobody.
+    """Return the Faust app of a worker, which as such asks nobody.
 
     `prepare` makes ready what a worker needs, and returns the settings that hold for it and the number of partitions
     of each topic, as `kafka.topics.ensure_topics` does.
 
-    Raises:
-        Refusal: the packages for traces, or files of TLS, are not there.
-
+    Raise Refusal if the packages for traces, or files of TLS, are not there.
     """
     expect_closed_transports()
     topics = Topics(settings.topic_prefix)
@@ -58,87 +49,48 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
     parts = divided(settings.max_unsettled_mb * 1_000_000)
     new_fetching = partial(_new_fetching, settings, parts.ahead)
     common = {"grace": settings.grace, "logs": logs, "new_fetching": new_fetching, "ahead": parts.ahead, **conf}
-    # Counting needs no such tracker: its cells know what they have counted.
-    tracker = Tracker(most=settings.max_unsettled, most_bytes=parts.unsettled, tells_above=True)
-    group, counting_group = settings.app_id, f"{settings.topic_prefix}counting"
+    # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
+    # wait for that. It needs no such tracker: its cells know what they have counted.
+    counting_group = f"{settings.topic_prefix}counting"
+    counting_app = App(counting_group, web=False, coordinator=Coordinator(settings, counting_group), **common)
+    tables: dict[Rollup, WindowTable] = {}
+    windows = {}
+    for rollup in ROLLUPS:
+        table = tables[rollup] = counting_app.Table(f"fired-{rollup.name}", help=rollup.text)
+        table.use_wall_clock(time.time)
+        windows[table.name] = table.tumbling(rollup.seconds, expires=rollup.kept).relative_to_now()
+
+    def prepare_worker(app: App) -> MakeParts:
+        ready, partitions = prepare(settings)
+        app.serve(ready)
+
+        async def make_parts() -> Parts:
+            await _check_address(ready)
+            system = System(app, counting_app, tables, ready, partitions, tracing)
+            counting_app.bind(AroundCounting(counting_app, system))
+            return AroundDelivering(app, system)
+
+        return make_parts
+
     app = App(
-        group,
+        settings.app_id,
         owned_topics=frozenset({topics.delayed}),
-        coordinator=Coordinator(settings, group),
-        tracker=tracker,
+        coordinator=Coordinator(settings, settings.app_id),
+        tracker=Tracker(most=settings.max_unsettled, most_bytes=parts.unsettled, tells_above=True),
+        counting=counting_app,
+        windows=windows,
+        prepare=prepare_worker,
         **common,
     )
-    # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
-    # wait for that.
-    counting_app = App(counting_group, web=False, coordinator=Coordinator(settings, counting_group), **common)
-    app.counting = counting_app
-    tables: dict[Rollup, WindowTable] = {}
-    for rollup in ROLLUPS:
-        table = counting_app.Table(f"fired-{rollup.name}", help=rollup.text)
-        table.wall_clock = time.time
-        windowed = table.tumbling(rollup.seconds, expires=rollup.kept)
-        tables[rollup], app.windows[table.name] = table, windowed.relative_to_now()
-    partitions: dict[str, int]
-    system: System
-
-    def prepare_worker() -> None:
-        nonlocal settings, partitions
-        settings, partitions = prepare(settings)
-        conf = app.conf
-        conf.web_bind, conf.web_port, conf.web_host = settings.web_bind, settings.web_port, settings.advertised_host
-        conf.canonical_url, conf.datadir = settings.advertised_url, settings.data_dir
-
-    app.prepare = prepare_worker
-
-    async def start() -> None:
-        nonlocal system
-        await _check_address(settings)
-        system = System(app, counting_app, tables, settings, partitions, tracing)
-        app.start_of, app.drain = system.moved.start_of, system.drain
-        app.on_taken_over, app.on_released = system.took_over, system.released
-        app.on_moved = lambda tp, _start: system.lags.begin_anew(tp)
-        counting_app.start_of, counting_app.on_moved = system.moved.start_of_firings, system.counting_moved
-        counting_app.on_taken_over, counting_app.drain = system.counting_took_over, system.drain_counting
-        counting_app.on_positioned = system.counting.take_over
-        app.on_end = system.stop  # not before there is something to stop
-        await system.start()
-        gc.collect()
-        gc.freeze()  # what is here now stays: no later collection has to look at it
-        counting_app.in_worker = True
-        app.add_dependency(counting_app)  # starts after all else: deliveries do not wait for its tables
-
-    app.on_begin = start
-
-    @app.agent(_source(app, topics.events), name="events")
-    async def events(stream: Any) -> None:
-        """Fires the service hooks that subscribed to the project of an event."""
-        calls_of = calls_of_events(system.hooks, system.partition_of, system.doubles)
-        await system.intake.follow(records_of(stream), calls_of)
-
-    @app.agent(_source(app, topics.alerts), name="alerts")
-    async def alerts(stream: Any) -> None:
-        """Fires the app hooks that an alert is for."""
-        calls_of = calls_of_alerts(system.hooks, system.partition_of, system.partitions, system.doubles)
-        await system.intake.follow(records_of(stream), calls_of)
-
-    @app.agent(_source(app, topics.resource_changes), name="resource-changes")
-    async def resource_changes(stream: Any) -> None:
-        """Fires the app hooks that subscribed to what happened to a resource."""
-        await system.intake.follow(records_of(stream), calls_of_resource_changes(system.partitions))
-
-    @app.agent(_source(app, topics.notices), name="notices")
-    async def notices(stream: Any) -> None:
-        """Tells app hooks what happened to hooks of their organization."""
-        calls_of = calls_of_notices(system.hooks, system.partition_of)
-        await system.intake.follow(records_of(stream), calls_of)
-
-    @counting_app.agent(_source(counting_app, topics.firings), name="firings")
-    async def firings(stream: Any) -> None:
-        """Counts every attempt in the windowed tables, and keeps the latest ones per hook."""
-        await system.counting.follow(records_of(stream))
-
-    register(app, lambda: system)
+    add_agents(app, counting_app, topics)
+    register(app, partial(_views_of, app))
     return app
+
+
+def _views_of(app: App) -> System:
+    """Return what the views ask, which is there when a call comes."""
+    assert isinstance(app.parts, AroundDelivering)
+    return app.parts.system
 
 
 async def _check_address(settings: Settings) -> None:
@@ -161,65 +113,3 @@ def _new_fetching(settings: Settings, ahead: int, should_stop: Callable[[], bool
     if settings.fetcher == "librdkafka":
         return LibrdkafkaFetching(settings, ahead)
     return AiokafkaFetching(aiokafka_options(settings), ahead, should_stop)
-
-
-def _source(app: App, name: str) -> Any:
-    """A topic whose records are taken as they are: a broken one must not crash an agent."""
-    app.plain_topics.add(name)
-    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-
-
-def _credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCredentials | None:
-    tls = tls_context(settings)
-    if settings.security_protocol.startswith("SASL"):
-        return faust.SASLCredentials(
-            username=settings.sasl_username,
-            password=settings.sasl_password,
-            mechanism=settings.sasl_mechanism,
-            ssl_context=tls,
-        )
-    return faust.SSLCredentials(tls) if tls is not None else None
-
-
-def faust_conf(settings: Settings) -> dict[str, Any]:
-    """Return Faust's own settings. Its own views, which show tables to everybody, are off."""
-    return {
-        "broker": ";".join(f"kafka://{broker}" for broker in settings.brokers),
-        "broker_credentials": _credentials(settings),
-        # The windows fit into memory, and their changelogs are in Kafka.
-        "store": "memory://",
-        "datadir": settings.data_dir,
-        # What there is, is named in this module; topics are made, with their policies, by `kafka.topics`.
-        "autodiscover": False,
-        "topic_allow_declare": False,
-        "topic_disable_leader": True,
-        "reply_create_topic": False,
-        # There are no tables to stand by for: it makes Faust use its own assignor, which tells who owns what.
-        "table_standby_replicas": 1,
-        # What was settled since the last commit is sent again after a kill. A commit takes some 0.5 ms of CPU.
-        "broker_commit_interval": 0.25,
-        "broker_session_timeout": settings.session_timeout,
-        "broker_heartbeat_interval": min(1.0, settings.session_timeout / 6),
-        # Faust refuses one below the session timeout.
-        "broker_request_timeout": max(30.0, settings.session_timeout + 5),
-        "broker_rebalance_timeout": 60.0,
-        # How many records one fetch hands over, and how many may wait in the queue of an agent.
-        "broker_max_poll_records": 500,
-        # How soon the group learns of partitions that were added.
-        "consumer_metadata_max_age_ms": int(settings.metadata_interval * 1000),
-        "stream_buffer_maxsize": 4096,
-        "stream_recovery_delay": 0.0,
-        # By default a record that no broker takes is waited for during 20 minutes.
-        "producer_request_timeout": 30.0,
-        "web_bind": settings.web_bind,
-        "web_port": settings.web_port,
-        "web_host": settings.advertised_host,
-        "canonical_url": settings.advertised_url,
-        "Table": WindowTable,
-        "Worker": prepared_worker,
-        "web_application_options": application_options(settings, time.time),
-        "web_ssl_context": server_context(settings),
-        "web_tables_enabled": False,
-        "web_router_enabled": False,
-        "worker_redirect_stdouts": False,
-    }

@@ -29,12 +29,14 @@ class Known(Protocol):
 
 
 class MovedLogs:
-    """Says where to read on, and tells why. One for the worker; `known` is set before the first partition comes.
+    """Says where to read on, and tells why. One for the worker.
+
+    It learns what was known before the first partition comes.
 
     `tells_of` gives whether this worker is the one that tells about a partition that several read.
     """
 
-    known: Known
+    _known: Known
 
     def __init__(
         self,
@@ -50,6 +52,10 @@ class MovedLogs:
         self._tells_of = tells_of
         self._clock = clock
 
+    def learn(self, known: Known) -> None:
+        """Take what was known of the installation before anything was written."""
+        self._known = known
+
     def start_of(self, tp: TP, read: Reading | None, found: Log, kept: int | None) -> int:
         """Where to start on a source partition; what is not as it was left is told, never silent.
 
@@ -61,7 +67,7 @@ class MovedLogs:
         is_ours = tp.topic == self._topics.notices
         wish = "earliest" if is_ours and self._wish == "fail" else self._wish
         try:
-            start = where_to_start(read, found, kept, wish=wish, without=self.known.without_offset(tp))
+            start = where_to_start(read, found, kept, wish=wish, without=self._known.without_offset(tp))
         except Refusal as refusal:
             raise Refusal(f"{tp.topic}:{tp.partition} {refusal}") from None
         return self._told(tp, start)

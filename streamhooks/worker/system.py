@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
-
-from faust.types import TP
 
 from streamhooks.backlog.catch_up import CatchUp, Ways
 from streamhooks.backlog.passing import Missed
@@ -55,7 +52,7 @@ from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.publisher import Publisher
 from streamhooks.kafka.reader import OneReader, Record, read_some
 from streamhooks.kafka.renewal import Renewal
-from streamhooks.kafka.starts import Known, look_around
+from streamhooks.kafka.starts import look_around
 from streamhooks.kafka.threads import Threads
 from streamhooks.kafka.together import write_together
 from streamhooks.kafka.topic_reader import TopicReader
@@ -63,7 +60,6 @@ from streamhooks.kafka.topics import NAMES, Topics
 from streamhooks.limits.bulkheads import Bulkheads
 from streamhooks.limits.rates import Rate
 from streamhooks.limits.restraints import Restraints
-from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import UNCONFIRMED, begin_at_zero
 from streamhooks.records.call import Resent
 from streamhooks.records.formats import use_registry
@@ -94,6 +90,8 @@ from streamhooks.webhooks.tasks import rendering
 from streamhooks.worker.gauges import Gauges
 from streamhooks.worker.heap import GivingBack
 from streamhooks.worker.moved_logs import MovedLogs
+from streamhooks.worker.ownership import Ownership
+from streamhooks.worker.supervisor import Part, Supervisor
 from streamhooks.worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -124,15 +122,12 @@ class System:
         self.topics = topics = Topics(settings.topic_prefix)
         begin_at_zero(topics, registry)
         self._counts = dict(partitions)
-        self.partitions = partitions["delayed"]
-        self.partition_of = partial(_partition_of, self.partitions)
+        self.ownership = ownership = Ownership(app, counting_app, topics, partitions["delayed"])
+        self.partitions, self.partition_of = ownership.partitions, ownership.partition_of
+        self.supervisor = Supervisor(self._end)
 
         # out
-        self.publisher = Publisher(settings)
-        self.publisher.on_fatal = self._end_unwritten
-        app.on_lost = counting_app.on_lost = self._end_lost
-        self._is_stopping = self._is_ending = False
-        self._loop = loop
+        self.publisher = Publisher(settings, self._end_unwritten)
         self.outbox = Outbox(self.publisher, loop)
         UNCONFIRMED.set_function(self.outbox.oldest_unconfirmed)
         self.letter_states = LetterStates()
@@ -149,7 +144,7 @@ class System:
 
         # Tests are sent when a caller of the API says so: on connections of their own, and few.
         self.sample_client = HookClient(self.addresses, limit=AT_ONCE, user_agent=f"streamhooks/{VERSION}")
-        self.moved = MovedLogs(self.outbox, topics, settings.start, self._tells_of, clock)
+        self.moved = MovedLogs(self.outbox, topics, settings.start, ownership.tells_of, clock)
 
         # what is known
         self.registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
@@ -193,7 +188,7 @@ class System:
         )
         self._follow(partitions)
         self.pending = Pending()
-        self.broken = BrokenRecords(Marks(settings, app.logs, "broken"), self.outputs.bury, self._tells_of)
+        self.broken = BrokenRecords(Marks(settings, app.logs, "broken"), self.outputs.bury, ownership.tells_of)
 
         # what is done
         self.hook_states = HookStates(self.outbox, topics, self.hooks, self.hooks_reader, clock)
@@ -203,13 +198,13 @@ class System:
             self.hooks,
             self.hooks_reader,
             self.keys,
-            is_home=lambda hook_id: self._is_home(hook_id) and app.gate.holds_lease,
+            is_home=ownership.may_write,
             places=self._places_of,
             ends=ends.of,
         )
         self.restraints = Restraints(
             self.hooks,
-            is_home=self._is_home,
+            is_home=ownership.is_home,
             tell=lambda what, hook_id, found: self.runner.tell_home(what, hook_id, found),
             breaker=settings.breaker,
             failing=settings.failing_days * 86400,
@@ -226,7 +221,7 @@ class System:
             app.tracker,
             write=self.hook_states.write,
             forget=self.hook_states.forget,
-            holds_lease=lambda: app.gate.holds_lease,
+            holds_lease=ownership.holds_lease,
             clock=clock,
             log_of=app.topic_id,
             on_gone=self.moved.gone,
@@ -277,8 +272,8 @@ class System:
             lambda hook_id, attempt: self.firings.add(hook_id, attempt, _nothing_waits),
             log_bodies=settings.log_bodies,
         )
-        self.seals = Seals(self.hooks, self._is_home, self.runner.tell_home, clock)
-        self.upheld = Upheld(self.hooks, self._is_home, self.runner.tell_home)
+        self.seals = Seals(self.hooks, ownership.is_home, self.runner.tell_home, clock)
+        self.upheld = Upheld(self.hooks, ownership.is_home, self.runner.tell_home)
         self.delayed_reader = TopicReader(
             settings,
             self._apply_delayed,
@@ -293,7 +288,7 @@ class System:
             self.letter_states,
             self.outputs,
             partitions=self.partitions,
-            is_home=lambda number: self.is_mine(topics.delayed, number) and self._is_read(number),
+            is_home=lambda number: ownership.is_mine(topics.delayed, number) and self._is_read(number),
             pending=self.pending.snapshot,
             bounds=self._bounds_of_letters,
             clock=clock,
@@ -327,7 +322,7 @@ class System:
                 self._topic_id,
                 self.moved.gone,
             ),
-            is_home=self._is_home,
+            is_home=ownership.is_home,
             may_send=lambda hook_id: admission.may_catch_up(hook_id, self.scheduler.queued),
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
@@ -371,9 +366,7 @@ class System:
             tracing=tracing,
         )
         for table in tables.values():
-            table.partition_of = self.partition_of
-            table.publish = self.outbox.publish_soon
-            table.is_older = is_older
+            table.tie(ownership.partition_of, self.outbox.publish_soon, is_older)
         self.counting = Counting(
             dict(tables),
             counting_app.tracker,
@@ -388,32 +381,36 @@ class System:
             self.publisher, lambda: app.logs.ids(settings.topic_prefix + name for name in NAMES.values())
         )
         self.watch = Watch(partitions, ask, self._follow, settings.topic_prefix, settings.metadata_interval)
-        self._floors: dict[App, dict[tuple[str, int], int]] = {}
         self.lags = Lags(KafkaLog(settings), clock)
         self.gauges = Gauges(
             self.hooks,
             self.pending,
-            floors=self.floors,
+            floors=ownership.floors,
             measure=self.lags.measure,
             not_ready=self.not_ready,
             clock=clock,
         )
-        self._background: list[asyncio.Task[None]] = []
+        self._add_parts()
 
     # --- life
 
-    async def start(self) -> None:
-        """Know all hooks before the first record is taken up."""
-        if not self.keys:
-            text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
-            log.warning(text, self.topics.hooks)
-        self.moved.known = await self._look_around()  # before anything is written
+    def _add_parts(self) -> None:
+        """Have the parts started in this order, and stopped in the reverse one."""
+        add, sender = self.supervisor.add, _WorkerSender(self.outbox, self.topics.delayed, self.partitions)
+        add(Part("what was known", start=self._look_around))  # before anything is written
+        if self.tracing is not None:
+            add(Part("tracing", stop=self.tracing.close))
+        add(Part("test client", stop=self.sample_client.close))
+        add(Part("client", stop=self.client.close))
+        add(Part("producer", stop=self._close_publisher))
+        add(Part("sending", start=partial(sending.bind, sender), stop=partial(sending.bind, None)))
         for reader in self._readers:
-            reader.start()
-        await self.hooks_reader.wait_ready()
-        self.hooks.is_live = True
-        log.info("%d hooks are known", len(self.hooks))
-        sending.bind(_WorkerSender(self.outbox, self.topics.delayed, self.partitions))
+            add(Part("reader", start=reader.start, stop=reader.stop))
+        add(Part("hooks", start=self._know_hooks))
+        add(Part("reader of calls", stop=partial(asyncio.to_thread, self._one_reader.close)))
+        add(Part("threads of calls", stop=self._threads_of_kept.close))
+        add(Part("history", stop=self.history.close))
+        add(Part("runner", stop=self.runner.cancel))
         for work in (
             self.scheduler,
             self.counting,
@@ -429,128 +426,67 @@ class System:
             GivingBack(),
             Watchdog(),
         ):
-            task = asyncio.create_task(work.run(), name=type(work).__name__)
-            task.add_done_callback(self._background_ended)
-            self._background.append(task)
+            add(Part(type(work).__name__, run=work.run))
 
-    async def _look_around(self) -> Known:
+    async def _know_hooks(self) -> None:
+        """Know all hooks before the first record is taken up."""
+        if not self.keys:
+            text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
+            log.warning(text, self.topics.hooks)
+        await self.hooks_reader.wait_ready()
+        self.hooks.is_live = True
+        log.info("%d hooks are known", len(self.hooks))
+
+    async def _look_around(self) -> None:
         prefix = self.settings.topic_prefix
         sources = {topic: self._counts[topic.removeprefix(prefix)] for topic in self.app.plain_topics}
         while True:
             try:
-                return await asyncio.to_thread(look_around, self.settings, sources, self._counts)
+                known = await asyncio.to_thread(look_around, self.settings, sources, self._counts)
             except TimeoutError as error:
                 log.warning("the start waits: %s", error)
                 await asyncio.sleep(1.0)
+            else:
+                self.moved.learn(known)
+                return
 
-    def _background_ended(self, task: asyncio.Task[None]) -> None:
-        if not self._is_stopping:
-            error = None if task.cancelled() else task.exception()
-            self._crash(task.get_name(), error or RuntimeError("it ended by itself"))
-
-    def _end_unwritten(self, reason: str) -> None:
-        self._loop.call_soon_threadsafe(self._crash, "the producer", ProducerDead(reason))
-
-    def _end_lost(self, reason: str) -> None:
-        self._loop.call_soon_threadsafe(self._crash, "a group", RuntimeError(reason))
-
-    def _crash(self, part: str, error: BaseException) -> None:
-        """End the worker: what is not settled is done again by the next owner."""
-        if self._is_ending:
-            return
-        self._is_ending = True
-        if isinstance(error, ProducerDead):
-            for app in (self.app, self.counting_app):
-                app.may_commit = False
-        reason = f"{type(error).__name__}: {error}"
-        log.critical("the worker ends, since a part of it can't go on: %s: %s", part, shown(reason, LONGEST_TEXT))
-        log.info("where %s failed", part, exc_info=error)
-        asyncio.ensure_future(self.app.crash(error))  # noqa: RUF006 - the app keeps what crashes it
-
-    async def drain(self, grace: float) -> None:
-        """Let what is in flight end, for at most `grace` seconds, and let go of the rest."""
-        self.firings.flush()
-        await self.runner.idle(grace)
-        self.firings.flush()
-        if not await self.app.tracker.drain(min(grace, 0.5)):
-            log.info("let go of %d records in flight", self.app.tracker.in_flight)
-        self.runner.cancel()
-
-    async def stop(self) -> None:
-        """Confirm what was written, and end."""
-        self._is_stopping = True
-        for task in self._background:
-            task.cancel()
-        self.runner.cancel()
-        self.history.close()
-        self._threads_of_kept.close()
-        await asyncio.to_thread(self._one_reader.close)
-        for reader in reversed(self._readers):
-            await reader.stop()
-        sending.bind(None)
+    async def _close_publisher(self) -> None:
         left = await asyncio.to_thread(self.publisher.close, 5.0)
         if left:
             log.warning("%d records of ours are not confirmed; what caused them will be read again", left)
-        await self.client.close()
-        await self.sample_client.close()
-        if self.tracing is not None:
-            await self.tracing.close()
 
-    async def took_over(self, partitions: set[TP]) -> None:
-        """These are the partitions that this worker has now."""
-        self.delayed_reader.follow((tp.topic, tp.partition) for tp in partitions if tp.topic == self.topics.delayed)
-        self.app.gate.open("rebalance")
-        self.app.gate.open("start")
+    def _end_unwritten(self, reason: str) -> None:
+        self.supervisor.fail_soon("the producer", ProducerDead(reason))
 
-    async def released(self, partitions: set[TP]) -> None:
-        """These partitions may be somebody else's from now on."""
-        self.delayed_reader.follow(())
-        self.catch_up.let_go()
-        self.restraints.release()
-        self.scheduler.release(tp.partition for tp in partitions if tp.topic == self.topics.delayed)
-
-    def counting_moved(self, tp: TP, start: int) -> None:
-        """The log of `firings` is not as it was left, and is read from here on."""
-        self.lags.begin_anew(tp)
-        self.counting.begin_anew(tp, start)
-
-    async def drain_counting(self, grace: float) -> None:
-        """Write what was counted."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(grace, 1.0)):
-                await self.counting.flush()
-
-    async def counting_took_over(self, partitions: set[TP]) -> None:
-        """These are the partitions of the counting app now."""
-        mine = {(tp.topic, tp.partition) for tp in partitions if tp.topic == self.topics.firings}
-        self.counting.release(mine, self.partition_of)
-        self.counting_app.gate.open("rebalance")
-        self.counting_app.gate.open("start")
+    def _end(self, error: BaseException) -> None:
+        """End the worker: what is not settled is done again by the next owner."""
+        if isinstance(error, ProducerDead):
+            for app in (self.app, self.counting_app):
+                app.commit_no_more()
+        asyncio.ensure_future(self.app.crash(error))  # noqa: RUF006 - the app keeps what crashes it
 
     # --- what the views ask
 
     def is_mine(self, topic: str, partition: int) -> bool:
         """Whether this worker owns the partition."""
-        return self._app_of(topic).is_mine(topic, partition)
+        return self.ownership.is_mine(topic, partition)
 
     def is_whole(self, topic: str, partition: int) -> bool:
         """Whether all of an owned partition is known here, and no other worker may have been given it."""
-        if not self._app_of(topic).gate.holds_lease:
+        app = self.counting_app if topic == self.topics.firings else self.app
+        if not app.gate.holds_lease:
             return False
         if topic == self.topics.delayed:
             return self.delayed_reader.is_ready((topic, partition))
-        return self.counting.is_whole((topic, partition)) and not self.counting_app.rebalancing
+        return self.counting.is_whole((topic, partition)) and not app.rebalancing
 
     def owner_of(self, topic: str, partition: int) -> str | None:
         """The base URL of the partition's owner; None while partitions move."""
-        return self._app_of(topic).owner_of(topic, partition)
+        return self.ownership.owner_of(topic, partition)
 
     def workers(self) -> list[str]:
         """The base URLs of all workers, as far as this one knows."""
-        return self.app.workers()
-
-    def _app_of(self, topic: str) -> App:
-        return self.counting_app if topic == self.topics.firings else self.app
+        return self.ownership.workers()
 
     def count(self, hook_id: str, rollup: int, starts: list[int]) -> list[tuple[int, int, int]]:
         """(fired, delivered, failed) in each of these buckets of an owned hook."""
@@ -582,16 +518,6 @@ class System:
     async def oldest_undelivered(self) -> float | None:
         """The age of the oldest pending delivery here of an active hook, in seconds; None without any."""
         return await self.gauges.oldest_undelivered()
-
-    def floors(self) -> dict[tuple[str, int], int]:
-        """Our partitions, each with the offset below which all is settled.
-
-        While they move, those that we had count, too: nobody else tells how far behind they are.
-        """
-        for app in (self.app, self.counting_app):
-            floors = app.tracker.floors()
-            self._floors[app] = self._floors.get(app, {}) | floors if app.gate.reasons else floors
-        return {tp: floor for floors in self._floors.values() for tp, floor in floors.items()}
 
     async def send_test(self, hook: Hook, event: str, body: bytes | None) -> dict[str, Any]:
         """Send a test now, and tell what was sent and what came back."""
@@ -665,15 +591,6 @@ class System:
         for record, reason in self.resources.apply(records):
             self.broken.found(record, reason)
 
-    def _tells_of(self, tp: tuple[str, int]) -> bool:
-        """Whether this worker writes the dead letters of a partition that is read whole."""
-        topic, partition = tp
-        if topic in (self.topics.delayed, self.topics.letter_states):
-            return self.app.is_mine(self.topics.delayed, partition)
-        if topic == self.topics.resources:
-            return self.app.is_mine(self.topics.resource_changes, partition)
-        return self.app.is_mine(self.topics.delayed, 0)
-
     def _bury_firing(self, record: Record, reason: str, ticket: Ticket) -> None:
         def burying(reason: str) -> Do:
             async def bury() -> None:
@@ -687,9 +604,6 @@ class System:
 
     def _apply_delayed(self, records: list[Record]) -> None:
         self.scheduler.apply(records)
-
-    def _is_home(self, hook_id: str) -> bool:
-        return self.is_mine(self.topics.delayed, self.partition_of(hook_id))
 
     def _call_for(self, hook: Hook, stretch: Stretch, record: Record) -> Call | None:
         if record.value is None:
@@ -731,7 +645,3 @@ class _WorkerSender:
 
 def _nothing_waits() -> None:
     """What was told in `firings` is confirmed, and nothing is to be settled by it."""
-
-
-def _partition_of(partitions: int, key: str) -> int:
-    return partition_of(key, partitions)

@@ -122,9 +122,9 @@ def test_holes_are_bounded() -> None:
 OURS = {
     "'%s:%d: %s'", "nearest", "name", "now", "self._prefix",
     "*tp", "start", "end", "first", "record.source", "away", "error", "tp.topic", "tp.partition", "why", "topic",
-    "part", "text", "place[0]", "self._clock() - closed.since",
+    "part.name", "text", "place[0]", "self._clock() - closed.since",
     "policy", "resource.name", "self._name", "self._topic", "soft", "left",
-    "len(self.hooks)", "self.app.tracker.in_flight", "self.topics.hooks", "call.attempt", "call_id", "trace",
+    "len(self.hooks)", "tracker.in_flight", "self.topics.hooks", "call.attempt", "call_id", "trace",
     "error.str()", "error.args[0].str()", "where(error)", "start.why", "type(error).__name__", "type(exc).__name__",
     "'will be retried' if retried else 'failed'", "told['task']", "told['webhook_id']", "told['reason']", "self.room",
 }  # fmt: skip

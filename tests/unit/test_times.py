@@ -12,7 +12,14 @@ import streamhooks
 from streamhooks.times import steady
 
 #: who asks for the time of day: for moments that are written, shown or signed, and for what is due
-OF_DAY = {"hooks/table.py", "limits/restraints.py", "tasks/sending.py", "worker/app.py", "worker/system.py"}
+OF_DAY = {
+    "hooks/table.py",
+    "limits/restraints.py",
+    "tasks/sending.py",
+    "worker/app.py",
+    "worker/faust_conf.py",
+    "worker/system.py",
+}
 #: programs that run for a person, and end
 PROGRAMS = ("cli/", "dev/")
 

@@ -45,7 +45,7 @@ def world(kind: type[FaustRecovery]) -> tuple[FaustRecovery, ThrowableQueue]:
         conf=SimpleNamespace(broker_request_timeout=5),
         _fetcher=SimpleNamespace(maybe_start=AsyncMock()),
         on_rebalance_end=Mock(),
-        on_taken_over=AsyncMock(),
+        parts=SimpleNamespace(taken_over=AsyncMock()),
         assignor=SimpleNamespace(assigned_standbys=lambda: set()),
         in_recovery=True,
     )
@@ -69,14 +69,14 @@ async def test_what_comes_after_the_seek_stays():
     recovery, queue = world(Recovery)
     await recovery.on_recovery_completed(7)
     assert queue.qsize() == 1
-    recovery.app.on_taken_over.assert_awaited_once()
+    recovery.app.parts.taken_over.assert_awaited_once()
 
 
 async def test_an_outdated_recovery_touches_nothing():
     recovery, queue = world(Recovery)
     await recovery.on_recovery_completed(6)
     assert queue.qsize() == 0
-    recovery.app.on_taken_over.assert_not_awaited()
+    recovery.app.parts.taken_over.assert_not_awaited()
 
 
 @pytest.mark.parametrize("kind", [FaustRecovery])

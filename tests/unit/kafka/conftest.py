@@ -9,9 +9,15 @@ from streamhooks.settings import Settings
 
 
 @pytest.fixture
-def publisher() -> Iterator[Publisher]:
+def fatal() -> list[str]:
+    """Why `publisher` could not go on."""
+    return []
+
+
+@pytest.fixture
+def publisher(fatal: list[str]) -> Iterator[Publisher]:
     """One whose broker nobody reaches."""
-    one = Publisher(Settings(brokers=("127.0.0.1:1",)))
+    one = Publisher(Settings(brokers=("127.0.0.1:1",)), fatal.append)
     yield one
     one._producer.purge()
     one.close(1.0)

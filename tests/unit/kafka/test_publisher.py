@@ -38,14 +38,12 @@ async def test_a_callback_that_raises_does_not_either(publisher: Publisher, capl
     assert "a confirmation could not be told" in caplog.text
 
 
-async def test_a_fatal_error_ends_the_producer_once(publisher: Publisher) -> None:
-    reasons: list[str] = []
-    publisher.on_fatal = reasons.append
+async def test_a_fatal_error_ends_the_producer_once(publisher: Publisher, fatal: list[str]) -> None:
     publisher._noticed(KafkaError(KafkaError._ALL_BROKERS_DOWN, "away"))
-    assert reasons == []
+    assert fatal == []
     for _ in range(2):
         publisher._noticed(KafkaError(KafkaError._FATAL, "fenced", fatal=True))
-    assert reasons == ["fenced"]
+    assert fatal == ["fenced"]
     assert isinstance(publisher.publish("t", b"1").exception(0), ProducerDead)
     assert publisher.oldest_unconfirmed() == 0.0
 

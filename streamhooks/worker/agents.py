@@ -1,0 +1,65 @@
+"""The agents: one per topic that a worker follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamhooks.faust_patches.app import App
+from streamhooks.faust_patches.lanes import records_of
+from streamhooks.kafka.topics import Topics
+from streamhooks.sources.alerts import calls_of_alerts
+from streamhooks.sources.events import calls_of_events
+from streamhooks.sources.notices import calls_of_notices
+from streamhooks.sources.resource_changes import calls_of_resource_changes
+from streamhooks.worker.around import AroundCounting, AroundDelivering
+from streamhooks.worker.system import System
+
+
+def add_agents(app: App, counting_app: App, topics: Topics) -> None:
+    """Add the agents to the two apps, before they begin."""
+
+    @app.agent(_source(app, topics.events), name="events")
+    async def events(stream: Any) -> None:
+        """Fires the service hooks that subscribed to the project of an event."""
+        system = _system_of(app)
+        calls_of = calls_of_events(system.hooks, system.partition_of, system.doubles)
+        await system.intake.follow(records_of(stream), calls_of)
+
+    @app.agent(_source(app, topics.alerts), name="alerts")
+    async def alerts(stream: Any) -> None:
+        """Fires the app hooks that an alert is for."""
+        system = _system_of(app)
+        calls_of = calls_of_alerts(system.hooks, system.partition_of, system.partitions, system.doubles)
+        await system.intake.follow(records_of(stream), calls_of)
+
+    @app.agent(_source(app, topics.resource_changes), name="resource-changes")
+    async def resource_changes(stream: Any) -> None:
+        """Fires the app hooks that subscribed to what happened to a resource."""
+        system = _system_of(app)
+        await system.intake.follow(records_of(stream), calls_of_resource_changes(system.partitions))
+
+    @app.agent(_source(app, topics.notices), name="notices")
+    async def notices(stream: Any) -> None:
+        """Tells app hooks what happened to hooks of their organization."""
+        system = _system_of(app)
+        calls_of = calls_of_notices(system.hooks, system.partition_of)
+        await system.intake.follow(records_of(stream), calls_of)
+
+    @counting_app.agent(_source(counting_app, topics.firings), name="firings")
+    async def firings(stream: Any) -> None:
+        """Counts every attempt in the windowed tables, and keeps the latest ones per hook."""
+        parts = counting_app.parts
+        assert isinstance(parts, AroundCounting)
+        await parts.system.counting.follow(records_of(stream))
+
+
+def _system_of(app: App) -> System:
+    """Return the parts of the worker, which are there when an agent runs."""
+    assert isinstance(app.parts, AroundDelivering)
+    return app.parts.system
+
+
+def _source(app: App, name: str) -> Any:
+    """A topic whose records are taken as they are: a broken one must not crash an agent."""
+    app.plain_topics.add(name)
+    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")

@@ -1,0 +1,112 @@
+"""What a worker does around its two apps: when they begin and end, and when partitions come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+
+from faust.types import TP
+
+from streamhooks.faust_patches.app import App
+from streamhooks.faust_patches.parts import Parts
+from streamhooks.kafka.logs import Log, Reading
+from streamhooks.worker.system import System
+
+log = logging.getLogger(__name__)
+
+
+class AroundDelivering(Parts):
+    """Around the app that delivers; it begins and ends the whole worker."""
+
+    def __init__(self, app: App, system: System) -> None:
+        self._app = app
+        self.system = system
+
+    async def begin(self) -> None:
+        """Start all parts, then the counting app."""
+        await self.system.supervisor.start()
+        gc.collect()
+        gc.freeze()  # what is here now stays: no later collection has to look at it
+        self._app.begin_counting()
+
+    async def end(self) -> None:
+        """Confirm what was written, and end all parts."""
+        await self.system.supervisor.stop()
+
+    def start_of(self, tp: TP, read: Reading | None, found: Log, kept: int | None) -> int:
+        """Return where to start on a source partition."""
+        return self.system.moved.start_of(tp, read, found, kept)
+
+    def moved(self, tp: TP, start: int) -> None:
+        """Measure how far behind we are from here on."""
+        self.system.lags.begin_anew(tp)
+
+    def lost(self, why: str) -> None:
+        """End the worker: its group will not have it back."""
+        self.system.supervisor.fail_soon("a group", RuntimeError(why))
+
+    async def drain(self, grace: float) -> None:
+        """Let what is in flight end, for at most `grace` seconds, and let go of the rest."""
+        system, tracker = self.system, self._app.tracker
+        system.firings.flush()
+        await system.runner.idle(grace)
+        system.firings.flush()
+        if not await tracker.drain(min(grace, 0.5)):
+            log.info("let go of %d records in flight", tracker.in_flight)
+        system.runner.cancel()
+
+    async def taken_over(self, tps: set[TP]) -> None:
+        """Read the pending calls of the partitions that came, and let deliveries start."""
+        delayed = self.system.topics.delayed
+        self.system.delayed_reader.follow((tp.topic, tp.partition) for tp in tps if tp.topic == delayed)
+        self._app.gate.open("rebalance")
+        self._app.gate.open("start")
+
+    async def released(self, tps: set[TP]) -> None:
+        """Forget what was known of these partitions."""
+        system = self.system
+        system.delayed_reader.follow(())
+        system.catch_up.let_go()
+        system.restraints.release()
+        system.scheduler.release(tp.partition for tp in tps if tp.topic == system.topics.delayed)
+
+
+class AroundCounting(Parts):
+    """Around the app that counts."""
+
+    def __init__(self, app: App, system: System) -> None:
+        self._app = app
+        self.system = system
+
+    def start_of(self, tp: TP, read: Reading | None, found: Log, kept: int | None) -> int:
+        """Return where to start on a partition of `firings`."""
+        return self.system.moved.start_of_firings(tp, read, found, kept)
+
+    def positioned(self, starts: dict[TP, int]) -> None:
+        """Count from there."""
+        self.system.counting.take_over(starts)
+
+    def moved(self, tp: TP, start: int) -> None:
+        """Count what comes from here on: the log of `firings` is not as it was left."""
+        self.system.lags.begin_anew(tp)
+        self.system.counting.begin_anew(tp, start)
+
+    def lost(self, why: str) -> None:
+        """End the worker: its group will not have it back."""
+        self.system.supervisor.fail_soon("a group", RuntimeError(why))
+
+    async def drain(self, grace: float) -> None:
+        """Write what was counted."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(grace, 1.0)):
+                await self.system.counting.flush()
+
+    async def taken_over(self, tps: set[TP]) -> None:
+        """Forget the hooks of partitions that went, and let counting start."""
+        system = self.system
+        mine = {(tp.topic, tp.partition) for tp in tps if tp.topic == system.topics.firings}
+        system.counting.release(mine, system.ownership.partition_of)
+        self._app.gate.open("rebalance")
+        self._app.gate.open("start")

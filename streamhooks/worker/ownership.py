@@ -1,0 +1,71 @@
+"""Which partitions are this worker's, and whose the others are, as the two groups tell."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from streamhooks.faust_patches.app import App
+from streamhooks.kafka.partitions import partition_of
+from streamhooks.kafka.topics import Topics
+
+
+class Ownership:
+    """Answers for both apps; `partitions` is how many `delayed` and `firings` have."""
+
+    def __init__(self, app: App, counting_app: App, topics: Topics, partitions: int) -> None:
+        self._app = app
+        self._counting_app = counting_app
+        self._topics = topics
+        self._floors: dict[App, dict[tuple[str, int], int]] = {}
+        self.partitions = partitions
+        self.partition_of = partial(_partition_of, partitions)
+
+    def is_mine(self, topic: str, partition: int) -> bool:
+        """Tell whether this worker owns the partition."""
+        return self._app_of(topic).is_mine(topic, partition)
+
+    def is_home(self, hook_id: str) -> bool:
+        """Tell whether this worker is the home of the hook: the owner of its partition of `delayed`."""
+        return self.is_mine(self._topics.delayed, self.partition_of(hook_id))
+
+    def may_write(self, hook_id: str) -> bool:
+        """Tell whether this worker is its home, and no other may have become it."""
+        return self.is_home(hook_id) and self.holds_lease()
+
+    def holds_lease(self) -> bool:
+        """Tell whether the group still knows this worker."""
+        return self._app.gate.holds_lease
+
+    def tells_of(self, tp: tuple[str, int]) -> bool:
+        """Tell whether this worker writes the dead letters of a partition that is read whole."""
+        topic, partition = tp
+        if topic in (self._topics.delayed, self._topics.letter_states):
+            return self.is_mine(self._topics.delayed, partition)
+        if topic == self._topics.resources:
+            return self.is_mine(self._topics.resource_changes, partition)
+        return self.is_mine(self._topics.delayed, 0)
+
+    def owner_of(self, topic: str, partition: int) -> str | None:
+        """Return the base URL of the partition's owner; None while partitions move."""
+        return self._app_of(topic).owner_of(topic, partition)
+
+    def workers(self) -> list[str]:
+        """Return the base URLs of all workers, as far as this one knows."""
+        return self._app.workers()
+
+    def floors(self) -> dict[tuple[str, int], int]:
+        """Return our partitions, each with the offset below which all is settled.
+
+        While they move, those that we had count, too: nobody else tells how far behind they are.
+        """
+        for app in (self._app, self._counting_app):
+            floors = app.tracker.floors()
+            self._floors[app] = self._floors.get(app, {}) | floors if app.gate.reasons else floors
+        return {tp: floor for floors in self._floors.values() for tp, floor in floors.items()}
+
+    def _app_of(self, topic: str) -> App:
+        return self._counting_app if topic == self._topics.firings else self._app
+
+
+def _partition_of(partitions: int, key: str) -> int:
+    return partition_of(key, partitions)
