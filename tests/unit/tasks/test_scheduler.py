@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from test_runner import HOOK, NOW, World
 
-from streamhooks.agents.delayed import Scheduler
+from streamhooks.agents.delayed import TAKEN_AT_ONCE, Scheduler
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.weight import LARGE
-from streamhooks.tables.pending import Pending
+from streamhooks.tables.pending import Entry, Pending
 from streamhooks.tasks.runner import GONE
 
 
@@ -23,7 +24,7 @@ def pending_call(number: int, task: str, hook_id: str | None = None) -> Record:
 
 
 @asynccontextmanager
-async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, clock=lambda: NOW):
+async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, clock=lambda: NOW, **further):
     pending = Pending(lambda: NOW)
     scheduler = Scheduler(
         pending,
@@ -39,6 +40,7 @@ async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, 
         on_broken=lambda _record, _reason: None,
         read_arguments=world.read_arguments,
         clock=clock,
+        **further,
     )
     scheduler.apply(list(records))
     running = asyncio.create_task(scheduler.run())
@@ -90,6 +92,25 @@ async def test_all_calls_without_a_hook_run_in_the_end():
     async with scheduling(world, *[pending_call(number, "shop.quick") for number in range(1000)]):
         await asyncio.wait_for(ended.wait(), 10)
     assert len(world.outputs.settled) >= 800
+
+
+async def test_others_have_their_turns_while_very_many_calls_are_taken_up():
+    many = 10 * TAKEN_AT_ONCE
+    taken, seen = 0, [0]
+
+    def may_run(_entry: Entry) -> bool:
+        nonlocal taken
+        taken += 1
+        return True
+
+    call = DelayedCall("", "streamhooks.t", 1, 0, 0, "resend", hook_id=HOOK.id, letter="0:1:2", redriven=1)
+    calls = [replace(call, id=f"c{number}") for number in range(many)]
+    records = [Record("delayed", 0, number, 0, one.id.encode(), one.to_json()) for number, one in enumerate(calls)]
+    async with scheduling(World(), *records, wait=lambda _hook_id: None, may_run=may_run):
+        while taken < many:
+            await asyncio.sleep(0)
+            seen.append(taken)
+    assert max(after - before for before, after in pairwise(seen)) <= TAKEN_AT_ONCE
 
 
 async def test_a_person_who_finds_no_place_takes_no_start_from_others():
