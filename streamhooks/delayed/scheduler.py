@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import islice
 
 from streamhooks.delayed.pending import Entry, Pending
 from streamhooks.errors import BrokenRecord
@@ -34,6 +35,8 @@ LONGEST_SLEEP = 0.5
 SKIPPED, DROPPED = "what waited was skipped when its hook was enabled", "its pending call was dropped"
 #: large calls that are written once more at the same time
 HEALED_AT_ONCE = 4
+#: due calls that are taken up in one turn of the loop: ten thousand that come at once must not hold up the rest
+TAKEN_AT_ONCE = 500
 
 
 class _PendingRun:
@@ -128,11 +131,13 @@ class Scheduler:
         """Start calls as they become due, for ever."""
         while True:
             await self._gate.wait_open()
-            for entry in self._pending.pop_due(int(self._clock() * 1000), self._is_ready):
+            due = self._pending.pop_due(int(self._clock() * 1000), self._is_ready)
+            taken = list(islice(due, TAKEN_AT_ONCE))
+            for entry in taken:
                 self._take(entry)
             self._pump()
             self._heal()
-            await self._sleep()
+            await (self._sleep() if len(taken) < TAKEN_AT_ONCE else asyncio.sleep(0))
 
     async def _sleep(self) -> None:
         due = self._pending.next_due()

@@ -2,6 +2,10 @@
 
 The producer of the worker tells of each record, which takes turns with the event loop: ten thousand would take seconds
 where that is busy. This one tells of failures alone.
+
+An answer of Kafka that gets lost has a record written twice, so what is written here must say the same then. An
+idempotent producer would prevent it, but takes half a second to begin: librdkafka asks for its id before it is
+connected, and asks again after so long.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ class ToWrite(NamedTuple):
 def write_together(settings: Settings, records: Iterable[ToWrite], *, timeout: float, stop: Stop) -> set[str]:
     """Write records; returns when all are confirmed, with the keys of those that were refused; blocks.
 
+    They may come in any order, and one may be written twice.
     Who writes a refused one alone may succeed, or learns why not.
 
     Raises:
@@ -40,7 +45,6 @@ def write_together(settings: Settings, records: Iterable[ToWrite], *, timeout: f
         client_config(settings)
         | {
             "acks": "all",
-            "enable.idempotence": True,
             "message.timeout.ms": int(timeout * 1000),
             # Nothing leaves before all is here, unless it is much: `flush` does not wait so long.
             "linger.ms": 500,

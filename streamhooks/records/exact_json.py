@@ -3,7 +3,8 @@
 orjson reads a number as 64 bits and writes its own form of it: `18446744073709551616` becomes `1.8446744073709552e+19`,
 `1.10` becomes `1.1`. It refuses half a surrogate pair, as JavaScript writes it when it cuts an emoji in two. What users
 write is theirs, so such a text is read by the standard library instead: a number that orjson would change stays an
-`ExactNumber`, and half a surrogate stays in the text. All other texts take orjson alone.
+`ExactNumber`, and half a surrogate stays in the text. All other texts take orjson alone: those that it writes as they
+came, such as most of our own, and those that hold no such number at a first look.
 """
 
 from __future__ import annotations
@@ -65,15 +66,14 @@ def loads(text: bytes | str) -> Any:
     """
     data = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
     data = data.removeprefix(BYTE_ORDER_MARK)
-    if may_change(data):
-        return _carefully(data)
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         try:
             return _carefully(data)
         except ValueError:
             raise error from None
+    return value if _is_written_as(value, data) or not may_change(data) else _carefully(data)
 
 
 def dumps(value: Any, option: int = 0) -> bytes:
@@ -112,6 +112,13 @@ def may_change(data: bytes) -> bool:
     if _19_DIGITS in zeros and _NUMBER_OF_19_DIGITS.search(zeros):
         return True
     return b"-0" in data and _MINUS_ZERO.search(data) is not None
+
+
+def _is_written_as(value: Any, data: bytes) -> bool:
+    try:
+        return orjson.dumps(value) == data
+    except orjson.JSONEncodeError:  # it is nested too deep
+        return False
 
 
 def _carefully(data: bytes) -> Any:

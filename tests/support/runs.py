@@ -176,7 +176,7 @@ def pending_call(number: int, task: str, hook_id: str | None = None) -> Record:
 
 
 @asynccontextmanager
-async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, clock=lambda: NOW):
+async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, clock=lambda: NOW, **further):
     pending = Pending(lambda: NOW)
     scheduler = Scheduler(
         pending,
@@ -192,6 +192,7 @@ async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, 
         on_broken=lambda _record, _reason: None,
         read_arguments=world.read_arguments,
         clock=clock,
+        **further,
     )
     scheduler.apply(list(records))
     running = asyncio.create_task(scheduler.run())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from support.runs import HOOK, NOW, World, pending_call, scheduling
 
+from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.scheduler import TAKEN_AT_ONCE
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.weight import LARGE
@@ -55,6 +58,25 @@ async def test_all_calls_without_a_hook_run_in_the_end():
     async with scheduling(world, *[pending_call(number, "shop.quick") for number in range(1000)]):
         await asyncio.wait_for(ended.wait(), 10)
     assert len(world.outputs.settled) >= 800
+
+
+async def test_others_have_their_turns_while_very_many_calls_are_taken_up():
+    many = 10 * TAKEN_AT_ONCE
+    taken, seen = 0, [0]
+
+    def may_run(_entry: Entry) -> bool:
+        nonlocal taken
+        taken += 1
+        return True
+
+    call = DelayedCall("", "streamhooks.t", 1, 0, 0, "resend", hook_id=HOOK.id, letter="0:1:2", redriven=1)
+    calls = [replace(call, id=f"c{number}") for number in range(many)]
+    records = [Record("delayed", 0, number, 0, one.id.encode(), one.to_json()) for number, one in enumerate(calls)]
+    async with scheduling(World(), *records, wait=lambda _hook_id: None, may_run=may_run):
+        while taken < many:
+            await asyncio.sleep(0)
+            seen.append(taken)
+    assert max(after - before for before, after in pairwise(seen)) <= TAKEN_AT_ONCE
 
 
 async def test_a_person_who_finds_no_place_takes_no_start_from_others():

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from support.documents import as_written, documents, number_texts
 
+from streamhooks.records import exact_json
 from streamhooks.records.exact_json import ExactNumber, dumps, in_ascii, loads, may_change
 
 USUAL = """
@@ -53,6 +54,19 @@ def test_ordinary_texts_are_left_to_orjson() -> None:
     assert not may_change(orjson.dumps(ordinary))
     assert not may_change(json.dumps(ordinary, indent=2).encode())
     assert loads(json.dumps(ordinary)) == ordinary
+
+
+def test_what_orjson_writes_as_it_came_is_left_to_orjson(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is three times as fast, and what we write is read again and again."""
+    ours = dumps({"at": 1795746417.123, "big": 2**64 - 1, "texts": ["1.10", "ü"], "none": None, "small": 1e-7})
+    assert may_change(ours)
+    with monkeypatch.context() as patched:
+        patched.setattr(exact_json, "_carefully", lambda _data: pytest.fail("it is read twice"))
+        value = loads(ours)
+        with pytest.raises(pytest.fail.Exception):
+            loads(ours.replace(b"1795746417.123", b"1795746417.1230"))
+    assert dumps(value) == ours
+    assert dumps(loads(ours.replace(b"1e-7", b"1E-7"))) == ours.replace(b"1e-7", b"1E-7")
 
 
 @pytest.mark.parametrize("text", ["\ud83d", "x\ude00", "\ud83d\ud83d\ude00", "a\ud800b\udfffc"])
