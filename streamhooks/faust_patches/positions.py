@@ -21,8 +21,9 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streamhooks.faust_patches.fetching import Fetching, Seek
+from streamhooks.in_flight.progress import Settled
 from streamhooks.in_flight.ranges import Ranges
-from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.logs import Log, Reading, above_in, moved
 from streamhooks.kafka.reader import Record
 
