@@ -15,7 +15,7 @@ from streamhooks.faust_patches.consumer import Transport, end_refused
 from streamhooks.faust_patches.ending import BEYOND_GRACE, end_within
 from streamhooks.faust_patches.fetching import Fetching
 from streamhooks.faust_patches.membership import Coordinator
-from streamhooks.faust_patches.positions import StartOf
+from streamhooks.faust_patches.places import StartOf
 from streamhooks.faust_patches.recovery import TableManager
 from streamhooks.faust_patches.web import Web
 from streamhooks.in_flight.gate import Gate
