@@ -3,6 +3,8 @@
 Faust commits past a record that is still in flight (its issue #606), so its own acks are not used at all.
 A record is *settled* when each call that it caused ended and each record that it caused is confirmed by the broker.
 What is settled above one that is not is told with the commit, so that nobody takes it up again.
+
+Why: docs/decisions/0012-at-least-once.md.
 """
 
 from __future__ import annotations

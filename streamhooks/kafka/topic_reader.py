@@ -1,4 +1,7 @@
-"""Topics that are read whole, and partitions that are read from their start, outside of the consumer group."""
+"""Topics that are read whole, and partitions that are read from their start, outside of the consumer group.
+
+Why: docs/decisions/0004-hooks-by-a-plain-reader.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every topic, table, agent and view, and how they are tied to each other; it reads like docs/how-it-works.md."""
+"""Every topic, table, agent and view, and how they are tied to each other; it reads like docs/how-it-works.md.
+
+Why: docs/decisions/0001-two-faust-apps.md.
+"""
 
 from __future__ import annotations
 
