@@ -18,8 +18,6 @@ from streamhooks.borrowed.library import ATTRIBUTE, Library
 
 #: private by name alone: methods of named tuples, the way out of Python, and codes of librdkafka's errors
 _PUBLIC_ALL_THE_SAME = re.compile(r"_replace|_make|_asdict|_fields|_exit|_[A-Z][A-Z_]+")
-
-
 #: in place of a digest: there is nothing of that name any more
 GONE = "gone"
 
@@ -39,7 +37,10 @@ class Changed(NamedTuple):
 def find(name: str) -> Any:
     """Return what `module:Class.name` names, as it stands in its class; raise LookupError if it is not there."""
     module, _, path = name.partition(":")
-    found: Any = importlib.import_module(module)
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise LookupError(name) from error
     for part in path.split("."):
         if part not in vars(found):
             raise LookupError(name)
@@ -78,8 +79,12 @@ def digest(name: str) -> str:
 
 @cache
 def names_of(owner: type) -> frozenset[str]:
-    """Return the names that a class defines, and the private attributes that its methods set."""
-    assigned = re.findall(r"\bself\.(_\w+)(?:: [^=\n]+)?(?:, self\.\w+)* = ", inspect.getsource(owner))
+    """Return the names that a class defines, and the attributes that its methods set."""
+    assigned = {
+        node.attr
+        for node in ast.walk(ast.parse(dedent(inspect.getsource(owner))))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_own(node.value)
+    }
     return frozenset({*vars(owner), *vars(owner).get("__annotations__", {}), *assigned})
 
 
