@@ -1,4 +1,7 @@
-"""The two clocks, and moments in calls and answers: given as epoch seconds or ISO 8601, shown as ISO 8601."""
+"""The two clocks, and moments in calls and answers: given as epoch seconds or ISO 8601, shown as ISO 8601.
+
+Why: docs/decisions/0013-two-clocks.md.
+"""
 
 from __future__ import annotations
 

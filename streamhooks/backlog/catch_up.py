@@ -17,7 +17,8 @@ from typing import Protocol
 from streamhooks.backlog.passing import Write
 from streamhooks.backlog.stretches import Stretches
 from streamhooks.errors import BrokenRecord
-from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.in_flight.progress import Settled
+from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.reader import Record, reached
 from streamhooks.limits.rates import Rate
 from streamhooks.masking import LONGEST_TEXT, shown

@@ -7,6 +7,8 @@ before it. A record that changes nothing is still the last of its key, which com
 
 Of a large call only the coordinates are here: its arguments are read from the log when it is due. Compaction keeps the
 newest record of a call, so of several that tell the same it is the one to read.
+
+Why: docs/decisions/0003-delayed-is-its-own-table.md.
 """
 
 from __future__ import annotations

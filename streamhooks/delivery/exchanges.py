@@ -4,6 +4,8 @@ What can be known: whatever comes while nothing is asked, whatever waits in the 
 to be written, and whatever comes before the other side has acknowledged the whole of that request, does not answer it.
 What can't be known is whether the bytes that come after that were sent for it. If they were not, its own answer comes
 behind them and shows it.
+
+Why: docs/decisions/0009-own-requests-and-answers.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 aiohttp's session builds a request object, a payload, a writer and two header maps for each POST, which costs more
 than all that streamhooks itself does for a delivery. Its connections and its TLS are used as they are.
+
+Why: docs/decisions/0009-own-requests-and-answers.md.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class AiokafkaFetching:
         self._gathers = came > 1 if self._gathers else came > 0 and now - self._came < QUICK
         if came:
             self._came = now
-        fetcher = self._client._fetcher
+        fetcher = self._client._fetcher  # whose `_get_actions_per_node` reads these for each fetch
         fetcher._fetch_min_bytes = GATHERED_BYTES if self._gathers else 1
         fetcher._fetch_max_wait_ms = GATHERED_MS if self._gathers else IDLE_MS
 

@@ -7,6 +7,8 @@ fetched for it, topic by topic.
 
 There are two that do it, `aiokafka_fetching.py` and `librdkafka_fetching.py`; one suite holds both
 (`tests/integration/test_fetching.py`).
+
+Why: docs/decisions/0005-fetching-without-a-group.md.
 """
 
 from __future__ import annotations

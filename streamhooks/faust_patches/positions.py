@@ -14,15 +14,14 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streamhooks.faust_patches.fetching import Fetching, Seek
-from streamhooks.in_flight.ranges import Ranges
-from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.faust_patches.places import Brokers, Place, Start, StartOf
+from streamhooks.in_flight.progress import Settled
+from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.logs import Log, Reading, above_in, moved
 from streamhooks.kafka.reader import Record
 
@@ -30,53 +29,6 @@ log = logging.getLogger(__name__)
 
 #: how often the brokers are asked, how soon again if an answer was missing, and never sooner than, in seconds
 INTERVAL, SOON, AT_LEAST = 5.0, 0.5, 0.1
-
-StartOf = Callable[[TP, Reading | None, Log, int | None], int]
-"""Where to start on (partition, what was read of it, its log, where the reading's epoch ends in that, if known)."""
-
-
-class Brokers(Protocol):
-    """What the brokers tell; what nobody answers is missing."""
-
-    async def committed(self, tps: Collection[TP]) -> dict[TP, Reading | None]:
-        """What is committed; raises KafkaError or TimeoutError."""
-
-    async def logs(self, tps: Collection[TP]) -> dict[TP, Log]:
-        """The logs that there are."""
-
-    async def epoch_ends(self, epochs: Mapping[TP, int]) -> dict[TP, int | None]:
-        """Where each epoch ends; None if it is not known there."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """Where a partition begins to be read."""
-
-    offset: int
-    log: Log
-    above: Ranges = ()
-    """What is settled above the offset."""
-    committed: Settled | None = None
-    """What is committed of this log."""
-
-
-class _Place:
-    """How far a partition was fetched and handed over."""
-
-    __slots__ = ("checked", "epoch", "is_blind", "next", "number", "topic_id")
-
-    def __init__(self, number: int, start: int, log: Log) -> None:
-        self.number = number
-        self.next = start
-        self.topic_id = log.topic_id
-        self.epoch = log.epoch
-        #: the epoch of the leader when the log was last known to be as it was read
-        self.checked = log.epoch
-        #: its batches do not name the epoch in which they were written: they are of an old format
-        self.is_blind = False
-
-    def reading(self) -> Reading:
-        return Reading(self.next, self.topic_id, self.epoch)
 
 
 class Positions:
@@ -98,7 +50,7 @@ class Positions:
         self._start_of = start_of
         self._on_hole = on_hole
         self._on_moved = on_moved
-        self._places: dict[tuple[str, int], _Place] = {}
+        self._places: dict[tuple[str, int], Place] = {}
         self._former: dict[TP, Reading] = {}  # how far partitions were read that went away
         self._missing: set[TP] = set()
         self._suspects: set[TP] = set()
@@ -125,7 +77,7 @@ class Positions:
         self._is_assigned = True
         return {tp: self._places[tp].next for tp in begun}
 
-    async def _begun(self, tps: Collection[TP]) -> dict[TP, _Start]:
+    async def _begun(self, tps: Collection[TP]) -> dict[TP, Start]:
         committed, logs = await self._brokers.committed(tps), await self._brokers.logs(tps)
         known = {
             tp: read.epoch for tp, read in committed.items() if read is not None and read.epoch >= 0 and tp in logs
@@ -143,12 +95,12 @@ class Positions:
             above = () if read is None else above_in(found, read, kept.get(tp))
             # What lies elsewhere is nothing to build on: the next commit goes there.
             builds = is_there and read is not None and read.offset == start
-            begun[tp] = _Start(start, found, above, Settled(start, read.above) if builds and read else None)
+            begun[tp] = Start(start, found, above, Settled(start, read.above) if builds and read else None)
         return begun
 
-    def _begin(self, tp: TP, start: _Start) -> None:
+    def _begin(self, tp: TP, start: Start) -> None:
         self._numbers += 1
-        self._places[tp] = _Place(self._numbers, start.offset, start.log)
+        self._places[tp] = Place(self._numbers, start.offset, start.log)
         self._tracker.assign(tp, start.offset, start.committed, self._numbers, start.above)
 
     async def _assign(self) -> None:
@@ -268,7 +220,7 @@ class Positions:
                 self._fetching[topic].move(seeks)
         return not unanswered and not self._missing
 
-    def _judge(self, tp: TP, place: _Place, read: Reading, found: Log, kept: int | None, *, suspected: bool) -> bool:
+    def _judge(self, tp: TP, place: Place, read: Reading, found: Log, kept: int | None, *, suspected: bool) -> bool:
         """Decide about a partition; whether it is to be read from its place once more."""
         if suspected:
             self._suspects.discard(tp)
@@ -277,7 +229,7 @@ class Positions:
                 start = self._start_of(tp, read, found, kept)
                 # Where the log is as it was, what is settled need not be read again, and what is in flight must be.
                 start = max(found.first, min(start, self._tracker.floor(tp) or 0))
-                self._begin(tp, _Start(start, found))
+                self._begin(tp, Start(start, found))
                 self._on_moved(tp, start)
             # Only when whoever reads it found nothing more: what was fetched before it was removed is still delivered.
             case _ if place.next < found.first and suspected:

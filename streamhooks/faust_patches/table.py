@@ -6,6 +6,8 @@ window expires), it knows the windows that came from the changelog (#385), and g
 changelog is written by our own publisher, so that a write can be waited for, and outlives a broker that is away; what
 belongs to a partition that went away is forgotten; and since a value says how far it is, what a former owner wrote too
 late does not undo what came of it since.
+
+Why: docs/decisions/0002-tables-in-memory.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ The home is whoever owns the hook's partition of `delayed`. That is a lease and 
 more. What comes of that is in `hooks/revisions.py`.
 
 What is written is in force on this worker before a method returns: its table has read it back.
+
+Why: docs/decisions/0006-one-writer-per-hook.md.
 """
 
 from __future__ import annotations

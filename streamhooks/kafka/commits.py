@@ -2,6 +2,8 @@
 
 The metadata is JSON with short keys. A key that is not known is left alone, one that is missing is not known: 0.1.0
 wrote none.
+
+Why: docs/decisions/0012-at-least-once.md.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 A topic that is deleted and made anew has another id. A log that lost its last records (a leader was elected that did
 not have them, a disk was replaced) goes on in a later epoch of its leader, below offsets that were read already.
 Offsets alone tell neither once the log has grown again.
+
+Why: docs/decisions/0007-identity-of-a-log.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""How many deliveries may be in flight: in all, and of one hook, so that a slow endpoint can't take all the room."""
+"""How many deliveries may be in flight: in all, and of one hook, so that a slow endpoint can't take all the room.
+
+Why: docs/decisions/0008-no-order.md.
+"""
 
 from __future__ import annotations
 

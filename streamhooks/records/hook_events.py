@@ -1,4 +1,7 @@
-"""What a hook may subscribe to, and which of its events a record fires (docs/reference/hooks.md)."""
+"""What a hook may subscribe to, and which of its events a record fires (docs/reference/hooks.md).
+
+Why: docs/decisions/0011-no-content-filters-yet.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The Avro schemas of the records: `schemas/*.avsc`, their former versions, and their fingerprints."""
+"""The Avro schemas of the records: `schemas/*.avsc`, their former versions, and their fingerprints.
+
+Why: docs/decisions/0010-fastavro-beside-avro.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What every agent of a source topic does with a record: notice a hole, decode, start its calls, settle."""
+"""What every agent of a source topic does with a record: notice a hole, decode, start its calls, settle.
+
+Why: docs/decisions/0017-delivery-in-the-agent.md.
+"""
 
 from __future__ import annotations
 

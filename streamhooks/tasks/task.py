@@ -1,4 +1,7 @@
-"""Tasks and their calls: `@instrumented_task`, `.delay()`, `.apply_async()`, `NextTask` (Sentry's names)."""
+"""Tasks and their calls: `@instrumented_task`, `.delay()`, `.apply_async()`, `NextTask` (Sentry's names).
+
+Why: docs/decisions/0014-tasks-on-the-wire.md, docs/decisions/0015-process-wide-registry.md.
+"""
 
 from __future__ import annotations
 

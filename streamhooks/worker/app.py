@@ -1,4 +1,7 @@
-"""The two Faust apps of a worker, and how they are tied to its parts."""
+"""The two Faust apps of a worker, and how they are tied to its parts.
+
+Why two: docs/decisions/0001-two-faust-apps.md.
+"""
 
 from __future__ import annotations
 

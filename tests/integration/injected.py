@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import KafkaError
 
 from streamhooks.hooks.seals import Seals
-from streamhooks.kafka import topic_reader
+from streamhooks.kafka import reading_thread
 from streamhooks.kafka.publisher import Publisher
 from streamhooks.tasks.outputs import Outputs
 
@@ -32,7 +32,7 @@ def _raise_if(defect: str, target: Any, name: str) -> None:
     setattr(target, name, function)
 
 
-_raise_if("reader", topic_reader, "_next")
+_raise_if("reader", reading_thread, "_next")
 _raise_if("store", Outputs, "store")
 _raise_if("background", Seals, "tell")
 

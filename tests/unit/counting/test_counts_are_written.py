@@ -13,7 +13,8 @@ from streamhooks.counting.agent import WRITTEN_AT_ONCE, Counting
 from streamhooks.counting.rollups import ROLLUPS
 from streamhooks.errors import ProducerDead, WriteRefused
 from streamhooks.in_flight.gate import Gate
-from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.in_flight.progress import Settled
+from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record

@@ -9,7 +9,8 @@ from faust.types import TP
 
 from streamhooks.faust_patches.fetching import Seek
 from streamhooks.faust_patches.positions import Positions
-from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.in_flight.progress import Settled
+from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.logs import Log, Reading
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.starts import where_to_start

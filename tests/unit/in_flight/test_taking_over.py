@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamhooks.in_flight.tracker import Settled, Ticket, Tracker
+from streamhooks.in_flight.progress import Settled
+from streamhooks.in_flight.tracker import Ticket, Tracker
 from streamhooks.kafka.commits import from_metadata, to_metadata
 from streamhooks.kafka.logs import Reading
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.in_flight.progress import Settled
+from streamhooks.in_flight.tracker import Tracker
 
 TP = ("events", 0)
 

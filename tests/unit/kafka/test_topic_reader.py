@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from confluent_kafka import KafkaError
 
-from streamhooks.kafka import reader_health, standstill, topic_reader
+from streamhooks.kafka import reader_health, reading_thread, standstill
 from streamhooks.kafka.reader import TP, Record
 from streamhooks.kafka.topic_reader import TopicReader
 
@@ -131,7 +131,7 @@ class World:
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     kafka = Kafka({HOOKS: 3, ("hook-states", 0): 2})
-    monkeypatch.setattr(topic_reader, "new_consumer", kafka.consumer)
+    monkeypatch.setattr(reading_thread, "new_consumer", kafka.consumer)
     monkeypatch.setattr(reader_health, "pause_after", lambda _: 0.0)
     one = World(kafka)
     one.reader.follow(kafka.ends)
@@ -200,7 +200,7 @@ async def test_a_client_that_gets_nothing_more_is_replaced(
 
 
 async def test_a_thread_that_is_gone_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.reader._thread, "_target", lambda: None)
+    monkeypatch.setattr(world.reader._thread._thread, "_target", lambda: None)
     assert world.reader.trouble is None  # it was not started
     world.reader.start()
     await until(lambda: world.reader.trouble == "the reader of hooks has ended")

@@ -10,7 +10,8 @@ import pytest
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight import again
 from streamhooks.in_flight.again import Again
-from streamhooks.in_flight.tracker import Settled, Tracker
+from streamhooks.in_flight.progress import Settled
+from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka import reader
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import HOLES

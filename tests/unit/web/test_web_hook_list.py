@@ -67,8 +67,9 @@ async def test_who_needs_a_person_comes_first_and_what_its_owner_disabled_last()
     order = [*TROUBLES, "active", "disabled_by_owner"]
     assert [hook["id"] for hook in shown] == [ids[name] for name in order]
     assert [hook["trouble"] for hook in shown] == [*TROUBLES, None, None]
-    assert by_id == same == sorted(shown, key=lambda hook: hook["id"])
-    assert sorted(by_id, key=place_of_shown) == shown
+    # Ids alone: until when a hook is paused is reckoned anew for each answer, and may differ by a millisecond.
+    assert [hook["id"] for hook in by_id] == [hook["id"] for hook in same] == sorted(ids.values())
+    assert [hook["id"] for hook in sorted(by_id, key=place_of_shown)] == [hook["id"] for hook in shown]
 
 
 async def test_what_fails_for_longest_comes_first() -> None:

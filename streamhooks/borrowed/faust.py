@@ -1,0 +1,146 @@
+"""What we borrow of Faust, and of mode, its services."""
+
+from __future__ import annotations
+
+from streamhooks.borrowed.library import ATTRIBUTE, Library
+
+FAUST = Library(
+    "faust-streaming",
+    "0.15.3",
+    published=frozenset({"faust", "faust.types", "faust.web"}),
+    names={
+        "faust_patches/aiokafka_fetching.py": {
+            "faust.transport.consumer:ensure_TP": "a652f83969b2",
+        },
+        "faust_patches/app.py": {
+            "faust.app.base:App.__init__": "340246a4ea5d",
+            "faust.app.base:App._assignment": ATTRIBUTE,
+            "faust.app.base:App._consumer": ATTRIBUTE,
+            "faust.app.base:App._new_transport": "ad3271170e9c",
+            "faust.app.base:App._new_web": "4b227dfc239e",
+            "faust.app.base:App._on_rebalance_when_stopped": "3af16dea273c",
+            "faust.app.base:App.on_start": "3e478734dd52",
+            "faust.app.base:App.on_stop": "3330d273663d",
+            "faust.assignor.partition_assignor:PartitionAssignor._external_tps_url": ATTRIBUTE,
+            "faust.tables.wrappers:WindowWrapper": "d06ad364165f",
+        },
+        "faust_patches/commands.py": {
+            "faust.cli.agents:agents._help": "8585e2951208",
+            "faust.cli.agents:agents.agent_to_row": "c3f2e8bda443",
+            "faust.cli.agents:agents.agents": "36c8c80ea095",
+            "faust.cli.base:AppCommand.__init__": "2b03a62721b3",
+            "faust.cli.base:AppCommand.to_topic": "3f4c783f3927",
+            "faust.cli.base:AppCommand.to_value": "89a35ae7ac15",
+            "faust.cli.model:model._name": "662d2249c0bf",
+            "faust.cli.model:model.headers": ATTRIBUTE,
+            "faust.cli.model:model.run": "0eb067d64bd0",
+            "faust.cli.models:models.model_to_row": "d8c53496243c",
+            "faust.cli.models:models.models": "155be500e02e",
+            "faust.cli.send:send": "1ae548ca151f",
+            "faust.cli.tables:tables.run": "ae066bf5be07",
+        },
+        "faust_patches/consumer.py": {
+            "faust.transport.conductor:Conductor._tp_index": ATTRIBUTE,
+            "faust.transport.conductor:Conductor._tp_to_callback": ATTRIBUTE,
+            "faust.transport.consumer:Consumer._drain_messages": "292ceca32fb5",
+            "faust.transport.consumer:Consumer._get_active_partitions": "6b98b2ea23de",
+            "faust.transport.consumer:Consumer.force_commit": "2fec4fdd5edd",
+            "faust.transport.consumer:Consumer.on_partitions_revoked": "2cbb93507a23",
+            "faust.transport.consumer:Consumer.perform_seek": "d3e8527bdb71",
+            "faust.transport.consumer:Consumer.resume_partitions": "91deaa77fada",
+            "faust.transport.consumer:Consumer.wait_empty": "1bfa55135e0a",
+            "faust.transport.consumer:ThreadDelegateConsumer._commit": "0002b9f4debc",
+            "faust.transport.consumer:ThreadDelegateConsumer._getmany": "30984c83c56d",
+            "faust.transport.consumer:ThreadDelegateConsumer.verify_recovery_event_path": "31bfebecef2a",
+            "faust.transport.drivers.aiokafka:Consumer.RebalanceListener": "e4dc2ccbd060",
+            "faust.transport.drivers.aiokafka:Consumer._new_consumer_thread": "c4a2821269c4",
+            "faust.transport.drivers.aiokafka:Consumer._thread": ATTRIBUTE,
+            "faust.transport.drivers.aiokafka:Consumer._to_message": "77122fdc6b30",
+            "faust.transport.drivers.aiokafka:Consumer.on_stop": "72c943d93d30",
+            "faust.transport.drivers.aiokafka:Consumer.verify_event_path": "67770280d2b4",
+            "faust.transport.drivers.aiokafka:Producer._new_producer": "fa9dd64f1930",
+            "faust.transport.drivers.aiokafka:Transport.Consumer": "ef6031e2d8d2",
+            "faust.transport.drivers.aiokafka:Transport.Producer": "ec1bcab0bc25",
+        },
+        "faust_patches/epochs.py": {
+            "faust.transport.consumer:ensure_TP": "a652f83969b2",
+        },
+        "faust_patches/group.py": {
+            "faust.transport.consumer:ensure_TP": "a652f83969b2",
+            "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._commit": "3659c476fd18",
+            "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._consumer": ATTRIBUTE,
+            "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._create_consumer": "447aff139fb0",
+            "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._ensure_consumer": "7ad1994abb32",
+            "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._fetch_records": "390594ddd941",
+            "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_start": "1e2e890ab3b5",
+            "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_thread_stop": "5a7298ccb1a0",
+            "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.subscribe": "1e6de7558d74",
+            "faust.transport.drivers.aiokafka:ConsumerRebalanceListener._thread": ATTRIBUTE,
+            "faust.transport.drivers.aiokafka:ConsumerRebalanceListener.on_partitions_assigned": "91c4484b2e3f",
+            "faust.transport.drivers.aiokafka:ConsumerRebalanceListener.on_partitions_revoked": "eadf54dfeba9",
+        },
+        "faust_patches/lanes.py": {
+            "faust.streams:Stream._channel_stop_iteration": "1fa8c4bcf0be",
+            "faust.streams:Stream._py_aiter": "751e12530eb1",
+        },
+        "faust_patches/recovery.py": {
+            "faust.app.base:App._fetcher": ATTRIBUTE,
+            "faust.tables.manager:TableManager._recovery": ATTRIBUTE,
+            "faust.tables.manager:TableManager.recovery": "f7226be333bc",
+            "faust.tables.recovery:Recovery._is_changelog_tp": "48dfb513a02e",
+            "faust.tables.recovery:Recovery._restart_recovery": "65d3b4da79f1",
+            "faust.tables.recovery:Recovery._resume_streams": "5d134dc4251d",
+            "faust.tables.recovery:Recovery._set_recovery_ended": "2c2f08980c1b",
+            "faust.tables.recovery:Recovery._wait": "acec84976058",
+            "faust.tables.recovery:Recovery.on_recovery_completed": "6f5a50571ed6",
+            "faust.tables.recovery:ServiceStopped": "70912db883cf",
+        },
+        "faust_patches/table.py": {
+            "faust.tables.base:Collection.__init__": "c0015358072b",
+            "faust.tables.base:Collection._maybe_set_key_ttl": "cf559dd347ca",
+            "faust.tables.base:Collection._relative_event": "8d46e1c2bf56",
+            "faust.tables.base:Collection._relative_now": "227a0524a4dc",
+            "faust.tables.base:Collection._should_expire_keys": "f32e344e6663",
+            "faust.tables.base:Collection._to_key": "5efb68a45974",
+            "faust.tables.base:Collection._to_value": "79ad8d563f47",
+            "faust.tables.base:Collection.apply_changelog_batch": "aebca0a2691b",
+            "faust.tables.base:Collection.on_recovery_completed": "0d2f0c0aa8fc",
+            "faust.tables.base:Collection.partition_for_key": "b4829d3afb81",
+            "faust.tables.base:Collection.send_changelog": "8a6d1501eb54",
+            "faust.tables.table:Table._get_key": "0d2108b05ca6",
+        },
+        "faust_patches/web.py": {
+            "faust.web.drivers.aiohttp:Web.__init__": "0fdfd5813231",
+            "faust.web.drivers.aiohttp:Web._new_transport_tcp": "071fc004ccdc",
+            "faust.web.drivers.aiohttp:Web._runner": ATTRIBUTE,
+        },
+        "faust_patches/worker.py": {
+            "faust.worker:Worker._flag_as_shutdown_by_signal": "293627561c90",
+            "faust.worker:Worker.on_setup_root_logger": "6d848b2186b3",
+        },
+        "web/register.py": {
+            "faust.web.base:BlueprintManager": "2478cb7c0116",
+        },
+    },
+)
+
+MODE = Library(
+    "mode-streaming",
+    "0.7.1",
+    published=frozenset({"mode"}),
+    names={
+        "faust_patches/app.py": {
+            "mode.services:ServiceCallbacks.on_shutdown": "3ccd6b0cb1e9",
+        },
+        "faust_patches/table.py": {
+            "mode.utils.collections:FastUserDict.__len__": "e51ae16a6a1d",
+        },
+        "faust_patches/worker.py": {
+            "mode.worker:Worker._on_sigusr1": "c13e3b60fc37",
+            "mode.worker:Worker._on_sigusr2": "17a9b79a9b42",
+            "mode.worker:Worker._schedule_shutdown": "9e6afd1d4e5d",
+            "mode.worker:Worker.execute_from_commandline": "3216d339a4dc",
+            "mode.worker:Worker.install_signal_handlers": "a99ddd9ec3df",
+        },
+    },
+)
