@@ -17,11 +17,12 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 from faust.types import TP
 
 from streamhooks.faust_patches.fetching import AT_ONCE, Seek
 from streamhooks.kafka.clients import FETCH, client_config, close_aside, fetch_config
+from streamhooks.kafka.known_brokers import WatchedConsumer
 from streamhooks.kafka.reader import NOT_THERE, Record, to_record
 from streamhooks.masking import shown
 from streamhooks.settings import Settings
@@ -54,7 +55,7 @@ class LibrdkafkaFetching:
     def __init__(self, settings: Settings, ahead: int) -> None:
         bounds = fetch_config(min(ahead, 2 * FETCH), ahead)
         self._config = client_config(settings) | {"group.id": f"{settings.topic_prefix}fetching"} | _CONFIG | bounds
-        self._client: Consumer | None = None
+        self._client: WatchedConsumer | None = None
         self._assignments: dict[tuple[str, int], int] = {}
         self._next: dict[tuple[str, int], int] = {}
         self._suspects: set[TP] = set()
@@ -89,7 +90,7 @@ class LibrdkafkaFetching:
         self._read({**others, **seeks})
 
     def _read(self, seeks: Mapping[TP, Seek]) -> None:
-        former, self._client = self._client, Consumer(self._config)
+        former, self._client = self._client, WatchedConsumer(self._config)
         self._waiting = None  # what comes of it is of the former one
         self._thread.shutdown(wait=False)
         self._thread = ThreadPoolExecutor(1, "fetching")
@@ -106,6 +107,9 @@ class LibrdkafkaFetching:
         if self._client is None:
             await asyncio.sleep(0.05)  # whoever asks in a loop must not keep it
             return []
+        if self._client.brokers.are_lost:
+            log.warning("a client that fetches knew no broker any more (librdkafka#5301): another one reads on")
+            self.move({})
         if self._held:
             records, self._held = self._held[:AT_ONCE], self._held[AT_ONCE:]
             return records
@@ -124,7 +128,7 @@ class LibrdkafkaFetching:
         found, self._suspects = self._suspects, set()
         return found
 
-    async def _awaited(self, client: Consumer, timeout: float) -> list[Message]:
+    async def _awaited(self, client: WatchedConsumer, timeout: float) -> list[Message]:
         """The next messages; a thread waits for the first one, also if whoever asked for it is cancelled meanwhile."""
         if self._waiting is None:
             loop = asyncio.get_running_loop()
@@ -136,7 +140,7 @@ class LibrdkafkaFetching:
         self._waiting, first = None, waiting.result()
         return [] if first is None else [first, *client.consume(AT_ONCE - 1, 0)]
 
-    def _poll(self, client: Consumer, timeout: float) -> Message | None:
+    def _poll(self, client: WatchedConsumer, timeout: float) -> Message | None:
         """In the thread: the next message, if one comes in time; who stops it does not wait for the end of it."""
         end = steady() + timeout
         while self._asks(client) and (left := end - steady()) > 0:

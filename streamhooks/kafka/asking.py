@@ -18,7 +18,8 @@ class KeptAdmin:
     """A client that connects when it is asked for first, and anew after it was forgotten.
 
     librdkafka goes on asking with the epoch of a leader that the broker has fenced, for minutes, and gets
-    FENCED_LEADER_EPOCH each time: whoever misses an answer forgets the client. A new one does not know that epoch.
+    FENCED_LEADER_EPOCH each time: whoever misses an answer forgets the client. A new one does not know that epoch. Nor
+    does a client answer that knows no broker any more (`known_brokers.py`).
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -106,9 +106,13 @@ class KafkaCounts:
         asked = self._admin.get().describe_topics(
             TopicCollection([prefix + name for name in NAMES.values()]), request_timeout=TIMEOUT
         )
-        for topic, future in asked.items():
-            try:
-                counts[topic.removeprefix(prefix)] = len(future.result(TIMEOUT).partitions)
-            except KafkaException as error:  # such as: it is being made anew
-                log.debug("the partitions of %s are not known: %s", topic, error.args[0].str())
+        try:
+            for topic, future in asked.items():
+                try:
+                    counts[topic.removeprefix(prefix)] = len(future.result(TIMEOUT).partitions)
+                except KafkaException as error:  # such as: it is being made anew
+                    log.debug("the partitions of %s are not known: %s", topic, error.args[0].str())
+        finally:
+            if len(counts) < len(asked):
+                self._admin.forget()
         return counts

@@ -115,6 +115,8 @@ class Logs:
         except KafkaException:
             return {}
         found = {topic: str(one.topic_id) for topic, one in answers(asked, self._timeout).items()}
+        if not found:
+            self._admin.forget()
         return {topic: "" if topic_id == NO_ID else topic_id for topic, topic_id in found.items()}
 
     def _ask(self, tps: Collection[TP]) -> dict[TP, Log]:

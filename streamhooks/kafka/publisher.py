@@ -11,10 +11,11 @@ from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka.clients import client_config
+from streamhooks.kafka.known_brokers import WatchedProducer
 from streamhooks.settings import Settings
 from streamhooks.times import steady
 
@@ -69,9 +70,9 @@ class Publisher:
             "partitioner": "murmur2_random",
             "error_cb": self._noticed,
         }
-        self._producer = Producer(self._config)
-        self._one_by_one: Producer | None = None
-        self._former: list[Producer] = []
+        self._producer = WatchedProducer(self._config)
+        self._one_by_one: WatchedProducer | None = None
+        self._former: list[WatchedProducer] = []
         self._dead: str | None = None
         self._numbers = count()
         self._began: dict[int, float] = {}  # of what is not confirmed, oldest first
@@ -148,7 +149,7 @@ class Publisher:
         """Send a record in a batch of its own: of a batch that is too large each record may be small enough."""
         try:
             if self._one_by_one is None:
-                self._one_by_one = Producer(self._config | {"batch.num.messages": 1, "linger.ms": 0})
+                self._one_by_one = WatchedProducer(self._config | {"batch.num.messages": 1, "linger.ms": 0})
             headers = message.headers()
             self._one_by_one.produce(
                 message.topic(),
@@ -164,11 +165,8 @@ class Publisher:
 
     def _error_of(self, error: KafkaError) -> PublishError:
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
-            # This producer will never send again: what is not confirmed is done again by a new process.
-            if self._dead is None:
-                self._dead = error.str()
-                if self._on_fatal is not None:
-                    self._on_fatal(self._dead)
+            self._die(error.str())
+        if self._dead is not None:
             return ProducerDead(self._dead)
         return RecordTooLarge(error.str()) if error.code() in _TOO_LARGE else WriteRefused(error.str(), error.code())
 
@@ -176,6 +174,20 @@ class Publisher:
         # A refusal that makes the producer end does not say so itself.
         if error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
             self._error_of(error)
+
+    def _die(self, reason: str) -> None:
+        """Send nothing any more: what is not confirmed is done again by a new process."""
+        if self._dead is None:
+            self._dead = reason
+            if self._on_fatal is not None:
+                self._on_fatal(reason)
+
+    def _die_if_lost(self) -> None:
+        # A new one would not do: of what is not confirmed some may be written, and brokers know it by this one's id.
+        for producer in self._producers():
+            if producer.brokers.are_lost and producer.brokers.records:
+                self._die("it knows no broker any more, and asks for none (librdkafka#5301)")
+                producer.purge()
 
     def oldest_unconfirmed(self) -> float:
         """Return the age of the oldest record that is not confirmed, in seconds; 0 without any."""
@@ -191,13 +203,14 @@ class Publisher:
                 if self._one_by_one is not None:
                     self._one_by_one.poll(0)
                 self._empty_former()
+                self._die_if_lost()
             except BaseException:  # whatever it is
                 # Raised by a callback. Without this thread nothing would ever be confirmed again.
                 log.exception("a confirmation could not be told")
 
     def renew(self) -> None:
         """Write with a new producer from now on; what the former one has not sent ends as a refused write."""
-        former, self._producer = self._producers(), Producer(self._config)
+        former, self._producer = self._producers(), WatchedProducer(self._config)
         self._one_by_one = None
         self._former += former
 
@@ -212,7 +225,7 @@ class Publisher:
     def __len__(self) -> int:
         return sum(map(len, self._producers()))
 
-    def _producers(self) -> list[Producer]:
+    def _producers(self) -> list[WatchedProducer]:
         return [self._producer] if self._one_by_one is None else [self._producer, self._one_by_one]
 
     def close(self, timeout: float) -> int:

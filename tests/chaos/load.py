@@ -85,7 +85,8 @@ class Load:
 
     def __init__(self, brokers: str, prefix: str, seed: int, rate: float) -> None:
         self._brokers, self._prefix, self._seed, self._rate = brokers, prefix, seed, rate
-        self._producers = {topic: self._make_producer() for topic in (*SOURCES, "resources")}
+        self._told: dict[str, str] = {}  # by topic, what librdkafka told last
+        self._producers = {topic: self._make_producer(topic) for topic in (*SOURCES, "resources")}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._writing = threading.Lock()
@@ -96,7 +97,7 @@ class Load:
         """How often the log of each topic began anew, as `renew` was told."""
         self.refused: list[str] = []
         self.replaced: list[str] = []
-        """The topics whose producer stood still, and was replaced."""
+        """The topics whose producer stood still, and was replaced, with what librdkafka told of it last."""
         #: what the brokers confirmed, of the source topics
         self.confirmed: list[Record] = []
 
@@ -131,7 +132,7 @@ class Load:
         with self._writing:
             self.lives[topic] += 1
             # The new log knows nothing of the old producer's sequence.
-            self._producers[topic] = self._make_producer()
+            self._producers[topic] = self._make_producer(topic)
             for one in self._held.pop(topic):
                 self._write(one)
 
@@ -146,12 +147,12 @@ class Load:
             elif now - self._heard[topic] > STUCK:
                 with self._writing:
                     self._heard[topic] = now
-                    self.replaced.append(topic)
-                    self._producers[topic] = self._make_producer()
+                    self.replaced.append(f"{topic} ({_in_short(self._told.get(topic, '{}'))})")
+                    self._producers[topic] = self._make_producer(topic)
                     producer.purge()
                     producer.flush(10)
 
-    def _make_producer(self) -> Producer:
+    def _make_producer(self, topic: str) -> Producer:
         # Idempotent: what the producer repeats after a restart of the broker must not be in the topic twice.
         return Producer(
             {
@@ -167,6 +168,8 @@ class Load:
                 "topic.metadata.refresh.interval.ms": 1000,
                 "log_level": 0,
                 "error_cb": lambda _error: None,
+                "statistics.interval.ms": 5000,
+                "stats_cb": lambda told: self._told.update({topic: told}),
             }
         )
 
@@ -224,3 +227,10 @@ class Load:
                 producer.poll(0.1)
             else:
                 return
+
+
+def _in_short(told: str) -> str:
+    """What of librdkafka's statistics says why a producer stands still."""
+    statistics = orjson.loads(told)
+    brokers = {name: broker["state"] for name, broker in statistics.get("brokers", {}).items()}
+    return f"{statistics.get('eos', {}).get('idemp_state', 'nothing told')}, brokers {brokers or 'none'}"
