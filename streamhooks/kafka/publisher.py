@@ -60,6 +60,8 @@ class Publisher:
         self._config = client_config(settings) | {
             "acks": "all",
             "enable.idempotence": True,
+            # With several, librdkafka ends for good when a batch among them is refused for too few replicas in sync.
+            "max.in.flight.requests.per.connection": 1,
             "message.timeout.ms": 0,
             # What we write is bookkeeping: it can wait a little, and fewer batches cost everybody less.
             "linger.ms": 20,
