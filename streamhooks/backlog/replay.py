@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.hooks.matching import matches
 from streamhooks.kafka.apart import STOP
 from streamhooks.kafka.between import Ranges
 from streamhooks.kafka.reader import scan
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
-from streamhooks.sources.rules import asked_by, is_for, read_source
+from streamhooks.sources.rules import asked_by, read_source
 from streamhooks.times import Between
 
 #: how long counting may take, in seconds
@@ -59,7 +60,7 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
         TimeoutError: Kafka does not answer, or nobody waits for it any more.
 
     """
-    prefix, matches = settings.topic_prefix, 0
+    prefix, count = settings.topic_prefix, 0
     for record in scan(settings, ranges, timeout=TIMEOUT, stop=STOP):
         if record.value is None or not between.holds(record.timestamp):
             continue
@@ -67,5 +68,5 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
             source = read_source(record.topic.removeprefix(prefix), record.value)
         except BrokenRecord:
             continue
-        matches += any(is_for(hook, asked) for asked in asked_by(source))
-    return matches
+        count += any(matches(hook, asked.ask) for asked in asked_by(source))
+    return count

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.hooks.matching import kind_of, reasons_against
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.between import Ranges, ranges_between
 from streamhooks.kafka.offsets import Offsets
@@ -21,7 +22,7 @@ from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.settings import Settings
-from streamhooks.sources.rules import SOURCES, Source, asked_by, read_source, reasons_against
+from streamhooks.sources.rules import SOURCES, Source, asked_by, read_source
 from streamhooks.times import Between
 
 TIMEOUT = 60.0
@@ -101,13 +102,13 @@ def _explained(hook: Hook, source: Source, record: Record, hooks: HooksTable) ->
     if not asked:
         return Explained(hook, False, "an Error without its instance fires nothing", delivery)
     # Of two things that a record asks for, the one that is for this kind of hook tells more.
-    of_its_kind = [one for one in asked if one.app == (hook.app_id is not None)] or asked
-    reasons = [list(reasons_against(hook, one)) for one in of_its_kind]
+    of_its_kind = [one for one in asked if one.ask.hook_kind == kind_of(hook)] or asked
+    reasons = [list(reasons_against(hook, one.ask)) for one in of_its_kind]
     is_late = (made := _made(hook)) is not None and made > record.timestamp / 1000
     late = [f"it was made later: {hook.date_created}"] if is_late else []
     if [] not in reasons or late:
         return Explained(hook, False, "; ".join(min(reasons, key=len) + late), delivery)
-    event = of_its_kind[reasons.index([])].event
+    event = of_its_kind[reasons.index([])].ask.event
     status = hooks.status(hook.id)
     if status.status != "active":
         return Explained(hook, True, f"it subscribed to {event}, but is disabled now: {status.reason}", delivery)

@@ -9,7 +9,11 @@ from typing import Final, get_args
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.notice import AboutHook
 
-SERVICE_EVENTS: Final = ("event.alert", "event.created")
+EVENT_ALERT: Final = "event.alert"
+EVENT_CREATED: Final = "event.created"
+SERVICE_EVENTS: Final = (EVENT_ALERT, EVENT_CREATED)
+#: of the hooks of an app that an alert names
+ALERT_TRIGGERED: Final = "event_alert.triggered"
 APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "issue": ("assigned", "archived", "created", "ignored", "resolved", "unresolved"),
     "error": ("created",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import DOUBLES
@@ -35,7 +36,8 @@ def service_hook_calls(
     hooks: HooksTable, partition_of: PartitionOf, event: Event, name: str, origin: Origin
 ) -> list[Call]:
     """One call for each service hook of the event's project that subscribed."""
+    ask = Ask("service", event.organization_id, (event.project_id,), name)
     return [
         call_from(origin, process_service_hook.name, partition_of(hook.id), [hook.id, event], name, hook.id)
-        for hook in hooks.service_hooks(event.organization_id, event.project_id, name)
+        for hook in hooks.matching(ask)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from streamhooks.delivery.payloads import resource_change_data
+from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
 from streamhooks.masking import without_queries
@@ -36,7 +37,7 @@ def calls_of_notices(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
         data = resource_change_data(NOTICES, _shown(about, notice))
         return [
             call_from(origin, task, partition_of(hook.id), [hook.id, event, data, None], event, hook.id)
-            for hook in _subscribed(hooks, about, event)
+            for hook in hooks.matching(Ask("app", about.organization_id, about.project_ids, event))
         ]
 
     return calls_of
@@ -44,14 +45,6 @@ def calls_of_notices(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
 
 def _gets_notices(hook: Hook) -> bool:
     return any(event == EVERYTHING or event.startswith(f"{NOTICES}.") for event in hook.events)
-
-
-def _subscribed(hooks: HooksTable, about: Hook, event: str) -> list[Hook]:
-    """The app hooks of any of the hook's projects; of every project, if it has none itself."""
-    found: dict[str, Hook] = {}
-    for project_id in about.project_ids or (None,):
-        found |= {hook.id: hook for hook in hooks.app_hooks(about.organization_id, event, project_id)}
-    return list(found.values())
 
 
 def _shown(about: Hook, notice: Notice) -> dict[str, Any]:

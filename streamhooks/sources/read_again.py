@@ -67,9 +67,5 @@ class ReadAgain:
         return [one for asked in asked_by(found) for one in self._of(asked)]
 
     def _of(self, asked: Asked) -> list[Delivery]:
-        if asked.app:
-            hooks = self._hooks.app_hooks(asked.organization_id, asked.event, asked.project_id, asked.app_id)
-        else:
-            hooks = self._hooks.service_hooks(asked.organization_id, asked.project_id or "", asked.event)
-        calls = [(hook.id, *asked.call(hook.id)) for hook in hooks]
-        return [Delivery(registry[task], hook_id, args, asked.event) for hook_id, task, args in calls]
+        calls = [(hook.id, *asked.call(hook.id)) for hook in self._hooks.matching(asked.ask)]
+        return [Delivery(registry[task], hook_id, args, asked.ask.event) for hook_id, task, args in calls]

@@ -47,7 +47,7 @@ def call_of(record: Record, number: int = 0) -> Call:
     """The call of a source record to a hook."""
     asked = asked_by(read_source(record.topic.removeprefix("p."), record.value))[number]
     task, args = asked.call(HOOK)
-    return call_from(origin_of(record, 0), task, 1, args, asked.event, HOOK)
+    return call_from(origin_of(record, 0), task, 1, args, asked.ask.event, HOOK)
 
 
 def stored(call: Call, offset: int = 9) -> Record:
