@@ -21,8 +21,9 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
+from streamhooks.sources.kinds import OF_USERS, SourceKind
 from streamhooks.sources.origin import origin_of
-from streamhooks.sources.rules import SOURCES, call_for, read_source
+from streamhooks.sources.rules import call_for, read_source
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.tasks.context import READ_AGAIN
 from streamhooks.times import steady
@@ -108,7 +109,7 @@ class Redriving:
             return False
         if letter.hook_id is not None:
             return self._get_hook(letter.hook_id) is not None
-        return letter.task is not None or self._kind_of(letter) in SOURCES
+        return letter.task is not None or self._kind_of(letter) in OF_USERS
 
     def send(self, letters: Iterable[Found], *, stop: Stop) -> int:
         """Send letters again; returns how many, when that is confirmed: without those whose source is gone.
@@ -193,8 +194,9 @@ class Redriving:
         if letter.task is not None:
             task = letter.task
             return self._call(found, call_id, now, task["name"], task["args"], task["kwargs"])
-        record = self._source(letter, stop=stop) if self._kind_of(letter) in SOURCES else None
-        if record is None or record.value is None:
+        kind = self._kind_of(letter)
+        record = self._source(letter, stop=stop) if kind in OF_USERS else None
+        if kind is None or record is None or record.value is None:
             return None  # what lies in our own topics may be newer by now
         if letter.hook_id is None:
             call = self._call(found, call_id, now, READ_AGAIN, [record.source], {})
@@ -206,7 +208,7 @@ class Redriving:
         if hook is None:
             return None
         try:
-            source = read_source(record.topic.removeprefix(self._topics.prefix), record.value)
+            source = read_source(kind, record.value)
         except BrokenRecord:
             return None
         partitions = (self._partition_of(hook.id), self._partitions)
@@ -248,8 +250,8 @@ class Redriving:
                 pass
         return self._partition_of(letter.hook_id or letter.id)
 
-    def _kind_of(self, letter: DeadLetter) -> str:
-        return (letter.source or "").rpartition(":")[0].rpartition(":")[0].removeprefix(self._topics.prefix)
+    def _kind_of(self, letter: DeadLetter) -> SourceKind | None:
+        return SourceKind.of((letter.source or "").rpartition(":")[0].rpartition(":")[0], self._topics)
 
     # --- writing
 

@@ -22,7 +22,8 @@ from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.settings import Settings
-from streamhooks.sources.rules import SOURCES, Source, asked_by, read_source
+from streamhooks.sources.kinds import OF_USERS, SourceKind
+from streamhooks.sources.rules import Source, asked_by, read_source
 from streamhooks.times import Between
 
 TIMEOUT = 60.0
@@ -55,9 +56,8 @@ def find_event(settings: Settings, event_id: str, between: Between, *, stop: Sto
 
     """
     wanted = (event_id.lower().encode(), event_id.upper().encode())
-    for kind in ("events", "alerts"):
-        topic = settings.topic_prefix + kind
-        ranges = ranges_between(settings, [topic], between, stop=stop)
+    for kind in (SourceKind.EVENTS, SourceKind.ALERTS):
+        ranges = ranges_between(settings, [kind.topic(Topics(settings.topic_prefix))], between, stop=stop)
         first: Record | None = None  # the others may be many
         for record in scan(settings, ranges, timeout=TIMEOUT, stop=stop):
             if not between.holds(record.timestamp) or not any(text in (record.value or b"") for text in wanted):
@@ -69,7 +69,7 @@ def find_event(settings: Settings, event_id: str, between: Between, *, stop: Sto
     return None
 
 
-def _event_id(kind: str, record: Record) -> str | None:
+def _event_id(kind: SourceKind, record: Record) -> str | None:
     try:
         source = read_source(kind, record.value)
     except BrokenRecord:
@@ -78,17 +78,15 @@ def _event_id(kind: str, record: Record) -> str | None:
     return event.event_id if isinstance(event, Event) else None
 
 
-def explain(record: Record, kind: str, hooks: HooksTable) -> tuple[Source, list[Explained]]:
+def explain(record: Record, kind: SourceKind | None, hooks: HooksTable) -> tuple[Source, list[Explained]]:
     """What a source record asked for, and each hook of its organization: those that it fires first.
-
-    `kind` is the topic without the prefix.
 
     Raises:
         BrokenRecord: the record can't be read.
 
     """
-    if kind not in SOURCES:
-        raise BrokenRecord("it is no record of events, alerts or resource-changes")
+    if kind not in OF_USERS:
+        raise BrokenRecord(f"it is no record of {', '.join(OF_USERS)}")
     source = read_source(kind, record.value)
     explained = [
         _explained(hook, source, record, hooks) for hook in hooks if hook.organization_id == organization_of(source)

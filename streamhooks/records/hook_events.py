@@ -23,7 +23,9 @@ APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
 EVERYTHING: Final = "*"
 #: of what happens to hooks themselves, the resource and its actions (docs/running.md, notices)
 NOTICES: Final = "hook"
-_NOTICED: Final = get_args(AboutHook)
+_NOTICED: Final[tuple[str, ...]] = get_args(AboutHook)
+#: the events of what happens to hooks
+NOTICED: Final = tuple(f"{NOTICES}.{what}" for what in _NOTICED)
 
 _APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100}|\*)")
 

@@ -9,8 +9,10 @@ from streamhooks.delivery.outcomes import DeliveryRejected
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record, coordinates
+from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.event import ResourceChange
+from streamhooks.sources.kinds import OF_USERS, SourceKind
 from streamhooks.sources.origin import origin_of
 from streamhooks.sources.resource_changes import calls_of_resource_changes
 from streamhooks.sources.rules import Asked, asked_by, read_source
@@ -28,13 +30,13 @@ class ReadAgain:
         hooks: HooksTable,
         read_one: ReadOne,
         *,
-        topic_prefix: str,
+        topics: Topics,
         max_hops: int,
         learn: Callable[[bytes | None], None] | None,
     ) -> None:
         self._hooks = hooks
         self._read_one = read_one
-        self._prefix = topic_prefix
+        self._topics = topics
         self._max_hops = max_hops
         self._learn = learn
 
@@ -54,10 +56,13 @@ class ReadAgain:
         origin = origin_of(record, 0)
         if origin.hops >= self._max_hops:
             raise DeliveryRejected(f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks")
+        kind = SourceKind.of(topic, self._topics)
+        if kind not in OF_USERS:
+            raise DeliveryRejected(f"its record is none of {', '.join(OF_USERS)}")
         if self._learn is not None:
             await asyncio.to_thread(self._learn, record.value)
         try:
-            found = read_source(topic.removeprefix(self._prefix), record.value)
+            found = read_source(kind, record.value)
             if isinstance(found, ResourceChange):
                 (call,) = calls_of_resource_changes(1)(record, origin)
                 deliveries: list[Delivery] = await process_resource_change(*call.args)

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from streamhooks.delivery.payloads import resource_change_data, resource_name
+from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import Ask, matches
 from streamhooks.records.call import Resent
 from streamhooks.records.event import Alert, Event, ResourceChange
-from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
+from streamhooks.records.notice import Notice
+from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import Origin, call_from
 from streamhooks.tasks.call import Call
 from streamhooks.webhooks.asking import ask_of_app, ask_of_change
@@ -25,9 +27,6 @@ from streamhooks.webhooks.tasks import (
     send_alert_webhook,
     send_resource_change_webhook,
 )
-
-#: the source topics, without the prefix
-SOURCES = ("events", "alerts", "resource-changes")
 
 Source = Event | Alert | ResourceChange
 
@@ -39,16 +38,17 @@ class Asked(NamedTuple):
     call: Callable[[str], tuple[str, list[Any]]]
 
 
-def read_source(kind: str, value: bytes | None) -> Source:
-    """The record of a source topic, whose name without the prefix is `kind`.
+def read_source(kind: SourceKind, value: bytes | None) -> Source:
+    """The record of a source topic that users write.
 
     Raises:
         BrokenRecord: it can't be read, or is a tombstone.
 
     """
-    if kind == "events":
-        return decode(Event, value)
-    return decode(Alert, value) if kind == "alerts" else decode(ResourceChange, value)
+    source = kind.read(value)
+    if isinstance(source, Notice):
+        raise BrokenRecord("it is a notice")
+    return source
 
 
 def asked_by(source: Source) -> list[Asked]:

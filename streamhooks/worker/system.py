@@ -31,7 +31,7 @@ from streamhooks.delayed.scheduler import Scheduler
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
 from streamhooks.delivery.links import Links
-from streamhooks.errors import ProducerDead
+from streamhooks.errors import BrokenRecord, ProducerDead
 from streamhooks.faust_patches.app import App
 from streamhooks.faust_patches.table import WindowTable
 from streamhooks.history.history import SHORT, History
@@ -74,6 +74,7 @@ from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
 from streamhooks.sources.duplicates import Doubles
 from streamhooks.sources.intake import Intake
+from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.notices import calls_of_notices
 from streamhooks.sources.origin import origin_of
 from streamhooks.sources.read_again import ReadAgain
@@ -122,7 +123,7 @@ class System:
         self.settings = settings
         self.tracing = tracing
         self.topics = topics = Topics(settings.topic_prefix)
-        begin_at_zero(topics, registry)
+        begin_at_zero(topics, [kind.topic(topics) for kind in SourceKind], registry)
         self._counts = dict(partitions)
         self.partitions = partitions["delayed"]
         self.partition_of = partial(_partition_of, self.partitions)
@@ -219,7 +220,7 @@ class System:
         bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of)
         size = settings.max_unsettled_mb * 1_000_000
         self._threads_of_kept, self._one_reader = Threads(KEPT_AT_ONCE), OneReader(settings)
-        kept = KeptArguments(self._read_one, topics.delayed, settings.topic_prefix)
+        kept = KeptArguments(self._read_one, topics)
         self.missed = Missed(
             self.stretches,
             self.hooks,
@@ -249,7 +250,7 @@ class System:
                 deliveries_of=ReadAgain(
                     self.hooks,
                     self._read_one,
-                    topic_prefix=settings.topic_prefix,
+                    topics=topics,
                     max_hops=settings.max_hops,
                     learn=learn,
                 ).deliveries_of,
@@ -434,8 +435,7 @@ class System:
             self._background.append(task)
 
     async def _look_around(self) -> Known:
-        prefix = self.settings.topic_prefix
-        sources = {topic: self._counts[topic.removeprefix(prefix)] for topic in self.app.plain_topics}
+        sources = {kind.topic(self.topics): self._counts[kind] for kind in SourceKind}
         while True:
             try:
                 return await asyncio.to_thread(look_around, self.settings, sources, self._counts)
@@ -702,7 +702,10 @@ class System:
         if record.topic == self.topics.notices:
             calls = calls_of_notices(self.hooks, self.partition_of)(record, origin)
             return next((again(call, cause, id_of) for call in calls if call.hook_id == hook.id), None)
-        source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
+        kind = SourceKind.of(record.topic, self.topics)
+        if kind is None:
+            raise BrokenRecord(f"{record.topic} is no source topic")
+        source = read_source(kind, record.value)
         return call_for(hook, source, origin, cause, id_of, (self.partition_of(hook.id), self.partitions))
 
     async def _ends(self, tp: tuple[str, int]) -> tuple[int, int]:
