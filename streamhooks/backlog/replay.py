@@ -14,7 +14,7 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
 from streamhooks.sources.kinds import SourceKind
-from streamhooks.sources.rules import asked_by, read_source
+from streamhooks.sources.rules import asks, read_source
 from streamhooks.times import Between
 
 #: how long counting may take, in seconds
@@ -54,12 +54,11 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
     """
     topics, count = Topics(settings.topic_prefix), 0
     for record in scan(settings, ranges, timeout=TIMEOUT, stop=STOP):
-        kind = SourceKind.of(record.topic, topics)
-        if kind is None or record.value is None or not between.holds(record.timestamp):
+        if record.value is None or not between.holds(record.timestamp):
             continue
         try:
-            source = read_source(kind, record.value)
+            source = read_source(SourceKind.of(record.topic, topics), record.value)
         except BrokenRecord:
             continue
-        count += any(matches(hook, asked.ask) for asked in asked_by(source))
+        count += any(matches(hook, ask) for ask in asks(source))
     return count

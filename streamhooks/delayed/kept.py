@@ -15,8 +15,9 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
 from streamhooks.records.ids import derived_id, source_id
+from streamhooks.sources.calls import delivery_of
 from streamhooks.sources.kinds import OF_USERS, SourceKind
-from streamhooks.sources.rules import asked_by, read_source
+from streamhooks.sources.rules import asks, read_source
 from streamhooks.tasks.call import Call
 
 Arguments = tuple[list[Any], dict[str, Any]]
@@ -65,7 +66,11 @@ class KeptArguments:
         if call.webhook_id != derived_id(source_id(topic, partition, offset, record.timestamp), call.hook_id):
             return None  # another record lies there by now
         try:
-            calls = [asked.call(call.hook_id) for asked in asked_by(read_source(kind, record.value))]
+            source = read_source(kind, record.value)
         except BrokenRecord:
             return None
-        return next(((args, {}) for task, args in calls if task == call.task), None)
+        for ask in asks(source):
+            task, args = delivery_of(source, ask) or (None, [])
+            if task == call.task:
+                return [call.hook_id, *args], {}
+        return None

@@ -22,8 +22,8 @@ from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.settings import Settings
-from streamhooks.sources.kinds import OF_USERS, SourceKind
-from streamhooks.sources.rules import Source, asked_by, read_source
+from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.rules import UserRecord, asks, read_source
 from streamhooks.times import Between
 
 TIMEOUT = 60.0
@@ -78,15 +78,13 @@ def _event_id(kind: SourceKind, record: Record) -> str | None:
     return event.event_id if isinstance(event, Event) else None
 
 
-def explain(record: Record, kind: SourceKind | None, hooks: HooksTable) -> tuple[Source, list[Explained]]:
+def explain(record: Record, kind: SourceKind | None, hooks: HooksTable) -> tuple[UserRecord, list[Explained]]:
     """What a source record asked for, and each hook of its organization: those that it fires first.
 
     Raises:
         BrokenRecord: the record can't be read.
 
     """
-    if kind not in OF_USERS:
-        raise BrokenRecord(f"it is no record of {', '.join(OF_USERS)}")
     source = read_source(kind, record.value)
     explained = [
         _explained(hook, source, record, hooks) for hook in hooks if hook.organization_id == organization_of(source)
@@ -94,19 +92,19 @@ def explain(record: Record, kind: SourceKind | None, hooks: HooksTable) -> tuple
     return source, sorted(explained, key=lambda one: (not one.matched, one.hook.id))
 
 
-def _explained(hook: Hook, source: Source, record: Record, hooks: HooksTable) -> Explained:
+def _explained(hook: Hook, source: UserRecord, record: Record, hooks: HooksTable) -> Explained:
     delivery = webhook_id(record.topic, record.partition, record.offset, record.timestamp, hook.id)
-    asked = asked_by(source)
-    if not asked:
+    all_asks = asks(source)
+    if not all_asks:
         return Explained(hook, False, "an Error without its instance fires nothing", delivery)
     # Of two things that a record asks for, the one that is for this kind of hook tells more.
-    of_its_kind = [one for one in asked if one.ask.hook_kind == kind_of(hook)] or asked
-    reasons = [list(reasons_against(hook, one.ask)) for one in of_its_kind]
+    of_its_kind = [ask for ask in all_asks if ask.hook_kind == kind_of(hook)] or all_asks
+    reasons = [list(reasons_against(hook, ask)) for ask in of_its_kind]
     is_late = (made := _made(hook)) is not None and made > record.timestamp / 1000
     late = [f"it was made later: {hook.date_created}"] if is_late else []
     if [] not in reasons or late:
         return Explained(hook, False, "; ".join(min(reasons, key=len) + late), delivery)
-    event = of_its_kind[reasons.index([])].ask.event
+    event = of_its_kind[reasons.index([])].event
     status = hooks.status(hook.id)
     if status.status != "active":
         return Explained(hook, True, f"it subscribed to {event}, but is disabled now: {status.reason}", delivery)
@@ -121,12 +119,12 @@ def _made(hook: Hook) -> float | None:
         return None
 
 
-def organization_of(source: Source) -> str:
+def organization_of(source: UserRecord) -> str:
     """The organization of a source record."""
     return source.event.organization_id if isinstance(source, Alert) else source.organization_id
 
 
-def summary(source: Source) -> dict[str, Any]:
+def summary(source: UserRecord) -> dict[str, Any]:
     """What a record is about, without what its users wrote into it."""
     if isinstance(source, ResourceChange):
         return {

@@ -31,7 +31,7 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
 from streamhooks.sources.kinds import OF_USERS, SourceKind
-from streamhooks.sources.rules import Source
+from streamhooks.sources.rules import UserRecord
 from streamhooks.times import Between
 
 Wanted = Filter | list[tuple[int, int]]
@@ -49,7 +49,7 @@ class Explanation:
     """A source record, each hook of its organization, and the attempts by `webhook-id`."""
 
     record: Record
-    source: Source
+    source: UserRecord
     hooks: list[Explained]
     attempts: Mapping[str, list[dict[str, Any]]]
 

@@ -29,10 +29,7 @@ from streamhooks.kafka.clients import aiokafka_options, tls_context
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
 from streamhooks.settings import Settings
-from streamhooks.sources.alerts import calls_of_alerts
-from streamhooks.sources.events import calls_of_events
-from streamhooks.sources.notices import calls_of_notices
-from streamhooks.sources.resource_changes import calls_of_resource_changes
+from streamhooks.sources.kinds import SourceKind
 from streamhooks.tasks.tracing import make_tracing
 from streamhooks.web.http.tls import server_context
 from streamhooks.web.register import application_options, register
@@ -109,28 +106,28 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
 
     app.on_begin = start
 
+    async def follow(kind: SourceKind, stream: Any) -> None:
+        await system.intake.follow(records_of(stream), partial(system.calls.of, kind))
+
     @app.agent(_source(app, topics.events), name="events")
     async def events(stream: Any) -> None:
         """Fires the service hooks that subscribed to the project of an event."""
-        calls_of = calls_of_events(system.hooks, system.partition_of, system.doubles)
-        await system.intake.follow(records_of(stream), calls_of)
+        await follow(SourceKind.EVENTS, stream)
 
     @app.agent(_source(app, topics.alerts), name="alerts")
     async def alerts(stream: Any) -> None:
         """Fires the app hooks that an alert is for."""
-        calls_of = calls_of_alerts(system.hooks, system.partition_of, system.partitions, system.doubles)
-        await system.intake.follow(records_of(stream), calls_of)
+        await follow(SourceKind.ALERTS, stream)
 
     @app.agent(_source(app, topics.resource_changes), name="resource-changes")
     async def resource_changes(stream: Any) -> None:
         """Fires the app hooks that subscribed to what happened to a resource."""
-        await system.intake.follow(records_of(stream), calls_of_resource_changes(system.partitions))
+        await follow(SourceKind.RESOURCE_CHANGES, stream)
 
     @app.agent(_source(app, topics.notices), name="notices")
     async def notices(stream: Any) -> None:
         """Tells app hooks what happened to hooks of their organization."""
-        calls_of = calls_of_notices(system.hooks, system.partition_of)
-        await system.intake.follow(records_of(stream), calls_of)
+        await follow(SourceKind.NOTICES, stream)
 
     @counting_app.agent(_source(counting_app, topics.firings), name="firings")
     async def firings(stream: Any) -> None:

@@ -31,7 +31,7 @@ from streamhooks.delayed.scheduler import Scheduler
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
 from streamhooks.delivery.links import Links
-from streamhooks.errors import BrokenRecord, ProducerDead
+from streamhooks.errors import ProducerDead
 from streamhooks.faust_patches.app import App
 from streamhooks.faust_patches.table import WindowTable
 from streamhooks.history.history import SHORT, History
@@ -72,14 +72,12 @@ from streamhooks.records.registry import SchemaRegistry
 from streamhooks.records.sealing import Keys
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
+from streamhooks.sources.calls import Calls
 from streamhooks.sources.duplicates import Doubles
 from streamhooks.sources.intake import Intake
 from streamhooks.sources.kinds import SourceKind
-from streamhooks.sources.notices import calls_of_notices
-from streamhooks.sources.origin import origin_of
 from streamhooks.sources.read_again import ReadAgain
 from streamhooks.sources.resources import Resources
-from streamhooks.sources.rules import again, call_for, read_source
 from streamhooks.tasks import sending
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Services
@@ -333,6 +331,14 @@ class System:
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
         )
+        self.calls = Calls(
+            self.hooks,
+            topics,
+            partition_of=self.partition_of,
+            partitions=self.partitions,
+            duplicates=Doubles(settings.idempotence_window),
+            clock=clock,
+        )
         letters = DeadLetters(settings, self.letter_states, self.hooks.get, self.letters_reader.is_ready)
         redriving = Redriving(
             self.outbox,
@@ -341,6 +347,7 @@ class System:
             self.letter_states,
             get_hook=self.hooks.get,
             source=letters.source,
+            again=self.calls.again,
             partition_of=self.partition_of,
             partitions=self.partitions,
             clock=clock,
@@ -359,7 +366,6 @@ class System:
             partitions=self.partitions,
             clock=clock,
         )
-        self.doubles = Doubles(settings.idempotence_window)
         self.intake = Intake(
             app.tracker,
             self.runner,
@@ -698,15 +704,7 @@ class System:
 
     def call_again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
         """The call that sends a source record to a hook once more; None if it does not fire the hook."""
-        origin = origin_of(record, int(self.clock() * 1000))
-        if record.topic == self.topics.notices:
-            calls = calls_of_notices(self.hooks, self.partition_of)(record, origin)
-            return next((again(call, cause, id_of) for call in calls if call.hook_id == hook.id), None)
-        kind = SourceKind.of(record.topic, self.topics)
-        if kind is None:
-            raise BrokenRecord(f"{record.topic} is no source topic")
-        source = read_source(kind, record.value)
-        return call_for(hook, source, origin, cause, id_of, (self.partition_of(hook.id), self.partitions))
+        return self.calls.again(hook, record, cause, id_of)
 
     async def _ends(self, tp: tuple[str, int]) -> tuple[int, int]:
         return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp]
