@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from itertools import accumulate
 from typing import Final, Protocol
@@ -108,9 +108,8 @@ LOST_SPANS = Counter("streamhooks_lost_spans_total", "Spans that no collector to
 
 
 _ENDINGS: Final = ("done", "retry", "dead", "dropped", "ignored")
-_SOURCES: Final = ("events", "alerts", "resource_changes", "notices")
-#: what is followed or read whole
-_READ: Final = (*_SOURCES, "resources", "hooks", "hook_states", "delayed", "firings")
+#: what is read whole, or followed to be counted
+_READ: Final = ("resources", "hooks", "hook_states", "delayed", "firings")
 
 
 class Topics(Protocol):
@@ -119,13 +118,15 @@ class Topics(Protocol):
     def __getattr__(self, name: str) -> str: ...
 
 
-def begin_at_zero(topics: Topics, tasks: Iterable[str]) -> None:
-    """Have each counter there before it counts: a panel shows 0 then, and the first one is an increase for a rule."""
-    sources, read = ([getattr(topics, name) for name in names] for names in (_SOURCES, _READ))
+def begin_at_zero(topics: Topics, sources: Collection[str], tasks: Iterable[str]) -> None:
+    """Have each counter there before it counts: a panel shows 0 then, and the first one is an increase for a rule.
+
+    `sources` are the names of the source topics.
+    """
     for topic in sources:
         for counter in (RECORDS, TOMBSTONES, DOUBLES, HOLES, LOOPS):
             counter.labels(topic)
-    for topic in read:
+    for topic in (*sources, *(getattr(topics, name) for name in _READ)):
         for counter in (BROKEN, OVERTAKEN, UNREAD, REFUSED_WRITES):
             counter.labels(topic)
         for what in ("anew", "shorter", "read once more"):

@@ -15,6 +15,7 @@ from benchmarks.sample import Hook
 from benchmarks.stage import Stage, stage
 from benchmarks.statistics import percentiles
 from streamhooks.dev.processes import wait_ready
+from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
 from streamhooks.web.http.json_client import call
@@ -87,5 +88,5 @@ def _match_time(hooks: list[Hook]) -> float:
     looks = 50_000
     began = time.perf_counter()
     for number in range(looks):
-        table.service_hooks(sample.ORGANIZATION["id"], projects[number % len(projects)], "event.created")
+        table.matching(Ask("service", sample.ORGANIZATION["id"], (projects[number % len(projects)],), "event.created"))
     return (time.perf_counter() - began) * 1e6 / looks

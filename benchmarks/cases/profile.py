@@ -39,6 +39,8 @@ PARTS = (
     ("streamhooks/counting/firings.py", "firings"),
     ("plain (streamhooks/records/fields.py", "firings"),
     ("streamhooks/records/", "decode"),
+    ("streamhooks/hooks/index.py", "match"),
+    ("streamhooks/hooks/matching.py", "match"),
     ("streamhooks/hooks/table.py", "match"),
     ("streamhooks/limits/bulkheads.py", "bulkheads, gate"),
     ("streamhooks/in_flight/gate.py", "bulkheads, gate"),

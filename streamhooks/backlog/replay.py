@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.hooks.matching import matches
 from streamhooks.kafka.apart import STOP
 from streamhooks.kafka.between import Ranges
 from streamhooks.kafka.reader import scan
+from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
-from streamhooks.sources.rules import asked_by, is_for, read_source
+from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.rules import asks, read_source
 from streamhooks.times import Between
 
 #: how long counting may take, in seconds
 TIMEOUT = 300.0
-
-
-def sources_of(hook: Hook) -> tuple[str, ...]:
-    """The source topics, without the prefix, whose records can fire a hook."""
-    if hook.app_id is None:
-        topics = {"event.created": "events", "event.alert": "alerts"}
-        return tuple(topics[event] for event in sorted(hook.events, reverse=True))
-    alerts = ("alerts",) if "event_alert.triggered" in hook.events else ()
-    others = ("resource-changes",) if set(hook.events) - {"event_alert.triggered"} else ()
-    return alerts + others
 
 
 def stretches_of(
@@ -59,13 +52,13 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
         TimeoutError: Kafka does not answer, or nobody waits for it any more.
 
     """
-    prefix, matches = settings.topic_prefix, 0
+    topics, count = Topics(settings.topic_prefix), 0
     for record in scan(settings, ranges, timeout=TIMEOUT, stop=STOP):
         if record.value is None or not between.holds(record.timestamp):
             continue
         try:
-            source = read_source(record.topic.removeprefix(prefix), record.value)
+            source = read_source(SourceKind.of(record.topic, topics), record.value)
         except BrokenRecord:
             continue
-        matches += any(is_for(hook, asked) for asked in asked_by(source))
-    return matches
+        count += any(matches(hook, ask) for ask in asks(source))
+    return count

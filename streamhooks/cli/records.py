@@ -12,11 +12,16 @@ from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.exact_json import dumps, loads
 from streamhooks.records.formats import decode
 from streamhooks.records.packing import parse_json
+from streamhooks.sources.kinds import SourceKind
 
 Kind = Literal["event", "alert", "resource-change"]
 
 #: the topics behind the prefix
-TOPICS: Final[dict[Kind, str]] = {"event": "events", "alert": "alerts", "resource-change": "resource-changes"}
+TOPICS: Final[dict[Kind, SourceKind]] = {
+    "event": SourceKind.EVENTS,
+    "alert": SourceKind.ALERTS,
+    "resource-change": SourceKind.RESOURCE_CHANGES,
+}
 _DEEPEST = 200
 
 

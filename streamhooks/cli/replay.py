@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from streamhooks.cli.params import TIME, hook_argument, json_option, with_api, yes_option
+from streamhooks.sources.kinds import OF_USERS
 from streamhooks.times import iso
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from streamhooks.cli.api import JSON, Api
 
-_TOPICS = ("events", "alerts", "resource-changes")
+_TOPICS = [kind.value for kind in OF_USERS]
 # Seconds between two looks.
 _LOOK = 1.0
 
@@ -73,7 +74,11 @@ def missed(api: Api, /, hook: str, as_json: bool) -> None:
 @click.option("--from", "start", type=TIME, help="As 2026-11-25T10:00, epoch seconds, or 2h (ago).")
 @click.option("--to", "end", type=TIME, help="Default: the end of the log.")
 @click.option(
-    "--topic", "topics", type=click.Choice(_TOPICS), multiple=True, help="Default: all that can fire the hook."
+    "--topic",
+    "topics",
+    type=click.Choice(_TOPICS),
+    multiple=True,
+    help="Default: all that can fire the hook.",
 )
 @click.option("--dry-run", is_flag=True, help="Count, and send nothing.")
 @click.option("--no-wait", is_flag=True, help="Don't follow how it goes.")

@@ -18,11 +18,12 @@ from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record, Stop, coordinates
 from streamhooks.kafka.together import ToWrite
 from streamhooks.kafka.topics import Topics
+from streamhooks.records.call import Resent
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
+from streamhooks.sources.kinds import OF_USERS, SourceKind
 from streamhooks.sources.origin import origin_of
-from streamhooks.sources.rules import SOURCES, call_for, read_source
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.tasks.context import READ_AGAIN
 from streamhooks.times import steady
@@ -42,6 +43,10 @@ class Source(Protocol):
 
     def __call__(self, letter: DeadLetter, *, stop: Stop) -> Record | None:
         """Return it if Kafka still holds it; block, and raise TimeoutError."""
+
+
+Again = Callable[[Hook, Record, Resent, str], Call | None]
+"""See `sources.calls.Calls.again`."""
 
 
 class _Held(NamedTuple):
@@ -74,8 +79,8 @@ class Write(Protocol):
 class Redriving:
     """Sends dead letters again, and drops them. Its methods block: they are run in threads.
 
-    `source` reads the record that a letter comes from; `partition_of` gives the partition of a hook in `delayed`, of
-    which there are `partitions`; `clock` gives epoch seconds.
+    `source` reads the record that a letter comes from, `again` gives the call that sends it to a hook; `partition_of`
+    gives the partition of a hook in `delayed`, of which there are `partitions`; `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class Redriving:
         *,
         get_hook: Callable[[str], Hook | None],
         source: Source,
+        again: Again,
         partition_of: Callable[[str], int],
         partitions: int,
         clock: Callable[[], float],
@@ -97,6 +103,7 @@ class Redriving:
         self._states = states
         self._get_hook = get_hook
         self._source = source
+        self._again = again
         self._partition_of = partition_of
         self._partitions = partitions
         self._clock = clock
@@ -108,7 +115,7 @@ class Redriving:
             return False
         if letter.hook_id is not None:
             return self._get_hook(letter.hook_id) is not None
-        return letter.task is not None or self._kind_of(letter) in SOURCES
+        return letter.task is not None or self._kind_of(letter) in OF_USERS
 
     def send(self, letters: Iterable[Found], *, stop: Stop) -> int:
         """Send letters again; returns how many, when that is confirmed: without those whose source is gone.
@@ -193,7 +200,7 @@ class Redriving:
         if letter.task is not None:
             task = letter.task
             return self._call(found, call_id, now, task["name"], task["args"], task["kwargs"])
-        record = self._source(letter, stop=stop) if self._kind_of(letter) in SOURCES else None
+        record = self._source(letter, stop=stop) if self._kind_of(letter) in OF_USERS else None
         if record is None or record.value is None:
             return None  # what lies in our own topics may be newer by now
         if letter.hook_id is None:
@@ -206,11 +213,9 @@ class Redriving:
         if hook is None:
             return None
         try:
-            source = read_source(record.topic.removeprefix(self._topics.prefix), record.value)
+            of_source = self._again(hook, record, "redrive", call_id)
         except BrokenRecord:
             return None
-        partitions = (self._partition_of(hook.id), self._partitions)
-        of_source = call_for(hook, source, origin_of(record, now), "redrive", call_id, partitions)
         if of_source is not None:
             of_source.id, of_source.letter, of_source.redriven = call_id, found.key, number
             of_source.earlier = found.attempts
@@ -248,8 +253,8 @@ class Redriving:
                 pass
         return self._partition_of(letter.hook_id or letter.id)
 
-    def _kind_of(self, letter: DeadLetter) -> str:
-        return (letter.source or "").rpartition(":")[0].rpartition(":")[0].removeprefix(self._topics.prefix)
+    def _kind_of(self, letter: DeadLetter) -> SourceKind | None:
+        return SourceKind.of((letter.source or "").rpartition(":")[0].rpartition(":")[0], self._topics)
 
     # --- writing
 

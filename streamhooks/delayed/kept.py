@@ -11,10 +11,13 @@ from typing import Any
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record, coordinates
+from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
 from streamhooks.records.ids import derived_id, source_id
-from streamhooks.sources.rules import SOURCES, asked_by, read_source
+from streamhooks.sources.calls import delivery_of
+from streamhooks.sources.kinds import OF_USERS, SourceKind
+from streamhooks.sources.rules import asks, read_source
 from streamhooks.tasks.call import Call
 
 Arguments = tuple[list[Any], dict[str, Any]]
@@ -24,10 +27,9 @@ ReadOne = Callable[[str, int, int], Awaitable[Record | None]]
 class KeptArguments:
     """Reads arguments. `read_one` gives the record at a topic's partition and offset, None if it is not there."""
 
-    def __init__(self, read_one: ReadOne, delayed: str, topic_prefix: str) -> None:
+    def __init__(self, read_one: ReadOne, topics: Topics) -> None:
         self._read_one = read_one
-        self._delayed = delayed
-        self._prefix = topic_prefix
+        self._topics = topics
 
     async def read(self, call: Call) -> bool:
         """Give a call its arguments; False if nobody has them any more.
@@ -46,7 +48,7 @@ class KeptArguments:
         return True
 
     async def _of_record(self, call: Call, offset: int) -> Arguments | None:
-        record = await self._read_one(self._delayed, call.partition, offset)
+        record = await self._read_one(self._topics.delayed, call.partition, offset)
         try:
             stored = decode(DelayedCall, record.value if record else None)
         except BrokenRecord:
@@ -58,13 +60,17 @@ class KeptArguments:
         if call.source is None or call.hook_id is None:
             return None
         topic, partition, offset = coordinates(call.source)
-        kind = topic.removeprefix(self._prefix)
-        if kind not in SOURCES or (record := await self._read_one(topic, partition, offset)) is None:
+        kind = SourceKind.of(topic, self._topics)
+        if kind not in OF_USERS or (record := await self._read_one(topic, partition, offset)) is None:
             return None
         if call.webhook_id != derived_id(source_id(topic, partition, offset, record.timestamp), call.hook_id):
             return None  # another record lies there by now
         try:
-            calls = [asked.call(call.hook_id) for asked in asked_by(read_source(kind, record.value))]
+            source = read_source(kind, record.value)
         except BrokenRecord:
             return None
-        return next(((args, {}) for task, args in calls if task == call.task), None)
+        for ask in asks(source):
+            task, args = delivery_of(source, ask) or (None, [])
+            if task == call.task:
+                return [call.hook_id, *args], {}
+        return None

@@ -125,15 +125,16 @@ class Meter:
         """Return how many records each topic has ever got, by its name without the prefix; empty if none answers."""
         try:
             known = self._admin.list_topics(timeout=5).topics
+            names = {self._prefix + name: name for name in (*KINDS, _DEAD)}
             wanted = {
-                TopicPartition(self._prefix + topic, partition): OffsetSpec.latest()
-                for topic in (*KINDS, _DEAD)
-                for partition in known[self._prefix + topic].partitions
+                TopicPartition(topic, partition): OffsetSpec.latest()
+                for topic in names
+                for partition in known[topic].partitions
             }
             found = self._admin.list_offsets(wanted, request_timeout=5)
-            ends = dict.fromkeys((*KINDS, _DEAD), 0)
+            ends = dict.fromkeys(names.values(), 0)
             for partition, future in found.items():
-                ends[partition.topic.removeprefix(self._prefix)] += future.result().offset
+                ends[names[partition.topic]] += future.result().offset
         except (KafkaException, KeyError):
             return {}
         return ends

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.hooks.matching import kind_of, reasons_against
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.between import Ranges, ranges_between
 from streamhooks.kafka.offsets import Offsets
@@ -21,7 +22,8 @@ from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.settings import Settings
-from streamhooks.sources.rules import SOURCES, Source, asked_by, read_source, reasons_against
+from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.rules import UserRecord, asks, read_source
 from streamhooks.times import Between
 
 TIMEOUT = 60.0
@@ -54,9 +56,8 @@ def find_event(settings: Settings, event_id: str, between: Between, *, stop: Sto
 
     """
     wanted = (event_id.lower().encode(), event_id.upper().encode())
-    for kind in ("events", "alerts"):
-        topic = settings.topic_prefix + kind
-        ranges = ranges_between(settings, [topic], between, stop=stop)
+    for kind in (SourceKind.EVENTS, SourceKind.ALERTS):
+        ranges = ranges_between(settings, [kind.topic(Topics(settings.topic_prefix))], between, stop=stop)
         first: Record | None = None  # the others may be many
         for record in scan(settings, ranges, timeout=TIMEOUT, stop=stop):
             if not between.holds(record.timestamp) or not any(text in (record.value or b"") for text in wanted):
@@ -68,7 +69,7 @@ def find_event(settings: Settings, event_id: str, between: Between, *, stop: Sto
     return None
 
 
-def _event_id(kind: str, record: Record) -> str | None:
+def _event_id(kind: SourceKind, record: Record) -> str | None:
     try:
         source = read_source(kind, record.value)
     except BrokenRecord:
@@ -77,17 +78,13 @@ def _event_id(kind: str, record: Record) -> str | None:
     return event.event_id if isinstance(event, Event) else None
 
 
-def explain(record: Record, kind: str, hooks: HooksTable) -> tuple[Source, list[Explained]]:
+def explain(record: Record, kind: SourceKind | None, hooks: HooksTable) -> tuple[UserRecord, list[Explained]]:
     """What a source record asked for, and each hook of its organization: those that it fires first.
-
-    `kind` is the topic without the prefix.
 
     Raises:
         BrokenRecord: the record can't be read.
 
     """
-    if kind not in SOURCES:
-        raise BrokenRecord("it is no record of events, alerts or resource-changes")
     source = read_source(kind, record.value)
     explained = [
         _explained(hook, source, record, hooks) for hook in hooks if hook.organization_id == organization_of(source)
@@ -95,14 +92,14 @@ def explain(record: Record, kind: str, hooks: HooksTable) -> tuple[Source, list[
     return source, sorted(explained, key=lambda one: (not one.matched, one.hook.id))
 
 
-def _explained(hook: Hook, source: Source, record: Record, hooks: HooksTable) -> Explained:
+def _explained(hook: Hook, source: UserRecord, record: Record, hooks: HooksTable) -> Explained:
     delivery = webhook_id(record.topic, record.partition, record.offset, record.timestamp, hook.id)
-    asked = asked_by(source)
-    if not asked:
+    all_asks = asks(source)
+    if not all_asks:
         return Explained(hook, False, "an Error without its instance fires nothing", delivery)
     # Of two things that a record asks for, the one that is for this kind of hook tells more.
-    of_its_kind = [one for one in asked if one.app == (hook.app_id is not None)] or asked
-    reasons = [list(reasons_against(hook, one)) for one in of_its_kind]
+    of_its_kind = [ask for ask in all_asks if ask.hook_kind == kind_of(hook)] or all_asks
+    reasons = [list(reasons_against(hook, ask)) for ask in of_its_kind]
     is_late = (made := _made(hook)) is not None and made > record.timestamp / 1000
     late = [f"it was made later: {hook.date_created}"] if is_late else []
     if [] not in reasons or late:
@@ -122,12 +119,12 @@ def _made(hook: Hook) -> float | None:
         return None
 
 
-def organization_of(source: Source) -> str:
+def organization_of(source: UserRecord) -> str:
     """The organization of a source record."""
     return source.event.organization_id if isinstance(source, Alert) else source.organization_id
 
 
-def summary(source: Source) -> dict[str, Any]:
+def summary(source: UserRecord) -> dict[str, Any]:
     """What a record is about, without what its users wrote into it."""
     if isinstance(source, ResourceChange):
         return {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Any
 
 from streamhooks.backlog.passing import Write
-from streamhooks.backlog.replay import count_matches, sources_of, stretches_of
+from streamhooks.backlog.replay import count_matches, stretches_of
 from streamhooks.backlog.stretches import Stretches
 from streamhooks.backlog.summary import Missed, missed_of
 from streamhooks.dead_letters.listing import DeadLetters, Filter, Found
@@ -30,7 +30,8 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
-from streamhooks.sources.rules import Source
+from streamhooks.sources.kinds import OF_USERS, SourceKind
+from streamhooks.sources.rules import UserRecord
 from streamhooks.times import Between
 
 Wanted = Filter | list[tuple[int, int]]
@@ -48,7 +49,7 @@ class Explanation:
     """A source record, each hook of its organization, and the attempts by `webhook-id`."""
 
     record: Record
-    source: Source
+    source: UserRecord
     hooks: list[Explained]
     attempts: Mapping[str, list[dict[str, Any]]]
 
@@ -76,7 +77,7 @@ class History:
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
-        self._topic_of_letters = Topics(settings.topic_prefix).dead_letters
+        self._topics = Topics(settings.topic_prefix)
         self._offsets = offsets
         self._logs = logs
         self._hooks = hooks
@@ -123,12 +124,13 @@ class History:
         """What a hook has still to get."""
         return await self._short.run(missed_of, self._stretches.of_hook(hook_id), self._offsets, self._read_one)
 
-    async def ranges(self, hook: Hook, kinds: list[str] | None, between: Between) -> Ranges:
+    async def ranges(self, hook: Hook, kinds: Collection[SourceKind] | None, between: Between) -> Ranges:
         """The offsets at which the source records of a time lie that can fire a hook.
 
-        `kinds` are the topics without the prefix; None for those whose records can fire it.
+        Without `kinds` they are those that can fire it.
         """
-        topics = [self._settings.topic_prefix + kind for kind in kinds or sources_of(hook)]
+        kinds = kinds or [kind for kind in OF_USERS if kind.can_fire(hook)]
+        topics = [kind.topic(self._topics) for kind in kinds]
         if not topics:
             return {}
         if between.until is None:
@@ -179,8 +181,7 @@ class History:
             BrokenRecord: the record can't be read.
 
         """
-        kind = record.topic.removeprefix(self._settings.topic_prefix)
-        source, hooks = explain(record, kind, self._hooks)
+        source, hooks = explain(record, SourceKind.of(record.topic, self._topics), self._hooks)
         matched = [one for one in hooks if one.matched][:EXPLAINED]
         attempts = await self._long.run(attempts_of, self._settings, self._offsets, self._partitions, record, matched)
         return Explanation(record, source, hooks, attempts)
@@ -197,7 +198,7 @@ class History:
 
     async def letter(self, partition: int, offset: int) -> Found | None:
         """One dead letter."""
-        if partition not in await self._partitions_of(self._topic_of_letters):
+        if partition not in await self._partitions_of(self._topics.dead_letters):
             return None
         return await self._short.run(self._letters.one, partition, offset)
 
@@ -236,7 +237,7 @@ class History:
             letters = self._letters.all(wanted, stop=stop)
         else:
             places = list(dict.fromkeys(wanted))
-            known = set(self._offsets.partitions(self._topic_of_letters))
+            known = set(self._offsets.partitions(self._topics.dead_letters))
             there = [place for place in places if place[0] in known]
             letters, named = self._letters.at(there, stop=stop), len(places)
 

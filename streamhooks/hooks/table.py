@@ -1,7 +1,4 @@
-"""All hooks, on every worker, with an index from (project or organization, event) to the hooks that subscribed.
-
-What a hook costs, in time and memory, grows with its events and projects, not with their product.
-"""
+"""All hooks, on every worker, and what was found about them."""
 
 from __future__ import annotations
 
@@ -12,24 +9,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.hooks.index import Index
 from streamhooks.hooks.lasting import Lasting, lasting
+from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.revisions import Revisions, revision_of_tombstone
 from streamhooks.hooks.wishes import Wishes, following
 from streamhooks.kafka.applying import broken_among
 from streamhooks.kafka.reader import Record
 from streamhooks.masking import shown
 from streamhooks.metrics import HOOKS, REJECTED_HOOKS
-from streamhooks.records.bounds import MAX_EVENTS
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.records.hook_events import names_of
 from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
 from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
-
-# app hook or not, organization, project or None for hooks of every project, event or None for wide hooks
-_Key = tuple[bool, str, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +76,7 @@ class HooksTable:
         self.revisions = Revisions()
         self._states: dict[str, HookState] = {}
         self._lasting: dict[str, Lasting] = {}
-        self._index: dict[_Key, dict[str, Hook]] = {}
-        #: the events of wide hooks
-        self._events: dict[str, frozenset[str]] = {}
+        self._index = Index()
         #: hooks with secrets in the old form, as they were written
         self._old: dict[str, Hook] = {}
         self._opens_old = True
@@ -154,7 +146,7 @@ class HooksTable:
     def _replace(self, hook_id: str, hook: Hook | None, state: HookState | None) -> None:
         former = self._hooks.pop(hook_id, None)
         if former is not None:
-            self._unindex(former)
+            self._index.remove(former)
         self._states.pop(hook_id, None)
         known = self._lasting.pop(hook_id, None)
         if state is not None:
@@ -177,18 +169,7 @@ class HooksTable:
             and max(state.disabled_since or 0.0, state.upheld_at or 0.0) < hook.enabled_at
         ):
             self.upheld[hook_id] = hook.enabled_at
-        if _is_wide(hook):
-            self._events[hook_id] = frozenset(hook.events)
-        for key in _keys(hook):
-            self._index.setdefault(key, {})[hook_id] = hook
-
-    def _unindex(self, hook: Hook) -> None:
-        self._events.pop(hook.id, None)
-        for key in _keys(hook):
-            subscribed = self._index[key]
-            del subscribed[hook.id]
-            if not subscribed:
-                del self._index[key]
+        self._index.add(hook)
 
     # --- one hook
 
@@ -244,32 +225,9 @@ class HooksTable:
 
     # --- many
 
-    def service_hooks(self, organization_id: str, project_id: str, event: str) -> list[Hook]:
-        """The service hooks, disabled ones too, that subscribed to an event of the project."""
-        return self._subscribed(False, organization_id, project_id, event)
-
-    def app_hooks(
-        self, organization_id: str, event: str, project_id: str | None, app_id: str | None = None
-    ) -> list[Hook]:
-        """The app hooks, disabled ones too, that subscribed; None as project matches only those without projects."""
-        found = self._subscribed(True, organization_id, project_id, event)
-        return found if app_id is None else [hook for hook in found if hook.app_id == app_id]
-
-    def _subscribed(self, app: bool, organization_id: str, project_id: str | None, event: str) -> list[Hook]:
-        names = names_of(event) if app else (event,)
-        # By id: several patterns of a hook may fit, and it gets the record once.
-        found: dict[str, Hook] = {}
-        for place in (None,) if project_id is None else (None, project_id):
-            for name in names:
-                narrow = self._index.get((app, organization_id, place, name))
-                if narrow:
-                    found.update(narrow)
-            wide = self._index.get((app, organization_id, place, None)) if self._events else None
-            if wide:
-                found.update(
-                    (hook_id, hook) for hook_id, hook in wide.items() if not self._events[hook_id].isdisjoint(names)
-                )
-        return list(found.values())
+    def matching(self, ask: Ask) -> list[Hook]:
+        """The hooks, disabled ones too, that get what is asked for: those that `matches` is true of."""
+        return self._index.matching(ask)
 
     def tally(self) -> Tally:
         """How many hooks are in trouble; looks at each."""
@@ -292,22 +250,6 @@ class HooksTable:
 
     def __len__(self) -> int:
         return len(self._hooks)
-
-
-def _is_wide(hook: Hook) -> bool:
-    """Whether an entry per project and event would be more than one per project and one per event.
-
-    Such a hook has one entry per project, and each look-up in one of its projects asks for its events.
-    """
-    events, projects = len(hook.events), len(hook.project_ids)
-    return events * projects > events + projects or events > MAX_EVENTS
-
-
-def _keys(hook: Hook) -> Iterator[_Key]:
-    events = (None,) if _is_wide(hook) else hook.events
-    for project_id in hook.project_ids or (None,):
-        for event in events:
-            yield hook.app_id is not None, hook.organization_id, project_id, event
 
 
 def _text_key(record: Record) -> str:

@@ -102,14 +102,12 @@ class KafkaCounts:
             TimeoutError: Kafka does not answer.
 
         """
-        prefix, counts = self._settings.topic_prefix, dict[str, int]()
-        asked = self._admin.get().describe_topics(
-            TopicCollection([prefix + name for name in NAMES.values()]), request_timeout=TIMEOUT
-        )
+        names, counts = {self._settings.topic_prefix + name: name for name in NAMES.values()}, dict[str, int]()
+        asked = self._admin.get().describe_topics(TopicCollection([*names]), request_timeout=TIMEOUT)
         try:
             for topic, future in asked.items():
                 try:
-                    counts[topic.removeprefix(prefix)] = len(future.result(TIMEOUT).partitions)
+                    counts[names[topic]] = len(future.result(TIMEOUT).partitions)
                 except KafkaException as error:  # such as: it is being made anew
                     log.debug("the partitions of %s are not known: %s", topic, error.args[0].str())
         finally:

@@ -12,7 +12,11 @@ from typing import Final, get_args
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.notice import AboutHook
 
-SERVICE_EVENTS: Final = ("event.alert", "event.created")
+EVENT_ALERT: Final = "event.alert"
+EVENT_CREATED: Final = "event.created"
+SERVICE_EVENTS: Final = (EVENT_ALERT, EVENT_CREATED)
+#: of the hooks of an app that an alert names
+ALERT_TRIGGERED: Final = "event_alert.triggered"
 APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "issue": ("assigned", "archived", "created", "ignored", "resolved", "unresolved"),
     "error": ("created",),
@@ -22,7 +26,9 @@ APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
 EVERYTHING: Final = "*"
 #: of what happens to hooks themselves, the resource and its actions (docs/running.md, notices)
 NOTICES: Final = "hook"
-_NOTICED: Final = get_args(AboutHook)
+_NOTICED: Final[tuple[str, ...]] = get_args(AboutHook)
+#: the events of what happens to hooks
+NOTICED: Final = tuple(f"{NOTICES}.{what}" for what in _NOTICED)
 
 _APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100}|\*)")
 

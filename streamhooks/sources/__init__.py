@@ -1,1 +1,1 @@
-"""What fires: one module per source topic, the rules that decide which hooks it is for, and what is told to them."""
+"""What fires: the source topics by kind, what their records ask for, and the calls that these cause."""

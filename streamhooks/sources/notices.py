@@ -1,62 +1,29 @@
-"""`notices`: each fires the app hooks of its organization that subscribed to `hook.<what happened>`."""
+"""What happened to a hook, as it is told: a notice with the hook that it is about."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamhooks.delivery.payloads import resource_change_data
-from streamhooks.hooks.table import HooksTable
-from streamhooks.kafka.reader import Record
 from streamhooks.masking import without_queries
 from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS
-from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
-from streamhooks.records.hook_events import EVERYTHING, NOTICES
+from streamhooks.records.hook_events import NOTICES
 from streamhooks.records.notice import Notice
-from streamhooks.sources.events import PartitionOf
-from streamhooks.sources.intake import CallsOf
-from streamhooks.sources.origin import Origin, call_from
-from streamhooks.tasks.call import Call
 from streamhooks.times import iso
-from streamhooks.webhooks.tasks import send_resource_change_webhook
 
 
-def calls_of_notices(hooks: HooksTable, partition_of: PartitionOf) -> CallsOf:
-    """What a record of `notices` asks for; nothing, if it is about a hook that gets notices itself.
+class HookNotice(NamedTuple):
+    """A record of `notices`, and the hook that it is about; None if that is none, or is deleted."""
 
-    Else two hooks whose endpoints fail could have notices about each other sent without an end.
-    """
-
-    def calls_of(record: Record, origin: Origin) -> list[Call]:
-        notice = decode(Notice, record.value)
-        about = hooks.get(notice.hook_id)
-        if about is None or _gets_notices(about):
-            return []
-        event, task = f"{NOTICES}.{notice.what}", send_resource_change_webhook.name
-        data = resource_change_data(NOTICES, _shown(about, notice))
-        return [
-            call_from(origin, task, partition_of(hook.id), [hook.id, event, data, None], event, hook.id)
-            for hook in _subscribed(hooks, about, event)
-        ]
-
-    return calls_of
+    notice: Notice
+    about: Hook | None
 
 
-def _gets_notices(hook: Hook) -> bool:
-    return any(event == EVERYTHING or event.startswith(f"{NOTICES}.") for event in hook.events)
-
-
-def _subscribed(hooks: HooksTable, about: Hook, event: str) -> list[Hook]:
-    """The app hooks of any of the hook's projects; of every project, if it has none itself."""
-    found: dict[str, Hook] = {}
-    for project_id in about.project_ids or (None,):
-        found |= {hook.id: hook for hook in hooks.app_hooks(about.organization_id, event, project_id)}
-    return list(found.values())
-
-
-def _shown(about: Hook, notice: Notice) -> dict[str, Any]:
+def notice_data(notice: Notice, about: Hook) -> dict[str, Any]:
+    """Return the `data` of a notice: the hook that it is about, why, and since when."""
     # A hook over its bounds is cut as it is in the API: the notice must fit into a request.
-    return {
+    shown = {
         "id": about.id,
         "organization_id": about.organization_id,
         "project_ids": list(about.project_ids[: MAX_PROJECTS + 1]),
@@ -68,3 +35,4 @@ def _shown(about: Hook, notice: Notice) -> dict[str, Any]:
         "since": iso(notice.since),
         "at": iso(notice.at / 1000),
     }
+    return resource_change_data(NOTICES, shown)

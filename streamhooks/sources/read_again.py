@@ -7,13 +7,16 @@ from collections.abc import Awaitable, Callable
 
 from streamhooks.delivery.outcomes import DeliveryRejected
 from streamhooks.errors import BrokenRecord
+from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record, coordinates
+from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.event import ResourceChange
+from streamhooks.sources.calls import delivery_of, fan_out_of
+from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import origin_of
-from streamhooks.sources.resource_changes import calls_of_resource_changes
-from streamhooks.sources.rules import Asked, asked_by, read_source
+from streamhooks.sources.rules import UserRecord, asks, read_source
 from streamhooks.tasks.task import Delivery, registry
 from streamhooks.webhooks.tasks import process_resource_change
 
@@ -28,13 +31,13 @@ class ReadAgain:
         hooks: HooksTable,
         read_one: ReadOne,
         *,
-        topic_prefix: str,
+        topics: Topics,
         max_hops: int,
         learn: Callable[[bytes | None], None] | None,
     ) -> None:
         self._hooks = hooks
         self._read_one = read_one
-        self._prefix = topic_prefix
+        self._topics = topics
         self._max_hops = max_hops
         self._learn = learn
 
@@ -57,19 +60,17 @@ class ReadAgain:
         if self._learn is not None:
             await asyncio.to_thread(self._learn, record.value)
         try:
-            found = read_source(topic.removeprefix(self._prefix), record.value)
-            if isinstance(found, ResourceChange):
-                (call,) = calls_of_resource_changes(1)(record, origin)
-                deliveries: list[Delivery] = await process_resource_change(*call.args)
-                return deliveries
+            found = read_source(SourceKind.of(topic, self._topics), record.value)
         except BrokenRecord as error:
             raise DeliveryRejected(str(error)) from None
-        return [one for asked in asked_by(found) for one in self._of(asked)]
+        if isinstance(found, ResourceChange) and (fan_out := fan_out_of(found)) is not None:
+            _, args, _ = fan_out
+            deliveries: list[Delivery] = await process_resource_change(*args)
+            return deliveries
+        return [one for ask in asks(found) for one in self._of(found, ask)]
 
-    def _of(self, asked: Asked) -> list[Delivery]:
-        if asked.app:
-            hooks = self._hooks.app_hooks(asked.organization_id, asked.event, asked.project_id, asked.app_id)
-        else:
-            hooks = self._hooks.service_hooks(asked.organization_id, asked.project_id or "", asked.event)
-        calls = [(hook.id, *asked.call(hook.id)) for hook in hooks]
-        return [Delivery(registry[task], hook_id, args, asked.event) for hook_id, task, args in calls]
+    def _of(self, source: UserRecord, ask: Ask) -> list[Delivery]:
+        if (delivery := delivery_of(source, ask)) is None:
+            return []
+        task, args = delivery
+        return [Delivery(registry[task], hook.id, [hook.id, *args], ask.event) for hook in self._hooks.matching(ask)]

@@ -1,154 +1,67 @@
-"""What a source record asks for, and whether a hook fits: the rules of docs/reference/what-fires-what.md.
+"""What a source record asks for: the rules of docs/reference/what-fires-what.md.
 
-The hooks table finds the hooks of a record by an index. This is the same the other way round, for one hook and any
-record: to send what it missed, to replay, and to explain.
+Which hooks get it say `hooks/matching.py`, of one hook, and the hooks table, of all. What they get says
+`sources/calls.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
-
-from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
-from streamhooks.records.call import Resent
+from streamhooks.errors import BrokenRecord
+from streamhooks.hooks.matching import Ask
 from streamhooks.records.event import Alert, Event, ResourceChange
-from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
-from streamhooks.records.hook_events import fires
-from streamhooks.records.ids import derived_id
-from streamhooks.sources.origin import Origin, call_from
-from streamhooks.tasks.call import Call
-from streamhooks.webhooks.tasks import (
-    process_resource_change,
-    process_service_hook,
-    send_alert_webhook,
-    send_resource_change_webhook,
-)
+from streamhooks.records.hook_events import EVENT_ALERT, EVENT_CREATED, EVERYTHING, NOTICES
+from streamhooks.records.notice import Notice
+from streamhooks.sources.kinds import OF_USERS, SourceKind
+from streamhooks.sources.notices import HookNotice
+from streamhooks.webhooks.asking import ask_of_app, ask_of_change
 
-#: the source topics, without the prefix
-SOURCES = ("events", "alerts", "resource-changes")
-
-#: projects that are named where a hook does not fit
-_NAMED = 20
-
-Source = Event | Alert | ResourceChange
+UserRecord = Event | Alert | ResourceChange
+Source = UserRecord | HookNotice
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Hooks of one kind that a record asks for, and the task call that one of them gets: its task and arguments."""
-
-    app: bool
-    organization_id: str
-    project_id: str | None
-    event: str
-    app_id: str | None
-    """Of one app alone; None for every app."""
-    call: Callable[[str], tuple[str, list[Any]]]
-
-
-def read_source(kind: str, value: bytes | None) -> Source:
-    """The record of a source topic, whose name without the prefix is `kind`.
+def read_source(kind: SourceKind | None, value: bytes | None) -> UserRecord:
+    """Return a record that users write.
 
     Raises:
-        BrokenRecord: it can't be read, or is a tombstone.
+        BrokenRecord: it can't be read, is a tombstone, or of another topic.
 
     """
-    if kind == "events":
-        return decode(Event, value)
-    return decode(Alert, value) if kind == "alerts" else decode(ResourceChange, value)
+    source = None if kind is None else kind.read(value)
+    if source is None or isinstance(source, Notice):
+        raise BrokenRecord(f"it is no record of {', '.join(OF_USERS)}")
+    return source
 
 
-def asked_by(source: Source) -> list[Asked]:
-    """What a record asks for."""
+def asks(source: Source) -> tuple[Ask, ...]:
+    """Return what a record asks for."""
     if isinstance(source, Event):
-        return [_asked_of_service_hooks(source, "event.created")]
+        return (_ask_of_project(source, EVENT_CREATED),)
     if isinstance(source, Alert):
-        asked = [_asked_of_service_hooks(source.event, "event.alert")]
-        if source.app_id is not None:
-            event = source.event
-            rest = [event, source.rule, source.additional_payload_key, source.additional_payload]
-            asked.append(
-                Asked(
-                    True, event.organization_id, event.project_id, "event_alert.triggered", source.app_id,
-                    lambda hook_id: (send_alert_webhook.name, [hook_id, *rest]),
-                )
-            )  # fmt: skip
-        return asked
-    return _asked_by_change(source)
+        of_project = _ask_of_project(source.event, EVENT_ALERT)
+        return (of_project,) if source.app_id is None else (of_project, ask_of_app(source.event, source.app_id))
+    if isinstance(source, HookNotice):
+        return _asks_of_notice(source.notice, source.about)
+    if source.data is None and source.instance is None and source.sender == "Error":
+        return ()  # as in Sentry
+    return (ask_of_change(source.action, source.sender, source.organization_id, source.project_id),)
 
 
-def _asked_of_service_hooks(event: Event, name: str) -> Asked:
-    return Asked(
-        False, event.organization_id, event.project_id, name, None,
-        lambda hook_id: (process_service_hook.name, [hook_id, event]),
-    )  # fmt: skip
+def duplicate_key(source: Source) -> tuple[str, ...]:
+    """Return what another record has as well that tells of the same; empty if a record tells of something new."""
+    if isinstance(source, Event):
+        return (source.event_id,)
+    if isinstance(source, Alert):
+        return (source.event.event_id, source.rule, source.app_id or "")
+    return ()
 
 
-def _asked_by_change(change: ResourceChange) -> list[Asked]:
-    if change.data is None and change.instance is None and change.sender == "Error":
-        return []
-    name = resource_name(change.sender)
-    event = change_event(change.sender, change.action)
-
-    def call(hook_id: str) -> tuple[str, list[Any]]:
-        if change.data is not None or change.instance is not None:
-            data = resource_change_data(name, change.instance) if change.data is None else change.data
-            return send_resource_change_webhook.name, [hook_id, event, data, change.actor]
-        # Its resource may not be there yet: the fan-out waits for it, and then is for this hook alone.
-        of_change = [change.action, change.sender, change.instance_id, change.organization_id, change.project_id]
-        return process_resource_change.name, [*of_change, None, change.actor, hook_id]
-
-    return [Asked(True, change.organization_id, change.project_id, event, None, call)]
+def _ask_of_project(event: Event, name: str) -> Ask:
+    return Ask("service", event.organization_id, (event.project_id,), name)
 
 
-def is_for(hook: Hook, asked: Asked) -> bool:
-    """Whether a hook gets what is asked for. Whether it is active is not looked at."""
-    return next(reasons_against(hook, asked), None) is None
-
-
-def reasons_against(hook: Hook, asked: Asked) -> Iterator[str]:
-    """Give each reason why a hook does not get what is asked for. Whether it is active is not looked at."""
-    if (hook.app_id is not None) != asked.app:
-        kinds = ("app hooks", "it is a service hook") if asked.app else ("service hooks", "it is an app hook")
-        yield f"{asked.event} is for {kinds[0]}, and {kinds[1]}"
-    if hook.organization_id != asked.organization_id:
-        yield f"it belongs to organization {hook.organization_id}, the record to {asked.organization_id}"
-    if asked.app_id is not None and hook.app_id not in (asked.app_id, None):
-        yield f"the record is for app {asked.app_id}, and it belongs to app {hook.app_id}"
-    if not fires(hook.events, asked.event):
-        yield f"it did not subscribe to {asked.event}"
-    if hook.project_ids and asked.project_id not in hook.project_ids:
-        projects = "no project" if asked.project_id is None else f"project {asked.project_id}"
-        yield f"the record is of {projects}, and it gets those of {_some(hook.project_ids)}"
-
-
-def _some(ids: tuple[str, ...]) -> str:
-    return ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
-
-
-def call_for(
-    hook: Hook, source: Source, origin: Origin, cause: Resent, id_of: str, partitions: tuple[int, int]
-) -> Call | None:
-    """The call that sends a source record to a hook once more; None if the record does not fire it.
-
-    `cause` is what sends it. `id_of` makes the call another one than that of the first time; its `webhook-id` is the
-    same. `partitions` are the hook's of `delayed`, and the number of those.
-    """
-    asked = next((one for one in asked_by(source) if is_for(hook, one)), None)
-    if asked is None:
-        return None
-    task, args = asked.call(hook.id)
-    if task == process_resource_change.name:
-        call = call_from(origin, task, origin.partition % partitions[1], args, asked.event)
-    else:
-        call = call_from(origin, task, partitions[0], args, asked.event, hook.id)
-    return again(call, cause, id_of)
-
-
-def again(call: Call, cause: Resent, id_of: str) -> Call:
-    """The call as another one with the same `webhook-id`: what is known of the first one does not concern it."""
-    call.id = derived_id(call.webhook_id, id_of)
-    call.cause = cause
-    return call
+def _asks_of_notice(notice: Notice, about: Hook | None) -> tuple[Ask, ...]:
+    # Two hooks whose endpoints fail could have notices about each other sent without an end.
+    if about is None or any(event == EVERYTHING or event.startswith(f"{NOTICES}.") for event in about.events):
+        return ()
+    return (Ask("app", about.organization_id, about.project_ids, f"{NOTICES}.{notice.what}"),)

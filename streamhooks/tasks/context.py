@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from streamhooks.delivery.links import Links
     from streamhooks.delivery.outcomes import Sent
+    from streamhooks.hooks.matching import Ask
     from streamhooks.records.event import Event
     from streamhooks.records.hook import Hook
     from streamhooks.tasks.call import Call
@@ -32,10 +33,8 @@ class Hooks(Protocol):
     def is_active(self, hook_id: str) -> bool:
         """Whether deliveries may be sent to it."""
 
-    def app_hooks(
-        self, organization_id: str, event: str, project_id: str | None, app_id: str | None = None
-    ) -> list[Hook]:
-        """The app hooks, disabled ones too, that subscribed to the event."""
+    def matching(self, ask: Ask) -> list[Hook]:
+        """The hooks, disabled ones too, that get what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from streamhooks.delivery.payloads import (
     alert_data,
     app_hook_body,
     app_hook_headers,
-    change_event,
     resource_change_data,
     resource_name,
     service_hook_body,
@@ -22,9 +21,11 @@ from streamhooks.errors import RegistryAway
 from streamhooks.masking import shown
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
+from streamhooks.records.hook_events import ALERT_TRIGGERED
 from streamhooks.tasks.context import NOTE_FINDING, READ_AGAIN, Running, current
 from streamhooks.tasks.retry import RetryTaskError, retry
 from streamhooks.tasks.task import Delivery, instrumented_task
+from streamhooks.webhooks.asking import ask_of_app, ask_of_change
 from streamhooks.webhooks.deliver import Headers
 
 log = logging.getLogger(__name__)
@@ -60,9 +61,9 @@ async def send_alert_event(
 ) -> list[Delivery]:
     """One delivery for each hook of the app in the event's organization that subscribed to `event_alert.triggered`."""
     known = event if isinstance(event, Event) else Event.from_fields(event)
-    hooks = current().services.hooks.app_hooks(known.organization_id, "event_alert.triggered", known.project_id, app_id)
+    hooks = current().services.hooks.matching(ask_of_app(known, app_id))
     args = [known, rule, additional_payload_key, additional_payload]
-    return [Delivery(send_alert_webhook, hook.id, [hook.id, *args], "event_alert.triggered") for hook in hooks]
+    return [Delivery(send_alert_webhook, hook.id, [hook.id, *args], ALERT_TRIGGERED) for hook in hooks]
 
 
 @instrumented_task(name="streamhooks.send_alert_webhook", default_retry_delay=300, max_retries=3)
@@ -77,7 +78,7 @@ async def send_alert_webhook(
     """Send an alert to one hook of an app."""
     known = event if isinstance(event, Event) else Event.from_fields(event)
     data = alert_data(known, rule, current().services.links, additional_payload_key, additional_payload)
-    await _send_app_webhook(hook_id, "event_alert.triggered", data, None)
+    await _send_app_webhook(hook_id, ALERT_TRIGGERED, data, None)
 
 
 @instrumented_task(name="streamhooks.process_resource_change", default_retry_delay=300, max_retries=3)
@@ -103,8 +104,8 @@ async def process_resource_change(
 
     """
     services = current().services
-    event = change_event(sender, action)
-    hooks = services.hooks.app_hooks(organization_id, event, project_id)
+    ask = ask_of_change(action, sender, organization_id, project_id)
+    hooks = services.hooks.matching(ask)
     if only is not None:
         hooks = [hook for hook in hooks if hook.id == only]
     if data is None and instance is None and sender == "Error":
@@ -122,7 +123,9 @@ async def process_resource_change(
         if instance is None:
             raise RetryTaskError(f"the resource {shown(sender)}:{shown(instance_id)} is not there yet")
         data = resource_change_data(resource_name(sender), instance)
-    return [Delivery(send_resource_change_webhook, hook.id, [hook.id, event, data, actor], event) for hook in hooks]
+    return [
+        Delivery(send_resource_change_webhook, hook.id, [hook.id, ask.event, data, actor], ask.event) for hook in hooks
+    ]
 
 
 @instrumented_task(name="streamhooks.send_resource_change_webhook", default_retry_delay=300, max_retries=3)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from streamhooks.faust_patches.app import App
 from streamhooks.faust_patches.lanes import records_of
 from streamhooks.kafka.topics import Topics
-from streamhooks.sources.alerts import calls_of_alerts
-from streamhooks.sources.events import calls_of_events
-from streamhooks.sources.notices import calls_of_notices
-from streamhooks.sources.resource_changes import calls_of_resource_changes
+from streamhooks.sources.kinds import SourceKind
 from streamhooks.worker.around import AroundCounting, AroundDelivering
 from streamhooks.worker.system import System
 
@@ -18,32 +16,29 @@ from streamhooks.worker.system import System
 def add_agents(app: App, counting_app: App, topics: Topics) -> None:
     """Add the agents to the two apps, before they begin."""
 
+    async def follow(kind: SourceKind, stream: Any) -> None:
+        system = _system_of(app)
+        await system.intake.follow(records_of(stream), partial(system.calls.of, kind))
+
     @app.agent(_source(app, topics.events), name="events")
     async def events(stream: Any) -> None:
         """Fires the service hooks that subscribed to the project of an event."""
-        system = _system_of(app)
-        calls_of = calls_of_events(system.hooks, system.partition_of, system.doubles)
-        await system.intake.follow(records_of(stream), calls_of)
+        await follow(SourceKind.EVENTS, stream)
 
     @app.agent(_source(app, topics.alerts), name="alerts")
     async def alerts(stream: Any) -> None:
         """Fires the app hooks that an alert is for."""
-        system = _system_of(app)
-        calls_of = calls_of_alerts(system.hooks, system.partition_of, system.partitions, system.doubles)
-        await system.intake.follow(records_of(stream), calls_of)
+        await follow(SourceKind.ALERTS, stream)
 
     @app.agent(_source(app, topics.resource_changes), name="resource-changes")
     async def resource_changes(stream: Any) -> None:
         """Fires the app hooks that subscribed to what happened to a resource."""
-        system = _system_of(app)
-        await system.intake.follow(records_of(stream), calls_of_resource_changes(system.partitions))
+        await follow(SourceKind.RESOURCE_CHANGES, stream)
 
     @app.agent(_source(app, topics.notices), name="notices")
     async def notices(stream: Any) -> None:
         """Tells app hooks what happened to hooks of their organization."""
-        system = _system_of(app)
-        calls_of = calls_of_notices(system.hooks, system.partition_of)
-        await system.intake.follow(records_of(stream), calls_of)
+        await follow(SourceKind.NOTICES, stream)
 
     @counting_app.agent(_source(counting_app, topics.firings), name="firings")
     async def firings(stream: Any) -> None:

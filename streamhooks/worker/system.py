@@ -68,13 +68,12 @@ from streamhooks.records.registry import SchemaRegistry
 from streamhooks.records.sealing import Keys
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
+from streamhooks.sources.calls import Calls
 from streamhooks.sources.duplicates import Doubles
 from streamhooks.sources.intake import Intake
-from streamhooks.sources.notices import calls_of_notices
-from streamhooks.sources.origin import origin_of
+from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.read_again import ReadAgain
 from streamhooks.sources.resources import Resources
-from streamhooks.sources.rules import again, call_for, read_source
 from streamhooks.tasks import sending
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Services
@@ -120,7 +119,7 @@ class System:
         self.settings = settings
         self.tracing = tracing
         self.topics = topics = Topics(settings.topic_prefix)
-        begin_at_zero(topics, registry)
+        begin_at_zero(topics, [kind.topic(topics) for kind in SourceKind], registry)
         self._counts = dict(partitions)
         self.ownership = ownership = Ownership(app, counting_app, topics, partitions["delayed"])
         self.partitions, self.partition_of = ownership.partitions, ownership.partition_of
@@ -214,7 +213,7 @@ class System:
         bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of)
         size = settings.max_unsettled_mb * 1_000_000
         self._threads_of_kept, self._one_reader = Threads(KEPT_AT_ONCE), OneReader(settings)
-        kept = KeptArguments(self._read_one, topics.delayed, settings.topic_prefix)
+        kept = KeptArguments(self._read_one, topics)
         self.missed = Missed(
             self.stretches,
             self.hooks,
@@ -244,7 +243,7 @@ class System:
                 deliveries_of=ReadAgain(
                     self.hooks,
                     self._read_one,
-                    topic_prefix=settings.topic_prefix,
+                    topics=topics,
                     max_hops=settings.max_hops,
                     learn=learn,
                 ).deliveries_of,
@@ -327,6 +326,14 @@ class System:
             call_for=self._call_for,
             rate=Rate(settings.resume_rate),
         )
+        self.calls = Calls(
+            self.hooks,
+            topics,
+            partition_of=self.partition_of,
+            partitions=self.partitions,
+            duplicates=Doubles(settings.idempotence_window),
+            clock=clock,
+        )
         letters = DeadLetters(settings, self.letter_states, self.hooks.get, self.letters_reader.is_ready)
         redriving = Redriving(
             self.outbox,
@@ -335,6 +342,7 @@ class System:
             self.letter_states,
             get_hook=self.hooks.get,
             source=letters.source,
+            again=self.calls.again,
             partition_of=self.partition_of,
             partitions=self.partitions,
             clock=clock,
@@ -353,7 +361,6 @@ class System:
             partitions=self.partitions,
             clock=clock,
         )
-        self.doubles = Doubles(settings.idempotence_window)
         self.intake = Intake(
             app.tracker,
             self.runner,
@@ -438,8 +445,7 @@ class System:
         log.info("%d hooks are known", len(self.hooks))
 
     async def _look_around(self) -> None:
-        prefix = self.settings.topic_prefix
-        sources = {topic: self._counts[topic.removeprefix(prefix)] for topic in self.app.plain_topics}
+        sources = {kind.topic(self.topics): self._counts[kind] for kind in SourceKind}
         while True:
             try:
                 known = await asyncio.to_thread(look_around, self.settings, sources, self._counts)
@@ -612,12 +618,7 @@ class System:
 
     def call_again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
         """The call that sends a source record to a hook once more; None if it does not fire the hook."""
-        origin = origin_of(record, int(self.clock() * 1000))
-        if record.topic == self.topics.notices:
-            calls = calls_of_notices(self.hooks, self.partition_of)(record, origin)
-            return next((again(call, cause, id_of) for call in calls if call.hook_id == hook.id), None)
-        source = read_source(record.topic.removeprefix(self.settings.topic_prefix), record.value)
-        return call_for(hook, source, origin, cause, id_of, (self.partition_of(hook.id), self.partitions))
+        return self.calls.again(hook, record, cause, id_of)
 
     async def _ends(self, tp: tuple[str, int]) -> tuple[int, int]:
         return (await asyncio.to_thread(self.offsets.ends, [tp]))[tp]

@@ -31,7 +31,7 @@ LIMITS = Limits(300.0, None)
 
 
 class Hooks:
-    def app_hooks(self, *_):
+    def matching(self, *_):
         return ["a hook"]
 
 

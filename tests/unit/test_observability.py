@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY, Counter
 
 from streamhooks import metrics
 from streamhooks.kafka.topics import Topics
+from streamhooks.sources.kinds import SourceKind
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "observability"
@@ -193,7 +194,7 @@ def test_grafana_finds_prometheus_and_the_dashboard():
 def test_each_counter_is_there_before_it_counts() -> None:
     """A panel of what has not happened shows 0, and the first time is an increase for a rule."""
     topics = Topics("zero.")
-    metrics.begin_at_zero(topics, ["a.task"])
+    metrics.begin_at_zero(topics, [kind.topic(topics) for kind in SourceKind], ["a.task"])
     counters = [one for one in vars(metrics).values() if isinstance(one, Counter)]
     assert len(counters) > 20
     for counter in counters:

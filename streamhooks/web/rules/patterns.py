@@ -13,7 +13,7 @@ from streamhooks.counting.rollups import ROLLUPS
 from streamhooks.records.bounds import BLANK
 from streamhooks.records.hook import SEALED
 from streamhooks.records.own_headers import RESERVED
-from streamhooks.sources.rules import SOURCES
+from streamhooks.sources.kinds import OF_USERS, SourceKind
 
 
 def _any_case(pattern: str) -> str:
@@ -65,10 +65,9 @@ _PLACE = "[0-9]{1,9}:[0-9]{1,18}"
 LETTER: Final = rf"^{_PLACE}$"
 #: letters that one call may name
 MOST_LETTERS: Final = 1000
-SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SOURCES)}):{_PLACE}$"
-#: the topics of what is sent: a request may also be of a notice
-SENT: Final = (*SOURCES, "notices")
-SENT_SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SENT)}):{_PLACE}$"
+SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(OF_USERS)}):{_PLACE}$"
+#: of what is sent: a request may also be of a notice
+SENT_SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SourceKind)}):{_PLACE}$"
 _PLACE_IN_RECORD = rf"{_PLACE}(?::[0-9]{{1,9}})?"
 #: of pages that read a topic backwards
 PLACES_CURSOR: Final = rf"^{_PLACE_IN_RECORD}(?:\.{_PLACE_IN_RECORD})*$"

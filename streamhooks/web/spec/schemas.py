@@ -6,7 +6,7 @@ from typing import Final, get_args
 
 from streamhooks.delivery.heads import MAX_HEADERS
 from streamhooks.records.firing import Cause
-from streamhooks.sources.rules import SOURCES
+from streamhooks.sources.kinds import OF_USERS
 from streamhooks.web.rules import patterns
 from streamhooks.web.spec.hook_schemas import OF_HOOKS
 from streamhooks.web.spec.values import ATTEMPT_OUTCOME, HOOK_ID, LETTER, MOMENT, TEXT, Schema
@@ -175,7 +175,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "from": {**MOMENT, "description": "epoch seconds or ISO 8601; not after to"},
             "to": {**MOMENT, "description": "the end of the log, unless given"},
             "topics": {
-                **_list({"enum": list(SOURCES)}),
+                **_list({"enum": [kind.value for kind in OF_USERS]}),
                 "minItems": 1,
                 "description": "those that can fire the hook, unless given",
             },

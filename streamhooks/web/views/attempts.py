@@ -15,6 +15,7 @@ from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.records.firing import Outcome
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
+from streamhooks.sources.kinds import SourceKind
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.times import Between, iso
 from streamhooks.web.http.found import found_hook
@@ -31,7 +32,7 @@ from streamhooks.web.http.problems import (
     unknown_fields,
 )
 from streamhooks.web.http.representation import shown_attempt
-from streamhooks.web.rules.patterns import SENT, SENT_SOURCE, STATUSES
+from streamhooks.web.rules.patterns import SENT_SOURCE, STATUSES
 
 _FILTERS = ("hook_id", "webhook_id", "outcome", "status", "event", "since", "until")
 _STATUS = re.compile(r"[0-9]{3}")
@@ -85,7 +86,7 @@ async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:
     """Return the record of a request; raise ProblemError with 404 if Kafka does not hold it any more."""
     topic, number, offset = coordinates(source)
     record = None
-    if topic in {parts.topics.prefix + name for name in SENT}:  # one of another installation is none of ours
+    if SourceKind.of(topic, parts.topics) is not None:  # one of another installation is none of ours
         with parts.history.short_look():
             async with kafka_answers():
                 record = await parts.history.record_at((topic, number), offset)

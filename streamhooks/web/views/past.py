@@ -15,7 +15,7 @@ from streamhooks.history.explain import Explained, summary
 from streamhooks.history.history import EXPLAINED
 from streamhooks.kafka.reader import Record
 from streamhooks.records.ids import webhook_id_of_call
-from streamhooks.sources.rules import SOURCES
+from streamhooks.sources.kinds import OF_USERS
 from streamhooks.times import Between, iso, moment
 from streamhooks.web.http.messages import NO_TIME, answer, limit_of, query, read_fields, time_of
 from streamhooks.web.http.parts import Parts
@@ -91,11 +91,11 @@ async def _wanted_record(parts: Parts, given: dict[str, str]) -> Record:
         raise bad_fields({"source": "give this, or event_id"})
     if "source" in given:
         if not _SOURCE.fullmatch(given["source"]):
-            raise bad_fields({"source": f"must be TOPIC:PARTITION:OFFSET of {', '.join(SOURCES)}"})
+            raise bad_fields({"source": f"must be TOPIC:PARTITION:OFFSET of {', '.join(OF_USERS)}"})
         topic, number, offset = given["source"].rsplit(":", 2)
-        name = topic.removeprefix(parts.topics.prefix)
-        # One of another installation is none of ours.
-        ours = (parts.topics.prefix + name, int(number)) if name in SOURCES else None
+        # The prefix may be left out. One of another installation is none of ours.
+        kind = next((kind for kind in OF_USERS if topic in (kind, kind.topic(parts.topics))), None)
+        ours = (kind.topic(parts.topics), int(number)) if kind else None
         record = await parts.history.record_at(ours, int(offset)) if ours else None
     else:
         if not _EVENT_ID.fullmatch(given["event_id"]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from streamhooks.sources.rules import SOURCES
+from streamhooks.sources.kinds import OF_USERS
 from streamhooks.times import Between, moment
 from streamhooks.web.http.found import found_hook
 from streamhooks.web.http.messages import NO_TIME, answer, hook_id_of, query, read_fields, read_nothing
@@ -37,9 +37,9 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
         wrong["from"] = NO_TIME if "from" in fields else "is required"
     if until is None and "to" in fields:
         wrong["to"] = NO_TIME
-    kinds, dry_run = fields.get("topics"), fields.get("dry_run", False)
-    if "topics" in fields and not _are_sources(kinds):
-        wrong["topics"] = f"must be a list of {', '.join(SOURCES)}"
+    names, dry_run = fields.get("topics"), fields.get("dry_run", False)
+    if "topics" in fields and not _are_sources(names):
+        wrong["topics"] = f"must be a list of {', '.join(OF_USERS)}"
     if not isinstance(dry_run, bool):
         wrong["dry_run"] = "must be true or false"
     if since is not None and until is not None and since > until:
@@ -52,6 +52,7 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
     # With `to` the rest of the topics is read, too.
     with parts.history.long_look() if dry_run or until is not None else parts.history.short_look():
         async with kafka_answers():
+            kinds = names and [kind for kind in OF_USERS if kind in names]
             ranges = await parts.history.ranges(hook, kinds, between)
             records = sum(end - start for start, end in ranges.values())
             if dry_run or not ranges:  # what subscribed to nothing is fired by no topic
@@ -74,5 +75,5 @@ async def stop_replay(parts: Parts, request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-def _are_sources(kinds: Any) -> bool:
-    return isinstance(kinds, list) and bool(kinds) and all(kind in SOURCES for kind in kinds)
+def _are_sources(names: Any) -> bool:
+    return isinstance(names, list) and bool(names) and all(name in OF_USERS for name in names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -13,12 +14,15 @@ from streamhooks.dead_letters.listing import Filter, Found
 from streamhooks.dead_letters.redriving import Redriving
 from streamhooks.dead_letters.states import Known, LetterStates
 from streamhooks.errors import RecordTooLarge
+from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
+from streamhooks.sources.calls import Calls
+from streamhooks.sources.duplicates import Doubles
 from streamhooks.times import Between
 
 HOOK = Hook(
@@ -44,6 +48,7 @@ class World:
         self.record: Record | None = None
         self.full = 0
         self.error: Exception | None = None
+        known: dict[str, Any] = {"partition_of": len, "partitions": 8, "clock": lambda: 2.0}
         self.redriving = Redriving(
             self,
             self.write,
@@ -51,9 +56,8 @@ class World:
             self.states,
             get_hook=lambda hook_id: HOOK if hook_id == HOOK.id else None,
             source=lambda _letter, *, stop: self.record,
-            partition_of=lambda key: len(key),
-            partitions=8,
-            clock=lambda: 2.0,
+            again=Calls(HooksTable("h", "s"), Topics("p."), duplicates=Doubles(0), **known).again,
+            **known,
         )
 
     def begin(self, topic, value, **options) -> Future[Published]:

@@ -10,10 +10,13 @@ import pytest
 
 from streamhooks.delayed.kept import KeptArguments
 from streamhooks.kafka.reader import Record
+from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
+from streamhooks.sources.calls import delivery_of
+from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import call_from, origin_of
-from streamhooks.sources.rules import asked_by, read_source
+from streamhooks.sources.rules import asks, read_source
 from streamhooks.tasks.call import Call
 
 HOOK = "a" * 32
@@ -45,9 +48,10 @@ def source(kind: str, offset: int = 3, timestamp: int = 1500) -> Record:
 
 def call_of(record: Record, number: int = 0) -> Call:
     """The call of a source record to a hook."""
-    asked = asked_by(read_source(record.topic.removeprefix("p."), record.value))[number]
-    task, args = asked.call(HOOK)
-    return call_from(origin_of(record, 0), task, 1, args, asked.event, HOOK)
+    source = read_source(SourceKind.of(record.topic, Topics("p.")), record.value)
+    ask = asks(source)[number]
+    task, args = delivery_of(source, ask)
+    return call_from(origin_of(record, 0), task, 1, [HOOK, *args], ask.event, HOOK)
 
 
 def stored(call: Call, offset: int = 9) -> Record:
@@ -70,7 +74,7 @@ class Kafka:
         return self.records.get((topic, partition, offset))
 
     async def read(self, call: Call) -> bool:
-        return await KeptArguments(self.read_one, "p.delayed", "p.").read(call)
+        return await KeptArguments(self.read_one, Topics("p.")).read(call)
 
 
 def same(call: Call, other: Call) -> bool:

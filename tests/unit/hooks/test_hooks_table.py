@@ -2,17 +2,14 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
-from itertools import product
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable, Tally
 from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook, HookState
-from streamhooks.records.hook_events import fires
 
 SECRET = "whsec_" + base64.b64encode(b"x" * 32).decode()
 
@@ -43,44 +40,22 @@ def table(*records: Record) -> HooksTable:
     return made
 
 
+def created(project_id: str) -> Ask:
+    return Ask("service", "1", (project_id,), "event.created")
+
+
 def ids(hooks: list[Hook]) -> set[int]:
     return {int(one.id, 16) for one in hooks}
-
-
-def test_service_hooks_match_by_organization_project_and_event():
-    made = table(
-        written(hook(1)),
-        written(hook(2, project_ids=["7"])),
-        written(hook(3, project_ids=["8"])),
-        written(hook(4, organization_id="2")),
-        written(hook(5, events=["event.alert"])),
-        written(hook(6, app_id="9", events=["issue.created"])),
-    )
-    assert ids(made.service_hooks("1", "7", "event.created")) == {1, 2}
-    assert ids(made.service_hooks("1", "7", "event.alert")) == {5}
-    assert made.service_hooks("3", "7", "event.created") == []
-
-
-def test_app_hooks_match_by_project_and_a_null_project_only_those_without():
-    made = table(
-        written(hook(1, app_id="a", events=["issue"])),
-        written(hook(2, app_id="a", events=["issue.created"], project_ids=["7"])),
-        written(hook(3, app_id="b", events=["issue.created"])),
-    )
-    assert ids(made.app_hooks("1", "issue.created", "7")) == {1, 2, 3}
-    assert ids(made.app_hooks("1", "issue.created", None)) == {1, 3}
-    assert ids(made.app_hooks("1", "issue.created", "7", app_id="a")) == {1, 2}
-    assert ids(made.app_hooks("1", "issue.resolved", "7")) == {1}
 
 
 def test_a_change_replaces_all_that_the_former_version_matched():
     made = table(written(hook(1, project_ids=["7", "8"])))
     made.apply([written(hook(1, project_ids=["9"]))])
-    assert made.service_hooks("1", "7", "event.created") == []
-    assert ids(made.service_hooks("1", "9", "event.created")) == {1}
+    assert made.matching(created("7")) == []
+    assert ids(made.matching(created("9"))) == {1}
     made.apply([Record("hooks", 0, 1, 0, f"{1:032x}".encode(), None)])
-    assert made.service_hooks("1", "9", "event.created") == []
-    assert made._index == {}
+    assert made.matching(created("9")) == []
+    assert len(made._index) == 0
 
 
 def test_wish_and_finding_are_shown_together_and_enabling_forgives():
@@ -91,7 +66,7 @@ def test_wish_and_finding_are_shown_together_and_enabling_forgives():
     made.apply([written(replace(hook(1), enabled_at=101.0))])
     assert made.is_active(f"{1:032x}")
     assert made.status(f"{1:032x}").status == "active"
-    assert ids(made.service_hooks("1", "7", "event.created")) == {1}
+    assert ids(made.matching(created("7"))) == {1}
 
 
 def test_a_finding_may_come_before_its_hook():
@@ -101,7 +76,7 @@ def test_a_finding_may_come_before_its_hook():
 
 def test_a_hook_that_its_owner_disabled_matches_too_so_that_what_comes_is_passed_over():
     made = table(written(hook(1, status="disabled")))
-    assert ids(made.service_hooks("1", "7", "event.created")) == {1}
+    assert ids(made.matching(created("7"))) == {1}
     assert not made.is_active(f"{1:032x}")
     assert made.tally() == Tally(disabled=1, failing=0, breakers_open=0)
 
@@ -111,83 +86,7 @@ def test_a_broken_record_leaves_the_former_version_in_force(value):
     made = table(written(hook(1)))
     broken = made.apply([Record("hooks", 0, 5, 0, f"{1:032x}".encode(), value)])
     assert len(broken) == 1
-    assert ids(made.service_hooks("1", "7", "event.created")) == {1}
-
-
-# With few of each, hooks are of both kinds that the index knows, and hooks of one kind become those of the other.
-PROJECTS = [str(number) for number in range(5)]
-SERVICE, APP = ("event.created", "event.alert"), (*(f"model.{name}" for name in "abcdef"), "model.*", "*")
-projects = st.lists(st.sampled_from(PROJECTS), unique=True)
-service_wishes = st.tuples(st.none(), st.lists(st.sampled_from(SERVICE), unique=True))
-app_wishes = st.tuples(st.sampled_from(["1", "2"]), st.lists(st.sampled_from(APP), unique=True))
-wishes = st.tuples(service_wishes | app_wishes, projects, st.sampled_from(["1", "2"]), st.booleans(), st.booleans())
-changes = st.lists(st.tuples(st.integers(1, 5), st.none() | wishes), max_size=20)
-#: more than a hook may have
-MANY = [f"many.{number}" for number in range(150)]
-
-
-@given(changes)
-def test_the_index_says_what_a_look_at_every_hook_says(history):
-    made = HooksTable("hooks", "states")
-    for number, wish in history:
-        if wish is None:
-            made.apply([Record("hooks", 0, 0, 0, f"{number:032x}".encode(), None)])
-        else:
-            (app_id, subscribed), of_projects, organization, active, is_over = wish
-            fields = {
-                "app_id": app_id,
-                "organization_id": organization,
-                "project_ids": of_projects,
-                "events": subscribed + (MANY if is_over and app_id else []),
-                "status": "active" if active else "disabled",
-            }
-            assert made.apply([written(hook(number, **fields))]) == []
-    for organization, project, event in product(("1", "2", "3"), (*PROJECTS, "9", None), (*SERVICE, *APP, MANY[7])):
-        matching = [
-            one
-            for one in made
-            if one.organization_id == organization
-            and (fires(one.events, event) if one.app_id else event in one.events)
-            and (not one.project_ids or project in one.project_ids)
-        ]
-        of_apps = made.app_hooks(organization, event, project)
-        assert sorted(one.id for one in of_apps) == sorted(one.id for one in matching if one.app_id)
-        of_app = made.app_hooks(organization, event, project, "1")
-        assert sorted(one.id for one in of_app) == sorted(one.id for one in matching if one.app_id == "1")
-        if project is not None:
-            services = made.service_hooks(organization, project, event)
-            assert sorted(one.id for one in services) == sorted(one.id for one in matching if not one.app_id)
-    assert {one.id for one in made if made.is_active(one.id)} == {one.id for one in made if one.status == "active"}
-    assert entries(made) <= sum(len(one.events) + len(one.project_ids) for one in made)
-    made.apply([Record("hooks", 0, 0, 0, one.id.encode(), None) for one in made])
-    assert (made._index, made._events) == ({}, {})
-
-
-def entries(made: HooksTable) -> int:
-    return sum(map(len, made._index.values()))
-
-
-@pytest.mark.parametrize(
-    ("events", "projects", "blocked"),
-    [(100, 1000, None), (9000, 1000, "events"), (9000, 0, "events"), (1, 20_000, "project_ids")],
-)
-def test_a_hook_costs_its_events_and_projects_and_not_their_product(events, projects, blocked):
-    made = table(written(hook(1, app_id="1", events=["other.event"])))
-    names, ids_of = [f"m{number}.x" for number in range(events)], [str(number) for number in range(projects)]
-    for _ in range(2):  # the second time it takes the place of itself
-        assert made.apply([written(hook(2, app_id="1", events=names, project_ids=ids_of))]) == []
-        assert entries(made) <= 1 + max(projects, 1)
-    assert ids(made.app_hooks("1", "m0.x", "0")) == {2}
-    assert ids(made.app_hooks("1", "m0.x", "x")) == (set() if projects else {2})
-    status = made.status(f"{2:032x}")
-    assert status.status == "active"
-    assert (status.reason is None) == (blocked is None)
-    if blocked:
-        assert status.reason.startswith(f"over a bound: {blocked} must be at most 1")
-        assert status.reason.endswith("; what it would get waits")
-    assert made.seals_changed == ({f"{2:032x}"} if blocked else set())
-    made.apply([Record("hooks", 0, 0, 0, f"{2:032x}".encode(), None)])
-    assert entries(made) == 1
+    assert ids(made.matching(created("7"))) == {1}
 
 
 def test_doubles_are_no_more_than_one():

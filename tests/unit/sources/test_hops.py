@@ -8,12 +8,14 @@ from test_intake import World, message
 
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
+from streamhooks.kafka.topics import Topics
 from streamhooks.metrics import LOOPS
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
+from streamhooks.sources.calls import Calls
 from streamhooks.sources.duplicates import Doubles
-from streamhooks.sources.events import calls_of_events
+from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import hops_of
 from streamhooks.tasks.call import Call
 
@@ -64,10 +66,11 @@ async def test_calls_carry_the_hops_of_their_record_through_retries() -> None:
     world, found = World(), list[Call]()
     hooks = HooksTable("hooks", "states")
     hooks.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), HOOK.to_json())])
-    calls_of = calls_of_events(hooks, lambda _: 0, Doubles(0, lambda: 0.0))
+    topics, duplicates = Topics(""), Doubles(0, lambda: 0.0)
+    calls = Calls(hooks, topics, partition_of=lambda _: 0, partitions=1, duplicates=duplicates, clock=lambda: 0.0)
 
     def collect(record, origin):
-        found.extend(calls_of(record, origin))
+        found.extend(calls.of(SourceKind.EVENTS, record, origin))
         return []
 
     await world.intake.take_up(message(0, orjson.dumps(EVENT), [("streamhooks-hops", b"2")]), collect)

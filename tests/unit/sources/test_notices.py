@@ -10,10 +10,13 @@ from streamhooks.delivery.links import Links
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
+from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
 from streamhooks.records.notice import Notice
-from streamhooks.sources.intake import Origin
-from streamhooks.sources.notices import calls_of_notices
+from streamhooks.sources.calls import Calls
+from streamhooks.sources.duplicates import Doubles
+from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.origin import Origin
 from streamhooks.webhooks.sample_bodies import sample_body
 
 ORIGIN = Origin("msg_o", "notices:0:7", 5, 0, None, 2)
@@ -36,7 +39,11 @@ def told(what: str, about: Hook | str, *others: Hook) -> list:
     table.apply([Record("hooks", 0, 0, 0, one.id.encode(), one.to_json()) for one in known])
     notice = Notice(about.id if isinstance(about, Hook) else about, what, "why", 3.0, 4000)
     record = Record("notices", 0, 7, 0, b"k", notice.to_json())
-    return calls_of_notices(table, lambda _hook_id: 3)(record, ORIGIN)
+    return calls_of(table).of(SourceKind.NOTICES, record, ORIGIN)
+
+
+def calls_of(table: HooksTable) -> Calls:
+    return Calls(table, Topics(""), partition_of=lambda _: 3, partitions=8, duplicates=Doubles(0), clock=lambda: 0.0)
 
 
 def ids(*hooks: Hook) -> set[str]:
@@ -104,4 +111,4 @@ def test_what_is_about_no_hook_fires_nothing() -> None:
 
 def test_what_is_no_notice_is_broken() -> None:
     with pytest.raises(BrokenRecord):
-        calls_of_notices(HooksTable("h", "s"), lambda _: 0)(Record("n", 0, 0, 0, b"k", b"{}"), ORIGIN)
+        calls_of(HooksTable("h", "s")).of(SourceKind.NOTICES, Record("n", 0, 0, 0, b"k", b"{}"), ORIGIN)

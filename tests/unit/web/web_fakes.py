@@ -29,7 +29,7 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.hook import HookState
 from streamhooks.records.sealing import Keys
-from streamhooks.sources.rules import again
+from streamhooks.sources.calls import again
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.endings import Limits
 from streamhooks.web.register import application_options, register

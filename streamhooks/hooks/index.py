@@ -1,0 +1,81 @@
+"""Hooks by what they subscribed to, so that those of a record are found without a look at each.
+
+What a hook costs, in time and memory, grows with its events and projects, not with their product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from streamhooks.hooks.matching import Ask, HookKind, kind_of
+from streamhooks.records.bounds import MAX_EVENTS
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_events import names_of
+
+# kind of hook, organization, project or None for hooks of every project, event or None for wide hooks
+_Key = tuple[HookKind, str, str | None, str | None]
+
+
+class Index:
+    """Finds what `matches` says of each hook."""
+
+    def __init__(self) -> None:
+        self._entries: dict[_Key, dict[str, Hook]] = {}
+        #: the events of wide hooks
+        self._events: dict[str, frozenset[str]] = {}
+
+    def add(self, hook: Hook) -> None:
+        """Take in a hook that is not there."""
+        if _is_wide(hook):
+            self._events[hook.id] = frozenset(hook.events)
+        for key in _keys(hook):
+            self._entries.setdefault(key, {})[hook.id] = hook
+
+    def remove(self, hook: Hook) -> None:
+        """Forget a hook, as it was when it was taken in."""
+        self._events.pop(hook.id, None)
+        for key in _keys(hook):
+            found = self._entries[key]
+            del found[hook.id]
+            if not found:
+                del self._entries[key]
+
+    def matching(self, ask: Ask) -> list[Hook]:
+        """Return the hooks, disabled ones too, that get what is asked for."""
+        kind, organization_id, project_ids, event, app_id = ask
+        names = names_of(event) if kind == "app" else (event,)
+        # By id: several patterns and projects of a hook may fit, and it gets the record once.
+        found: dict[str, Hook] = {}
+        for project_id in (None, *project_ids):
+            for name in names:
+                narrow = self._entries.get((kind, organization_id, project_id, name))
+                if narrow:
+                    found.update(narrow)
+            wide = self._entries.get((kind, organization_id, project_id, None)) if self._events else None
+            if wide:
+                found.update(
+                    (hook_id, hook) for hook_id, hook in wide.items() if not self._events[hook_id].isdisjoint(names)
+                )
+        if app_id is None:
+            return list(found.values())
+        return [hook for hook in found.values() if hook.app_id == app_id]
+
+    def __len__(self) -> int:
+        """Return how many entries there are; looks at each key."""
+        return sum(map(len, self._entries.values())) + len(self._events)
+
+
+def _is_wide(hook: Hook) -> bool:
+    """Whether an entry per project and event would be more than one per project and one per event.
+
+    Such a hook has one entry per project, and each look-up in one of its projects asks for its events.
+    """
+    events, projects = len(hook.events), len(hook.project_ids)
+    return events * projects > events + projects or events > MAX_EVENTS
+
+
+def _keys(hook: Hook) -> Iterator[_Key]:
+    kind, events = kind_of(hook), (None,) if _is_wide(hook) else hook.events
+    for project_id in hook.project_ids or (None,):
+        for event in events:
+            yield kind, hook.organization_id, project_id, event

@@ -1,0 +1,64 @@
+"""Which hooks a record is for: the rules of docs/reference/what-fires-what.md, for one hook and what is asked for.
+
+The hooks table finds the same hooks by its index (`hooks/index.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_events import fires
+
+HookKind = Literal["service", "app"]
+
+#: projects that are named where a hook does not fit
+_NAMED = 20
+
+
+class Ask(NamedTuple):
+    """What a record asks for: the hooks of one kind that one event fires."""
+
+    hook_kind: HookKind
+    organization_id: str
+    project_ids: tuple[str, ...]
+    """The projects of the record: hooks with projects need one of them, so without any it is for hooks without."""
+    event: str
+    app_id: str | None = None
+    """Of one app alone; None for every app."""
+
+
+def matches(hook: Hook, ask: Ask) -> bool:
+    """Tell whether a hook gets what is asked for. Whether it is active is not looked at."""
+    return next(reasons_against(hook, ask), None) is None
+
+
+def reasons_against(hook: Hook, ask: Ask) -> Iterator[str]:
+    """Give each reason why a hook does not get what is asked for. Whether it is active is not looked at."""
+    kind = kind_of(hook)
+    if kind != ask.hook_kind:
+        yield f"{ask.event} is for {ask.hook_kind} hooks, and it is {'an app' if kind == 'app' else 'a service'} hook"
+    if hook.organization_id != ask.organization_id:
+        yield f"it belongs to organization {hook.organization_id}, the record to {ask.organization_id}"
+    if ask.app_id is not None and hook.app_id not in (ask.app_id, None):
+        yield f"the record is for app {ask.app_id}, and it belongs to app {hook.app_id}"
+    if not fires(hook.events, ask.event):
+        yield f"it did not subscribe to {ask.event}"
+    if hook.project_ids and frozenset(ask.project_ids).isdisjoint(hook.project_ids):
+        yield f"the record is of {_projects(ask.project_ids)}, and it gets those of {_some(hook.project_ids)}"
+
+
+def kind_of(hook: Hook) -> HookKind:
+    """Return the kind of a hook: that of an app, or a service hook."""
+    return "service" if hook.app_id is None else "app"
+
+
+def _projects(ids: tuple[str, ...]) -> str:
+    if not ids:
+        return "no project"
+    return f"{'project' if len(ids) == 1 else 'projects'} {_some(ids)}"
+
+
+def _some(ids: tuple[str, ...]) -> str:
+    return ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")

@@ -1,0 +1,168 @@
+"""The calls that source records cause: what their hooks get, when they are live, and when they are sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
+from streamhooks.errors import BrokenRecord
+from streamhooks.hooks.matching import Ask, matches
+from streamhooks.hooks.table import HooksTable
+from streamhooks.kafka.reader import Record
+from streamhooks.kafka.topics import Topics
+from streamhooks.metrics import DOUBLES
+from streamhooks.records.call import Resent
+from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_events import ALERT_TRIGGERED
+from streamhooks.records.ids import derived_id
+from streamhooks.records.notice import Notice
+from streamhooks.sources.duplicates import Doubles
+from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.notices import HookNotice, notice_data
+from streamhooks.sources.origin import Origin, call_from, origin_of
+from streamhooks.sources.rules import Source, asks, duplicate_key
+from streamhooks.tasks.call import Call
+from streamhooks.webhooks.tasks import (
+    process_resource_change,
+    process_service_hook,
+    send_alert_event,
+    send_alert_webhook,
+    send_resource_change_webhook,
+)
+
+DeliveryParts = tuple[str, list[Any]]
+"""What each hook of an ask gets: a task, and its arguments behind the hook's id."""
+FanOutParts = tuple[str, list[Any], str]
+"""A task that looks for its hooks when it runs, its arguments, and the event."""
+
+
+class Calls:
+    """Makes the calls of source records. One for the worker.
+
+    `partition_of` gives the partition of a hook in `delayed`, of which there are `partitions`; `clock` epoch seconds.
+    """
+
+    def __init__(
+        self,
+        hooks: HooksTable,
+        topics: Topics,
+        *,
+        partition_of: Callable[[str], int],
+        partitions: int,
+        duplicates: Doubles,
+        clock: Callable[[], float],
+    ) -> None:
+        self._hooks = hooks
+        self._topics = topics
+        self._partition_of = partition_of
+        self._partitions = partitions
+        self._duplicates = duplicates
+        self._clock = clock
+
+    def of(self, kind: SourceKind, record: Record, origin: Origin) -> list[Call]:
+        """Return the calls of a live record.
+
+        Raises:
+            BrokenRecord: it can't be read.
+
+        """
+        source = self._read(kind, record.value)
+        key = duplicate_key(source)
+        if key and self._duplicates.is_double(origin.id, record.topic, *key):
+            DOUBLES.labels(record.topic).inc()
+            return []
+        fan_out, calls = fan_out_of(source), list[Call]()
+        if not isinstance(source, ResourceChange):  # of which the fan-out finds all hooks
+            for ask in asks(source):
+                if fan_out is None or ask.hook_kind == "service":
+                    calls += self._deliveries(source, ask, origin)
+        if fan_out is not None:
+            calls.append(self._fan_out(fan_out, origin))
+        return calls
+
+    def again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
+        """Return the call that sends a record to a hook once more; None if the record does not fire it.
+
+        `cause` is what sends it. `id_of` makes the call another one than that of the first time; its `webhook-id` is
+        the same.
+
+        Raises:
+            BrokenRecord: the record can't be read.
+
+        """
+        source = self._read(SourceKind.of(record.topic, self._topics), record.value)
+        ask = next((one for one in asks(source) if matches(hook, one)), None)
+        if ask is None:
+            return None
+        origin = origin_of(record, int(self._clock() * 1000))
+        if (delivery := delivery_of(source, ask)) is not None:
+            return again(self._delivery(delivery, origin, ask, hook.id), cause, id_of)
+        # Its resource may not be there yet: the fan-out waits for it, and then is for this hook alone.
+        fan_out = fan_out_of(source, only=hook.id)
+        return None if fan_out is None else again(self._fan_out(fan_out, origin), cause, id_of)
+
+    def _read(self, kind: SourceKind | None, value: bytes | None) -> Source:
+        if kind is None:
+            raise BrokenRecord("it is of no source topic")
+        record = kind.read(value)
+        return HookNotice(record, self._hooks.get(record.hook_id)) if isinstance(record, Notice) else record
+
+    def _deliveries(self, source: Source, ask: Ask, origin: Origin) -> list[Call]:
+        if (delivery := delivery_of(source, ask)) is None:
+            return []
+        return [self._delivery(delivery, origin, ask, hook.id) for hook in self._hooks.matching(ask)]
+
+    def _delivery(self, delivery: DeliveryParts, origin: Origin, ask: Ask, hook_id: str) -> Call:
+        task, args = delivery
+        return call_from(origin, task, self._partition_of(hook_id), [hook_id, *args], ask.event, hook_id)
+
+    def _fan_out(self, fan_out: FanOutParts, origin: Origin) -> Call:
+        task, args, event = fan_out
+        return call_from(origin, task, origin.partition % self._partitions, args, event)
+
+
+def again(call: Call, cause: Resent, id_of: str) -> Call:
+    """The call as another one with the same `webhook-id`: what is known of the first one does not concern it."""
+    call.id = derived_id(call.webhook_id, id_of)
+    call.cause = cause
+    return call
+
+
+def delivery_of(source: Source, ask: Ask) -> DeliveryParts | None:
+    """Return what each hook of an ask gets of its record; None for a change whose resource is still to be found."""
+    if isinstance(source, Event):
+        return process_service_hook.name, [source]
+    if isinstance(source, Alert):
+        event = source.event
+        if ask.hook_kind == "service":
+            return process_service_hook.name, [event]
+        extra = [source.additional_payload_key, source.additional_payload]
+        return send_alert_webhook.name, [event, source.rule, *extra]
+    if isinstance(source, HookNotice):
+        notice, about = source
+        data = {} if about is None else notice_data(notice, about)
+        return send_resource_change_webhook.name, [ask.event, data, None]
+    if source.data is None and source.instance is None:
+        return None
+    data = resource_change_data(resource_name(source.sender), source.instance) if source.data is None else source.data
+    return send_resource_change_webhook.name, [ask.event, data, source.actor]
+
+
+def fan_out_of(source: Source, only: str | None = None) -> FanOutParts | None:
+    """Return the task that finds the hooks of apps when it runs, `only` one of them; None if none is to be found so."""
+    if isinstance(source, (Event, HookNotice)):
+        return None
+    if isinstance(source, Alert):
+        if source.app_id is None:
+            return None
+        extra = [source.additional_payload_key, source.additional_payload]
+        return send_alert_event.name, [source.event, source.rule, source.app_id, *extra], ALERT_TRIGGERED
+    change = [source.action, source.sender, source.instance_id, source.organization_id, source.project_id]
+    args = [*change, source.instance, source.actor]
+    if source.data is not None:
+        args += [only, source.data]
+    elif only is not None:
+        args.append(only)
+    return process_resource_change.name, args, change_event(source.sender, source.action)

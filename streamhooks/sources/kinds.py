@@ -1,0 +1,72 @@
+"""The source topics: what their records are, and what those can fire (docs/reference/what-fires-what.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from typing import Final, Self
+
+from streamhooks.kafka.topics import Topics
+from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.formats import decode
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_events import ALERT_TRIGGERED, EVENT_ALERT, EVENT_CREATED, NOTICED, fires
+from streamhooks.records.notice import Notice
+
+SourceRecord = Event | Alert | ResourceChange | Notice
+
+
+class SourceKind(StrEnum):
+    """A source topic by its name without the prefix."""
+
+    record: type[SourceRecord]
+    """What the topic's values are."""
+    service_events: tuple[str, ...]
+    """The events of service hooks that its records fire."""
+    app_events: tuple[str, ...] | None
+    """The events of app hooks that its records fire; None if each record names its own."""
+
+    def __new__(
+        cls, name: str, record: type[SourceRecord], service_events: tuple[str, ...], app_events: tuple[str, ...] | None
+    ) -> Self:
+        """Make a kind of what stands beside its name."""
+        kind = str.__new__(cls, name)
+        kind._value_ = name
+        kind.record, kind.service_events, kind.app_events = record, service_events, app_events
+        return kind
+
+    EVENTS = ("events", Event, (EVENT_CREATED,), ())
+    ALERTS = ("alerts", Alert, (EVENT_ALERT,), (ALERT_TRIGGERED,))
+    RESOURCE_CHANGES = ("resource-changes", ResourceChange, (), None)
+    NOTICES = ("notices", Notice, (), NOTICED)
+
+    @staticmethod
+    def of(topic: str, topics: Topics) -> SourceKind | None:
+        """Return the kind of a topic's records; None if it is no source topic of this installation."""
+        return _kinds(topics).get(topic)
+
+    def topic(self, topics: Topics) -> str:
+        """Return the topic's name."""
+        return topics.prefix + self
+
+    def read(self, value: bytes | None) -> SourceRecord:
+        """Return the record of a value; raise BrokenRecord if it can't be read, or is a tombstone."""
+        return decode(self.record, value)
+
+    def can_fire(self, hook: Hook) -> bool:
+        """Tell whether its records can fire a hook."""
+        if hook.app_id is None:
+            return any(event in hook.events for event in self.service_events)
+        if self.app_events is None:
+            return any(event != ALERT_TRIGGERED for event in hook.events)
+        return any(fires(hook.events, event) for event in self.app_events)
+
+
+#: those that users write
+OF_USERS: Final = (SourceKind.EVENTS, SourceKind.ALERTS, SourceKind.RESOURCE_CHANGES)
+
+
+@cache
+def _kinds(topics: Topics) -> Mapping[str, SourceKind]:
+    return {kind.topic(topics): kind for kind in SourceKind}
