@@ -21,8 +21,9 @@ from streamhooks.masking import shown
 from streamhooks.metrics import HOOKS, REJECTED_HOOKS
 from streamhooks.records.bounds import MAX_EVENTS
 from streamhooks.records.formats import decode
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import names_of
+from streamhooks.records.hook_state import HookState
 from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
 from streamhooks.times import steady
 

@@ -5,9 +5,7 @@ What a hook costs every worker grows with these.
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sized
 from typing import Final
 
@@ -15,9 +13,6 @@ MAX_EVENTS: Final = 100
 MAX_PROJECTS: Final = 1000
 MAX_HEADER_BYTES: Final = 8192
 """Of all names and values of a hook's own headers together, in UTF-8 and in clear."""
-SECRET_BYTES: Final = (24, 64)
-"""What a new secret may have behind `whsec_`, decoded: what Standard Webhooks allows."""
-SECRET_PREFIX: Final = "whsec_"
 MAX_NAME: Final = 100
 MAX_DESCRIPTION: Final = 1000
 LABELS: Final[Mapping[str, int]] = {"name": MAX_NAME, "description": MAX_DESCRIPTION}
@@ -39,18 +34,6 @@ def over_bounds(events: Sized, project_ids: Sized, headers: Mapping[str, str] | 
         yield "project_ids", f"must be at most {MAX_PROJECTS}"
     if headers and _is_over(headers):
         yield "headers", f"names and values must have at most {MAX_HEADER_BYTES} bytes of UTF-8 together"
-
-
-def wrong_in_new_secret(secret: str) -> str | None:
-    """Return what is wrong with a new secret that begins with `whsec_`; others have no bounds here."""
-    if not secret.startswith(SECRET_PREFIX):
-        return None
-    low, high = SECRET_BYTES
-    try:
-        size = len(b64decode(secret.removeprefix(SECRET_PREFIX), validate=True))
-    except (binascii.Error, ValueError):
-        return f"must be base64 after {SECRET_PREFIX}"
-    return None if low <= size <= high else f"must have {low} to {high} bytes, as base64, after {SECRET_PREFIX}"
 
 
 def wrong_in_label(text: object, longest: int) -> str | None:

@@ -1,16 +1,13 @@
-"""Hooks: what users wish (`Hook`) and what the system found (`HookState`); neither overwrites the other."""
+"""Hooks as users wish them; what the system found about one is its `HookState`, and neither overwrites the other."""
 
 from __future__ import annotations
 
-import binascii
 import re
-import secrets
-from base64 import b64decode, b64encode
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self, cast, get_args
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.bounds import LABELS, SECRET_PREFIX, over_bounds, wrong_in_label
+from streamhooks.records.bounds import LABELS, over_bounds, wrong_in_label
 from streamhooks.records.fields import (
     LARGEST,
     Record,
@@ -28,17 +25,14 @@ from streamhooks.records.fields import (
 )
 from streamhooks.records.hook_events import expand_events
 from streamhooks.records.own_headers import own_headers
+from streamhooks.records.secret import SEALED, check_secret
 
 Status = Literal["active", "disabled"]
 
 REVISION_HEADER: Final = "revision"
 """The header of a tombstone of `hooks` that has what `Hook.revision` is for a value."""
 
-SEALED: Final = "fernet:"
-"""What an encrypted text begins with; see `records.sealing`."""
-
 _URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
-_LONGEST_SEALED = 4096
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
@@ -175,77 +169,6 @@ class Hook(_Judged):
             return "no key of STREAMHOOKS_SECRET_KEYS opens its secrets"
         over = next(over_bounds(self.events, self.project_ids, self.headers), None)
         return None if over is None else f"over a bound: {over[0]} {over[1]}"
-
-
-@dataclass(frozen=True, slots=True)
-class HookState(Record):
-    """What the system found about a hook; the value of the topic `hook-states`. Times are epoch seconds."""
-
-    id: str
-    status_reason: str | None = None
-    disabled_since: float | None = None
-    upheld_at: float | None = None
-    """A record of the hook that is as old as this, or older, has not undone that; 0.1.0 did not write it."""
-    failing_since: float | None = None
-    paused_until: float | None = None
-    """By the clock of who wrote it; `paused_for` is what holds."""
-    open_since: float | None = None
-    """Since when its breaker is open."""
-    breaker_told_at: float | None = None
-    """When a notice told last that it opened; 0.1.0 did not write it."""
-    sealed_since: float | None = None
-    """Since when nothing can be sent to it: no key opens its secrets, or it is over a bound (see `Hook.blocked`)."""
-    warned_at: float | None = None
-    paused_for: float | None = None
-    """How long its endpoint is left alone, in seconds from the time of the record on; 0.1.0 did not write it."""
-
-    @classmethod
-    def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields; raise BrokenRecord that names the field. All but `id` have defaults."""
-        return cls(
-            id=hex_32(fields, "id"),
-            status_reason=optional_text(fields, "status_reason"),
-            disabled_since=optional_number(fields, "disabled_since"),
-            upheld_at=optional_number(fields, "upheld_at"),
-            failing_since=optional_number(fields, "failing_since"),
-            paused_until=optional_number(fields, "paused_until"),
-            open_since=optional_number(fields, "open_since"),
-            breaker_told_at=optional_number(fields, "breaker_told_at"),
-            sealed_since=optional_number(fields, "sealed_since"),
-            warned_at=optional_number(fields, "warned_at"),
-            paused_for=optional_number(fields, "paused_for"),
-        )
-
-    def to_fields(self) -> dict[str, Any]:
-        """Return the fields of the JSON form."""
-        return plain(self)
-
-
-def generate_secret() -> str:
-    """Return a new secret: `whsec_` and the base64 of 32 random bytes, the form of Standard Webhooks."""
-    return SECRET_PREFIX + b64encode(secrets.token_bytes(32)).decode()
-
-
-def check_secret(secret: str) -> str:
-    """Return the secret if it may be used; raise BrokenRecord otherwise, without the secret in its text.
-
-    One that is encrypted is checked when it is opened.
-    """
-    if secret.startswith(SEALED) and len(secret) <= _LONGEST_SEALED:
-        return secret
-    if not 16 <= len(secret) <= 256:
-        raise BrokenRecord("secret: must have 16 to 256 characters")
-    if secret.startswith(SECRET_PREFIX):
-        try:
-            b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-        except (binascii.Error, ValueError):
-            raise BrokenRecord(f"secret: must be base64 after {SECRET_PREFIX}") from None
-    return secret
-
-
-def masked(secret: str) -> str:
-    """Return what may be shown of a secret: its kind, and neither its characters nor their number."""
-    return (SECRET_PREFIX if secret.startswith(SECRET_PREFIX) else "") + "********"
 
 
 def _url(fields: dict[str, Any]) -> str:

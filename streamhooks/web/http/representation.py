@@ -11,8 +11,9 @@ from streamhooks.hooks.table import Status
 from streamhooks.hooks.trouble import Trouble
 from streamhooks.masking import MASK
 from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS
-from streamhooks.records.hook import Hook, masked
+from streamhooks.records.hook import Hook
 from streamhooks.records.rotation import in_force
+from streamhooks.records.secret import masked
 from streamhooks.times import iso
 
 

@@ -14,17 +14,11 @@ from yarl import URL
 from streamhooks.errors import BadUrl, BrokenRecord, TooManySecrets
 from streamhooks.hooks.table import Status
 from streamhooks.masking import MASK
-from streamhooks.records.bounds import (
-    LABELS,
-    MAX_EVENTS,
-    MAX_PROJECTS,
-    SECRET_PREFIX,
-    wrong_in_label,
-    wrong_in_new_secret,
-)
-from streamhooks.records.hook import SEALED, Hook, generate_secret
+from streamhooks.records.bounds import LABELS, MAX_EVENTS, MAX_PROJECTS, wrong_in_label
+from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import never_fire
 from streamhooks.records.rotation import MOST, rotated, without_expired
+from streamhooks.records.secret import SEALED, SECRET_PREFIX, generate_secret, wrong_in_new_secret
 from streamhooks.times import iso, moment
 from streamhooks.web.http.problems import bad_fields, conflict, unknown_fields
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from streamhooks.counting.rollups import ROLLUPS
 from streamhooks.records.bounds import BLANK
-from streamhooks.records.hook import SEALED
 from streamhooks.records.own_headers import RESERVED
+from streamhooks.records.secret import SEALED
 from streamhooks.sources.rules import SOURCES
 
 

@@ -8,6 +8,7 @@ from streamhooks.delivery.addresses import MAX_URL_LENGTH
 from streamhooks.hooks.trouble import TROUBLES
 from streamhooks.records import bounds, rotation
 from streamhooks.records.hook_events import SERVICE_EVENTS
+from streamhooks.records.secret import SECRET_BYTES
 from streamhooks.web.rules import hook_input, patterns
 from streamhooks.web.spec.values import HOOK_ID, ID, MOMENT, STATUS, TEXT, Schema
 from streamhooks.web.spec.values import of_list as _list
@@ -52,9 +53,7 @@ _SETTABLE: Final[dict[str, Schema]] = {
         "minLength": 16,
         "maxLength": 256,
         "pattern": patterns.SECRET,
-        "description": "one that begins with whsec_ has {} to {} bytes after that, in base64".format(
-            *bounds.SECRET_BYTES
-        ),
+        "description": "one that begins with whsec_ has {} to {} bytes after that, in base64".format(*SECRET_BYTES),
     },
     "project_ids": {
         **_list(ID),

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from streamhooks.hooks.table import HooksTable, Tally
 from streamhooks.kafka.reader import Record
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import fires
+from streamhooks.records.hook_state import HookState
 
 SECRET = "whsec_" + base64.b64encode(b"x" * 32).decode()
 

@@ -7,7 +7,9 @@ import pytest
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.bounds import MAX_DESCRIPTION, MAX_NAME
-from streamhooks.records.hook import Hook, HookState, generate_secret, masked
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_state import HookState
+from streamhooks.records.secret import generate_secret, masked
 
 HOOK: dict[str, Any] = {
     "id": "A" * 32,
