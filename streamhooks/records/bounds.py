@@ -9,14 +9,11 @@ import re
 from collections.abc import Iterator, Mapping, Sized
 from typing import Final
 
+MAX_URL: Final = 512
 MAX_EVENTS: Final = 100
 MAX_PROJECTS: Final = 1000
 MAX_HEADER_BYTES: Final = 8192
 """Of all names and values of a hook's own headers together, in UTF-8 and in clear."""
-MAX_NAME: Final = 100
-MAX_DESCRIPTION: Final = 1000
-LABELS: Final[Mapping[str, int]] = {"name": MAX_NAME, "description": MAX_DESCRIPTION}
-"""What a hook is called by people, and how many characters that may have."""
 
 BLANK: Final = r" \xa0\xad\u061c\u1680\u180e\u2000-\u200f\u202f\u205f-\u2064\u3000\ufeff"
 """Characters that nobody sees, as a class of regular expressions: a text must hold others, too."""
@@ -37,7 +34,7 @@ def over_bounds(events: Sized, project_ids: Sized, headers: Mapping[str, str] | 
 
 
 def wrong_in_label(text: object, longest: int) -> str | None:
-    """Return what is wrong with a name or a description, which may have `longest` characters."""
+    """Return what is wrong with a text for people, which may have `longest` characters."""
     if not isinstance(text, str) or _BLANK.fullmatch(text):
         return "must be a text that is not empty"
     if len(text) > longest:

@@ -47,7 +47,9 @@ def masked(secret: str) -> str:
 
 
 def wrong_in_new_secret(secret: str) -> str | None:
-    """Return what is wrong with a new secret that begins with `whsec_`; others have no bounds here."""
+    """Return what is wrong with a new secret that `check_secret` lets pass."""
+    if secret.startswith(SEALED):
+        return f"must be given in clear, not as {SEALED}…"
     if not secret.startswith(SECRET_PREFIX):
         return None
     low, high = SECRET_BYTES
