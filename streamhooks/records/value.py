@@ -50,6 +50,12 @@ class Value:
     is_forgiven: bool = False
     """Whether a record's is read as none if it is wrong."""
 
+    @property
+    def longest(self) -> int | None:
+        """How many characters a new one may have; None if it is no text, or any number."""
+        of_text = (self.schema, *self.schema.get("anyOf", ()))
+        return next((one["maxLength"] for one in of_text if "maxLength" in one), None)
+
 
 def line(longest: int, description: str) -> Value:
     """Return a text for people of at most `longest` characters, in one line; a record's that can't be shown is none."""
