@@ -13,17 +13,16 @@ from streamhooks.records.hook import CREATABLE, FIELDS, Hook, names_for
 from streamhooks.records.rotation import in_force
 from streamhooks.times import iso
 
-_SEEN: Final = [(name, FIELDS[name]) for name in names_for("create", "change", "see")]
-
-#: what is shown besides, behind which field
-_BESIDES: Final[Mapping[str, tuple[str, ...]]] = {
+#: what the table of hooks knows, behind which field
+_FOUND: Final[Mapping[str, tuple[str, ...]]] = {
     "secret": ("previous_secrets_until",),
     "status": ("status_reason", "disabled_since", "failing_since", "paused_until", "breaker", "trouble"),
 }
-_ORDER: Final = [
-    one
+#: what is shown in its order, and how a field of the hook is
+_SHOWN: Final = [
+    (one, FIELDS[one].value.shown if one in FIELDS else None)
     for name in dict.fromkeys(("id", "organization_id", "project_ids", *CREATABLE, *names_for("see")))
-    for one in (name, *_BESIDES.get(name, ()))
+    for one in (name, *_FOUND.get(name, ()))
 ]
 
 
@@ -36,21 +35,21 @@ def shown_hook(
 
     Of what is over its bound one more is shown than there may be: a page of such hooks would have no bound either.
     """
-    shown = {
-        **{name: said.value.shown(getattr(hook, name)) for name, said in _SEEN},
+    found = {
         "previous_secrets_until": [iso(former.until) for former in in_force(hook, now)],
-        "status": status.status,
         "status_reason": status.reason,
         "disabled_since": iso(status.disabled_since),
         "failing_since": iso(status.failing_since),
         "paused_until": iso(status.paused_until),
         "breaker": status.breaker,
         "trouble": trouble,
-        "revision": revision,
     }
+    shown = {name: show(getattr(hook, name)) if show else found[name] for name, show in _SHOWN}
+    # Not as the record has them.
+    shown["status"], shown["revision"] = status.status, revision
     if in_clear:
         shown["secret"] = hook.secret
-    return {name: shown[name] for name in _ORDER}
+    return shown
 
 
 def shown_attempt(attempt: Mapping[str, Any]) -> dict[str, Any]:
