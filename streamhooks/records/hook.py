@@ -221,11 +221,11 @@ class Hook(_Judged):
 
     def to_fields(self) -> dict[str, Any]:
         """Return the fields of the JSON form, the secrets in clear."""
-        plain_fields = plain(self)
+        made = plain(self)
         for name in _LISTS:
-            if plain_fields[name] is not None:
-                plain_fields[name] = list(plain_fields[name])
-        return plain_fields
+            if made[name] is not None:
+                made[name] = list(made[name])
+        return made
 
     def written_at(self, timestamp: int) -> Self:
         """Return the hook as of a record with this timestamp (epoch milliseconds).
