@@ -12,6 +12,7 @@ from streamhooks.cli.hooks_reencrypt import reencrypt
 from streamhooks.cli.hooks_test import test
 from streamhooks.cli.params import HOOK, RESUME, hook_argument, json_option, with_api, yes_option
 from streamhooks.hooks.trouble import STATES, place_of_shown
+from streamhooks.records.hook import FIELDS
 
 if TYPE_CHECKING:
     from streamhooks.cli.api import JSON, Api
@@ -123,7 +124,7 @@ def edit(
         found = api.get(_path(hook))
         revision = found.get("revision")
         changes["headers"] = merged_headers(found["headers"] or {}, changes["headers"])
-    changes |= {name: [] if name == "project_ids" else None for name in unset if name not in changes}
+    changes |= {name: FIELDS[name].value.emptied for name in unset if name not in changes}
     if not changes:
         raise click.UsageError("nothing to change is given")
     _show(changing.put(api, hook, changes, revision), as_json)

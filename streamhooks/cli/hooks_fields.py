@@ -2,53 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import click
+
+from streamhooks.records.hook import CHANGEABLE, FIELDS
+from streamhooks.records.value import Kind
 
 JSON = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: what `hooks edit --unset` can take away
-UNSETTABLE = (
-    "name",
-    "description",
-    "project_ids",
-    "headers",
-    "timeout",
-    "max_in_flight",
-    "rate_limit",
-    "retry_schedule",
-)
+UNSETTABLE = tuple(name for name in CHANGEABLE if FIELDS[name].value.has_default)
 
-_OPTIONS = (
-    click.option("--name", metavar="TEXT", help="What you call it."),
-    click.option("--description", metavar="TEXT", help="What it is for, in one line."),
-    click.option(
-        "--event",
-        "events",
-        multiple=True,
-        metavar="EVENT",
-        help="As event.created or issue.*; may be repeated.",
-    ),
-    click.option("--project", "project_ids", multiple=True, metavar="ID", help="May be repeated; else all projects."),
-    click.option(
-        "--secret",
-        metavar="TEXT",
-        help="16 to 256 characters, or whsec_ and the base64 of 24 to 64 bytes; `-` reads a line of stdin.",
-    ),
-    click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="An own header; may be repeated."),
-    click.option("--timeout", type=float, metavar="SECONDS", help="For a whole request."),
-    click.option("--max-in-flight", type=int, metavar="N", help="Deliveries at once, on each worker."),
-    click.option("--rate-limit", type=float, metavar="N", help="Deliveries a second, over all workers."),
-    click.option("--retry-schedule", metavar="S,S,…", help="Seconds before each retry: 5,60,3600."),
-)
+_TYPES: Mapping[Kind, type] = {"number": float, "whole": int}
+_REPEATED: Collection[Kind] = ("events", "ids", "headers")
+
+
+def _options() -> Iterator[Callable[[F], F]]:
+    # Which hook this is comes first, and what it gets.
+    for name in dict.fromkeys(("name", "description", "events", "project_ids", *CHANGEABLE)):
+        option, kind = FIELDS[name].option, FIELDS[name].value.kind
+        if option is not None:
+            yield click.option(
+                option.flag,
+                name,
+                metavar=option.metavar,
+                help=option.help,
+                type=_TYPES.get(kind),
+                multiple=kind in _REPEATED,
+            )
 
 
 def field_options(command: F) -> F:
     """Add an option for each field that may be set; `given` reads them."""
-    for option in reversed(_OPTIONS):
+    for option in reversed(list(_options())):
         command = option(command)
     return command
 
@@ -58,17 +47,7 @@ def given(options: JSON) -> JSON:
 
     Raises click.BadParameter for what is none.
     """
-    found = {name: value for name, value in options.items() if value not in (None, ())}
-    for name in ("events", "project_ids"):
-        if name in found:
-            found[name] = list(found[name])
-    if "headers" in found:
-        found["headers"] = dict(map(_header, found["headers"]))
-    if found.get("secret") == "-":
-        found["secret"] = click.get_text_stream("stdin").readline().rstrip("\r\n")
-    if "retry_schedule" in found:
-        found["retry_schedule"] = _schedule(found["retry_schedule"])
-    return found
+    return {name: _value(name, value) for name, value in options.items() if value not in (None, ())}
 
 
 def merged_headers(present: Iterable[str], wanted: dict[str, str]) -> dict[str, str] | None:
@@ -82,6 +61,19 @@ def merged_headers(present: Iterable[str], wanted: dict[str, str]) -> dict[str, 
     merged = {name: MASK for name in present if name.lower() not in replaced}
     merged |= {name: value for name, value in wanted.items() if value}
     return merged or None
+
+
+def _value(name: str, given: Any) -> Any:
+    match FIELDS[name].value.kind:
+        case "events" | "ids":
+            return list(given)
+        case "headers":
+            return dict(map(_header, given))
+        case "secret" if given == "-":
+            return click.get_text_stream("stdin").readline().rstrip("\r\n")
+        case "delays":
+            return _schedule(given)
+    return given
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -23,20 +23,18 @@ from typing import Any, Literal
 
 from streamhooks.errors import BrokenRecord, Refusal
 from streamhooks.masking import MASK
-from streamhooks.records.bounds import LABELS, wrong_in_label
-from streamhooks.records.hook import Hook
+from streamhooks.records.hook import CHANGEABLE, FIELDS, Hook
 from streamhooks.times import iso, moment
 
 JSON = dict[str, Any]
 Key = tuple[str, str | None, str]
 
 _FIXED = ("id", "organization_id", "app_id")
-#: what is compared; a field of the file that is in neither of these lists is unknown
-_COMPARED = (
-    "name", "description", "url", "events", "project_ids", "version", "headers", "timeout", "max_in_flight",
-    "rate_limit", "retry_schedule",
-)  # fmt: skip
 _KEPT = ("secret", "status")
+#: what is compared; a field of the file that is in none of these lists is unknown
+_COMPARED = tuple(name for name in CHANGEABLE if name not in _KEPT)
+#: what a record is read without where it is wrong, so that it has to be looked at by itself
+_FORGIVEN = tuple(name for name, said in FIELDS.items() if said.value.is_forgiven)
 _RESUME = "resume"  # says something only when the hook is enabled
 _SEEN = ("url", "organization_id")  # in the first line of a step
 _ID, _SECRET = "0" * 32, "x" * 16  # where a file has none
@@ -159,7 +157,7 @@ def _wish(place: str, entry: Any) -> Wish:
     resume = _resume(entry)
     entry = {name: value for name, value in entry.items() if name != _RESUME}
     hook = Hook.from_fields({"id": _ID, "secret": _SECRET} | {n: v for n, v in entry.items() if v is not None})
-    for name, problem in (hook.over_bounds | _bad_labels(entry)).items():
+    for name, problem in (hook.over_bounds | _forgiven(entry)).items():
         raise BrokenRecord(f"{name}: {problem}")
     shown = {**hook.to_fields(), "headers": hook.headers or None}
     fields = {name: shown[name] for name in (*_FIXED[1:], *_COMPARED)}
@@ -167,9 +165,8 @@ def _wish(place: str, entry: Any) -> Wish:
     return Wish(place, hook.id if entry.get("id") is not None else None, fields, resume)
 
 
-def _bad_labels(entry: JSON) -> dict[str, str]:
-    given = {name: longest for name, longest in LABELS.items() if entry.get(name) is not None}
-    wrong = {name: wrong_in_label(entry[name], longest) for name, longest in given.items()}
+def _forgiven(entry: JSON) -> dict[str, str]:
+    wrong = {name: FIELDS[name].value.wrong(entry[name]) for name in _FORGIVEN if entry.get(name) is not None}
     return {name: problem for name, problem in wrong.items() if problem}
 
 

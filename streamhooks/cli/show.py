@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from streamhooks.records.exact_json import dumps
+from streamhooks.records.hook import FIELDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,15 +109,12 @@ def _print(shown: Table) -> None:
         click.echo(line.rstrip())
 
 
-#: the fields of a hook that have a unit
-_UNITS = {"timeout": "s", "retry_schedule": "s", "rate_limit": "per second"}
-
-
 def with_unit(name: str, value: Any) -> Any:
     """Return a number of a field of a hook, or several, with its unit where it has one; all else as it is."""
-    if name not in _UNITS or value is None or isinstance(value, str):
+    unit = FIELDS[name].unit if name in FIELDS else ""
+    if not unit or value is None or isinstance(value, str):
         return value
-    return ", ".join(f"{one:g} {_UNITS[name]}" for one in (value if isinstance(value, list) else [value])) or "none"
+    return ", ".join(f"{one:g} {unit}" for one in (value if isinstance(value, list) else [value])) or "none"
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

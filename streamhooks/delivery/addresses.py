@@ -16,8 +16,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from yarl import URL
 
 from streamhooks.errors import BadUrl
+from streamhooks.records.bounds import MAX_URL
 
-MAX_URL_LENGTH = 512
 _CURE = ": STREAMHOOKS_ALLOWED_NETWORKS would allow it"
 
 Network = IPv4Network | IPv6Network
@@ -100,8 +100,8 @@ class AddressPolicy:
         Raises `BadUrl` for a wrong syntax, scheme, port or length, for userinfo, and for a host that is a
         denied address or written in a way that programs read differently (`127.1`, `0x7f.1`, `%31`).
         """
-        if len(url) > MAX_URL_LENGTH:
-            raise BadUrl(f"longer than {MAX_URL_LENGTH} characters")
+        if len(url) > MAX_URL:
+            raise BadUrl(f"longer than {MAX_URL} characters")
         if not url.isprintable() or " " in url or "\\" in url:
             raise BadUrl("holds a space, a control character or a backslash")
         authority = _AUTHORITY.match(url)

@@ -24,7 +24,8 @@ from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.firing import Firing
 from streamhooks.records.formats import decode
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_state import HookState
 from streamhooks.records.notice import Notice
 from streamhooks.records.schemas import load
 from streamhooks.records.stretch import Stretch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from streamhooks.records.hook import HookState
+from streamhooks.records.hook_state import HookState
 from streamhooks.records.notice import Notice
 
 TELL_AGAIN: Final = 3600.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamhooks.records.hook import HookState
+from streamhooks.records.hook_state import HookState
 from streamhooks.times import steady
 
 

@@ -18,7 +18,7 @@ from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import shown
-from streamhooks.records.hook import HookState
+from streamhooks.records.hook_state import HookState
 from streamhooks.records.stretch import Stretch
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,8 @@ from streamhooks.kafka.reader import Record
 from streamhooks.masking import shown
 from streamhooks.metrics import HOOKS, REJECTED_HOOKS
 from streamhooks.records.formats import decode
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_state import HookState
 from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
 from streamhooks.times import steady
 

@@ -18,7 +18,8 @@ from streamhooks.limits.breakers import Failures, Probing
 from streamhooks.limits.deadlines import Deadlines
 from streamhooks.limits.rates import Rate
 from streamhooks.metrics import BREAKERS_OPENED, HELD_BACK
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_state import HookState
 from streamhooks.times import steady
 
 #: how long every attempt of a hook may fail before it is disabled, in seconds; at half of it there is a warning

@@ -5,23 +5,15 @@ What a hook costs every worker grows with these.
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sized
 from typing import Final
 
+MAX_URL: Final = 512
 MAX_EVENTS: Final = 100
 MAX_PROJECTS: Final = 1000
 MAX_HEADER_BYTES: Final = 8192
 """Of all names and values of a hook's own headers together, in UTF-8 and in clear."""
-SECRET_BYTES: Final = (24, 64)
-"""What a new secret may have behind `whsec_`, decoded: what Standard Webhooks allows."""
-SECRET_PREFIX: Final = "whsec_"
-MAX_NAME: Final = 100
-MAX_DESCRIPTION: Final = 1000
-LABELS: Final[Mapping[str, int]] = {"name": MAX_NAME, "description": MAX_DESCRIPTION}
-"""What a hook is called by people, and how many characters that may have."""
 
 BLANK: Final = r" \xa0\xad\u061c\u1680\u180e\u2000-\u200f\u202f\u205f-\u2064\u3000\ufeff"
 """Characters that nobody sees, as a class of regular expressions: a text must hold others, too."""
@@ -41,20 +33,8 @@ def over_bounds(events: Sized, project_ids: Sized, headers: Mapping[str, str] | 
         yield "headers", f"names and values must have at most {MAX_HEADER_BYTES} bytes of UTF-8 together"
 
 
-def wrong_in_new_secret(secret: str) -> str | None:
-    """Return what is wrong with a new secret that begins with `whsec_`; others have no bounds here."""
-    if not secret.startswith(SECRET_PREFIX):
-        return None
-    low, high = SECRET_BYTES
-    try:
-        size = len(b64decode(secret.removeprefix(SECRET_PREFIX), validate=True))
-    except (binascii.Error, ValueError):
-        return f"must be base64 after {SECRET_PREFIX}"
-    return None if low <= size <= high else f"must have {low} to {high} bytes, as base64, after {SECRET_PREFIX}"
-
-
 def wrong_in_label(text: object, longest: int) -> str | None:
-    """Return what is wrong with a name or a description, which may have `longest` characters."""
+    """Return what is wrong with a text for people, which may have `longest` characters."""
     if not isinstance(text, str) or _BLANK.fullmatch(text):
         return "must be a text that is not empty"
     if len(text) > longest:

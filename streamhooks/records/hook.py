@@ -1,45 +1,54 @@
-"""Hooks: what users wish (`Hook`) and what the system found (`HookState`); neither overwrites the other."""
+"""Hooks as users wish them; what the system found about one is its `HookState`, and neither overwrites the other."""
 
 from __future__ import annotations
 
-import binascii
-import re
-import secrets
-from base64 import b64decode, b64encode
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, Self, cast, get_args
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import partial
+from typing import Any, Final, Self
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.bounds import LABELS, SECRET_PREFIX, over_bounds, wrong_in_label
-from streamhooks.records.fields import (
-    LARGEST,
-    Record,
-    choice,
-    hex_32,
-    identity,
-    is_number,
-    listing,
-    optional_identity,
-    optional_number,
-    optional_text,
-    optional_whole,
-    plain,
-    text,
+from streamhooks.records.bounds import over_bounds
+from streamhooks.records.fields import Record, hex_32, number, plain, text, whole
+from streamhooks.records.hook_fields import (
+    SAID,
+    Fact,
+    HookField,
+    Input,
+    Option,
+    Users,
+    changeable,
+    creatable,
+    internal,
+    seen,
 )
-from streamhooks.records.hook_events import expand_events
-from streamhooks.records.own_headers import own_headers
-
-Status = Literal["active", "disabled"]
+from streamhooks.records.hook_values import (
+    APP,
+    EVENTS,
+    HEADERS,
+    HOOK_ID,
+    ORGANIZATION,
+    PROJECTS,
+    SECRET,
+    STATUS,
+    URL,
+    VERSION,
+    Status,
+    read_end_of_secret,
+    read_former_secret,
+    read_resume,
+)
+from streamhooks.records.secret import SEALED
+from streamhooks.records.value import (
+    DELAYS,
+    above_zero,
+    line,
+    number_between,
+    whole_up_to,
+)
 
 REVISION_HEADER: Final = "revision"
 """The header of a tombstone of `hooks` that has what `Hook.revision` is for a value."""
-
-SEALED: Final = "fernet:"
-"""What an encrypted text begins with; see `records.sealing`."""
-
-_URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
-_LONGEST_SEALED = 4096
-_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 class _Judged(Record):
@@ -55,43 +64,141 @@ class _Judged(Record):
 class Hook(_Judged):
     """A hook as wished; the value of the topic `hooks`. What may hold credentials is left out of its repr."""
 
-    id: str
-    organization_id: str
-    url: str
-    events: tuple[str, ...]
-    secret: str = field(repr=False)
-    project_ids: tuple[str, ...] = ()
+    id: str = field(metadata=seen(hex_32, HOOK_ID))
+    organization_id: str = field(metadata=creatable(ORGANIZATION, is_needed=True))
+    url: str = field(
+        metadata=changeable(
+            URL, is_needed=True, input=Input("URL", placeholder="https://example.com/hook", place="main")
+        )
+    )
+    events: tuple[str, ...] = field(
+        metadata=changeable(
+            EVENTS,
+            is_needed=True,
+            option=Option("--event", "EVENT", "As event.created or issue.*; may be repeated."),
+            input=Input("Events", place="main"),
+        )
+    )
+    secret: str = field(
+        repr=False,
+        metadata=changeable(
+            SECRET,
+            option=Option(
+                "--secret",
+                "TEXT",
+                "16 to 256 characters, or whsec_ and the base64 of 24 to 64 bytes; `-` reads a line of stdin.",
+            ),
+            input=Input("Secret of your own", "Empty: a new one is made, and shown once.", place="new"),
+        ),
+    )
+    project_ids: tuple[str, ...] = field(
+        default=(),
+        metadata=changeable(
+            PROJECTS,
+            option=Option("--project", "ID", "May be repeated; else all projects."),
+            input=Input("Projects", "Ids; none means every project of the organization.", place="main"),
+        ),
+    )
     """Sorted; empty means every project of the organization."""
-    app_id: str | None = None
+    app_id: str | None = field(default=None, metadata=creatable(APP))
     """None for a service hook."""
-    name: str | None = None
+    name: str | None = field(
+        default=None,
+        metadata=changeable(
+            line(100, "what people call it"),
+            option=Option("--name", "TEXT", "What you call it."),
+            input=Input("Name", "What you call it; may be empty.", place="main"),
+        ),
+    )
     """What people call it; this and the next are only shown, and 0.1.0 did not know them."""
-    description: str | None = None
-    version: int = 0
-    status: Status = "active"
-    headers: dict[str, str] | None = field(default=None, repr=False)
-    timeout: float | None = None
+    description: str | None = field(
+        default=None,
+        metadata=changeable(
+            line(1000, "for people, in one line"),
+            option=Option("--description", "TEXT", "What it is for, in one line."),
+            input=Input("Description", place="main"),
+        ),
+    )
+    version: int = field(default=0, metadata=changeable(VERSION))
+    status: Status = field(default="active", metadata=changeable(STATUS))
+    headers: dict[str, str] | None = field(
+        default=None,
+        repr=False,
+        metadata=changeable(
+            HEADERS,
+            option=Option("--header", "'NAME: VALUE'", "An own header; may be repeated."),
+            input=Input("Own headers", "One per line.", "X-Tenant: 7"),
+            fact=Fact("Own headers", without="none"),
+        ),
+    )
+    timeout: float | None = field(
+        default=None,
+        metadata=changeable(
+            above_zero(30),
+            unit="s",
+            has_setting=True,
+            option=Option("--timeout", "SECONDS", "For a whole request."),
+            input=Input("Timeout (seconds)"),
+            fact=Fact("Timeout"),
+        ),
+    )
     """Seconds; None here and below is what the settings say."""
-    max_in_flight: int | None = None
-    rate_limit: float | None = None
+    max_in_flight: int | None = field(
+        default=None,
+        metadata=changeable(
+            whole_up_to(10_000),
+            has_setting=True,
+            option=Option("--max-in-flight", "N", "Deliveries at once, on each worker."),
+            input=Input("Deliveries in flight at most, per worker"),
+            fact=Fact("In flight at most"),
+        ),
+    )
+    rate_limit: float | None = field(
+        default=None,
+        metadata=changeable(
+            number_between(0.001, 100_000),
+            unit="per second",
+            option=Option("--rate-limit", "N", "Deliveries a second, over all workers."),
+            input=Input("Deliveries per second at most, over all workers", "Empty: no limit."),
+            fact=Fact("Rate limit", without="none"),
+        ),
+    )
     """Deliveries a second over all workers."""
-    retry_schedule: tuple[float, ...] | None = None
+    retry_schedule: tuple[float, ...] | None = field(
+        default=None,
+        metadata=changeable(
+            DELAYS,
+            unit="s",
+            has_setting=True,
+            option=Option("--retry-schedule", "S,S,…", "Seconds before each retry: 5,60,3600."),
+            input=Input("Seconds before each retry", placeholder="10, 60, 600"),
+            fact=Fact("Retries"),
+        ),
+    )
     """Seconds before each retry."""
-    date_created: str = ""
-    enabled_at: float = 0.0
+    date_created: str = field(
+        default="", metadata=seen(partial(text, empty=True), {"type": "string", "description": "ISO 8601"})
+    )
+    enabled_at: float = field(default=0.0, metadata=internal(number))
     """Epoch seconds of when a user last enabled it: what the system found before that is forgiven."""
-    resume: str | None = None
+    resume: str | None = field(default=None, metadata=internal(read_resume))
     """What becomes of what it missed until `resumed_at`: `skip`, `all`, or from when on, epoch seconds as a text."""
-    resumed_at: float = 0.0
+    resumed_at: float = field(default=0.0, metadata=internal(number))
     """Epoch seconds of when a user decided that."""
-    revision: int | None = None
+    revision: int | None = field(
+        default=None,
+        metadata=seen(
+            partial(whole, least=1),
+            {"type": "integer", "minimum": 1, "description": "of what is wished; in quotes it is the ETag"},
+        ),
+    )
     """One more than that of the record that it was made from; None if it was not written by the API of a worker."""
-    previous_secret: str | None = field(default=None, repr=False)
-    previous_secret_until: float | None = None
+    previous_secret: str | None = field(default=None, repr=False, metadata=internal(read_former_secret))
+    previous_secret_until: float | None = field(default=None, metadata=internal(read_end_of_secret))
     """Epoch seconds: until then the previous secret signs too."""
-    earlier_secret: str | None = field(default=None, repr=False)
+    earlier_secret: str | None = field(default=None, repr=False, metadata=internal(read_former_secret))
     """The one before the previous one; 0.1.0 did not know it."""
-    earlier_secret_until: float | None = None
+    earlier_secret_until: float | None = field(default=None, metadata=internal(read_end_of_secret))
 
     def __post_init__(self) -> None:
         """Look once at what does not change."""
@@ -105,47 +212,20 @@ class Hook(_Judged):
         address is not checked here. A former secret and its end come together or not. A name that can't be shown is
         none: a hook is not given up for it.
         """
-        app_id = optional_identity(fields, "app_id")
-        previous_secret, previous_secret_until = _former_secret(fields, "previous_secret")
-        earlier_secret, earlier_secret_until = _former_secret(fields, "earlier_secret")
-        if fields.get("events") is None:
+        if fields.get("events") is None:  # whatever else is wrong
             raise BrokenRecord("events: must be a list")
+        # Absent and null are the same: what has a default, which most have, is not looked at.
         return cls(
-            id=hex_32(fields, "id"),
-            organization_id=identity(fields, "organization_id"),
-            url=_url(fields),
-            events=expand_events(listing(fields, "events"), app_id is not None),
-            secret=check_secret(text(fields, "secret")),
-            project_ids=_identities(fields, "project_ids"),
-            app_id=app_id,
-            name=_label(fields, "name"),
-            description=_label(fields, "description"),
-            version=optional_whole(fields, "version") or 0,
-            status=_status(fields),
-            headers=own_headers(fields),
-            timeout=optional_number(fields, "timeout", positive=True),
-            max_in_flight=optional_whole(fields, "max_in_flight", least=1),
-            rate_limit=optional_number(fields, "rate_limit", positive=True),
-            retry_schedule=_retry_schedule(fields),
-            date_created=optional_text(fields, "date_created") or "",
-            enabled_at=optional_number(fields, "enabled_at") or 0.0,
-            resume=_resume(fields),
-            resumed_at=optional_number(fields, "resumed_at") or 0.0,
-            revision=optional_whole(fields, "revision", least=1),
-            previous_secret=previous_secret,
-            previous_secret_until=previous_secret_until,
-            earlier_secret=earlier_secret,
-            earlier_secret_until=earlier_secret_until,
+            **{name: read(fields, name) for name, needed, read in _READ if needed or fields.get(name) is not None}
         )
 
     def to_fields(self) -> dict[str, Any]:
         """Return the fields of the JSON form, the secrets in clear."""
-        return {
-            **plain(self),
-            "events": list(self.events),
-            "project_ids": list(self.project_ids),
-            "retry_schedule": None if self.retry_schedule is None else list(self.retry_schedule),
-        }
+        made = plain(self)
+        for name in _LISTS:
+            if made[name] is not None:
+                made[name] = list(made[name])
+        return made
 
     def written_at(self, timestamp: int) -> Self:
         """Return the hook as of a record with this timestamp (epoch milliseconds).
@@ -177,117 +257,19 @@ class Hook(_Judged):
         return None if over is None else f"over a bound: {over[0]} {over[1]}"
 
 
-@dataclass(frozen=True, slots=True)
-class HookState(Record):
-    """What the system found about a hook; the value of the topic `hook-states`. Times are epoch seconds."""
-
-    id: str
-    status_reason: str | None = None
-    disabled_since: float | None = None
-    upheld_at: float | None = None
-    """A record of the hook that is as old as this, or older, has not undone that; 0.1.0 did not write it."""
-    failing_since: float | None = None
-    paused_until: float | None = None
-    """By the clock of who wrote it; `paused_for` is what holds."""
-    open_since: float | None = None
-    """Since when its breaker is open."""
-    breaker_told_at: float | None = None
-    """When a notice told last that it opened; 0.1.0 did not write it."""
-    sealed_since: float | None = None
-    """Since when nothing can be sent to it: no key opens its secrets, or it is over a bound (see `Hook.blocked`)."""
-    warned_at: float | None = None
-    paused_for: float | None = None
-    """How long its endpoint is left alone, in seconds from the time of the record on; 0.1.0 did not write it."""
-
-    @classmethod
-    def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields; raise BrokenRecord that names the field. All but `id` have defaults."""
-        return cls(
-            id=hex_32(fields, "id"),
-            status_reason=optional_text(fields, "status_reason"),
-            disabled_since=optional_number(fields, "disabled_since"),
-            upheld_at=optional_number(fields, "upheld_at"),
-            failing_since=optional_number(fields, "failing_since"),
-            paused_until=optional_number(fields, "paused_until"),
-            open_since=optional_number(fields, "open_since"),
-            breaker_told_at=optional_number(fields, "breaker_told_at"),
-            sealed_since=optional_number(fields, "sealed_since"),
-            warned_at=optional_number(fields, "warned_at"),
-            paused_for=optional_number(fields, "paused_for"),
-        )
-
-    def to_fields(self) -> dict[str, Any]:
-        """Return the fields of the JSON form."""
-        return plain(self)
+FIELDS: Final[Mapping[str, HookField]] = {one.name: one.metadata[SAID] for one in fields(Hook)}
+"""What is said of each field, by its name, in the order of the record."""
 
 
-def generate_secret() -> str:
-    """Return a new secret: `whsec_` and the base64 of 32 random bytes, the form of Standard Webhooks."""
-    return SECRET_PREFIX + b64encode(secrets.token_bytes(32)).decode()
+def names_for(*users: Users) -> tuple[str, ...]:
+    """Return the fields with which users may do one of these, in the order of the record."""
+    return tuple(name for name, said in FIELDS.items() if said.users in users)
 
 
-def check_secret(secret: str) -> str:
-    """Return the secret if it may be used; raise BrokenRecord otherwise, without the secret in its text.
+CHANGEABLE: Final = tuple(sorted(names_for("change"), key=lambda name: FIELDS[name].value.kind != "line"))
+"""The fields that users may set at any time; those for people come first."""
 
-    One that is encrypted is checked when it is opened.
-    """
-    if secret.startswith(SEALED) and len(secret) <= _LONGEST_SEALED:
-        return secret
-    if not 16 <= len(secret) <= 256:
-        raise BrokenRecord("secret: must have 16 to 256 characters")
-    if secret.startswith(SECRET_PREFIX):
-        try:
-            b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-        except (binascii.Error, ValueError):
-            raise BrokenRecord(f"secret: must be base64 after {SECRET_PREFIX}") from None
-    return secret
+CREATABLE: Final = (*names_for("create"), *CHANGEABLE)
 
-
-def masked(secret: str) -> str:
-    """Return what may be shown of a secret: its kind, and neither its characters nor their number."""
-    return (SECRET_PREFIX if secret.startswith(SECRET_PREFIX) else "") + "********"
-
-
-def _url(fields: dict[str, Any]) -> str:
-    url = text(fields, "url")
-    if len(url) > 512 or not _URL.fullmatch(url):
-        raise BrokenRecord("url: must be http or https and have at most 512 characters")
-    return url
-
-
-def _identities(fields: dict[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(sorted({identity({name: value}, name) for value in listing(fields, name)}))
-
-
-def _status(fields: dict[str, Any]) -> Status:
-    if fields.get("status") is None:
-        return "active"
-    return cast(Status, choice(fields, "status", get_args(Status)))
-
-
-def _label(fields: dict[str, Any], name: str) -> str | None:
-    text = fields.get(name)
-    return None if wrong_in_label(text, LABELS[name]) else cast(str, text)
-
-
-def _resume(fields: dict[str, Any]) -> str | None:
-    resume = optional_text(fields, "resume")
-    if resume is None or resume in ("skip", "all") or _SECONDS.fullmatch(resume):
-        return resume
-    raise BrokenRecord("resume: must be skip, all, or a time")
-
-
-def _former_secret(fields: dict[str, Any], name: str) -> tuple[str | None, float | None]:
-    secret, until = optional_text(fields, name), optional_number(fields, f"{name}_until")
-    if (secret is None) != (until is None):
-        raise BrokenRecord(f"{name}: needs {name}_until, and the other way round")
-    return secret, until
-
-
-def _retry_schedule(fields: dict[str, Any]) -> tuple[float, ...] | None:
-    if fields.get("retry_schedule") is None:
-        return None
-    delays = listing(fields, "retry_schedule")
-    if not all(is_number(delay) and 0 <= delay <= LARGEST for delay in delays):
-        raise BrokenRecord("retry_schedule: must hold seconds of at least 0")
-    return tuple(float(delay) for delay in delays)
+_READ: Final = tuple((one.name, one.default is MISSING, FIELDS[one.name].value.read) for one in fields(Hook))
+_LISTS: Final = tuple(one.name for one in fields(Hook) if str(one.type).startswith("tuple"))

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from streamhooks.errors import TooManySecrets
-from streamhooks.records.hook import SEALED, Hook
+from streamhooks.records.hook import Hook
+from streamhooks.records.secret import SEALED
 
 MOST: Final = 2
 """How many former secrets a record has places for, and so how many may sign at a time."""

@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.hook import SEALED, Hook, check_secret
+from streamhooks.records.hook import Hook
 from streamhooks.records.own_headers import own_headers
+from streamhooks.records.secret import SEALED, check_secret
 
 BOUND: Final = f"{SEALED}bound:"
 """What a text begins with that is bound to its hook and field."""

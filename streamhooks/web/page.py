@@ -1,6 +1,7 @@
 """The page of a worker: one HTML document, its scripts and its style, from the files in `assets`.
 
-They hold no data and so need no token: the page asks for one and calls the API with it.
+One script is made of the table of a hook's fields. They hold no data and so need no token: the page asks for one and
+calls the API with it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 
 from aiohttp import ETag, web
 
+from streamhooks.web import fields
 from streamhooks.web.http.messages import query
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.problems import not_found
@@ -75,8 +77,13 @@ def assets() -> Mapping[str, Asset]:
         media = _TYPES.get(file.name.rpartition(".")[2])
         if media is not None:
             body = file.read_bytes()
-            found[file.name] = Asset(body, media, sha256(body).hexdigest()[:32])
+            found[file.name] = _asset(body, media)
+    found[fields.NAME] = _asset(fields.script(), _TYPES["js"])
     return found
+
+
+def _asset(body: bytes, media: str) -> Asset:
+    return Asset(body, media, sha256(body).hexdigest()[:32])
 
 
 def _answer(request: web.Request, found: Asset) -> web.Response:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from streamhooks.dev.ports import free_port
 from streamhooks.hooks.trouble import place_of_shown
+from streamhooks.records.hook import CREATABLE
 from streamhooks.web import page
 from streamhooks.web.http.middlewares import json_errors
 
@@ -30,12 +31,10 @@ def iso(seconds: float) -> str:
 
 def hook(number: int, **fields: Any) -> JSON:
     return {
+        **dict.fromkeys(CREATABLE),
         "id": f"{number:032x}",
         "organization_id": "1",
         "project_ids": [],
-        "app_id": None,
-        "name": None,
-        "description": None,
         "url": f"https://receiver-{number}.example.com/hooks/in",
         "events": ["event.created"],
         "secret": "whsec_********",
@@ -48,11 +47,6 @@ def hook(number: int, **fields: Any) -> JSON:
         "paused_until": None,
         "breaker": "closed",
         "trouble": None,
-        "headers": None,
-        "timeout": None,
-        "max_in_flight": None,
-        "rate_limit": None,
-        "retry_schedule": None,
         "date_created": iso(time.time() - 86_400),
         **fields,
     }

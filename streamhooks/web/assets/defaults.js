@@ -2,6 +2,7 @@
 
 import { getIfKnown } from "./api.js";
 import { count } from "./format.js";
+import { FIELDS } from "./hook_fields.js";
 
 /** The defaults by the names of a hook's fields; null where the worker does not tell them. */
 export async function readDefaults(signal) {
@@ -9,18 +10,30 @@ export async function readDefaults(signal) {
   return overview?.defaults ?? null;
 }
 
-/** The default of each field in words, of a hook of an app or of a service hook. */
+/** The default of each field with a setting in words, of a hook of an app or of a service hook. */
 export function inWords(defaults, ofApp) {
   const told = (text) => (text === null ? "the worker's default" : `${text} (the worker's default)`);
-  return {
-    timeout: told(defaults && `${defaults.timeout} s`),
-    max_in_flight: told(defaults && count(defaults.max_in_flight)),
-    retry_schedule: told(defaults && retries(defaults.retry_schedule[ofApp ? "app" : "service_hook"])),
-  };
+  const of = (value) => (value !== null && typeof value === "object" && !Array.isArray(value) ? value[ofApp ? "app" : "service_hook"] : value);
+  return Object.fromEntries(FIELDS.filter((field) => field.has_setting)
+    .map((field) => [field.name, told(defaults && shown(field, of(defaults[field.name])))]));
 }
 
+/** What a field holds in words; null if it is nothing. */
+export function shown(field, value) {
+  if (value === null || value === undefined) return null;
+  switch (field.kind) {
+    case "headers": return Object.keys(value).join(", ") || null;
+    case "delays": return retries(value);
+    case "whole": return withUnit(field, count(value));
+    case "number": return withUnit(field, value);
+    default: return Array.isArray(value) ? value.join(", ") : String(value);
+  }
+}
+
+const withUnit = (field, text) => (field.unit ? `${text} ${field.unit}` : String(text));
+
 /** Seconds before each retry in words: "5, each after 300 s", "after 10 s, 60 s", "none". */
-export function retries(delays) {
+function retries(delays) {
   if (!delays.length) return "none";
   if (delays.length > 1 && delays.every((one) => one === delays[0])) return `${count(delays.length)}, each after ${delays[0]} s`;
   return `after ${delays.map((one) => `${one} s`).join(", ")}`;

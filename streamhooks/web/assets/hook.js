@@ -6,9 +6,10 @@ import { change, removeHook, rotate } from "./changing.js";
 import { chart } from "./chart.js";
 import { confirm, showSecret } from "./dialogs.js";
 import { lettersTable, redriveMatching } from "./dead_letters.js";
-import { inWords, readDefaults, retries } from "./defaults.js";
+import { inWords, readDefaults, shown } from "./defaults.js";
 import { button, copyable, fill, h, write } from "./dom.js";
 import { absolute, ago, at, count } from "./format.js";
+import { FIELDS } from "./hook_fields.js";
 import { isApp, kindOf, projectsOf, stateBadges, titleOf } from "./hook_state.js";
 import { live } from "./live.js";
 import { enable, missedPanel, replay } from "./replay.js";
@@ -96,7 +97,7 @@ export function hookView(signal, _query, id) {
 }
 
 function details(hook, defaults) {
-  const orDefault = (name, shown) => (hook[name] === null ? defaults[name] : shown(hook[name]));
+  const fact = (field) => shown(field, hook[field.name]) ?? defaults[field.name] ?? field.fact.without;
   return facts([
     ["Id", copyable(hook.id, "Id")],
     ["URL", hook.name ? hook.url : null],
@@ -106,11 +107,7 @@ function details(hook, defaults) {
     ["Events", hook.events.join(", ")],
     ["Secret", h("code", {}, hook.secret)],
     ["Former secrets sign until", hook.previous_secrets_until?.length ? hook.previous_secrets_until.map((one) => h("div", {}, at(one))) : null],
-    ["Own headers", hook.headers && Object.keys(hook.headers).length ? Object.keys(hook.headers).join(", ") : "none"],
-    ["Timeout", orDefault("timeout", (value) => `${value} s`)],
-    ["In flight at most", orDefault("max_in_flight", count)],
-    ["Rate limit", hook.rate_limit === null ? "none" : `${hook.rate_limit} per second`],
-    ["Retries", orDefault("retry_schedule", retries)],
+    ...FIELDS.filter((field) => field.fact).map((field) => [field.fact.title, fact(field)]),
     ["Created", hook.date_created ? at(hook.date_created) : null],
     ["Failing since", hook.failing_since ? ago(hook.failing_since) : null],
   ]);

@@ -5,6 +5,7 @@ import { change } from "./changing.js";
 import { inWords, readDefaults } from "./defaults.js";
 import { showSecret } from "./dialogs.js";
 import { fill, h, toast, write } from "./dom.js";
+import { FIELDS } from "./hook_fields.js";
 import { isApp } from "./hook_state.js";
 
 const SERVICE_EVENTS = ["event.created", "event.alert"];
@@ -79,9 +80,9 @@ export function newView(signal) {
   const organization = fields.add("organization_id", "Organization", h("input", { required: true, autocomplete: "off" }), () => organizationInput().value.trim());
   const organizationInput = () => fields.all.get("organization_id").control;
   const appId = fields.add("app_id", "App", h("input", { autocomplete: "off" }), () => fields.all.get("app_id").control.value.trim() || null, "The id of the app whose hook this is.");
-  const common = commonFields(fields, null);
   let defaults = null;
   const places = h("div", {});
+  const common = commonFields(fields, null, places);
 
   function kind(value, text, checked) {
     return h("label", { class: "line" }, h("input", { type: "radio", name: "kind", value, checked }), h("span", {}, text));
@@ -104,7 +105,7 @@ export function newView(signal) {
     fields.tellDefaults(defaults, isOfApp());
   });
   choose();
-  return formView("Add a hook", "#/", fields, [organization, kinds, appId, common.url, places, common.projects, common.labels, common.advanced], "Add it", async () => {
+  return formView("Add a hook", "#/", fields, [organization, kinds, appId, common], "Add it", async () => {
     const made = await post("/api/hooks", given(fields.values()));
     await showSecret(made, "The hook was added");
     if (made.warnings) toast(made.warnings.join(". "));
@@ -116,12 +117,12 @@ export function editView(signal, _query, id) {
   const place = h("div", {}, h("h1", { tabindex: "-1" }, "Edit"));
   get(hookPath(id), {}, signal).then((hook) => {
     const fields = new Fields();
-    const common = commonFields(fields, hook);
     const control = hook.app_id === null ? eventBoxes(hook.events) : eventText(hook.events);
     const events = fields.add("events", "Events", control, () => (hook.app_id === null ? checked(control) : list(control.value)), hook.app_id === null ? "" : APP_HINT);
+    const common = commonFields(fields, hook, events);
     const before = fields.values();
     readDefaults(signal).then((found) => fields.tellDefaults(found, isApp(hook)));
-    fill(place, formView("Edit", `#/hooks/${id}`, fields, [common.url, events, common.projects, common.labels, common.advanced], "Save", async () => {
+    fill(place, formView("Edit", `#/hooks/${id}`, fields, common, "Save", async () => {
       // Only what was changed: what another person changed meanwhile stays.
       const now = fields.values();
       const changed = Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
@@ -162,30 +163,44 @@ function formView(title, back, fields, nodes, label, submit) {
     }, nodes, problem, h("div", { class: "actions" }, go, h("a", { class: "button", href: back }, "Cancel"))));
 }
 
-function commonFields(fields, hook) {
-  const input = (attributes) => h("input", { autocomplete: "off", ...attributes });
-  const text = (name) => fields.all.get(name).control.value;
-  const number = (name) => () => numberOrNull(text(name));
-  const orNull = (name) => () => text(name).trim() || null;
-  return {
-    labels: [
-      fields.add("name", "Name", input({ value: hook?.name ?? "", maxlength: 100, dir: "auto" }), orNull("name"), "What you call it; may be empty."),
-      fields.add("description", "Description", input({ value: hook?.description ?? "", maxlength: 1000, dir: "auto" }), orNull("description")),
-    ],
-    url: fields.add("url", "URL", input({ type: "url", inputmode: "url", value: hook?.url ?? "", placeholder: "https://example.com/hook", maxlength: 512 }), () => text("url").trim()),
-    projects: fields.add("project_ids", "Projects", input({ value: hook?.project_ids.join(", ") ?? "" }), () => list(text("project_ids")), "Ids; none means every project of the organization."),
-    advanced: h("details", { class: "more-fields" }, h("summary", {}, "More"),
-      fields.add("headers", "Own headers", h("textarea", { rows: 3, spellcheck: "false", placeholder: "X-Tenant: 7" }, headerText(hook?.headers)), () => headersOf(text("headers")),
-        hook ? "One per line. A value that is shown as ******** stays as it is; if the URL goes to another origin, give each value again." : "One per line."),
-      fields.add("timeout", "Timeout (seconds)", input({ inputmode: "decimal", value: hook?.timeout ?? "" }), number("timeout"), EMPTY),
-      fields.add("max_in_flight", "Deliveries in flight at most, per worker", input({ inputmode: "numeric", value: hook?.max_in_flight ?? "" }), number("max_in_flight"), EMPTY),
-      fields.add("rate_limit", "Deliveries per second at most, over all workers", input({ inputmode: "decimal", value: hook?.rate_limit ?? "" }), number("rate_limit"), "Empty: no limit."),
-      fields.add("retry_schedule", "Seconds before each retry", input({ value: hook?.retry_schedule?.join(", ") ?? "", placeholder: "10, 60, 600" }), () => {
-        const delays = list(text("retry_schedule")).map(numberOf);
-        return delays.length ? delays : null;
-      }, EMPTY),
-      hook ? null : fields.add("secret", "Secret of your own", input({ type: "password", autocomplete: "new-password" }), () => text("secret") || null, "Empty: a new one is made, and shown once.")),
+/** How a field is given, by its kind: its control, how what is typed is read, and what is to be said besides of a hook that there is. */
+const KINDS = {
+  line: { control: (value, field) => input({ value: value ?? "", maxlength: field.maxlength, dir: "auto" }), read: (text) => text.trim() || null },
+  url: {
+    control: (value, field) => input({ type: "url", inputmode: "url", value: value ?? "", placeholder: field.input.placeholder, maxlength: field.maxlength }),
+    read: (text) => text.trim(),
+  },
+  ids: { control: (value) => input({ value: value?.join(", ") ?? "" }), read: list },
+  headers: {
+    control: (value, field) => h("textarea", { rows: 3, spellcheck: "false", placeholder: field.input.placeholder }, headerText(value)),
+    read: headersOf,
+    ofChange: " A value that is shown as ******** stays as it is; if the URL goes to another origin, give each value again.",
+  },
+  number: { control: (value) => input({ inputmode: "decimal", value: value ?? "" }), read: numberOrNull },
+  whole: { control: (value) => input({ inputmode: "numeric", value: value ?? "" }), read: numberOrNull },
+  delays: {
+    control: (value, field) => input({ value: value?.join(", ") ?? "", placeholder: field.input.placeholder }),
+    read: (text) => {
+      const delays = list(text).map(numberOf);
+      return delays.length ? delays : null;
+    },
+  },
+  secret: { control: () => input({ type: "password", autocomplete: "new-password" }), read: (text) => text || null },
+};
+
+const input = (attributes) => h("input", { autocomplete: "off", ...attributes });
+
+/** The fields of a new hook, or of one that there is; `events` is the place of what it subscribes to. */
+function commonFields(fields, hook, events) {
+  const add = (field) => {
+    if (field.kind === "events") return events;
+    const { control, read, ofChange } = KINDS[field.kind];
+    const { label, hint } = field.input;
+    const node = control(hook?.[field.name], field);
+    return fields.add(field.name, label, node, () => read(node.value), field.has_setting ? EMPTY : hint + (hook && ofChange ? ofChange : ""));
   };
+  const of = (place) => FIELDS.filter((field) => field.input?.place === place).map(add);
+  return [...of("main"), h("details", { class: "more-fields" }, h("summary", {}, "More"), of("more"), hook ? null : of("new"))];
 }
 
 function eventBoxes(chosen) {

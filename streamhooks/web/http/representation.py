@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from streamhooks.backlog.summary import Missed
 from streamhooks.delayed.pending import Entry
 from streamhooks.hooks.table import Status
 from streamhooks.hooks.trouble import Trouble
-from streamhooks.masking import MASK
-from streamhooks.records.bounds import MAX_EVENTS, MAX_PROJECTS
-from streamhooks.records.hook import Hook, masked
+from streamhooks.records.hook import CREATABLE, FIELDS, Hook, names_for
 from streamhooks.records.rotation import in_force
 from streamhooks.times import iso
+
+#: what the table of hooks knows, behind which field
+_FOUND: Final[Mapping[str, tuple[str, ...]]] = {
+    "secret": ("previous_secrets_until",),
+    "status": ("status_reason", "disabled_since", "failing_since", "paused_until", "breaker", "trouble"),
+}
+#: what is shown in its order, and how a field of the hook is
+_SHOWN: Final = [
+    (one, FIELDS[one].value.shown if one in FIELDS else None)
+    for name in dict.fromkeys(("id", "organization_id", "project_ids", *CREATABLE, *names_for("see")))
+    for one in (name, *_FOUND.get(name, ()))
+]
 
 
 def shown_hook(
@@ -25,33 +35,21 @@ def shown_hook(
 
     Of what is over its bound one more is shown than there may be: a page of such hooks would have no bound either.
     """
-    return {
-        "id": hook.id,
-        "organization_id": hook.organization_id,
-        "project_ids": list(hook.project_ids[: MAX_PROJECTS + 1]),
-        "app_id": hook.app_id,
-        "name": hook.name,
-        "description": hook.description,
-        "url": hook.url,
-        "events": list(hook.events[: MAX_EVENTS + 1]),
-        "secret": hook.secret if in_clear else masked(hook.secret),
+    found = {
         "previous_secrets_until": [iso(former.until) for former in in_force(hook, now)],
-        "version": hook.version,
-        "status": status.status,
         "status_reason": status.reason,
         "disabled_since": iso(status.disabled_since),
         "failing_since": iso(status.failing_since),
         "paused_until": iso(status.paused_until),
         "breaker": status.breaker,
         "trouble": trouble,
-        "headers": None if hook.headers is None else dict.fromkeys(hook.headers, MASK),
-        "timeout": hook.timeout,
-        "max_in_flight": hook.max_in_flight,
-        "rate_limit": hook.rate_limit,
-        "retry_schedule": None if hook.retry_schedule is None else list(hook.retry_schedule),
-        "date_created": hook.date_created,
-        "revision": revision,
     }
+    shown = {name: show(getattr(hook, name)) if show else found[name] for name, show in _SHOWN}
+    # Not as the record has them.
+    shown["status"], shown["revision"] = status.status, revision
+    if in_clear:
+        shown["secret"] = hook.secret
+    return shown
 
 
 def shown_attempt(attempt: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Final
 
 from yarl import URL
@@ -14,49 +12,26 @@ from yarl import URL
 from streamhooks.errors import BadUrl, BrokenRecord, TooManySecrets
 from streamhooks.hooks.table import Status
 from streamhooks.masking import MASK
-from streamhooks.records.bounds import (
-    LABELS,
-    MAX_EVENTS,
-    MAX_PROJECTS,
-    SECRET_PREFIX,
-    wrong_in_label,
-    wrong_in_new_secret,
-)
-from streamhooks.records.hook import SEALED, Hook, generate_secret
+from streamhooks.records.hook import CHANGEABLE, CREATABLE, FIELDS, Hook, names_for
 from streamhooks.records.hook_events import never_fire
+from streamhooks.records.hook_values import WHOLE
+from streamhooks.records.own_headers import MAX_HEADERS, MAX_NAME
 from streamhooks.records.rotation import MOST, rotated, without_expired
+from streamhooks.records.secret import SECRET_PREFIX, generate_secret
 from streamhooks.times import iso, moment
 from streamhooks.web.http.problems import bad_fields, conflict, unknown_fields
 
 CheckUrl = Callable[[str], None]
 
-CHANGEABLE: Final = (
-    "name", "description", "url", "events", "secret", "project_ids", "version", "status",
-    "headers", "timeout", "max_in_flight", "rate_limit", "retry_schedule",
-)  # fmt: skip
 RESUME: Final = "resume"
-FIXED: Final = ("id", "organization_id", "app_id", "date_created", "revision")
-CREATABLE: Final = ("organization_id", "app_id", *CHANGEABLE)
-REQUIRED: Final = ("organization_id", "url", "events")
-
-MAX_ID = 200
-#: the whole numbers that JSON may have here
-WHOLE = (-(2**63), 2**64 - 1)
-MAX_HEADERS = 20
-MAX_HEADER_NAME = 100
-MAX_HEADER_VALUE = 1024
-MAX_TIMEOUT = 30
-MAX_IN_FLIGHT = 10_000
-RATE_LIMITS = (0.001, 100_000)
-MAX_RETRIES = 50
-MAX_DELAY = 30 * 86_400
+FIXED: Final = names_for("create", "see")
+REQUIRED: Final = tuple(name for name, said in FIELDS.items() if said.is_needed)
 
 #: a hook that is right, in which each field is tried by itself
 _RIGHT: Final[Mapping[str, Any]] = {
     "id": "0" * 32, "organization_id": "any", "url": "http://any", "events": [], "secret": "0" * 16,
 }  # fmt: skip
 _MASKS = (MASK, SECRET_PREFIX + MASK)
-_SENDABLE = re.compile(r"[\t\x20-\x7e]*")
 
 
 def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: CheckUrl) -> Hook:
@@ -97,14 +72,14 @@ def changed_hook(
     """
     wrong = unknown_fields(fields, (*CHANGEABLE, *FIXED, RESUME))
     wrong |= {name: "can't be changed" for name in FIXED if name in fields}
-    # The record reads a null as its default, which here would enable a hook by accident.
-    wrong |= {name: "must not be null" for name in ("status", "version") if fields.get(name, 0) is None}
+    # The record may read a null as its default, which here would enable a hook by accident.
+    wrong |= {name: "must not be null" for name in CHANGEABLE if fields.get(name, 0) is None and not _has_default(name)}
     given = {name: _whole(fields[name]) for name in CHANGEABLE if name in fields}
     if given.get("secret") == hook.secret:
         del given["secret"]  # it is not a new one, and may be older than the bounds of those
     wrong |= {name: bound for name, bound in hook.over_bounds.items() if name not in given}
     if kept := _kept_at_another_origin(hook, given):
-        names = ", ".join(name[:MAX_HEADER_NAME] for name in kept[:MAX_HEADERS])
+        names = ", ".join(name[:MAX_NAME] for name in kept[:MAX_HEADERS])
         wrong["headers"] = f"the URL goes to another origin: give the values of {names} again, or take them away"
         given.pop("headers", None)
     elif isinstance(given.get("headers"), dict):
@@ -190,8 +165,7 @@ def _problem(name: str, value: Any, app: bool, check_url: CheckUrl) -> str | Non
             return str(bad)
     if name == "events" and app and (idle := never_fire(hook.events)):
         return f"{idle[0]!r} is no event of an app hook"
-    bound = _BOUNDS.get(name)
-    return (bound(value) if bound else None) or hook.over_bounds.get(name)
+    return FIELDS[name].value.wrong(value) or hook.over_bounds.get(name)
 
 
 def _kept_at_another_origin(hook: Hook, given: Mapping[str, Any]) -> list[str]:
@@ -211,72 +185,8 @@ def _origin(url: str) -> tuple[str, str | None, int | None] | None:
         return None
 
 
-def _bad_id(value: Any) -> str | None:
-    return f"must have at most {MAX_ID} characters" if len(str(value)) > MAX_ID else None
-
-
-def _bad_projects(ids: list[Any]) -> str | None:
-    if len(ids) > MAX_PROJECTS:  # doubles count, too
-        return f"must be at most {MAX_PROJECTS}"
-    return next(filter(None, map(_bad_id, ids)), None)
-
-
-def _bad_events(events: list[Any]) -> str | None:
-    if not events:
-        return "must not be empty: the hook would get nothing"
-    return f"must be at most {MAX_EVENTS}" if len(events) > MAX_EVENTS else None
-
-
-def _bad_secret(secret: str) -> str | None:
-    if secret.startswith(SEALED):
-        return f"must be given in clear, not as {SEALED}…"
-    return wrong_in_new_secret(secret)
-
-
-def _bad_headers(headers: Mapping[str, str]) -> str | None:
-    if len(headers) > MAX_HEADERS:
-        return f"must be at most {MAX_HEADERS}"
-    if len({name.lower() for name in headers}) < len(headers):
-        return "a name is given twice"
-    return next(filter(None, (_bad_header(name, value) for name, value in headers.items())), None)
-
-
-def _bad_header(name: str, value: str) -> str | None:
-    if len(name) > MAX_HEADER_NAME:
-        return f"a name must have at most {MAX_HEADER_NAME} characters"
-    if value.startswith(SEALED):
-        return f"the value of {name} must be given in clear, not as {SEALED}…"
-    if len(value) > MAX_HEADER_VALUE or not _SENDABLE.fullmatch(value):
-        return f"the value of {name} must have at most {MAX_HEADER_VALUE} characters, all of ASCII"
-    if value == MASK:
-        return f"the value of {name} is the mask of a value that is not there"
-    return None
-
-
-def _bad_schedule(delays: list[float]) -> str | None:
-    if len(delays) > MAX_RETRIES or any(delay > MAX_DELAY for delay in delays):
-        return f"must be at most {MAX_RETRIES} delays of at most {MAX_DELAY} seconds"
-    return None
-
-
-def _outside(low: float, high: float) -> Callable[[Any], str | None]:
-    return lambda value: None if low <= value <= high else f"must be from {low} to {high}"
-
-
-_BOUNDS: Mapping[str, Callable[[Any], str | None]] = {
-    **{name: partial(wrong_in_label, longest=longest) for name, longest in LABELS.items()},
-    "organization_id": _bad_id,
-    "app_id": _bad_id,
-    "events": _bad_events,
-    "version": lambda version: "must be 0" if version else None,
-    "project_ids": _bad_projects,
-    "secret": _bad_secret,
-    "headers": _bad_headers,
-    "timeout": lambda seconds: f"must be at most {MAX_TIMEOUT}" if seconds > MAX_TIMEOUT else None,
-    "max_in_flight": _outside(1, MAX_IN_FLIGHT),
-    "rate_limit": _outside(*RATE_LIMITS),
-    "retry_schedule": _bad_schedule,
-}
+def _has_default(name: str) -> bool:
+    return FIELDS[name].value.has_default
 
 
 def _unmasked(given: Mapping[Any, Any], former: Mapping[str, str]) -> dict[Any, Any]:

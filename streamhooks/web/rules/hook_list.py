@@ -11,7 +11,8 @@ from typing import Final, get_args
 
 from streamhooks.hooks.table import HooksTable
 from streamhooks.hooks.trouble import STATES, Place, Test, place_of, test_of
-from streamhooks.records.hook import Hook, Status
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_values import Status
 from streamhooks.web.http.messages import limit_of
 from streamhooks.web.http.problems import bad_fields
 from streamhooks.web.rules.patterns import HOOKS_CURSOR

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from streamhooks.hooks.trouble import STATES
+from streamhooks.records.json_schema import TEXT, Schema
 from streamhooks.web.rules import patterns
 from streamhooks.web.rules.hook_list import SORTS
 from streamhooks.web.spec.schemas import CHOSEN_BY, EVENT
-from streamhooks.web.spec.values import ATTEMPT_OUTCOME, LIMIT, MOMENT, OUTCOME, RESOLUTION, STATUS, TEXT, TIME, Schema
+from streamhooks.web.spec.values import ATTEMPT_OUTCOME, LIMIT, MOMENT, OUTCOME, RESOLUTION, STATUS, TIME
 
 _HOOKS = "/api/hooks"
 _HOOK = "/api/hooks/{hook_id}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from streamhooks.records.hook_values import HOOK_ID
+from streamhooks.records.json_schema import TEXT, Schema
 from streamhooks.web.spec.calls import CALLS, Call
 from streamhooks.web.spec.schemas import SCHEMAS
-from streamhooks.web.spec.values import HOOK_ID, LETTER, TEXT, Schema
+from streamhooks.web.spec.values import LETTER
 
 _PATH_PARAMETERS: Final[Mapping[str, Schema]] = {
     "hook_id": HOOK_ID,

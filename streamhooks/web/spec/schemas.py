@@ -6,14 +6,16 @@ from typing import Final, get_args
 
 from streamhooks.delivery.heads import MAX_HEADERS
 from streamhooks.records.firing import Cause
+from streamhooks.records.hook_values import HOOK_ID
+from streamhooks.records.json_schema import TEXT, Schema
+from streamhooks.records.json_schema import of_list as _list
+from streamhooks.records.json_schema import of_object as _object
+from streamhooks.records.json_schema import or_null as _or_null
 from streamhooks.sources.kinds import OF_USERS
 from streamhooks.web.rules import patterns
 from streamhooks.web.spec.hook_schemas import OF_HOOKS
-from streamhooks.web.spec.values import ATTEMPT_OUTCOME, HOOK_ID, LETTER, MOMENT, TEXT, Schema
-from streamhooks.web.spec.values import of_list as _list
-from streamhooks.web.spec.values import of_object as _object
+from streamhooks.web.spec.values import ATTEMPT_OUTCOME, LETTER, MOMENT
 from streamhooks.web.spec.values import of_ref as _ref
-from streamhooks.web.spec.values import or_null as _or_null
 
 _MS: Final[Schema] = {"type": "integer", "description": "epoch milliseconds"}
 

@@ -13,9 +13,10 @@ from aiohttp import web
 from streamhooks.errors import NotHome, Overtaken
 from streamhooks.hooks.table import Status
 from streamhooks.hooks.trouble import trouble_of
-from streamhooks.records.hook import Hook, generate_secret
+from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import warnings_about
 from streamhooks.records.notice import Notice
+from streamhooks.records.secret import generate_secret
 from streamhooks.times import iso
 from streamhooks.web.http.found import found_hook, known_hook
 from streamhooks.web.http.messages import answer, hook_id_of, query, read_fields, read_nothing

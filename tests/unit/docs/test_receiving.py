@@ -16,7 +16,7 @@ from support.node import NODE, npm
 from support.snippets import ROOT, snippets
 
 from streamhooks.delivery.payloads import app_hook_headers, service_hook_headers, standard_headers
-from streamhooks.records.hook import generate_secret
+from streamhooks.records.secret import generate_secret
 
 PAGE = ROOT / "docs" / "receiving.md"
 BODY = '{"event":{"title":"grüße"}}'.encode()

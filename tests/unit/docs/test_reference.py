@@ -14,8 +14,9 @@ from streamhooks.records.call import DelayedCall
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.event import Alert
 from streamhooks.records.firing import Attempt
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import APP_RESOURCES, SERVICE_EVENTS
+from streamhooks.records.hook_state import HookState
 from streamhooks.records.letter_state import LetterState
 from streamhooks.records.notice import Notice
 from streamhooks.records.stretch import Stretch

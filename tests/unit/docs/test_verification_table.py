@@ -21,7 +21,7 @@ from streamhooks.delivery.payloads import app_hook_body, service_hook_body, stan
 from streamhooks.delivery.signing import legacy_signature
 from streamhooks.records.event import Event
 from streamhooks.records.exact_json import loads
-from streamhooks.records.hook import generate_secret
+from streamhooks.records.secret import generate_secret
 
 SECRET = generate_secret()
 ROWS = {

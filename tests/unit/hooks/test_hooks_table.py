@@ -9,7 +9,8 @@ import pytest
 from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable, Tally
 from streamhooks.kafka.reader import Record
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_state import HookState
 
 SECRET = "whsec_" + base64.b64encode(b"x" * 32).decode()
 

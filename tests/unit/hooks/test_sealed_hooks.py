@@ -8,7 +8,8 @@ from streamhooks.hooks.findings import merged, notice_of
 from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_state import HookState
 from streamhooks.records.sealing import OLD_TEXTS, Keys
 
 KEY, LOST = Fernet.generate_key().decode(), Fernet.generate_key().decode()

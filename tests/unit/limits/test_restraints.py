@@ -14,7 +14,8 @@ from streamhooks.hooks.telling import TOLD
 from streamhooks.limits.breakers import LEAST, OPEN_FIRST, OPEN_LONGEST, TIMEOUTS, Failures, Probing
 from streamhooks.limits.rates import Rate
 from streamhooks.limits.restraints import MANY, Restraints
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_state import HookState
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 DAY = 86400.0

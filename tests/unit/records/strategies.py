@@ -10,7 +10,8 @@ from streamhooks.records.call import DelayedCall
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.firing import Firing
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import FIELDS, Hook
+from streamhooks.records.hook_state import HookState
 from streamhooks.records.letter_state import LetterState
 from streamhooks.records.notice import Notice
 from streamhooks.records.stretch import Stretch
@@ -81,6 +82,15 @@ changes = some(
     instance=objects,
     actor=objects,
 )
+lines = st.text("a b\u00e9", min_size=1, max_size=100).filter(str.strip)
+of_kinds = {
+    "line": lines,
+    "number": positive,
+    "whole": st.integers(1, 100),
+    "delays": st.lists(numbers, max_size=3),
+    "ids": st.lists(ids, max_size=3),
+    "headers": st.dictionaries(st.sampled_from(["X-One", "authorization"]), st.just("Bearer \u00e9 t")),
+}
 hooks = some(
     {
         "id": hex_32,
@@ -89,16 +99,9 @@ hooks = some(
         "events": st.lists(st.sampled_from(["event.created", "event.alert"]), max_size=4),
         "secret": st.text("abc\u00e9", min_size=16, max_size=256) | st.just("whsec_" + "A" * 43 + "="),
     },
-    project_ids=st.lists(ids, max_size=3),
-    name=st.text("a b\u00e9", min_size=1, max_size=100).filter(str.strip),
-    description=st.just("About \u00fc"),
     version=st.integers(0, 3),
     status=st.sampled_from(["active", "disabled"]),
-    headers=st.dictionaries(st.sampled_from(["X-One", "authorization"]), st.just("Bearer \u00e9 t")),
-    timeout=positive,
-    max_in_flight=st.integers(1, 100),
-    rate_limit=positive,
-    retry_schedule=st.lists(numbers, max_size=3),
+    **{name: of_kinds[said.value.kind] for name, said in FIELDS.items() if said.value.kind in of_kinds},
     date_created=texts,
     resume=st.sampled_from(["skip", "all", "1700000000", "1700000000.5"]),
     resumed_at=numbers,

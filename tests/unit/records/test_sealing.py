@@ -9,8 +9,9 @@ from hypothesis import given, settings
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.formats import decode, encode_avro
-from streamhooks.records.hook import SEALED, Hook
+from streamhooks.records.hook import Hook
 from streamhooks.records.sealing import BOUND, Keys, holds_old_texts
+from streamhooks.records.secret import SEALED
 
 from .strategies import hooks
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from web_fakes import FakeParts, created, serving
 
-from streamhooks.web.rules.hook_input import CREATABLE
+from streamhooks.records.hook import CREATABLE
 from streamhooks.web.spec.calls import CALLS
 
 texts = st.text(max_size=40) | st.sampled_from(

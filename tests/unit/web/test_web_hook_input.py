@@ -8,9 +8,9 @@ import pytest
 
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.hooks.table import Status
+from streamhooks.masking import MASK
 from streamhooks.records.hook import Hook
 from streamhooks.web.http.problems import ProblemError
-from streamhooks.web.http.representation import MASK
 from streamhooks.web.rules.hook_input import changed_hook, new_hook
 
 ID = "0123456789abcdef0123456789abcdef"

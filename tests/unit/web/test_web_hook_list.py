@@ -11,7 +11,8 @@ from web_fakes import NOW, FakeParts, created, serving
 
 from streamhooks.hooks.trouble import STATES, TROUBLES, place_of_shown
 from streamhooks.kafka.reader import Record
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_state import HookState
 from streamhooks.web.rules.hook_list import find, wanted_of
 
 SECRET = "x" * 16

@@ -4,8 +4,9 @@ from typing import Any
 
 from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
 
+from streamhooks.records.hook import CHANGEABLE, CREATABLE
 from streamhooks.web.register import HANDLERS, OWNED_BY
-from streamhooks.web.rules.hook_input import CHANGEABLE, CREATABLE, RESUME
+from streamhooks.web.rules.hook_input import RESUME
 from streamhooks.web.rules.stats import PARAMETERS
 from streamhooks.web.spec.calls import CALLS
 from streamhooks.web.spec.schemas import SCHEMAS

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
 
+from streamhooks.records.hook import CHANGEABLE, FIELDS
 from streamhooks.web import page
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-ASSETS = Path(page.__file__).parent / "assets"
+ASSETS = {name: asset.body for name, asset in page.assets().items()}
+SCRIPTS = {name for name in ASSETS if name.endswith(".js")}
 
 
 @pytest.mark.parametrize(
@@ -40,13 +43,13 @@ async def test_a_browser_gets_the_page_and_others_what_this_is(accept: str | Non
             assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("file", sorted(file.name for file in ASSETS.iterdir()))
+@pytest.mark.parametrize("file", sorted(ASSETS))
 async def test_every_file_is_served_without_a_token(file: str) -> None:
     kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
     async with serving(FakeParts(FakeSettings(api_token=TOKEN))) as client:
         answer = await client.get(f"/assets/{file}")
         assert answer.status == 200
-        assert await answer.read() == (ASSETS / file).read_bytes()
+        assert await answer.read() == ASSETS[file]
         # `nosniff` has a browser refuse a script of any other type.
         assert answer.content_type == kinds[Path(file).suffix]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -101,27 +104,47 @@ async def test_assets_take_no_query_and_no_other_method() -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_parses_nothing() -> None:
-    for file in ASSETS.iterdir():
-        text = file.read_text()
-        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg|example\.com)", text), file.name
+    for file, body in ASSETS.items():
+        text = body.decode()
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg|example\.com)", text), file
         # What would turn a text of a stranger into a part of the page.
         found = re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc|eval\(|new Function", text)
-        assert not found, file.name
-    html = (ASSETS / "index.html").read_text()
+        assert not found, file
+    html = ASSETS["index.html"].decode()
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=", html)
 
 
 async def test_every_module_that_is_imported_is_there() -> None:
-    files = {file.name for file in ASSETS.iterdir()}
-    html = (ASSETS / "index.html").read_text()
+    html = ASSETS["index.html"].decode()
     wanted = set(re.findall(r'"assets/([^"]+)"', html))
-    for file in ASSETS.glob("*.js"):
-        for names, module in re.findall(r'^import \{([^}]*)\} from "\./([^"]+)";', file.read_text(), re.MULTILINE):
+    for file in SCRIPTS:
+        for names, module in re.findall(r'^import \{([^}]*)\} from "\./([^"]+)";', ASSETS[file].decode(), re.MULTILINE):
             wanted.add(module)
             for name in names.split(","):
                 exported = rf"^export (async function|function|const|class) {name.strip()}\b"
-                assert re.search(exported, (ASSETS / module).read_text(), re.MULTILINE), (file.name, module, name)
-    assert wanted == files - {"index.html"}
+                assert re.search(exported, ASSETS[module].decode(), re.MULTILINE), (file, module, name)
+    assert wanted == set(ASSETS) - {"index.html"}
+
+
+def test_the_form_has_a_field_for_each_that_may_be_set() -> None:
+    text = ASSETS["hook_fields.js"].decode()
+    told = {one["name"]: one for one in json.loads(text[text.index("[") : text.rindex(";")])}
+    # Its status is changed by buttons, and of its payload there is one version.
+    assert {name for name, one in told.items() if one["input"]} == set(CHANGEABLE) - {"status", "version"}
+    controls = re.search(r"^const KINDS = \{\n(.*?)^\};", ASSETS["hook_form.js"].decode(), re.MULTILINE | re.DOTALL)
+    assert controls
+    known = set(re.findall(r"^  (\w+): \{", controls[1], re.MULTILINE)) | {"events"}
+    assert {one["kind"] for one in told.values()} <= known
+    bounds = {"name": 100, "description": 1000, "url": 512}
+    assert {name: told[name]["maxlength"] for name in bounds} == bounds
+
+
+async def test_the_form_says_which_fields_have_a_setting() -> None:
+    async with serving(FakeParts()) as client:
+        defaults = (await (await client.get("/api/overview")).json())["defaults"]
+    assert {name for name, said in FIELDS.items() if said.has_setting} == {
+        name for name, value in defaults.items() if value is not None
+    }
 
 
 async def test_hooks_are_found_by_a_part_of_url_or_id() -> None:
@@ -152,6 +175,6 @@ async def test_hooks_are_found_by_a_part_of_url_or_id() -> None:
 
 
 def test_every_module_is_asked_for_at_once() -> None:
-    html = (ASSETS / "index.html").read_text()
+    html = ASSETS["index.html"].decode()
     modules = set(re.findall(r'rel="modulepreload" href="assets/([^"]+)"', html))
-    assert modules | {"main.js"} == {file.name for file in ASSETS.glob("*.js")}
+    assert modules | {"main.js"} == SCRIPTS

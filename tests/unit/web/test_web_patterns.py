@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamhooks.delivery.addresses import AddressPolicy
+from streamhooks.records import patterns as hook_patterns
 from streamhooks.times import moment
 from streamhooks.web.http.messages import is_hook_id
 from streamhooks.web.http.problems import ProblemError
@@ -44,7 +45,7 @@ def wrong(**fields: Any) -> dict[str, str]:
 
 
 @settings(max_examples=150)
-@given(of(patterns.URL).filter(lambda url: len(url) <= 512))
+@given(of(hook_patterns.URL).filter(lambda url: len(url) <= 512))
 def test_urls_of_names(url: str) -> None:
     if not re.search(
         r"://(?:\[|[0-9.]+(?:[/:?#]|$)|(?:[\w-]+\.)*localhost\b)", url, re.IGNORECASE
@@ -65,25 +66,25 @@ NO_URLS = [
 
 @pytest.mark.parametrize("url", URLS)
 def test_what_is_a_url(url: str) -> None:
-    assert fits(patterns.URL, url)
+    assert fits(hook_patterns.URL, url)
     assert wrong(url=url) == {}
 
 
 @pytest.mark.parametrize("url", NO_URLS)
 def test_what_is_none(url: str) -> None:
     assert wrong(url=url).keys() == {"url"}
-    assert not fits(patterns.URL, url) or url == "http://127.1/"
+    assert not fits(hook_patterns.URL, url) or url == "http://127.1/"
 
 
 @settings(max_examples=100)
-@given(of(patterns.APP_EVENT), of(patterns.SECRET).filter(lambda text: len(text) <= 256))
+@given(of(hook_patterns.APP_EVENT), of(hook_patterns.SECRET).filter(lambda text: len(text) <= 256))
 def test_events_and_secrets(event: str, secret: str) -> None:
     assert wrong(app_id="1", events=[event], secret=secret) == {}
 
 
 @pytest.mark.parametrize("event", ["", "event.created", "EVENT.x", "a", "a.", ".a", "a.b.c", "a.**", "ü.a", "*.a"])
 def test_what_is_no_event_of_an_app_hook(event: str) -> None:
-    assert not fits(patterns.APP_EVENT, event)
+    assert not fits(hook_patterns.APP_EVENT, event)
     assert wrong(app_id="1", events=[event])
 
 
@@ -92,23 +93,23 @@ def test_the_bytes_of_a_secret(size: int) -> None:
     from base64 import b64encode
 
     secret = "whsec_" + b64encode(b"x" * size).decode()
-    assert fits(patterns.SECRET, secret) == (wrong(secret=secret) == {}) == (24 <= size <= 64)
+    assert fits(hook_patterns.SECRET, secret) == (wrong(secret=secret) == {}) == (24 <= size <= 64)
 
 
 @settings(max_examples=100)
-@given(of(patterns.HEADER_NAME).filter(lambda name: len(name) <= 100), of(patterns.HEADER_VALUE))
+@given(of(hook_patterns.HEADER_NAME).filter(lambda name: len(name) <= 100), of(hook_patterns.HEADER_VALUE))
 def test_headers(name: str, value: str) -> None:
     assert wrong(headers={name: value[:1024]}) == {}
 
 
 @pytest.mark.parametrize("name", ["", "a b", "Host", "content-type", "Webhook-Id", "tE", "é", "a:"])
 def test_what_is_no_name_of_a_header(name: str) -> None:
-    assert not fits(patterns.HEADER_NAME, name)
+    assert not fits(hook_patterns.HEADER_NAME, name)
     assert wrong(headers={name: "1"})
 
 
 @settings(max_examples=100)
-@given(of(patterns.LABEL).filter(lambda text: len(text) <= 100))
+@given(of(hook_patterns.LABEL).filter(lambda text: len(text) <= 100))
 def test_labels(text: str) -> None:
     assert wrong(name=text, description=text) == {}
 
@@ -122,7 +123,7 @@ def test_labels(text: str) -> None:
     ],
 )
 def test_what_is_no_label(text: str) -> None:
-    assert not fits(patterns.LABEL, text)
+    assert not fits(hook_patterns.LABEL, text)
     assert wrong(name=text, description=text).keys() == {"name", "description"}
 
 

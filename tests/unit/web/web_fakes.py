@@ -27,7 +27,7 @@ from streamhooks.kafka.reader import Record
 from streamhooks.kafka.threads import Places
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
-from streamhooks.records.hook import HookState
+from streamhooks.records.hook_state import HookState
 from streamhooks.records.sealing import Keys
 from streamhooks.sources.calls import again
 from streamhooks.tasks.call import Call

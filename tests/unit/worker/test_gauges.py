@@ -12,7 +12,8 @@ from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.lag import Behind
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
-from streamhooks.records.hook import Hook, HookState
+from streamhooks.records.hook import Hook
+from streamhooks.records.hook_state import HookState
 from streamhooks.worker.gauges import FRESH, Gauges
 
 NOW = 10_000.0

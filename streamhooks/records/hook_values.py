@@ -1,0 +1,208 @@
+"""What the fields of a hook hold that no other record has (docs/reference/hooks.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal, cast, get_args
+
+from streamhooks.errors import BrokenRecord
+from streamhooks.masking import MASK
+from streamhooks.records import own_headers, patterns
+from streamhooks.records.bounds import MAX_EVENTS, MAX_HEADER_BYTES, MAX_PROJECTS, MAX_URL
+from streamhooks.records.fields import (
+    choice,
+    identity,
+    listing,
+    number,
+    text,
+    whole,
+)
+from streamhooks.records.hook_events import SERVICE_EVENTS, expand_events
+from streamhooks.records.json_schema import TEXT, Schema, of_list, or_null
+from streamhooks.records.secret import SECRET_BYTES, check_secret, masked, wrong_in_new_secret
+from streamhooks.records.value import Value
+
+Status = Literal["active", "disabled"]
+
+HOOK_ID: Final[Schema] = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+
+MAX_ID: Final = 200
+#: the whole numbers that JSON may have here
+WHOLE: Final = (-(2**63), 2**64 - 1)
+
+_URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+
+
+def _bad_id(value: Any) -> str | None:
+    return f"must have at most {MAX_ID} characters" if len(str(value)) > MAX_ID else None
+
+
+def _bad_projects(ids: list[Any]) -> str | None:
+    if len(ids) > MAX_PROJECTS:  # doubles count, too
+        return f"must be at most {MAX_PROJECTS}"
+    return next(filter(None, map(_bad_id, ids)), None)
+
+
+def _project_ids(fields: dict[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(sorted({identity({name: value}, name) for value in listing(fields, name)}))
+
+
+ID: Final[Schema] = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "maxLength": MAX_ID},
+        {"type": "integer", "minimum": WHOLE[0], "maximum": WHOLE[1]},
+    ],
+    "description": "ids come out as texts",
+}
+ORGANIZATION: Final = Value("other", identity, ID, _bad_id, TEXT)
+APP: Final = Value("other", identity, ID, _bad_id, {**or_null(TEXT), "description": "null for a service hook"})
+PROJECTS: Final = Value(
+    "ids",
+    _project_ids,
+    {**of_list(ID), "maxItems": MAX_PROJECTS, "description": "none means every project"},
+    _bad_projects,
+    of_list(TEXT),
+    # What is stored may be over the bounds, and is shown cut to one more than they allow.
+    lambda ids: list(ids[: MAX_PROJECTS + 1]),
+    has_default=True,
+    emptied=(),
+)
+
+
+def _url(fields: dict[str, Any], name: str) -> str:
+    url = text(fields, name)
+    if len(url) > MAX_URL or not _URL.fullmatch(url):
+        raise BrokenRecord(f"{name}: must be http or https and have at most {MAX_URL} characters")
+    return url
+
+
+def events_schema(event: Schema) -> Schema:
+    """Return the schema of events, of which each is as `event` says."""
+    return {
+        **of_list(event),
+        "minItems": 1,
+        "maxItems": MAX_EVENTS,
+        "description": "of an app hook: <resource>.<action>, <resource>.* for all actions, * for all. A known resource"
+        " alone, such as issue, means its known actions, which count as well",
+    }
+
+
+def _events(fields: dict[str, Any], name: str) -> tuple[str, ...]:
+    return expand_events(listing(fields, name), fields.get("app_id") is not None)
+
+
+def _bad_events(events: list[Any]) -> str | None:
+    if not events:
+        return "must not be empty: the hook would get nothing"
+    return f"must be at most {MAX_EVENTS}" if len(events) > MAX_EVENTS else None
+
+
+def _status(fields: dict[str, Any], name: str) -> Status:
+    return cast(Status, choice(fields, name, get_args(Status)))
+
+
+SERVICE_EVENT: Final[Schema] = {"enum": list(SERVICE_EVENTS)}
+APP_EVENT: Final[Schema] = {"type": "string", "pattern": patterns.APP_EVENT}
+
+URL: Final = Value(
+    "url",
+    _url,
+    {
+        "type": "string",
+        "maxLength": MAX_URL,
+        "pattern": patterns.URL,
+        "description": "http or https; an address in place of a name if it may be reached (see the settings"
+        " STREAMHOOKS_ALLOWED_NETWORKS, _DENIED_NETWORKS, _ALLOWED_PORTS)",
+    },
+    stored=TEXT,
+)
+EVENTS: Final = Value(
+    "events",
+    _events,
+    events_schema({"anyOf": [SERVICE_EVENT, APP_EVENT]}),
+    _bad_events,
+    of_list(TEXT),
+    lambda events: list(events[: MAX_EVENTS + 1]),
+)
+VERSION: Final = Value(
+    "other",
+    whole,
+    {"type": "integer", "enum": [0], "description": "of the payload; 0 is the only one today"},
+    lambda version: "must be 0" if version else None,
+    {"type": "integer", "minimum": 0, "description": "of the payload; only 0 is sent"},
+)
+STATUS: Final = Value("other", _status, {"enum": list(get_args(Status))})
+
+
+def read_former_secret(fields: dict[str, Any], name: str) -> str:
+    """Read a secret that was replaced; it and its end come together or not."""
+    secret = text(fields, name, empty=True)
+    if fields.get(f"{name}_until") is None:
+        raise _alone(name)
+    return secret
+
+
+def read_end_of_secret(fields: dict[str, Any], name: str) -> float:
+    """Read until when a former secret signs, in epoch seconds."""
+    of_secret = name.removesuffix("_until")
+    until = number(fields, name)
+    if fields.get(of_secret) is None:
+        raise _alone(of_secret)
+    return until
+
+
+def _alone(name: str) -> BrokenRecord:
+    return BrokenRecord(f"{name}: needs {name}_until, and the other way round")
+
+
+def _masked_headers(headers: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if headers is None else dict.fromkeys(headers, MASK)
+
+
+SECRET: Final = Value(
+    "secret",
+    lambda fields, name: check_secret(text(fields, name)),
+    {
+        "type": "string",
+        "minLength": 16,
+        "maxLength": 256,
+        "pattern": patterns.SECRET,
+        "description": "one that begins with whsec_ has {} to {} bytes after that, in base64".format(*SECRET_BYTES),
+    },
+    wrong_in_new_secret,
+    {**TEXT, "description": "in clear when created and rotated, else masked"},
+    masked,
+)
+HEADERS: Final = Value(
+    "headers",
+    lambda fields, _name: own_headers.own_headers(fields),
+    or_null(
+        {
+            "type": "object",
+            "additionalProperties": {
+                "type": "string",
+                "maxLength": own_headers.MAX_VALUE,
+                "pattern": patterns.HEADER_VALUE,
+            },
+            "propertyNames": {"maxLength": own_headers.MAX_NAME, "pattern": patterns.HEADER_NAME},
+            "maxProperties": own_headers.MAX_HEADERS,
+            "description": "own headers, masked when shown; names and values have at most"
+            f" {MAX_HEADER_BYTES} bytes of UTF-8 together. In a change, the mask as a value keeps the value,"
+            " unless the URL goes to another origin",
+        }
+    ),
+    own_headers.wrong_in_new_headers,
+    {**or_null({"type": "object", "additionalProperties": TEXT}), "description": "values are masked"},
+    _masked_headers,
+    has_default=True,
+)
+
+
+def read_resume(fields: dict[str, Any], name: str) -> str:
+    """Read what becomes of what a hook missed."""
+    value = text(fields, name, empty=True)
+    if value in ("skip", "all") or _SECONDS.fullmatch(value):
+        return value
+    raise BrokenRecord(f"{name}: must be skip, all, or a time")
