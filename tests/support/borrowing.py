@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from streamhooks.borrowed.library import ATTRIBUTE, Library
 
-#: private by name alone: methods of named tuples, the value of an enum, the way out of Python, and codes of librdkafka's errors
+#: private by name alone: methods of named tuples, the value of an enum, the way out of Python, codes of librdkafka
 _PUBLIC_ALL_THE_SAME = re.compile(r"_replace|_make|_asdict|_fields|_value_|_exit|_[A-Z][A-Z_]+")
 #: in place of a digest: there is nothing of that name any more
 GONE = "gone"
