@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from streamhooks.delivery.outcomes import DeliveryRejected
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record, coordinates
@@ -14,7 +13,7 @@ from streamhooks.records.event import ResourceChange
 from streamhooks.sources.origin import origin_of
 from streamhooks.sources.resource_changes import calls_of_resource_changes
 from streamhooks.sources.rules import Asked, asked_by, read_source
-from streamhooks.tasks.task import Delivery, registry
+from streamhooks.tasks.task import Delivery
 from streamhooks.webhooks.tasks import process_resource_change
 
 ReadOne = Callable[[str, int, int], Awaitable[Record | None]]
@@ -42,7 +41,7 @@ class ReadAgain:
         """One delivery for each hook of the record.
 
         Raises:
-            DeliveryRejected: it is still not readable, in a loop of webhooks, or gone.
+            BrokenRecord: it is still not readable, in a loop of webhooks, or gone.
             TimeoutError: Kafka does not answer.
             RegistryAway: the schema registry does not.
 
@@ -50,20 +49,17 @@ class ReadAgain:
         topic, partition, offset = coordinates(source)
         record = await self._read_one(topic, partition, offset)
         if record is None or record.value is None:
-            raise DeliveryRejected("Kafka does not hold its record any more")
+            raise BrokenRecord("Kafka does not hold its record any more")
         origin = origin_of(record, 0)
         if origin.hops >= self._max_hops:
-            raise DeliveryRejected(f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks")
+            raise BrokenRecord(f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks")
         if self._learn is not None:
             await asyncio.to_thread(self._learn, record.value)
-        try:
-            found = read_source(topic.removeprefix(self._prefix), record.value)
-            if isinstance(found, ResourceChange):
-                (call,) = calls_of_resource_changes(1)(record, origin)
-                deliveries: list[Delivery] = await process_resource_change(*call.args)
-                return deliveries
-        except BrokenRecord as error:
-            raise DeliveryRejected(str(error)) from None
+        found = read_source(topic.removeprefix(self._prefix), record.value)
+        if isinstance(found, ResourceChange):
+            (call,) = calls_of_resource_changes(1)(record, origin)
+            deliveries: list[Delivery] = await process_resource_change(*call.args)
+            return deliveries
         return [one for asked in asked_by(found) for one in self._of(asked)]
 
     def _of(self, asked: Asked) -> list[Delivery]:
@@ -72,4 +68,4 @@ class ReadAgain:
         else:
             hooks = self._hooks.service_hooks(asked.organization_id, asked.project_id or "", asked.event)
         calls = [(hook.id, *asked.call(hook.id)) for hook in hooks]
-        return [Delivery(registry[task], hook_id, args, asked.event) for hook_id, task, args in calls]
+        return [Delivery(task, hook_id, args, asked.event) for hook_id, task, args in calls]
