@@ -26,7 +26,7 @@ from streamhooks.metrics import CAUGHT_UP
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.runner import Owner
+from streamhooks.tasks.owners import Owner
 from streamhooks.times import Between, steady
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Hooks(Protocol):
 class Starter(Protocol):
     """What runs calls."""
 
-    async def start(self, call: Call, owner: Owner) -> None:
+    def start(self, call: Call, owner: Owner) -> Awaitable[None]:
         """Start a call as soon as there is room."""
 
 

@@ -17,6 +17,7 @@ from streamhooks.delivery.certificates import verifying
 from streamhooks.delivery.connections import DeniedAddressError, HookConnector
 from streamhooks.delivery.distrust import DistrustedOrigins
 from streamhooks.delivery.exchanges import GarbageError, StaleConnectionError
+from streamhooks.delivery.heads import Fields
 from streamhooks.delivery.targets import Request, Target, target_of, written
 from streamhooks.errors import BadUrl
 from streamhooks.times import steady
@@ -38,7 +39,8 @@ class Answer(NamedTuple):
 
     `retry_after_values` are the `Retry-After` headers in their order, `excerpt` the first 1,024 characters of
     the body (UTF-8, with replacements). A head that is not `well_formed` may not be the endpoint's own word.
-    `written` begins with the head of the request, `head` is that of the answer; empty where there is none.
+    `written` begins with the head of the request, `head` is that of the answer; empty where there is none. `headers`
+    are those of `head` that may be shown, where somebody waits to see them.
     """
 
     status: int | None
@@ -50,6 +52,7 @@ class Answer(NamedTuple):
     well_formed: bool = True
     written: bytes = b""
     head: bytes = b""
+    headers: Fields = ()
 
 
 class HookClient:

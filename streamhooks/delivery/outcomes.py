@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.heads import Fields
@@ -16,18 +17,27 @@ _SAYS_WHEN = frozenset({429, 503})
 _GONE = 410
 
 
+class VerdictKind(StrEnum):
+    """What an attempt means for its delivery: done, again later, given up and its hook disabled, given up."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    GONE = "gone"
+    REJECTED = "rejected"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do next: nothing, retry (in `retry_after` seconds if given), disable the hook, or give up."""
+    """What an attempt means, and why; `retry_after` in seconds, if the endpoint said when."""
 
-    kind: Literal["delivered", "retry", "gone", "rejected"]
+    kind: VerdictKind
     retry_after: float | None
     reason: str
 
 
 @cache
 def _delivered(status: int) -> Verdict:
-    return Verdict("delivered", None, f"status {status}")
+    return Verdict(VerdictKind.DELIVERED, None, f"status {status}")
 
 
 def judge(answer: Answer, now: float) -> Verdict:
@@ -39,52 +49,39 @@ def judge(answer: Answer, now: float) -> Verdict:
     if answer.kind == "answered" and status is not None and 200 <= status <= 299:
         return _delivered(status)
     if answer.kind == "denied":
-        return Verdict("rejected", None, answer.error or "denied")
+        return Verdict(VerdictKind.REJECTED, None, answer.error or "denied")
     if answer.kind != "answered" or status is None:
-        return Verdict("retry", None, answer.error or answer.kind)
+        return Verdict(VerdictKind.RETRY, None, answer.error or answer.kind)
     reason = f"status {status}"
     if 500 <= status <= 599 or status in _PASSING:
         retry_after = retry_after_seconds(answer.retry_after_values, now) if status in _SAYS_WHEN else None
-        return Verdict("retry", retry_after, reason)
+        return Verdict(VerdictKind.RETRY, retry_after, reason)
     # It ends all deliveries of a hook: that takes an answer without a fault.
-    return Verdict("gone" if status == _GONE and answer.well_formed else "rejected", None, reason)
+    return Verdict(VerdictKind.GONE if status == _GONE and answer.well_formed else VerdictKind.REJECTED, None, reason)
 
 
-class Sent(NamedTuple):
-    """What was sent to an endpoint in this run, and what came back."""
+class Request(NamedTuple):
+    """What was sent to an endpoint."""
 
     at: int
     """Epoch milliseconds."""
     url: str
     body: bytes
-    status: int | None
-    error: str | None
-    duration_ms: int
-    excerpt: str
-    kind: str = "answered"
-    """What came back, as the client names it: answered, timeout, connection, …."""
-    verdict: str = "delivered"
-    """What it means: delivered, retry, gone, rejected."""
-    retry_after: float | None = None
-    """In how many seconds the endpoint wants to be called again, if it said so."""
     started: float = 0.0
     """When it was sent, in seconds of the steady clock."""
-    request_headers: Fields = ()
-    """Those of both sides are only kept if somebody waits to see them, and without our secrets."""
-    response_headers: Fields = ()
+    headers: Fields = ()
+    """Only kept if somebody waits to see them, and without our secrets."""
 
 
-class DeliveryFailed(Exception):
-    """The endpoint did not take it now, but may take it later; `retry_after` in seconds if it said when."""
+class Attempted(NamedTuple):
+    """What came of an attempt to deliver; without a request and an answer, nothing was sent."""
 
-    def __init__(self, reason: str, retry_after: float | None) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class DeliveryRejected(Exception):
-    """The endpoint will not take it, however often it is tried."""
+    request: Request | None
+    answer: Answer | None
+    """Without what the endpoint echoed of our secrets."""
+    verdict: Verdict
 
 
-class HookGone(Exception):
-    """The endpoint wants no webhooks any more."""
+def not_sent(reason: str, *, may_pass: bool = False) -> Attempted:
+    """Return the outcome of an attempt that sends nothing; one that `may_pass` is tried again later."""
+    return Attempted(None, None, Verdict(VerdictKind.RETRY if may_pass else VerdictKind.REJECTED, None, reason))

@@ -42,8 +42,8 @@ class Bulkheads:
         self._in_vain = 0.0
         self._in_vain_at = clock()
         self._patience: dict[str, float] = {}  # of hooks with which there is less than at first
-        #: called with a hook's id when one of its deliveries left
-        self.on_leave: Callable[[str], None] = lambda _hook_id: None
+        #: called when a delivery left
+        self.on_leave: Callable[[], None] = lambda: None
 
     def enter(self, hook_id: str) -> bool:
         """Take a place of the hook; False if all are taken."""
@@ -151,7 +151,7 @@ class Bulkheads:
             if not waiter.done():
                 waiter.set_result(None)
                 break
-        self.on_leave(hook_id)
+        self.on_leave()
 
     def in_flight(self, hook_id: str) -> int:
         """How many deliveries of the hook are in flight."""

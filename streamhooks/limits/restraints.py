@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from streamhooks.delivery.outcomes import Sent
+from streamhooks.delivery.outcomes import Attempted, VerdictKind
 from streamhooks.hooks.lasting import Lasting
 from streamhooks.hooks.telling import TOLD, Tell
 from streamhooks.limits.breakers import Failures, Probing
@@ -146,16 +146,19 @@ class Restraints:
 
     # --- after a delivery
 
-    def note(self, hook_id: str, sent: Sent) -> None:
-        """Note how a delivery ended."""
+    def note(self, hook_id: str, attempted: Attempted) -> None:
+        """Note how a delivery ended that was sent."""
+        request, answer, verdict = attempted
+        if request is None or answer is None:
+            return
         now = self._clock()
-        failed = sent.verdict == "retry"
-        if sent.retry_after is not None:
-            self._pause(hook_id, sent.retry_after, now)
-        too_much = self._failures_of(hook_id, now).note(now, failed=failed, timed_out=sent.kind == "timeout")
+        failed = verdict.kind is VerdictKind.RETRY
+        if verdict.retry_after is not None:
+            self._pause(hook_id, verdict.retry_after, now)
+        too_much = self._failures_of(hook_id, now).note(now, failed=failed, timed_out=answer.kind == "timeout")
         state = self._hooks.state(hook_id)
         if self._is_open(hook_id, now):
-            self._note_probe(hook_id, now, sent.started, failed)
+            self._note_probe(hook_id, now, request.started, failed)
         elif too_much and self._breaker:
             self._failures.pop(hook_id)
             self._open.put(hook_id, now + TOLD, now)
@@ -163,9 +166,9 @@ class Restraints:
             # It was closed since this was told last, perhaps a moment ago.
             self._told.pop(("breaker", hook_id), None)
             self._tell("breaker", hook_id, now, open_since=self._wall())
-        if failed or sent.verdict == "rejected":
+        if failed or verdict.kind is VerdictKind.REJECTED:
             self._note_failing(hook_id, now, state)
-        elif sent.verdict == "delivered" and state is not None and state.failing_since is not None:
+        elif verdict.kind is VerdictKind.DELIVERED and state is not None and state.failing_since is not None:
             self._tell("recovered", hook_id, now, failing_since=None, warned_at=None)
 
     def unsent(self, hook_id: str) -> None:

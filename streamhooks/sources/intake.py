@@ -23,7 +23,7 @@ from streamhooks.records.weight import weight
 from streamhooks.sources.origin import Origin, origin_of
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
-from streamhooks.tasks.runner import Runner
+from streamhooks.webhooks.runners import Runners
 
 if TYPE_CHECKING:
     from streamhooks.tasks.tracing import Tracing
@@ -41,7 +41,7 @@ class Intake:
     def __init__(
         self,
         tracker: Tracker,
-        runner: Runner,
+        runners: Runners,
         outputs: Outputs,
         *,
         read_range: ReadRange,
@@ -52,7 +52,7 @@ class Intake:
         tracing: Tracing | None = None,
     ) -> None:
         self._tracker = tracker
-        self._runner = runner
+        self._runners = runners
         # Asked when the metrics are read: cheaper than to tell it at each record, and right when one is settled, too.
         UNSETTLED.set_function(lambda: tracker.in_flight)
         self._outputs = outputs
@@ -110,7 +110,7 @@ class Intake:
             await self._start_record(record, calls_of, ticket)
         except Exception as error:  # of ours: the stream goes on, one record must not hold up the others
             again = partial(self._start_record, record, calls_of, ticket)
-            self._runner.insist(record.source, ticket, again, self._burying(record, INTERNAL_ERROR, ticket), error)
+            self._runners.insist(record.source, ticket, again, self._burying(record, INTERNAL_ERROR, ticket), error)
 
     async def _start_record(self, record: Record, calls_of: CallsOf, ticket: Ticket) -> None:
         origin = origin_of(record, int(self._clock() * 1000))
@@ -134,7 +134,7 @@ class Intake:
 
     async def _start_calls(self, calls: list[Call], ticket: Ticket) -> None:
         for call in calls:
-            await self._runner.start_held(call, ticket)
+            await self._runners.start_held(call, ticket)
 
     @staticmethod
     async def _learn(registry: SchemaRegistry, record: Record) -> None:
@@ -148,7 +148,7 @@ class Intake:
 
     def _bury(self, record: Record, reason: str, ticket: Ticket) -> None:
         give_up = self._burying(record, INTERNAL_ERROR, ticket)
-        self._runner.insist(record.source, ticket, self._burying(record, reason, ticket), give_up)
+        self._runners.insist(record.source, ticket, self._burying(record, reason, ticket), give_up)
 
     def _burying(self, record: Record, reason: str, ticket: Ticket) -> Do:
         async def bury() -> None:

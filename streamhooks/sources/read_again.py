@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from streamhooks.delivery.outcomes import DeliveryRejected
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable
@@ -17,7 +16,7 @@ from streamhooks.sources.calls import delivery_of, fan_out_of
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import origin_of
 from streamhooks.sources.rules import UserRecord, asks, read_source
-from streamhooks.tasks.task import Delivery, registry
+from streamhooks.tasks.task import Delivery
 from streamhooks.webhooks.tasks import process_resource_change
 
 ReadOne = Callable[[str, int, int], Awaitable[Record | None]]
@@ -45,7 +44,7 @@ class ReadAgain:
         """One delivery for each hook of the record.
 
         Raises:
-            DeliveryRejected: it is still not readable, in a loop of webhooks, or gone.
+            BrokenRecord: it is still not readable, in a loop of webhooks, or gone.
             TimeoutError: Kafka does not answer.
             RegistryAway: the schema registry does not.
 
@@ -53,16 +52,13 @@ class ReadAgain:
         topic, partition, offset = coordinates(source)
         record = await self._read_one(topic, partition, offset)
         if record is None or record.value is None:
-            raise DeliveryRejected("Kafka does not hold its record any more")
+            raise BrokenRecord("Kafka does not hold its record any more")
         origin = origin_of(record, 0)
         if origin.hops >= self._max_hops:
-            raise DeliveryRejected(f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks")
+            raise BrokenRecord(f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks")
         if self._learn is not None:
             await asyncio.to_thread(self._learn, record.value)
-        try:
-            found = read_source(SourceKind.of(topic, self._topics), record.value)
-        except BrokenRecord as error:
-            raise DeliveryRejected(str(error)) from None
+        found = read_source(SourceKind.of(topic, self._topics), record.value)
         if isinstance(found, ResourceChange) and (fan_out := fan_out_of(found)) is not None:
             _, args, _ = fan_out
             deliveries: list[Delivery] = await process_resource_change(*args)
@@ -73,4 +69,4 @@ class ReadAgain:
         if (delivery := delivery_of(source, ask)) is None:
             return []
         task, args = delivery
-        return [Delivery(registry[task], hook.id, [hook.id, *args], ask.event) for hook in self._hooks.matching(ask)]
+        return [Delivery(task, hook.id, [hook.id, *args], ask.event) for hook in self._hooks.matching(ask)]

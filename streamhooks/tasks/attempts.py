@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from streamhooks.delivery.outcomes import Sent
+from streamhooks.delivery.client import Answer
+from streamhooks.delivery.outcomes import Request
 from streamhooks.records.firing import Attempt, Cause, Outcome
 from streamhooks.tasks.call import Call
 
@@ -10,21 +11,21 @@ from streamhooks.tasks.call import Call
 EXCERPT = 1024
 
 
-def attempt_of(call: Call, sent: Sent, outcome: Outcome, cause: Cause, *, bodies: bool) -> Attempt:
+def attempt_of(call: Call, sent: Request, answer: Answer, outcome: Outcome, cause: Cause, *, bodies: bool) -> Attempt:
     """Return what was sent for a call and how it ended; `bodies` keeps the beginnings of request and answer."""
     return Attempt(
         id=call.webhook_id,
         attempt=call.attempts,
         at=sent.at,
         outcome=outcome,
-        status=sent.status,
-        error=sent.error,
-        duration_ms=sent.duration_ms,
+        status=answer.status,
+        error=answer.error,
+        duration_ms=answer.duration_ms,
         source=call.source,
         event=call.event,
         url=sent.url,
         request=sent.body[: EXCERPT * 4].decode("utf-8", "replace")[:EXCERPT] if bodies else None,
-        response=sent.excerpt[:EXCERPT] if bodies else None,
+        response=answer.excerpt[:EXCERPT] if bodies else None,
         cause=cause,
     )
 

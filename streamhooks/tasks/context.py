@@ -1,4 +1,4 @@
-"""What a running task can reach: its call, the hooks, the way out."""
+"""What a running task can reach: its call, the hooks, the resources."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from streamhooks.delivery.links import Links
-    from streamhooks.delivery.outcomes import Sent
     from streamhooks.hooks.matching import Ask
-    from streamhooks.records.event import Event
     from streamhooks.records.hook import Hook
     from streamhooks.tasks.call import Call
     from streamhooks.tasks.sending import Handle
@@ -42,12 +39,8 @@ class Services:
     """What the worker hands to its tasks."""
 
     hooks: Hooks
-    deliver: Callable[[Hook, bytes, Callable[[str, int, bytes], dict[str, str]]], Awaitable[None]]
     find_resource: Callable[[str, str], Awaitable[dict[str, Any] | None]]
     note_finding: Callable[[str, str, dict[str, Any]], Awaitable[None]]
-    rendered: Callable[[Event | dict[str, Any]], bytes]
-    """Payload v0 of an event."""
-    links: Links
     deliveries_of: Callable[[str], Awaitable[list[Delivery]]] | None = None
     """Of the source record at `<topic>:<partition>:<offset>`; None where no source records are taken up."""
 
@@ -58,15 +51,8 @@ class Running:
 
     call: Call
     services: Services
-    traceparent: str | None = None
-    """What names the attempt to the receiver (W3C Trace Context)."""
     handles: list[Handle] = field(default_factory=list)
     """The calls that the task has made."""
-    sent: Sent | None = None
-    dropped: str | None = None
-    """Why nothing was sent, if the task found nothing to send to."""
-    shows_answer: bool = False
-    """Whether somebody waits to see what came back, also of a delivery that went well."""
 
 
 _current: ContextVar[Running | None] = ContextVar("running", default=None)

@@ -1,14 +1,15 @@
 """Tasks and their calls: `@instrumented_task`, `.delay()`, `.apply_async()`, `NextTask` (Sentry's names).
 
+`@fan_out` makes a task of ours that causes deliveries.
 Why: docs/decisions/0014-tasks-on-the-wire.md, docs/decisions/0015-process-wide-registry.md.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from streamhooks.tasks import sending
 from streamhooks.tasks.retry import RetryPolicy
@@ -31,6 +32,8 @@ class Task:
     max_retries: int = 5
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     is_async: bool = field(init=False)
+    #: whether the settings about retries hold for it
+    is_governed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         # Asked once: it costs more than all else that a call of a coroutine function does.
@@ -79,12 +82,35 @@ def instrumented_task(
     """
 
     def decorate(function: Callable[..., Any]) -> Task:
-        policy = getattr(function, "__retry_policy__", RetryPolicy())
         known = registry.get(name)
         if known is not None and known.function.__qualname__ != function.__qualname__:
             raise ValueError(f"there is another task named {name!r}")
-        registry[name] = Task(name, function, default_retry_delay, max_retries, policy)
+        registry[name] = Task(name, function, default_retry_delay, max_retries, policy_of(function))
         return registry[name]
+
+    return decorate
+
+
+def policy_of(function: Callable[..., Any]) -> RetryPolicy:
+    """Return what `@retry` says of a function."""
+    found: RetryPolicy = getattr(function, "__retry_policy__", RetryPolicy())
+    return found
+
+
+class FanOut(Task):
+    """A task of ours that causes deliveries: its function is a coroutine function that returns them."""
+
+    __slots__ = ()
+    is_governed: ClassVar[bool] = True
+
+
+def fan_out(name: str, max_retries: int = 3) -> Callable[[Callable[..., Awaitable[list[Delivery]]]], FanOut]:
+    """Make a fan-out of a function."""
+
+    def decorate(function: Callable[..., Awaitable[list[Delivery]]]) -> FanOut:
+        made = FanOut(name, function, max_retries=max_retries, policy=policy_of(function))
+        registry[name] = made
+        return made
 
     return decorate
 
@@ -104,9 +130,12 @@ class NextTask:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a fan-out returns for each hook: a call that runs in place, on its own, with an id of its own."""
+    """What a fan-out returns for each hook: a call that runs in place, on its own, with an id of its own.
 
-    task: Task
+    `task` is the name of a task that delivers, `event` what it is about.
+    """
+
+    task: str
     hook_id: str
     args: Sequence[Any]
     event: str

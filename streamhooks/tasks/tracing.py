@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from streamhooks.delivery.outcomes import Attempted
 from streamhooks.errors import Refusal
 from streamhooks.kafka.reader import Record
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import LOST_SPANS
 from streamhooks.settings import Settings
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.context import Running
 from streamhooks.tasks.endings import Ending, outcome_of
 
 if TYPE_CHECKING:
@@ -41,21 +41,21 @@ class Delivering:
         #: what names this span to the receiver (W3C Trace Context)
         self.traceparent = _traceparent(span)
 
-    def ended(self, run: Running, ending: Ending) -> None:
+    def ended(self, attempted: Attempted | None, ending: Ending) -> None:
         """Note what came of the attempt."""
         from opentelemetry.trace import StatusCode
 
-        span, sent = self._span, run.sent
+        span, (request, answer) = self._span, attempted[:2] if attempted is not None else (None, None)
         span.set_attribute("streamhooks.outcome", outcome_of(ending))
-        if sent is not None:
-            parts = urlsplit(sent.url)
+        if request is not None:
+            parts = urlsplit(request.url)
             span.set_attribute("http.request.method", "POST")
             span.set_attribute("server.address", parts.hostname or "")
             span.set_attribute("server.port", parts.port or (443 if parts.scheme == "https" else 80))
-            if sent.status is not None:
-                span.set_attribute("http.response.status_code", sent.status)
-        if ending.kind in ("retry", "dead"):
-            span.set_attribute("error.type", "not sent" if sent is None else str(sent.status or sent.kind))
+        if answer is not None and answer.status is not None:
+            span.set_attribute("http.response.status_code", answer.status)
+        if ending.is_failure:
+            span.set_attribute("error.type", "not sent" if answer is None else str(answer.status or answer.kind))
             span.set_status(StatusCode.ERROR, shown(ending.reason, LONGEST_TEXT))
 
 

@@ -1,96 +1,99 @@
-"""Sending a body to a hook: signed now, judged by what comes back."""
+"""Sending a payload to a hook: signed now, judged by what comes back."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Protocol
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.heads import Fields, fields_of
-from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone, Sent, judge
+from streamhooks.delivery.outcomes import Attempted, Request, judge, not_sent
 from streamhooks.delivery.payloads import standard_headers
 from streamhooks.masking import MASK, forms_of, without, without_queries
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.hook import Hook
 from streamhooks.records.rotation import signing_secrets
-from streamhooks.tasks.context import current
+from streamhooks.tasks.call import Call
 from streamhooks.times import steady
+from streamhooks.webhooks.rendering import Payload
 
-Headers = Callable[[str, int, bytes], dict[str, str]]
 Post = Callable[[str, dict[str, str], bytes, float, str], Awaitable[Answer]]
 
 
-def deliverer(
-    post: Post, *, clock: Callable[[], float], timeout: float, max_body: int
-) -> Callable[[Hook, bytes, Headers], Awaitable[None]]:
-    """What tasks send with.
+class Deliver(Protocol):
+    """What makes an attempt."""
+
+    async def __call__(
+        self, call: Call, hook: Hook, payload: Payload, traceparent: str | None = None, *, is_shown: bool = False
+    ) -> Attempted:
+        """Send the payload of a call to a hook and return what came of it.
+
+        `traceparent` names the attempt to the receiver (W3C Trace Context); without one it is the call's. `is_shown`
+        is whether somebody waits to see both sides of the exchange, also of a delivery that went well.
+        """
+
+
+def deliverer(post: Post, *, clock: Callable[[], float], timeout: float, max_body: int) -> Deliver:
+    """Return what sends.
 
     `post(url, headers, body, seconds, organization_id)` does the request; `timeout` is in seconds, for hooks
     without their own; `max_body` in bytes; `clock` gives epoch seconds.
     """
 
-    async def deliver(hook: Hook, body: bytes, family: Headers) -> None:
-        """Send the body, with the headers of its family and of Standard Webhooks, and note what came back."""
+    async def deliver(
+        call: Call, hook: Hook, payload: Payload, traceparent: str | None = None, *, is_shown: bool = False
+    ) -> Attempted:
+        body, family = payload
         if len(body) > max_body:
-            raise DeliveryRejected(f"the body has {len(body)} bytes, more than {max_body}")
+            return not_sent(f"the body has {len(body)} bytes, more than {max_body}")
         if blocked := hook.blocked:
-            raise DeliveryFailed(blocked, None)
-        run = current()
+            return not_sent(blocked, may_pass=True)
         now, started = clock(), steady()
         timestamp = int(now)
         headers = dict(hook.headers) if hook.headers else {}
-        headers |= family(run.call.webhook_id, timestamp, body)
-        headers |= standard_headers(signing_secrets(hook, now), run.call.webhook_id, timestamp, body)
-        headers[HOPS_HEADER] = str(run.call.hops + 1)
-        if run.traceparent:
-            headers["traceparent"] = run.traceparent
-        answer = await post(hook.url, headers, body, hook.timeout or timeout, hook.organization_id)
-        answer = _kept(answer, hook, whole=run.shows_answer)
+        headers |= family(call.webhook_id, timestamp, body)
+        headers |= standard_headers(signing_secrets(hook, now), call.webhook_id, timestamp, body)
+        headers[HOPS_HEADER] = str(call.hops + 1)
+        if traceparent is None:
+            traceparent = call.traceparent
+        if traceparent:
+            headers["traceparent"] = traceparent
+        came = await post(hook.url, headers, body, hook.timeout or timeout, hook.organization_id)
+        answer = _kept(came, hook, is_shown=is_shown)
         verdict = judge(answer, now + answer.duration_ms / 1000)
-        run.sent = Sent(
-            int(now * 1000),
-            hook.url,
-            body,
-            answer.status,
-            answer.error,
-            answer.duration_ms,
-            answer.excerpt,
-            answer.kind,
-            verdict.kind,
-            verdict.retry_after,
-            started,
-            *(_headers(answer, hook) if run.shows_answer else ()),
-        )
-        if verdict.kind == "retry":
-            raise DeliveryFailed(verdict.reason, verdict.retry_after)
-        if verdict.kind == "gone":
-            raise HookGone(verdict.reason)
-        if verdict.kind == "rejected":
-            raise DeliveryRejected(verdict.reason)
+        written = _written(came, hook) if is_shown else ()
+        return Attempted(Request(int(now * 1000), hook.url, body, started, written), answer, verdict)
 
     return deliver
 
 
-def _kept(answer: Answer, hook: Hook, *, whole: bool) -> Answer:
+def _kept(answer: Answer, hook: Hook, *, is_shown: bool) -> Answer:
     """Return what may be kept of the answer: nothing that the endpoint may have echoed of our secrets.
 
-    Of a delivery that went well the body is not kept, unless `whole`: so it need not be masked.
+    Of a delivery that went well the body is not kept, unless it `is_shown`: so it need not be masked.
     """
-    if not answer.error and not answer.excerpt:
-        return answer
-    if not whole and not answer.error and answer.status is not None and 200 <= answer.status <= 299:
-        return answer._replace(excerpt="")
-    secrets = tuple(_secret_parts(hook))
-    error = answer.error and without(without_queries(answer.error), secrets)
-    return answer._replace(error=error, excerpt=without(answer.excerpt, secrets))
+    status, error, kind, retry_after, excerpt, duration_ms, well_formed, *_ = answer
+    if error or excerpt or is_shown:
+        if not is_shown and not error and status is not None and 200 <= status <= 299:
+            excerpt = ""
+        else:
+            secrets = tuple(_secret_parts(hook))
+            error = error and without(without_queries(error), secrets)
+            excerpt = without(excerpt, secrets)
+    headers = _came(answer, hook) if is_shown else ()
+    return Answer(status, error, kind, retry_after, excerpt, duration_ms, well_formed, headers=headers)
 
 
-def _headers(answer: Answer, hook: Hook) -> tuple[Fields, Fields]:
-    """Return the headers that went out and those that came back, without our secrets."""
+def _written(answer: Answer, hook: Hook) -> Fields:
+    """Return the headers that went out, without our secrets."""
     own = {name.lower() for name in hook.headers or {}}
+    return tuple((name, MASK if name.lower() in own else value) for name, value in fields_of(answer.written))
+
+
+def _came(answer: Answer, hook: Hook) -> Fields:
+    """Return the headers that came back, without our secrets."""
     secrets = tuple(_secret_parts(hook))
-    written = ((name, MASK if name.lower() in own else value) for name, value in fields_of(answer.written))
-    came = ((without(name, secrets), without(value, secrets)) for name, value in fields_of(answer.head))
-    return tuple(written), tuple(came)
+    return tuple((without(name, secrets), without(value, secrets)) for name, value in fields_of(answer.head))
 
 
 def _secret_parts(hook: Hook) -> Iterator[str]:

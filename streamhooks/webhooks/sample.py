@@ -8,16 +8,16 @@ from typing import Any
 from uuid import uuid4
 
 from streamhooks.delivery.heads import Fields
-from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone
+from streamhooks.delivery.links import Links
+from streamhooks.delivery.outcomes import Attempted, VerdictKind
 from streamhooks.errors import Busy
 from streamhooks.records.firing import Attempt, Outcome
 from streamhooks.records.hook import Hook
-from streamhooks.tasks import context
 from streamhooks.tasks.attempts import attempt_of
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.context import Running, Services
+from streamhooks.webhooks.deliver import Deliver
+from streamhooks.webhooks.rendering import Payload, app_headers, service_payload, unsupported
 from streamhooks.webhooks.sample_bodies import sample_body
-from streamhooks.webhooks.tasks import app_headers, check_version, service_headers
 
 #: tests that are sent at once: of a worker, and of one hook
 AT_ONCE, AT_ONCE_OF_HOOK = 10, 1
@@ -26,19 +26,21 @@ AT_ONCE, AT_ONCE_OF_HOOK = 10, 1
 class Samples:
     """Sends tests, a few at once.
 
-    `services` are the worker's, with a way to deliver that deliveries do not share; `tell` takes what was sent to a
-    hook; `log_bodies` is whether it has the bodies of failures.
+    `deliver` shares nothing with deliveries; `tell` takes what was sent to a hook; `log_bodies` is whether it has the
+    bodies of failures.
     """
 
     def __init__(
         self,
-        services: Services,
+        deliver: Deliver,
+        links: Links,
         clock: Callable[[], float],
         tell: Callable[[str, Attempt], None],
         *,
         log_bodies: bool,
     ) -> None:
-        self._services = services
+        self._deliver = deliver
+        self._links = links
         self._clock = clock
         self._tell = tell
         self._log_bodies = log_bodies
@@ -46,7 +48,7 @@ class Samples:
 
     def body_of(self, hook: Hook, event: str) -> bytes:
         """Return the body of a sample of this event."""
-        return sample_body(hook, event, self._services.links, self._clock())
+        return sample_body(hook, event, self._links, self._clock())
 
     async def send(self, hook: Hook, event: str, body: bytes | None = None) -> dict[str, Any]:
         """Send a test of an event to a hook, active or not; without a body, a sample of the event.
@@ -64,52 +66,39 @@ class Samples:
         self._sent[hook.id] += 1
         try:
             body = self.body_of(hook, event) if body is None else body
-            run, outcome, reason = await send_test(hook, event, body, self._services, self._clock)
+            call, attempted = await self._attempt(hook, event, body)
         finally:
             self._sent[hook.id] -= 1
             if not self._sent[hook.id]:
                 del self._sent[hook.id]
-        sent = run.sent
-        if sent is not None:
+        request, answer, verdict = attempted
+        # A test is sent once.
+        outcome: Outcome = "delivered" if verdict.kind is VerdictKind.DELIVERED else "failed"
+        if request is not None and answer is not None:
             bodies = self._log_bodies and outcome == "failed"
-            self._tell(hook.id, attempt_of(run.call, sent, outcome, "test", bodies=bodies))
+            self._tell(hook.id, attempt_of(call, request, answer, outcome, "test", bodies=bodies))
+        status = answer.status if answer else None
         return {
             "event": event,
-            "webhook_id": run.call.webhook_id,
+            "webhook_id": call.webhook_id,
             "outcome": outcome,
-            "status": sent.status if sent else None,
-            "error": (sent.error if sent else None) or (reason if not (sent and sent.status) else None),
-            "duration_ms": sent.duration_ms if sent else 0,
+            "status": status,
+            "error": (answer.error if answer else None) or (None if status else verdict.reason),
+            "duration_ms": answer.duration_ms if answer else 0,
             "url": hook.url,
-            "request_headers": _shown(sent.request_headers if sent else ()),
-            "request": sent.body.decode() if sent else None,
-            "response_headers": _shown(sent.response_headers if sent else ()),
-            "response": sent.excerpt if sent else "",
+            "request_headers": _shown(request.headers if request else ()),
+            "request": request.body.decode() if request else None,
+            "response_headers": _shown(answer.headers if answer else ()),
+            "response": answer.excerpt if answer else "",
         }
 
-
-async def send_test(
-    hook: Hook, event: str, body: bytes, services: Services, clock: Callable[[], float]
-) -> tuple[Running, Outcome, str | None]:
-    """Send a body as that of an event to a hook, active or not.
-
-    Returns: its run, the outcome (delivered or failed: a test is sent once), and why it failed.
-    """
-    call = Call(f"sample_{uuid4().hex}", "sample", 0, int(clock() * 1000), hook_id=hook.id, event=event)
-    run = Running(call, services)
-    run.shows_answer = True
-    headers = service_headers(hook) if hook.app_id is None else app_headers(hook, event.partition(".")[0])
-    token = context.enter(run)
-    outcome: Outcome = "delivered"
-    reason: str | None = None
-    try:
-        check_version(hook)
-        await services.deliver(hook, body, headers)
-    except (DeliveryFailed, DeliveryRejected, HookGone, NotImplementedError) as error:
-        outcome, reason = "failed", str(error)
-    finally:
-        context.leave(token)
-    return run, outcome, reason
+    async def _attempt(self, hook: Hook, event: str, body: bytes) -> tuple[Call, Attempted]:
+        call = Call(f"sample_{uuid4().hex}", "sample", 0, int(self._clock() * 1000), hook_id=hook.id, event=event)
+        if hook.app_id is None:
+            payload = service_payload(hook, body)
+        else:
+            payload = Payload(body, app_headers(hook, event.partition(".")[0]))
+        return call, unsupported(hook) or await self._deliver(call, hook, payload, is_shown=True)
 
 
 def _shown(headers: Fields) -> list[dict[str, str]]:

@@ -2,56 +2,66 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from streamhooks.delivery.links import Links
-from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone
-from streamhooks.delivery.payloads import (
-    alert_data,
-    app_hook_body,
-    app_hook_headers,
-    resource_change_data,
-    resource_name,
-    service_hook_body,
-    service_hook_headers,
-)
+from streamhooks.delivery.payloads import resource_change_data, resource_name
 from streamhooks.errors import RegistryAway
 from streamhooks.masking import shown
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import ALERT_TRIGGERED
-from streamhooks.tasks.context import NOTE_FINDING, READ_AGAIN, Running, current
+from streamhooks.tasks.context import NOTE_FINDING, READ_AGAIN, current
 from streamhooks.tasks.retry import RetryTaskError, retry
-from streamhooks.tasks.task import Delivery, instrumented_task
+from streamhooks.tasks.task import Delivery, FanOut, fan_out, instrumented_task, registry
 from streamhooks.webhooks.asking import ask_of_app, ask_of_change
-from streamhooks.webhooks.deliver import Headers
+from streamhooks.webhooks.rendering import Payload, Rendering, app_payload, service_payload
 
 log = logging.getLogger(__name__)
 
-_delivers: Callable[[Any], Any] = retry(on=(DeliveryFailed,), exclude=(DeliveryRejected, HookGone, NotImplementedError))
+Render = Callable[..., Payload]
 
 
-@instrumented_task(name="streamhooks.process_service_hook", default_retry_delay=300, max_retries=5)
-@_delivers
-async def process_service_hook(hook_id: str, event: Event | dict[str, Any]) -> None:
-    """Send payload v0 of an event to a service hook; an unknown hook is dropped silently.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class DeliveryTask(FanOut):
+    """A task that sends to a hook what `render(rendering, hook, *args)` makes of its arguments behind the hook's id.
 
-    Raises:
-        NotImplementedError: the hook wants a payload version that there is not.
-        DeliveryFailed, DeliveryRejected, HookGone: what came back.
-
+    A call that is of no hook is a fan-out of one.
     """
-    run = current()
-    hook = _hook(run, hook_id)
-    if hook is None:
-        return
-    body = run.services.rendered(event)
-    await run.services.deliver(hook, body, service_headers(hook))
+
+    render: Render
 
 
-@instrumented_task(name="streamhooks.send_alert_event", default_retry_delay=300, max_retries=3)
+def delivery(name: str, event: str = "", max_retries: int = 3) -> Callable[[Render], DeliveryTask]:
+    """Make a task that sends of a function that renders; calls of no hook that name no event are of this one."""
+
+    def decorate(render: Render) -> DeliveryTask:
+        signature = inspect.signature(render)
+
+        async def deliver_to(hook_id: str, *args: Any, **kwargs: Any) -> list[Delivery]:
+            bound = signature.bind(None, hook_id, *args, **kwargs)
+            if not isinstance(hook_id, str):
+                raise TypeError("the id of a hook is a string")
+            named = bound.arguments.get("event")
+            return [Delivery(name, hook_id, bound.args[1:], named if isinstance(named, str) else event)]
+
+        made = DeliveryTask(name, deliver_to, max_retries=max_retries, render=render)
+        registry[name] = made
+        return made
+
+    return decorate
+
+
+@delivery("streamhooks.process_service_hook", "event.created", max_retries=5)
+def process_service_hook(rendering: Rendering, hook: Hook, event: Event | dict[str, Any]) -> Payload:
+    """Render payload v0 of an event for a service hook."""
+    return service_payload(hook, rendering.event(event))
+
+
+@fan_out("streamhooks.send_alert_event")
 async def send_alert_event(
     event: Event | dict[str, Any],
     rule: str,
@@ -63,25 +73,24 @@ async def send_alert_event(
     known = event if isinstance(event, Event) else Event.from_fields(event)
     hooks = current().services.hooks.matching(ask_of_app(known, app_id))
     args = [known, rule, additional_payload_key, additional_payload]
-    return [Delivery(send_alert_webhook, hook.id, [hook.id, *args], ALERT_TRIGGERED) for hook in hooks]
+    return [Delivery(send_alert_webhook.name, hook.id, [hook.id, *args], ALERT_TRIGGERED) for hook in hooks]
 
 
-@instrumented_task(name="streamhooks.send_alert_webhook", default_retry_delay=300, max_retries=3)
-@_delivers
-async def send_alert_webhook(
-    hook_id: str,
+@delivery("streamhooks.send_alert_webhook", ALERT_TRIGGERED)
+def send_alert_webhook(
+    rendering: Rendering,
+    hook: Hook,
     event: Event | dict[str, Any],
     rule: str,
     additional_payload_key: str | None = None,
     additional_payload: Any = None,
-) -> None:
-    """Send an alert to one hook of an app."""
-    known = event if isinstance(event, Event) else Event.from_fields(event)
-    data = alert_data(known, rule, current().services.links, additional_payload_key, additional_payload)
-    await _send_app_webhook(hook_id, ALERT_TRIGGERED, data, None)
+) -> Payload:
+    """Render an alert for one hook of an app."""
+    data = rendering.alert(event, rule, additional_payload_key, additional_payload)
+    return app_payload(hook, ALERT_TRIGGERED, data, None)
 
 
-@instrumented_task(name="streamhooks.process_resource_change", default_retry_delay=300, max_retries=3)
+@fan_out("streamhooks.process_resource_change")
 @retry(on=(RetryTaskError, TimeoutError))
 async def process_resource_change(
     action: str,
@@ -124,17 +133,17 @@ async def process_resource_change(
             raise RetryTaskError(f"the resource {shown(sender)}:{shown(instance_id)} is not there yet")
         data = resource_change_data(resource_name(sender), instance)
     return [
-        Delivery(send_resource_change_webhook, hook.id, [hook.id, ask.event, data, actor], ask.event) for hook in hooks
+        Delivery(send_resource_change_webhook.name, hook.id, [hook.id, ask.event, data, actor], ask.event)
+        for hook in hooks
     ]
 
 
-@instrumented_task(name="streamhooks.send_resource_change_webhook", default_retry_delay=300, max_retries=3)
-@_delivers
-async def send_resource_change_webhook(
-    hook_id: str, event: str, data: dict[str, Any], actor: dict[str, Any] | None = None
-) -> None:
-    """Send the change of a resource to one hook of an app."""
-    await _send_app_webhook(hook_id, event, data, actor)
+@delivery("streamhooks.send_resource_change_webhook")
+def send_resource_change_webhook(
+    _rendering: Rendering, hook: Hook, event: str, data: dict[str, Any], actor: dict[str, Any] | None = None
+) -> Payload:
+    """Render the change of a resource for one hook of an app."""
+    return app_payload(hook, event, data, actor)
 
 
 @instrumented_task(name=NOTE_FINDING, default_retry_delay=5, max_retries=1000)
@@ -144,70 +153,9 @@ async def note_finding(hook_id: str, what: str, found: dict[str, Any]) -> None:
     await current().services.note_finding(hook_id, what, found)
 
 
-@instrumented_task(name=READ_AGAIN, default_retry_delay=300, max_retries=3)
+@fan_out(READ_AGAIN)
 @retry(on=(RetryTaskError, TimeoutError, RegistryAway))
 async def read_again(source: str) -> list[Delivery]:
     """One delivery for each hook of a source record that became a dead letter as a whole."""
     deliveries_of = current().services.deliveries_of
     return [] if deliveries_of is None else await deliveries_of(source)
-
-
-async def _send_app_webhook(hook_id: str, event: str, data: dict[str, Any], actor: dict[str, Any] | None) -> None:
-    run = current()
-    hook = _hook(run, hook_id)
-    if hook is None:
-        return
-    resource, action = event.split(".", 1)
-    await run.services.deliver(hook, app_hook_body(action, hook.id, data, actor), app_headers(hook, resource))
-
-
-def service_headers(hook: Hook) -> Headers:
-    """The headers of a service hook, as `deliver` asks for them."""
-
-    def headers(_webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-        return service_hook_headers(hook.id, hook.secret, timestamp, body)
-
-    return headers
-
-
-def app_headers(hook: Hook, resource: str) -> Headers:
-    """The headers of an app hook, as `deliver` asks for them."""
-
-    def headers(webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-        return app_hook_headers(resource, hook.secret, timestamp, body, webhook_id.removeprefix("msg_"))
-
-    return headers
-
-
-def _hook(run: Running, hook_id: str) -> Hook | None:
-    """The hook to send to, or None with the reason noted."""
-    hook = run.services.hooks.get(hook_id)
-    if hook is None:
-        run.dropped = "unknown hook"
-        return None
-    if not run.services.hooks.is_active(hook_id):
-        run.dropped = "disabled hook"
-        return None
-    check_version(hook)
-    return hook
-
-
-def check_version(hook: Hook) -> None:
-    """Raise NotImplementedError if the hook wants a payload version that there is not."""
-    if hook.version != 0:
-        raise NotImplementedError("unsupported payload version")
-
-
-def rendering(links: Links) -> Callable[[Event | dict[str, Any]], bytes]:
-    """A renderer of payload v0 that renders an event once for all of its hooks, since they follow one another."""
-    last: Event | dict[str, Any] | None = None
-    body = b""
-
-    def rendered(event: Event | dict[str, Any]) -> bytes:
-        nonlocal last, body
-        if event is not last:
-            body = service_hook_body(event if isinstance(event, Event) else Event.from_fields(event), links)
-            last = event
-        return body
-
-    return rendered

@@ -51,11 +51,11 @@ class AroundDelivering(Parts):
         """Let what is in flight end, for at most `grace` seconds, and let go of the rest."""
         system, tracker = self.system, self._app.tracker
         system.firings.flush()
-        await system.runner.idle(grace)
+        await system.runs.idle(grace)
         system.firings.flush()
         if not await tracker.drain(min(grace, 0.5)):
             log.info("let go of %d records in flight", tracker.in_flight)
-        system.runner.cancel()
+        system.runs.cancel()
 
     async def taken_over(self, tps: set[TP]) -> None:
         """Read the pending calls of the partitions that came, and let deliveries start."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -25,6 +24,7 @@ from streamhooks.delayed.admission import Admission
 from streamhooks.delayed.kept import KeptArguments
 from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.scheduler import Scheduler
+from streamhooks.delayed.upkeep import Upkeep
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.client import HookClient
 from streamhooks.delivery.links import Links
@@ -58,6 +58,7 @@ from streamhooks.kafka.together import write_together
 from streamhooks.kafka.topic_reader import TopicReader
 from streamhooks.kafka.topics import NAMES, Topics
 from streamhooks.limits.bulkheads import Bulkheads
+from streamhooks.limits.places import Places
 from streamhooks.limits.rates import Rate
 from streamhooks.limits.restraints import Restraints
 from streamhooks.metrics import UNCONFIRMED, begin_at_zero
@@ -78,14 +79,20 @@ from streamhooks.tasks import sending
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.endings import Limits
+from streamhooks.tasks.notes import Notes
 from streamhooks.tasks.outputs import Outputs
-from streamhooks.tasks.runner import Runner, Weights
+from streamhooks.tasks.runner import TaskRunner
+from streamhooks.tasks.runs import Runs
+from streamhooks.tasks.settler import Settler
 from streamhooks.tasks.task import registry
 from streamhooks.tasks.tracing import Tracing
 from streamhooks.times import steady
+from streamhooks.webhooks.attempting import Attempting
 from streamhooks.webhooks.deliver import deliverer
+from streamhooks.webhooks.rendering import Rendering
+from streamhooks.webhooks.runner import DeliveryRunner
+from streamhooks.webhooks.runners import Runners
 from streamhooks.webhooks.sample import AT_ONCE, Samples
-from streamhooks.webhooks.tasks import rendering
 from streamhooks.worker.gauges import Gauges
 from streamhooks.worker.heap import GivingBack
 from streamhooks.worker.moved_logs import MovedLogs
@@ -201,19 +208,23 @@ class System:
             places=self._places_of,
             ends=ends.of,
         )
+        self._threads_of_kept, self._one_reader = Threads(KEPT_AT_ONCE), OneReader(settings)
+        kept = KeptArguments(self._read_one, topics)
+        self.runs = Runs(app.gate, self.outputs, kept.read)
+        self.notes = Notes(self.outputs, self.runs, self.partition_of, clock)
         self.restraints = Restraints(
             self.hooks,
             is_home=ownership.is_home,
-            tell=lambda what, hook_id, found: self.runner.tell_home(what, hook_id, found),
+            tell=self.notes.tell,
             breaker=settings.breaker,
             failing=settings.failing_days * 86400,
         )
         links = Links(settings.base_url, settings.group_url, settings.event_url)
         admission = Admission(self.hooks, self.restraints, settings.hook_max_in_flight)
-        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of)
         size = settings.max_unsettled_mb * 1_000_000
-        self._threads_of_kept, self._one_reader = Threads(KEPT_AT_ONCE), OneReader(settings)
-        kept = KeptArguments(self._read_one, topics)
+        places = Places(
+            Bulkheads(settings.max_in_flight, admission.bound_of), Weight(size), Weight(divided(size).again)
+        )
         self.missed = Missed(
             self.stretches,
             self.hooks,
@@ -226,53 +237,47 @@ class System:
             on_gone=self.moved.gone,
         )
         self.limits = Limits(settings.retry_delay, settings.max_retries, settings.retry_schedule)
-        self.runner = Runner(
-            registry,
-            Services(
-                hooks=self.hooks,
-                deliver=deliverer(
-                    self.client.post,
-                    clock=clock,
-                    timeout=settings.request_timeout,
-                    max_body=settings.max_body,
-                ),
-                find_resource=self.resources.find,
-                note_finding=self.hook_states.note,
-                rendered=rendering(links),
-                links=links,
-                deliveries_of=ReadAgain(
-                    self.hooks,
-                    self._read_one,
-                    topics=topics,
-                    max_hops=settings.max_hops,
-                    learn=learn,
-                ).deliveries_of,
-            ),
-            self.outputs,
-            self.firings,
-            gate=app.gate,
-            bulkheads=bulkheads,
-            restraints=self.restraints,
-            missed=self.missed,
-            limits=self.limits,
+        settler = Settler(self.outputs, self.firings, self.notes, self.hooks, registry, clock)
+        deliver = deliverer(self.client.post, clock=clock, timeout=settings.request_timeout, max_body=settings.max_body)
+        deliveries = DeliveryRunner(
+            Attempting(registry, self.hooks, Rendering(links), deliver, self.limits, clock, tracing),
+            self.hooks,
+            places,
+            self.restraints,
+            self.missed,
+            settler,
+            self.runs,
             log_bodies=settings.log_bodies,
-            clock=clock,
-            partition_of=self.partition_of,
-            weights=Weights(Weight(size), Weight(divided(size).again)),
-            read_arguments=kept.read,
-            tracing=tracing,
         )
-        deliver_sample = deliverer(
-            self.sample_client.post, clock=clock, timeout=settings.request_timeout, max_body=settings.max_body
+        read_again = ReadAgain(
+            self.hooks,
+            self._read_one,
+            topics=topics,
+            max_hops=settings.max_hops,
+            learn=learn,
         )
+        tasks = TaskRunner(
+            registry,
+            Services(self.hooks, self.resources.find, self.hook_states.note, read_again.deliveries_of),
+            settler,
+            self.runs,
+            places,
+            self.limits,
+            self.partition_of,
+            deliveries.start,
+        )
+        self.runners = Runners(deliveries, tasks, places, self.runs)
         self.samples = Samples(
-            replace(self.runner.services, deliver=deliver_sample),
+            deliverer(
+                self.sample_client.post, clock=clock, timeout=settings.request_timeout, max_body=settings.max_body
+            ),
+            links,
             clock,
             lambda hook_id, attempt: self.firings.add(hook_id, attempt, _nothing_waits),
             log_bodies=settings.log_bodies,
         )
-        self.seals = Seals(self.hooks, ownership.is_home, self.runner.tell_home, clock)
-        self.upheld = Upheld(self.hooks, ownership.is_home, self.runner.tell_home)
+        self.seals = Seals(self.hooks, ownership.is_home, self.notes.tell, clock)
+        self.upheld = Upheld(self.hooks, ownership.is_home, self.notes.tell)
         self.delayed_reader = TopicReader(
             settings,
             self._apply_delayed,
@@ -294,24 +299,17 @@ class System:
         )
         self.scheduler = Scheduler(
             self.pending,
-            self.runner,
-            self.outputs,
-            self.outbox,
-            topic=topics.delayed,
-            gate=app.gate,
-            bulkheads=bulkheads,
+            self.runners,
+            Upkeep(self.pending, self.outputs, self.outbox, topics.delayed, kept.read, clock),
+            admission,
             is_ready=self._is_read,
-            wait=admission.wait,
-            is_skipped=admission.is_skipped,
-            on_broken=self.broken.found,
-            read_arguments=kept.read,
             clock=clock,
             may_run=self.letters.may_run,
         )
         self.catch_up = CatchUp(
             self.stretches,
             self.hooks,
-            self.runner,
+            self.runners,
             Ways(
                 self.read_range,
                 self._ends,
@@ -363,7 +361,7 @@ class System:
         )
         self.intake = Intake(
             app.tracker,
-            self.runner,
+            self.runners,
             self.outputs,
             read_range=self.read_range,
             is_natural_hole=app.is_natural_hole,
@@ -417,7 +415,7 @@ class System:
         add(Part("reader of calls", stop=partial(asyncio.to_thread, self._one_reader.close)))
         add(Part("threads of calls", stop=self._threads_of_kept.close))
         add(Part("history", stop=self.history.close))
-        add(Part("runner", stop=self.runner.cancel))
+        add(Part("runs", stop=self.runs.cancel))
         for work in (
             self.scheduler,
             self.counting,
@@ -605,11 +603,12 @@ class System:
 
             return bury
 
-        # Not by the runner: what it does ends when the partitions of the other app move.
-        self.runner.again.start(record.source, ticket, burying(reason), burying(INTERNAL_ERROR))
+        # Not by `runs`: what they do ends when the partitions of the other app move.
+        self.runs.again.start(record.source, ticket, burying(reason), burying(INTERNAL_ERROR))
 
     def _apply_delayed(self, records: list[Record]) -> None:
-        self.scheduler.apply(records)
+        for record, reason in self.scheduler.apply(records):
+            self.broken.found(record, reason)
 
     def _call_for(self, hook: Hook, stretch: Stretch, record: Record) -> Call | None:
         if record.value is None:

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from streamhooks.delayed.pending import Pending
+from streamhooks.delayed.pending import Entry, Pending
 from streamhooks.delayed.scheduler import Scheduler
-from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone, Sent
+from streamhooks.delayed.upkeep import Upkeep
+from streamhooks.delivery.client import Answer
+from streamhooks.delivery.links import Links
+from streamhooks.delivery.outcomes import Attempted, Request, Verdict, VerdictKind
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.room import Weight
 from streamhooks.kafka.reader import Record
 from streamhooks.limits.bulkheads import Bulkheads
+from streamhooks.limits.places import Places
 from streamhooks.limits.restraints import Restraints
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.hook import Hook
 from streamhooks.records.weight import LARGE
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.context import Services, current
+from streamhooks.tasks.context import Services
 from streamhooks.tasks.endings import Limits
-from streamhooks.tasks.retry import RetryPolicy
-from streamhooks.tasks.runner import Runner, Weights
-from streamhooks.tasks.task import Task
+from streamhooks.tasks.notes import Notes
+from streamhooks.tasks.runner import TaskRunner
+from streamhooks.tasks.runs import Runs
+from streamhooks.tasks.settler import Settler
+from streamhooks.tasks.task import FanOut, Task, policy_of
+from streamhooks.webhooks.attempting import Attempting
+from streamhooks.webhooks.rendering import Payload, Rendering
+from streamhooks.webhooks.runner import DeliveryRunner
+from streamhooks.webhooks.runners import Runners
+from streamhooks.webhooks.tasks import DeliveryTask
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 NOW = 1000.0
@@ -96,34 +108,47 @@ class Hooks:
 
 
 class World:
-    def __init__(self, bound: int = 10, first: int | None = None, again: int | None = None, **limits) -> None:
+    def __init__(
+        self, bound: int = 10, first: int | None = None, again: int | None = None, tracing=None, **limits
+    ) -> None:
         self.outputs, self.firings = Outputs(), Firings()
         self.tasks: dict[str, Task] = {}
         self.gate = Gate(lambda: True)
         self.gate.open("start")
         self.hooks = Hooks()
-        services = Services(self.hooks, None, None, None, None, "http://base")
         self.told: list = []
         self.passed_over: list = []
-        restraints = Restraints(
+        self.restraints = Restraints(
             self.hooks, is_home=lambda _hook: True, tell=lambda *told: self.told.append(told), clock=lambda: NOW
         )
-        self.runner = Runner(
-            self.tasks,
-            services,
-            self.outputs,
-            self.firings,
-            gate=self.gate,
-            bulkheads=Bulkheads(100, lambda _hook: bound, lambda: NOW),
-            restraints=restraints,
-            missed=self,
-            limits=Limits(**({"retry_delay": 300.0, "max_retries": None} | limits)),
+        self.bulkheads = Bulkheads(100, lambda _hook: bound, lambda: NOW)
+        self.places = places = Places(self.bulkheads, Weight(first), Weight(again))
+        self.limits = Limits(**({"retry_delay": 300.0, "max_retries": None} | limits))
+        self.runs = runs = Runs(self.gate, self.outputs, lambda call: self.read_arguments(call))
+        self.notes = Notes(self.outputs, runs, lambda _hook: 3, lambda: NOW)
+        self.settler = Settler(self.outputs, self.firings, self.notes, self.hooks, self.tasks, lambda: NOW)
+        rendering = Rendering(Links("http://base"))
+        self.deliveries = DeliveryRunner(
+            Attempting(self.tasks, self.hooks, rendering, self.deliver, self.limits, lambda: NOW, tracing),
+            self.hooks,
+            places,
+            self.restraints,
+            self,
+            self.settler,
+            runs,
             log_bodies=True,
-            clock=lambda: NOW,
-            partition_of=lambda _hook: 3,
-            weights=Weights(Weight(first), Weight(again)),
-            read_arguments=self.read_arguments,
         )
+        self.of_tasks = TaskRunner(
+            self.tasks,
+            Services(self.hooks, None, None),
+            self.settler,
+            runs,
+            places,
+            self.limits,
+            lambda _hook: 3,
+            self.deliveries.start,
+        )
+        self.runners = Runners(self.deliveries, self.of_tasks, places, runs)
         self.read: list[str] = []
         self.answers: list = []
 
@@ -142,32 +167,52 @@ class World:
         self.passed_over.append((hook, source))
         return asyncio.sleep(0)
 
-    def task(self, function, name="streamhooks.t", max_retries=5, policy=None):
-        policy = policy or getattr(function, "__retry_policy__", RetryPolicy())
-        self.tasks[name] = Task(name, function, 300.0, max_retries, policy)
+    def task(self, function, name="streamhooks.t", max_retries=5, kind=Task):
+        """A task without a hook, which calls the function."""
+        self.tasks[name] = kind(name, function, 300.0, max_retries, policy_of(function))
         return self.tasks[name]
 
+    def fan_out(self, function, name="streamhooks.t"):
+        return self.task(function, name, kind=FanOut)
+
+    def delivery(self, function, name="streamhooks.t", max_retries=5):
+        """A task that delivers: the function takes the call and gives what came of the attempt; None is a 200."""
+
+        def render(_rendering, _hook, *_args):
+            return Payload(b"body", function)
+
+        self.tasks[name] = DeliveryTask(name, None, 300.0, max_retries, render=render)
+        return self.tasks[name]
+
+    async def deliver(self, call, _hook, payload, traceparent=None, *, is_shown=False):
+        return await payload.headers(call) or attempted(200)
+
     async def run(self, function, *, attempt=1, hook_id=HOOK.id, stored=False, **options) -> Owner:
-        task = self.task(function, **options)
+        task = (self.delivery if hook_id else self.task)(function, **options)
         owner = Owner()
         call = Call("c1", task.name, 0, 0, attempt=attempt, hook_id=hook_id, source="e:0:0", stored=stored)
-        await self.runner.start(call, owner)
+        await self.runners.start(call, owner)
         await asyncio.wait_for(owner.ended.wait(), 5)
-        await self.runner.idle(5)
+        await self.runs.idle(5)
         return owner
 
 
-def sends(status: int | None, error: Exception | None = None, verdict: str = "delivered"):
-    async def deliver():
-        error_text = None if status else "timeout"
-        current().sent = Sent(5, HOOK.url, b"body", status, error_text, 7, "answer", verdict=verdict)
-        if error is not None:
-            raise error
+def attempted(
+    status: int | None, kind: str = "delivered", reason: str = "", retry_after: float | None = None
+) -> Attempted:
+    """What came of an attempt that was sent, with this verdict; without a status it timed out."""
+    error, of_kind = (None, "answered") if status else ("timeout", "timeout")
+    verdict = Verdict(VerdictKind(kind), retry_after, reason or error or f"status {status}")
+    return Attempted(Request(5, HOOK.url, b"body"), Answer(status, error, of_kind, (), "answer", 7), verdict)
+
+
+def sends(status: int | None, kind: str = "delivered", retry_after: float | None = None):
+    """A delivery of which this comes."""
+
+    async def deliver(_call):
+        return attempted(status, kind, retry_after=retry_after)
 
     return deliver
-
-
-delivering = RetryPolicy(on=(DeliveryFailed,), exclude=(DeliveryRejected, HookGone, NotImplementedError))
 
 
 def pending_call(number: int, task: str, hook_id: str | None = None) -> Record:
@@ -175,22 +220,23 @@ def pending_call(number: int, task: str, hook_id: str | None = None) -> Record:
     return Record("delayed", 0, number, 0, call.id.encode(), call.to_json())
 
 
+@dataclass
+class Admission:
+    """Lets calls in by `wait`."""
+
+    wait: Callable[[str], float | None]
+    is_skipped: Callable[[Entry], bool] = lambda _entry: False
+
+
 @asynccontextmanager
 async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, clock=lambda: NOW, **further):
     pending = Pending(lambda: NOW)
     scheduler = Scheduler(
         pending,
-        world.runner,
-        world.outputs,
-        None,
-        topic="delayed",
-        gate=world.gate,
-        bulkheads=world.runner._bulkheads,
+        world.runners,
+        Upkeep(pending, world.outputs, None, "delayed", world.read_arguments, clock),
+        Admission(wait),
         is_ready=lambda _partition: True,
-        wait=wait,
-        is_skipped=lambda _entry: False,
-        on_broken=lambda _record, _reason: None,
-        read_arguments=world.read_arguments,
         clock=clock,
         **further,
     )
@@ -200,4 +246,4 @@ async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, 
         yield scheduler
     finally:
         running.cancel()
-        world.runner.cancel()
+        world.runs.cancel()

@@ -44,7 +44,7 @@ async def published(*_, **__):
 
 
 async def run_change(sender: str) -> object:
-    run = Running(Call("c", "t", 0, 0), Services(Hooks(), None, nothing, None, None, ""))
+    run = Running(Call("c", "t", 0, 0), Services(Hooks(), nothing, nothing))
     token = context.enter(run)
     try:
         return await process_resource_change.run(["created", sender, LONG, "1"], {})
@@ -71,7 +71,7 @@ def test_how_a_run_ended(caplog: pytest.LogCaptureFixture) -> None:
     call = Call(LONG, "t", 0, 0, hook_id=LONG, source=LONG)
     task = Task("t", nothing)
     for error in (ValueError(LONG), RetryTaskError(LONG)):
-        ending = ending_of(call, task, error, Running(call, None), None, LIMITS)
+        ending = ending_of(call, task, error, LIMITS)
         assert len(ending.reason) <= LONGEST_REASON + len("ValueError: ")
         line = caplog.records[-1].getMessage()
         assert len(line) < 8_000
@@ -103,7 +103,7 @@ def labels() -> set[str]:
 async def test_a_task_that_nobody_knows_is_no_label() -> None:
     world, owner = World(), Owner()
     before = labels()
-    await world.runner.start(Call("c1", LONG, 0, 0), owner)
+    await world.runners.start(Call("c1", LONG, 0, 0), owner)
     await asyncio.wait_for(owner.ended.wait(), 5)
     assert labels() - before <= {"unknown", "dead"}
     assert len(world.outputs.dead[0][1]) < 400

@@ -7,17 +7,15 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from support.runs import HOOK, Owner, World, delivering, pending_call, scheduling, sends
+from support.runs import HOOK, Owner, World, pending_call, scheduling, sends
 
 from streamhooks.delayed.scheduler import DROPPED, SKIPPED
-from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected
 from streamhooks.errors import RecordTooLarge
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.context import current
 from streamhooks.tasks.outputs import Outputs
 
 KEY = "3:17:5"
@@ -30,19 +28,19 @@ def redriven(number: int = 1) -> Record:
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "ended", "dead"),
+    ("status", "verdict", "ended", "dead"),
     [
-        (200, None, [(KEY, 2, "delivered", "")], []),
-        (404, DeliveryRejected("status 404"), [], ["status 404"]),
-        (503, DeliveryFailed("status 503", None), [], []),
+        (200, "delivered", [(KEY, 2, "delivered", "")], []),
+        (404, "rejected", [], ["status 404"]),
+        (503, "retry", [], []),
     ],
 )
-async def test_how_a_try_ends(status, error, ended, dead):
+async def test_how_a_try_ends(status, verdict, ended, dead):
     world = World()
-    task = world.task(sends(status, error), policy=delivering)
+    task = world.delivery(sends(status, verdict))
     call = Call("c1", task.name, 0, 0, hook_id=HOOK.id, stored=True, letter=KEY, redriven=2)
     owner = Owner()
-    await world.runner.start(call, owner)
+    await world.runners.start(call, owner)
     await asyncio.wait_for(owner.ended.wait(), 5)
     assert world.outputs.ended == ended
     assert [reason for _, reason, _ in world.outputs.dead] == dead
@@ -51,38 +49,34 @@ async def test_how_a_try_ends(status, error, ended, dead):
 
 async def test_a_try_that_sent_nothing_leaves_the_letter_open_and_is_no_attempt():
     world = World()
-
-    async def gone():
-        current().dropped = "unknown hook"
-
-    task = world.task(gone, policy=delivering)
-    call = Call("c1", task.name, 0, 0, hook_id=HOOK.id, stored=True, letter=KEY, redriven=2, earlier=6)
+    task = world.delivery(sends(200))
+    call = Call("c1", task.name, 0, 0, hook_id="b" * 32, stored=True, letter=KEY, redriven=2, earlier=6)
     owner = Owner()
-    await world.runner.start(call, owner)
+    await world.runners.start(call, owner)
     await asyncio.wait_for(owner.ended.wait(), 5)
     assert (world.outputs.ended, world.outputs.ran) == ([(KEY, 2, "open", "unknown hook")], [False])
 
 
 async def test_its_attempts_are_numbered_on_from_those_before():
     world = World()
-    task = world.task(sends(503, DeliveryFailed("status 503", None)), policy=delivering)
+    task = world.delivery(sends(503, "retry"))
     call = Call("c1", task.name, 0, 0, hook_id=HOOK.id, stored=True, letter=KEY, redriven=2, attempt=2, earlier=6)
     assert Call.from_record(decode(DelayedCall, call.record(attempt=2, due=0, reason="retry")), 0).earlier == 6
     owner = Owner()
-    await world.runner.start(call, owner)
+    await world.runners.start(call, owner)
     await asyncio.wait_for(owner.ended.wait(), 5)
     assert [attempt.attempt for attempt in world.firings.attempts] == [8]
 
 
 async def test_what_is_done_with_a_call_that_does_not_run():
     world = World()
-    world.task(sends(200))
+    world.delivery(sends(200))
     async with scheduling(world, redriven(), wait=lambda _: None) as scheduler:
         await scheduler.drop(0, "c1")
     assert world.outputs.ended == [(KEY, 2, "dropped", DROPPED)]
     world = World()
     async with scheduling(world, redriven(), wait=lambda _: None) as scheduler:
-        scheduler._is_skipped = lambda _entry: True
+        scheduler._admission.is_skipped = lambda _entry: True
         await until_settled(world)
     assert world.outputs.ended == [(KEY, 2, "open", SKIPPED)]
 
@@ -91,10 +85,10 @@ async def test_a_try_that_has_ended_does_not_run():
     world = World()
     ran = []
 
-    async def deliver():
+    async def deliver(_call):
         ran.append(1)
 
-    world.task(deliver)
+    world.delivery(deliver)
     asked = []
     async with scheduling(world) as scheduler:
         scheduler._may_run = lambda entry: bool(asked.append(entry.letter))

@@ -7,14 +7,14 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from support.runs import HOOK, NOW, World, pending_call, scheduling
+from support.runs import HOOK, NOW, World, pending_call, scheduling, sends
 
 from streamhooks.delayed.pending import Entry
 from streamhooks.delayed.scheduler import TAKEN_AT_ONCE
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.weight import LARGE
-from streamhooks.tasks.runner import GONE
+from streamhooks.tasks.runs import GONE
 
 
 async def test_slow_tasks_of_users_hold_up_neither_deliveries_nor_our_own_tasks():
@@ -25,7 +25,7 @@ async def test_slow_tasks_of_users_hold_up_neither_deliveries_nor_our_own_tasks(
     async def slow():
         await hangs.wait()
 
-    async def deliver():
+    async def deliver(_call):
         ran.append("delivery")
 
     async def note():
@@ -33,7 +33,7 @@ async def test_slow_tasks_of_users_hold_up_neither_deliveries_nor_our_own_tasks(
         ended.set()
 
     world.task(slow, name="shop.slow")
-    world.task(deliver, name="streamhooks.deliver")
+    world.delivery(deliver, name="streamhooks.deliver")
     world.task(note, name="streamhooks.note")
     records = [pending_call(number, "shop.slow") for number in range(300)]
     records += [pending_call(301, "streamhooks.deliver", HOOK.id), pending_call(302, "streamhooks.note")]
@@ -85,7 +85,7 @@ async def test_a_person_who_finds_no_place_takes_no_start_from_others():
     world.gate.close("rebalance")  # the loop itself starts nothing
     async with scheduling(world, pending_call(1, "streamhooks.t", HOOK.id), wait=asked.append) as scheduler:
         world.gate.open("rebalance")
-        assert world.runner._bulkheads.enter(HOOK.id)
+        assert world.bulkheads.enter(HOOK.id)
         assert scheduler.retry_now(0, "c1")
     assert asked == []
 
@@ -121,9 +121,9 @@ async def test_large_calls_are_read_when_they_run_and_only_so_many_bytes_at_once
     at_once: list[int] = []
     running = ran = 0
 
-    async def deliver(text):
+    async def deliver(call):
         nonlocal running, ran
-        assert text == "x" * LARGE
+        assert call.args[0] == "x" * LARGE
         running += 1
         at_once.append(running)
         await asyncio.sleep(0)
@@ -132,7 +132,7 @@ async def test_large_calls_are_read_when_they_run_and_only_so_many_bytes_at_once
         if ran == 10:
             ended.set()
 
-    world.task(deliver)
+    world.delivery(deliver)
     async with scheduling(world, *[large_call(number) for number in range(10)]):
         await asyncio.wait_for(ended.wait(), 5)
     assert sorted(world.read) == sorted(f"c{number}" for number in range(10))
@@ -143,22 +143,22 @@ async def test_a_large_call_waits_as_long_as_kafka_does_not_answer():
     world = World()
     ended = asyncio.Event()
 
-    async def deliver(_text):
+    async def deliver(_call):
         ended.set()
 
-    world.task(deliver)
+    world.delivery(deliver)
     world.answers = [TimeoutError(), TimeoutError(), True]
     async with scheduling(world, large_call(1)):
         await asyncio.wait_for(ended.wait(), 5)
-        await world.runner.idle(5)
+        await world.runs.idle(5)
     assert world.outputs.dead == []
-    assert world.runner._bulkheads.in_flight(HOOK.id) == world.runner._weights.again.taken == 0
+    assert world.bulkheads.in_flight(HOOK.id) == world.places.again.taken == 0
 
 
 async def test_a_large_call_whose_arguments_are_gone_is_given_up():
     world = World()
     world.answers = [False]
-    world.task(lambda _text: None)
+    world.delivery(sends(200))
     async with scheduling(world, large_call(1)):
         await eventually(lambda: world.outputs.settled)
     assert [(call.id, reason) for call, reason, _ in world.outputs.dead] == [("c1", GONE)]
@@ -166,7 +166,7 @@ async def test_a_large_call_whose_arguments_are_gone_is_given_up():
 
 async def test_a_large_call_that_goes_away_while_it_is_read_does_not_run():
     world = World()
-    world.task(lambda _text: None)
+    world.delivery(sends(200))
     reading, read = asyncio.Event(), asyncio.Event()
 
     async def slowly(_call):
@@ -174,12 +174,12 @@ async def test_a_large_call_that_goes_away_while_it_is_read_does_not_run():
         await read.wait()
         return False
 
-    world.runner._read_arguments = slowly
+    world.read_arguments = slowly
     async with scheduling(world, large_call(1)) as scheduler:
         await asyncio.wait_for(reading.wait(), 5)
         scheduler.release([0])
         read.set()
-        await world.runner.idle(5)
+        await world.runs.idle(5)
     assert world.outputs.dead == world.outputs.settled == []
 
 
@@ -190,7 +190,7 @@ async def test_a_large_call_that_the_log_lacks_is_written_with_its_arguments(ans
     world.gate.close("rebalance")
     async with scheduling(world, large_call(1, attempt=3)) as scheduler:
         scheduler._pending.begin_anew(0)
-        scheduler._heal()
+        scheduler._upkeep.heal(scheduler._is_ready)
         ((call, attempt, due, reason, _),) = await eventually(lambda: world.outputs.stored)
     assert (call.args, attempt, due, reason) == (["x" * LARGE], 3, int(NOW * 1000) - 999, "retry")
 
@@ -201,7 +201,7 @@ async def test_a_large_call_that_the_log_lacks_and_nobody_has_is_given_up():
     world.gate.close("rebalance")
     async with scheduling(world, large_call(1)) as scheduler:
         scheduler._pending.begin_anew(0)
-        scheduler._heal()
+        scheduler._upkeep.heal(scheduler._is_ready)
         await eventually(lambda: world.outputs.settled)
         await eventually(lambda: not len(scheduler._pending))
     assert [call.id for call, _, _ in world.outputs.dead] == ["c1"]
@@ -219,7 +219,7 @@ async def test_a_clock_that_goes_back_holds_nothing_up_that_waits_for_its_turn()
     ended = asyncio.Event()
     now, asked = NOW, 0
 
-    async def deliver():
+    async def deliver(_call):
         ended.set()
 
     def wait(_hook_id: str) -> float:
@@ -228,7 +228,7 @@ async def test_a_clock_that_goes_back_holds_nothing_up_that_waits_for_its_turn()
         now -= 3600.0  # while it waits
         return 0.05 if asked < 3 else 0.0
 
-    world.task(deliver, name="streamhooks.deliver")
+    world.delivery(deliver, name="streamhooks.deliver")
     call = DelayedCall("c1", "streamhooks.deliver", 1, int(NOW * 1000), 0, "overflow", hook_id=HOOK.id)
     record = Record("delayed", 0, 0, 0, b"c1", call.to_json())
     async with scheduling(world, record, wait=wait, clock=lambda: now):

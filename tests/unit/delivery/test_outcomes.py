@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import streamhooks
 from streamhooks.delivery.client import Answer, Kind
 from streamhooks.delivery.outcomes import Verdict, judge
 
@@ -49,3 +53,14 @@ def test_no_answer_is_retried(kind: Kind) -> None:
 def test_denied_is_not_retried() -> None:
     answer = Answer(None, "denied: 127.0.0.1 is loopback", "denied", (), "", 1)
     assert judge(answer, 0) == Verdict("rejected", None, "denied: 127.0.0.1 is loopback")
+
+
+def test_that_a_hook_is_gone_is_decided_here_alone() -> None:
+    package = Path(streamhooks.__file__).parent
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value == 410 and "dev" not in path.parts
+    }
+    assert found == {"delivery/outcomes.py"}

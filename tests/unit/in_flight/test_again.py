@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.runs import HOOK, Owner, World, delivering, sends
+from support.runs import HOOK, Owner, World, sends
 
-from streamhooks.delivery.outcomes import DeliveryFailed
 from streamhooks.errors import ProducerDead
 from streamhooks.in_flight import again
 from streamhooks.in_flight.again import FAILURES, Again
@@ -46,19 +45,19 @@ class Failing:
 def others_succeed(world: World) -> asyncio.Task[None]:
     async def succeed() -> None:
         while True:
-            await world.runner.again.attempt("another", asyncio.sleep(0))
+            await world.runs.again.attempt("another", asyncio.sleep(0))
 
     return asyncio.create_task(succeed())
 
 
-FAILED = sends(500, DeliveryFailed("status 500", None))
+FAILED = sends(500, "retry")
 
 
 @pytest.mark.parametrize("error", [DEFECT, asyncio.CancelledError()])
 async def test_a_retry_that_could_not_be_written_is_written_in_the_end(error, pauses, caplog):
     world = World()
     world.outputs.store = Failing(world.outputs.store, 8, error)
-    owner = await world.run(FAILED, policy=delivering)
+    owner = await world.run(FAILED)
     assert owner.holds == 0
     assert len(world.outputs.stored) == 1
     assert world.outputs.dead == []
@@ -71,7 +70,11 @@ async def test_a_retry_that_could_not_be_written_is_written_in_the_end(error, pa
 async def test_so_is_any_other_ending(what, hook_id):
     world = World()
     setattr(world.outputs, what, Failing(getattr(world.outputs, what), 3))
-    owner = await world.run(sends(500, ValueError("x")), attempt=6, hook_id=hook_id, policy=delivering)
+
+    async def fails(*_call):
+        raise ValueError("x")
+
+    owner = await world.run(fails, hook_id=hook_id, stored=True)
     assert owner.holds == 0
     assert len(world.outputs.dead) >= 1
     assert len(world.outputs.settled) == 1
@@ -81,7 +84,7 @@ async def test_what_always_fails_while_others_succeed_is_a_dead_letter(pauses, c
     world = World()
     world.outputs.store = Failing(world.outputs.store, 10**9)
     others = others_succeed(world)
-    owner = await world.run(FAILED, policy=delivering)
+    owner = await world.run(FAILED)
     others.cancel()
     assert owner.holds == 0
     ((call, reason, _),) = world.outputs.dead
@@ -94,7 +97,7 @@ async def test_what_always_fails_while_others_succeed_is_a_dead_letter(pauses, c
 async def test_what_fails_with_all_else_is_never_given_up():
     world = World()
     world.outputs.store = Failing(world.outputs.store, 5 * FAILURES)
-    owner = await world.run(FAILED, policy=delivering)
+    owner = await world.run(FAILED)
     assert owner.holds == 0
     assert (len(world.outputs.stored), world.outputs.dead) == (1, [])
 
@@ -104,7 +107,7 @@ async def test_a_dead_letter_that_could_not_be_written_is_tried_again_too():
     world.outputs.store = Failing(world.outputs.store, 10**9)
     world.outputs.give_up = Failing(world.outputs.give_up, 30)
     others = others_succeed(world)
-    owner = await world.run(FAILED, policy=delivering)
+    owner = await world.run(FAILED)
     others.cancel()
     assert owner.holds == 0
     assert len(world.outputs.dead) == 1
@@ -113,7 +116,7 @@ async def test_a_dead_letter_that_could_not_be_written_is_tried_again_too():
 async def test_a_pending_call_waits_again():
     world = World()
     world.outputs.settle = Failing(world.outputs.settle, 1)
-    task, given_back = world.task(sends(200)), []
+    task, given_back = world.delivery(sends(200)), []
 
     class Pending(Owner):
         def give_back(self, seconds=0.0):
@@ -121,19 +124,19 @@ async def test_a_pending_call_waits_again():
             self.ended.set()
 
     owner = Pending()
-    assert world.runner._bulkheads.enter_again(HOOK.id)
-    world.runner.start_again(Call("c1", task.name, 0, 0, hook_id=HOOK.id, stored=True), owner)
+    assert world.bulkheads.enter_again(HOOK.id)
+    world.runners.start_pending(Call("c1", task.name, 0, 0, hook_id=HOOK.id, stored=True), owner)
     await asyncio.wait_for(owner.ended.wait(), 5)
     assert len(given_back) == 1
     assert owner.holds == 1
-    assert world.runner._bulkheads.in_flight(HOOK.id) == 0
+    assert world.bulkheads.in_flight(HOOK.id) == 0
 
 
 async def test_what_is_somebody_elses_is_not_run_again():
     world = World()
     world.outputs.store = Failing(world.outputs.store, 10**9)
     owner, tried = Owner(), asyncio.Event()
-    task = world.task(FAILED, policy=delivering)
+    task = world.delivery(FAILED)
 
     async def let_go(*_args, **_kwargs):
         owner.is_void = True
@@ -141,26 +144,26 @@ async def test_what_is_somebody_elses_is_not_run_again():
         raise DEFECT
 
     world.outputs.store = let_go
-    await world.runner.start(Call("c1", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0"), owner)
+    await world.runners.start(Call("c1", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0"), owner)
     await asyncio.wait_for(tried.wait(), 5)
-    assert await world.runner.idle(5)
+    assert await world.runs.idle(5)
     assert (owner.holds, world.outputs.dead) == (1, [])
 
 
 async def test_nothing_is_settled_when_the_producer_is_dead(caplog):
     world = World()
     world.outputs.store = Failing(world.outputs.store, 1, ProducerDead("fenced"))
-    owner, task = Owner(), world.task(FAILED, policy=delivering)
-    await world.runner.start(Call("c1", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0"), owner)
-    assert await world.runner.idle(5)
+    owner, task = Owner(), world.delivery(FAILED)
+    await world.runners.start(Call("c1", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0"), owner)
+    assert await world.runs.idle(5)
     assert (owner.holds, world.outputs.dead, world.outputs.settled) == (1, [], [])
 
 
 async def test_what_is_found_is_told_in_the_end():
     world = World()
     world.outputs.store = Failing(world.outputs.store, 3)
-    world.runner.tell_home("paused", HOOK.id, {})
-    assert await world.runner.idle(5)
+    world.notes.tell("paused", HOOK.id, {})
+    assert await world.runs.idle(5)
     assert len(world.outputs.stored) == 1
 
 

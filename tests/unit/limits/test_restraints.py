@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamhooks.delivery.outcomes import Sent
+from streamhooks.delivery.client import Answer
+from streamhooks.delivery.outcomes import Attempted, Request, Verdict, VerdictKind
 from streamhooks.hooks.findings import TELL_AGAIN, merged, notice_of
 from streamhooks.hooks.lasting import Lasting, lasting
 from streamhooks.hooks.telling import TOLD
@@ -19,6 +20,13 @@ from streamhooks.records.hook_state import HookState
 
 HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 DAY = 86400.0
+
+
+def attempted(
+    verdict: str, kind: str = "answered", retry_after: float | None = None, started: float = 0.0
+) -> Attempted:
+    request, answer = Request(0, "", b"", started), Answer(200, None, kind, (), "", 1)
+    return Attempted(request, answer, Verdict(VerdictKind(verdict), retry_after, ""))
 
 
 class World:
@@ -71,8 +79,7 @@ class World:
     ):
         at = self.now if started is None else started
         for _ in range(times):
-            sent = Sent(int(self.wall * 1000), "", b"", 200, None, 1, "", kind, verdict, retry_after, at)
-            self.restraints.note(HOOK.id, sent)
+            self.restraints.note(HOOK.id, attempted(verdict, kind, retry_after, at))
 
     @property
     def held_until(self) -> float | None:
@@ -335,7 +342,7 @@ def test_hooks_of_which_nothing_was_heard_lately_are_forgotten():
     world = World()
     for number in range(3 * MANY):
         world.now += 0.01
-        world.restraints.note(f"{number:032x}", Sent(0, "", b"", 200, None, 1, "", "answered", "delivered", None))
+        world.restraints.note(f"{number:032x}", attempted("delivered"))
     assert len(world.restraints._failures) < 2 * MANY
 
 

@@ -9,109 +9,51 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from support.runs import Owner
+from support.runs import World as Runs
 
 from streamhooks.delivery.client import Answer
-from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected
 from streamhooks.errors import Refusal
-from streamhooks.in_flight.gate import Gate
 from streamhooks.kafka.reader import Record
-from streamhooks.limits.bulkheads import Bulkheads
-from streamhooks.limits.restraints import Restraints
 from streamhooks.records.hook import Hook
 from streamhooks.settings import Settings
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.context import Services, current
-from streamhooks.tasks.endings import Limits
-from streamhooks.tasks.retry import retry
-from streamhooks.tasks.runner import Runner
-from streamhooks.tasks.task import Task
 from streamhooks.tasks.tracing import Tracing, make_tracing
 from streamhooks.webhooks.deliver import deliverer
+from streamhooks.webhooks.rendering import Payload
 
 HOOK = Hook("a" * 32, "1", "https://example.com:8443/in?token=x", (), "x" * 16)
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
 
 
-class World:
+class World(Runs):
     def __init__(self, *answers: Answer, traced: bool = True) -> None:
         self.exporter = InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.tracing = Tracing(provider) if traced else None
-        self.answers, self.sent, self.stored = list(answers), [], []
-        gate = Gate(lambda: True)
-        gate.open("start")
+        super().__init__(tracing=self.tracing)
+        self.answers, self.sent = list(answers), []
+        self.hooks.hook = HOOK
+        self.send = deliverer(self.post, clock=lambda: 1000.0, timeout=1.0, max_body=100)
+        self.delivery(None, "t")
 
-        async def post(url, headers, body, timeout, organization):
-            self.sent.append(headers)
-            return self.answers.pop(0)
+    async def post(self, url, headers, body, timeout, organization):
+        self.sent.append(headers)
+        return self.answers.pop(0)
 
-        deliver = deliverer(post, clock=lambda: 1000.0, timeout=1.0, max_body=100)
+    async def deliver(self, call, hook, _payload, traceparent=None, *, is_shown=False):
+        return await self.send(call, hook, Payload(b"{}", lambda *_: {}), traceparent)
 
-        @retry(on=(DeliveryFailed,), exclude=(DeliveryRejected,))
-        async def send():
-            if not self.answers:
-                current().dropped = "unknown hook"
-                return
-            await deliver(HOOK, b"{}", lambda *_: {})
-
-        self.runner = Runner(
-            {"t": Task("t", send, policy=send.__retry_policy__)},
-            Services(self, None, None, None, None, ""),
-            self,
-            self,
-            gate=gate,
-            bulkheads=Bulkheads(10, lambda _hook: 10, lambda: 1000.0),
-            restraints=Restraints(self, is_home=lambda _: True, tell=lambda *_: None, clock=lambda: 1000.0),
-            missed=self,
-            limits=Limits(1.0, None),
-            log_bodies=True,
-            clock=lambda: 1000.0,
-            partition_of=lambda _: 0,
-            tracing=self.tracing,
-        )
-        self.is_void = False
-
-    async def run(self, traceparent: str | None = TRACEPARENT, attempt: int = 1) -> Call:
-        call = Call("c1", "t", 0, 0, attempt=attempt, hook_id=HOOK.id, source="e:0:7", event="event.created")
+    async def attempt(self, traceparent: str | None = TRACEPARENT, attempt: int = 1, hook_id: str = HOOK.id) -> None:
+        call = Call("c1", "t", 0, 0, attempt=attempt, hook_id=hook_id, source="e:0:7", event="event.created")
         call.traceparent = traceparent
-        await self.runner.start(call, self)
-        await self.runner.idle(5)
-        return call
+        await self.runners.start(call, Owner())
+        await self.runs.idle(5)
 
     def spans(self) -> list:
         return list(self.exporter.get_finished_spans())
-
-    # hooks, outputs, firings and owner
-    def is_active(self, _hook_id):
-        return True
-
-    def get(self, _hook_id):
-        return HOOK
-
-    def state(self, _hook_id):
-        return None
-
-    lasting = state
-
-    def hold(self):
-        pass
-
-    def release(self):
-        pass
-
-    def add(self, _hook_id, _attempt, done):
-        done()
-
-    async def store(self, call, *, attempt, due, reason, last=None):
-        self.stored.append(call)
-
-    async def settle(self, call):
-        pass
-
-    async def give_up(self, call, reason, last):
-        pass
 
 
 def answered(status: int) -> Answer:
@@ -120,7 +62,7 @@ def answered(status: int) -> Answer:
 
 async def test_the_request_names_the_span_of_its_attempt() -> None:
     world = World(answered(200))
-    await world.run()
+    await world.attempt()
     (span,) = world.spans()
     assert world.sent[0]["traceparent"] == f"00-{TRACE}-{span.context.span_id:016x}-01"
     assert (span.kind, f"{span.parent.span_id:016x}") == (SpanKind.CLIENT, SPAN)
@@ -150,7 +92,7 @@ async def test_the_request_names_the_span_of_its_attempt() -> None:
 )
 async def test_an_attempt_that_failed(answer: Answer, outcome: str, error: str) -> None:
     world = World(answer)
-    await world.run()
+    await world.attempt()
     (span,) = world.spans()
     assert (span.attributes["streamhooks.outcome"], span.attributes["error.type"]) == (outcome, error)
     assert span.status.status_code is StatusCode.ERROR
@@ -159,9 +101,9 @@ async def test_an_attempt_that_failed(answer: Answer, outcome: str, error: str) 
 
 async def test_a_retry_is_a_sibling_of_the_attempt_before() -> None:
     world = World(answered(503), answered(200))
-    await world.run()
-    (stored,) = world.stored
-    await world.run(stored.traceparent, attempt=2)
+    await world.attempt()
+    ((stored, *_),) = world.outputs.stored
+    await world.attempt(stored.traceparent, attempt=2)
     first, second = world.spans()
     assert first.parent.span_id == second.parent.span_id
     assert first.context.span_id != second.context.span_id
@@ -170,7 +112,8 @@ async def test_a_retry_is_a_sibling_of_the_attempt_before() -> None:
 
 async def test_what_sends_nothing_is_an_attempt_that_was_dropped() -> None:
     world = World()
-    await world.run()
+    world.hooks.is_active = lambda _hook_id: True
+    await world.attempt(hook_id="b" * 32)
     (span,) = world.spans()
     assert span.attributes["streamhooks.outcome"] == "dropped"
     assert "http.request.method" not in span.attributes
@@ -178,7 +121,7 @@ async def test_what_sends_nothing_is_an_attempt_that_was_dropped() -> None:
 
 async def test_without_a_parent_a_trace_begins() -> None:
     world = World(answered(200))
-    await world.run(None)
+    await world.attempt(None)
     (span,) = world.spans()
     assert span.parent is None
     assert world.sent[0]["traceparent"].split("-")[1] == f"{span.context.trace_id:032x}"
@@ -186,7 +129,7 @@ async def test_without_a_parent_a_trace_begins() -> None:
 
 async def test_who_does_not_want_a_trace_gets_none() -> None:
     world = World(answered(200))
-    await world.run(TRACEPARENT[:-1] + "0")
+    await world.attempt(TRACEPARENT[:-1] + "0")
     assert world.spans() == []
     assert world.sent[0]["traceparent"].startswith(f"00-{TRACE}-")
     assert world.sent[0]["traceparent"].endswith("-00")
@@ -206,7 +149,7 @@ async def test_the_deliveries_are_children_of_their_record() -> None:
 
 async def test_when_off_what_the_record_brought_is_passed_on() -> None:
     world = World(answered(200), traced=False)
-    await world.run()
+    await world.attempt()
     assert world.sent[0]["traceparent"] == TRACEPARENT
     assert world.spans() == []
 

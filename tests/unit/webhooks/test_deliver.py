@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 
 from streamhooks.delivery.client import Answer
-from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected
+from streamhooks.delivery.outcomes import Attempted, VerdictKind
 from streamhooks.delivery.signing import standard_signature
 from streamhooks.records.hook import Hook
-from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.context import Running, Services
 from streamhooks.webhooks.deliver import deliverer
+from streamhooks.webhooks.rendering import Payload
 
 HOOK = Hook(
     id="a" * 32,
@@ -35,8 +34,10 @@ ECHO = (
 ERROR = f"https://elsewhere.example/?hunter6 {ECHO}"
 
 
-async def deliver(answer: Answer, hook: Hook = HOOK, hops: int = 0, shows_answer: bool = False):
-    """Return the headers that went out, the run and what was raised."""
+async def deliver(
+    answer: Answer, hook: Hook = HOOK, hops: int = 0, is_shown: bool = False, traceparent: str | None = None
+) -> tuple[list[dict[str, str]], Attempted]:
+    """Return the headers that went out and what came of it."""
     sent: list[dict[str, str]] = []
 
     async def post(url, headers, body, timeout, organization):
@@ -44,22 +45,15 @@ async def deliver(answer: Answer, hook: Hook = HOOK, hops: int = 0, shows_answer
         sent.append(headers)
         return answer
 
-    run = Running(Call("c", "t", 0, 0, hook_id=hook.id, hops=hops), Services(None, None, None, None, None, ""))
-    run.shows_answer = shows_answer
-    token = context.enter(run)
-    try:
-        send = deliverer(post, clock=lambda: 1000.0, timeout=1.0, max_body=100)
-        await send(hook, b"{}", lambda *_: {"Content-Type": "application/json"})
-    except (DeliveryFailed, DeliveryRejected) as error:
-        return sent, run, error
-    finally:
-        context.leave(token)
-    return sent, run, None
+    call = Call("c", "t", 0, 0, hook_id=hook.id, hops=hops, traceparent="of the call")
+    send = deliverer(post, clock=lambda: 1000.0, timeout=1.0, max_body=100)
+    payload = Payload(b"{}", lambda *_: {"Content-Type": "application/json"})
+    return sent, await send(call, hook, payload, traceparent, is_shown=is_shown)
 
 
 @pytest.mark.parametrize("hops", [0, 3])
 async def test_one_hop_more_goes_out(hops: int) -> None:
-    sent, _, _ = await deliver(Answer(200, None, "answered", (), "", 1), hops=hops)
+    sent, _ = await deliver(Answer(200, None, "answered", (), "", 1), hops=hops)
     assert sent[0]["streamhooks-hops"] == str(hops + 1)
     assert sent[0]["X-Key"] == "hunter2"
 
@@ -70,9 +64,9 @@ async def test_one_hop_more_goes_out(hops: int) -> None:
 )
 async def test_each_secret_that_is_in_force_signs_the_current_one_first(previous_until, earlier_until, formers) -> None:
     hook = replace(HOOK, previous_secret_until=previous_until, earlier_secret_until=earlier_until)
-    sent, run, _ = await deliver(Answer(200, None, "answered", (), "", 1), hook)
+    sent, _ = await deliver(Answer(200, None, "answered", (), "", 1), hook)
     secrets = [f"hunter{number}" * 3 for number in (1, *formers)]
-    signed = [standard_signature([secret], run.call.webhook_id, 1000, b"{}") for secret in secrets]
+    signed = [standard_signature([secret], sent[0]["webhook-id"], 1000, b"{}") for secret in secrets]
     assert sent[0]["webhook-signature"] == " ".join(signed)
 
 
@@ -87,11 +81,11 @@ async def test_each_secret_that_is_in_force_signs_the_current_one_first(previous
     ids=lambda answer: answer.kind,
 )
 async def test_what_an_endpoint_echoes_of_our_secrets_is_masked(answer: Answer) -> None:
-    _, run, error = await deliver(answer)
-    kept = f"{run.sent.error} {run.sent.excerpt} {error!r}"
+    _, attempted = await deliver(answer)
+    kept = repr(attempted[1:])
     assert "********" in kept
     assert "hunter" not in kept
-    assert run.sent.status == answer.status
+    assert attempted.answer.status == answer.status
 
 
 @pytest.mark.parametrize(
@@ -111,19 +105,19 @@ async def test_what_an_endpoint_echoes_of_our_secrets_is_masked(answer: Answer) 
 async def test_what_is_echoed_in_another_form_is_masked(name: str, value: str, echo: str) -> None:
     head = f"HTTP/1.1 500 No\r\nX-Echo: {echo}\r\n\r\n".encode()
     answer = Answer(500, None, "answered", (), f"it was {echo}.", 1, head=head)
-    _, run, _ = await deliver(answer, replace(HOOK, headers={name: value}), shows_answer=True)
-    kept = f"{run.sent.excerpt} {run.sent.response_headers}"
+    _, attempted = await deliver(answer, replace(HOOK, headers={name: value}), is_shown=True)
+    kept = repr(attempted.answer)
     assert "********" in kept
     assert "hunter" not in kept
 
 
 async def test_of_a_delivery_that_went_well_nothing_is_kept_unless_it_is_shown() -> None:
     answer = Answer(200, None, "answered", (), ECHO, 1)
-    _, run, _ = await deliver(answer)
-    assert (run.sent.status, run.sent.excerpt) == (200, "")
-    _, run, _ = await deliver(answer, shows_answer=True)
-    assert "********" in run.sent.excerpt
-    assert "hunter" not in run.sent.excerpt
+    _, attempted = await deliver(answer)
+    assert (attempted.answer.status, attempted.answer.excerpt) == (200, "")
+    _, attempted = await deliver(answer, is_shown=True)
+    assert "********" in attempted.answer.excerpt
+    assert "hunter" not in attempted.answer.excerpt
 
 
 async def test_the_headers_of_both_sides_are_kept_for_who_waits_for_them_without_our_secrets() -> None:
@@ -132,24 +126,42 @@ async def test_the_headers_of_both_sides_are_kept_for_who_waits_for_them_without
     )
     head = b"HTTP/1.1 200 OK\r\nX-Echo: a hunter2\r\nhunter3: b\r\nSet-Cookie: 1\r\nset-cookie: hunter1hun\r\n\r\n"
     answer = Answer(200, None, "answered", (), "", 1, written=written, head=head)
-    _, run, _ = await deliver(answer, shows_answer=True)
-    assert run.sent.request_headers == (
+    _, attempted = await deliver(answer, is_shown=True)
+    assert attempted.request.headers == (
         ("Host", "e"),
         ("X-Key", "********"),
         ("authorization", "********"),
         ("webhook-id", "w"),
     )
-    assert run.sent.response_headers == (
+    assert attempted.answer.headers == (
         ("X-Echo", "a ********"), ("********", "b"), ("Set-Cookie", "1"), ("set-cookie", "********"),
     )  # fmt: skip
-    _, run, _ = await deliver(answer)
-    assert run.sent.request_headers == run.sent.response_headers == ()
+    assert "hunter" not in repr(attempted.answer)
+    _, attempted = await deliver(answer)
+    assert attempted.request.headers == attempted.answer.headers == ()
+    assert "hunter" not in repr(attempted.answer)
 
 
 async def test_nothing_is_signed_with_what_no_key_opens() -> None:
     over = replace(HOOK, headers={"X-Key": "v" * 9000})
     for sealed in (replace(HOOK, secret="fernet:A"), replace(HOOK, headers={"X-Key": "fernet:A"}), over):
-        sent, run, error = await deliver(Answer(200, None, "answered", (), "", 1), sealed)
+        sent, attempted = await deliver(Answer(200, None, "answered", (), "", 1), sealed)
         assert sent == []
-        assert run.sent is None
-        assert isinstance(error, DeliveryFailed)
+        assert attempted[:2] == (None, None)
+        assert attempted.verdict.kind is VerdictKind.RETRY
+
+
+@pytest.mark.parametrize("traceparent", [None, "of the span"])
+async def test_the_attempt_is_named_to_the_receiver(traceparent: str | None) -> None:
+    sent, _ = await deliver(Answer(200, None, "answered", (), "", 1), traceparent=traceparent)
+    assert sent[0]["traceparent"] == traceparent or "of the call"
+
+
+async def test_a_body_that_is_too_large_is_not_sent() -> None:
+    async def post(*_):
+        raise AssertionError
+
+    send = deliverer(post, clock=lambda: 1000.0, timeout=1.0, max_body=100)
+    attempted = await send(Call("c", "t", 0, 0), HOOK, Payload(b"x" * 101, lambda *_: {}))
+    assert attempted[:2] == (None, None)
+    assert (attempted.verdict.kind, attempted.verdict.reason) == ("rejected", "the body has 101 bytes, more than 100")

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
+from streamhooks.delivery.client import Answer
 from streamhooks.delivery.links import Links
-from streamhooks.delivery.outcomes import DeliveryFailed, DeliveryRejected, HookGone, Sent
+from streamhooks.delivery.outcomes import Attempted, Request, Verdict, VerdictKind, not_sent
 from streamhooks.errors import Busy
 from streamhooks.records.firing import Attempt
 from streamhooks.records.hook import Hook
-from streamhooks.tasks.context import current
-from streamhooks.webhooks.deliver import Headers
+from streamhooks.tasks.call import Call
+from streamhooks.webhooks.deliver import Deliver
+from streamhooks.webhooks.rendering import Payload
 from streamhooks.webhooks.sample import AT_ONCE, Samples
 from streamhooks.webhooks.sample_bodies import can_get, events_of, sample_body, usual_event
 
@@ -40,6 +41,11 @@ def hook(number: int) -> Hook:
     return replace(HOOK, id=f"{number:032x}")
 
 
+def attempted(status: int, kind: str = "delivered") -> Attempted:
+    verdict = Verdict(VerdictKind(kind), None, f"status {status}")
+    return Attempted(Request(5, "http://e.test/", b"{}"), Answer(status, None, "answered", (), "no", 3), verdict)
+
+
 class Endpoint:
     """Answers when it is told to."""
 
@@ -47,10 +53,11 @@ class Endpoint:
         self.go_on = asyncio.Event()
         self.came: list[str] = []
 
-    async def deliver(self, to: Hook, _body: bytes, _headers: object) -> None:
-        assert current().call.hook_id == to.id
+    async def deliver(self, call: Call, to: Hook, *_: object, is_shown: bool) -> Attempted:
+        assert (call.hook_id, is_shown) == (to.id, True)
         self.came.append(to.id)
         await self.go_on.wait()
+        return attempted(200)
 
 
 @pytest.fixture
@@ -58,10 +65,11 @@ def endpoint() -> Endpoint:
     return Endpoint()
 
 
-def samples_by(deliver: object, told: list[Attempt] | None = None) -> Samples:
+def samples_by(deliver: Deliver, told: list[Attempt] | None = None) -> Samples:
     told = [] if told is None else told
-    services = SimpleNamespace(deliver=deliver, links=Links("http://base"))
-    return Samples(services, lambda: 1000.0, lambda _hook_id, attempt: told.append(attempt), log_bodies=True)
+    return Samples(
+        deliver, Links("http://base"), lambda: 1000.0, lambda _hook_id, attempt: told.append(attempt), log_bodies=True
+    )
 
 
 @pytest.fixture
@@ -96,11 +104,10 @@ async def test_a_payload_version_that_there_is_not_fails_as_an_event_would(
     assert endpoint.came == []
 
 
-@pytest.mark.parametrize("failure", [DeliveryFailed("status 503", None), DeliveryRejected("status 400"), HookGone()])
-async def test_a_sample_that_is_not_taken_has_failed(failure: Exception) -> None:
-    async def deliver(*_: object) -> None:
-        current().sent = Sent(5, "http://e.test/", b"{}", 404, None, 3, "no")
-        raise failure
+@pytest.mark.parametrize("kind", ["retry", "rejected", "gone"])
+async def test_a_sample_that_is_not_taken_has_failed(kind: str) -> None:
+    async def deliver(*_: object, is_shown: bool) -> Attempted:
+        return attempted(404, kind)
 
     told: list[Attempt] = []
     samples = samples_by(deliver, told)
@@ -123,8 +130,9 @@ async def test_a_sample_that_is_not_taken_has_failed(failure: Exception) -> None
 async def test_a_test_of_a_hook_of_an_app(events: tuple[str, ...], usual: str) -> None:
     sent: list[tuple[bytes, dict[str, str]]] = []
 
-    async def deliver(_hook: Hook, body: bytes, headers: Headers) -> None:
-        sent.append((body, headers("msg_1", 1, body)))
+    async def deliver(_call: Call, _hook: Hook, payload: Payload, *, is_shown: bool) -> Attempted:
+        sent.append((payload.body, payload.headers("msg_1", 1, payload.body)))
+        return attempted(200)
 
     samples, of_app = samples_by(deliver), replace(HOOK, app_id="a", events=events)
     assert usual_event(of_app) == usual
@@ -171,9 +179,12 @@ def test_what_a_hook_can_be_tested_with(
 
 
 async def test_what_was_sent_and_what_came_back_is_told() -> None:
-    async def deliver(_hook: Hook, body: bytes, _headers: Headers) -> None:
-        sent = Sent(5, "http://e.test/", body, 200, None, 3, "fine")
-        current().sent = sent._replace(request_headers=(("A", "b"),), response_headers=(("C", "d"), ("C", "e")))
+    async def deliver(_call: Call, _hook: Hook, payload: Payload, *, is_shown: bool) -> Attempted:
+        came = attempted(200)
+        return came._replace(
+            request=came.request._replace(body=payload.body, headers=(("A", "b"),)),
+            answer=came.answer._replace(excerpt="fine", headers=(("C", "d"), ("C", "e"))),
+        )
 
     told: list[Attempt] = []
     answer = await samples_by(deliver, told).send(HOOK, EVENT, b'{"a":1.10}')
@@ -186,6 +197,11 @@ async def test_what_was_sent_and_what_came_back_is_told() -> None:
     assert [(one.cause, one.event, one.request) for one in told] == [("test", EVENT, None)]
 
 
-async def test_of_a_test_that_was_not_sent_no_request_is_told(samples: Samples) -> None:
-    answer = await samples.send(replace(HOOK, version=7), EVENT)
+async def test_of_a_test_that_was_not_sent_no_request_is_told() -> None:
+    async def deliver(*_: object, is_shown: bool) -> Attempted:
+        return not_sent("why", may_pass=True)
+
+    told: list[Attempt] = []
+    answer = await samples_by(deliver, told).send(HOOK, EVENT)
+    assert (answer["outcome"], answer["status"], answer["error"], told) == ("failed", None, "why", [])
     assert (answer["request"], answer["request_headers"], answer["response_headers"]) == (None, [], [])

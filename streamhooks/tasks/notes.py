@@ -1,0 +1,37 @@
+"""Notes to a hook's home, the only writer of what was found about it: calls of `note_finding` in `delayed`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from streamhooks.in_flight.again import nothing
+from streamhooks.records.ids import derived_id
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import NOTE_FINDING
+from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.runs import Runs
+
+
+class Notes:
+    """Tells homes. `partition_of` gives the partition of `delayed` of a hook, `clock` epoch seconds."""
+
+    def __init__(
+        self, outputs: Outputs, runs: Runs, partition_of: Callable[[str], int], clock: Callable[[], float]
+    ) -> None:
+        self._outputs = outputs
+        self._runs = runs
+        self._partition_of = partition_of
+        self._clock = clock
+
+    def tell(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
+        """Tell the hook's home what was found, without waiting for it."""
+        self._runs.insist(f"{what} of {hook_id}", None, partial(self.write, what, hook_id, found), nothing)
+
+    async def write(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
+        """Tell the hook's home what was found; returns when that is confirmed."""
+        now = int(self._clock() * 1000)
+        partition = self._partition_of(hook_id)
+        note = Call(derived_id(hook_id, what, now), NOTE_FINDING, partition, now, [hook_id, what, found])
+        await self._outputs.store(note, attempt=1, due=now, reason="countdown")

@@ -1,0 +1,127 @@
+"""What a run leaves behind, in order: what it counts for, the next run or the end of its call, and then its owner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
+
+from streamhooks.errors import RecordTooLarge
+from streamhooks.metrics import RETRIES, tasks_of
+from streamhooks.records.firing import Attempt
+from streamhooks.records.hook import Hook
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.endings import Ending, EndingKind, dead
+from streamhooks.tasks.notes import Notes
+from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.owners import Owner
+from streamhooks.tasks.sending import Handle
+from streamhooks.tasks.task import Task
+
+
+class Counts(Protocol):
+    """What counts attempts."""
+
+    def add(self, hook_id: str, attempt: Attempt, done: Callable[[], None]) -> None:
+        """Count an attempt of a hook; `done` is called when that is confirmed."""
+
+
+class Hooks(Protocol):
+    """The hooks table, as far as it is needed here."""
+
+    def get(self, hook_id: str) -> Hook | None:
+        """The hook, or None."""
+
+
+class Settler:
+    """Settles calls whose run has ended. One for the worker; `clock` gives epoch seconds."""
+
+    def __init__(
+        self,
+        outputs: Outputs,
+        firings: Counts,
+        notes: Notes,
+        hooks: Hooks,
+        registry: Mapping[str, Task],
+        clock: Callable[[], float],
+    ) -> None:
+        self._outputs = outputs
+        self._firings = firings
+        self._notes = notes
+        self._hooks = hooks
+        self._registry = registry
+        self.clock = clock
+
+    def settle(
+        self, call: Call, ending: Ending, owner: Owner, attempt: Attempt | None = None, handles: Sequence[Handle] = ()
+    ) -> Coroutine[Any, Any, None] | None:
+        """Write what a run leaves behind, and release its owner in the end.
+
+        `attempt` is what was sent to its hook, `handles` are the calls that it made. Never waits, so that a callback
+        may call it as well: returns None if all is done, as after most deliveries, else what is left to do, which the
+        caller awaits or spawns.
+        """
+        if attempt is not None:
+            if call.stored or ending.kind is EndingKind.RETRY:
+                return self._count_and_conclude(call, ending, owner, attempt)
+            owner.hold()
+            self._firings.add(call.hook_id or "", attempt, owner.release)
+        if handles or call.stored or call.letter is not None or ending.is_failure:
+            return self._conclude(call, ending, owner, attempt, handles)
+        self._count_run(call, ending)
+        owner.release()
+        return None
+
+    async def _count_and_conclude(self, call: Call, ending: Ending, owner: Owner, attempt: Attempt) -> None:
+        # What is written next makes this attempt one that nobody makes again: it has to be counted by then.
+        counted = asyncio.Event()
+        self._firings.add(call.hook_id or "", attempt, counted.set)
+        await counted.wait()
+        await self._conclude(call, ending, owner, attempt, ())
+
+    async def _conclude(
+        self, call: Call, ending: Ending, owner: Owner, attempt: Attempt | None, handles: Sequence[Handle]
+    ) -> None:
+        """Write what the ending asks for; in the end the call is settled or stored for its next run."""
+        try:
+            for handle in handles:
+                await handle
+        except RecordTooLarge as error:
+            if not ending.is_failure:
+                ending = dead(f"a call that it made can't be stored: {error}")
+        self._count_run(call, ending)
+        status = attempt.status if attempt is not None else None
+        last: dict[str, Any] = {"status": status} if status else {"error": ending.reason}
+        if ending.kind is EndingKind.RETRY:
+            RETRIES.labels(call.task).inc()
+            due = self.now_ms() + int(ending.delay * 1000)
+            await self._outputs.store(call, attempt=call.attempt + 1, due=due, reason="retry", last=last)
+        else:
+            if ending.kind is EndingKind.DEAD:
+                if ending.disables:
+                    await self._disable(call.hook_id or "", status)
+                await self._outputs.give_up(call, ending.reason, last)
+            elif call.letter is not None:
+                # Where nothing was sent, since its hook is gone or disabled, it is as open as it was.
+                ran = ending.kind is not EndingKind.DROPPED
+                await self._outputs.end_letter(call, "delivered" if ran else "open", ending.reason, ran=ran)
+            await self._outputs.settle(call)
+        owner.release()
+
+    async def _disable(self, hook_id: str, status: int | None) -> None:
+        found = {"status_reason": f"the endpoint answered {status}", "disabled_since": self.clock()}
+        if (hook := self._hooks.get(hook_id)) is not None:
+            found["enabled_at"] = hook.enabled_at
+        await self._notes.write("disabled", hook_id, found)
+
+    def _count_run(self, call: Call, ending: Ending) -> None:
+        tasks_of(call.task if call.task in self._registry else "unknown", ending.kind).inc()
+
+    async def hand_over(self, call: Call, owner: Owner, due: int, reason: str) -> None:
+        """Store a call that does not run here, or not now, as it is; then release its owner."""
+        await self._outputs.store(call, attempt=call.attempt, due=due, reason=reason)
+        owner.release()
+
+    def now_ms(self) -> int:
+        """Return the time in epoch milliseconds."""
+        return int(self.clock() * 1000)

@@ -1,0 +1,88 @@
+"""One attempt to deliver a call: its hook looked up, rendered, sent and judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from streamhooks.delivery.outcomes import Attempted
+from streamhooks.in_flight.cancelling import is_let_go
+from streamhooks.masking import shown
+from streamhooks.metrics import QUEUE_SECONDS, TASK_SECONDS
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import Hooks
+from streamhooks.tasks.endings import Ending, EndingKind, Limits, dead, ending_after, ending_of
+from streamhooks.tasks.task import Task
+from streamhooks.times import steady
+from streamhooks.webhooks.deliver import Deliver
+from streamhooks.webhooks.rendering import Rendering, unsupported
+from streamhooks.webhooks.tasks import DeliveryTask
+
+if TYPE_CHECKING:
+    from streamhooks.tasks.tracing import Tracing
+
+#: what was attempted, None if it did not come to that, and what becomes of the call
+Result = tuple[Attempted | None, Ending]
+
+_UNKNOWN = None, Ending(EndingKind.DROPPED, "unknown hook")
+_DISABLED = None, Ending(EndingKind.DROPPED, "disabled hook")
+
+
+class Attempting:
+    """Makes attempts. One for the worker; `clock` gives epoch seconds."""
+
+    def __init__(
+        self,
+        registry: Mapping[str, Task],
+        hooks: Hooks,
+        rendering: Rendering,
+        deliver: Deliver,
+        limits: Limits,
+        clock: Callable[[], float],
+        tracing: Tracing | None = None,
+    ) -> None:
+        self._registry = registry
+        self._hooks = hooks
+        self._rendering = rendering
+        self._deliver = deliver
+        self._limits = limits
+        self._clock = clock
+        self._tracing = tracing
+
+    def attempt(self, call: Call, hook_id: str) -> Awaitable[Result]:
+        """Try to deliver a call now."""
+        if self._tracing is None:
+            return self._attempt(call, hook_id)
+        return self._traced(self._tracing, call, hook_id)
+
+    async def _traced(self, tracing: Tracing, call: Call, hook_id: str) -> Result:
+        with tracing.delivering(call) as span:
+            attempted, ending = await self._attempt(call, hook_id, span.traceparent)
+            span.ended(attempted, ending)
+        return attempted, ending
+
+    async def _attempt(self, call: Call, hook_id: str, traceparent: str | None = None) -> Result:
+        task = self._registry.get(call.task)
+        if not isinstance(task, DeliveryTask):
+            return None, dead(f"unknown task {shown(call.task)}")
+        started = steady()
+        QUEUE_SECONDS.observe(call.task, max(0.0, self._clock() - (call.due or call.created) / 1000))
+        hook = self._hooks.get(hook_id)
+        try:
+            if hook is None:
+                return _UNKNOWN
+            if not self._hooks.is_active(hook_id):
+                return _DISABLED
+            attempted = unsupported(hook)
+            if attempted is None:
+                payload = task.render(self._rendering, hook, *call.args[1:], **call.kwargs)
+                attempted = await self._deliver(call, hook, payload, traceparent)
+            return attempted, ending_after(call, task, attempted, hook.retry_schedule, self._limits)
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_let_go():
+                raise
+            # Its arguments can't be rendered, or it is a defect of ours: no endpoint is to blame.
+            return None, ending_of(call, task, error, self._limits, hook.retry_schedule if hook else None)
+        finally:
+            TASK_SECONDS.observe(call.task, steady() - started)

@@ -1,0 +1,161 @@
+"""Running deliveries: at most so many at once, in all and of each hook, and what becomes of each by how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, Protocol
+
+from streamhooks.limits.places import Places, leaving
+from streamhooks.limits.restraints import Restraints
+from streamhooks.metrics import HELD_BACK, IN_FLIGHT, OVERFLOWED
+from streamhooks.records.firing import Attempt
+from streamhooks.records.hook import Hook
+from streamhooks.tasks.attempts import attempt_of, cause_of
+from streamhooks.tasks.call import Call, as_of
+from streamhooks.tasks.context import Hooks
+from streamhooks.tasks.endings import outcome_of
+from streamhooks.tasks.owners import Owner, PendingOwner
+from streamhooks.tasks.runs import GiveBack, Runs
+from streamhooks.tasks.settler import Settler
+from streamhooks.times import steady
+from streamhooks.webhooks.attempting import Attempting, Result
+
+Run = Coroutine[Any, Any, None]
+
+
+class Passing(Protocol):
+    """What keeps what comes for a disabled hook; see `backlog.passing`."""
+
+    def pass_over(self, hook: Hook, source: str) -> Awaitable[None]:
+        """Keep a record for a hook that was found disabled in this turn of the loop; await that it is confirmed."""
+
+
+class DeliveryRunner:
+    """Starts calls of hooks, and settles them. One for the worker; `log_bodies` keeps the bodies of failures."""
+
+    def __init__(
+        self,
+        attempting: Attempting,
+        hooks: Hooks,
+        places: Places,
+        restraints: Restraints,
+        passing: Passing,
+        settler: Settler,
+        runs: Runs,
+        *,
+        log_bodies: bool,
+    ) -> None:
+        self._attempting = attempting
+        self._hooks = hooks
+        self._places = places
+        self._bulkheads = places.bulkheads
+        self._restraints = restraints
+        self._passing = passing
+        self._settler = settler
+        self._runs = runs
+        self._log_bodies = log_bodies
+        self._in_flight = 0
+        IN_FLIGHT.set_function(lambda: self._in_flight)
+
+    async def start(self, call: Call, owner: Owner) -> None:
+        """Start a call as soon as it may and there is room; the owner is released when it has ended.
+
+        Returns when it has started, so that the caller is held back when there is no room. What is over its hook's
+        bound is written to `delayed`, once, and waits there: the caller never waits for one hook.
+        """
+        if not call.size:
+            self._runs.start(call, owner, await self._begun(call, owner, call.hook_id or ""), self.start)
+            return
+        await self._places.first.take(call.size)
+        leave = partial(self._places.first.give_back, call.size)
+        try:
+            begun = await self._begun(call, owner, call.hook_id or "")
+        except BaseException:
+            leave()
+            raise
+        self._runs.start(call, owner, leaving(begun, leave), self.start)
+
+    async def _begun(self, call: Call, owner: Owner, hook_id: str) -> Run:
+        """What becomes of a delivery, once it may and there is room."""
+        if (disabled := self._disabled(hook_id)) is not None:
+            return self._pass_over(disabled, call, owner)
+        as_of(call, self._hooks.get(hook_id))
+        wait = self._restraints.hold_back(hook_id)
+        if wait is not None:
+            return self._settler.hand_over(call, owner, self._settler.now_ms() + int(wait * 1000), "paused")
+        if not (self._bulkheads.enter(hook_id) or await self._bulkheads.enter_soon(hook_id)):
+            OVERFLOWED.inc()
+            return self._settler.hand_over(call, owner, self._settler.now_ms(), "overflow")
+        await self._bulkheads.room(hook_id)
+        return self._run(call, owner, hook_id, self._bulkheads.leave)
+
+    def start_pending(self, call: Call, owner: PendingOwner) -> None:
+        """Start a pending call, of whose hook the caller has taken the places."""
+        run = self._run(call, owner, call.hook_id or "", self._bulkheads.leave_again, owner.give_back)
+        self._runs.start(call, owner, self._places.weighing(call.size, run), self.start, owner.give_back)
+
+    def _disabled(self, hook_id: str) -> Hook | None:
+        return None if self._hooks.is_active(hook_id) else self._hooks.get(hook_id)
+
+    def _pass_over(self, hook: Hook, call: Call, owner: Owner) -> Run:
+        """Keep what comes for a disabled hook: its source is read again when it is enabled, if it has one."""
+        HELD_BACK.labels("disabled").inc()
+        if not call.source:
+            return self._settler.hand_over(call, owner, self._settler.now_ms(), "paused")
+        # In the turn of the look: what is decided after it decides about this record, too.
+        return _release_kept(self._passing.pass_over(hook, call.source), owner)
+
+    async def _run(
+        self,
+        call: Call,
+        owner: Owner,
+        hook_id: str,
+        leave: Callable[[str, float], None],
+        give_back: GiveBack | None = None,
+    ) -> None:
+        since = steady()
+        gate = self._runs.gate
+        try:
+            if not gate.is_open:
+                await gate.wait_open()
+            if owner.is_void:
+                return
+            if (disabled := self._disabled(hook_id)) is not None:  # since it was started
+                if give_back is not None:
+                    give_back()
+                else:
+                    await self._pass_over(disabled, call, owner)
+                return
+            if give_back is not None and not await self._runs.has_arguments(call, owner, give_back):
+                self._restraints.unsent(hook_id)
+                return
+            self._in_flight += 1
+            try:
+                result = await self._attempting.attempt(call, hook_id)
+            finally:
+                self._in_flight -= 1
+        finally:
+            leave(hook_id, since)
+        left = self._ended(call, owner, hook_id, result)
+        if left is not None:
+            await left
+
+    def _ended(self, call: Call, owner: Owner, hook_id: str, result: Result) -> Run | None:
+        """Settle a call after its attempt; see `Settler.settle`."""
+        attempted, ending = result
+        attempt: Attempt | None = None
+        if attempted is not None and attempted.request is not None and attempted.answer is not None:
+            self._restraints.note(hook_id, attempted)
+            bodies = self._log_bodies and ending.is_failure
+            attempt = attempt_of(
+                call, attempted.request, attempted.answer, outcome_of(ending), cause_of(call), bodies=bodies
+            )
+        elif call.stored:
+            self._restraints.unsent(hook_id)
+        return self._settler.settle(call, ending, owner, attempt)
+
+
+async def _release_kept(kept: Awaitable[None], owner: Owner) -> None:
+    await kept
+    owner.release()
