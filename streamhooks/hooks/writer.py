@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 INTERVAL = 0.5
 #: how long it may take to read to the end, and to heal, in seconds
 WITHIN = 5.0
+#: how soon Kafka is asked again when it has refused to tell where the partitions end, in seconds
+AGAIN = 0.1
 
 
 class HookWriter:
@@ -74,8 +76,16 @@ class HookWriter:
 
         """
         async with asyncio.timeout(WITHIN):
-            ends = await self._ends(self._places(hook_id))
+            ends = await self._known_ends(hook_id)
             await self.wait_read([ends[tp] for tp in self._places(hook_id)], hook_id)
+
+    async def _known_ends(self, hook_id: str) -> Mapping[TP, int]:
+        while True:
+            try:
+                return await self._ends(self._places(hook_id))
+            except TimeoutError:
+                # A broker that has just been told to lead a partition refuses the first question.
+                await asyncio.sleep(AGAIN)
 
     def reached(self, hook_id: str) -> list[int]:
         """The offsets that come next of what is known here about a hook, of each place."""

@@ -181,6 +181,7 @@ async def test_a_change_is_made_though_its_notice_is_not_written() -> None:
         assert (answer.status, (await answer.json()).get("maybe_applied")) == (503, True)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_what_kafka_does_not_confirm_may_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = FakeParts()
     async with serving(parts) as client:
@@ -271,8 +272,25 @@ async def test_a_hook_that_was_made_elsewhere_a_moment_ago() -> None:
         assert (await near.get(f"/api/hooks/{made['id']}")).status == 200
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_without_kafka_nobody_knows_whether_there_is_a_hook() -> None:
     parts = FakeParts(failure=TimeoutError())
     async with serving(parts) as client:
         answer = await client.get(f"/api/hooks/{'f' * 32}")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+
+
+async def test_a_broker_that_refuses_to_tell_the_ends_once_is_asked_again() -> None:
+    parts = FakeParts()
+    async with serving(parts) as client:
+        url = f"/api/hooks/{(await created(client))['id']}"
+        answers, tells = iter([TimeoutError("not leader"), None]), parts.ends
+
+        async def ends(tps):
+            if (failure := next(answers)) is not None:
+                raise failure
+            return await tells(tps)
+
+        parts.hook_writer._ends = ends
+        assert (await client.put(url, json={"timeout": 3})).status == 200
+        assert next(answers, "asked twice") == "asked twice"
