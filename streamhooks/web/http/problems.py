@@ -70,13 +70,13 @@ async def kafka_answers(*, after_change: bool = False) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def confirmed(within: float = CONFIRMED_WITHIN, *, after_change: bool = False) -> AsyncIterator[None]:
-    """Turn what keeps Kafka from confirming the writes in the body into a ProblemError with 503; `within` seconds.
+async def confirmed(within: float | None = None, *, after_change: bool = False) -> AsyncIterator[None]:
+    """Turn what keeps Kafka from confirming the writes in the body into a ProblemError with 503.
 
-    `after_change` tells whether a change was made before.
+    `within` is in seconds, CONFIRMED_WITHIN if it is not given. `after_change` tells whether a change was made before.
     """
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(CONFIRMED_WITHIN if within is None else within):
             yield
     except TimeoutError:
         text = "Kafka has not confirmed the change yet; it may come into force later"

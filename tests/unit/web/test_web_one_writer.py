@@ -191,7 +191,7 @@ async def test_what_kafka_does_not_confirm_may_be_applied(monkeypatch: pytest.Mo
             answer = await client.put(url, json={"timeout": 3})
             assert (answer.status, (await answer.json()).get("maybe_applied")) == (503, maybe)
         parts.failure_of_publish = None
-        monkeypatch.setattr(problems.confirmed, "__defaults__", (0.05,))
+        monkeypatch.setattr(problems, "CONFIRMED_WITHIN", 0.05)
         monkeypatch.setattr(parts, "confirms", False)
         for method, path, body in (*CHANGES, ("POST", "/api/hooks", new_hook())):
             answer = await client.request(method, path if path.startswith("/api") else url + path, json=body)
