@@ -17,12 +17,25 @@ from streamhooks.worker.system import System
 log = logging.getLogger(__name__)
 
 
-class AroundDelivering(Parts):
-    """Around the app that delivers; it begins and ends the whole worker."""
+class _Around(Parts):
+    """What both apps have in common."""
 
     def __init__(self, app: App, system: System) -> None:
         self._app = app
         self.system = system
+
+    def lost(self, why: str) -> None:
+        """End the worker: its group will not have it back."""
+        self.system.supervisor.fail_soon("a group", RuntimeError(why))
+
+    def _open(self) -> None:
+        """Let start what waits for the partitions."""
+        self._app.gate.open("rebalance")
+        self._app.gate.open("start")
+
+
+class AroundDelivering(_Around):
+    """Around the app that delivers; it begins and ends the whole worker."""
 
     async def begin(self) -> None:
         """Start all parts, then the counting app."""
@@ -43,10 +56,6 @@ class AroundDelivering(Parts):
         """Measure how far behind we are from here on."""
         self.system.lags.begin_anew(tp)
 
-    def lost(self, why: str) -> None:
-        """End the worker: its group will not have it back."""
-        self.system.supervisor.fail_soon("a group", RuntimeError(why))
-
     async def drain(self, grace: float) -> None:
         """Let what is in flight end, for at most `grace` seconds, and let go of the rest."""
         system, tracker = self.system, self._app.tracker
@@ -61,8 +70,7 @@ class AroundDelivering(Parts):
         """Read the pending calls of the partitions that came, and let deliveries start."""
         delayed = self.system.topics.delayed
         self.system.delayed_reader.follow((tp.topic, tp.partition) for tp in tps if tp.topic == delayed)
-        self._app.gate.open("rebalance")
-        self._app.gate.open("start")
+        self._open()
 
     async def released(self, tps: set[TP]) -> None:
         """Forget what was known of these partitions."""
@@ -73,12 +81,8 @@ class AroundDelivering(Parts):
         system.scheduler.release(tp.partition for tp in tps if tp.topic == system.topics.delayed)
 
 
-class AroundCounting(Parts):
+class AroundCounting(_Around):
     """Around the app that counts."""
-
-    def __init__(self, app: App, system: System) -> None:
-        self._app = app
-        self.system = system
 
     def start_of(self, tp: TP, read: Reading | None, found: Log, kept: int | None) -> int:
         """Return where to start on a partition of `firings`."""
@@ -93,10 +97,6 @@ class AroundCounting(Parts):
         self.system.lags.begin_anew(tp)
         self.system.counting.begin_anew(tp, start)
 
-    def lost(self, why: str) -> None:
-        """End the worker: its group will not have it back."""
-        self.system.supervisor.fail_soon("a group", RuntimeError(why))
-
     async def drain(self, grace: float) -> None:
         """Write what was counted."""
         with contextlib.suppress(TimeoutError):
@@ -108,5 +108,4 @@ class AroundCounting(Parts):
         system = self.system
         mine = {(tp.topic, tp.partition) for tp in tps if tp.topic == system.topics.firings}
         system.counting.release(mine, system.ownership.partition_of)
-        self._app.gate.open("rebalance")
-        self._app.gate.open("start")
+        self._open()
