@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from support.examples import EVENT, hook
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.history.explain import explain
@@ -15,13 +16,6 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.sources.kinds import SourceKind
 
-EVENT: dict[str, Any] = {
-    "event_id": "e" * 32,
-    "type": "error",
-    "datetime": "2026-11-22T10:00:00Z",
-    "organization": {"id": "1", "slug": "acme"},
-    "project": {"id": "7", "slug": "shop", "name": "Shop"},
-}
 ALERT = {"event": EVENT, "rule": "r", "app_id": "pager"}
 CHANGE = {
     "action": "created",
@@ -30,17 +24,6 @@ CHANGE = {
     "organization": {"id": "1", "slug": "acme"},
     "instance": {},
 }
-
-
-def hook(number: int, *events: str, **fields: Any) -> Hook:
-    given = {
-        "id": f"{number:032x}",
-        "organization_id": "1",
-        "url": "https://user.example/",
-        "events": list(events),
-        "secret": "x" * 16,
-    }
-    return Hook.from_fields(given | fields)
 
 
 def explained(kind: SourceKind | None, value: dict[str, Any], *hooks: Hook) -> list[tuple[int, bool, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.examples import EVENT, hook
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import matches, reasons_against
@@ -24,13 +25,6 @@ from streamhooks.sources.origin import Origin, origin_of
 from streamhooks.sources.rules import asks, read_source
 
 TOPICS = Topics("p.")
-EVENT: dict[str, Any] = {
-    "event_id": "e" * 32,
-    "type": "error",
-    "datetime": "2026-11-22T10:00:00Z",
-    "organization": {"id": "1", "slug": "acme"},
-    "project": {"id": "7", "slug": "shop", "name": "Shop"},
-}
 CHANGE: dict[str, Any] = {
     "action": "Created",
     "sender": "Group",
@@ -40,17 +34,6 @@ CHANGE: dict[str, Any] = {
     "actor": {"id": "5"},
 }
 CHANGE_ARGS = ["Created", "Group", "9", "1", "7"]
-
-
-def hook(number: int, *events: str, **fields: Any) -> Hook:
-    given_fields = {
-        "id": f"{number:032x}",
-        "organization_id": "1",
-        "url": "https://user.example/",
-        "events": list(events),
-        "secret": "x" * 16,
-    }
-    return Hook.from_fields(given_fields | fields)
 
 
 SERVICE = hook(1, "event.created", "event.alert")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from support import examples
 
 from streamhooks.delivery.links import Links
 from streamhooks.errors import BrokenRecord
@@ -23,14 +24,8 @@ ORIGIN = Origin("msg_o", "notices:0:7", 5, 0, None, 2)
 
 
 def hook(number: int, *events: str, **fields: object) -> Hook:
-    given = {
-        "id": f"{number:032x}",
-        "organization_id": "1",
-        "url": "https://user.example/hook?token=planted",
-        "events": list(events) or ["event.created"],
-        "secret": "x" * 16,
-    }
-    return Hook.from_fields(given | fields)
+    fields = {"url": "https://user.example/hook?token=planted"} | fields
+    return examples.hook(number, *(events or ("event.created",)), **fields)
 
 
 def told(what: str, about: Hook | str, *others: Hook) -> list:

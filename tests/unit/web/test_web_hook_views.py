@@ -259,7 +259,6 @@ async def test_a_hook_that_gitops_wrote_can_be_shown_and_changed() -> None:
         assert (await client.put(f"/api/hooks/{made['id']}", json={"timeout": 1})).status == 200
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_kafka_does_not_confirm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(problems, "CONFIRMED_WITHIN", 0.05)
     parts = FakeParts(confirms=False)

@@ -13,6 +13,7 @@ from web_fakes import TOKEN, FakeParts, FakeSettings, created, new_hook, serving
 
 from streamhooks.dev.ports import free_port
 from streamhooks.errors import ProducerDead, RecordTooLarge
+from streamhooks.hooks import writer
 from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import REVISION_HEADER
 from streamhooks.web.http import problems, routing
@@ -181,7 +182,6 @@ async def test_a_change_is_made_though_its_notice_is_not_written() -> None:
         assert (answer.status, (await answer.json()).get("maybe_applied")) == (503, True)
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_what_kafka_does_not_confirm_may_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = FakeParts()
     async with serving(parts) as client:
@@ -272,8 +272,8 @@ async def test_a_hook_that_was_made_elsewhere_a_moment_ago() -> None:
         assert (await near.get(f"/api/hooks/{made['id']}")).status == 200
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_without_kafka_nobody_knows_whether_there_is_a_hook() -> None:
+async def test_without_kafka_nobody_knows_whether_there_is_a_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "WITHIN", 0.2)
     parts = FakeParts(failure=TimeoutError())
     async with serving(parts) as client:
         answer = await client.get(f"/api/hooks/{'f' * 32}")
