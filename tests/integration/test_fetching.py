@@ -191,7 +191,8 @@ async def test_what_a_transaction_took_back_does_not_come(fetching, brokers, top
         write(1)
         records = await take(fetching, 1 if aborted else 4)
         assert [record.value for record in records] == [*([] if aborted else [b"committed"] * 3), b"v"]
-    assert records[-1].offset == 14  # three markers lie between
+    # Three markers lie between, or two: Kafka answers the end of a transaction before it has written its marker.
+    assert records[-1].offset in (13, 14)
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
