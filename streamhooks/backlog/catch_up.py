@@ -10,12 +10,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from streamhooks.backlog.passing import Write
-from streamhooks.backlog.stretches import Stretches
+from streamhooks.backlog.stretches import Backlog
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.progress import Settled
 from streamhooks.in_flight.tracker import Tracker
@@ -23,6 +22,7 @@ from streamhooks.kafka.reader import Record, reached
 from streamhooks.limits.rates import Rate
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import CAUGHT_UP
+from streamhooks.records.call import Resent
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.tasks.call import Call
@@ -45,7 +45,8 @@ REMEMBERED = 20_000
 TP = tuple[str, int]
 _Place = tuple[str, TP, str | None, int | None, float]
 """A hook, a partition, the id of its topic, from which time on records are meant, and when the hook was resumed."""
-ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
+Again = Callable[[Hook, Record, Resent, str], Call | None]
+"""See `sources.calls.Calls.again`."""
 
 
 class Hooks(Protocol):
@@ -65,57 +66,49 @@ class Starter(Protocol):
         """Start a call as soon as there is room."""
 
 
-async def _not_known(_tp: TP) -> str:
-    return ""
+class Reads(Protocol):
+    """What reads from Kafka; see `kafka.reads.Reads`."""
 
+    async def some(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
+        """Return the first records of [start, end)."""
 
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """What is needed of Kafka."""
+    async def ends(self, tp: TP) -> tuple[int, int]:
+        """Return the first offset that Kafka still holds, and the one that comes next."""
 
-    read_range: ReadRange
-    """Reads some of a range at once; see `kafka.reader.reached`."""
-    ends: Callable[[TP], Awaitable[tuple[int, int]]]
-    """The first offset that Kafka still holds, and the one that comes next."""
-    offset_at: Callable[[TP, int], Awaitable[int]]
-    """The offset of the first record at or after a moment, in epoch milliseconds."""
-    write: Write
-    forget: Write
-    topic_id: Callable[[TP], Awaitable[str]] = field(default=_not_known)
-    """The id of the topic now; empty if it is not known."""
-    on_gone: Callable[[Stretch], None] = field(default=lambda _stretch: None)
-    """Told of a stretch whose log is gone."""
+    async def offset_at(self, tp: TP, milliseconds: int) -> int:
+        """Return the offset of the first record at or after a moment, in epoch milliseconds."""
+
+    async def topic_id(self, topic: str) -> str:
+        """Return the id of a topic now; empty if it is not known."""
 
 
 class CatchUp:
     """Works off the stretches of the hooks whose home is here. One for the worker.
 
-    `call_for` gives the call of a source record for a hook, None if the record does not fire it; `may_send` tells
-    whether the hook's endpoint may get more now; `rate` is for all hooks of this worker together.
+    `again` gives the call of a source record for a hook, None if the record does not fire it; `may_send` tells whether
+    the hook's endpoint may get more now; `rate` is for all hooks of this worker together.
     """
 
     def __init__(
         self,
-        stretches: Stretches,
+        backlog: Backlog,
         hooks: Hooks,
         starter: Starter,
-        ways: Ways,
+        reads: Reads,
         *,
+        again: Again,
         is_home: Callable[[str], bool],
         may_send: Callable[[str], bool],
-        call_for: Callable[[Hook, Stretch, Record], Call | None],
         rate: Rate,
-        clock: Callable[[], float] = steady,
     ) -> None:
-        self._stretches = stretches
+        self._backlog = backlog
         self._hooks = hooks
         self._starter = starter
-        self._ways = ways
+        self._reads = reads
+        self._again = again
         self._is_home = is_home
         self._may_send = may_send
-        self._call_for = call_for
         self._rate = rate
-        self._clock = clock
         self._room = asyncio.Semaphore(AT_ONCE)
         self._working: dict[str, asyncio.Task[None]] = {}
         self._sent: dict[_Place, range] = {}
@@ -131,7 +124,7 @@ class CatchUp:
 
     def look(self) -> None:
         """Begin with hooks that have something to get."""
-        for hook_id in self._stretches.hooks():
+        for hook_id in self._backlog.stretches.hooks():
             if hook_id not in self._working and self._is_home(hook_id) and any(self._ready(hook_id)):
                 task = asyncio.get_running_loop().create_task(self._work_off(hook_id))
                 self._working[hook_id] = task
@@ -151,7 +144,7 @@ class CatchUp:
             task.cancel()
             await asyncio.wait([task])
         for stretch in stretches:
-            await self._ways.forget(stretch)
+            await self._backlog.forget(stretch)
 
     def _ended(self, hook_id: str, task: asyncio.Task[None]) -> None:
         self._working.pop(hook_id, None)
@@ -162,7 +155,7 @@ class CatchUp:
 
     def _ready(self, hook_id: str) -> Iterable[Stretch]:
         hook = self._hooks.get(hook_id)
-        for stretch in self._stretches.of_hook(hook_id):
+        for stretch in self._backlog.stretches.of_hook(hook_id):
             if hook is None or (stretch.resume is not None and self._hooks.is_active(hook_id)):
                 yield stretch
 
@@ -171,17 +164,17 @@ class CatchUp:
             for stretch in self._ready(hook_id):
                 hook = self._hooks.get(hook_id)
                 if hook is None or stretch.resume == "skip" or stretch.end is None:
-                    await self._ways.forget(stretch)
+                    await self._backlog.forget(stretch)
                 elif await self._is_gone(stretch):
-                    self._ways.on_gone(stretch)
-                    await self._ways.forget(stretch)
+                    self._backlog.on_gone(stretch)
+                    await self._backlog.forget(stretch)
                 elif stretch.resume != "all":
                     since = Between.moments(float(stretch.resume or 0), None).since
-                    first = max(stretch.next, await self._ways.offset_at(stretch.tp, since or 0))
+                    first = max(stretch.next, await self._reads.offset_at(stretch.tp, since or 0))
                     # Behind that record there may be older ones.
-                    await self._ways.write(replace(stretch, next=first, resume="all", not_before=since))
+                    await self._backlog.write(replace(stretch, next=first, resume="all", not_before=since))
                 elif await self._send(stretch, stretch.end):
-                    await self._ways.forget(stretch)
+                    await self._backlog.forget(stretch)
                 else:
                     return
 
@@ -189,7 +182,7 @@ class CatchUp:
         """Whether the log that a stretch is of is another one by now."""
         if stretch.log is None:
             return False
-        return await self._ways.topic_id(stretch.tp) not in ("", stretch.log)
+        return await self._reads.topic_id(stretch.topic) not in ("", stretch.log)
 
     async def _send(self, stretch: Stretch, end: int) -> bool:
         """Send a stretch; False if the hook may get no more now."""
@@ -197,7 +190,7 @@ class CatchUp:
         # Once the hook was disabled meanwhile, what was started may have been passed over.
         resumed_at = hook.resumed_at if hook is not None else 0.0
         place = (stretch.hook_id, tp, stretch.log, stretch.not_before, resumed_at)
-        first, log_end = await self._ways.ends(tp)
+        first, log_end = await self._reads.ends(tp)
         begin = start = max(stretch.next, first)
         sent = self._sent.get(place, range(0))
         if stretch.why == "disabled" and start in sent and sent.stop <= log_end:
@@ -209,7 +202,7 @@ class CatchUp:
             position = start
             while position < end:
                 following = min(position + CHUNK, end)
-                records = await self._ways.read_range(*tp, position, following)
+                records = await self._reads.some(*tp, position, following)
                 position = reached(records, following)
                 for record in records:
                     if not await self._start(stretch, record, tracker):
@@ -236,7 +229,7 @@ class CatchUp:
         if ticket is None:
             return True
         try:
-            call = self._call_for(hook, stretch, record) if stretch.between.holds(record.timestamp) else None
+            call = self._call_of(hook, stretch, record)
         except BrokenRecord:
             call = None  # it was told when it was read first
         if call is None:
@@ -244,9 +237,14 @@ class CatchUp:
             return True
         await self._starter.start(call, ticket)
         CAUGHT_UP.inc()
-        while wait := self._rate.take(self._clock()):  # noqa: ASYNC110 - others may take it meanwhile
+        while wait := self._rate.take(steady()):  # noqa: ASYNC110 - others may take it meanwhile
             await asyncio.sleep(wait)
         return True
+
+    def _call_of(self, hook: Hook, stretch: Stretch, record: Record) -> Call | None:
+        if record.value is None or not stretch.between.holds(record.timestamp):
+            return None
+        return self._again(hook, record, "replay" if stretch.why == "replay" else "resume", stretch.id)
 
     async def _turn(self, hook_id: str) -> Hook | None:
         """Wait until the hook may get more; None if this is not for us to send any more."""
@@ -262,5 +260,5 @@ class CatchUp:
         while True:
             await asyncio.sleep(PROGRESS)
             for tp, settled in list(tracker.committable()):
-                await self._ways.write(replace(stretch, next=settled.floor))
+                await self._backlog.write(replace(stretch, next=settled.floor))
                 tracker.committed(tp, settled)

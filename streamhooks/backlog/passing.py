@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from streamhooks.backlog.stretches import Stretches
+from streamhooks.backlog.stretches import Backlog
 from streamhooks.errors import PublishError
 from streamhooks.kafka.reader import coordinates
 from streamhooks.records.hook import Hook
@@ -31,8 +31,6 @@ INTERVAL = 0.5
 #: of a stretch before it knows why the hook was disabled
 UNDECIDED = 30.0
 
-Write = Callable[[Stretch], Awaitable[None]]
-"""Writes a stretch (or forgets it), and returns when this worker's table has it so."""
 TP = tuple[str, int]
 
 
@@ -56,6 +54,16 @@ class Partitions(Protocol):
         """The number of the partition's assignment, or None for a partition that is not ours."""
 
 
+class Group(Protocol):
+    """The consumer group of this worker, as far as it is needed here."""
+
+    def holds_lease(self) -> bool:
+        """Tell whether our partitions are still ours."""
+
+    def topic_id(self, tp: TP) -> str:
+        """Return the id of a partition's topic, as it is read; empty if it is not known."""
+
+
 @dataclass(slots=True, eq=False)
 class _Own:
     """A stretch that was begun here; no other is relied on."""
@@ -71,34 +79,26 @@ class _Own:
 class Missed:
     """Begins and ends stretches on the source partitions of this worker. One for the worker.
 
-    `holds_lease` tells whether our partitions are still ours; `log_of` the id of a partition's topic, as it is read,
-    empty if that is not known; `on_gone` is told of a stretch whose log is gone.
+    `clock` gives epoch seconds.
     """
 
     def __init__(
         self,
-        stretches: Stretches,
+        backlog: Backlog,
         hooks: Hooks,
         partitions: Partitions,
+        group: Group,
         *,
-        write: Write,
-        forget: Write,
-        holds_lease: Callable[[], bool],
         clock: Callable[[], float],
-        log_of: Callable[[TP], str] = lambda _tp: "",
-        on_gone: Callable[[Stretch], None] = lambda _stretch: None,
         steady_clock: Callable[[], float] = steady,
     ) -> None:
-        self._steady = steady_clock
-        self._log_of = log_of
-        self._on_gone = on_gone
-        self._stretches = stretches
+        self._stretches = backlog.stretches
+        self._write, self._forget, self._on_gone = backlog.write, backlog.forget, backlog.on_gone
         self._hooks = hooks
         self._partitions = partitions
-        self._write = write
-        self._forget = forget
-        self._holds_lease = holds_lease
+        self._group = group
         self._clock = clock
+        self._steady = steady_clock
         self._own: dict[str, _Own] = {}
         self._newest: dict[tuple[str, TP], _Own] = {}
         self._leaving: set[str] = set()  # being ended, or replaced by another one
@@ -140,7 +140,7 @@ class Missed:
             end=None,
             since=min([self._clock(), *(one.since for one in replaced)]),
             after=hook.resumed_at,
-            log=self._log_of(tp) or None,
+            log=self._group.topic_id(tp) or None,
         )
         until = max((self._until(one) or 0 for one in replaced), default=0)
         self._leaving.update(one.key for one in replaced)
@@ -151,9 +151,9 @@ class Missed:
 
     def _replaceable(self, hook: Hook, tp: TP) -> list[Stretch]:
         """The open stretches that a new one takes in: else there would be one more with each assignment."""
-        if self._partitions.number(tp) is None or not self._holds_lease():
+        if self._partitions.number(tp) is None or not self._group.holds_lease():
             return []  # they may be those of the owner after us
-        logs = (None, self._log_of(tp) or None)  # 0.1.0 did not write it
+        logs = (None, self._group.topic_id(tp) or None)  # 0.1.0 did not write it
         return [
             one
             for one in self._stretches.of_hook(hook.id)
@@ -184,7 +184,7 @@ class Missed:
 
     def _is_gone(self, stretch: Stretch) -> bool:
         """Whether the log that a stretch is of is another one by now."""
-        current = self._log_of(stretch.tp)
+        current = self._group.topic_id(stretch.tp)
         return bool(current and stretch.log and stretch.log != current)
 
     # --- ending
@@ -197,7 +197,7 @@ class Missed:
 
     async def end(self) -> None:
         """End the stretches that are to be ended now."""
-        if not self._holds_lease():
+        if not self._group.holds_lease():
             return  # what is open may be of the owner after us, who has not reached what we have
         open_ones = [one for one in self._stretches if one.end is None]
         self._forget_others(open_ones)

@@ -11,6 +11,7 @@ from streamhooks.kafka.between import Ranges
 from streamhooks.kafka.reader import scan
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
+from streamhooks.records.registry import registry_of
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
 from streamhooks.sources.kinds import SourceKind
@@ -50,14 +51,15 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
 
     Raises:
         TimeoutError: Kafka does not answer, or nobody waits for it any more.
+        RegistryAway: the schema registry does not answer.
 
     """
-    topics, count = Topics(settings.topic_prefix), 0
+    topics, registry, count = Topics(settings.topic_prefix), registry_of(settings), 0
     for record in scan(settings, ranges, timeout=TIMEOUT, stop=STOP):
         if record.value is None or not between.holds(record.timestamp):
             continue
         try:
-            source = read_source(SourceKind.of(record.topic, topics), record.value)
+            source = read_source(SourceKind.of(record.topic, topics), record.value, registry)
         except BrokenRecord:
             continue
         count += any(matches(hook, ask) for ask in asks(source))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.applying import broken_among
 from streamhooks.kafka.reader import Record
 from streamhooks.records.formats import decode
 from streamhooks.records.stretch import Stretch
+
+Write = Callable[[Stretch], Awaitable[None]]
+"""Writes a stretch (or forgets it), and returns when this worker's table has it so."""
 
 
 class Stretches:
@@ -58,3 +62,14 @@ class Stretches:
     def __iter__(self) -> Iterator[Stretch]:
         for hook_id in self.hooks():
             yield from self.of_hook(hook_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The stretches, and what changes them."""
+
+    stretches: Stretches
+    write: Write
+    forget: Write
+    on_gone: Callable[[Stretch], None]
+    """Told of a stretch whose log is gone."""

@@ -16,6 +16,7 @@ from streamhooks.in_flight.again import INTERNAL_ERROR
 from streamhooks.in_flight.backoff import pause_after
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
+from streamhooks.kafka.logs import log_number
 from streamhooks.kafka.reader import Record, reached
 from streamhooks.metrics import UNPUBLISHABLE, WINDOWS
 from streamhooks.records.firing import Firing
@@ -40,6 +41,11 @@ RECALLED_AT_ONCE = 500
 
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 Bury = Callable[[Record, str, Ticket], None]
+
+
+def not_known(_tp: TP) -> str:
+    """Return no id of a topic."""
+    return ""
 
 
 class Table(Protocol):
@@ -70,9 +76,9 @@ class Counting:
         read_range: ReadRange,
         bury: Bury,
         clock: Callable[[], float] = steady,
-        log_of: Callable[[TP], int] = lambda _tp: 0,
+        topic_id: Callable[[TP], str] = not_known,
     ) -> None:
-        self._log_of = log_of
+        self._topic_id = topic_id
         self._tables = tables
         self._tracker = tracker
         self._gate = gate
@@ -133,7 +139,9 @@ class Counting:
             return 0
         try:
             firing = decode(Firing, record.value)
-            self._counters.add(firing.hook_id, firing.attempts, record.offset, record.epoch, self._log_of(tp))
+            self._counters.add(
+                firing.hook_id, firing.attempts, record.offset, record.epoch, log_number(self._topic_id(tp), tp[1])
+            )
         except BrokenRecord as error:
             self._bury(record, str(error), ticket)
             return 0

@@ -12,6 +12,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.backwards import Page, Place
 from streamhooks.kafka.backwards import page as page_of
 from streamhooks.kafka.between import ranges_between
+from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import OneReader, Record, Stop, coordinates, scan, scanning
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.dead_letter import DeadLetter
@@ -139,6 +140,7 @@ class DeadLetters:
         self._get_hook = get_hook
         self._is_known = is_known
         self._reader = OneReader(settings)
+        self._offsets = Offsets(settings)
 
     def page(self, wanted: Filter, before: Mapping[int, Place], limit: int, *, stop: Stop) -> Page[Found]:
         """The newest letters that are wanted, at most `limit`, without what they would send again.
@@ -160,8 +162,10 @@ class DeadLetters:
 
     def at(self, places: Iterable[tuple[int, int]], *, stop: Stop) -> Generator[Found]:
         """The letters that lie at these places."""
+        known = self._offsets.partitions(self._topic)
         for partition, offset in places:
-            if (one := self.one(partition, offset, stop=stop)) is not None:
+            # Kafka gives no answer about a partition that is not there.
+            if partition in known and (one := self.one(partition, offset, stop=stop)) is not None:
                 yield one
 
     def all(self, wanted: Filter, *, stop: Stop) -> Generator[Found]:
@@ -178,6 +182,10 @@ class DeadLetters:
             return None
         topic, partition, offset = coordinates(letter.source)
         return self._reader.read(topic, partition, offset, timeout=TIMEOUT, stop=stop)
+
+    def ends(self) -> dict[int, tuple[int, int]]:
+        """Return the first offset that Kafka still holds, and the one that comes next, by partition."""
+        return self._offsets.bounds(self._topic)
 
     def _check(self) -> None:
         if not self._is_known():

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from streamhooks.dead_letters.listing import Found
 from streamhooks.dead_letters.states import Known, LetterStates
 from streamhooks.errors import BrokenRecord, RecordTooLarge
+from streamhooks.kafka.partitions import Partitioner
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record, Stop, coordinates
 from streamhooks.kafka.together import ToWrite
@@ -79,8 +80,8 @@ class Write(Protocol):
 class Redriving:
     """Sends dead letters again, and drops them. Its methods block: they are run in threads.
 
-    `source` reads the record that a letter comes from, `again` gives the call that sends it to a hook; `partition_of`
-    gives the partition of a hook in `delayed`, of which there are `partitions`; `clock` gives epoch seconds.
+    `source` reads the record that a letter comes from, `again` gives the call that sends it to a hook; `partitioner`
+    gives the partition of a hook in `delayed`; `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -90,22 +91,18 @@ class Redriving:
         topics: Topics,
         states: LetterStates,
         *,
-        get_hook: Callable[[str], Hook | None],
         source: Source,
         again: Again,
-        partition_of: Callable[[str], int],
-        partitions: int,
+        partitioner: Partitioner,
         clock: Callable[[], float],
     ) -> None:
         self._outbox = outbox
         self._write = write
         self._topics = topics
         self._states = states
-        self._get_hook = get_hook
         self._source = source
         self._again = again
-        self._partition_of = partition_of
-        self._partitions = partitions
+        self._partitioner = partitioner
         self._clock = clock
 
     def may_send(self, found: Found, *, force: bool) -> bool:
@@ -114,7 +111,7 @@ class Redriving:
         if found.state != "open" or (found.tries >= TRIES and not force):
             return False
         if letter.hook_id is not None:
-            return self._get_hook(letter.hook_id) is not None
+            return found.hook is not None
         return letter.task is not None or self._kind_of(letter) in OF_USERS
 
     def send(self, letters: Iterable[Found], *, stop: Stop) -> int:
@@ -132,7 +129,7 @@ class Redriving:
             call = self._call_of(found, stop)
             if call is None:
                 continue
-            as_of(call, self._get_hook(call.hook_id or ""))
+            as_of(call, found.hook)
             value = call.record(attempt=1, due=call.created, reason="resend")
             held.append(_Held(found.key, call.redriven, call.partition, call.id, value, found.attempts))
             sent, size = sent + 1, size + len(value)
@@ -209,11 +206,10 @@ class Redriving:
             origin = origin_of(record, now)
             call.webhook_id, call.hops = origin.id, origin.hops
             return call
-        hook = self._get_hook(letter.hook_id)
-        if hook is None:
+        if found.hook is None:
             return None
         try:
-            of_source = self._again(hook, record, "redrive", call_id)
+            of_source = self._again(found.hook, record, "redrive", call_id)
         except BrokenRecord:
             return None
         if of_source is not None:
@@ -248,10 +244,10 @@ class Redriving:
         """The partition of `delayed` whose owner decides about a letter."""
         if letter.hook_id is None and letter.source is not None:
             try:
-                return coordinates(letter.source)[1] % self._partitions
+                return coordinates(letter.source)[1] % self._partitioner.partitions
             except ValueError:
                 pass
-        return self._partition_of(letter.hook_id or letter.id)
+        return self._partitioner.of(letter.hook_id or letter.id)
 
     def _kind_of(self, letter: DeadLetter) -> SourceKind | None:
         return SourceKind.of((letter.source or "").rpartition(":")[0].rpartition(":")[0], self._topics)

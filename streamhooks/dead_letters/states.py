@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.applying import broken_among
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import TP, Record
+from streamhooks.kafka.topic_reader import Table
 from streamhooks.records.formats import decode
 from streamhooks.records.letter_state import LetterState, State, order
 
@@ -51,7 +52,7 @@ class Known(NamedTuple):
         return LetterState(letter, self.state, self.tries, at, self.reason, self.attempts, self.last)
 
 
-class LetterStates:
+class LetterStates(Table):
     """The states by letter. One for the worker; may be asked from other threads."""
 
     def __init__(self) -> None:
@@ -109,9 +110,9 @@ class LetterStates:
         self._known.get(partition, {}).pop(key, None)
         self._stale.get(partition, set()).discard(key)
 
-    def begin_anew(self, partition: int) -> None:
-        """The log of a partition is not as it was read, and is read once more: what it lacks is to be healed."""
-        self._unseen[partition] = set(self._known.get(partition, ()))
+    def begin_anew(self, tp: TP) -> None:
+        """Take note that the log of a partition is read once more: what it lacks is to be healed."""
+        self._unseen[tp[1]] = set(self._known.get(tp[1], ()))
 
     def heals(self, partition: int) -> list[tuple[str, Known]]:
         """What must be written so that the log of a partition, read to its end, says what holds; each is told once."""

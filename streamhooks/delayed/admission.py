@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.queues import Queues
 from streamhooks.hooks.table import HooksTable
 from streamhooks.limits.restraints import Restraints
 
@@ -15,9 +14,10 @@ QUEUED = 100
 class Admission:
     """Puts together what is known of a hook and what holds it back. `bound` is for hooks without their own."""
 
-    def __init__(self, hooks: HooksTable, restraints: Restraints, bound: int) -> None:
+    def __init__(self, hooks: HooksTable, restraints: Restraints, queues: Queues, bound: int) -> None:
         self._hooks = hooks
         self._restraints = restraints
+        self._queues = queues
         self._bound = bound
 
     def bound_of(self, hook_id: str) -> int:
@@ -43,10 +43,10 @@ class Admission:
         created = entry.created / 1000
         return created < hook.resumed_at and (hook.resume == "skip" or created < float(hook.resume or 0))
 
-    def may_catch_up(self, hook_id: str, queued: Callable[[str], int]) -> bool:
-        """Whether more of what a hook missed may be started; `queued` tells how many of its calls are due and wait."""
+    def may_catch_up(self, hook_id: str) -> bool:
+        """Tell whether more of what a hook missed may be started."""
         hook = self._hooks.get(hook_id)
         if hook is None or hook.blocked or self._restraints.is_paused(hook_id):
             return False
         # Behind an open breaker one call waits, to be its probe.
-        return queued(hook_id) < (1 if self._restraints.is_held(hook_id) else QUEUED)
+        return self._queues.waiting(hook_id) < (1 if self._restraints.is_held(hook_id) else QUEUED)

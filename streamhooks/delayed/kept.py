@@ -13,7 +13,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
-from streamhooks.records.formats import decode
+from streamhooks.records.formats import Registry, decode
 from streamhooks.records.ids import derived_id, source_id
 from streamhooks.sources.calls import delivery_of
 from streamhooks.sources.kinds import OF_USERS, SourceKind
@@ -27,9 +27,10 @@ ReadOne = Callable[[str, int, int], Awaitable[Record | None]]
 class KeptArguments:
     """Reads arguments. `read_one` gives the record at a topic's partition and offset, None if it is not there."""
 
-    def __init__(self, read_one: ReadOne, topics: Topics) -> None:
+    def __init__(self, read_one: ReadOne, topics: Topics, registry: Registry | None = None) -> None:
         self._read_one = read_one
         self._topics = topics
+        self._registry = registry
 
     async def read(self, call: Call) -> bool:
         """Give a call its arguments; False if nobody has them any more.
@@ -66,7 +67,7 @@ class KeptArguments:
         if call.webhook_id != derived_id(source_id(topic, partition, offset, record.timestamp), call.hook_id):
             return None  # another record lies there by now
         try:
-            source = read_source(kind, record.value)
+            source = read_source(kind, record.value, self._registry)
         except BrokenRecord:
             return None
         for ask in asks(source):

@@ -13,10 +13,9 @@ from itertools import islice
 
 from streamhooks.delayed.admission import Admission
 from streamhooks.delayed.pending import Entry, Pending
+from streamhooks.delayed.queues import Queues
 from streamhooks.delayed.upkeep import Upkeep, call_of
-from streamhooks.errors import BrokenRecord
-from streamhooks.kafka.reader import Record
-from streamhooks.tasks.lanes import HookLane, Lane, task_lane
+from streamhooks.tasks.lanes import HookLane, Lane
 from streamhooks.times import steady
 from streamhooks.webhooks.runners import Runners
 
@@ -65,6 +64,7 @@ class Scheduler:
     def __init__(
         self,
         pending: Pending,
+        queues: Queues,
         runners: Runners,
         upkeep: Upkeep,
         admission: Admission,
@@ -74,6 +74,7 @@ class Scheduler:
         may_run: Callable[[Entry], bool] = lambda _entry: True,
     ) -> None:
         self._pending = pending
+        self._queues = queues
         self._runners = runners
         self._gate = runners.gate
         self._upkeep = upkeep
@@ -82,22 +83,6 @@ class Scheduler:
         self._clock = clock
         self._may_run = may_run
         self._not_before: dict[Lane, float] = {}  # by the steady clock
-        self._queues: dict[Lane, deque[Entry]] = {}
-        self._wake = asyncio.Event()
-        runners.tell_of_room(self._left)
-
-    # --- the log
-
-    def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records of the owned partitions; return those that can't be read, each with the reason."""
-        broken = []
-        for record in records:
-            try:
-                self._pending.apply(record)
-            except BrokenRecord as error:
-                broken.append((record, str(error)))
-        self._wake.set()
-        return broken
 
     def release(self, partitions: Iterable[int]) -> None:
         """The partitions are somebody else's."""
@@ -122,11 +107,11 @@ class Scheduler:
         until = LONGEST_SLEEP if due is None else due / 1000 - self._clock()
         if self._not_before:
             until = min(until, max(min(self._not_before.values()) - steady(), 0.002))
-        self._wake.clear()
+        self._queues.changed.clear()
         if until > 0:
             try:
                 async with asyncio.timeout(min(until, LONGEST_SLEEP)):
-                    await self._wake.wait()
+                    await self._queues.changed.wait()
             except TimeoutError:
                 pass
         else:
@@ -135,32 +120,23 @@ class Scheduler:
     def _take(self, entry: Entry) -> None:
         if entry.letter is not None and not self._may_run(entry):
             self._upkeep.settle_soon(entry)
-            return
-        entry.state = "queued"
-        lane = HookLane(entry.hook_id) if entry.hook_id is not None else task_lane(entry.call().task)
-        self._queues.setdefault(lane, deque()).append(entry)
-
-    def _left(self) -> None:
-        if self._queues:
-            self._wake.set()
+        else:
+            self._queues.add(entry)
 
     def _pump(self) -> None:
         """Start queued calls, one of each lane in turn, as long as there is room and its hook is not held back."""
         now = steady()
-        lanes = deque(lane for lane in self._queues if self._not_before.get(lane, 0.0) <= now)
+        lanes = deque(lane for lane in self._queues.lanes() if self._not_before.get(lane, 0.0) <= now)
         while lanes and self._gate.is_open:
             lane = lanes.popleft()
-            queue = self._queues[lane]
-            while queue and queue[0].state != "queued":
-                queue.popleft()
-            if not queue:
-                del self._queues[lane]
+            entry = self._queues.first(lane)
+            if entry is None:
                 self._not_before.pop(lane, None)
-            elif self._admission.is_skipped(queue[0]):
-                self._upkeep.settle_soon(queue.popleft(), ("open", SKIPPED))
+            elif self._admission.is_skipped(entry):
+                self._upkeep.settle_soon(self._queues.take(lane), ("open", SKIPPED))
                 lanes.append(lane)
-            elif self._may_start(lane, queue[0].size):
-                self._start(queue.popleft())
+            elif self._may_start(lane, entry.size):
+                self._start(self._queues.take(lane))
                 lanes.append(lane)
 
     def _may_start(self, lane: Lane, size: int) -> bool:
@@ -201,7 +177,7 @@ class Scheduler:
                 self._start(entry)
             else:
                 self._pending.run_at(entry, int(self._clock() * 1000))
-                self._wake.set()
+                self._queues.changed.set()
         return True
 
     async def drop(self, partition: int, call_id: str) -> bool:
@@ -211,7 +187,3 @@ class Scheduler:
             return False
         await self._upkeep.settle(entry, ("dropped", DROPPED))
         return True
-
-    def queued(self, hook_id: str) -> int:
-        """How many calls of a hook are due and wait for it."""
-        return len(self._queues.get(HookLane(hook_id), ()))

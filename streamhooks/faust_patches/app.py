@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import faust
@@ -29,19 +30,35 @@ GRACE_WHILE_MOVING = 0.15
 HOLES = 10_000
 
 
-class App(faust.App):
-    """An app whose commits follow the tracker.
+@dataclass(frozen=True, slots=True)
+class Consuming:
+    """What an app consumes with.
 
     Attributes:
-        tracker: what is in flight; without one, there is no bound, and nothing is told above the floors.
-        gate: whether anything may start.
-        owned_topics: assigned, but not fetched.
-        plain_topics: whose records agents get as they are, by `faust_patches.lanes.records_of`.
         logs: tells what the logs are.
         coordinator: tells whether the coordinator of the group answers.
-        grace: what deliveries in flight get when the worker stops, in seconds.
         new_fetching: makes what fetches a topic until it should stop.
         ahead: bytes of a topic that may wait for its agent; no more is fetched meanwhile.
+        tracker: what is in flight; without one, there is no bound, and nothing is told above the floors.
+        owned_topics: assigned, but not fetched.
+
+    """
+
+    logs: Logs
+    coordinator: Coordinator
+    new_fetching: Callable[[Callable[[], bool]], Fetching]
+    ahead: int
+    tracker: Tracker | None = None
+    owned_topics: frozenset[str] = frozenset()
+
+
+class App(faust.App):
+    """An app whose commits follow the tracker; it keeps what it consumes with.
+
+    Attributes:
+        gate: whether anything may start.
+        plain_topics: whose records agents get as they are, by `faust_patches.lanes.records_of`.
+        grace: what deliveries in flight get when the worker stops, in seconds.
         parts: what a worker does around this app; made when it begins, or bound by the app that it belongs to.
         counting: the app with the windowed tables, which runs in the same worker; None in that app itself.
         windows: those tables by name, relative to now: `app.windows["fired-1h"][hook_id].now()`.
@@ -55,14 +72,9 @@ class App(faust.App):
     def __init__(
         self,
         app_id: str,
+        consuming: Consuming,
         *,
         grace: float,
-        owned_topics: frozenset[str] = frozenset(),
-        logs: Logs,
-        coordinator: Coordinator,
-        new_fetching: Callable[[Callable[[], bool]], Fetching],
-        ahead: int,
-        tracker: Tracker | None = None,
         counting: App | None = None,
         windows: Mapping[str, WindowWrapper] | None = None,
         prepare: Callable[[App], MakeParts] | None = None,
@@ -72,14 +84,14 @@ class App(faust.App):
         super().__init__(app_id, TableManager=TableManager, **conf)
         if not web:
             self.boot_strategy.enable_web = False
-        self.tracker = tracker or Tracker()
+        self.tracker = consuming.tracker or Tracker()
         self.gate = Gate(self.lease_holds)
-        self.owned_topics = owned_topics
+        self.owned_topics = consuming.owned_topics
         self.plain_topics: set[str] = set()
-        self.logs = logs
-        self.coordinator = coordinator
-        self.new_fetching = new_fetching
-        self.ahead = ahead
+        self.logs = consuming.logs
+        self.coordinator = consuming.coordinator
+        self.new_fetching = consuming.new_fetching
+        self.ahead = consuming.ahead
         self.counting = counting
         self.windows = dict(windows or {})
         self.parts = Parts()

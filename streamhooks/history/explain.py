@@ -18,7 +18,7 @@ from streamhooks.kafka.reader import Record, Stop, scan
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.firing import Firing
-from streamhooks.records.formats import decode
+from streamhooks.records.formats import Registry, decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.settings import Settings
@@ -48,11 +48,14 @@ class Explained:
     """The id that its delivery has, or would have."""
 
 
-def find_event(settings: Settings, event_id: str, between: Between, *, stop: Stop) -> Record | None:
+def find_event(
+    settings: Settings, event_id: str, between: Between, registry: Registry | None, *, stop: Stop
+) -> Record | None:
     """The first record of `events`, else of `alerts`, with this event id, of this time; blocks.
 
     Raises:
         TimeoutError: Kafka does not answer, or `stop` was set.
+        RegistryAway: the schema registry does not answer.
 
     """
     wanted = (event_id.lower().encode(), event_id.upper().encode())
@@ -62,30 +65,34 @@ def find_event(settings: Settings, event_id: str, between: Between, *, stop: Sto
         for record in scan(settings, ranges, timeout=TIMEOUT, stop=stop):
             if not between.holds(record.timestamp) or not any(text in (record.value or b"") for text in wanted):
                 continue
-            if _event_id(kind, record) == event_id.lower() and (first is None or record.timestamp < first.timestamp):
+            if first is not None and record.timestamp >= first.timestamp:
+                continue
+            if _event_id(kind, record, registry) == event_id.lower():
                 first = record
         if first is not None:
             return first
     return None
 
 
-def _event_id(kind: SourceKind, record: Record) -> str | None:
+def _event_id(kind: SourceKind, record: Record, registry: Registry | None) -> str | None:
     try:
-        source = read_source(kind, record.value)
+        source = read_source(kind, record.value, registry)
     except BrokenRecord:
         return None
     event = source.event if isinstance(source, Alert) else source
     return event.event_id if isinstance(event, Event) else None
 
 
-def explain(record: Record, kind: SourceKind | None, hooks: HooksTable) -> tuple[UserRecord, list[Explained]]:
+def explain(
+    record: Record, kind: SourceKind | None, hooks: HooksTable, registry: Registry | None = None
+) -> tuple[UserRecord, list[Explained]]:
     """What a source record asked for, and each hook of its organization: those that it fires first.
 
     Raises:
         BrokenRecord: the record can't be read.
 
     """
-    source = read_source(kind, record.value)
+    source = read_source(kind, record.value, registry)
     explained = [
         _explained(hook, source, record, hooks) for hook in hooks if hook.organization_id == organization_of(source)
     ]

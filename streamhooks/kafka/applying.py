@@ -8,7 +8,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 
 
-def broken_among(records: Iterable[Record], apply: Callable[[Record], None]) -> list[tuple[Record, str]]:
+def broken_among(records: Iterable[Record], apply: Callable[[Record], object]) -> list[tuple[Record, str]]:
     """Apply each; return those for which `apply` raised BrokenRecord, with why."""
     broken = []
     for record in records:

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 from confluent_kafka.admin import OffsetSpec
 
 from streamhooks.kafka.asking import KeptAdmin, answers
+from streamhooks.kafka.clients import close_aside
 from streamhooks.kafka.reader import NOT_THERE, TP, new_consumer, read_from_first
 from streamhooks.settings import Settings
 from streamhooks.times import steady
@@ -115,6 +116,12 @@ class KafkaLog:
         self._timeout = timeout
         self._admin = KeptAdmin(settings)
         self._consumer: Consumer | None = None
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            close_aside(self._consumer)
+            self._consumer = None
 
     def ends(self, tps: Collection[TP]) -> dict[TP, int]:
         """The end offset of each partition, behind what open transactions have written."""

@@ -33,6 +33,11 @@ class Offsets:
         with self._asking() as consumer:
             return {tp: consumer.get_watermark_offsets(TopicPartition(*tp), timeout=self._timeout) for tp in tps}
 
+    def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        """Return the same of a whole topic, by partition."""
+        found = self.ends([(topic, number) for number in self.partitions(topic)])
+        return {number: bounds for (_, number), bounds in found.items()}
+
     def at(self, tps: list[TP], milliseconds: int) -> dict[TP, int]:
         """The offset of the first record at or after a moment (epoch milliseconds), else the one that comes next.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from aiokafka.partitioner import murmur2
@@ -11,3 +12,14 @@ from aiokafka.partitioner import murmur2
 def partition_of(key: str, partitions: int) -> int:
     """The partition of `key` (its UTF-8 bytes) in a topic with so many partitions."""
     return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+@dataclass(frozen=True, slots=True)
+class Partitioner:
+    """Gives the partition of a key in topics that have as many `partitions`."""
+
+    partitions: int
+
+    def of(self, key: str) -> int:
+        """Return the partition of `key`."""
+        return partition_of(key, self.partitions)

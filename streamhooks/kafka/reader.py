@@ -118,6 +118,12 @@ def read_range(
     return list(scan(settings, {(topic, partition): (start, end)}, timeout=timeout, stop=stop))
 
 
+def read_one(settings: Settings, tp: TP, offset: int, *, timeout: float, stop: Stop | None = None) -> Record | None:
+    """Return the record at an offset, None if Kafka does not hold it; block, and raise, as `read_range` does."""
+    found = read_range(settings, *tp, offset, offset + 1, timeout=timeout, stop=stop)
+    return found[0] if found else None
+
+
 def read_some(
     settings: Settings, topic: str, partition: int, start: int, end: int, *, timeout: float, stop: Stop | None = None
 ) -> list[Record]:

@@ -23,6 +23,10 @@ IN_VAIN_SHARE = 0.1
 IMPATIENT = 20_000
 
 
+def nothing_waits() -> None:
+    """Take no note of a place that has become free."""
+
+
 class Bulkheads:
     """A bound for all first attempts, a share on top for retries, and a smaller bound for each hook.
 
@@ -31,7 +35,13 @@ class Bulkheads:
     a hook whose places rarely become free is *slow*, also if each of them does so in time, and nobody waits for it.
     """
 
-    def __init__(self, total: int, bound_of: Callable[[str], int], clock: Callable[[], float] = steady) -> None:
+    def __init__(
+        self,
+        total: int,
+        bound_of: Callable[[str], int],
+        clock: Callable[[], float] = steady,
+        on_leave: Callable[[], None] = nothing_waits,
+    ) -> None:
         self._room = asyncio.Semaphore(total)
         self._room_again = max(1, total // 4)
         self._bound_of = bound_of
@@ -43,7 +53,7 @@ class Bulkheads:
         self._in_vain_at = clock()
         self._patience: dict[str, float] = {}  # of hooks with which there is less than at first
         #: called when a delivery left
-        self.on_leave: Callable[[], None] = lambda: None
+        self.on_leave = on_leave
 
     def enter(self, hook_id: str) -> bool:
         """Take a place of the hook; False if all are taken."""

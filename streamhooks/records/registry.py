@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from streamhooks.errors import RegistryAway
 from streamhooks.records.writers import parse_writer
+from streamhooks.settings import Settings
 from streamhooks.times import steady
 
 WIRE = b"\x00"
@@ -181,3 +182,8 @@ def _fetcher(url: str) -> Fetch:
             raise RegistryAway(f"the schema registry does not answer: {type(reason).__name__}") from None
 
     return fetch
+
+
+def registry_of(settings: Settings) -> SchemaRegistry | None:
+    """Return the schema registry of an installation, if it has one."""
+    return SchemaRegistry(settings.schema_registry) if settings.schema_registry else None

@@ -14,6 +14,7 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.metrics import DOUBLES
 from streamhooks.records.call import Resent
 from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.formats import Registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import ALERT_TRIGGERED
 from streamhooks.records.ids import derived_id
@@ -53,6 +54,7 @@ class Calls:
         partitions: int,
         duplicates: Doubles,
         clock: Callable[[], float],
+        registry: Registry | None = None,
     ) -> None:
         self._hooks = hooks
         self._topics = topics
@@ -60,6 +62,7 @@ class Calls:
         self._partitions = partitions
         self._duplicates = duplicates
         self._clock = clock
+        self._registry = registry
 
     def of(self, kind: SourceKind, record: Record, origin: Origin) -> list[Call]:
         """Return the calls of a live record.
@@ -106,7 +109,7 @@ class Calls:
     def _read(self, kind: SourceKind | None, value: bytes | None) -> Source:
         if kind is None:
             raise BrokenRecord("it is of no source topic")
-        record = kind.read(value)
+        record = kind.read(value, self._registry)
         return HookNotice(record, self._hooks.get(record.hook_id)) if isinstance(record, Notice) else record
 
     def _deliveries(self, source: Source, ask: Ask, origin: Origin) -> list[Call]:

@@ -16,11 +16,10 @@ from streamhooks.in_flight.again import INTERNAL_ERROR, Do
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.reader import Record, reached
 from streamhooks.masking import LONGEST_TEXT, shown
-from streamhooks.metrics import HOLES, LOOPS, TOMBSTONES, UNSETTLED, records_of
-from streamhooks.records.call import HOPS_HEADER
+from streamhooks.metrics import HOLES, TOMBSTONES, UNSETTLED, records_of
 from streamhooks.records.registry import SchemaRegistry
 from streamhooks.records.weight import weight
-from streamhooks.sources.origin import Origin, origin_of
+from streamhooks.sources.origin import Origin, Origins
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.webhooks.runners import Runners
@@ -46,8 +45,7 @@ class Intake:
         *,
         read_range: ReadRange,
         is_natural_hole: Callable[[TP, int, int], bool],
-        clock: Callable[[], float],
-        max_hops: int = 5,
+        origins: Origins,
         registry: SchemaRegistry | None = None,
         tracing: Tracing | None = None,
     ) -> None:
@@ -58,8 +56,7 @@ class Intake:
         self._outputs = outputs
         self._read_range = read_range
         self._is_natural_hole = is_natural_hole
-        self._clock = clock
-        self._max_hops = max_hops
+        self._origins = origins
         self._registry = registry
         self._tracing = tracing
 
@@ -113,14 +110,10 @@ class Intake:
             self._runners.insist(record.source, ticket, again, self._burying(record, INTERNAL_ERROR, ticket), error)
 
     async def _start_record(self, record: Record, calls_of: CallsOf, ticket: Ticket) -> None:
-        origin = origin_of(record, int(self._clock() * 1000))
-        if origin.hops >= self._max_hops:
-            LOOPS.labels(record.topic).inc()
-            self._bury(record, f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks", ticket)
-            return
-        if self._registry is not None and not self._registry.knows(record.value):
-            await self._learn(self._registry, record)
         try:
+            origin = self._origins.of(record)
+            if self._registry is not None and not self._registry.knows(record.value):
+                await self._learn(self._registry, record)
             calls = calls_of(record, origin)
         except BrokenRecord as error:
             self._bury(record, str(error), ticket)

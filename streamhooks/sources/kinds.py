@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.event import Alert, Event, ResourceChange
-from streamhooks.records.formats import decode
+from streamhooks.records.formats import Registry, decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import ALERT_TRIGGERED, EVENT_ALERT, EVENT_CREATED, NOTICED, fires
 from streamhooks.records.notice import Notice
@@ -50,9 +50,9 @@ class SourceKind(StrEnum):
         """Return the topic's name."""
         return topics.prefix + self
 
-    def read(self, value: bytes | None) -> SourceRecord:
+    def read(self, value: bytes | None, registry: Registry | None) -> SourceRecord:
         """Return the record of a value; raise BrokenRecord if it can't be read, or is a tombstone."""
-        return decode(self.record, value)
+        return decode(self.record, value, registry)
 
     def can_fire(self, hook: Hook) -> bool:
         """Tell whether its records can fire a hook."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
+from streamhooks.metrics import LOOPS
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.ids import derived_id, source_id
 from streamhooks.records.weight import LARGE, weight
@@ -44,6 +47,22 @@ def origin_of(record: Record, now_ms: int) -> Origin:
         hops_of(record),
         size if (size := weight(record.value)) > LARGE else 0,
     )
+
+
+class Origins:
+    """Gives the origins of records. `clock` gives epoch seconds; `max_hops` bounds the deliveries that led to one."""
+
+    def __init__(self, clock: Callable[[], float], max_hops: int) -> None:
+        self._clock = clock
+        self._max_hops = max_hops
+
+    def of(self, record: Record) -> Origin:
+        """Return the origin of what a record causes now; raise BrokenRecord if it is in a loop of webhooks."""
+        origin = origin_of(record, int(self._clock() * 1000))
+        if origin.hops >= self._max_hops:
+            LOOPS.labels(record.topic).inc()
+            raise BrokenRecord(f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks")
+        return origin
 
 
 def call_from(

@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import TP, Record
+from streamhooks.kafka.topic_reader import Table
 from streamhooks.records.exact_json import loads
 from streamhooks.records.packing import parse_json
 
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
 
-class Resources:
+class Resources(Table):
     """Key to coordinates: resources may be many and large, and are needed for changes without instance only."""
 
     def __init__(self, topic: str, read_range: ReadRange) -> None:
@@ -39,9 +40,9 @@ class Resources:
                 self._coordinates[record.key] = (record.partition, record.offset)
         return broken
 
-    def keys(self, partition: int) -> list[bytes]:
-        """The keys of the resources that lie in a partition."""
-        return [key for key, (where, _) in self._coordinates.items() if where == partition]
+    def keys(self, tp: TP) -> list[bytes]:
+        """Return the keys of the resources that lie in a partition."""
+        return [key for key, (where, _) in self._coordinates.items() if where == tp[1]]
 
     async def find(self, sender: str, instance_id: str) -> dict[str, Any] | None:
         """The resource, or None while it is not there."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import Ask
 from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.formats import Registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import EVENT_ALERT, EVENT_CREATED, EVERYTHING, NOTICES
 from streamhooks.records.notice import Notice
@@ -20,14 +21,14 @@ UserRecord = Event | Alert | ResourceChange
 Source = UserRecord | HookNotice
 
 
-def read_source(kind: SourceKind | None, value: bytes | None) -> UserRecord:
-    """Return a record that users write.
+def read_source(kind: SourceKind | None, value: bytes | None, registry: Registry | None) -> UserRecord:
+    """Return a record that users write; `registry` knows the schemas of those in the wire format.
 
     Raises:
         BrokenRecord: it can't be read, is a tombstone, or of another topic.
 
     """
-    source = None if kind is None else kind.read(value)
+    source = None if kind is None else kind.read(value, registry)
     if source is None or isinstance(source, Notice):
         raise BrokenRecord(f"it is no record of {', '.join(OF_USERS)}")
     return source

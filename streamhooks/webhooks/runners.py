@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 from streamhooks.in_flight.again import Do
 from streamhooks.limits.places import Places
@@ -63,7 +63,3 @@ class Runners:
             self._tasks.start_pending(call, owner)
         else:
             self._deliveries.start_pending(call, owner)
-
-    def tell_of_room(self, tell: Callable[[], None]) -> None:
-        """Call this whenever places have become free."""
-        self._bulkheads.on_leave = tell

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from streamhooks.errors import ProducerDead, PublishError, StreamhooksError
+from streamhooks.errors import ProducerDead, PublishError, RegistryAway, StreamhooksError
 
 RETRY_AFTER = {"Retry-After": "1"}
 #: how long Kafka may take to confirm a change, in seconds; the publisher itself tries for ever
@@ -59,7 +59,7 @@ def try_again(detail: str, *, maybe_applied: bool = False) -> ProblemError:
 
 @asynccontextmanager
 async def kafka_answers(*, after_change: bool = False) -> AsyncIterator[None]:
-    """Turn the TimeoutError of what reads from Kafka in the body into a ProblemError with 503.
+    """Turn it into a ProblemError with 503 if Kafka, or the schema registry, does not answer in the body.
 
     `after_change` tells whether a change was made before.
     """
@@ -67,6 +67,8 @@ async def kafka_answers(*, after_change: bool = False) -> AsyncIterator[None]:
         yield
     except TimeoutError:
         raise try_again("Kafka does not answer in time", maybe_applied=after_change) from None
+    except RegistryAway as away:
+        raise try_again(str(away), maybe_applied=after_change) from None
 
 
 @asynccontextmanager

@@ -85,7 +85,7 @@ async def change_hook(parts: Parts, request: web.Request) -> web.Response:
 async def _missed(parts: Parts, hook: Hook) -> dict[str, Any]:
     """Return what a hook has missed that becomes `hook`; raise ProblemError if that is to be decided first."""
     async with kafka_answers():
-        missed = await parts.history.missed_of(hook.id)
+        missed = await parts.replays.missed_of(hook.id)
     shown = shown_missed(missed)
     if missed.undecided and hook.resume is None:
         records = "1 record was" if missed.undecided == 1 else f"{missed.undecided} records were"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from streamhooks.backlog.catch_up import CatchUp, Ways
-from streamhooks.backlog.stretches import Stretches
+from streamhooks.backlog.catch_up import CatchUp
+from streamhooks.backlog.stretches import Backlog, Stretches
 from streamhooks.kafka import reader
 from streamhooks.kafka.reader import Record
 from streamhooks.limits.rates import Rate
@@ -31,15 +31,14 @@ class World:
         self.stretches = Stretches()
         self.hook = hook = SimpleNamespace(id=HOOK, resumed_at=1.0)
         self.catch_up = CatchUp(
-            self.stretches,
+            Backlog(self.stretches, self.write, self.forget, self.gone.append),
             SimpleNamespace(get=lambda _: hook, is_active=lambda _: True),
             self,
-            Ways(self.read_range, self.ends, self.offset_at, self.write, self.forget, self.topic_id, self.gone.append),
+            self,
+            again=lambda _hook, record, _cause, _id_of: record.offset,
             is_home=lambda _: True,
             may_send=lambda _: True,
-            call_for=lambda _hook, _stretch, record: record.offset,
             rate=Rate(10_000),
-            clock=lambda: 1000.0,
         )
 
     async def start(self, call: int, owner) -> None:
@@ -48,11 +47,11 @@ class World:
             self.hook.resumed_at += 1.0  # and enabled again, when the call was passed over
         owner.release()
 
-    async def read_range(self, topic, partition, start, end):
+    async def some(self, topic, partition, start, end):
         span = range(start, min(end, len(self.times)))
         return [Record(topic, partition, offset, self.times[offset], None, b"") for offset in span]
 
-    async def topic_id(self, _tp):
+    async def topic_id(self, _topic):
         return self.log_id
 
     async def ends(self, _tp):
@@ -106,14 +105,14 @@ def test_a_replay_sends_the_records_of_its_time_wherever_they_lie() -> None:
 def test_many_bytes_are_read_bit_by_bit(monkeypatch) -> None:
     monkeypatch.setattr(reader, "SOME", 3)
     world = World([1] * 30)
-    whole, reads = world.read_range, []
+    whole, reads = world.some, []
 
     async def some(topic, partition, start, end):
         records = await whole(topic, partition, start, end)
         reads.append(start)
         return [record._replace(value=b"xy") for record in records[:2]]
 
-    world.catch_up._ways = replace(world.catch_up._ways, read_range=some)
+    world.some = some
     assert work_off(world, {"resume": "all"}) == [list(range(30))]
     assert reads == list(range(0, 30, 2))
 

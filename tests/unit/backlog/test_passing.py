@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from streamhooks.backlog.passing import UNDECIDED, Missed
-from streamhooks.backlog.stretches import Stretches
+from streamhooks.backlog.stretches import Backlog, Stretches
 from streamhooks.errors import ProducerDead
 from streamhooks.hooks.decisions import Decisions
 from streamhooks.kafka.reader import Record, coordinates
@@ -38,19 +38,21 @@ class World:
         self.log_id = ""
         self.gone: list[Stretch] = []
         self.missed = Missed(
-            self.stretches,
+            Backlog(self.stretches, self.write, self.forget, self.gone.append),
             self,
             self,
-            write=self.write,
-            forget=self.forget,
-            holds_lease=lambda: self.lease,
+            self,
             clock=lambda: self.now,
             steady_clock=lambda: self.now,
-            log_of=lambda _tp: self.log_id,
-            on_gone=self.gone.append,
         )
         for stretch, value in former.log if former else ():
             self.apply(stretch, value)
+
+    def holds_lease(self):
+        return self.lease
+
+    def topic_id(self, _tp):
+        return self.log_id
 
     def is_active(self, hook_id):
         return self.active

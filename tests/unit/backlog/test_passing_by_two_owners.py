@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamhooks.backlog.passing import UNDECIDED, Missed
-from streamhooks.backlog.stretches import Stretches
+from streamhooks.backlog.stretches import Backlog, Stretches
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook
@@ -98,15 +98,24 @@ class Worker:
         self.ending: asyncio.Task[None] | None = None
         self.frozen: set[str] = set()
         self.missed = Missed(
-            self.stretches,
+            Backlog(
+                self.stretches,
+                lambda stretch: self.write(stretch, stretch.to_json()),
+                lambda stretch: self.write(stretch, None),
+                lambda _stretch: None,
+            ),
             self.hooks,
             self,
-            write=lambda stretch: self.write(stretch, stretch.to_json()),
-            forget=lambda stretch: self.write(stretch, None),
-            holds_lease=lambda: kafka.owner is self,
+            self,
             clock=lambda: self.now,
             steady_clock=lambda: self.now,
         )
+
+    def holds_lease(self) -> bool:
+        return self.kafka.owner is self
+
+    def topic_id(self, _tp: TP) -> str:
+        return ""
 
     # --- what it writes and reads
 

@@ -107,7 +107,7 @@ def test_a_broken_record_leaves_the_former_state(value):
 def test_a_log_that_is_made_anew_gets_what_it_lacks():
     states = LetterStates()
     states.apply([told("delivered", 1, "1:1:1"), told("open", 1, "1:2:1"), told("open", 1, "1:3:1", partition=1)])
-    states.begin_anew(0)
+    states.begin_anew(("letter-states", 0))
     states.apply([told("open", 1, "1:2:1")])
     assert states.heals(0) == [("1:1:1", Known("delivered", 1))]
     assert states.heals(1) == []

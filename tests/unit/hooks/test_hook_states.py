@@ -28,7 +28,7 @@ class World:
     def __init__(self, hooks: int = 1, **fields: Any) -> None:
         self.now = NOW
         self.table = HooksTable(TOPICS.hooks, TOPICS.hook_states)
-        self.table.is_live = True
+        self.table.go_live()
         self.notices: list[Notice] = []
         self.states = HookStates(self, TOPICS, self.table, self, lambda: self.now)  # type: ignore[arg-type]
         for number in range(hooks):

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError
 
 from streamhooks.kafka import reader_health, reading_thread, standstill
 from streamhooks.kafka.reader import TP, Record
-from streamhooks.kafka.topic_reader import TopicReader
+from streamhooks.kafka.topic_reader import Table, TopicReader
 
 HOOKS = ("hooks", 0)
 
@@ -106,26 +106,27 @@ class Logs:
         return dict.fromkeys(topics, "A")
 
 
-class World:
+class World(Table):
     def __init__(self, kafka: Kafka) -> None:
         self.kafka = kafka
         self.handed: list[tuple[TP, int]] = []
         self.defects = 0
-        loop = asyncio.get_running_loop()
         self.reader = TopicReader(
             None,  # type: ignore[arg-type]
-            self.handle,
-            loop,
+            self,
             name="hooks",
             logs=Logs(),  # type: ignore[arg-type]
             ends=lambda _tps: kafka.ends,
+            on_broken=lambda _record, _reason: None,
+            on_anew=lambda _tp, _why: None,
         )
 
-    def handle(self, records: list[Record]) -> None:
+    def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
         if self.defects:
             self.defects -= 1
             raise ValueError("a defect of ours")
         self.handed += [((record.topic, record.partition), record.offset) for record in records]
+        return []
 
 
 @pytest.fixture

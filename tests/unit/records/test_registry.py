@@ -305,13 +305,9 @@ def test_what_needs_no_registry(value: bytes | None) -> None:
     assert asked.asked == []
 
 
-def test_the_one_of_the_process() -> None:
+def test_without_one() -> None:
     value = wire(7, OTHER, {**EVENT, "own": 5, "project": {"id": "2", "slug": "p", "name": "P"}})
-    formats.use_registry(registry(Answers(_7={"schema": json.dumps(OTHER)})))
-    try:
-        assert formats.decode(Event, value).event_id == "ab" * 16
-    finally:
-        formats.use_registry(None)
+    assert formats.decode(Event, value, registry(Answers(_7={"schema": json.dumps(OTHER)}))).event_id == "ab" * 16
     with pytest.raises(BrokenRecord, match="no schema registry is configured"):
         formats.decode(Event, value)
 

@@ -38,7 +38,7 @@ def put(parts: FakeParts, number: int, found: dict[str, Any] | None = None, **fi
 
 def troubled(parts: FakeParts) -> dict[str, str]:
     """One hook a trouble, and those without: their ids by what they are; the ids tell nothing about the order."""
-    parts.hooks.is_live = True  # what was found was found now
+    parts.hooks.go_live()  # what was found was found now
     return {
         "disabled_by_owner": put(parts, 1, status="disabled"),
         "active": put(parts, 2),

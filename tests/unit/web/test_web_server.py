@@ -258,7 +258,7 @@ Arrange = Callable[[FakeParts, Waiting], Awaitable[None] | None]
     ("asked", "method", "path", "body"),
     [
         ("record_of", "GET", f"/api/explain?event_id={HOOK}", b""),
-        ("letters", "GET", "/api/dead-letters", b""),
+        ("page", "GET", "/api/dead-letters", b""),
         ("attempts", "GET", "/api/attempts?status=500", b""),
         ("count", "POST", "/api/hooks/{hook}/replay", b'{"from": 0, "dry_run": true}'),
         ("redrive", "POST", "/api/dead-letters/redrive", b'{"hook_id": "a"}'),
@@ -271,7 +271,7 @@ async def test_a_look_ends_when_its_caller_hangs_up(asked: str, method: str, pat
     setattr(parts.history, asked, waiting)
     await hung_up(parts, waiting, lambda hook: (method, path.format(hook=hook), body))
     assert (waiting.cancelled, waiting.done) == (1, 0)
-    with parts.history.long_look(), parts.history.long_look():
+    with parts.looks.long_place(), parts.looks.long_place():
         pass  # its place is free again
 
 
