@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from streamhooks.delayed.pending import Entry, Pending
+from streamhooks.delayed.entries import Entry
+from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.scheduler import Scheduler
 from streamhooks.delayed.upkeep import Upkeep
 from streamhooks.delivery.client import Answer

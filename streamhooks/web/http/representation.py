@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from streamhooks.backlog.summary import Missed
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.hooks.table import Status
 from streamhooks.hooks.trouble import Trouble
 from streamhooks.records.hook import CREATABLE, FIELDS, Hook, names_for

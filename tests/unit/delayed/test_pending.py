@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamhooks.delayed.pending import MEMORY, Entry, Pending
+from streamhooks.delayed.entries import Entry
+from streamhooks.delayed.pending import MEMORY, Pending
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import PENDING_BYTES
