@@ -182,6 +182,3 @@ async def test_a_header_that_cannot_be_sent_is_given_up() -> None:
         answer = await client.post(endpoint.url, {"X": "a\r\nB: c"}, b"{}", LONG)
     assert judge(answer, 0).kind == "rejected"
     assert not endpoint.requests
-
-
-# Addresses: what is denied is never connected to, on whatever way it came in.
