@@ -14,9 +14,8 @@ from typing import Any
 
 from streamhooks.counting.rollups import ROLLUPS, Rollup
 from streamhooks.metrics import COUNTED, COUNTED_TWICE
-from streamhooks.records.firing import Attempt
+from streamhooks.records.firing import OUTCOMES, Attempt
 
-FAILED = frozenset({"retried", "dead"})
 #: how many ids are remembered, at least, before the oldest are forgotten
 REMEMBERED = 500_000
 
@@ -63,10 +62,11 @@ class Counters:
             first = self.remember(attempt)
             if not first:
                 COUNTED_TWICE.inc()
-            if attempt.outcome == "dropped":
+            counts_as = OUTCOMES[attempt.outcome].counts_as
+            if counts_as is None:
                 continue
             fired += first
-            if attempt.outcome in FAILED:
+            if counts_as == "failed":
                 failed += first
             # One that was made again after a crash may end otherwise than the first time.
             elif self.seen.add(attempt.id, "delivered"):
@@ -91,7 +91,7 @@ class Counters:
         """Note attempts that were counted before this worker had their partition."""
         for attempt in attempts:
             self.remember(attempt)
-            if attempt.outcome == "delivered":
+            if OUTCOMES[attempt.outcome].counts_as == "delivered":
                 self.seen.add(attempt.id, "delivered")
 
     def forget(self) -> None:

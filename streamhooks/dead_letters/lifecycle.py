@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from streamhooks.dead_letters.states import Bounds, Known, LetterStates
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.records.letter_state import LetterState
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.delayed.queues import Queues
 from streamhooks.hooks.table import HooksTable
 from streamhooks.limits.restraints import Restraints

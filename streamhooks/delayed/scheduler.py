@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from streamhooks.delayed.admission import Admission
-from streamhooks.delayed.pending import Entry, Pending
+from streamhooks.delayed.entries import Entry
+from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.queues import Queues
 from streamhooks.delayed.upkeep import Upkeep, call_of
 from streamhooks.tasks.lanes import HookLane, Lane

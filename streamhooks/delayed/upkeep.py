@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from streamhooks.delayed.pending import Entry, Heal, Pending
+from streamhooks.delayed.entries import Entry, Heal
+from streamhooks.delayed.pending import Pending
 from streamhooks.in_flight.backoff import FIRST
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.masking import LONGEST_TEXT, shown

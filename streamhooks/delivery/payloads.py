@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from operator import is_not
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar, cast
 
 import orjson
 
@@ -73,6 +73,17 @@ def app_hook_body(action: str, installation_id: str, data: Any, actor: dict[str,
             "actor": OWN_ACTOR if actor is None else actor,
         }
     )
+
+
+class Format(NamedTuple):
+    """A version of payloads: what makes the body of a service hook, and that of an app hook."""
+
+    service: Callable[[Event, Links], bytes]
+    app: Callable[[str, str, Any, dict[str, Any] | None], bytes]
+
+
+FORMATS: Final[dict[int, Format]] = {0: Format(service_hook_body, app_hook_body)}
+"""By the `version` of a hook; `VERSIONS` in records/hook_values.py says which of them a hook may have."""
 
 
 def _body(value: Any) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from streamhooks.hooks.findings import merged, notice_of
+from streamhooks.hooks.findings import known_finding, merged, notice_of
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.topic_reader import TopicReader
@@ -43,21 +43,27 @@ class HookStates:
         self._opened: deque[float] = deque(maxlen=MOST_OPENED)
 
     async def note(self, hook_id: str, what: str, found: dict[str, Any]) -> None:
-        """Write what was found about a hook, one finding after the other; only its home may."""
+        """Write what was found about a hook, one finding after the other; only its home may.
+
+        Raises:
+            BrokenRecord: `what` is no finding that is known.
+
+        """
+        finding = known_finding(what)
         async with self._noting:
             hook = self._hooks.get(hook_id)
             if hook is None:
                 return
-            if what == "disabled" and not self._hooks.is_active(hook_id):
+            if finding == "disabled" and not self._hooks.is_active(hook_id):
                 return  # many deliveries were under way: its owner hears of it once
             former = self._hooks.state(hook_id) or HookState(hook_id)
             lasting = self._hooks.lasting(hook_id)
             left = lasting.pause_left() if lasting is not None else 0.0
             now = self._clock()
-            state = merged(former, what, found, now=now, pause_left=left, enabled_at=hook.enabled_at)
+            state = merged(former, finding, found, now=now, pause_left=left, enabled_at=hook.enabled_at)
             if state == former:
                 return
-            notice = notice_of(what, state, now, hook.blocked)
+            notice = notice_of(finding, state, now, hook.blocked)
             if notice is not None and notice.what == "breaker_opened" and not self._may_tell_of_opened(hook_id, now):
                 notice, state = None, replace(state, breaker_told_at=former.breaker_told_at)
             await self._write(hook_id, state.to_json())

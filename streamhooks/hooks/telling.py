@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from streamhooks.hooks.findings import What
+
 #: how long a worker that has told the home something waits before it tells it again, in seconds
 TOLD = 15.0
 
-Tell = Callable[[str, str, dict[str, object]], None]
-"""Takes what was found (`disabled`, `breaker`, …), the hook's id, and the fields of the finding."""
+Tell = Callable[[What, str, dict[str, object]], None]
+"""Takes what was found, the hook's id, and the fields of the finding."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from streamhooks.delivery.outcomes import Attempted, VerdictKind
+from streamhooks.hooks.findings import What
 from streamhooks.hooks.lasting import Lasting
 from streamhooks.hooks.telling import TOLD, Tell
 from streamhooks.limits.breakers import Failures, Probing
@@ -69,7 +70,7 @@ class Restraints:
         self._many = MANY
         self._probing: dict[str, Probing] = {}
         self._rates: dict[str, Rate] = {}
-        self._told: Deadlines[tuple[str, str]] = Deadlines()
+        self._told: Deadlines[tuple[What, str]] = Deadlines()
         # What this worker saw and the home has not written yet.
         self._paused: Deadlines[str] = Deadlines()
         self._open: Deadlines[str] = Deadlines()
@@ -224,7 +225,7 @@ class Restraints:
             self._told.pop(("pause", hook_id), None)
             self._tell("pause", hook_id, now, paused_for=seconds)
 
-    def _tell(self, what: str, hook_id: str, now: float, **found: object) -> None:
+    def _tell(self, what: What, hook_id: str, now: float, **found: object) -> None:
         if self._told.get((what, hook_id), 0.0) > now:
             return
         self._told.put((what, hook_id), now + TOLD, now)

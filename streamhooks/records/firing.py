@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, Final, Literal, NamedTuple, Self, cast, get_args
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.fields import (
@@ -19,6 +20,27 @@ from streamhooks.records.fields import (
 
 Outcome = Literal["delivered", "retried", "dead", "dropped", "failed"]
 """`failed` is a test that was not delivered: it is not tried again, and is no dead letter."""
+
+
+class Meaning(NamedTuple):
+    """What an outcome means."""
+
+    counts_as: Literal["delivered", "failed"] | None
+    """In the statistics of its hook; None if it is not counted."""
+    goes_on: bool
+    """Whether another attempt follows."""
+    tone: Literal["good", "warn", "bad", "off"]
+    """How it is shown to people."""
+
+
+OUTCOMES: Final[Mapping[Outcome, Meaning]] = {
+    "delivered": Meaning("delivered", False, "good"),
+    "retried": Meaning("failed", True, "warn"),
+    "dead": Meaning("failed", False, "bad"),
+    "dropped": Meaning(None, False, "off"),
+    "failed": Meaning(None, False, "bad"),
+}
+
 Cause = Literal["live", "retry", "replay", "resume", "redrive", "test"]
 """Why an attempt was made; what a replay, a resume or a redrive brought stays that in its retries."""
 

@@ -126,12 +126,15 @@ EVENTS: Final = Value(
     of_list(TEXT),
     lambda events: list(events[: MAX_EVENTS + 1]),
 )
+VERSIONS: Final = (0,)
+"""Of payloads; `FORMATS` in delivery/payloads.py has what is sent."""
+_VERSIONS: Final = ", ".join(map(str, VERSIONS))
 VERSION: Final = Value(
     "other",
     whole,
-    {"type": "integer", "enum": [0], "description": "of the payload; 0 is the only one today"},
-    lambda version: "must be 0" if version else None,
-    {"type": "integer", "minimum": 0, "description": "of the payload; only 0 is sent"},
+    {"type": "integer", "enum": list(VERSIONS), "description": "of the payload"},
+    lambda version: None if version in VERSIONS else f"must be {_VERSIONS}",
+    {"type": "integer", "minimum": 0, "description": f"of the payload; sent are {_VERSIONS}"},
 )
 STATUS: Final = Value("other", _status, {"enum": list(get_args(Status))})
 

@@ -7,13 +7,7 @@ from typing import Any, NamedTuple
 
 from streamhooks.delivery.links import Links
 from streamhooks.delivery.outcomes import Attempted, not_sent
-from streamhooks.delivery.payloads import (
-    alert_data,
-    app_hook_body,
-    app_hook_headers,
-    service_hook_body,
-    service_hook_headers,
-)
+from streamhooks.delivery.payloads import FORMATS, alert_data, app_hook_headers, service_hook_headers
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 
@@ -34,13 +28,14 @@ class Rendering:
     def __init__(self, links: Links) -> None:
         self._links = links
         self._last: Event | dict[str, Any] | None = None
+        self._version = 0
         self._body = b""
 
-    def event(self, event: Event | dict[str, Any]) -> bytes:
-        """Return payload v0 of an event; rendered once for all of its hooks, since they follow one another."""
-        if event is not self._last:
-            self._body = service_hook_body(_known(event), self._links)
-            self._last = event
+    def event(self, event: Event | dict[str, Any], version: int) -> bytes:
+        """Return the payload of an event; rendered once for all of its hooks, since they follow one another."""
+        if event is not self._last or version != self._version:
+            self._body = FORMATS[version].service(_known(event), self._links)
+            self._last, self._version = event, version
         return self._body
 
     def alert(self, event: Event | dict[str, Any], rule: str, key: str | None, payload: Any) -> dict[str, Any]:
@@ -60,7 +55,7 @@ def service_payload(hook: Hook, body: bytes) -> Payload:
 def app_payload(hook: Hook, event: str, data: Any, actor: dict[str, Any] | None) -> Payload:
     """Return the payload of an app hook; `event` is `<resource>.<action>`."""
     resource, action = event.split(".", 1)
-    return Payload(app_hook_body(action, hook.id, data, actor), app_headers(hook, resource))
+    return Payload(FORMATS[hook.version].app(action, hook.id, data, actor), app_headers(hook, resource))
 
 
 def app_headers(hook: Hook, resource: str) -> Headers:
@@ -77,7 +72,7 @@ _UNSUPPORTED = not_sent("unsupported payload version")
 
 def unsupported(hook: Hook) -> Attempted | None:
     """Return the outcome for a hook that wants a payload version that there is not."""
-    return _UNSUPPORTED if hook.version != 0 else None
+    return None if hook.version in FORMATS else _UNSUPPORTED
 
 
 def _known(event: Event | dict[str, Any]) -> Event:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from streamhooks.delivery.links import Links
-from streamhooks.delivery.payloads import alert_data, app_hook_body, resource_change_data, service_hook_body
+from streamhooks.delivery.payloads import FORMATS, alert_data, resource_change_data
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import NOTICES, fires, never_fire, sample_of, singles_of
@@ -33,14 +33,15 @@ def can_get(hook: Hook, event: str) -> bool:
 
 def sample_body(hook: Hook, event: str, links: Links, now: float) -> bytes:
     """Return what goes out for a made-up event of this name; `now` is epoch seconds."""
+    made = FORMATS.get(hook.version, FORMATS[0])  # of a version that there is not, nothing is sent
     if hook.app_id is None:
-        return service_hook_body(_made_up(hook, now), links)
+        return made.service(_made_up(hook, now), links)
     resource, action = event.split(".", 1)
     if resource == "event_alert":
         data = alert_data(_made_up(hook, now), "A sample rule", links)
     else:
         data = resource_change_data(resource, _about_a_hook(hook, action, now) if resource == NOTICES else _RESOURCE)
-    return app_hook_body(action, hook.id, data, None)
+    return made.app(action, hook.id, data, None)
 
 
 _RESOURCE = {"id": "1", "title": "A sample"}

@@ -57,8 +57,8 @@ def delivery(name: str, event: str = "", max_retries: int = 3) -> Callable[[Rend
 
 @delivery("streamhooks.process_service_hook", "event.created", max_retries=5)
 def process_service_hook(rendering: Rendering, hook: Hook, event: Event | dict[str, Any]) -> Payload:
-    """Render payload v0 of an event for a service hook."""
-    return service_payload(hook, rendering.event(event))
+    """Render an event for a service hook."""
+    return service_payload(hook, rendering.event(event, hook.version))
 
 
 @fan_out("streamhooks.send_alert_event")

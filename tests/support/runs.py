@@ -7,8 +7,9 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from streamhooks.delayed.entries import Entry
 from streamhooks.delayed.log import DelayedLog
-from streamhooks.delayed.pending import Entry, Pending
+from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.queues import Queues
 from streamhooks.delayed.scheduler import Scheduler
 from streamhooks.delayed.upkeep import Upkeep

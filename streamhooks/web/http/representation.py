@@ -6,45 +6,40 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from streamhooks.backlog.summary import Missed
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.hooks.table import Status
 from streamhooks.hooks.trouble import Trouble
 from streamhooks.records.hook import CREATABLE, FIELDS, Hook, names_for
-from streamhooks.records.rotation import in_force
+from streamhooks.records.hook_state import HookState
 from streamhooks.times import iso
+from streamhooks.web.http.observed import BY_NAME, COLUMNS, Observed
 
-#: what the table of hooks knows, behind which field
-_FOUND: Final[Mapping[str, tuple[str, ...]]] = {
-    "secret": ("previous_secrets_until",),
-    "status": ("status_reason", "disabled_since", "failing_since", "paused_until", "breaker", "trouble"),
-}
 #: what is shown in its order, and how a field of the hook is
 _SHOWN: Final = [
     (one, FIELDS[one].value.shown if one in FIELDS else None)
     for name in dict.fromkeys(("id", "organization_id", "project_ids", *CREATABLE, *names_for("see")))
-    for one in (name, *_FOUND.get(name, ()))
+    for one in (name, *COLUMNS.get(name, ()))
 ]
 
 
 def shown_hook(
-    hook: Hook, status: Status, trouble: Trouble | None, revision: int, now: float, *, in_clear: bool = False
+    hook: Hook,
+    status: Status,
+    trouble: Trouble | None,
+    revision: int,
+    now: float,
+    *,
+    state: HookState | None = None,
+    in_clear: bool = False,
 ) -> dict[str, Any]:
     """Return a hook as docs/reference/hooks.md says, at `now` (epoch seconds).
 
-    `in_clear` shows its secret, for who has just made it.
+    `state` is what was found about it. `in_clear` shows its secret, for who has just made it.
 
     Of what is over its bound one more is shown than there may be: a page of such hooks would have no bound either.
     """
-    found = {
-        "previous_secrets_until": [iso(former.until) for former in in_force(hook, now)],
-        "status_reason": status.reason,
-        "disabled_since": iso(status.disabled_since),
-        "failing_since": iso(status.failing_since),
-        "paused_until": iso(status.paused_until),
-        "breaker": status.breaker,
-        "trouble": trouble,
-    }
-    shown = {name: show(getattr(hook, name)) if show else found[name] for name, show in _SHOWN}
+    seen = Observed(hook, status, state or HookState(hook.id), trouble, now)
+    shown = {name: show(getattr(hook, name)) if show else BY_NAME[name].show(seen) for name, show in _SHOWN}
     # Not as the record has them.
     shown["status"], shown["revision"] = status.status, revision
     if in_clear:

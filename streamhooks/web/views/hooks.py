@@ -156,7 +156,8 @@ def _shown(parts: Parts, hook: Hook, *, in_clear: bool = False) -> dict[str, Any
     except KeyError:  # it was deleted meanwhile
         status = Status(hook.status, None, None)
     trouble = trouble_of(parts.hooks, hook)
-    return shown_hook(hook, status, trouble, _revision(parts, hook), parts.clock(), in_clear=in_clear)
+    state, revision = parts.hooks.state(hook.id), _revision(parts, hook)
+    return shown_hook(hook, status, trouble, revision, parts.clock(), state=state, in_clear=in_clear)
 
 
 def _with_warnings(shown: dict[str, Any], hook: Hook) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.history.explain import Explained, summary
 from streamhooks.history.history import EXPLAINED
 from streamhooks.kafka.reader import Record
+from streamhooks.records.firing import OUTCOMES
 from streamhooks.records.ids import webhook_id_of_call
 from streamhooks.sources.kinds import OF_USERS
 from streamhooks.times import Between, iso, moment
@@ -79,7 +80,7 @@ async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
 
 
 def _may_wait(one: Explained, attempts: list[dict[str, Any]]) -> bool:
-    return one.matched and (not attempts or attempts[-1]["outcome"] == "retried")
+    return one.matched and (not attempts or OUTCOMES[attempts[-1]["outcome"]].goes_on)
 
 
 async def _pending(parts: Parts, request: web.Request, one: Explained) -> list[dict[str, Any]]:

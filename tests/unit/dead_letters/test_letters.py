@@ -6,7 +6,7 @@ import pytest
 
 from streamhooks.dead_letters.lifecycle import CALL_GONE, Letters
 from streamhooks.dead_letters.states import Known, LetterStates
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.kafka.reader import Record
 from streamhooks.records.letter_state import LetterState
 
