@@ -137,7 +137,7 @@ def test_a_stretch_of_another_log_is_not_sent_from_this_one_and_that_is_told() -
     replay = {"why": "replay", "resume": "all", "log": "A"}
     assert work_off(world, {"resume": "all", "log": "A"}, replay) == [[], []]
     assert [stretch.why for stretch in world.gone] == ["disabled", "replay"]
-    # As long, and another one: what was sent of the former says nothing about it.
+    # As long, and another one: what was sent of the previous says nothing about it.
     assert work_off(world, {"resume": "all", "log": "B"}) == [list(range(50))]
 
 

@@ -22,7 +22,7 @@ TP = ("e", 0)
 class World:
     """A worker, its log of stretches, and its partition of a source topic."""
 
-    def __init__(self, former: World | None = None) -> None:
+    def __init__(self, previous: World | None = None) -> None:
         self.now = 1000.0
         self.hook = HOOK
         self.active = False
@@ -49,7 +49,7 @@ class World:
             log_of=lambda _tp: self.log_id,
             on_gone=self.gone.append,
         )
-        for stretch, value in former.log if former else ():
+        for stretch, value in previous.log if previous else ():
             self.apply(stretch, value)
 
     def is_active(self, hook_id):
@@ -171,10 +171,10 @@ async def test_the_first_decision_decides_also_when_the_hook_is_disabled_again_a
     assert world.known == [(5, 6, "all")]
 
 
-async def test_the_next_owner_ends_what_a_former_one_began_where_it_has_come_to():
-    former = World()
-    await former.pass_over(5)
-    world = World(former)
+async def test_the_next_owner_ends_what_a_previous_one_began_where_it_has_come_to():
+    previous = World()
+    await previous.pass_over(5)
+    world = World(previous)
     world.enable("all")
     world.next[TP] = 20
     await world.missed.end()
@@ -195,17 +195,17 @@ async def test_only_an_owner_whose_lease_holds_ends_anything():
 
 
 async def test_nobody_relies_on_what_another_owner_began():
-    former = World()
-    await former.pass_over(5)
-    world = World(former)
+    previous = World()
+    await previous.pass_over(5)
+    world = World(previous)
     await world.pass_over(9, 10)
-    # One stretch all the same: the new one takes the former one in.
+    # One stretch all the same: the new one takes the previous one in.
     assert world.known == [(5, None, None)]
     assert len(world.log) == 2
-    # The former owner wakes up and ends its own, or what it wrote long ago comes now.
-    former.enable("all")
-    await former.missed.end()
-    world.apply(*former.log[-1])
+    # The previous owner wakes up and ends its own, or what it wrote long ago comes now.
+    previous.enable("all")
+    await previous.missed.end()
+    world.apply(*previous.log[-1])
     world.enable("all")
     await world.missed.end()
     assert sorted(world.known) == [(5, 6, "all"), (5, 11, "all")]
@@ -221,9 +221,9 @@ async def test_without_the_lease_nothing_is_taken_in():
 
 
 async def test_what_was_decided_is_not_taken_in():
-    former = World()
-    await former.pass_over(5)
-    world = World(former)
+    previous = World()
+    await previous.pass_over(5)
+    world = World(previous)
     world.decide("skip")
     await world.pass_over(9)
     assert world.known == [(5, None, None), (9, None, None)]
@@ -298,7 +298,7 @@ async def test_a_stretch_names_its_log_and_covers_nothing_of_another_one():
     await world.pass_over(7)
     assert [stretch.log for stretch, _ in world.log] == ["A", "B"]
     await world.missed.end()
-    # What it had missed on the former one is gone, which is told; the other goes on.
+    # What it had missed on the previous one is gone, which is told; the other goes on.
     assert [stretch.log for stretch in world.gone] == ["A"]
     assert world.known == [(7, None, None)]
     world.enable("all")
@@ -331,9 +331,9 @@ async def test_the_same_offset_of_another_log_is_another_stretch_while_the_first
 
 
 async def test_what_0_1_0_began_names_no_log_and_is_taken_in():
-    former = World()
-    await former.pass_over(5)
-    world = World(former)
+    previous = World()
+    await previous.pass_over(5)
+    world = World(previous)
     world.log_id = "A"
     await world.pass_over(9)
     assert [(one.next, one.log) for one in world.stretches] == [(5, "A")]

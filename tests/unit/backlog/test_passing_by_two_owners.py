@@ -322,7 +322,7 @@ async def settle() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(STEPS)
-@example([("take", 0, "all", "all"), ("move", 1, None, "all"), ("take", 1, None, "all")])  # the former owner wakes up
+@example([("take", 0, "all", "all"), ("move", 1, None, "all"), ("take", 1, None, "all")])  # the previous owner wakes up
 @example(  # disabled again before anybody has looked: the second record is up to the second decision
     [
         ("take", 0, None, "all"),

@@ -165,13 +165,13 @@ async def test_another_topic_id_is_another_log_wherever_it_ends(world, end) -> N
     world.logs_now[A] = Log("other", 0, 0, end)
     await world.positions.check()
     assert world.told == [(A, "anew", 0)]
-    # The client knows the former topic: it is of no more use, nor for the partition that was not asked about yet.
+    # The client knows the previous topic: it is of no more use, nor for the partition that was not asked about yet.
     assert (world.moves, world.renewed) == ([], [{A: Seek(0, 0, 3), B: Seek(20, 3, 2)}])
     assert world.moved == [(A, 0)]
     assert world.tracker.expected(A) == 0
     assert dict(world.tracker.committable()) == {A: Settled(0)}
     assert world.positions.reading(A, Settled(0)) == Reading(0, "other", 0)
-    # What was fetched of the former one is nothing of this one.
+    # What was fetched of the previous one is nothing of this one.
     assert world.positions.note(Record(*A, 0, 0, None, b"", (), 3, 1)) is False
     assert world.tracker.start(A, 0, 1) is None
     await world.positions.check()
@@ -196,7 +196,7 @@ async def test_what_is_not_settled_below_the_cut_is_read_again(world) -> None:
     world.logs_now[A], world.ends[A] = Log("id", 5, 0, 1000), 25
     await world.positions.check()
     assert world.moves == [{A: Seek(10, 5, 3)}]
-    head.release()  # of the former assignment: it settles nothing here
+    head.release()  # of the previous assignment: it settles nothing here
     assert world.tracker.floor(A) == 10
 
 
@@ -231,7 +231,7 @@ async def test_what_is_read_while_the_brokers_are_asked_is_held_against_no_older
     assert (world.told, world.moves) == ([], [])
 
 
-async def test_an_answer_about_a_former_assignment_decides_nothing(world) -> None:
+async def test_an_answer_about_a_previous_assignment_decides_nothing(world) -> None:
     world.logs_now[A] = Log("other", 0, 0, 5)
     world.meanwhile = lambda: world.positions.forget([A])
     await world.positions.check()
@@ -254,7 +254,7 @@ async def test_a_partition_that_is_not_there_is_begun_when_it_is() -> None:
 
 async def test_a_commit_of_another_log_is_nothing_to_begin_at() -> None:
     world = World()
-    world.commits[A] = Reading(10, "former", 3)
+    world.commits[A] = Reading(10, "previous", 3)
     world.commits[B], world.ends[B] = Reading(20, "id", 2), 15
     assert await world.positions.take_over([A, B]) == {A: 0, B: 15}
     assert [what for _, what, _ in world.told] == ["anew", "shorter"]
@@ -267,7 +267,7 @@ async def test_of_a_client_that_knows_no_epochs_the_leaders_epoch_is_used(world)
     await world.positions.check()
     # Whether 35 to 39 were read before or after the leader changed it can't tell: they are read again.
     assert world.moves == [{A: Seek(35, 4, 3)}]
-    # What is known to be whole is not looked at by a former epoch once more.
+    # What is known to be whole is not looked at by a previous epoch once more.
     world.fetched(*range(35, 60), epoch=-1)
     world.logs_now[A], world.ends[A] = Log("id", 6, 0, 60), 60
     await world.positions.check()
@@ -318,7 +318,7 @@ async def test_what_is_settled_above_the_offset_is_not_taken_up_again() -> None:
 @pytest.mark.parametrize(
     "read",
     [
-        Reading(10, "former", 3, ((12, 14),)),
+        Reading(10, "previous", 3, ((12, 14),)),
         Reading(10, "", 3, ((12, 14),)),
         Reading(10, "id", -1, ((12, 14),)),
     ],

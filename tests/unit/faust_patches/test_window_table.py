@@ -68,11 +68,11 @@ def test_now_is_now_also_while_a_record_is_read(table):
     event = Event()
     table.wall_clock = lambda: 125.0
     table["hook1", window(FINEST, 120)] = [2, 1, 1, 7]
-    former = streams._current_event.set(weakref.ref(event))
+    previous = streams._current_event.set(weakref.ref(event))
     try:
         assert WindowWrapper(table).relative_to_now()["hook1"].now() == [2, 1, 1, 7]
     finally:
-        streams._current_event.reset(former)
+        streams._current_event.reset(previous)
 
 
 class Passing:
@@ -168,10 +168,10 @@ def record(text: str, partition: int, cell: list[int]) -> SimpleNamespace:
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_what_lies_where_the_key_was_gives_way_to_what_lies_where_it_is(table, order):
     # The partition of "hook1" is 1; it was 0 when there were fewer.
-    former = [record("hook1", 0, [1, 1, 0, 40, 0, 7]), record("hook1", 0, [2, 2, 0, 41, 0, 7])]
+    previous = [record("hook1", 0, [1, 1, 0, 40, 0, 7]), record("hook1", 0, [2, 2, 0, 41, 0, 7])]
     present = [record("hook1", 1, [3, 3, 0, 0, 0, 8]), record("hook1", 1, [4, 4, 0, 1, 0, 8])]
     for which in order:
-        table.apply_changelog_batch((former, present)[which])
+        table.apply_changelog_batch((previous, present)[which])
     assert table.cells("hook1", [window(FINEST, 0)]) == [[4, 4, 0, 1, 0, 8]]
 
 
