@@ -1,4 +1,4 @@
-"""Stretches of what comes for a disabled hook begin before the ack, and end behind the last that was passed over."""
+"""Stretches for a disabled hook begin before the record is settled, and end after the last record passed over."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_the_first_offset_is_noted_once():
     assert world.known == [(5, None, None), (0, None, None)]
 
 
-async def test_nobody_goes_on_before_the_first_offset_is_confirmed():
+async def test_no_record_is_settled_before_the_first_offset_is_confirmed():
     world = World()
     world.open.clear()
     waiting = [asyncio.create_task(world.pass_over(offset)) for offset in (5, 6)]
@@ -115,7 +115,7 @@ async def test_nobody_goes_on_before_the_first_offset_is_confirmed():
     assert world.known == [(5, None, None)]
 
 
-async def test_what_could_not_be_noted_is_noted_when_it_is_tried_again():
+async def test_a_failed_note_is_written_by_the_next_try():
     world = World()
     world.error = ProducerDead("away")
     for _ in range(2):
@@ -126,7 +126,7 @@ async def test_what_could_not_be_noted_is_noted_when_it_is_tried_again():
     assert world.known == [(6, None, None)]
 
 
-async def test_an_older_record_is_held_too():
+async def test_an_older_record_is_kept_too():
     world = World()
     await world.pass_over(5, 3)  # a fan-out that had to wait for its resource
     assert world.known == [(3, None, None)]
@@ -139,7 +139,7 @@ async def test_an_older_record_is_held_too():
     ("resume", "known"),
     [("all", [(5, 7, "all")]), (None, [(5, 7, "all")]), ("1500.5", [(5, 7, "1500.5")]), ("skip", [])],
 )
-async def test_enabling_ends_it_behind_the_last_record_that_was_passed_over(resume, known):
+async def test_enabling_ends_it_after_the_last_record_passed_over(resume, known):
     world = World()
     await world.pass_over(5, 6)
     await world.missed.end()
@@ -152,7 +152,7 @@ async def test_enabling_ends_it_behind_the_last_record_that_was_passed_over(resu
     assert world.known == [*known, (9, None, None)]
 
 
-async def test_what_is_decided_after_the_look_decides_about_the_record():
+async def test_a_decision_after_the_hook_was_found_disabled_applies_to_the_record():
     world = World()
     keeping = world.missed.pass_over(world.hook, "e:0:5")  # in the turn in which the hook was found disabled
     world.enable("all")
@@ -161,7 +161,7 @@ async def test_what_is_decided_after_the_look_decides_about_the_record():
     assert world.known == [(5, 6, "all")]
 
 
-async def test_the_first_decision_decides_also_when_the_hook_is_disabled_again_at_once():
+async def test_the_first_decision_holds_even_when_the_hook_is_disabled_again_at_once():
     world = World()
     await world.pass_over(5)
     world.decide("all", at=2000.0)
@@ -171,7 +171,7 @@ async def test_the_first_decision_decides_also_when_the_hook_is_disabled_again_a
     assert world.known == [(5, 6, "all")]
 
 
-async def test_the_next_owner_ends_what_a_previous_one_began_where_it_has_come_to():
+async def test_the_next_owner_ends_a_previous_ones_stretch_where_it_has_reached():
     previous = World()
     await previous.pass_over(5)
     world = World(previous)
@@ -194,12 +194,12 @@ async def test_only_an_owner_whose_lease_holds_ends_anything():
     assert world.known == [(5, None, None)]
 
 
-async def test_nobody_relies_on_what_another_owner_began():
+async def test_no_record_is_added_to_another_owners_stretch():
     previous = World()
     await previous.pass_over(5)
     world = World(previous)
     await world.pass_over(9, 10)
-    # One stretch all the same: the new one takes the previous one in.
+    # One stretch all the same: the new one absorbs the previous one.
     assert world.known == [(5, None, None)]
     assert len(world.log) == 2
     # The previous owner wakes up and ends its own, or what it wrote long ago comes now.
@@ -211,7 +211,7 @@ async def test_nobody_relies_on_what_another_owner_began():
     assert sorted(world.known) == [(5, 6, "all"), (5, 11, "all")]
 
 
-async def test_without_the_lease_nothing_is_taken_in():
+async def test_without_the_lease_no_stretch_is_absorbed():
     later = World()
     await later.pass_over(5)
     world = World(later)
@@ -220,7 +220,7 @@ async def test_without_the_lease_nothing_is_taken_in():
     assert world.known == [(4, None, None), (5, None, None)]
 
 
-async def test_what_was_decided_is_not_taken_in():
+async def test_a_decided_stretch_is_not_absorbed():
     previous = World()
     await previous.pass_over(5)
     world = World(previous)
@@ -240,7 +240,7 @@ async def test_in_another_assignment_a_stretch_is_begun_anew():
     assert len({stretch.key for stretch, _ in world.log}) == 2
 
 
-async def test_what_somebody_else_has_ended_is_relied_on_no_more():
+async def test_no_record_is_added_to_a_stretch_that_another_worker_ended():
     world = World()
     await world.pass_over(5)
     ((stretch, _),) = world.log
@@ -249,7 +249,7 @@ async def test_what_somebody_else_has_ended_is_relied_on_no_more():
     assert world.known == [(6, None, None)]
 
 
-async def test_as_long_as_nobody_has_decided_nothing_is_ended_and_then_it_is_sent():
+async def test_without_a_decision_nothing_is_ended_and_in_the_end_it_is_sent():
     world = World()
     world.hook = replace(HOOK, resume="all", resumed_at=500.0)
     world.decisions.note(HOOK.id, world.hook)
@@ -268,7 +268,7 @@ async def test_as_long_as_nobody_has_decided_nothing_is_ended_and_then_it_is_sen
     assert world.known == [(5, 6, "all")]
 
 
-async def test_what_comes_while_it_ends_begins_a_new_one():
+async def test_a_record_during_the_end_begins_a_new_stretch():
     world = World()
     await world.pass_over(5)
     world.enable("all")
@@ -298,7 +298,7 @@ async def test_a_stretch_names_its_log_and_covers_nothing_of_another_one():
     await world.pass_over(7)
     assert [stretch.log for stretch, _ in world.log] == ["A", "B"]
     await world.missed.end()
-    # What it had missed on the previous one is gone, which is told; the other goes on.
+    # What it missed on the previous log is gone, which is reported; the other stretch continues.
     assert [stretch.log for stretch in world.gone] == ["A"]
     assert world.known == [(7, None, None)]
     world.enable("all")
@@ -306,7 +306,7 @@ async def test_a_stretch_names_its_log_and_covers_nothing_of_another_one():
     assert world.known == [(7, 8, "all")]
 
 
-async def test_a_stretch_that_names_no_log_is_taken_for_one_of_this():
+async def test_a_stretch_without_a_log_belongs_to_the_current_one():
     world = World()
     await world.pass_over(5)
     world.log_id = "B"
@@ -330,7 +330,7 @@ async def test_the_same_offset_of_another_log_is_another_stretch_while_the_first
     assert [stretch.log for stretch, _ in world.log] == ["A", "B"]
 
 
-async def test_what_0_1_0_began_names_no_log_and_is_taken_in():
+async def test_a_stretch_of_0_1_0_names_no_log_and_is_absorbed():
     previous = World()
     await previous.pass_over(5)
     world = World(previous)
