@@ -22,7 +22,7 @@ class Parts(NamedTuple):
 
 
 def divided(size: int) -> Parts:
-    """Divide `size` bytes; pending calls get an additional share, as they do of slots.
+    """Divide `size` bytes; pending calls get an additional share, as they do of places.
 
     By default, one hanging endpoint with 50 bodies of 1 MB does not fill the unsettled part.
     """
