@@ -1,7 +1,8 @@
-"""Sends hooks what they have still to get: what they missed while they were disabled, and replays.
+"""Sending what hooks have yet to get: what they missed while disabled, and replays.
 
-A stretch is worked off by its hook's home: the source records are read again by a plain reader, those that fire the
-hook start as live ones do, and how far all is settled is written to the stretch, so that another home goes on there.
+A hook's owner works through its stretches, which are ranges of offsets of source partitions. A plain reader reads the
+source records again, and those that fire the hook start like live ones. The settled floor is written to the stretch, so
+that the next owner continues there.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ from streamhooks.times import Between, steady
 
 log = logging.getLogger(__name__)
 
-#: how often is looked for stretches, and written how far they are, in seconds
+#: polling interval for stretches, and interval of writing their progress, both in seconds
 INTERVAL = 0.5
 PROGRESS = 1.0
-#: source records that are read in one go, and that are in flight of one hook at most
+#: source records that are read at once, and the most in flight per hook
 CHUNK = 500
 WINDOW = 1000
-#: hooks that catch up at once on a worker
+#: hooks that catch up at once per worker
 AT_ONCE = 20
-#: how many of the stretches that were sent are remembered
+#: number of sent stretches that are remembered
 REMEMBERED = 20_000
 
 TP = tuple[str, int]
@@ -50,20 +51,20 @@ Again = Callable[[Hook, Record, Resent, str], Call | None]
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as it is needed here."""
+    """What is used of the hooks table."""
 
     def get(self, hook_id: str) -> Hook | None:
-        """The hook as wished."""
+        """Return the hook as its owner wants it; None if unknown."""
 
     def is_active(self, hook_id: str) -> bool:
-        """Whether deliveries may be sent to it."""
+        """Tell whether deliveries may be sent to the hook."""
 
 
 class Starter(Protocol):
-    """What runs calls."""
+    """What is used of the runner of calls."""
 
     def start(self, call: Call, owner: Owner) -> Awaitable[None]:
-        """Start a call as soon as there is room."""
+        """Start a call as soon as there is room; await that it has started."""
 
 
 class Reads(Protocol):
@@ -83,7 +84,7 @@ class Reads(Protocol):
 
 
 class CatchUp:
-    """Works off the stretches of the hooks whose home is here. One for the worker.
+    """Works through the stretches of the hooks that this worker owns. One per worker.
 
     `again` gives the call of a source record for a hook, None if the record does not fire it; `may_send` tells whether
     the hook's endpoint may get more now; `rate` is for all hooks of this worker together.
@@ -114,7 +115,7 @@ class CatchUp:
         self._sent: dict[_Place, range] = {}
 
     async def run(self) -> None:
-        """Catch up, for ever."""
+        """Catch up, forever."""
         try:
             while True:
                 await asyncio.sleep(INTERVAL)
@@ -131,16 +132,16 @@ class CatchUp:
                 task.add_done_callback(partial(self._ended, hook_id))
 
     def let_go(self) -> None:
-        """Partitions move: the next homes go on where this one has come to."""
+        """Stop at a rebalance: the next owners continue from the progress written."""
         for task in self._working.values():
             task.cancel()
         self._sent.clear()
 
     async def stop(self, hook_id: str, stretches: Iterable[Stretch]) -> None:
-        """Send no more of these stretches of a hook whose home is here; returns when they are forgotten."""
+        """Stop sending these stretches of a hook that this worker owns; return when they are forgotten."""
         task = self._working.get(hook_id)
         if task is not None:
-            # What writes how far it is would bring it back. The hook's other stretches are soon gone on with.
+            # Writing its progress would bring the stretch back. The hook's other stretches soon continue.
             task.cancel()
             await asyncio.wait([task])
         for stretch in stretches:
@@ -179,22 +180,22 @@ class CatchUp:
                     return
 
     async def _is_gone(self, stretch: Stretch) -> bool:
-        """Whether the log that a stretch is of is another one by now."""
+        """Tell whether the stretch's log has been replaced."""
         if stretch.log is None:
             return False
         return await self._reads.topic_id(stretch.topic) not in ("", stretch.log)
 
     async def _send(self, stretch: Stretch, end: int) -> bool:
-        """Send a stretch; False if the hook may get no more now."""
+        """Send a stretch; return False if the hook may get no more now."""
         tp, hook = stretch.tp, self._hooks.get(stretch.hook_id)
-        # Once the hook was disabled meanwhile, what was started may have been passed over.
+        # If the hook was disabled meanwhile, records that were started may have been passed over.
         resumed_at = hook.resumed_at if hook is not None else 0.0
         place = (stretch.hook_id, tp, stretch.log, stretch.not_before, resumed_at)
         first, log_end = await self._reads.ends(tp)
         begin = start = max(stretch.next, first)
         sent = self._sent.get(place, range(0))
         if stretch.why == "disabled" and start in sent and sent.stop <= log_end:
-            begin, start = sent.start, sent.stop  # two owners around a hand-over may have begun one each
+            begin, start = sent.start, sent.stop  # two owners around a rebalance may have begun one each
         tracker = Tracker(window=WINDOW)
         tracker.assign(tp, start, Settled(start))
         writing = asyncio.create_task(self._write_progress(stretch, tracker))
@@ -231,7 +232,7 @@ class CatchUp:
         try:
             call = self._call_of(hook, stretch, record)
         except BrokenRecord:
-            call = None  # it was told when it was read first
+            call = None  # it was reported when it was first read
         if call is None:
             ticket.release()
             return True
@@ -247,7 +248,7 @@ class CatchUp:
         return self._again(hook, record, "replay" if stretch.why == "replay" else "resume", stretch.id)
 
     async def _turn(self, hook_id: str) -> Hook | None:
-        """Wait until the hook may get more; None if this is not for us to send any more."""
+        """Wait until the hook may get more, and return it; None if it is no longer ours to send."""
         while True:
             hook = self._hooks.get(hook_id)
             if hook is None or not self._hooks.is_active(hook_id) or not self._is_home(hook_id):

@@ -1,4 +1,4 @@
-"""What hooks have still to get, on every worker: stretches of source partitions, from the topic `hook-states`."""
+"""What hooks have yet to get, known on every worker: stretches of source partitions, from the topic `hook-states`."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Write = Callable[[Stretch], Awaitable[None]]
 
 
 class Stretches:
-    """The stretches by hook."""
+    """The stretches per hook."""
 
     def __init__(self) -> None:
         self._of_hooks: dict[str, dict[str, Stretch]] = {}
 
     @staticmethod
     def holds(record: Record) -> bool:
-        """Whether a record of `hook-states` is about a stretch, and not about a hook as a whole."""
+        """Tell whether a record of `hook-states` is about a stretch, not about a hook as a whole."""
         return b"/" in (record.key or b"")
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records.
+        """Apply records.
 
-        Returns: the broken ones, each with why; the former version of such a stretch stays in force.
+        Returns: the broken ones, each with its reason; the previous version of such a stretch stays in force.
         """
         return broken_among(records, self._apply)
 
@@ -47,16 +47,16 @@ class Stretches:
         self._of_hooks.setdefault(hook_id, {})[stretch_id] = stretch
 
     def get(self, stretch: Stretch) -> Stretch | None:
-        """A stretch as it is known now; None if it is forgotten."""
+        """Return a stretch as it is now; None if it is forgotten."""
         return self._of_hooks.get(stretch.hook_id, {}).get(stretch.id)
 
     def of_hook(self, hook_id: str) -> list[Stretch]:
-        """The stretches of a hook, by partition and offset."""
+        """Return the stretches of a hook, ordered by partition and offset."""
         found = self._of_hooks.get(hook_id)
         return sorted(found.values(), key=lambda one: (one.topic, one.partition, one.next)) if found else []
 
     def hooks(self) -> list[str]:
-        """The ids of the hooks that have stretches."""
+        """Return the ids of the hooks that have stretches."""
         return list(self._of_hooks)
 
     def __iter__(self) -> Iterator[Stretch]:

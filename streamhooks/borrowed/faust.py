@@ -1,4 +1,4 @@
-"""What we borrow of Faust, and of mode, its services."""
+"""What we borrow from Faust, and from mode, its service library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that a table takes in one by one: a broken one leaves what there is in force."""
+"""Records that a table applies one by one: a broken record leaves the previous value in force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: Java's murmur2, the partitioner of nearly every Kafka client but librdkafka."""
+"""The partition of a key, by Java's murmur2: the default of nearly every Kafka client but librdkafka."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aiokafka.partitioner import murmur2
 
 @lru_cache(maxsize=65536)
 def partition_of(key: str, partitions: int) -> int:
-    """The partition of `key` (its UTF-8 bytes) in a topic with so many partitions."""
+    """Return the partition of `key` (as UTF-8 bytes) in a topic with this many partitions."""
     return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 

@@ -1,4 +1,4 @@
-"""Stretches of what comes for a disabled hook begin before the ack, and end behind the last that was passed over."""
+"""Stretches for a disabled hook begin before the record is settled, and end after the last record passed over."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TP = ("e", 0)
 class World:
     """A worker, its log of stretches, and its partition of a source topic."""
 
-    def __init__(self, former: World | None = None) -> None:
+    def __init__(self, previous: World | None = None) -> None:
         self.now = 1000.0
         self.hook = HOOK
         self.active = False
@@ -45,7 +45,7 @@ class World:
             clock=lambda: self.now,
             steady_clock=lambda: self.now,
         )
-        for stretch, value in former.log if former else ():
+        for stretch, value in previous.log if previous else ():
             self.apply(stretch, value)
 
     def holds_lease(self):
@@ -106,7 +106,7 @@ async def test_the_first_offset_is_noted_once():
     assert world.known == [(5, None, None), (0, None, None)]
 
 
-async def test_nobody_goes_on_before_the_first_offset_is_confirmed():
+async def test_no_record_is_settled_before_the_first_offset_is_confirmed():
     world = World()
     world.open.clear()
     waiting = [asyncio.create_task(world.pass_over(offset)) for offset in (5, 6)]
@@ -117,7 +117,7 @@ async def test_nobody_goes_on_before_the_first_offset_is_confirmed():
     assert world.known == [(5, None, None)]
 
 
-async def test_what_could_not_be_noted_is_noted_when_it_is_tried_again():
+async def test_a_failed_note_is_written_by_the_next_try():
     world = World()
     world.error = ProducerDead("away")
     for _ in range(2):
@@ -128,7 +128,7 @@ async def test_what_could_not_be_noted_is_noted_when_it_is_tried_again():
     assert world.known == [(6, None, None)]
 
 
-async def test_an_older_record_is_held_too():
+async def test_an_older_record_is_kept_too():
     world = World()
     await world.pass_over(5, 3)  # a fan-out that had to wait for its resource
     assert world.known == [(3, None, None)]
@@ -141,7 +141,7 @@ async def test_an_older_record_is_held_too():
     ("resume", "known"),
     [("all", [(5, 7, "all")]), (None, [(5, 7, "all")]), ("1500.5", [(5, 7, "1500.5")]), ("skip", [])],
 )
-async def test_enabling_ends_it_behind_the_last_record_that_was_passed_over(resume, known):
+async def test_enabling_ends_it_after_the_last_record_passed_over(resume, known):
     world = World()
     await world.pass_over(5, 6)
     await world.missed.end()
@@ -154,7 +154,7 @@ async def test_enabling_ends_it_behind_the_last_record_that_was_passed_over(resu
     assert world.known == [*known, (9, None, None)]
 
 
-async def test_what_is_decided_after_the_look_decides_about_the_record():
+async def test_a_decision_after_the_hook_was_found_disabled_applies_to_the_record():
     world = World()
     keeping = world.missed.pass_over(world.hook, "e:0:5")  # in the turn in which the hook was found disabled
     world.enable("all")
@@ -163,7 +163,7 @@ async def test_what_is_decided_after_the_look_decides_about_the_record():
     assert world.known == [(5, 6, "all")]
 
 
-async def test_the_first_decision_decides_also_when_the_hook_is_disabled_again_at_once():
+async def test_the_first_decision_holds_even_when_the_hook_is_disabled_again_at_once():
     world = World()
     await world.pass_over(5)
     world.decide("all", at=2000.0)
@@ -182,7 +182,7 @@ async def test_what_somebody_else_has_ended_is_relied_on_no_more():
     assert world.known == [(6, None, None)]
 
 
-async def test_as_long_as_nobody_has_decided_nothing_is_ended_and_then_it_is_sent():
+async def test_without_a_decision_nothing_is_ended_and_in_the_end_it_is_sent():
     world = World()
     world.hook = replace(HOOK, resume="all", resumed_at=500.0)
     world.decisions.note(HOOK.id, world.hook)
@@ -201,7 +201,7 @@ async def test_as_long_as_nobody_has_decided_nothing_is_ended_and_then_it_is_sen
     assert world.known == [(5, 6, "all")]
 
 
-async def test_what_comes_while_it_ends_begins_a_new_one():
+async def test_a_record_during_the_end_begins_a_new_stretch():
     world = World()
     await world.pass_over(5)
     world.enable("all")

@@ -1,4 +1,4 @@
-"""Two owners of a partition, one of which may be cut off and not know it, and a home that sends: nothing is left out.
+"""Two owners of a partition, one cut off without knowing it, and a hook owner that sends: nothing is left out.
 
 Each worker reads `hooks` and `hook-states` when it gets to it, and what it writes comes into the log when the test says
 so, however late: also long after the partition went to the other one.
@@ -33,7 +33,7 @@ STEPS = st.lists(
 
 async def run(steps: list[tuple[str, int, str | None, str]]) -> None:
     kafka = Kafka()
-    workers, home = (Worker(kafka), Worker(kafka)), Home(kafka)
+    workers, hook_owner = (Worker(kafka), Worker(kafka)), HookOwner(kafka)
     kafka.wish("disabled")
     for worker in workers:
         worker.look_at_hooks(ENDLESS)
@@ -51,33 +51,33 @@ async def run(steps: list[tuple[str, int, str | None, str]]) -> None:
             # Once more: it goes on. A part alone lags behind the others.
             worker.frozen ^= {"hooks", "states", "writes"} if part == "all" else {part}
         elif what == "send":
-            home.send()
-            home.forget()
+            hook_owner.send()
+            hook_owner.forget()
         else:
             worker.do(what)
         for one in workers:
             await one.go_on()
     kafka.wish("disabled")
     kafka.wish("active", "all")
-    await finish(kafka, workers, home)
+    await finish(kafka, workers, hook_owner)
     delivered = workers[0].delivered | workers[1].delivered
     for offset in range(kafka.committed):
         passed = [worker.passed[offset] for worker in workers if offset in worker.passed]
         decisions = {kafka.decision_after(seen) for seen in passed}
-        assert offset in delivered | home.sent or "skip" in decisions, (offset, passed, decisions)
+        assert offset in delivered | hook_owner.sent or "skip" in decisions, (offset, passed, decisions)
 
 
-async def finish(kafka: Kafka, workers: tuple[Worker, Worker], home: Home) -> None:
-    """All that is under way comes to its end."""
+async def finish(kafka: Kafka, workers: tuple[Worker, Worker], hook_owner: HookOwner) -> None:
+    """Let everything under way end."""
     for _ in range(4):
         for worker in workers:
             worker.frozen.clear()
             worker.now += UNDECIDED + 1
             worker.end()
             await worker.go_on()
-        home.send()
-        while home.late:
-            home.forget()
+        hook_owner.send()
+        while hook_owner.late:
+            hook_owner.forget()
     for worker in workers:
         for task in (*worker.passing.values(), worker.ending):
             if task is not None:
@@ -88,7 +88,7 @@ async def finish(kafka: Kafka, workers: tuple[Worker, Worker], home: Home) -> No
 
 @settings(max_examples=300, deadline=None)
 @given(STEPS)
-@example([("take", 0, "all", "all"), ("move", 1, None, "all"), ("take", 1, None, "all")])  # the former owner wakes up
+@example([("take", 0, "all", "all"), ("move", 1, None, "all"), ("take", 1, None, "all")])  # the previous owner wakes up
 @example(  # disabled again before anybody has looked: the second record is up to the second decision
     [
         ("take", 0, None, "all"),

@@ -1,4 +1,4 @@
-"""A hook that subscribed to nothing, as a GitOps may write one: there is nothing to look for, and nobody is asked."""
+"""A hook without subscriptions, as a GitOps tool may write it: there is nothing to search, and Kafka is not asked."""
 
 from __future__ import annotations
 
