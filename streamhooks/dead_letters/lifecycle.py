@@ -95,7 +95,7 @@ class Letters:
                 try:
                     await self.look()
                 except TimeoutError as error:
-                    log.debug("the ends of the dead letters are not known: %s", error)
+                    log.debug("the offsets of dead-letters are not known: %s", error)
 
     def heal(self) -> None:
         """Write once more what the log of an owned partition does not say."""

@@ -181,7 +181,7 @@ class DeadLetters:
 
     def _check(self) -> None:
         if not self._is_known():
-            raise TimeoutError("what became of the dead letters is being read")
+            raise TimeoutError("the states of the dead letters are still being read")
 
     def close(self) -> None:
         """Close the idle clients."""

@@ -266,12 +266,12 @@ class Redriving:
         deadline = steady() + CONFIRMED_WITHIN
         while steady() < deadline:
             if stop.is_set():
-                raise TimeoutError("nobody waits for it any more")
+                raise TimeoutError("nobody is waiting for it any more")
             try:
                 return self._outbox.begin(topic, value, **options)
             except BufferError:
                 time.sleep(0.02)
-        raise TimeoutError("Kafka does not take what is written")
+        raise TimeoutError("Kafka does not accept the records")
 
 
 def _confirmed(future: Future[Published]) -> None:

@@ -23,7 +23,7 @@ from streamhooks.webhooks.runners import Runners
 #: at most this long between two looks at the clock, in seconds: a clock that is set must not hold calls up
 LONGEST_SLEEP = 0.5
 #: why a letter that was sent again is as it was, or is dropped
-SKIPPED, DROPPED = "what waited was skipped when its hook was enabled", "its pending call was dropped"
+SKIPPED, DROPPED = "its pending call was skipped when the hook was enabled", "its pending call was dropped"
 #: due calls that are taken up in one turn of the loop: ten thousand that come at once must not hold up the rest
 TAKEN_AT_ONCE = 500
 

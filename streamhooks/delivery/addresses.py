@@ -103,12 +103,12 @@ class AddressPolicy:
         if len(url) > MAX_URL:
             raise BadUrl(f"longer than {MAX_URL} characters")
         if not url.isprintable() or " " in url or "\\" in url:
-            raise BadUrl("holds a space, a control character or a backslash")
+            raise BadUrl("contains a space, a control character or a backslash")
         authority = _AUTHORITY.match(url)
         if authority is None:
             raise BadUrl("not an http:// or https:// URL")
         if "@" in authority[1]:
-            raise BadUrl("holds a user name or password")
+            raise BadUrl("contains a user name or password")
         if not _HOST_AND_PORT.fullmatch(authority[1]):
             raise BadUrl("not a host and port")
         try:
@@ -124,7 +124,7 @@ class AddressPolicy:
     def _check_host(self, host: str, *, bracketed: bool) -> None:
         if bracketed:
             if "%" in host or ":" not in host:
-                raise BadUrl("not an IPv6 address, which must be without a zone")
+                raise BadUrl("not an IPv6 address without a zone")
             self._check_literal(host)
             return
         labels = host.removesuffix(".").split(".")

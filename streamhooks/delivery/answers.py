@@ -104,10 +104,10 @@ class AnswerReader:
         while self.head is None and self.state is State.OPEN:
             position = self._skip_empty_lines(data, position)
             if self._before > MAX_HEAD:
-                self._give_up(f"more than {MAX_HEAD} bytes before an answer")
+                self._give_up(f"more than {MAX_HEAD} bytes before a response")
                 break
             if not _BEGINNING.startswith(data[position : position + len(_BEGINNING)]):
-                self._give_up("no status line of HTTP/1")
+                self._give_up("no HTTP/1 status line")
                 break
             found = _HEAD_END.search(data, position + self._searched, position + MAX_HEAD)
             if found is None:
@@ -133,12 +133,12 @@ class AnswerReader:
         if len(text) == MAX_HEAD:
             head = head_of(text, whole=False)
             if head is not None and head.is_interim:
-                self._give_up(f"an interim answer with a head of more than {MAX_HEAD} bytes")
+                self._give_up(f"an interim response with a head of more than {MAX_HEAD} bytes")
             else:
                 self._take(head, text)
             return len(data)
         if b"\n" in text and not has_status_line(text):
-            self._give_up("no status line of HTTP/1 with a status from 100 to 599")
+            self._give_up("no HTTP/1 status line with a status from 100 to 599")
         self._rest = text
         # The end of a head may be split, and has three bytes at most.
         self._searched = max(0, len(text) - 2)
@@ -146,14 +146,14 @@ class AnswerReader:
 
     def _take(self, head: Head | None, text: bytes) -> None:
         if head is None:
-            self._give_up("no status line of HTTP/1 with a status from 100 to 599")
+            self._give_up("no HTTP/1 status line with a status from 100 to 599")
             return
         self.heads += 1
         if head.is_interim:
             self._has_flaw |= not head.well_formed
             self._before += len(text)
             if self.heads > MAX_INTERIM:
-                self._give_up(f"more than {MAX_INTERIM} interim answers")
+                self._give_up(f"more than {MAX_INTERIM} interim responses")
             return
         if self._has_flaw:
             head = head._replace(well_formed=False)

@@ -178,7 +178,7 @@ def _told(failure: Exception) -> tuple[Kind, str]:
 def _text(cause: Exception) -> str:
     match cause:
         case aiohttp.ServerDisconnectedError():
-            return "closed without an answer"
+            return "closed without a response"
         case OSError(errno=int(number)) if not isinstance(cause, ssl.SSLError):
             # Without the address, so that equal failures read alike; those of look-ups are negative.
             return os.strerror(number) if number > 0 else cause.strerror or str(cause)

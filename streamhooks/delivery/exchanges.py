@@ -50,7 +50,7 @@ READS = 32
 PAUSE_SECONDS = 0.01
 
 _CLEAN = (State.COMPLETE, State.CUT)
-_SPOKE = "it spoke before it was asked"
+_SPOKE = "it sent bytes before it was asked"
 
 
 class GarbageError(Exception):

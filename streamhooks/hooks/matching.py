@@ -38,7 +38,7 @@ def reasons_against(hook: Hook, ask: Ask) -> Iterator[str]:
     """Give each reason why a hook does not get what is asked for. Whether it is active is not looked at."""
     kind = kind_of(hook)
     if kind != ask.hook_kind:
-        yield f"{ask.event} is for {ask.hook_kind} hooks, and it is {'an app' if kind == 'app' else 'a service'} hook"
+        yield f"{ask.event} is for {ask.hook_kind} hooks, and this is {'an app' if kind == 'app' else 'a service'} hook"
     if hook.organization_id != ask.organization_id:
         yield f"it belongs to organization {hook.organization_id}, the record to {ask.organization_id}"
     if ask.app_id is not None and hook.app_id not in (ask.app_id, None):

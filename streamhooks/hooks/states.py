@@ -69,7 +69,7 @@ class HookStates:
         if not self._hooks.is_active(hook_id):
             return False
         if len(self._opened) == MOST_OPENED and 0 <= now - self._opened[0] < WITHIN:
-            log.info("the breaker of the hook %s opened, as many others did: there is no notice", shown(hook_id))
+            log.info("the breaker of the hook %s opened, as many others did: no notice is written", shown(hook_id))
             return False
         self._opened.append(now)
         return True

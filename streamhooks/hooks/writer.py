@@ -142,7 +142,7 @@ class HookWriter:
 
     def _check(self, hook_id: str) -> None:
         if not self._is_home(hook_id):
-            raise NotHome("this worker is not the home of the hook")
+            raise NotHome("this worker is not the owner of the hook")
 
     async def _write(self, hook: Hook) -> Hook:
         await self._publish(self._topics.hooks, hook.id, self._keys.sealed(hook).to_json())
@@ -152,12 +152,12 @@ class HookWriter:
         lies = await self._outbox.publish(topic, value, key=hook_id, **options)
         await self._wait(lies.topic, lies.partition, lies.offset)
         if topic == self._topics.hooks and self._hooks.revisions.was_rejected(lies.offset):
-            raise Overtaken("another worker has changed the hook meanwhile")
+            raise Overtaken("another worker has changed the hook in the meantime")
 
     async def _wait(self, topic: str, partition: int, offset: int) -> None:
         await self._reader.wait_applied(topic, partition, offset)
         if not self._reader.is_ready((topic, partition)):
-            raise TimeoutError(f"{topic} is being read once more")
+            raise TimeoutError(f"{topic} is being read again")
 
     # --- healing
 
@@ -175,7 +175,7 @@ class HookWriter:
                     if hook_id in self._hooks.revisions.to_heal:
                         await self._heal(hook_id)
             except (NotHome, Overtaken, PublishError, TimeoutError) as error:
-                log.info("the hook %s is healed later: %s", shown(hook_id), type(error).__name__)
+                log.info("the hook %s will be healed later: %s", shown(hook_id), type(error).__name__)
 
     async def _heal(self, hook_id: str) -> None:
         hook = self._hooks.get(hook_id)
@@ -183,4 +183,4 @@ class HookWriter:
             await self.delete(hook_id)
         else:
             await self.write(hook)
-        log.info("the hook %s was written once more as it holds", shown(hook_id))
+        log.info("the hook %s was healed: the version in force was written again", shown(hook_id))

@@ -49,7 +49,7 @@ def _named(name: str, value: Any) -> Any:
 def _number(value: float) -> float | ExactNumber:
     """Return the number in the form that Python's `json.dumps` gives it, as Sentry does."""
     if not math.isfinite(value):
-        raise BrokenRecord(f"Avro: {value} is no number of JSON")
+        raise BrokenRecord(f"Avro: {value} is not a JSON number")
     text = repr(value)
     return value if orjson.dumps(value) == text.encode() else ExactNumber(text)
 

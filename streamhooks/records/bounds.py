@@ -36,7 +36,7 @@ def over_bounds(events: Sized, project_ids: Sized, headers: Mapping[str, str] | 
 def wrong_in_label(text: object, longest: int) -> str | None:
     """Return what is wrong with a text for people, which may have `longest` characters."""
     if not isinstance(text, str) or _BLANK.fullmatch(text):
-        return "must be a text that is not empty"
+        return "must be a text with a visible character"
     if len(text) > longest:
         return f"must have at most {longest} characters"
     return "must be one line without control characters" if _UNFIT.search(text) else None

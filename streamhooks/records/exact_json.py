@@ -144,7 +144,7 @@ def _integer(text: str) -> int | ExactNumber:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise json.JSONDecodeError(f"{constant} is no number of JSON", "", 0)
+    raise json.JSONDecodeError(f"{constant} is not a JSON number", "", 0)
 
 
 _DECODER = json.JSONDecoder(parse_float=_float, parse_int=_integer, parse_constant=_refuse)

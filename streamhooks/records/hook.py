@@ -75,7 +75,7 @@ class Hook(_Judged):
         metadata=changeable(
             EVENTS,
             is_needed=True,
-            option=Option("--event", "EVENT", "As event.created or issue.*; may be repeated."),
+            option=Option("--event", "EVENT", "Such as event.created or issue.*; repeatable."),
             input=Input("Events", place="main"),
         )
     )
@@ -86,17 +86,17 @@ class Hook(_Judged):
             option=Option(
                 "--secret",
                 "TEXT",
-                "16 to 256 characters, or whsec_ and the base64 of 24 to 64 bytes; `-` reads a line of stdin.",
+                "16 to 256 characters, or whsec_ and the base64 of 24 to 64 bytes; `-` reads a line from stdin.",
             ),
-            input=Input("Secret of your own", "Empty: a new one is made, and shown once.", place="new"),
+            input=Input("Your own secret", "If empty, one is generated and shown once.", place="new"),
         ),
     )
     project_ids: tuple[str, ...] = field(
         default=(),
         metadata=changeable(
             PROJECTS,
-            option=Option("--project", "ID", "May be repeated; else all projects."),
-            input=Input("Projects", "Ids; none means every project of the organization.", place="main"),
+            option=Option("--project", "ID", "Repeatable; all projects by default."),
+            input=Input("Projects", "Ids; empty means every project of the organization.", place="main"),
         ),
     )
     """Sorted; empty means every project of the organization."""
@@ -105,9 +105,9 @@ class Hook(_Judged):
     name: str | None = field(
         default=None,
         metadata=changeable(
-            line(100, "what people call it"),
-            option=Option("--name", "TEXT", "What you call it."),
-            input=Input("Name", "What you call it; may be empty.", place="main"),
+            line(100, "for people; only displayed"),
+            option=Option("--name", "TEXT", "For people; only displayed."),
+            input=Input("Name", "For people; may be empty.", place="main"),
         ),
     )
     """What people call it; this and the next are only shown, and 0.1.0 did not know them."""
@@ -126,9 +126,9 @@ class Hook(_Judged):
         repr=False,
         metadata=changeable(
             HEADERS,
-            option=Option("--header", "'NAME: VALUE'", "An own header; may be repeated."),
-            input=Input("Own headers", "One per line.", "X-Tenant: 7"),
-            fact=Fact("Own headers", without="none"),
+            option=Option("--header", "'NAME: VALUE'", "Custom header; repeatable."),
+            input=Input("Custom headers", "One per line.", "X-Tenant: 7"),
+            fact=Fact("Custom headers", without="none"),
         ),
     )
     timeout: float | None = field(
@@ -137,7 +137,7 @@ class Hook(_Judged):
             above_zero(30),
             unit="s",
             has_setting=True,
-            option=Option("--timeout", "SECONDS", "For a whole request."),
+            option=Option("--timeout", "SECONDS", "Timeout of a whole request."),
             input=Input("Timeout (seconds)"),
             fact=Fact("Timeout"),
         ),
@@ -148,9 +148,9 @@ class Hook(_Judged):
         metadata=changeable(
             whole_up_to(10_000),
             has_setting=True,
-            option=Option("--max-in-flight", "N", "Deliveries at once, on each worker."),
-            input=Input("Deliveries in flight at most, per worker"),
-            fact=Fact("In flight at most"),
+            option=Option("--max-in-flight", "N", "Maximum deliveries in flight per worker."),
+            input=Input("Maximum deliveries in flight per worker"),
+            fact=Fact("Maximum in flight"),
         ),
     )
     rate_limit: float | None = field(
@@ -158,8 +158,8 @@ class Hook(_Judged):
         metadata=changeable(
             number_between(0.001, 100_000),
             unit="per second",
-            option=Option("--rate-limit", "N", "Deliveries a second, over all workers."),
-            input=Input("Deliveries per second at most, over all workers", "Empty: no limit."),
+            option=Option("--rate-limit", "N", "Deliveries per second over all workers."),
+            input=Input("Maximum deliveries per second over all workers", "Empty: no limit."),
             fact=Fact("Rate limit", without="none"),
         ),
     )
@@ -189,7 +189,7 @@ class Hook(_Judged):
         default=None,
         metadata=seen(
             partial(whole, least=1),
-            {"type": "integer", "minimum": 1, "description": "of what is wished; in quotes it is the ETag"},
+            {"type": "integer", "minimum": 1, "description": "of the desired state; in quotes it is the ETag"},
         ),
     )
     """One more than that of the record that it was made from; None if it was not written by the API of a worker."""
@@ -252,7 +252,7 @@ class Hook(_Judged):
 
     def _why_blocked(self) -> str | None:
         if self.is_sealed:
-            return "no key of STREAMHOOKS_SECRET_KEYS opens its secrets"
+            return "no key of STREAMHOOKS_SECRET_KEYS can decrypt its secrets"
         over = next(over_bounds(self.events, self.project_ids, self.headers), None)
         return None if over is None else f"over a bound: {over[0]} {over[1]}"
 

@@ -42,7 +42,7 @@ def expand_events(events: Iterable[str], app: bool) -> tuple[str, ...]:
     expanded: set[str] = set()
     for name in events:
         if not isinstance(name, str):
-            raise BrokenRecord("events: must hold texts")
+            raise BrokenRecord("events: must be a list of texts")
         expanded.update(_expand_app_event(name.lower()) if app else _check_service_event(name))
     return tuple(sorted(expanded))
 
@@ -93,7 +93,7 @@ def singles_of(event: str) -> tuple[str, ...]:
 
 def _check_service_event(name: str) -> tuple[str, ...]:
     if name not in SERVICE_EVENTS:
-        raise BrokenRecord(f"events: {name[:100]!r} is no event of a service hook")
+        raise BrokenRecord(f"events: {name[:100]!r} is not an event of a service hook")
     return (name,)
 
 
@@ -101,5 +101,5 @@ def _expand_app_event(name: str) -> tuple[str, ...]:
     if name in APP_RESOURCES:
         return tuple(f"{name}.{action}" for action in APP_RESOURCES[name])
     if name != EVERYTHING and not _APP_EVENT.fullmatch(name):
-        raise BrokenRecord(f"events: {name[:100]!r} is no event of an app hook")
+        raise BrokenRecord(f"events: {name[:100]!r} is not an event of an app hook")
     return (name,)

@@ -54,14 +54,14 @@ ID: Final[Schema] = {
         {"type": "string", "minLength": 1, "maxLength": MAX_ID},
         {"type": "integer", "minimum": WHOLE[0], "maximum": WHOLE[1]},
     ],
-    "description": "ids come out as texts",
+    "description": "ids are returned as texts",
 }
 ORGANIZATION: Final = Value("other", identity, ID, _bad_id, TEXT)
 APP: Final = Value("other", identity, ID, _bad_id, {**or_null(TEXT), "description": "null for a service hook"})
 PROJECTS: Final = Value(
     "ids",
     _project_ids,
-    {**of_list(ID), "maxItems": MAX_PROJECTS, "description": "none means every project"},
+    {**of_list(ID), "maxItems": MAX_PROJECTS, "description": "empty means every project"},
     _bad_projects,
     of_list(TEXT),
     # What is stored may be over the bounds, and is shown cut to one more than they allow.
@@ -113,7 +113,7 @@ URL: Final = Value(
         "type": "string",
         "maxLength": MAX_URL,
         "pattern": patterns.URL,
-        "description": "http or https; an address in place of a name if it may be reached (see the settings"
+        "description": "http or https; an address instead of a name only if it is allowed (see the settings"
         " STREAMHOOKS_ALLOWED_NETWORKS, _DENIED_NETWORKS, _ALLOWED_PORTS)",
     },
     stored=TEXT,
@@ -129,7 +129,7 @@ EVENTS: Final = Value(
 VERSION: Final = Value(
     "other",
     whole,
-    {"type": "integer", "enum": [0], "description": "of the payload; 0 is the only one today"},
+    {"type": "integer", "enum": [0], "description": "of the payload; 0 is the only one"},
     lambda version: "must be 0" if version else None,
     {"type": "integer", "minimum": 0, "description": "of the payload; only 0 is sent"},
 )
@@ -154,7 +154,7 @@ def read_end_of_secret(fields: dict[str, Any], name: str) -> float:
 
 
 def _alone(name: str) -> BrokenRecord:
-    return BrokenRecord(f"{name}: needs {name}_until, and the other way round")
+    return BrokenRecord(f"{name}: needs {name}_until, and vice versa")
 
 
 def _masked_headers(headers: Mapping[str, str] | None) -> dict[str, str] | None:
@@ -169,10 +169,10 @@ SECRET: Final = Value(
         "minLength": 16,
         "maxLength": 256,
         "pattern": patterns.SECRET,
-        "description": "one that begins with whsec_ has {} to {} bytes after that, in base64".format(*SECRET_BYTES),
+        "description": "after whsec_, the base64 of {} to {} bytes must follow".format(*SECRET_BYTES),
     },
     wrong_in_new_secret,
-    {**TEXT, "description": "in clear when created and rotated, else masked"},
+    {**TEXT, "description": "plaintext when created or rotated, else masked"},
     masked,
 )
 HEADERS: Final = Value(
@@ -188,9 +188,9 @@ HEADERS: Final = Value(
             },
             "propertyNames": {"maxLength": own_headers.MAX_NAME, "pattern": patterns.HEADER_NAME},
             "maxProperties": own_headers.MAX_HEADERS,
-            "description": "own headers, masked when shown; names and values have at most"
-            f" {MAX_HEADER_BYTES} bytes of UTF-8 together. In a change, the mask as a value keeps the value,"
-            " unless the URL goes to another origin",
+            "description": "custom headers, masked when shown; all names and values together have at most"
+            f" {MAX_HEADER_BYTES} bytes of UTF-8. In a change, the mask as a value keeps the value,"
+            " unless the URL moves to another origin",
         }
     ),
     own_headers.wrong_in_new_headers,

@@ -32,7 +32,7 @@ def own_headers(fields: dict[str, Any]) -> dict[str, str] | None:
     headers = optional_mapping(fields, "headers")
     for name, value in (headers or {}).items():
         if not _NAME.fullmatch(name):
-            raise BrokenRecord("headers: a name is no token (RFC 9110)")
+            raise BrokenRecord("headers: a name is not a token (RFC 9110)")
         if _RESERVED.fullmatch(name):
             raise BrokenRecord(f"headers: {name[:100]} is reserved")
         if not isinstance(value, str) or not _VALUE.fullmatch(value):
@@ -53,9 +53,9 @@ def _bad_header(name: str, value: str) -> str | None:
     if len(name) > MAX_NAME:
         return f"a name must have at most {MAX_NAME} characters"
     if value.startswith(SEALED):
-        return f"the value of {name} must be given in clear, not as {SEALED}…"
+        return f"the value of {name} must be plaintext, not {SEALED}…"
     if len(value) > MAX_VALUE or not _SENDABLE.fullmatch(value):
-        return f"the value of {name} must have at most {MAX_VALUE} characters, all of ASCII"
+        return f"the value of {name} must have at most {MAX_VALUE} characters, all ASCII"
     if value == MASK:
-        return f"the value of {name} is the mask of a value that is not there"
+        return f"the value of {name} is a mask, and there is no value to keep"
     return None

@@ -60,7 +60,7 @@ class SchemaRegistry:
             schema_id = int.from_bytes(value[1:5], "big")
             if schema_id not in self._schemas and schema_id not in self._unknown and self._asked_too_much():
                 raise RegistryAway(
-                    f"it did not know {MOST_UNKNOWN} schemas within {UNKNOWN_FOR:g} s, and is left alone"
+                    f"it did not know {MOST_UNKNOWN} schemas within {UNKNOWN_FOR:g} s, and is not asked for now"
                 )
             try:
                 self.schema(schema_id)
@@ -175,7 +175,7 @@ def _fetcher(url: str) -> Fetch:
             with error:
                 if error.code == 404:
                     raise LookupError(f"the schema registry has no {path}") from None
-                raise RegistryAway(f"the schema registry answers {error.code}") from None
+                raise RegistryAway(f"the schema registry responds with {error.code}") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise RegistryAway(f"the schema registry does not answer: {type(reason).__name__}") from None

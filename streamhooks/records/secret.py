@@ -49,7 +49,7 @@ def masked(secret: str) -> str:
 def wrong_in_new_secret(secret: str) -> str | None:
     """Return what is wrong with a new secret that `check_secret` lets pass."""
     if secret.startswith(SEALED):
-        return f"must be given in clear, not as {SEALED}…"
+        return f"must be plaintext, not {SEALED}…"
     if not secret.startswith(SECRET_PREFIX):
         return None
     low, high = SECRET_BYTES
@@ -57,4 +57,4 @@ def wrong_in_new_secret(secret: str) -> str | None:
         size = len(b64decode(secret.removeprefix(SECRET_PREFIX), validate=True))
     except (binascii.Error, ValueError):
         return f"must be base64 after {SECRET_PREFIX}"
-    return None if low <= size <= high else f"must have {low} to {high} bytes, as base64, after {SECRET_PREFIX}"
+    return None if low <= size <= high else f"must be the base64 of {low} to {high} bytes after {SECRET_PREFIX}"

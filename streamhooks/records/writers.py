@@ -99,7 +99,7 @@ class _Costs:
             return _Cost(max(cost.beyond for cost in branches) - PAID, 1 + max(cost.levels for cost in branches))
         if isinstance(schema, str):
             if schema not in _LEAST and schema not in self._named:
-                raise ValueError(f"its type {schema:.100} holds itself")
+                raise ValueError(f"its type {schema:.100} contains itself")
             return self._named[schema] if schema in self._named else _Cost(1 - PAID * _LEAST[schema], 1)
         match schema["type"]:
             case "record" | "error":

@@ -105,7 +105,7 @@ class Calls:
 
     def _read(self, kind: SourceKind | None, value: bytes | None) -> Source:
         if kind is None:
-            raise BrokenRecord("it is of no source topic")
+            raise BrokenRecord("it is not from a source topic")
         record = kind.read(value)
         return HookNotice(record, self._hooks.get(record.hook_id)) if isinstance(record, Notice) else record
 

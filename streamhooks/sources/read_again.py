@@ -52,7 +52,7 @@ class ReadAgain:
         topic, partition, offset = coordinates(source)
         record = await self._read_one(topic, partition, offset)
         if record is None or record.value is None:
-            raise BrokenRecord("Kafka does not hold its record any more")
+            raise BrokenRecord("Kafka no longer holds its record")
         origin = origin_of(record, 0)
         if origin.hops >= self._max_hops:
             raise BrokenRecord(f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks")

@@ -29,7 +29,7 @@ def read_source(kind: SourceKind | None, value: bytes | None) -> UserRecord:
     """
     source = None if kind is None else kind.read(value)
     if source is None or isinstance(source, Notice):
-        raise BrokenRecord(f"it is no record of {', '.join(OF_USERS)}")
+        raise BrokenRecord(f"it is not a record of {', '.join(OF_USERS)}")
     return source
 
 

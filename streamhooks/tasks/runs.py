@@ -17,7 +17,7 @@ from streamhooks.tasks.owners import Owner
 log = logging.getLogger(__name__)
 
 #: why a large pending call is given up whose arguments nobody has any more
-GONE = "its arguments are gone: neither its record in delayed nor its source is there any more"
+GONE = "its arguments are gone: neither its record in delayed nor its source record exists any more"
 
 Run = Coroutine[Any, Any, None]
 GiveBack = Callable[..., None]

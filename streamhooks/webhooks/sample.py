@@ -60,9 +60,9 @@ class Samples:
 
         """
         if self._sent[hook.id] >= AT_ONCE_OF_HOOK:
-            raise Busy("tests", "a test is being sent to this hook at this moment")
+            raise Busy("tests", "a test is already being sent to this hook")
         if self._sent.total() >= AT_ONCE:
-            raise Busy("tests", f"{AT_ONCE} tests are being sent by this worker at this moment")
+            raise Busy("tests", f"this worker is already sending {AT_ONCE} tests")
         self._sent[hook.id] += 1
         try:
             body = self.body_of(hook, event) if body is None else body
