@@ -1,4 +1,4 @@
-"""What Avro can hold and JSON can't: each value as it goes out in a webhook."""
+"""Avro values that JSON does not have, in the form in which webhooks send them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from streamhooks.records.exact_json import ExactNumber
 
 
 def json_value(value: Any) -> Any:
-    """Return a decoded Avro value as JSON has it.
+    """Return the JSON form of a decoded Avro value.
 
-    Times and dates are ISO 8601, UUIDs their usual text, bytes base64, decimals are numbers with all their digits.
+    Times and dates become ISO 8601, UUIDs their usual text, and bytes base64. Decimals keep all their digits.
 
     Raises:
         BrokenRecord: a number is not finite.
@@ -42,7 +42,7 @@ def json_value(value: Any) -> Any:
 
 
 def _named(name: str, value: Any) -> Any:
-    # The one id of ours that is written without dashes.
+    # Of our ids, only this one is written without dashes.
     return value.hex if name == "event_id" and isinstance(value, UUID) else json_value(value)
 
 

@@ -1,4 +1,4 @@
-"""What the fields of a hook hold that no other record has (docs/reference/hooks.md)."""
+"""The values of a hook's fields that no other record has (docs/reference/hooks.md)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Status = Literal["active", "disabled"]
 HOOK_ID: Final[Schema] = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 
 MAX_ID: Final = 200
-#: the whole numbers that JSON may have here
+#: the smallest and the largest integer that is accepted as an id
 WHOLE: Final = (-(2**63), 2**64 - 1)
 
 _URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
@@ -40,7 +40,7 @@ def _bad_id(value: Any) -> str | None:
 
 
 def _bad_projects(ids: list[Any]) -> str | None:
-    if len(ids) > MAX_PROJECTS:  # doubles count, too
+    if len(ids) > MAX_PROJECTS:  # duplicates count as well
         return f"must be at most {MAX_PROJECTS}"
     return next(filter(None, map(_bad_id, ids)), None)
 
@@ -64,7 +64,7 @@ PROJECTS: Final = Value(
     {**of_list(ID), "maxItems": MAX_PROJECTS, "description": "empty means every project"},
     _bad_projects,
     of_list(TEXT),
-    # What is stored may be over the bounds, and is shown cut to one more than they allow.
+    # A stored hook may be over the bound, and is then shown with one more than it allows.
     lambda ids: list(ids[: MAX_PROJECTS + 1]),
     has_default=True,
     emptied=(),
@@ -79,7 +79,7 @@ def _url(fields: dict[str, Any], name: str) -> str:
 
 
 def events_schema(event: Schema) -> Schema:
-    """Return the schema of events, of which each is as `event` says."""
+    """Return the schema of a list of events; `event` is the schema of each."""
     return {
         **of_list(event),
         "minItems": 1,
@@ -136,8 +136,8 @@ VERSION: Final = Value(
 STATUS: Final = Value("other", _status, {"enum": list(get_args(Status))})
 
 
-def read_former_secret(fields: dict[str, Any], name: str) -> str:
-    """Read a secret that was replaced; it and its end come together or not."""
+def read_replaced_secret(fields: dict[str, Any], name: str) -> str:
+    """Read a replaced secret; it needs its end, and vice versa."""
     secret = text(fields, name, empty=True)
     if fields.get(f"{name}_until") is None:
         raise _alone(name)
@@ -145,7 +145,7 @@ def read_former_secret(fields: dict[str, Any], name: str) -> str:
 
 
 def read_end_of_secret(fields: dict[str, Any], name: str) -> float:
-    """Read until when a former secret signs, in epoch seconds."""
+    """Read until when a replaced secret signs, in epoch seconds."""
     of_secret = name.removesuffix("_until")
     until = number(fields, name)
     if fields.get(of_secret) is None:
@@ -177,7 +177,7 @@ SECRET: Final = Value(
 )
 HEADERS: Final = Value(
     "headers",
-    lambda fields, _name: own_headers.own_headers(fields),
+    lambda fields, _name: own_headers.custom_headers(fields),
     or_null(
         {
             "type": "object",
@@ -201,7 +201,7 @@ HEADERS: Final = Value(
 
 
 def read_resume(fields: dict[str, Any], name: str) -> str:
-    """Read what becomes of what a hook missed."""
+    """Read the decision about the records that a hook missed."""
     value = text(fields, name, empty=True)
     if value in ("skip", "all") or _SECONDS.fullmatch(value):
         return value

@@ -72,12 +72,12 @@ def test_an_alert_holds_the_newest_event():
     assert {"namespace": "streamhooks", **inner} == event
 
 
-def test_there_are_former_versions():
+def test_there_are_previous_versions():
     assert FORMER
 
 
 @pytest.mark.parametrize("path", FORMER, ids=lambda path: path.stem)
-def test_former_versions_are_compatible(path):
+def test_previous_versions_are_compatible(path):
     former = path.read_text("utf-8")
     newest = newest_of(path)
     assert schemas.fingerprint(former) != schemas.fingerprint(newest)
