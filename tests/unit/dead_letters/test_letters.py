@@ -81,7 +81,7 @@ async def test_any_other_call_runs():
     assert await world.ended() == []
 
 
-async def test_only_a_home_heals():
+async def test_only_an_owner_heals():
     world = World(("delivered", 1), ("sent", 1))
     world.is_home = False
     world.letters.heal()

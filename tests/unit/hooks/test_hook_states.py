@@ -62,7 +62,7 @@ async def test_an_opening_is_written_and_noticed_once_whoever_tells_it() -> None
     assert "left alone" in notice.why
 
 
-async def test_what_opens_and_closes_all_the_time_is_noticed_once_an_hour_also_by_another_home() -> None:
+async def test_a_breaker_that_opens_and_closes_all_the_time_is_noticed_once_per_hour_also_by_another_owner() -> None:
     world = World()
     for _ in range(60):
         await world.opens()

@@ -97,7 +97,7 @@ class Home:
             self.read()
 
 
-def test_a_home_that_wakes_up_undoes_nothing_and_the_log_is_healed() -> None:
+def test_a_paused_owner_that_wakes_up_undoes_nothing_and_the_log_is_healed() -> None:
     log = Log()
     log.put(hook(1), 1)
     old, new = Home(log), Home(log)

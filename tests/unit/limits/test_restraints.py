@@ -158,7 +158,7 @@ def test_the_wait_between_probes_is_bounded():
     assert probing.next_at - now == OPEN_LONGEST
 
 
-def test_a_breaker_that_the_home_has_not_heard_of_yet_is_open_here_and_does_not_stay_so_for_ever():
+def test_a_breaker_that_the_owner_does_not_know_yet_is_open_here_for_a_while():
     world = World(home=False)
     world.write = False
     world.ends("retry", "timeout", times=TIMEOUTS)
@@ -192,7 +192,7 @@ def test_the_first_who_saw_the_breaker_trip_holds():
     assert merged(state, "breaker", {"open_since": 2.0}, now=2.0).open_since == 1.0
 
 
-def test_only_the_home_hands_out_starts_of_a_rate():
+def test_only_the_owner_hands_out_starts_of_a_rate():
     limited = replace(HOOK, rate_limit=2.0)
     away = World(home=False, hook=limited)
     assert away.held_until == away.now

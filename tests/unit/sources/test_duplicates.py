@@ -11,7 +11,7 @@ class Clock:
         return self.now
 
 
-def test_another_record_with_the_same_key_is_a_double_and_the_first_one_never_is():
+def test_another_record_with_the_same_key_is_a_duplicate_and_the_first_one_never_is():
     doubles = Doubles(60, Clock())
     assert not doubles.is_double("first", "events", "e1")
     assert doubles.is_double("second", "events", "e1")
