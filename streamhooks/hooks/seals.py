@@ -38,7 +38,7 @@ class Seals:
     ) -> None:
         self._hooks = hooks
         self._is_home = is_home
-        self._tell_home = tell
+        self._tell_owner = tell
         self._clock = clock
         self._steady = steady_clock
         self._told: dict[str, float] = {}
@@ -59,6 +59,6 @@ class Seals:
             if hook is not None and self._is_home(hook_id):
                 self._told[hook_id] = now + TOLD
                 if hook.blocked:
-                    self._tell_home("sealed", hook_id, {"sealed_since": self._clock()})
+                    self._tell_owner("sealed", hook_id, {"sealed_since": self._clock()})
                 else:
-                    self._tell_home("opened", hook_id, {"sealed_since": None})
+                    self._tell_owner("opened", hook_id, {"sealed_since": None})

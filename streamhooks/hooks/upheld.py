@@ -33,7 +33,7 @@ class Upheld:
     ) -> None:
         self._hooks = hooks
         self._is_home = is_home
-        self._tell_home = tell
+        self._tell_owner = tell
         self._clock = clock
         self._told: dict[tuple[str, float], float] = {}
 
@@ -51,4 +51,4 @@ class Upheld:
         for hook_id, written in upheld - self._told.keys():
             if self._is_home(hook_id):
                 self._told[hook_id, written] = now + TOLD
-                self._tell_home("upheld", hook_id, {"upheld_at": written})
+                self._tell_owner("upheld", hook_id, {"upheld_at": written})
