@@ -1,4 +1,4 @@
-"""Where the resources lie that users wrote to `resources`: an index, by which one is read when it is needed."""
+"""An index of the records that users wrote to `resources`; a resource is read when it is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
 
 class Resources:
-    """Key to coordinates: resources may be many and large, and are needed for changes without instance only."""
+    """Maps keys to coordinates: resources may be many and large, and only changes without `instance` need them."""
 
     def __init__(self, topic: str, read_range: ReadRange) -> None:
         self._topic = topic
@@ -22,9 +22,9 @@ class Resources:
         self._coordinates: dict[bytes, tuple[int, int]] = {}
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records of the topic; a tombstone deletes.
+        """Apply records of the topic; a tombstone deletes.
 
-        Returns: the broken ones, each with why; a former resource under such a key is gone.
+        Returns: the broken records, each with the reason; a previous resource with the same key is gone.
         """
         broken = []
         for record in records:
@@ -40,11 +40,11 @@ class Resources:
         return broken
 
     def keys(self, partition: int) -> list[bytes]:
-        """The keys of the resources that lie in a partition."""
+        """Return the keys of the resources in a partition."""
         return [key for key, (where, _) in self._coordinates.items() if where == partition]
 
     async def find(self, sender: str, instance_id: str) -> dict[str, Any] | None:
-        """The resource, or None while it is not there."""
+        """Return the resource, or None if it is missing so far."""
         key = f"{sender}:{instance_id}".encode()
         found = self._coordinates.get(key)
         if found is None:
