@@ -1,4 +1,4 @@
-"""What goes out with a delivery: its body, and the headers of its family, which sign it."""
+"""The payload of a delivery: its body, and the headers that sign it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from streamhooks.delivery.payloads import (
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 
-#: gives headers of a webhook-id, a timestamp in whole epoch seconds and a body
+#: returns the headers for a webhook-id, a timestamp in whole epoch seconds and a body
 Headers = Callable[[str, int, bytes], dict[str, str]]
 
 
 class Payload(NamedTuple):
-    """What is sent to a hook."""
+    """A body, and the function that makes its headers."""
 
     body: bytes
     headers: Headers
@@ -37,14 +37,14 @@ class Rendering:
         self._body = b""
 
     def event(self, event: Event | dict[str, Any]) -> bytes:
-        """Return payload v0 of an event; rendered once for all of its hooks, since they follow one another."""
+        """Return payload v0 of an event. It is rendered once for all of its hooks, since they follow one another."""
         if event is not self._last:
             self._body = service_hook_body(_known(event), self._links)
             self._last = event
         return self._body
 
     def alert(self, event: Event | dict[str, Any], rule: str, key: str | None, payload: Any) -> dict[str, Any]:
-        """Return the `data` of an alert for an app; `key` and `payload` are what it brings besides."""
+        """Return the `data` of an alert to an app; `key` and `payload` are those of its additional payload."""
         return alert_data(_known(event), rule, self._links, key, payload)
 
 
@@ -64,7 +64,7 @@ def app_payload(hook: Hook, event: str, data: Any, actor: dict[str, Any] | None)
 
 
 def app_headers(hook: Hook, resource: str) -> Headers:
-    """Return what gives the headers of an app hook."""
+    """Return the function that makes the headers of an app hook."""
 
     def headers(webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
         return app_hook_headers(resource, hook.secret, timestamp, body, webhook_id.removeprefix("msg_"))
@@ -76,7 +76,7 @@ _UNSUPPORTED = not_sent("unsupported payload version")
 
 
 def unsupported(hook: Hook) -> Attempted | None:
-    """Return the outcome for a hook that wants a payload version that there is not."""
+    """Return the result for a hook with an unsupported payload version; None if its version is supported."""
     return _UNSUPPORTED if hook.version != 0 else None
 
 
