@@ -158,7 +158,7 @@ class LetterStates:
         return place_of(letter, self._bounds) == "before"
 
     def expired(self, is_mine: Callable[[int], bool], most: int) -> list[tuple[int, str]]:
-        """Return at most `most` states whose letters are gone and their partition, of the partitions that are mine.
+        """Return the partition and letter of at most `most` states whose letters are gone, in the partitions `is_mine`.
 
         Call it once after each `learn_bounds`. A letter that is beyond the end at two such calls belongs to a previous
         log. It may run in a thread, since there may be a million states.
