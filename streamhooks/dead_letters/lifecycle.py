@@ -113,21 +113,21 @@ class Letters:
 
         """
         self._states.learn_bounds(await asyncio.to_thread(self._bounds))
-        homes = set(filter(self._is_home, range(self._partitions)))
-        expired = await asyncio.to_thread(self._states.expired, homes.__contains__, MOST)
+        owned = set(filter(self._is_home, range(self._partitions)))
+        expired = await asyncio.to_thread(self._states.expired, owned.__contains__, MOST)
         for start in range(0, len(expired), AT_ONCE):  # deliveries get their turns in between
             some = expired[start : start + AT_ONCE]
             await asyncio.gather(*(self._outputs.forget_letter(letter, number) for number, letter in some))
         # By now, each call that existed when its letter was recorded as sent has been read.
-        missing = await asyncio.to_thread(self._without_call, homes)
+        missing = await asyncio.to_thread(self._without_call, owned)
         for partition, letter, number in missing:
             if (letter, number) in self._missing and self._is_home(partition):
                 self._write(letter, Known("open", number, CALL_GONE), partition)
         self._missing = {(letter, number) for _, letter, number in missing}
 
-    def _without_call(self, homes: set[int]) -> list[tuple[int, str, int]]:
+    def _without_call(self, owned: set[int]) -> list[tuple[int, str, int]]:
         waiting = {entry.letter for entry in self._pending() if entry.letter is not None}
-        sent = self._states.sent(homes.__contains__)
+        sent = self._states.sent(owned.__contains__)
         return [(partition, letter, number) for partition, letter, number in sent if (letter, number) not in waiting]
 
     def _write(self, letter: str, known: Known, partition: int) -> None:

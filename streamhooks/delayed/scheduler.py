@@ -49,7 +49,7 @@ class _PendingRun:
         """Do nothing: the result of the call comes from the log."""
 
     def give_back(self, seconds: float = 0.0) -> None:
-        """Let it wait again, for at least `seconds`."""
+        """Make it wait again, for at least `seconds`."""
         if not self.is_void:
             due = self._entry.due if not seconds else int((self._clock() + seconds) * 1000)
             self._pending.run_at(self._entry, due)

@@ -149,9 +149,9 @@ class HookWriter:
         return hook
 
     async def _publish(self, topic: str, hook_id: str, value: bytes | None, **options: object) -> None:
-        lies = await self._outbox.publish(topic, value, key=hook_id, **options)
-        await self._wait(lies.topic, lies.partition, lies.offset)
-        if topic == self._topics.hooks and self._hooks.revisions.was_rejected(lies.offset):
+        written = await self._outbox.publish(topic, value, key=hook_id, **options)
+        await self._wait(written.topic, written.partition, written.offset)
+        if topic == self._topics.hooks and self._hooks.revisions.was_rejected(written.offset):
             raise Overtaken("another worker has changed the hook in the meantime")
 
     async def _wait(self, topic: str, partition: int, offset: int) -> None:

@@ -29,7 +29,7 @@ MANY = 20_000
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as restraints need it."""
+    """The parts of the hooks table that restraints need."""
 
     def get(self, hook_id: str) -> Hook | None:
         """Return the hook, or None."""

@@ -50,7 +50,7 @@ class SchemaRegistry:
         self.trouble: str | None = None
 
     def learn(self, value: bytes | None) -> None:
-        """Fetch the schema that a record needs, if it is in the wire format and its schema is not known; blocks.
+        """Fetch the schema that a record in the wire format needs, unless it is known; block.
 
         Raises:
             RegistryAway: the registry does not respond, or was asked for too many ids that it does not know.

@@ -22,7 +22,7 @@ READ_AGAIN = "streamhooks.read_again"
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as tasks need it."""
+    """The parts of the hooks table that tasks need."""
 
     def get(self, hook_id: str) -> Hook | None:
         """Return the hook, or None."""

@@ -24,7 +24,7 @@ class PendingOwner(Owner, Protocol):
     """A pending call."""
 
     def give_back(self, seconds: float = 0.0) -> None:
-        """Let it wait again, for at least `seconds`: it can't run now."""
+        """Make it wait again, for at least `seconds`: it can't run now."""
 
 
 class Family:

@@ -27,7 +27,7 @@ class Counts(Protocol):
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as it is needed here."""
+    """The parts of the hooks table that are needed here."""
 
     def get(self, hook_id: str) -> Hook | None:
         """Return the hook, or None."""

@@ -305,7 +305,7 @@ def test_a_call_that_is_not_large_is_kept_whole():
 def test_the_newest_record_of_a_large_call_is_the_one_that_compaction_keeps(attempt):
     pending = Pending(Clock())
     pending.apply(large(2, offset=7))
-    pending.apply(large(attempt, offset=9))  # of a former owner, or written once more
+    pending.apply(large(attempt, offset=9))  # of a previous owner, or written again
     assert (entry_of(pending).offset, entry_of(pending).attempt) == (9, 2)
     heals = pending.heals(0)
     assert [(heal.large, heal.attempt) for heal in heals] == ([] if attempt == 2 else [(entry_of(pending), 2)])

@@ -154,7 +154,7 @@ def test_a_record_that_says_active_again_undoes_no_finding():
     assert not made.is_active(ID)
     assert made.status(ID).reason == "the endpoint answered 410"
     assert made.tally().disabled == 1
-    # Its home writes that it holds, and so it does for who knows the last record only.
+    # Its owner writes that it stays in force, also for readers who know only the last record.
     assert made.upheld == {ID: 1700.0}
     made.apply([found_state(**GONE | {"upheld_at": 1700.0})])
     assert (made.upheld, made.is_active(ID)) == ({}, False)

@@ -1,4 +1,4 @@
-"""That a finding holds against a record that says `active` again is told to the hook's home, once per record."""
+"""A disabling that a repeated `active` has not undone is reported to the hook's owner, once per record."""
 
 from __future__ import annotations
 

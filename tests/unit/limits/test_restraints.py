@@ -30,9 +30,9 @@ def attempted(
 
 
 class World:
-    """Two workers' views of one hook; what they tell the home is written at once."""
+    """Two workers' views of one hook; what they report to the owner is written at once."""
 
-    def __init__(self, *, home: bool = True, hook: Hook = HOOK) -> None:
+    def __init__(self, *, owner: bool = True, hook: Hook = HOOK) -> None:
         self.now = 1000.0 * DAY
         self.wall_is_off = 0.0
         self.hook = hook
@@ -42,7 +42,7 @@ class World:
         self.write = True
         self.notices: list[str] = []
         self.restraints = Restraints(
-            self, is_home=lambda _hook: home, tell=self.tell, clock=lambda: self.now, wall=lambda: self.wall
+            self, is_home=lambda _hook: owner, tell=self.tell, clock=lambda: self.now, wall=lambda: self.wall
         )
 
     @property
@@ -159,7 +159,7 @@ def test_the_wait_between_probes_is_bounded():
 
 
 def test_a_breaker_that_the_owner_does_not_know_yet_is_open_here_for_a_while():
-    world = World(home=False)
+    world = World(owner=False)
     world.write = False
     world.ends("retry", "timeout", times=TIMEOUTS)
     assert world.held_until == world.now
@@ -194,14 +194,14 @@ def test_the_first_who_saw_the_breaker_trip_holds():
 
 def test_only_the_owner_hands_out_starts_of_a_rate():
     limited = replace(HOOK, rate_limit=2.0)
-    away = World(home=False, hook=limited)
+    away = World(owner=False, hook=limited)
     assert away.held_until == away.now
-    home = World(hook=limited)
-    assert home.held_until is None
-    assert home.held_until == home.now
-    assert 0.4 < home.wait <= 0.5
-    home.now += 0.5
-    assert home.wait == 0.0
+    owner = World(hook=limited)
+    assert owner.held_until is None
+    assert owner.held_until == owner.now
+    assert 0.4 < owner.wait <= 0.5
+    owner.now += 0.5
+    assert owner.wait == 0.0
 
 
 @given(st.floats(0.5, 500), st.lists(st.floats(0, 0.2), min_size=200, max_size=400))
@@ -262,7 +262,7 @@ def test_enabling_a_hook_starts_the_span_anew():
 
 
 def test_what_was_told_is_not_told_again_and_again():
-    world = World(home=False)
+    world = World(owner=False)
     world.write = False
     world.ends("retry", times=5)
     assert world.told == ["failing"]
@@ -290,7 +290,7 @@ def test_what_was_in_flight_when_the_breaker_opened_neither_closes_it_nor_counts
 
 
 def test_another_worker_does_not_close_it():
-    away = World(home=False)
+    away = World(owner=False)
     away.ends("retry", "timeout", times=TIMEOUTS)
     away.ends("delivered")
     assert "closed" not in away.told
@@ -398,7 +398,7 @@ def test_a_clock_that_jumps_brings_one_notice_more_at_most(jump: float):
 
 
 def test_several_workers_that_see_it_trip_bring_one_notice():
-    world, other = World(), World(home=False)
+    world, other = World(), World(owner=False)
     other.tell, other.state, other.lasting = world.tell, world.state, world.lasting
     other.restraints = Restraints(
         other, is_home=lambda _hook: False, tell=world.tell, clock=lambda: world.now, wall=lambda: world.now
@@ -426,7 +426,7 @@ def test_a_clock_that_jumps_changes_no_pause(jump: float):
     world.ends("retry", retry_after=30.0)
     world.wall_is_off = jump
     assert world.wait == 30.0
-    world.ends("retry", retry_after=60.0)  # told by the clock that has jumped
+    world.ends("retry", retry_after=60.0)  # reported by the clock that has jumped
     world.now += 59.0
     assert world.wait == 1.0
     world.now += 1.0
