@@ -1,4 +1,4 @@
-"""Whether a pending call of a hook may start, and whether it may get more of what it missed."""
+"""Whether a pending call of a hook may start, and whether the hook may get more of the records that it missed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from streamhooks.delayed.queues import Queues
 from streamhooks.hooks.table import HooksTable
 from streamhooks.limits.restraints import Restraints
 
-#: calls of a hook that wait in its queue: more of what it missed are not added to them
+#: with this many calls in the queue of a hook, no more of its missed records are started
 QUEUED = 100
 
 
 class Admission:
-    """Puts together what is known of a hook and what holds it back. `bound` is for hooks without their own."""
+    """Combines the state of a hook with its restraints. `bound` is for hooks without their own."""
 
     def __init__(self, hooks: HooksTable, restraints: Restraints, queues: Queues, bound: int) -> None:
         self._hooks = hooks
@@ -21,14 +21,14 @@ class Admission:
         self._bound = bound
 
     def bound_of(self, hook_id: str) -> int:
-        """How many deliveries of a hook may be in flight on this worker."""
+        """Return how many deliveries of a hook may be in flight on this worker."""
         hook = self._hooks.get(hook_id)
         return hook.max_in_flight if hook and hook.max_in_flight else self._bound
 
     def wait(self, hook_id: str) -> float | None:
-        """How many seconds a pending call must wait: None as long as its hook is disabled or blocked.
+        """Return how many seconds a pending call must wait; None while its hook is disabled or blocked.
 
-        Without a hook, it starts and is dropped.
+        A call whose hook was deleted starts at once, and is dropped.
         """
         hook = self._hooks.get(hook_id)
         if hook is None:
@@ -36,7 +36,7 @@ class Admission:
         return self._restraints.wait(hook_id) if self._hooks.is_active(hook_id) and not hook.blocked else None
 
     def is_skipped(self, entry: Entry) -> bool:
-        """Whether a pending call is from before the time from which on its hook wanted to be resumed."""
+        """Tell whether the decision about missed records skips a pending call."""
         hook = self._hooks.get(entry.hook_id or "")
         if hook is None or hook.resume in (None, "all") or not self._hooks.is_active(hook.id):
             return False

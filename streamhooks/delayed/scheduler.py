@@ -1,7 +1,7 @@
-"""`delayed`: starts the pending calls of the owned partitions when they are due.
+"""Starts the pending calls of the owned partitions of `delayed` when they are due.
 
-The topic is read by a plain reader, from its start, whenever a partition comes to this worker; nothing of a partition
-runs before its log has been read to the end.
+A plain reader reads a partition from its start whenever it is assigned to this worker. No call of a partition runs
+before the partition has been read to its end.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from streamhooks.tasks.lanes import HookLane, Lane
 from streamhooks.times import steady
 from streamhooks.webhooks.runners import Runners
 
-#: at most this long between two looks at the clock, in seconds: a clock that is set must not hold calls up
+#: longest time between two looks at the clock, in seconds: setting the clock must not delay calls
 LONGEST_SLEEP = 0.5
-#: why a letter that was sent again is as it was, or is dropped
-SKIPPED, DROPPED = "what waited was skipped when its hook was enabled", "its pending call was dropped"
-#: due calls that are taken up in one turn of the loop: ten thousand that come at once must not hold up the rest
+#: why a letter that was sent again is open again, or dropped
+SKIPPED, DROPPED = "its pending call was skipped when the hook was enabled", "its pending call was dropped"
+#: due calls per turn of the event loop: ten thousand at once must not block the rest
 TAKEN_AT_ONCE = 500
 
 
 class _PendingRun:
-    """A run of a pending call, as the runner sees what it belongs to."""
+    """The owner of a pending call while it runs."""
 
     __slots__ = ("_clock", "_entry", "_pending")
 
@@ -43,23 +43,23 @@ class _PendingRun:
         return self._entry.state == "gone"
 
     def hold(self) -> None:
-        """Nothing waits for a pending call: what comes of it is read from the log."""
+        """Do nothing: no one waits for a pending call, and its result is read from the log."""
 
     def release(self) -> None:
-        """The log has told already, or will tell, what became of the call."""
+        """Do nothing: the result of the call comes from the log."""
 
     def give_back(self, seconds: float = 0.0) -> None:
-        """It waits again, for so long at least."""
+        """Make it wait again, for at least `seconds`."""
         if not self.is_void:
             due = self._entry.due if not seconds else int((self._clock() + seconds) * 1000)
             self._pending.run_at(self._entry, due)
 
 
 class Scheduler:
-    """Starts what is due. Each lane has a queue; the queues take turns.
+    """Starts due calls. Each lane has a queue, and the queues take turns.
 
-    `is_ready` tells whether all of a partition is known, `may_run` whether a call that sends a dead letter again still
-    may; `clock` gives epoch seconds.
+    `is_ready` tells whether a partition has been read to its end. `may_run` tells whether a call that sends a dead
+    letter again may still run. `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -86,13 +86,13 @@ class Scheduler:
         self._not_before: dict[Lane, float] = {}  # by the steady clock
 
     def release(self, partitions: Iterable[int]) -> None:
-        """The partitions are somebody else's."""
+        """Forget partitions that another worker owns now."""
         self._pending.release(partitions)
 
     # --- the loop
 
     async def run(self) -> None:
-        """Start calls as they become due, for ever."""
+        """Start calls as they become due, until cancelled."""
         while True:
             await self._gate.wait_open()
             due = self._pending.pop_due(int(self._clock() * 1000), self._is_ready)
@@ -125,7 +125,7 @@ class Scheduler:
             self._queues.add(entry)
 
     def _pump(self) -> None:
-        """Start queued calls, one of each lane in turn, as long as there is room and its hook is not held back."""
+        """Start queued calls, one per lane in turn, while there is room and their hook is not held back."""
         now = steady()
         lanes = deque(lane for lane in self._queues.lanes() if self._not_before.get(lane, 0.0) <= now)
         while lanes and self._gate.is_open:
@@ -141,10 +141,10 @@ class Scheduler:
                 lanes.append(lane)
 
     def _may_start(self, lane: Lane, size: int) -> bool:
-        """Take the places for a call of the lane, and whatever else it needs; False if it must wait."""
+        """Take the places for a call of the lane; return False if it must wait."""
         self._not_before.pop(lane, None)
         if not self._runners.has_room(lane, size):
-            return False  # one that ends wakes us
+            return False  # the end of another call wakes the loop
         if not isinstance(lane, HookLane):
             return True
         wait = self._admission.wait(lane.hook_id)
@@ -154,20 +154,21 @@ class Scheduler:
         return False
 
     def _start(self, entry: Entry) -> None:
-        """Run a call whose places are taken."""
+        """Run a call; its places are taken."""
         entry.state = "running"
         self._runners.start_pending(call_of(entry), _PendingRun(entry, self._pending, self._clock))
 
     # --- by hand
 
     def retry_now(self, partition: int, call_id: str) -> bool:
-        """Run a waiting call now, whatever holds its hook back; False if there is none."""
+        """Run a pending call now, whatever holds its hook back; return False if there is none."""
         entry = self._pending.get(partition, call_id)
         if entry is None:
             return False
         if entry.state in ("waiting", "queued"):
             lane = HookLane(entry.hook_id or "")
-            # A person asked for this one: a pause, an open breaker or a rate does not hold it, a disabled hook does.
+            # A person asked for this call: a pause, an open breaker or a rate limit does not hold it back; a disabled
+            # hook does.
             if (
                 entry.hook_id
                 and self._gate.is_open
@@ -182,7 +183,7 @@ class Scheduler:
         return True
 
     async def drop(self, partition: int, call_id: str) -> bool:
-        """Settle a waiting call without running it; False if there is none, or it runs."""
+        """Settle a pending call without running it; return False if there is none, or it is running."""
         entry = self._pending.get(partition, call_id)
         if entry is None or entry.state == "running":
             return False

@@ -1,4 +1,4 @@
-"""How a worker tells the home of a hook what it has found about it."""
+"""How a worker reports what it observed about a hook to the hook's owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every agent of a source topic does with a record: notice a hole, decode, start its calls, settle.
+"""What the agents of all source topics do with a record: detect a hole, decode, start its calls, settle.
 
 Why: docs/decisions/0017-delivery-in-the-agent.md.
 """
@@ -35,7 +35,7 @@ ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
 
 class Intake:
-    """Takes up records of the source topics. One for the worker."""
+    """Takes up records of the source topics. One per worker."""
 
     def __init__(
         self,
@@ -51,7 +51,8 @@ class Intake:
     ) -> None:
         self._tracker = tracker
         self._runners = runners
-        # Asked when the metrics are read: cheaper than to tell it at each record, and right when one is settled, too.
+        # Computed when the metrics are read: cheaper than an update per record, and also right after a record is
+        # settled.
         UNSETTLED.set_function(lambda: tracker.in_flight)
         self._outputs = outputs
         self._read_range = read_range
@@ -66,7 +67,7 @@ class Intake:
             await self.take_up(record, calls_of)
 
     async def take_up(self, record: Record, calls_of: CallsOf) -> None:
-        """Start what a record asks for. Returns when all of it has started."""
+        """Start the calls of a record; return when all of them have started."""
         tp = (record.topic, record.partition)
         expected = self._tracker.expected(tp)
         if expected is None or record.offset < expected or record.assignment != self._tracker.number(tp):
@@ -76,7 +77,7 @@ class Intake:
         await self._start(record, calls_of)
 
     async def _fill(self, tp: TP, start: int, end: int, calls_of: CallsOf) -> None:
-        """Read again what was not handed over; a hole that Kafka itself has is let go."""
+        """Read the records again that were not handed over; a hole that Kafka itself has is skipped."""
         log.error("%s:%d: the records from %d to %d were not handed over, reading them again", *tp, start, end)
         number = self._tracker.number(tp)
         while self._tracker.expected(tp) == start:
@@ -105,7 +106,7 @@ class Intake:
             return
         try:
             await self._start_record(record, calls_of, ticket)
-        except Exception as error:  # of ours: the stream goes on, one record must not hold up the others
+        except Exception as error:  # a defect of ours: the stream goes on, since one record must not block the others
             again = partial(self._start_record, record, calls_of, ticket)
             self._runners.insist(record.source, ticket, again, self._burying(record, INTERNAL_ERROR, ticket), error)
 
@@ -131,7 +132,7 @@ class Intake:
 
     @staticmethod
     async def _learn(registry: SchemaRegistry, record: Record) -> None:
-        """Ask the registry outside of the event loop, until it answers: the record may be fine."""
+        """Ask the registry outside of the event loop until it responds, since the record may be valid."""
         while True:
             try:
                 return await asyncio.to_thread(registry.learn, record.value)

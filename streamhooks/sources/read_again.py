@@ -1,4 +1,4 @@
-"""A source record that became a dead letter as a whole is taken up again, where it lies: its ids are those it has."""
+"""A source record that became a dead letter as a whole is read again from its topic, so its ids stay the same."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class ReadAgain:
         self._registry = registry
 
     async def deliveries_of(self, source: str) -> list[Delivery]:
-        """One delivery for each hook of the record.
+        """Return one delivery for each hook of the record.
 
         Raises:
-            BrokenRecord: it is still not readable, in a loop of webhooks, or gone.
+            BrokenRecord: it is still unreadable, in a loop of webhooks, or gone.
             TimeoutError: Kafka does not answer.
-            RegistryAway: the schema registry does not.
+            RegistryAway: the schema registry does not respond.
 
         """
         topic, partition, offset = coordinates(source)

@@ -1,4 +1,4 @@
-"""Where the resources lie that users wrote to `resources`: an index, by which one is read when it is needed."""
+"""An index of the records that users wrote to `resources`; a resource is read when it is needed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Resources(Table):
         self._coordinates: dict[bytes, tuple[int, int]] = {}
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records of the topic; a tombstone deletes.
+        """Apply records of the topic; a tombstone deletes.
 
-        Returns: the broken ones, each with why; a former resource under such a key is gone.
+        Returns: the broken records, each with the reason; a previous resource with the same key is gone.
         """
         broken = []
         for record in records:
@@ -45,7 +45,7 @@ class Resources(Table):
         return [key for key, (where, _) in self._coordinates.items() if where == tp[1]]
 
     async def find(self, sender: str, instance_id: str) -> dict[str, Any] | None:
-        """The resource, or None while it is not there."""
+        """Return the resource, or None if it is missing so far."""
         key = f"{sender}:{instance_id}".encode()
         found = self._coordinates.get(key)
         if found is None:

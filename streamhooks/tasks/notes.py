@@ -1,4 +1,4 @@
-"""Notes to a hook's home, the only writer of what was found about it: calls of `note_finding` in `delayed`."""
+"""Reports to a hook's owner, the only writer of its observed state: calls of `note_finding` in `delayed`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamhooks.tasks.runs import Runs
 
 
 class Notes:
-    """Tells homes. `partition_of` gives the partition of `delayed` of a hook, `clock` epoch seconds."""
+    """Reports to owners. `partition_of` gives the partition of a hook in `delayed`, `clock` epoch seconds."""
 
     def __init__(
         self, outputs: Outputs, runs: Runs, partition_of: Callable[[str], int], clock: Callable[[], float]

@@ -1,4 +1,4 @@
-"""What goes out with a delivery: its body, and the headers of its family, which sign it."""
+"""The payload of a delivery: its body, and the headers that sign it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from streamhooks.delivery.payloads import FORMATS, alert_data, app_hook_headers,
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 
-#: gives headers of a webhook-id, a timestamp in whole epoch seconds and a body
+#: returns the headers for a webhook-id, a timestamp in whole epoch seconds and a body
 Headers = Callable[[str, int, bytes], dict[str, str]]
 
 
 class Payload(NamedTuple):
-    """What is sent to a hook."""
+    """A body, and the function that makes its headers."""
 
     body: bytes
     headers: Headers
@@ -39,7 +39,7 @@ class Rendering:
         return self._body
 
     def alert(self, event: Event | dict[str, Any], rule: str, key: str | None, payload: Any) -> dict[str, Any]:
-        """Return the `data` of an alert for an app; `key` and `payload` are what it brings besides."""
+        """Return the `data` of an alert to an app; `key` and `payload` are those of its additional payload."""
         return alert_data(_known(event), rule, self._links, key, payload)
 
 
@@ -59,7 +59,7 @@ def app_payload(hook: Hook, event: str, data: Any, actor: dict[str, Any] | None)
 
 
 def app_headers(hook: Hook, resource: str) -> Headers:
-    """Return what gives the headers of an app hook."""
+    """Return the function that makes the headers of an app hook."""
 
     def headers(webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
         return app_hook_headers(resource, hook.secret, timestamp, body, webhook_id.removeprefix("msg_"))

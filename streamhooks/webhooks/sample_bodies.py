@@ -1,4 +1,4 @@
-"""Which events a hook can be tested with, and what the body of each looks like."""
+"""The events that a hook can be tested with, and the body of each."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SINGLE = re.compile(r"[a-z0-9_-]{1,100}\.[a-z0-9_-]{1,100}")
 
 
 def events_of(hook: Hook) -> list[str]:
-    """Return the events that a hook can be tested with, of its patterns the known ones."""
+    """Return the events that a hook can be tested with; for patterns, the known events that match."""
     return sorted({single for event in _firing(hook) for single in singles_of(event)}) or [_usual(hook)]
 
 
 def usual_event(hook: Hook) -> str:
-    """Return the event of a test that names none: the first that the hook subscribed to."""
+    """Return the default event of a test: the first that the hook subscribed to."""
     return next(map(sample_of, _firing(hook)), _usual(hook))
 
 
 def can_get(hook: Hook, event: str) -> bool:
-    """Tell whether this event, which is no pattern, can fire the hook."""
+    """Tell whether this event, not a pattern, can fire the hook."""
     return event in events_of(hook) or bool(_SINGLE.fullmatch(event) and fires(_firing(hook), event))
 
 
@@ -52,7 +52,7 @@ def _usual(hook: Hook) -> str:
 
 
 def _firing(hook: Hook) -> list[str]:
-    """Return those of the hook's events that can fire it."""
+    """Return the hook's events that can fire it."""
     idle = never_fire(hook.events) if hook.app_id is not None else []
     return [event for event in hook.events if event not in idle]
 

@@ -403,7 +403,7 @@ def test_a_new_hook_and_one_that_is_changed(browser: Browser, fake: Callable[...
     browser.fill("Events", "issue.created, comment")
     browser.fill("Projects", "3 4")
     browser.press("More")
-    browser.fill("Own headers", "X-Tenant: a:b")
+    browser.fill("Custom headers", "X-Tenant: a:b")
     browser.fill("Name", " Orders ")
     browser.fill("Seconds before", "10, 60")
     browser.press("Add it")

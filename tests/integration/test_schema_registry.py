@@ -108,7 +108,7 @@ def test_events_and_hooks(install, registry: Registry, organization: str) -> Non
     }
     deep = one.produce("events", "11", b"\x00\x00\x00\x00\x0b" + b"\x02" * 500_000)
     wide = one.produce("events", "11", b"\x00\x00\x00\x00\x0c" + b"\xfe" + b"\xff" * 7 + b"\x7f")
-    assert "holds itself" in one.dead_letter_at(deep)["reason"]
+    assert "contains itself" in one.dead_letter_at(deep)["reason"]
     assert "too few bytes" in one.dead_letter_at(wide)["reason"]
     one.produce("events", "11", event(organization))
     eventually(lambda: one.receiver.count(path)["ids"] == 3)

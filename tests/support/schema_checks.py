@@ -14,7 +14,7 @@ _TOGETHER = (
     r"start must be before or equal to end",
     r"more than [0-9]+ points",
     r"must not be after to",
-    r"'.*' is no event of (a service|an app) hook",
+    r"'.*' is (no|not an) event of (a service|an app) hook",
     r"'.*' is no event that this hook can get, .*",
     r"(must be at most 100|names and values must have at most 8192 bytes of UTF-8 together|a name is given twice)",
     r"[0-9a-fA-F.:]+ is .*",

@@ -127,7 +127,7 @@ def test_letters_of_0_1_0_go_on_where_they_were():
     assert replace(old, known=Known("open", 4)).tries == 4
 
 
-def test_the_home_of_a_letter_without_a_hook_is_the_owner_of_its_source():
+def test_the_partition_of_its_source_decides_about_a_letter_without_a_hook():
     world = World()
     world.send(replace(FOUND, letter=replace(LETTER, hook_id=None)))
     assert world.begun[0][2]["partition"] == 13 % 8

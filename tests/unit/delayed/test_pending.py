@@ -196,7 +196,7 @@ def test_what_was_settled_here_is_gone_before_the_log_tells() -> None:
     assert (len(pending), pending.heals(0)) == (0, [])
 
 
-def test_a_later_attempt_is_not_settled_with_a_former_one() -> None:
+def test_a_later_attempt_is_not_settled_with_an_earlier_one() -> None:
     pending = Pending(Clock())
     entry = pending.apply(call("a", 1))
     pending.apply(call("a", 2))

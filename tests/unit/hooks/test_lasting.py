@@ -73,7 +73,7 @@ def test_a_jump_changes_nothing_that_is_known(world: World, jump: float) -> None
     before = world.read(paused_until=WALL + 60, paused_for=60.0, open_since=WALL, failing_since=WALL)
     world.steady, world.wall = 530.0, WALL + 30 + jump
     assert before.pause_left() == 30.0
-    # The home notes something else, and the hook is changed: what was found before is as old as it was.
+    # The owner records something else, and the hook is changed: what was observed before is as old as it was.
     again = world.read(
         paused_until=WALL + 60, paused_for=60.0, open_since=WALL, failing_since=WALL, warned_at=world.wall
     )

@@ -31,7 +31,7 @@ class World:
         self.told.append((what, found["sealed_since"]))
 
 
-def test_the_home_is_told_and_told_again_only_if_it_does_not_note_it():
+def test_the_owner_is_told_and_told_again_only_if_it_does_not_record_it():
     world = World()
     world.seals.tell()
     world.seals.tell()
@@ -86,7 +86,7 @@ def test_what_is_blocked_waits_and_catches_nothing_up(hook: Hook):
     assert admission.may_catch_up(HOOK.id)
 
 
-def test_what_is_sealed_is_held_back_for_the_home():
+def test_deliveries_of_a_sealed_hook_are_held_back_for_the_owner():
     world = World()
     restraints = Restraints(world.hooks, is_home=lambda _: True, tell=world.tell, clock=lambda: world.now)
     assert restraints.hold_back(HOOK.id) == 0.0

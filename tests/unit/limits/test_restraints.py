@@ -25,9 +25,9 @@ def attempted(
 
 
 class World:
-    """Two workers' views of one hook; what they tell the home is written at once."""
+    """Two workers' views of one hook; what they report to the owner is written at once."""
 
-    def __init__(self, *, home: bool = True, hook: Hook = HOOK) -> None:
+    def __init__(self, *, owner: bool = True, hook: Hook = HOOK) -> None:
         self.now = 1000.0 * DAY
         self.wall_is_off = 0.0
         self.hook = hook
@@ -37,7 +37,7 @@ class World:
         self.write = True
         self.notices: list[str] = []
         self.restraints = Restraints(
-            self, is_home=lambda _hook: home, tell=self.tell, clock=lambda: self.now, wall=lambda: self.wall
+            self, is_home=lambda _hook: owner, tell=self.tell, clock=lambda: self.now, wall=lambda: self.wall
         )
 
     @property
@@ -157,7 +157,7 @@ def test_enabling_a_hook_starts_the_span_anew():
 
 
 def test_what_was_told_is_not_told_again_and_again():
-    world = World(home=False)
+    world = World(owner=False)
     world.write = False
     world.ends("retry", times=5)
     assert world.told == ["failing"]
@@ -191,7 +191,7 @@ def test_a_clock_that_jumps_changes_no_pause(jump: float):
     world.ends("retry", retry_after=30.0)
     world.wall_is_off = jump
     assert world.wait == 30.0
-    world.ends("retry", retry_after=60.0)  # told by the clock that has jumped
+    world.ends("retry", retry_after=60.0)  # reported by the clock that has jumped
     world.now += 59.0
     assert world.wait == 1.0
     world.now += 1.0
