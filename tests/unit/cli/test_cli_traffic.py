@@ -66,7 +66,7 @@ def test_a_chart_and_a_table_tell_what_happened(worker_api):
 
 def test_without_anything_there_is_a_line(worker_api):
     worker_api.say("GET", f"{PATH}/stats", points(0, 0))
-    assert worker_api.run("stats", HOOK, "--outcome", "failed").stdout == "nothing was sent in this time\n"
+    assert worker_api.run("stats", HOOK, "--outcome", "failed").stdout == "nothing was sent in this period\n"
     assert len(worker_api.calls) == 1
 
 
@@ -131,7 +131,7 @@ def test_attempts_are_searched_for_page_by_page(worker_api):
         {**wanted, "limit": "1", "cursor": "0:5:1"},
     ]
     worker_api.say("GET", ATTEMPTS, found(back=None))
-    assert worker_api.run("requests", HOOK, "--since", "1h").stdout == "none was found\n"
+    assert worker_api.run("requests", HOOK, "--since", "1h").stdout == "no attempts found\n"
     assert worker_api.calls[-1].query["hook_id"] == HOOK
     assert worker_api.run("requests", HOOK, "--since", "1h", "--json").stdout == "[]\n"
 
@@ -148,13 +148,13 @@ def test_a_request_is_sent_once_more(worker_api):
     worker_api.say("POST", path, (202, sent))
     worker_api.say("GET", ATTEMPTS, found({**FOUND, "source": None}, cursor="0:9"), found(FOUND, cursor="0:5"))
     result = worker_api.run("resend", HOOK, "msg_1")
-    assert (result.exit_code, result.stdout) == (0, "msg_1 is sent once more, from t.events:3:17\n"), result.output
+    assert (result.exit_code, result.stdout) == (0, "msg_1 is sent again, from t.events:3:17\n"), result.output
     assert [call.query["webhook_id"] for call in worker_api.calls[:-1]] == ["msg_1"] * 2
     assert json.loads(worker_api.run("resend", HOOK, "msg_1", "--source", "t.events:3:17", "--json").stdout) == sent
     assert worker_api.made() == [("POST", path, {"source": "t.events:3:17"})] * 2
     worker_api.say("GET", ATTEMPTS, found())
     result = worker_api.run("resend", HOOK, "msg_1")
-    assert (result.exit_code, "no attempt of msg_1 that names a record was found" in result.stderr) == (1, True)
+    assert (result.exit_code, "no attempt of msg_1 with a source was found" in result.stderr) == (1, True)
     gone = "Kafka does not hold the record t.events:3:17 any more: its request can't be sent again"
     worker_api.say("POST", path, (404, {"detail": gone}))
     result = worker_api.run("resend", HOOK, "msg_1", "--source", "t.events:3:17")
@@ -174,7 +174,7 @@ def test_calls_are_run_and_dropped(worker_api):
     worker_api.say("POST", f"{PATH}/pending/one/retry", CALL, status=202)
     worker_api.say("DELETE", f"{PATH}/pending/two%2F..", None, status=204)
     result = worker_api.run("pending", HOOK, "--retry", "one", "--drop", "two/..")
-    assert (result.exit_code, result.stdout) == (0, "1 call told to run now, 1 call dropped\n")
+    assert (result.exit_code, result.stdout) == (0, "1 call set to run now, 1 call dropped\n")
     worker_api.say("DELETE", f"{PATH}/pending/three", (409, {"detail": "the call runs at this moment"}))
     assert worker_api.run("pending", HOOK, "--drop", "three").stderr == "Error: the call runs at this moment\n"
 
@@ -209,8 +209,8 @@ def test_a_redrive_is_counted_first_and_asked_for(worker_api):
     worker_api.say("POST", REDRIVE, {"redriven": 3, "skipped": 1}, (202, {"redriven": 3, "skipped": 1}))
     result = worker_api.run("dead-letters", "redrive", "--hook", HOOK, "--since", "2026-11-25", input="y\n")
     assert result.exit_code == 0, result.stderr
-    assert "Send 3 dead letters again (1 left out)?" in result.stderr
-    assert result.stdout.endswith("3 dead letters sent again, 1 left out\n")
+    assert "Send 3 dead letters again (1 skipped)?" in result.stderr
+    assert result.stdout.endswith("3 dead letters sent again, 1 skipped\n")
     body = {"hook_id": HOOK, "since": "2026-11-25T00:00:00.000+00:00", "force": False}
     assert [call[2] for call in worker_api.made()] == [{**body, "dry_run": True}, {**body, "dry_run": False}]
 
@@ -219,7 +219,7 @@ def test_a_redrive_that_nobody_agrees_to_is_none(worker_api):
     worker_api.say("POST", REDRIVE, {"redriven": 3, "skipped": 0})
     assert worker_api.run("dead-letters", "redrive", "3:17", input="n\n").exit_code == 1
     shown = worker_api.run("dead-letters", "redrive", "3:17", "--dry-run").stdout
-    assert shown == "3 dead letters would be sent again, 0 left out\n"
+    assert shown == "3 dead letters would be sent again, 0 skipped\n"
     assert all(call[2]["dry_run"] for call in worker_api.made())
 
 
@@ -228,7 +228,7 @@ def test_nobody_is_asked_about_nothing(worker_api, number, skipped):
     worker_api.say("POST", REDRIVE, {"redriven": number, "skipped": skipped})
     result = worker_api.run("dead-letters", "redrive", "--hook", HOOK)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"{number} dead letters would be sent again, {skipped} left out\n"
+    assert result.stdout == f"{number} dead letters would be sent again, {skipped} skipped\n"
     assert all(call[2]["dry_run"] for call in worker_api.made())
 
 
@@ -236,7 +236,7 @@ def test_one_is_told_as_one(worker_api):
     worker_api.say("POST", REDRIVE, {"redriven": 1, "skipped": 0}, (202, {"redriven": 1, "skipped": 0}))
     result = worker_api.run("dead-letters", "redrive", "--hook", HOOK, input="y\n")
     assert "Send 1 dead letter again?" in result.stderr
-    assert result.stdout.endswith("1 dead letter sent again, 0 left out\n")
+    assert result.stdout.endswith("1 dead letter sent again, 0 skipped\n")
     worker_api.say("POST", f"{PATH}/replay", {"records": 1, "matches": 1}, (202, {"replay": "r1", "records": 1}))
     result = worker_api.run("replay", HOOK, "--from", "1h", "--no-wait", input="y\n")
     assert "1 record from" in result.stderr
@@ -255,8 +255,8 @@ def test_what_nobody_needs_is_dropped(worker_api):
     worker_api.say("POST", "/api/dead-letters/drop", {"dropped": 3, "skipped": 1}, {"dropped": 3, "skipped": 1})
     asked = ("--hook-url", "e.test", "--task", "a.task", "--organization", "1")
     result = worker_api.run("dead-letters", "drop", *asked, input="y\n")
-    assert "Drop 3 dead letters (1 left out)?" in result.output
-    assert result.stdout.endswith("3 dead letters dropped, 1 left out\n")
+    assert "Drop 3 dead letters (1 skipped)?" in result.output
+    assert result.stdout.endswith("3 dead letters dropped, 1 skipped\n")
     wish = {"url": "e.test", "task": "a.task", "organization_id": "1"}
     assert worker_api.made() == [
         ("POST", "/api/dead-letters/drop", {**wish, "dry_run": True}),
