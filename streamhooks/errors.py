@@ -1,19 +1,19 @@
 """Every error that streamhooks raises on purpose.
 
 StreamhooksError
-├── BrokenRecord            a record that can't be decoded or breaks its schema
-├── RegistryAway            the schema registry gives no answer; the record may be fine
-├── BadUrl                  a hook's URL that may not be used (syntax, scheme, port, userinfo, address)
-├── TooManySecrets          a further secret of a hook can't be replaced yet
-├── Busy                    too many such calls of the API run at this moment
-├── NotHome                 another worker is the home of a hook
-├── Overtaken               another worker has changed a hook meanwhile
-├── PublishError            a record of ours was not written
-│   ├── RecordTooLarge      the broker will never take it
-│   ├── WriteRefused        the broker does not take it now: no permission, no such topic, …
-│   └── ProducerDead        this process can write nothing any more
+├── BrokenRecord            a record can't be decoded or violates its schema
+├── RegistryAway            the schema registry does not answer; the record may be fine
+├── BadUrl                  a hook's URL is not allowed (syntax, scheme, port, user name, address)
+├── TooManySecrets          the secret of a hook can't be replaced yet
+├── Busy                    too many API calls of this kind are running
+├── NotHome                 another worker owns a hook
+├── Overtaken               another worker has changed a hook in the meantime
+├── PublishError            a record was not written
+│   ├── RecordTooLarge      the broker will never accept it
+│   ├── WriteRefused        the broker rejects it for now: no permission, no such topic, …
+│   └── ProducerDead        this process can't write any more
 └── Refusal                 the start ends with one line
-    └── BadSettings         a setting has a wrong value
+    └── BadSettings         a setting has an invalid value
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ class StreamhooksError(Exception):
 
 
 class BrokenRecord(StreamhooksError):
-    """A record can't be decoded or breaks its schema; the text says why, for the dead letter."""
+    """A record can't be decoded or violates its schema; the text is the reason in the dead letter."""
 
 
 class RegistryAway(StreamhooksError):
-    """The schema registry gives no answer: what needs it waits."""
+    """The schema registry does not answer; records that need it wait."""
 
 
 class BadUrl(StreamhooksError):
-    """A hook's URL may not be used; the text says why, for the API's answer or the dead letter."""
+    """A hook's URL is not allowed; the text is the reason in the API's answer or the dead letter."""
 
 
 class TooManySecrets(StreamhooksError):
-    """A further secret of a hook can't be replaced before `until` (epoch seconds): former ones sign still."""
+    """The secret of a hook can't be replaced before `until` (epoch seconds): two replaced ones still sign."""
 
     def __init__(self, until: float) -> None:
         super().__init__(until)
@@ -44,7 +44,7 @@ class TooManySecrets(StreamhooksError):
 
 
 class Busy(StreamhooksError):
-    """Too many such calls of the API run at this moment; `what` names their kind in the metrics."""
+    """Too many API calls of this kind are running; `what` is the kind's name in the metrics."""
 
     def __init__(self, what: str, text: str) -> None:
         super().__init__(text)
@@ -52,25 +52,25 @@ class Busy(StreamhooksError):
 
 
 class NotHome(StreamhooksError):
-    """Another worker is the home of a hook, or may be: it is not changed here."""
+    """Another worker owns a hook, or may own it, so this worker does not change it."""
 
 
 class Overtaken(StreamhooksError):
-    """A change of a hook changes nothing: another worker has written it meanwhile."""
+    """A change of a hook has no effect: another worker has written the hook in the meantime."""
 
 
 class PublishError(StreamhooksError):
-    """A record of ours was not written."""
+    """A record was not written to Kafka."""
 
 
 class RecordTooLarge(PublishError):
-    """The broker will never take a record of ours, however often it is tried."""
+    """The broker will never accept this record, however often it is tried."""
 
 
 class WriteRefused(PublishError):
-    """The broker does not take a record of ours now; it may later, when an operator has mended something.
+    """The broker rejects a record for now. It may accept it once an operator has fixed the cause.
 
-    `code` is Kafka's, a number of `confluent_kafka.KafkaError`.
+    `code` is Kafka's error code, as in `confluent_kafka.KafkaError`.
     """
 
     def __init__(self, text: str, code: int = 0) -> None:
@@ -79,12 +79,12 @@ class WriteRefused(PublishError):
 
 
 class ProducerDead(PublishError):
-    """Nothing can be written by this process any more: what is not confirmed is done again by another one."""
+    """Writing is no longer possible in this process. Another worker repeats the work that is not confirmed."""
 
 
 class Refusal(StreamhooksError):
-    """The worker can't start; the text is the one line that is shown."""
+    """The worker or a command can't go on; the text is the one line that is shown."""
 
 
 class BadSettings(Refusal):
-    """A setting has a wrong value; the text names its variable."""
+    """A setting has an invalid value; the text names its variable."""

@@ -1,4 +1,4 @@
-"""Every metric, in one place; labels are bounded: never a hook, a URL or an id."""
+"""Every metric, in one place. Labels are bounded: never a hook, a URL or an id."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Durations(Collector):
-    """A histogram by task of what is measured in the event loop only: no locks, and no walk through the buckets."""
+    """A histogram by task. Used in the event loop only, so it needs no locks; each value updates one bucket."""
 
     _labelnames = ("task",)
 
@@ -28,7 +28,7 @@ class Durations(Collector):
         REGISTRY.register(self)
 
     def observe(self, task: str, seconds: float) -> None:
-        """Add a measurement."""
+        """Add a duration in seconds."""
         counts = self._counts.get(task)
         if counts is None:
             counts = self._counts[task] = [0] * (len(_SECONDS) + 1)
@@ -37,7 +37,7 @@ class Durations(Collector):
         self._sums[task] += seconds
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
-        """Return what Prometheus reads."""
+        """Yield the histogram for Prometheus."""
         family = HistogramMetricFamily(self._name, self._text, labels=["task"])
         bounds = [*(str(float(bound)) for bound in _SECONDS), "+Inf"]
         for task, counts in list(self._counts.items()):
@@ -48,67 +48,73 @@ class Durations(Collector):
 RECORDS = Counter("streamhooks_records_total", "Source records taken up", ["topic"])
 BROKEN = Counter("streamhooks_broken_records_total", "Records that could not be read", ["topic"])
 TOMBSTONES = Counter("streamhooks_tombstones_total", "Tombstones on the users' topics, skipped", ["topic"])
-DOUBLES = Counter("streamhooks_double_records_total", "Records whose event another record had brought", ["topic"])
-HOLES = Counter("streamhooks_skipped_records_total", "Records that were not handed over and were read again", ["topic"])
-LOOPS = Counter("streamhooks_stopped_loops_total", "Records that too many deliveries led to", ["topic"])
+DOUBLES = Counter("streamhooks_double_records_total", "Duplicates: records whose event came before", ["topic"])
+HOLES = Counter("streamhooks_skipped_records_total", "Records that Faust skipped, read again", ["topic"])
+LOOPS = Counter("streamhooks_stopped_loops_total", "Records at the end of too long a chain of deliveries", ["topic"])
 OVERTAKEN = Counter(
     "streamhooks_retention_jumps_total", "Records that retention removed before they were read", ["topic"]
 )
 MOVED_LOGS = Counter(
-    "streamhooks_moved_logs_total", "Partitions whose log was made anew, or lost what had been read", ["topic", "what"]
+    "streamhooks_moved_logs_total",
+    "Partitions whose log was recreated, or lost records already read",
+    ["topic", "what"],
 )
 UNREAD = Counter(
-    "streamhooks_expired_offset_skips_total", "Records skipped since the committed offset was gone", ["topic"]
+    "streamhooks_expired_offset_skips_total", "Records skipped because the committed offset had expired", ["topic"]
 )
 
-TASKS = Counter("streamhooks_tasks_total", "Runs of tasks by how they ended", ["task", "outcome"])
-TASK_SECONDS = Durations("streamhooks_task_seconds", "How long a run took")
-QUEUE_SECONDS = Durations("streamhooks_task_queue_seconds", "From when a run was due to when it started")
-RETRIES = Counter("streamhooks_task_retries_total", "Runs that will be repeated", ["task"])
+TASKS = Counter("streamhooks_tasks_total", "Runs of tasks, by outcome", ["task", "outcome"])
+TASK_SECONDS = Durations("streamhooks_task_seconds", "Duration of a run")
+QUEUE_SECONDS = Durations("streamhooks_task_queue_seconds", "Time from when a run was due to when it started")
+RETRIES = Counter("streamhooks_task_retries_total", "Runs that will be retried", ["task"])
 EXHAUSTED = Counter("streamhooks_task_exhausted_total", "Calls whose retries are used up", ["task"])
-HELD_BACK = Counter("streamhooks_held_back_calls_total", "Calls handed to the hook's home, by why", ["why"])
-CAUGHT_UP = Counter("streamhooks_caught_up_calls_total", "Calls started for what a hook had missed, and for replays")
-BREAKERS_OPENED = Counter("streamhooks_breakers_opened_total", "Breakers that this worker saw trip")
-OVERFLOWED = Counter("streamhooks_overflowed_calls_total", "Calls beyond what their hook may have in flight")
-DEAD_LETTERS = Counter("streamhooks_dead_letters_total", "What was given up")
+HELD_BACK = Counter("streamhooks_held_back_calls_total", "Calls deferred to the hook's owner, by reason", ["why"])
+CAUGHT_UP = Counter("streamhooks_caught_up_calls_total", "Calls started for missed records and replays")
+BREAKERS_OPENED = Counter("streamhooks_breakers_opened_total", "Breakers that this worker saw open")
+OVERFLOWED = Counter("streamhooks_overflowed_calls_total", "Calls over the in-flight limit of their hook")
+DEAD_LETTERS = Counter("streamhooks_dead_letters_total", "Dead letters written")
 REFUSED_WRITES = Counter(
-    "streamhooks_refused_writes_total", "Writes that the broker did not take, and that are tried again", ["topic"]
+    "streamhooks_refused_writes_total", "Writes that the broker rejected, to be retried", ["topic"]
 )
-REPEATED_RUNS = Counter("streamhooks_repeated_runs_total", "Runs that ended in an error of streamhooks itself")
-UNPUBLISHABLE = Counter("streamhooks_unpublishable_records_total", "Records that the broker will never take", ["topic"])
+REPEATED_RUNS = Counter("streamhooks_repeated_runs_total", "Runs that ended in an internal error of streamhooks")
+UNPUBLISHABLE = Counter(
+    "streamhooks_unpublishable_records_total", "Records that the broker will never accept", ["topic"]
+)
 
 UNCONFIRMED = Gauge(
-    "streamhooks_oldest_unconfirmed_seconds", "Age of the oldest record of ours that Kafka has not confirmed"
+    "streamhooks_oldest_unconfirmed_seconds", "Age of the oldest record of this worker that Kafka has not confirmed"
 )
 IN_FLIGHT = Gauge("streamhooks_deliveries_in_flight", "Deliveries that are being sent")
-UNSETTLED = Gauge("streamhooks_unsettled_records", "Source records taken up and not settled")
-PENDING = Gauge("streamhooks_pending_calls", "Calls in the owned partitions of delayed")
-PENDING_BYTES = Gauge("streamhooks_pending_bytes", "Bytes of the values of pending calls")
+UNSETTLED = Gauge("streamhooks_unsettled_records", "Source records taken up and not yet settled")
+PENDING = Gauge("streamhooks_pending_calls", "Calls in this worker's partitions of delayed")
+PENDING_BYTES = Gauge("streamhooks_pending_bytes", "Size of the pending calls in memory, in bytes")
 HOOKS = Gauge("streamhooks_hooks", "Hooks that this worker knows")
 REJECTED_HOOKS = Counter(
-    "streamhooks_rejected_hook_records_total", "Records of hooks that were made from an older state, and change nothing"
+    "streamhooks_rejected_hook_records_total", "Records of hooks without effect: made from an older state of their hook"
 )
-# The next ones are computed when they are read (`worker/gauges.py`).
-READY = Gauge("streamhooks_ready", "Whether this worker is ready, as /health/ready tells")
-DISABLED_HOOKS = Gauge("streamhooks_disabled_hooks", "Hooks that are disabled, by their owner or by the system")
-FAILING_HOOKS = Gauge("streamhooks_failing_hooks", "Active hooks of which every attempt fails")
+# The next metrics are computed when they are read (`worker/gauges.py`).
+READY = Gauge("streamhooks_ready", "1 if /health/ready returns 200, else 0")
+DISABLED_HOOKS = Gauge("streamhooks_disabled_hooks", "Hooks disabled by their owner or by the system")
+FAILING_HOOKS = Gauge("streamhooks_failing_hooks", "Active hooks for which every attempt has failed for some time")
 BREAKERS_OPEN = Gauge("streamhooks_open_breakers", "Active hooks whose breaker is open")
-LAG_SECONDS = Gauge("streamhooks_lag_seconds", "Age of the oldest record that is not settled", ["topic"])
-LAG_RECORDS = Gauge("streamhooks_lag_records", "Records between what is settled and the end", ["topic"])
+LAG_SECONDS = Gauge("streamhooks_lag_seconds", "Age of the oldest unsettled record", ["topic"])
+LAG_RECORDS = Gauge(
+    "streamhooks_lag_records", "Offsets between the last settled record and the end of the log", ["topic"]
+)
 OLDEST_UNDELIVERED = Gauge(
     "streamhooks_oldest_undelivered_seconds", "Age of the oldest pending delivery of an active hook"
 )
-COUNTED = Counter("streamhooks_counted_attempts_total", "Attempts that were added to the windows")
+COUNTED = Counter("streamhooks_counted_attempts_total", "Attempts added to the windows")
 COUNTED_TWICE = Counter(
-    "streamhooks_repeated_attempts_total", "Attempts that had been counted before, and were not again"
+    "streamhooks_repeated_attempts_total", "Attempts that had been counted before, not counted again"
 )
 WINDOWS = Gauge("streamhooks_windows", "Cells of the windowed tables in memory", ["rollup"])
-REFUSED_CALLS = Counter("streamhooks_refused_calls_total", "Calls of the API that were turned away, by why", ["why"])
-LOST_SPANS = Counter("streamhooks_lost_spans_total", "Spans that no collector took")
+REFUSED_CALLS = Counter("streamhooks_refused_calls_total", "API calls that were rejected, by reason", ["why"])
+LOST_SPANS = Counter("streamhooks_lost_spans_total", "Spans that no collector accepted")
 
 
 _ENDINGS: Final = ("done", "retry", "dead", "dropped", "ignored")
-#: what is read whole, or followed to be counted
+#: topics that are read whole, and `firings`, which is read to count attempts
 _READ: Final = ("resources", "hooks", "hook_states", "delayed", "firings")
 
 
@@ -119,9 +125,9 @@ class Topics(Protocol):
 
 
 def begin_at_zero(topics: Topics, sources: Collection[str], tasks: Iterable[str]) -> None:
-    """Have each counter there before it counts: a panel shows 0 then, and the first one is an increase for a rule.
+    """Create each counter at 0. Then a panel shows 0, and an alert rule sees the first count as an increase.
 
-    `sources` are the names of the source topics.
+    `sources` are the names of the source topics, `tasks` those of the tasks.
     """
     for topic in sources:
         for counter in (RECORDS, TOMBSTONES, DOUBLES, HOLES, LOOPS):
@@ -145,6 +151,6 @@ def begin_at_zero(topics: Topics, sources: Collection[str], tasks: Iterable[str]
         REFUSED_CALLS.labels(why)
 
 
-# A look-up of a child by its labels costs more than to count in it; tasks, outcomes and topics are few.
+# Looking up a child by its labels costs more than counting in it. There are few tasks, outcomes and topics.
 records_of = cache(RECORDS.labels)
 tasks_of = cache(TASKS.labels)

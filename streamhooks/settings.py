@@ -1,4 +1,4 @@
-"""The settings of a worker: typed, from `STREAMHOOKS_*` environment variables and an optional `.env` file."""
+"""The typed settings of a worker, from `STREAMHOOKS_*` environment variables and an optional `.env` file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streamhooks.errors import BadSettings
 
 GROUP_URL: Final = "{base_url}/organizations/{organization}/issues/{group}/"
 EVENT_URL: Final = "{group_url}events/{event}/"
-#: what a template may name; the slugs of organization and project, the ids of group and event
+#: the fields of a template: slugs of organization and project, ids of group and event
 GROUP_FIELDS: Final = ("base_url", "organization", "project", "group")
 EVENT_FIELDS: Final = (*GROUP_FIELDS, "event", "group_url")
 LEAST_TOKEN = 8
@@ -32,27 +32,27 @@ _BROKER = re.compile(rf"{_HOST}(?::[0-9]{{1,5}})?")
 
 
 def _listed(value: Any) -> Any:
-    """A comma-separated text as a tuple of its parts."""
+    """Return the parts of a comma-separated text as a tuple."""
     return tuple(part for part in (p.strip() for p in value.split(",")) if part) if isinstance(value, str) else value
 
 
 def _brokers(value: Any) -> Any:
-    """Comma-separated `host` or `host:port`: what is none would be waited for until the start gives up."""
+    """Return comma-separated `host` or `host:port`. With anything else, the start would wait until it gives up."""
     found = _listed(value)
     if not found or not all(_BROKER.fullmatch(str(broker)) for broker in found):
-        raise ValueError("must be host:port, or several of them with commas between")
+        raise ValueError("must be host:port, or several of them, separated by commas")
     return found
 
 
 def _host(value: Any) -> Any:
-    """A host alone, an IPv6 address with or without its brackets: other workers put it into URLs."""
+    """Return a host without scheme and port (IPv6 with or without brackets): other workers put it into URLs."""
     if isinstance(value, str) and not (re.fullmatch(_HOST, value) or is_ipv6(value)):
         raise ValueError("must be a host name or an address, without scheme and port")
     return value
 
 
 def _scoped(value: Any) -> Any:
-    """Comma-separated `scope:token` as pairs; the texts of errors hold no token."""
+    """Return comma-separated `scope:token` as pairs; errors don't show a token."""
     if not isinstance(value, str):
         return value
     pairs = [part.partition(":")[::2] for part in _listed(value)]
@@ -62,22 +62,22 @@ def _scoped(value: Any) -> Any:
 
 
 def _fernet_keys(value: Any) -> Any:
-    """Comma-separated Fernet keys; the texts of errors hold no key."""
+    """Return comma-separated Fernet keys; errors don't show a key."""
     for number, key in enumerate(keys := _listed(value), 1):
         if not _FERNET_KEY.fullmatch(key):
-            raise ValueError(f"key {number} is no Fernet key (32 bytes in URL-safe base64)")
+            raise ValueError(f"key {number} is not a Fernet key (32 bytes in URL-safe base64)")
     return keys
 
 
 def check_template(template: str, fields: tuple[str, ...]) -> str:
-    """Return the template; raise ValueError if it names another field than these, or makes no http(s) URL."""
+    """Return the template; raise ValueError if it has an unknown field, or does not make an http(s) URL."""
     try:
         named = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
         sample = template.format(**{**dict.fromkeys(fields, "1"), "base_url": "http://1", "group_url": "http://1/"})
     except (ValueError, LookupError, AttributeError):
         named, sample = {""}, ""
     if not named <= set(fields):
-        raise ValueError(f"must hold no other fields than {', '.join(f'{{{field}}}' for field in fields)}")
+        raise ValueError(f"can only have the fields {', '.join(f'{{{field}}}' for field in fields)}")
     if not sample.lower().startswith(("http://", "https://")):
         raise ValueError("must make an http:// or https:// URL")
     return template
@@ -88,7 +88,7 @@ def _template_of(fields: tuple[str, ...]) -> BeforeValidator:
 
 
 def _cluster_keys(value: Any) -> Any:
-    """Comma-separated texts; the texts of errors hold none."""
+    """Return comma-separated keys; errors don't show a key."""
     for number, key in enumerate(keys := _listed(value), 1):
         if len(key) < LEAST_CLUSTER_KEY:
             raise ValueError(f"key {number} has fewer than {LEAST_CLUSTER_KEY} characters")
@@ -108,7 +108,7 @@ Ports = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
-    """What an operator may set; the names are `STREAMHOOKS_` and the field's name in upper case."""
+    """The settings of a worker. A variable is `STREAMHOOKS_` and the field's name in upper case."""
 
     model_config = SettingsConfigDict(env_prefix="STREAMHOOKS_", env_file=".env", extra="ignore", frozen=True)
 
@@ -177,20 +177,22 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _is_safe_to_start(self) -> Settings:
         if not (self.api_token or self.api_tokens) and not is_loopback(self.web_bind):
-            text = f"is needed, since STREAMHOOKS_WEB_BIND={self.web_bind} is not loopback"
+            text = f"is required, because STREAMHOOKS_WEB_BIND={self.web_bind} is not loopback"
             raise ValueError(f"API_TOKEN (or STREAMHOOKS_API_TOKENS) {text}")
         for given, other in (("CERT", "KEY"), ("KEY", "CERT")):
             if getattr(self, f"web_tls_{given.lower()}") and not getattr(self, f"web_tls_{other.lower()}"):
-                raise ValueError(f"WEB_TLS_{other} is needed, since STREAMHOOKS_WEB_TLS_{given} is set")
+                raise ValueError(f"WEB_TLS_{other} is required, because STREAMHOOKS_WEB_TLS_{given} is set")
         if self.security_protocol.startswith("SASL") and not (
             self.sasl_mechanism and self.sasl_username and self.sasl_password
         ):
-            raise ValueError("SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD are needed for SECURITY_PROTOCOL=SASL_*")
+            raise ValueError(
+                "SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD are required for SECURITY_PROTOCOL=SASL_*"
+            )
         return self
 
     @property
     def advertised_host(self) -> str:
-        """The host under which other workers reach this one's views."""
+        """Return the host under which other workers reach this worker's views."""
         if self.advertise:
             return self.advertise
         if self.web_bind in ("0.0.0.0", "::", ""):
@@ -199,23 +201,23 @@ class Settings(BaseSettings):
 
     @property
     def advertised_url(self) -> str:
-        """The base URL under which other workers reach this one's views."""
+        """Return the base URL under which other workers reach this worker's views."""
         host, scheme = self.advertised_host, "https" if self.web_tls_cert else "http"
         return f"{scheme}://{f'[{host}]' if is_ipv6(host) else host}:{self.web_port}"
 
     @property
     def app_id(self) -> str:
-        """The consumer group of the delivering app: the prefix is in it, so two installations share one Kafka."""
+        """Return the consumer group of the delivering app, with the prefix: two installations may share one Kafka."""
         return f"{self.topic_prefix}worker"
 
     @property
     def bootstrap_servers(self) -> str:
-        """The brokers as librdkafka wants them."""
+        """Return the brokers in librdkafka's form."""
         return ",".join(self.brokers)
 
 
 class ClientSettings(BaseSettings):
-    """What the command line needs to know to call a worker; a worker reads the same `STREAMHOOKS_API_TOKEN`."""
+    """The settings with which the command line calls a worker; a worker reads the same `STREAMHOOKS_API_TOKEN`."""
 
     model_config = SettingsConfigDict(env_prefix="STREAMHOOKS_", env_file=".env", extra="ignore", frozen=True)
 
@@ -233,7 +235,7 @@ def is_ipv6(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host (a name, or an address without brackets) is this machine, seen from itself alone."""
+    """Tell whether a host (a name, or an address without brackets) is only reachable from this machine."""
     if host == "localhost":
         return True
     try:
@@ -243,12 +245,7 @@ def is_loopback(host: str) -> bool:
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """The settings of this process.
-
-    Raises:
-        BadSettings: a value is wrong; one line that names each variable.
-
-    """
+    """Return the settings of this process; raise BadSettings with one line that names each invalid variable."""
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -265,9 +262,9 @@ def _named(error: Any) -> str:
 
 
 def unknown_settings(given: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the names among those of variables that look like settings and are none, each with the nearest setting.
+    """Return variable names that look like settings but are unknown, each with the nearest setting.
 
-    Not what Kubernetes sets of its own accord, if a service is called streamhooks or streamhooks-*.
+    The variables that Kubernetes sets for a service called streamhooks or streamhooks-* are left out.
     """
     known = {_PREFIX + name.upper() for one in (Settings, ClientSettings) for name in one.model_fields}
     names = (name for name in given if name.upper().startswith(_PREFIX) and name.upper() not in known)

@@ -1,4 +1,4 @@
-"""The command line: `streamhooks`, one module a group of commands."""
+"""The command line: `streamhooks`, one module per group of commands."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ main = click.version_option(package_name="streamhooks", message="%(package)s %(v
     api_options(
     Group(
         name="streamhooks",
-        help="""Webhooks straight from Kafka. A worker is started by: faust -A streamhooks worker -l info
+        help="""Webhooks straight from Kafka. To start a worker, run: faust -A streamhooks worker -l info
 
-        Exit codes: 0 done, 1 not possible (one line on stderr says why), 2 wrong use.""",
+        Exit codes: 0 done, 1 not possible (one line on stderr gives the reason), 2 wrong usage.""",
         commands=[
             completion, dead_letters, dev, explain, hooks, kafka, listen, missed, pending, receiver, replay, requests,
             resend, send, stats, topics,

@@ -1,4 +1,4 @@
-"""A client of the web API: what a command asks a worker, and the one line that says why it did not get it."""
+"""A client of the web API. A failed call becomes one line that gives the reason."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from streamhooks.errors import Refusal
 from streamhooks.settings import is_loopback
 from streamhooks.web.http.json_client import Answer, call
 
-# Seconds. A worker hands a call on to another for up to 10 s, and waits as long for Kafka to confirm a change.
+# Seconds. A worker may spend 10 s on forwarding a call, and another 10 s until Kafka confirms a change.
 TIMEOUT = 25.0
-#: a call that reads very many records first, in seconds
+#: timeout of a call that reads many records first, in seconds
 LONG = 300.0
-#: how often a call is tried again that got a 503, and how long it is waited for at most in between, in seconds
+#: retries of a call that got a 429 or 503, and the longest pause between them, in seconds
 TRIES, _LONGEST_PAUSE = 5, 5.0
 _PAGE = 500
 
@@ -26,9 +26,9 @@ JSON = dict[str, Any]
 
 
 class ProblemAnswer(Refusal):
-    """A worker has answered, but not with what was asked; the text says why, and `body` may tell more.
+    """A worker answered with a problem. The text gives the reason; `body` may have details.
 
-    `maybe_applied` tells whether a change may have been made, or be made later; `retry_after` is in seconds.
+    `maybe_applied` is true if the change may have been made, or may be made later. `retry_after` is in seconds.
     """
 
     def __init__(self, status: int, text: str, body: Any = None, *, retry_after: float = 1.0) -> None:
@@ -40,31 +40,31 @@ class ProblemAnswer(Refusal):
 
     @property
     def is_soon_over(self) -> bool:
-        """Whether it is worth another try."""
+        """Tell whether a retry may succeed."""
         return self.status in (429, 503)
 
 
 @dataclass(frozen=True)
 class Api:
-    """The web API of one worker; any of them will do, they route calls to each other.
+    """The web API of one worker. Any worker will do: they forward calls to each other.
 
-    Every method raises Refusal when no worker answers, and ProblemAnswer when it answers with a problem. A GET that
-    gets a 429 or 503 is tried again a few times, other calls only where the caller says `again`: a 503 may also mean
-    that a change comes into force later, and then a second one would be one too many. See `changing.py` for those.
+    Every method raises Refusal when no worker answers, and ProblemAnswer when a worker answers with a problem. A GET
+    that gets a 429 or 503 is retried a few times. Other calls are retried only with `again`: after a 503 the change may
+    still take effect, and a second call would make it twice. See `changing.py` for those.
     """
 
     base: str
     token: str | None = field(default=None, repr=False)
     sleep: Callable[[float], None] = time.sleep
     tls: ssl.SSLContext | None = field(default=None, repr=False)
-    """What is trusted; what the system trusts, by default."""
+    """The trusted certificates; None means those of the system."""
 
     def get(self, path: str, **query: object) -> Any:
-        """Return what is there; a None in the query is left out."""
+        """Return the JSON of the answer; a None in the query is left out."""
         return self.answer("GET", path, query=query).json
 
     def post(self, path: str, body: object = None, *, again: bool = False, timeout: float = TIMEOUT) -> Any:
-        """Return what a POST answers with."""
+        """Send a POST and return the JSON of the answer."""
         return self.answer("POST", path, body, again=again, timeout=timeout).json
 
     def delete(self, path: str, *, again: bool = False) -> None:
@@ -72,12 +72,12 @@ class Api:
         self.answer("DELETE", path, again=again)
 
     def pages(self, path: str, name: str, limit: int | None = None, **query: object) -> Iterator[JSON]:
-        """Give what is under `name` in the answers of all pages, `limit` at most."""
+        """Yield the items under `name` of all pages, at most `limit`."""
         for page in self.pages_of(path, name, limit, **query):
             yield from page[name]
 
     def pages_of(self, path: str, name: str, limit: int | None = None, **query: object) -> Iterator[JSON]:
-        """Give the answers of all pages until there are `limit` under `name`."""
+        """Yield the pages until they have `limit` items under `name`."""
         cursor, left = None, limit
         while left is None or left > 0:
             page = self.get(path, cursor=cursor, limit=min(_PAGE, left or _PAGE), **query)
@@ -98,12 +98,12 @@ class Api:
         timeout: float = TIMEOUT,
         if_match: int | None = None,
     ) -> Answer:
-        """Call and return the whole answer, with its headers; its status is a 2xx.
+        """Call and return the whole answer with its headers; its status is a 2xx.
 
-        `if_match` is the revision that a hook must have.
+        `if_match` is the revision that the hook must have.
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        # An argument that is no UTF-8 goes out byte by byte, as it came.
+        # An argument that is not UTF-8 is sent byte by byte, as it was given.
         url = self.base + path + ("?" + urlencode(given, errors="surrogateescape") if given else "")
         again = method == "GET" if again is None else again
         for left in range(TRIES if again else 0, -1, -1):
@@ -126,8 +126,8 @@ class Api:
         except OSError as error:
             reason = clean(str(getattr(error, "reason", None) or error))
             raise Refusal(f"no worker answers at {self.base} (--url, STREAMHOOKS_URL): {reason}") from None
-        except ValueError:  # its text may hold the token
-            raise Refusal(f"{clean(self.base)} is no URL, or the token is none that can be sent") from None
+        except ValueError:  # its text may contain the token
+            raise Refusal(f"{clean(self.base)} is not a URL, or the token can't be sent in a header") from None
 
     def _text(self, answer: Answer) -> str:
         given = answer.json if isinstance(answer.json, dict) else {"detail": answer.json}
@@ -135,27 +135,27 @@ class Api:
         text = clean(str(detail or "no reason given"))
         match answer.status:
             case 401 if self.token:
-                return f"{self.base} does not know this token (--token, STREAMHOOKS_API_TOKEN)"
+                return f"{self.base} rejects this token (--token, STREAMHOOKS_API_TOKEN)"
             case 401:
-                return f"{self.base} asks for a token (--token, STREAMHOOKS_API_TOKEN)"
+                return f"{self.base} requires a token (--token, STREAMHOOKS_API_TOKEN)"
             case 403:
                 return f"not allowed: {text}"
             case 400 | 404 | 409:
                 return text
             case 412:
-                return f"{text}: look at it, and try again"
+                return f"{text}: look at it, then try again"
             case 503 if _maybe_applied(answer):
-                return f"it may have been done, look before you try again: {text}"
+                return f"it may have been done, check before you try again: {text}"
             case 429 | 503:
-                return f"not possible at this moment, try again: {text}"
+                return f"not possible right now, try again: {text}"
             case status if 300 <= status < 400:
-                return f"{self.base} is no worker: it redirects to {clean(answer.headers.get('Location', '?'))}"
+                return f"{self.base} is not a worker: it redirects to {clean(answer.headers.get('Location', '?'))}"
             case status:
-                return f"{self.base} answers with {status}: {text}"
+                return f"{self.base} answered with {status}: {text}"
 
 
 def hook_path(hook: str, *parts: str) -> str:
-    """Return the path of a hook, or of something of it."""
+    """Return the path of a hook, or the path that `parts` name below it."""
     return "/".join(["/api/hooks", *(quote(part, safe="", errors="surrogateescape") for part in (hook, *parts))])
 
 
@@ -170,5 +170,5 @@ def _map(fields: Mapping[str, object]) -> str:
 def _pause(retry_after: str) -> float:
     try:
         return min(max(float(retry_after), 0.0), _LONGEST_PAUSE)
-    except ValueError:  # a date: nobody of ours sends one
+    except ValueError:  # a date, which no worker sends
         return 1.0

@@ -1,4 +1,4 @@
-"""A chart of columns made of block characters, for a terminal."""
+"""A column chart of block characters, for a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
 def merged(values: Sequence[int], width: int) -> tuple[list[int], int]:
-    """Return sums of neighbours, `width` of them at most, and how many values each is the sum of; the last is whole."""
+    """Return at most `width` sums of neighbours, and the number of values per sum; only the first may have fewer."""
     size = max(1, ceil(len(values) / width))
     first = len(values) % size
     groups = [values[:first]] if first else []
@@ -18,9 +18,9 @@ def merged(values: Sequence[int], width: int) -> tuple[list[int], int]:
 
 
 def columns(values: Sequence[int], height: int) -> list[str]:
-    """Return the lines of a chart, the top first, one character a value; the largest is `height` lines high.
+    """Return the lines of a chart, top first, one character per value; the largest value is `height` lines high.
 
-    What is above 0 is seen, however small it is.
+    Every value above 0 is visible, however small.
     """
     largest = max(values, default=0) or 1
     levels = [max(1, round(value * height * 8 / largest)) if value else 0 for value in values]

@@ -1,4 +1,4 @@
-"""`streamhooks completion`: what a shell needs to complete commands, options and ids of hooks."""
+"""`streamhooks completion`: scripts with which a shell completes commands, options and ids of hooks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _SHELLS = ("bash", "zsh", "fish")
 def completion(ctx: click.Context, shell: str) -> None:
     """Print a completion script for a shell.
 
-    bash: eval "$(streamhooks completion bash)" in ~/.bashrc; zsh: the same with zsh in ~/.zshrc;
-    fish: streamhooks completion fish > ~/.config/fish/completions/streamhooks.fish
+    bash: put eval "$(streamhooks completion bash)" into ~/.bashrc; zsh: the same with zsh in ~/.zshrc;
+    fish: run streamhooks completion fish > ~/.config/fish/completions/streamhooks.fish
     """
     made = get_completion_class(shell)
     assert made is not None

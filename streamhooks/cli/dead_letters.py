@@ -1,4 +1,4 @@
-"""`streamhooks dead-letters`: look at what was given up, send it again, or drop it."""
+"""`streamhooks dead-letters`: list, resend or drop dead letters."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _PATH = "/api/dead-letters"
 _FILTERS = (
-    click.option("--hook", "hook_id", type=HOOK, help="Of this hook."),
-    click.option("--task", metavar="NAME", help="Of this task."),
-    click.option("--hook-url", metavar="TEXT", help="Of hooks with this in their URL."),
-    click.option("--organization", "organization_id", metavar="ID", help="Of this organization's hooks."),
-    click.option("--reason", metavar="TEXT", help="With this in the reason."),
-    click.option("--since", type=TIME, help="As 2026-11-25T10:00, epoch seconds, or 2h (ago)."),
-    click.option("--until", type=TIME),
+    click.option("--hook", "hook_id", type=HOOK, help="Letters of this hook."),
+    click.option("--task", metavar="NAME", help="Letters of this task."),
+    click.option("--hook-url", metavar="TEXT", help="Letters of hooks with this text in their URL."),
+    click.option("--organization", "organization_id", metavar="ID", help="Letters of this organization's hooks."),
+    click.option("--reason", metavar="TEXT", help="Letters with this text in their reason."),
+    click.option("--since", type=TIME, help="From this time on: 2026-11-25T10:00, epoch seconds, or 2h (ago)."),
+    click.option("--until", type=TIME, help="Before this time."),
 )
 
 
@@ -36,13 +36,13 @@ def _filters(command: F) -> F:
 
 
 def _named(filters: Mapping[str, Any]) -> JSON:
-    """The filters that are given, as the API names them: `--url` is the worker's."""
+    """Return the given filters under the API's names; the option is `--hook-url`, since `--url` is the worker's."""
     return {name.replace("hook_url", "url"): value for name, value in filters.items() if value is not None}
 
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Look at what was given up, send it again, or drop it."""
+    """List, resend or drop dead letters."""
 
 
 @dead_letters.command("list")
@@ -52,7 +52,7 @@ def dead_letters() -> None:
     type=click.Choice(["open", "sent", "delivered", "dropped", "all"]),
     default="open",
     show_default=True,
-    help="sent: it was sent again, and waits.",
+    help="`sent`: sent again, outcome not known yet.",
 )
 @limit_option
 @json_option
@@ -94,7 +94,7 @@ def list_letters(api: Api, /, limit: int, as_json: bool, **filters: Any) -> None
 @json_option
 @with_api
 def show_letter(api: Api, /, letter: str, as_json: bool) -> None:
-    """Show all of a dead letter (LETTER as in the list: 3:17), the call or the bytes that could not be read."""
+    """Show one complete dead letter: the call, or the bytes that could not be read. LETTER is as in the list: 3:17."""
     from streamhooks.cli import show
 
     found = api.get(f"{_PATH}/{quote(letter, safe=':', errors='surrogateescape')}")
@@ -113,13 +113,13 @@ def show_letter(api: Api, /, letter: str, as_json: bool) -> None:
 @dead_letters.command()
 @click.argument("letters", nargs=-1, metavar="[LETTER]...")
 @_filters
-@click.option("--dry-run", is_flag=True, help="Count them, and send nothing.")
-@click.option("--force", is_flag=True, help="Also those that were sent again three times in vain.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--force", is_flag=True, help="Include letters that failed again three times.")
 @yes_option
 @json_option
 @with_api
 def redrive(api: Api, /, letters: tuple[str, ...], force: bool, **options: Any) -> None:
-    """Send open dead letters again, each once: those that are named, or all that fit the filters."""
+    """Send open dead letters again, each once: those named, or all that match the filters."""
     words = _Words("redriven", "Send", "again", "would be sent again", "sent again")
     _change(api, "redrive", words, letters, {"force": force}, **options)
 
@@ -127,19 +127,19 @@ def redrive(api: Api, /, letters: tuple[str, ...], force: bool, **options: Any) 
 @dead_letters.command()
 @click.argument("letters", nargs=-1, metavar="[LETTER]...")
 @_filters
-@click.option("--dry-run", is_flag=True, help="Count them, and drop nothing.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
 @yes_option
 @json_option
 @with_api
 def drop(api: Api, /, letters: tuple[str, ...], **options: Any) -> None:
-    """Drop open dead letters, which nobody needs any more: those that are named, or all that fit the filters."""
+    """Drop open dead letters that nobody needs: those named, or all that match the filters."""
     words = _Words("dropped", "Drop", "", "would be dropped", "dropped")
     _change(api, "drop", words, letters, {}, **options)
 
 
 class _Words(NamedTuple):
     counted: str
-    """What the answer calls those with which it was done."""
+    """The field of the answer with the number of letters that were changed."""
     verb: str
     again: str
     would: str
@@ -158,7 +158,7 @@ def _change(
     as_json: bool,
     **filters: Any,
 ) -> None:
-    """Count the letters, ask, and do it with them."""
+    """Count the letters, ask, then change them."""
     from streamhooks.cli import show
     from streamhooks.cli.api import LONG
 
@@ -167,7 +167,7 @@ def _change(
     if letters and wanted:
         raise click.UsageError("name letters or give filters, not both")
     if not letters and not wanted:
-        raise click.UsageError("name letters, or give one filter at least")
+        raise click.UsageError("name letters, or give at least one filter")
     body = {**({"letters": list(letters)} if letters else wanted), **fields}
     path = f"{_PATH}/{what}"
     if dry_run or not yes:
@@ -176,9 +176,9 @@ def _change(
         if dry_run or not number:
             _show(counts, words.counted, words.would, as_json)
             return
-        left_out = f" ({counts['skipped']} left out)" if counts["skipped"] else ""
+        skipped = f" ({counts['skipped']} skipped)" if counts["skipped"] else ""
         question = (words.verb, show.counted(number, "dead letter"), words.again)
-        show.confirm(f"{' '.join(filter(None, question))}{left_out}?", yes)
+        show.confirm(f"{' '.join(filter(None, question))}{skipped}?", yes)
     with show.console(stderr=True).status("working …"):
         counts = api.post(path, {**body, "dry_run": False}, timeout=LONG)
     _show(counts, words.counted, words.done, as_json)
@@ -190,4 +190,4 @@ def _show(counts: JSON, counted: str, what: str, as_json: bool) -> None:
     if as_json:
         show.as_json(counts)
     else:
-        click.echo(f"{show.counted(counts[counted], 'dead letter')} {what}, {counts['skipped']} left out")
+        click.echo(f"{show.counted(counts[counted], 'dead letter')} {what}, {counts['skipped']} skipped")

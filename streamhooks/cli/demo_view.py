@@ -60,7 +60,7 @@ def line(measures: Measures, elapsed: float) -> str:
 
 
 def table(targets: Sequence[Target], measures: Measures, elapsed: float, troubles: Sequence[str]) -> RenderableType:
-    """Return the counts of each hook and the sums; `troubles` are lines about parts that ended."""
+    """Return a table of each hook's counts and the sums; `troubles` are lines about workers that ended."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -84,7 +84,7 @@ def table(targets: Sequence[Target], measures: Measures, elapsed: float, trouble
 
 
 def summary(measures: Measures) -> str:
-    """Return what the demo came to, in a few lines."""
+    """Return the result of the demo, in a few lines."""
     return "\n".join(_sums(measures))
 
 

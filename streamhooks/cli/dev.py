@@ -1,4 +1,4 @@
-"""`streamhooks dev`, `kafka` and `receiver`: what development needs, with nothing else installed."""
+"""`streamhooks dev`, `kafka` and `receiver`: tools for development that need nothing else installed."""
 
 from __future__ import annotations
 
@@ -19,30 +19,34 @@ if TYPE_CHECKING:
     from streamhooks.dev.demo import Demo
     from streamhooks.dev.measures import Measures
 
-# Seconds between two looks.
+# Seconds between two updates.
 _LIVE, _PLAIN = 1.0, 2.0
 _PORT = click.IntRange(1, 65535)
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command()
-@click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="Seconds of traffic; else until Ctrl-C.")
-@click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True)
 @click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), default=20.0, show_default=True, help="Records a second."
+    "--duration", type=click.FloatRange(min=0, min_open=True), help="Seconds of traffic; by default until Ctrl-C."
+)
+@click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True, help="Number of workers.")
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), default=20.0, show_default=True, help="Records per second."
 )
 @click.option(
     "--keep-data",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Keep Kafka's data and the logs here; the next run goes on with them.",
+    help="Keep Kafka's data and the logs in DIR; the next run continues with them.",
 )
-@click.option("--plain", is_flag=True, help="A line every 2 s instead of a live table, as without a terminal.")
+@click.option(
+    "--plain", is_flag=True, help="Print a line every 2 s instead of a live table; the default without a terminal."
+)
 def dev(duration: float | None, workers: int, rate: float, keep_data: Path | None, plain: bool) -> None:
-    """Show it all, with sample traffic: the demo.
+    """Run a demo with sample traffic.
 
-    A Kafka, workers, a receiver that misbehaves, and hooks. Everything runs on this machine on free ports, and ends
-    with this command.
+    It starts a Kafka, workers and a receiver that misbehaves, and creates hooks. Everything runs on free ports of this
+    machine, and stops with this command.
     """
     from rich.console import Console
 
@@ -54,7 +58,7 @@ def dev(duration: float | None, workers: int, rate: float, keep_data: Path | Non
     measures: Measures | None = None
     with _interruptible(), demo.run(workers, rate, keep_data, say=lambda line: click.echo(f"{line} …")) as running:
         click.echo(introduction(running))
-        # Ctrl-C is how most runs end, and the summary is for them, too.
+        # Most runs end with Ctrl-C, and they get the summary too.
         with suppress(KeyboardInterrupt):
             show(running, duration, console)
         _ignore_signals()
@@ -70,11 +74,11 @@ def dev(duration: float | None, workers: int, rate: float, keep_data: Path | Non
 def _print_lines(running: Demo, duration: float | None, _console: Console) -> None:
     from streamhooks.cli.demo_view import line
 
-    told: set[str] = set()
+    reported: set[str] = set()
     for elapsed in _ticks(_PLAIN, duration):
-        for trouble in set(running.ended_workers) - told:
+        for trouble in set(running.ended_workers) - reported:
             click.echo(trouble, err=True)
-            told.add(trouble)
+            reported.add(trouble)
         click.echo(line(running.measure(), elapsed))
 
 
@@ -89,7 +93,7 @@ def _show_table(running: Demo, duration: float | None, console: Console) -> None
 
 
 def _ticks(interval: float, duration: float | None) -> Iterator[float]:
-    """Give the seconds since the start at each tick, until `duration` is over; late ticks are left out."""
+    """Yield the seconds since the start at each tick, until `duration` is over; skip late ticks."""
     started = time.monotonic()
     due = interval
     while duration is None or due < duration:
@@ -103,12 +107,12 @@ def _ticks(interval: float, duration: float | None) -> Iterator[float]:
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Leave the block when the process is asked to end (Ctrl-C, SIGTERM, a closed terminal)."""
-    former = {number: signal.signal(number, _interrupt) for number in _ENDING}
+    previous = {number: signal.signal(number, _interrupt) for number in _ENDING}
     try:
         with suppress(KeyboardInterrupt):
             yield
     finally:
-        for number, handler in former.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
@@ -118,30 +122,30 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _ignore_signals() -> None:
-    """Let a second Ctrl-C not disturb how things end."""
+    """Keep a second Ctrl-C from disturbing the shutdown."""
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
 
 
 @click.command()
-@click.option("--port", type=_PORT, help="Where to listen on 127.0.0.1; else a free port.")
+@click.option("--port", type=_PORT, help="Port on 127.0.0.1; by default a free one.")
 @click.option(
     "--brokers",
     type=click.IntRange(1, 5),
     default=1,
     show_default=True,
-    help="How many brokers, on this port and the next ones; three hold three replicas of each topic.",
+    help="Number of brokers, on this port and the next ones. With three, each topic has three replicas.",
 )
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Keep the data here; else it is removed at the end.",
+    help="Keep the data in DIR; by default it is removed at the end.",
 )
 def kafka(port: int | None, brokers: int, data_dir: Path | None) -> None:
     """Run an embedded Kafka until Ctrl-C.
 
-    The first line is `brokers HOST:PORT`, of several brokers comma-separated.
+    The first line is `brokers HOST:PORT`; several brokers are separated by commas.
     """
     from streamhooks.dev.kafka import main
 
@@ -153,16 +157,18 @@ def kafka(port: int | None, brokers: int, data_dir: Path | None) -> None:
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=_PORT, default=8801, show_default=True)
-@click.option("--secret", multiple=True, metavar="[HOOK=]SECRET", help="Of one hook, or of all; may be repeated.")
-@click.option("--keep", type=click.IntRange(min=0), default=10_000, show_default=True, help="Requests to remember.")
-@click.option("--no-bodies", is_flag=True, help="Don't remember their bodies.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=_PORT, default=8801, show_default=True, help="Port to listen on.")
+@click.option("--secret", multiple=True, metavar="[HOOK=]SECRET", help="Secret of one hook, or of all; repeatable.")
+@click.option(
+    "--keep", type=click.IntRange(min=0), default=10_000, show_default=True, help="Number of requests to remember."
+)
+@click.option("--no-bodies", is_flag=True, help="Don't remember the bodies.")
 def receiver(host: str, port: int, secret: tuple[str, ...], keep: int, no_bodies: bool) -> None:
-    """Run a receiver that verifies, and misbehaves on request.
+    """Run a receiver that verifies webhooks and misbehaves on request.
 
-    A hook's URL says how: `/any?status=500&fail=1`. GET /_requests shows what came, /_count counts it.
-    This one is for programs: `listen` shows people what comes.
+    A hook's URL says how: `/any?status=500&fail=1`. GET /_requests lists the received requests, GET /_count counts
+    them. This receiver is for programs; for people, `listen` shows each webhook as it arrives.
     """
     from streamhooks.dev.receiver import main
 

@@ -1,4 +1,4 @@
-"""`streamhooks explain`: what a record did: which hooks it fired, why not the others, and what came of it."""
+"""`streamhooks explain`: which hooks a record fired, why it did not fire the others, and the attempts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _SOURCE = re.compile(r"[A-Za-z0-9._-]+:[0-9]+:[0-9]+")
 
 @click.command()
 @click.argument("source", required=False, metavar="[TOPIC:PARTITION:OFFSET]")
-@click.option("--event-id", metavar="HEX", help="Look for the record with this event id instead.")
-@click.option("--since", type=TIME, help="Where to look for it: 2026-11-25T10:00, epoch seconds, or 2h (ago).")
-@click.option("--until", type=TIME)
+@click.option("--event-id", metavar="HEX", help="Search for the record with this event id instead.")
+@click.option("--since", type=TIME, help="Search from this time on: 2026-11-25T10:00, epoch seconds, or 2h (ago).")
+@click.option("--until", type=TIME, help="Search up to this time.")
 @json_option
 @with_api
 def explain(
     api: Api, /, source: str | None, event_id: str | None, since: float | None, until: float | None, as_json: bool
 ) -> None:
-    """Tell which hooks a record fired, and why not the others.
+    """Show which hooks a record fired, and why it did not fire the others.
 
-    Each hook of its organization, and the attempts of those that it fired.
+    Lists each hook of the record's organization, and the attempts of those that it fired.
     """
     from streamhooks.cli import show
     from streamhooks.cli.api import LONG
@@ -66,6 +66,6 @@ def _hooks(hooks: Iterable[JSON]) -> None:
     for hook in hooks:
         if hook["matched"]:
             click.echo(f"\n{hook['hook_id']}  webhook-id {hook['webhook_id']}")
-            attempts_table(hook["attempts"], "  no attempt is known")
+            attempts_table(hook["attempts"], "  no attempts found")
             if hook["pending"]:
                 pending_table(hook["pending"], "")

@@ -1,4 +1,4 @@
-"""The options that make one record for `streamhooks send`, without a file."""
+"""The options from which `streamhooks send` makes one record, without a file."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class JsonValue(click.ParamType):
     name = "json"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return what the text holds."""
+        """Return the value that the text holds."""
         try:
             return loads(value) if isinstance(value, str) else value
         except json.JSONDecodeError as error:
-            self.fail(f"{value!r} is no JSON: {error.msg}", param, ctx)
+            self.fail(f"{value!r} is not JSON: {error.msg}", param, ctx)
 
 
 _JSON = JsonValue()
@@ -35,28 +35,30 @@ _ORGANIZATION = click.option("--organization", metavar="ID[:SLUG]", help="Requir
 _EVENT = (
     _ORGANIZATION,
     click.option("--project", metavar="ID[:SLUG]", help="Required without FILE."),
-    click.option("--group", metavar="ID", help="Of an issue; default: none."),
-    click.option("--type", metavar="TEXT", help="Default: error."),
-    click.option("--event-id", metavar="HEX", help="Default: a new one."),
-    click.option("--data", type=_JSON, help="An object of your own."),
-    click.option("--message", metavar="TEXT", help="The same as --data '{\"message\": TEXT}'."),
+    click.option("--group", metavar="ID", help="Id of an issue; default: none."),
+    click.option("--type", metavar="TEXT", help="Type of the event; default: error."),
+    click.option("--event-id", metavar="HEX", help="Id of the event; default: a new one."),
+    click.option("--data", type=_JSON, help="An object with any content."),
+    click.option("--message", metavar="TEXT", help="Short for --data '{\"message\": TEXT}'."),
 )
 _ALERT = (
-    click.option("--rule", metavar="TEXT", help="The rule that fired; required without FILE."),
+    click.option("--rule", metavar="TEXT", help="The rule that fired. Required without FILE."),
     click.option("--app", metavar="ID", help="The app to notify."),
     click.option("--payload", nargs=2, type=(str, _JSON), metavar="KEY JSON", help="An additional payload."),
 )
 _CHANGE = (
     _ORGANIZATION,
-    click.option("--project", metavar="ID", help="Default: none, for the whole organization."),
-    click.option("--sender", metavar="NAME", help="Group (an issue), Error, Comment, or any other; required."),
-    click.option("--action", metavar="NAME", help="created, resolved, …; required without FILE."),
+    click.option("--project", metavar="ID", help="Default: none, which means the whole organization."),
+    click.option(
+        "--sender", metavar="NAME", help="Group (an issue), Error, Comment, or any other. Required without FILE."
+    ),
+    click.option("--action", metavar="NAME", help="created, resolved, … Required without FILE."),
     click.option("--instance-id", metavar="ID", help="Required without FILE."),
-    click.option("--instance", type=_JSON, help="The resource itself, an object."),
-    click.option("--actor", type=_JSON, help="Who did it, an object."),
+    click.option("--instance", type=_JSON, help="The resource, an object."),
+    click.option("--actor", type=_JSON, help="Who made the change, an object."),
 )
 
-#: the names of all these options, as they come to a command
+#: the parameter names of all these options
 NAMES = frozenset(
     {
         "organization", "project", "group", "type", "event_id", "data", "message",
@@ -81,7 +83,7 @@ of_change = _adding(_CHANGE)
 
 
 def event(options: JSON) -> JSON:
-    """Return an Event that happened now; raises click.UsageError for a missing option."""
+    """Return an Event that happened now; raise click.UsageError for a missing option."""
     _need(options, "organization", "project")
     project_id, slug = _id_and_slug(options["project"], "project")
     group = options.get("group")
@@ -100,7 +102,7 @@ def event(options: JSON) -> JSON:
 
 
 def alert(options: JSON) -> JSON:
-    """Return an Alert for an event that happened now; raises like `event`."""
+    """Return an Alert for an event that happened now; raise as `event` does."""
     _need(options, "organization", "project", "rule")
     key, payload = options.get("payload") or (None, None)
     return {
@@ -113,7 +115,7 @@ def alert(options: JSON) -> JSON:
 
 
 def change(options: JSON) -> JSON:
-    """Return a ResourceChange; raises like `event`."""
+    """Return a ResourceChange; raise as `event` does."""
     _need(options, "organization", "sender", "action", "instance_id")
     names = ("action", "sender", "instance_id", "instance", "actor")
     return {
@@ -124,13 +126,13 @@ def change(options: JSON) -> JSON:
 
 
 def document(record: JSON) -> IO[bytes]:
-    """Return a file with one record."""
+    """Return a file with this one record."""
     return io.BytesIO(dumps(record))
 
 
 def _need(options: JSON, *names: str) -> None:
     if missing := [f"--{name.replace('_', '-')}" for name in names if name not in options]:
-        raise click.UsageError(f"without FILE, {' and '.join(missing)} must be given")
+        raise click.UsageError(f"without FILE, give {' and '.join(missing)}")
 
 
 def _organization(options: JSON) -> JSON:

@@ -1,4 +1,4 @@
-"""How commands end: 0 when all is well, 1 with one line on stderr, 2 for a wrong use. Never a traceback."""
+"""How commands end: 0 if all is well, 1 with one line on stderr, 2 for wrong usage. Never with a traceback."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from streamhooks.errors import Refusal
 
 
 class Group(click.Group):
-    """A group of commands whose Refusals end with one line and exit code 1."""
+    """A group of commands that turns a Refusal into one line and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; raises ClickException, which click shows, for a Refusal."""
+        """Run a command; raise ClickException, which click shows, for a Refusal."""
         try:
             return super().invoke(ctx)
         except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""`streamhooks hooks`: list, make, change and test hooks, by the web API of a worker."""
+"""`streamhooks hooks`: list, create, change and test hooks through the web API of a worker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def hooks() -> None:
-    """List, make, change and test hooks."""
+    """List, create, change and test hooks."""
 
 
 hooks.add_command(apply)
@@ -29,24 +29,24 @@ hooks.add_command(test)
 
 
 @hooks.command("list")
-@click.option("--organization", "organization_id", metavar="ID")
-@click.option("--project", "project_id", metavar="ID", help="Those that name this project.")
-@click.option("--app", "app_id", metavar="ID")
-@click.option("--status", type=click.Choice(["active", "disabled"]))
-@click.option("--state", type=click.Choice(STATES), help="In this state; `trouble` is any that needs a person.")
-@click.option("--search", "q", metavar="TEXT", help="A part of the name, the URL or the id.")
+@click.option("--organization", "organization_id", metavar="ID", help="Hooks of this organization.")
+@click.option("--project", "project_id", metavar="ID", help="Hooks that list this project.")
+@click.option("--app", "app_id", metavar="ID", help="Hooks of this app.")
+@click.option("--status", type=click.Choice(["active", "disabled"]), help="Hooks with this status.")
+@click.option("--state", type=click.Choice(STATES), help="Hooks in this state; `trouble`: any that needs attention.")
+@click.option("--search", "q", metavar="TEXT", help="Hooks with this text in their name, URL or id.")
 @click.option(
     "--sort",
     type=click.Choice(["trouble", "id"]),
     default="trouble",
     show_default=True,
-    help="`trouble`: those that need a person come first.",
+    help="`trouble`: hooks that need attention come first.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="How many at most; else all.")
+@click.option("--limit", type=click.IntRange(min=1), help="Maximum number; default: all.")
 @json_option
 @with_api
 def list_hooks(api: Api, /, sort: str, limit: int | None, as_json: bool, **filters: str | None) -> None:
-    """Show all hooks, or those that fit."""
+    """List all hooks, or those that match the filters."""
     from streamhooks.cli import show
 
     by_trouble = sort == "trouble"
@@ -54,7 +54,7 @@ def list_hooks(api: Api, /, sort: str, limit: int | None, as_json: bool, **filte
         filters["sort"] = sort
     found = list(api.pages("/api/hooks", "hooks", limit, **filters))
     if by_trouble and limit is None:
-        # Sorted here: pages in this order would lack a hook that becomes worse between two of them.
+        # Sorted here: pages in this order would lack a hook whose state gets worse between two pages.
         found.sort(key=place_of_shown)
     if as_json:
         show.as_json(found)
@@ -65,19 +65,19 @@ def list_hooks(api: Api, /, sort: str, limit: int | None, as_json: bool, **filte
 
 @hooks.command()
 @click.argument("endpoint")
-@click.option("--organization", "organization_id", required=True, metavar="ID")
-@click.option("--app", "app_id", metavar="ID", help="Makes it a hook of an app; else it is a service hook.")
+@click.option("--organization", "organization_id", required=True, metavar="ID", help="Its organization.")
+@click.option("--app", "app_id", metavar="ID", help="Create an app hook of this app; default: a service hook.")
 @field_options
-@click.option("--disabled", is_flag=True, help="Send nothing before it is enabled.")
+@click.option("--disabled", is_flag=True, help="Create it disabled: it gets nothing until it is enabled.")
 @json_option
 @with_api
 def add(
     api: Api, /, endpoint: str, organization_id: str, app_id: str | None, disabled: bool, as_json: bool, **options: Any
 ) -> None:
-    """Make a hook that calls ENDPOINT, and show its secret, now and never again."""
+    """Create a hook that calls ENDPOINT, and show its secret, this once."""
     if not options["events"]:
         if app_id:
-            raise click.UsageError("a hook of an app needs --event, such as --event issue")
+            raise click.UsageError("an app hook needs --event, such as --event issue")
         options["events"] = ("event.created",)
     body = {"organization_id": organization_id, "url": endpoint, **given(options)}
     if app_id:
@@ -93,7 +93,7 @@ def add(
 @json_option
 @with_api
 def show_hook(api: Api, /, hook: str, as_json: bool) -> None:
-    """Show all of a hook, with the worker's defaults, and what the system found about it."""
+    """Show all fields of a hook, with the worker's defaults, and its observed state."""
     from streamhooks.cli.hooks_defaults import with_defaults
 
     found = api.get(_path(hook))
@@ -102,19 +102,21 @@ def show_hook(api: Api, /, hook: str, as_json: bool) -> None:
 
 @hooks.command()
 @hook_argument
-@click.option("--endpoint", "url_of_hook", metavar="URL", help="Where it goes.")
+@click.option("--endpoint", "url_of_hook", metavar="URL", help="The new URL.")
 @field_options
-@click.option("--unset", type=click.Choice(UNSETTABLE), multiple=True, help="Back to the default; may be repeated.")
+@click.option(
+    "--unset", type=click.Choice(UNSETTABLE), multiple=True, help="Reset this field to its default; repeatable."
+)
 @json_option
 @with_api
 def edit(
     api: Api, /, hook: str, url_of_hook: str | None, unset: tuple[str, ...], as_json: bool, **options: Any
 ) -> None:
-    """Change the fields that are given.
+    """Change the given fields of a hook.
 
-    Events and projects are replaced by those given; own headers are added to those that are there, and
-    `--header 'NAME:'` takes one away. An endpoint at another origin needs each header that is there again, with its
-    value or without, or `--unset headers`.
+    The given events and projects replace the current ones. Custom headers are added to the current ones;
+    `--header 'NAME:'` removes one. If the endpoint moves to another origin, give each current header again with its
+    value, remove it, or use `--unset headers`.
     """
     from streamhooks.cli import changing
 
@@ -126,19 +128,19 @@ def edit(
         changes["headers"] = merged_headers(found["headers"] or {}, changes["headers"])
     changes |= {name: FIELDS[name].value.emptied for name in unset if name not in changes}
     if not changes:
-        raise click.UsageError("nothing to change is given")
+        raise click.UsageError("give at least one change")
     _show(changing.put(api, hook, changes, revision), as_json)
 
 
 @hooks.command()
-@click.argument("hooks_to_go", type=HOOK, nargs=-1, required=True, metavar="HOOK...")
+@click.argument("hooks_to_delete", type=HOOK, nargs=-1, required=True, metavar="HOOK...")
 @yes_option
 @with_api
-def rm(api: Api, /, hooks_to_go: tuple[str, ...], yes: bool) -> None:
-    """Delete hooks; what waits for them is dropped."""
+def rm(api: Api, /, hooks_to_delete: tuple[str, ...], yes: bool) -> None:
+    """Delete hooks and drop their pending calls."""
     from streamhooks.cli import changing, show
 
-    for hook in hooks_to_go:
+    for hook in hooks_to_delete:
         found = api.get(_path(hook))
         show.confirm(f"Delete {hook}, which calls {show.clean(found['url'])}?", yes)
         changing.delete(api, hook)
@@ -151,18 +153,18 @@ def rm(api: Api, /, hooks_to_go: tuple[str, ...], yes: bool) -> None:
     "--resume",
     metavar="skip|all|TIME",
     type=RESUME,
-    help="What it missed meanwhile is thrown away, sent, or sent from a time on. You are asked if it missed something.",
+    help="Whether to skip the records that it missed, send all, or send those from TIME on. Without it, you are asked.",
 )
 @json_option
 @with_api
 def enable(api: Api, /, hook: str, resume: str | None, as_json: bool) -> None:
-    """Enable a hook again, whoever disabled it; the time may be as in `--resume 2h` (ago)."""
-    from streamhooks.cli.resuming import enabled, told
+    """Enable a hook again, whoever disabled it. TIME may also be an age: `--resume 2h`."""
+    from streamhooks.cli.resuming import consequences, enabled
 
     found, resume = enabled(api, hook, resume, may_ask=not as_json)
     missed = found.get("missed") or {}
     _show(found if as_json else {name: value for name, value in found.items() if name != "missed"}, as_json)
-    for line in told(hook, missed, resume):
+    for line in consequences(hook, missed, resume):
         click.echo(line, err=as_json)
 
 
@@ -171,7 +173,7 @@ def enable(api: Api, /, hook: str, resume: str | None, as_json: bool) -> None:
 @json_option
 @with_api
 def disable(api: Api, /, hook: str, as_json: bool) -> None:
-    """Send nothing to a hook until it is enabled again; see `missed`."""
+    """Send nothing to a hook until it is enabled again. `missed` shows what it misses."""
     from streamhooks.cli import changing
 
     _show(changing.put(api, hook, {"status": "disabled"}), as_json)
@@ -182,9 +184,9 @@ def disable(api: Api, /, hook: str, as_json: bool) -> None:
 @json_option
 @with_api
 def rotate_secret(api: Api, /, hook: str, as_json: bool) -> None:
-    """Give a hook a new secret and show it; the former one signs too for a day (STREAMHOOKS_SECRET_OVERLAP).
+    """Give a hook a new secret and show it. The previous one keeps signing for a day (STREAMHOOKS_SECRET_OVERLAP).
 
-    Two former ones may sign at a time: while they do, this is refused, and says until when.
+    At most two replaced secrets sign at a time. While two do, this is refused, with the time when it will be possible.
     """
     from streamhooks.cli import changing, show
 
@@ -195,7 +197,7 @@ def rotate_secret(api: Api, /, hook: str, as_json: bool) -> None:
         click.echo(made["secret"])
         if until := made.get("previous_secrets_until"):
             ends = f"{show.time_of_iso(max(until))} UTC"
-            click.echo(f"keep it: it is not shown again; the former one signs too until {ends}", err=True)
+            click.echo(f"keep it: it is not shown again; the previous one keeps signing until {ends}", err=True)
 
 
 def _show(hook: JSON, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`streamhooks hooks apply`: make a worker's hooks like those of a file, so that subscriptions can live in git."""
+"""`streamhooks hooks apply`: change the hooks to match a file, so that subscriptions can be kept in git."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _MANY = 20
 
 @click.command()
 @click.option("-f", "--file", "given", type=click.File("rb"), required=True, help="YAML or JSON; `-` is stdin.")
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-@click.option("--prune", is_flag=True, help="Delete the other hooks of the organizations that the file names.")
+@click.option("--dry-run", is_flag=True, help="Show the difference and change nothing.")
+@click.option("--prune", is_flag=True, help="Also delete the other hooks of the organizations in the file.")
 @yes_option
 @json_option
 @with_api
 def apply(api: Api, /, given: IO[bytes], dry_run: bool, prune: bool, yes: bool, as_json: bool) -> None:
-    """Make the hooks like those of a file.
+    """Change the hooks to match a file.
 
-    A hook of the file is the one with its `id`, else the one with the same organization_id, app_id and url. Fields that
-    the file does not have get their defaults, but secret and status, which stay as they are. A new hook's secret is
-    shown, if the file has none. See docs/command-line.md for the form of the file.
+    An entry of the file refers to the hook with its `id`, else to the hook with the same organization_id, app_id and
+    url. Fields that the file leaves out get their defaults, except secret and status, which stay. The secret of a new
+    hook is shown unless the file has it. The form of the file is in docs/command-line.md.
     """
     from streamhooks.cli import show
     from streamhooks.cli.hooks_file import plan, read_file, superfluous
@@ -59,16 +59,16 @@ def apply(api: Api, /, given: IO[bytes], dry_run: bool, prune: bool, yes: bool, 
         show.as_json({"dry_run": dry_run, "steps": [_shown(step) for step in steps], "made": done, "problems": wrong})
     else:
         for hook in done:
-            click.echo(f"made {hook['id']}" + (f" with the secret {hook['secret']}" if hook.get("secret") else ""))
+            click.echo(f"created {hook['id']}" + (f" with the secret {hook['secret']}" if hook.get("secret") else ""))
         click.echo(_summary(steps, dry_run))
     for problem in wrong:
         click.echo(problem, err=True)
     if wrong:
-        raise Refusal(f"{len(wrong)} of {len(steps)} could not be done")
+        raise Refusal(f"{len(wrong)} of {len(steps)} hooks failed")
 
 
 def _carry_out(api: Api, steps: Sequence[Step]) -> tuple[list[JSON], list[str]]:
-    """Do all steps, also after one that a worker refuses. Return the hooks that were made, and what went wrong."""
+    """Do all steps, even after a worker refuses one. Return the created hooks and the problems."""
     from streamhooks.cli.api import ProblemAnswer
 
     made, wrong = list[JSON](), list[str]()
@@ -89,7 +89,7 @@ def _do(api: Api, step: Step) -> JSON | None:
     if step.id is None:
         hook = api.post("/api/hooks", step.body)
         show.warnings(hook)
-        # The caller knows the secret that was in the file.
+        # The caller already knows a secret from the file.
         return {"id": hook["id"], "url": hook["url"], "secret": None if "secret" in step.body else hook["secret"]}
     if step.what == "delete":
         changing.delete(api, step.id, step.revision)
@@ -135,7 +135,7 @@ def _diff(step: Step) -> Iterator[Text]:
             yield Text(f"-     {name}: {_text(before)}", style="red")
         yield Text(f"+     {name}: {_text(after)}", style="green")
     if step.unseen:
-        yield Text(f"      {' and '.join(step.unseen)}: sent again, since workers don't show the values", style="dim")
+        yield Text(f"      {' and '.join(step.unseen)}: sent again, since the API masks the values", style="dim")
 
 
 def _text(value: Any) -> str:
@@ -151,6 +151,6 @@ def _shown(step: Step) -> JSON:
 
 def _summary(steps: Iterable[Step], dry_run: bool) -> str:
     counts = Counter[str](step.what for step in steps)
-    words = ("to make", "to change", "to delete") if dry_run else ("made", "changed", "deleted")
+    words = ("to create", "to change", "to delete") if dry_run else ("created", "changed", "deleted")
     numbers = zip(("create", "change", "delete"), words, strict=True)
-    return ", ".join([*(f"{counts[what]} {word}" for what, word in numbers), f"{counts['keep']} as they should be"])
+    return ", ".join([*(f"{counts[what]} {word}" for what, word in numbers), f"{counts['keep']} unchanged"])

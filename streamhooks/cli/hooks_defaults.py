@@ -1,4 +1,4 @@
-"""What holds for a hook that says nothing, in numbers."""
+"""The worker's defaults for the fields that a hook leaves out."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def with_defaults(api: Api, hook: JSON) -> JSON:
-    """Return the hook for people, with the worker's default in the place of what it does not say."""
+    """Return the hook for display, with the worker's default in place of each null that has one."""
     try:
         defaults: JSON = api.get("/api/overview").get("defaults") or {}
-    except Refusal:  # what is asked for is the hook
+    except Refusal:  # the user asked for the hook, which is there
         return hook
     kind = "service_hook" if hook["app_id"] is None else "app"
     shown = dict(hook)

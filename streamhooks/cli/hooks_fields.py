@@ -1,4 +1,4 @@
-"""The options of `hooks add` and `hooks edit`, and the fields of the API that they stand for."""
+"""The options of `hooks add` and `hooks edit`, and the API fields that they set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streamhooks.records.value import Kind
 JSON = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: what `hooks edit --unset` can take away
+#: the fields that `hooks edit --unset` can reset
 UNSETTABLE = tuple(name for name in CHANGEABLE if FIELDS[name].value.has_default)
 
 _TYPES: Mapping[Kind, type] = {"number": float, "whole": int}
@@ -21,7 +21,7 @@ _REPEATED: Collection[Kind] = ("events", "ids", "headers")
 
 
 def _options() -> Iterator[Callable[[F], F]]:
-    # Which hook this is comes first, and what it gets.
+    # First what identifies the hook to people, then what it subscribes to.
     for name in dict.fromkeys(("name", "description", "events", "project_ids", *CHANGEABLE)):
         option, kind = FIELDS[name].option, FIELDS[name].value.kind
         if option is not None:
@@ -36,24 +36,21 @@ def _options() -> Iterator[Callable[[F], F]]:
 
 
 def field_options(command: F) -> F:
-    """Add an option for each field that may be set; `given` reads them."""
+    """Add an option for each field that users may set; `given` reads them."""
     for option in reversed(list(_options())):
         command = option(command)
     return command
 
 
 def given(options: JSON) -> JSON:
-    """Return the fields of the API for the options that were used.
-
-    Raises click.BadParameter for what is none.
-    """
+    """Return the API fields of the options that were used; raise click.BadParameter for an invalid value."""
     return {name: _value(name, value) for name, value in options.items() if value not in (None, ())}
 
 
 def merged_headers(present: Iterable[str], wanted: dict[str, str]) -> dict[str, str] | None:
-    """Return own headers as a PUT wants them: those that are there keep their values, an empty one goes.
+    """Return custom headers for a PUT, or None if none are left.
 
-    present -- the names of those that are there. Without any left, None.
+    The headers in `present` (names) keep their values; a wanted header without a value is removed.
     """
     from streamhooks.masking import MASK
 
@@ -88,5 +85,5 @@ def _schedule(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise click.BadParameter(
-            f"{text!r} is not seconds, separated by commas", param_hint="--retry-schedule"
+            f"{text!r} is not a list of seconds with commas", param_hint="--retry-schedule"
         ) from None

@@ -1,16 +1,16 @@
-"""Hooks as they are wished in a file, and what has to be done so that a worker's hooks are like that.
+"""The desired hooks of a file, and the steps that make a worker's hooks match them.
 
-    organizations: [1, 2]      # optional, for --prune: further ones whose hooks are all in this file
+    organizations: [1, 2]      # optional, for --prune: more organizations whose hooks are all in this file
     hooks:
-      - organization_id: 1     # with app_id and url: which hook this is, if it has no id
-        name: Orders           # what people call it
+      - organization_id: 1     # with app_id and url, identifies the hook if it has no id
+        name: Orders           # for people
         url: https://example.com/hook
         events: [event.created]
         timeout: 3             # and any other field of a hook
         status: active
-        resume: all            # what becomes of what it missed, if that enables it: skip, all or a time
+        resume: all            # what to do with missed records if this enables it: skip, all or a time
 
-A field that is not in the file gets its default, but `secret` and `status`, which stay as they are.
+A field that is not in the file gets its default, except `secret` and `status`, which stay as they are.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ Key = tuple[str, str | None, str]
 
 _FIXED = ("id", "organization_id", "app_id")
 _KEPT = ("secret", "status")
-#: what is compared; a field of the file that is in none of these lists is unknown
+#: the fields that are compared; a field of the file that is in none of these lists is unknown
 _COMPARED = tuple(name for name in CHANGEABLE if name not in _KEPT)
-#: what a record is read without where it is wrong, so that it has to be looked at by itself
+#: fields that reading a record ignores if they are invalid, so they are checked separately
 _FORGIVEN = tuple(name for name, said in FIELDS.items() if said.value.is_forgiven)
-_RESUME = "resume"  # says something only when the hook is enabled
-_SEEN = ("url", "organization_id")  # in the first line of a step
-_ID, _SECRET = "0" * 32, "x" * 16  # where a file has none
+_RESUME = "resume"  # only used when the hook is enabled
+_SEEN = ("url", "organization_id")  # shown in the first line of a step
+_ID, _SECRET = "0" * 32, "x" * 16  # stand-ins where a file has none
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A hook of the file: `fields` in the form of the API, without those that stay as they are."""
+    """A hook of the file. `fields` are in the API's form, without those that stay as they are."""
 
     place: str
     id: str | None
     fields: JSON = field(repr=False)
     resume: str | None = None
-    """What becomes of what it missed, if it is enabled."""
+    """What to do with missed records if it is enabled."""
 
     @property
     def key(self) -> Key:
-        """What tells which hook it is, without an id."""
+        """Return what identifies the hook without an id."""
         return _key(self.fields)
 
 
 @dataclass(frozen=True)
 class File:
-    """What a file wishes; `organizations` are those whose other hooks may go."""
+    """The content of a file; `organizations` are those whose other hooks may be deleted."""
 
     hooks: Sequence[Wish]
     organizations: frozenset[str]
@@ -66,7 +66,7 @@ class File:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do. `changes` are name, before and after, fit to be shown; `unseen` can't be compared."""
+    """One thing to do. `changes` are (name, before, after), masked; `unseen` are fields that can't be compared."""
 
     what: Literal["create", "change", "delete", "keep"]
     id: str | None
@@ -76,20 +76,20 @@ class Step:
     changes: Sequence[tuple[str, Any, Any]] = ()
     unseen: Sequence[str] = ()
     revision: int | None = None
-    """Of the hook as it was looked at."""
+    """The revision of the hook that was compared."""
 
 
 def read_file(text: str | bytes) -> File:
-    """Return what a YAML (or JSON) file wishes; raise Refusal that names all that is wrong with it."""
+    """Return the content of a YAML or JSON file; raise Refusal that lists every mistake in it."""
     import yaml
 
     try:
         data = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Refusal(f"this is no YAML: {error}") from None
+        raise Refusal(f"this is not YAML: {error}") from None
     data = {"hooks": data} if isinstance(data, list) else data
     if not isinstance(data, dict) or not isinstance(data.get("hooks"), list):
-        raise Refusal("the file must hold a list of hooks, or `hooks:` with one")
+        raise Refusal("the file must be a list of hooks, or have one under `hooks:`")
     wrong = [f"{name}: unknown" for name in data if name not in ("hooks", "organizations")]
     wishes = []
     for number, entry in enumerate(data["hooks"], 1):
@@ -101,7 +101,7 @@ def read_file(text: str | bytes) -> File:
     if not isinstance(named, list) or not all(isinstance(one, str | int) for one in named):
         wrong.append("organizations: must be a list of ids")
         named = []
-    wrong += _doubles(wishes)
+    wrong += _duplicates(wishes)
     if wrong:
         raise Refusal("; ".join(wrong))
     organizations = {str(one) for one in named} | {wish.fields["organization_id"] for wish in wishes}
@@ -109,9 +109,9 @@ def read_file(text: str | bytes) -> File:
 
 
 def plan(wishes: Iterable[Wish], present: Sequence[JSON]) -> list[Step]:
-    """Return what makes the hooks that are `present` (as the API shows them) like the wishes, one step a wish.
+    """Return one step per wish, so that the hooks in `present` (in the API's form) match the wishes.
 
-    Raises Refusal that names each wish of which it is not clear what it means.
+    Raise Refusal that lists every ambiguous or impossible wish.
     """
     by_id = {hook["id"]: hook for hook in present}
     wishes = list(wishes)
@@ -127,7 +127,7 @@ def plan(wishes: Iterable[Wish], present: Sequence[JSON]) -> list[Step]:
             wrong.append(f"{wish.place}: there is no hook {wish.id} (a new hook gets its id from the worker)")
         elif len(found) > 1:
             ids = " and ".join(hook["id"] for hook in found)
-            wrong.append(f"{wish.place}: may be {ids}; give it one of these ids")
+            wrong.append(f"{wish.place}: could be {ids}; give it one of these ids")
         elif found and (fixed := [name for name in _FIXED[1:] if found[0][name] != wish.fields[name]]):
             wrong.append(f"{wish.place}: {' and '.join(fixed)} of {wish.id} can't be changed")
         else:
@@ -138,7 +138,7 @@ def plan(wishes: Iterable[Wish], present: Sequence[JSON]) -> list[Step]:
 
 
 def superfluous(file: File, steps: Iterable[Step], present: Iterable[JSON]) -> list[Step]:
-    """Return the deletion of each hook of the file's organizations that the file does not have."""
+    """Return a deletion for each hook of the file's organizations that is not in the file."""
     wished = {step.id for step in steps}
     return [
         Step("delete", hook["id"], hook["url"], hook["organization_id"], revision=hook.get("revision"))
@@ -153,7 +153,7 @@ def _wish(place: str, entry: Any) -> Wish:
     if unknown := [str(name) for name in entry if name not in (*_FIXED, *_COMPARED, *_KEPT, _RESUME)]:
         raise BrokenRecord(f"{', '.join(unknown)}: unknown")
     if isinstance(entry.get("headers"), dict) and not all(isinstance(name, str) for name in entry["headers"]):
-        raise BrokenRecord("headers: a name is no text")
+        raise BrokenRecord("headers: each name must be text")
     resume = _resume(entry)
     entry = {name: value for name, value in entry.items() if name != _RESUME}
     hook = Hook.from_fields({"id": _ID, "secret": _SECRET} | {n: v for n, v in entry.items() if v is not None})
@@ -178,19 +178,19 @@ def _resume(entry: JSON) -> str | None:
         raise BrokenRecord("resume: goes with status: active")
     if resume in ("skip", "all"):
         return str(resume)
-    # YAML makes a datetime of what looks like one.
+    # YAML turns a text that looks like a datetime into one.
     since = moment(resume.isoformat() if isinstance(resume, datetime) else resume)
     if since is None:
         raise BrokenRecord("resume: must be skip, all, epoch seconds or ISO 8601")
     return iso(since)
 
 
-def _doubles(wishes: Iterable[Wish]) -> list[str]:
+def _duplicates(wishes: Iterable[Wish]) -> list[str]:
     ids = Counter(wish.id for wish in wishes if wish.id is not None)
     keys = Counter(wish.key for wish in wishes if wish.id is None)
-    wrong = [f"{hook_id} is there {number} times" for hook_id, number in ids.items() if number > 1]
+    wrong = [f"{hook_id} appears {number} times" for hook_id, number in ids.items() if number > 1]
     wrong += [
-        f"{url} of organization {organization} is there {number} times: give each its id"
+        f"{url} of organization {organization} appears {number} times: give each its id"
         for (organization, _app, url), number in keys.items()
         if number > 1
     ]
@@ -210,7 +210,7 @@ def _change(wish: Wish, hook: JSON) -> Step:
     names = [name for name in (*_COMPARED, "status") if name in wanted]
     # A worker of 0.1.0 shows no names.
     different = [name for name in names if _comparable(name, wanted[name]) != _comparable(name, hook.get(name))]
-    # What a worker masks can't be compared: it is sent, and changes nothing if it is the same.
+    # A masked value can't be compared. It is sent; if it is the same, the change has no effect.
     unseen = [name for name in ("headers", "secret") if name not in different and _has_values(wanted.get(name))]
     order = {_RESUME: wish.resume} if wish.resume and "status" in different else {}
     return Step(

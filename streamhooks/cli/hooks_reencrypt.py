@@ -1,4 +1,4 @@
-"""`streamhooks hooks reencrypt`: all secrets of an installation under its first key."""
+"""`streamhooks hooks reencrypt`: encrypt all secrets of an installation with its first key."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from streamhooks.kafka.reader import Record
     from streamhooks.settings import Settings
 
-# Seconds for the whole topic, or for all confirmations.
+# Seconds for reading the whole topic, or for all confirmations.
 _TIMEOUT = 120.0
-_AT_ONCE = 10_000  # fit into the publisher's buffer
+_AT_ONCE = 10_000  # this many fit into the publisher's buffer
 _SHOWN = 10
 
 
 @click.command()
 @json_option
 def reencrypt(as_json: bool) -> None:
-    """Encrypt the secrets of all hooks by the first of STREAMHOOKS_SECRET_KEYS, bound to their hook and field.
+    """Encrypt the secrets of all hooks with the first of STREAMHOOKS_SECRET_KEYS, bound to their hook and field.
 
-    For a rotation: when all workers know the new key and have it in front, run this, then take the old key away. After
-    an update from version 0.1.0: run this once; what that version encrypted is opened by no worker any more then.
-    Workers may run meanwhile. Exit code 1 if a hook can't be opened by any key.
+    To rotate keys: put the new key first on all workers, run this command, then remove the old key. After an upgrade
+    from version 0.1.0, run it once; afterwards workers no longer decrypt what that version encrypted. Workers may keep
+    running. Exit code 1 if no key can decrypt a hook.
     """
     from streamhooks.cli.reencryption import reencrypt as write_anew
     from streamhooks.errors import PublishError
@@ -55,25 +55,25 @@ def reencrypt(as_json: bool) -> None:
             now=time.time(),
             old=opens_old,
         )
-        # Whoever may write to `hooks` alone can neither make such a record nor take it back.
+        # It is in another topic: a program that may only write to `hooks` can't write or withdraw it.
         if opens_old and not outcome.unopened:
             value = orjson.dumps({"since": time.time()})
             publisher.publish(topics.hook_states, value, key=OLD_TEXTS, partition=of_mark).result(_TIMEOUT)
     except TimeoutError:
         raise Refusal(f"Kafka at {settings.bootstrap_servers} did not answer in time; run it again") from None
     except PublishError as error:
-        raise Refusal(f"Kafka does not take a hook, run it again: {error}") from None
+        raise Refusal(f"Kafka rejected a hook, run it again: {error}") from None
     finally:
         publisher.close(0.0)
     if as_json:
         click.echo(orjson.dumps(outcome))
     else:
-        click.echo(f"rewritten {outcome.rewritten}, already under the first key {outcome.current}")
-    for reason, keys in (("no key opens", outcome.unopened), ("can't be read:", outcome.broken)):
+        click.echo(f"rewritten {outcome.rewritten}, already encrypted with the first key {outcome.current}")
+    for reason, keys in (("no key can decrypt", outcome.unopened), ("can't be read:", outcome.broken)):
         if keys:
             click.echo(f"{len(keys)} hooks: {reason} {', '.join(keys[:_SHOWN])}", err=True)
     if outcome.unopened:
-        raise Refusal("not all hooks are encrypted by the first key: keep the old keys")
+        raise Refusal("not all hooks are encrypted with the first key: keep the old keys")
 
 
 def _read(settings: Settings, topic: str, partition: int, start: int) -> list[Record]:

@@ -1,4 +1,4 @@
-"""`streamhooks hooks test`: send a test now, and show what was sent and what came back."""
+"""`streamhooks hooks test`: send a test now, and show the request and the response."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Body(click.ParamType):
-    """A JSON object: as it is, in a file, or `-` for stdin."""
+    """A JSON object: the JSON itself, a file, or `-` for stdin."""
 
     name = "body"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> JSON:
-        """Return it with its numbers as they are written."""
+        """Return the object; its numbers keep their digits."""
         from streamhooks.records.exact_json import loads
 
         if isinstance(value, dict):
@@ -35,19 +35,19 @@ class Body(click.ParamType):
                 text = click.get_binary_stream("stdin").read() if value == "-" else Path(value).read_bytes()
             body = loads(text)
         except OSError as error:
-            self.fail(f"{value!r} is no JSON, and no file that can be read: {error.strerror}", param, ctx)
+            self.fail(f"{value!r} is neither JSON nor a readable file: {error.strerror}", param, ctx)
         except JSONDecodeError as error:
-            self.fail(f"{where} is no JSON: {error}", param, ctx)
+            self.fail(f"{where} is not JSON: {error}", param, ctx)
         if not isinstance(body, dict):
-            self.fail(f"{where} is no JSON object", param, ctx)
+            self.fail(f"{where} is not a JSON object", param, ctx)
         return body
 
 
 def _events(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the events of the hook; none if no worker answers at once."""
+    """Return the hook's events that begin with `incomplete`; none if no worker answers at once."""
     from streamhooks.cli.api import hook_path
 
-    # Behind an option that lacks its value nothing is parsed yet.
+    # After an option without its value, nothing is parsed yet.
     hook = ctx.params.get("hook") or next(iter(ctx.args), "")
     try:
         events = api_of(ctx).answer("GET", hook_path(hook, "test"), again=False, timeout=1.0).json["events"]
@@ -59,33 +59,33 @@ def _events(ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
 @click.command()
 @hook_argument
 @click.option(
-    "--event", shell_complete=_events, help="One that the hook can get; the first that it subscribed to, unless given."
+    "--event", shell_complete=_events, help="An event that can fire the hook; default: the first that it subscribed to."
 )
-@click.option("--body", type=Body(), metavar="FILE|JSON|-", help="A JSON object in place of the sample of the event.")
-@click.option("--sample", is_flag=True, help="Print the sample of the event, to be edited, and send nothing.")
+@click.option("--body", type=Body(), metavar="FILE|JSON|-", help="A JSON object to send instead of the event's sample.")
+@click.option("--sample", is_flag=True, help="Print the event's sample for editing, and send nothing.")
 @json_option
 @with_api
 def test(api: Api, /, hook: str, event: str | None, body: JSON | None, sample: bool, as_json: bool) -> None:
-    """Send a test now, and show what was sent and what came back.
+    """Send a test now, and show the request and the response.
 
-    It is listed as a test, and neither counted nor retried. Exit code 1 if it was not delivered.
+    The attempt is listed as a test. It is neither counted nor retried. Exit code 1 if it was not delivered.
     """
     from streamhooks.cli import show
     from streamhooks.cli.api import hook_path
 
     if sample:
         if body is not None:
-            raise click.UsageError("--sample sends nothing, so it has no --body")
+            raise click.UsageError("--sample sends nothing, so it can't have a --body")
         _show_sample(api.get(hook_path(hook, "test"), event=event), as_json)
         return
     fields = {name: value for name, value in (("event", event), ("body", body)) if value is not None}
-    told = api.post(hook_path(hook, "test"), fields or None)
+    result = api.post(hook_path(hook, "test"), fields or None)
     if as_json:
-        show.as_json(told)
+        show.as_json(result)
     else:
-        _show(told)
-    if told["outcome"] != "delivered":
-        raise Refusal(f"not delivered: {show.clean(str(told['error'] or told['status']))}")
+        _show(result)
+    if result["outcome"] != "delivered":
+        raise Refusal(f"not delivered: {show.clean(str(result['error'] or result['status']))}")
 
 
 def _show_sample(found: JSON, as_json: bool) -> None:
@@ -100,19 +100,19 @@ def _show_sample(found: JSON, as_json: bool) -> None:
         click.echo(show.clean(dumps(found["body"], orjson.OPT_INDENT_2).decode()))
 
 
-def _show(told: JSON) -> None:
+def _show(result: JSON) -> None:
     from streamhooks.cli import show
 
     names = ("outcome", "status", "error", "duration_ms", "event")
-    show.fields([*((name, told.get(name)) for name in names), ("webhook-id", told["webhook_id"])])
-    if told.get("request") is not None:
-        _message("sent to " + told["url"], told["request_headers"], told["request"])
-    if told["status"] is not None:
-        _message("came back", told.get("response_headers", ()), told["response"])
+    show.fields([*((name, result.get(name)) for name in names), ("webhook-id", result["webhook_id"])])
+    if result.get("request") is not None:
+        _message("request to " + result["url"], result["request_headers"], result["request"])
+    if result["status"] is not None:
+        _message("response", result.get("response_headers", ()), result["response"])
 
 
 def _message(title: str, headers: Iterable[JSON], body: str) -> None:
-    """Print a request or an answer; whatever a stranger wrote is cleaned."""
+    """Print a request or a response, cleaned of control characters."""
     from streamhooks.cli.show import clean
 
     click.echo(f"\n{click.style(clean(title), bold=True)}")

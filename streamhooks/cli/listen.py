@@ -1,4 +1,4 @@
-"""`streamhooks listen`: the receiver of `streamhooks.dev`, which shows what comes while it comes."""
+"""`streamhooks listen`: the receiver of `streamhooks.dev`, which shows webhooks as they arrive."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Share(click.ParamType):
-    """How many of the requests: `2` of each webhook-id, or a share, `0.3` or `30%`."""
+    """The requests that fail: `2` of each webhook-id, or a share, `0.3` or `30%`."""
 
     name = "n|share"
 
@@ -44,26 +44,28 @@ class Share(click.ParamType):
         except ValueError:
             share = 0.0
         if not 0 < share <= 1:
-            self.fail(f"{text!r} is no number of requests (2), and no share (0.3, 30%)", param, ctx)
+            self.fail(f"{text!r} is neither a number of requests (2) nor a share (0.3, 30%)", param, ctx)
         return share
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=8801, show_default=True)
-@click.option("--secret", multiple=True, metavar="[HOOK=]SECRET", help="Of one hook, or of all; may be repeated.")
-@click.option("--hook", "organization_id", metavar="ORGANIZATION", help="Make a hook of it that calls here, for now.")
-@click.option("--event", "events", multiple=True, metavar="EVENT", help="What that hook is for: event.created, issue.*")
-@click.option("--app", "app_id", metavar="ID", help="The app of that hook; else it is a service hook.")
-@click.option("--endpoint", metavar="URL", help="Where workers reach this, if not at http://HOST:PORT/.")
-@click.option("--fail", type=Share(), help="The first N requests of each webhook-id fail, or that share: 0.3, 30%.")
-@click.option("--status", type=click.IntRange(200, 599), help="What failures answer (500), or all without --fail.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8801, show_default=True, help="Port to listen on.")
+@click.option("--secret", multiple=True, metavar="[HOOK=]SECRET", help="Secret of one hook, or of all; repeatable.")
+@click.option("--hook", "organization_id", metavar="ORGANIZATION", help="Create a temporary hook of this organization.")
 @click.option(
-    "--delay", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Each answer comes so much later."
+    "--event", "events", multiple=True, metavar="EVENT", help="Event of that hook: event.created, issue.*; repeatable."
 )
-@click.option("--full", is_flag=True, help="Show the headers, and bodies in whole.")
-@click.option("--short", is_flag=True, help="Show one line for each.")
-@click.option("--count", type=click.IntRange(min=1), help="End after so many requests; else with Ctrl-C.")
+@click.option("--app", "app_id", metavar="ID", help="App of that hook; default: a service hook.")
+@click.option("--endpoint", metavar="URL", help="URL for that hook, if not http://HOST:PORT/.")
+@click.option("--fail", type=Share(), help="Fail the first N requests of each webhook-id, or a share: 0.3, 30%.")
+@click.option("--status", type=click.IntRange(200, 599), help="Status of failures (500); without --fail, of all.")
+@click.option(
+    "--delay", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Delay each response by this long."
+)
+@click.option("--full", is_flag=True, help="Show headers and complete bodies.")
+@click.option("--short", is_flag=True, help="Show one line per request.")
+@click.option("--count", type=click.IntRange(min=1), help="Stop after this many requests; default: Ctrl-C.")
 @json_option
 @api_options
 @click.pass_context
@@ -85,11 +87,11 @@ def listen(
     count: int | None,
     as_json: bool,
 ) -> None:
-    """Receive webhooks, verify and show them.
+    """Receive webhooks, verify them and show them.
 
-    With --hook, a hook of that organization is made that calls here, and deleted at the end: no secret is to be given.
-    Any path will do; a URL may ask for a behaviour of its own, as /any?status=500&fail=1 (see `receiver`). A worker
-    needs STREAMHOOKS_ALLOWED_NETWORKS=127.0.0.0/8 to send to this machine. Exit code 1 if a signature was wrong.
+    --hook creates a hook that calls this receiver, and deletes it at the end; it needs no --secret. Any path works. A
+    URL may ask for its own behaviour, such as /any?status=500&fail=1 (see `receiver`). To send to this machine, a
+    worker needs STREAMHOOKS_ALLOWED_NETWORKS=127.0.0.0/8. Exit code 1 if a signature was wrong.
     """
     from streamhooks.dev.receiver import create_receiver, secrets_of
 
@@ -142,7 +144,7 @@ async def _run(app: web.Application, host: str, port: int, delay: float, count: 
     for number in _ENDING:
         with contextlib.suppress(NotImplementedError):  # on Windows
             asyncio.get_running_loop().add_signal_handler(number, done.set)
-    click.echo(f"listening on http://{host}:{port}/ (Ctrl-C ends it)", err=True)
+    click.echo(f"listening on http://{host}:{port}/ (Ctrl-C stops it)", err=True)
     try:
         await done.wait()
     finally:
@@ -150,7 +152,7 @@ async def _run(app: web.Application, host: str, port: int, delay: float, count: 
 
 
 def _answering(delay: float, count: int | None, done: asyncio.Event) -> Middleware:
-    """Return a middleware that answers later, and says `done` when so many webhooks are answered."""
+    """Return a middleware that delays responses by `delay` seconds and sets `done` after `count` webhooks."""
     from aiohttp import web
 
     answered = 0
@@ -162,7 +164,7 @@ def _answering(delay: float, count: int | None, done: asyncio.Event) -> Middlewa
         if request.path.startswith("/_"):
             return response
         await asyncio.sleep(delay)
-        # The answer is out before the end.
+        # The last response must be sent before the end.
         with contextlib.suppress(ConnectionError):
             await response.prepare(request)
             await response.write_eof()
@@ -202,7 +204,7 @@ def _show(received: Received, full: bool, short: bool) -> None:
     for line in lines if full else lines[:_LINES]:
         out.print(line, soft_wrap=True)
     if len(lines) > _LINES and not full:
-        out.print(Text(f"  … {len(lines) - _LINES} lines more (--full)", style="dim"))
+        out.print(Text(f"  … {len(lines) - _LINES} more lines (--full)", style="dim"))
     out.print()
 
 
@@ -222,7 +224,7 @@ def _named(signatures: Iterable[str]) -> str:
 
 
 def _event(received: Received) -> str:
-    """Return what the webhook is about, as far as its headers say it."""
+    """Return the kind of webhook that its headers name, else `?`."""
     headers = received.headers
     if resource := headers.get("Sentry-Hook-Resource"):
         return str(resource)
@@ -241,5 +243,5 @@ def _body(text: str) -> list[Any]:
     except json.JSONDecodeError:
         return [Text(f"  {clean(line)}") for line in text.splitlines()]
     highlighter = JSONHighlighter()
-    # A string of JSON holds no control character, but what turns the direction of writing.
+    # A JSON string has no control characters, but may have characters that change the text direction.
     return [highlighter(Text(f"  {clean(line)}")) for line in text.splitlines()]

@@ -1,4 +1,4 @@
-"""What many commands have in common: the worker that they call, `--json`, times, hooks."""
+"""What many commands share: the worker that they call, `--json`, times, hook ids."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Time(click.ParamType):
                 found = datetime.fromisoformat(text.upper())
                 seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
         if not 0 <= seconds <= LATEST:
-            self.fail(f"{text!r} is no time: 2026-11-25T10:00, epoch seconds, now, or 15m, 2h, 3d (ago)", param, ctx)
+            self.fail(f"{text!r} is not a time: 2026-11-25T10:00, epoch seconds, now, or 15m, 2h, 3d (ago)", param, ctx)
         return seconds
 
 
@@ -64,14 +64,14 @@ class HookId(click.ParamType):
     name = "hook"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the id in lower case; whether there is such a hook, the worker tells."""
+        """Return the id in lower case. The worker says whether the hook exists."""
         text = str(value).strip().lower()
         if not re.fullmatch(r"[0-9a-f]{32}", text):
-            self.fail(f"{value!r} is no id of a hook (32 hex characters)", param, ctx)
+            self.fail(f"{value!r} is not the id of a hook (32 hex characters)", param, ctx)
         return text
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the hooks that a worker knows; none if it does not answer at once."""
+        """Return the hooks whose id begins with `incomplete`; none if no worker answers at once."""
         from click.shell_completion import CompletionItem
 
         try:
@@ -83,12 +83,12 @@ class HookId(click.ParamType):
 
 
 class Resume(click.ParamType):
-    """What becomes of what a hook missed, as the API takes it: `skip`, `all` or a moment."""
+    """What to do with missed records, in the API's form: `skip`, `all` or a time."""
 
     name = "skip|all|time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it, a moment as ISO 8601."""
+        """Return the choice; a time as ISO 8601."""
         return value if value in ("skip", "all") else str(iso(TIME.convert(value, param, ctx)))
 
 
@@ -96,10 +96,10 @@ TIME = Time()
 RESUME = Resume()
 HOOK = HookId()
 
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
-yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask for confirmation.")
 limit_option = click.option(
-    "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many at most."
+    "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Maximum number."
 )
 hook_argument = click.argument("hook", type=HOOK)
 
@@ -109,20 +109,22 @@ def _remembered(name: str, key: str, metavar: str, text: str) -> Callable[[F], F
 
 
 def api_options(command: F) -> F:
-    """Add `--url`, `--token` and `--tls-ca`; given behind a command they come before those in front of it."""
-    url = _remembered("--url", _URL, "URL", "Of any worker.  [env: STREAMHOOKS_URL; default: http://127.0.0.1:6066]")
-    token = _remembered("--token", _TOKEN, "TOKEN", "For its API.  [env: STREAMHOOKS_API_TOKEN]")
+    """Add `--url`, `--token` and `--tls-ca`. Given after a command, they take precedence over those before it."""
+    url = _remembered(
+        "--url", _URL, "URL", "URL of any worker.  [env: STREAMHOOKS_URL; default: http://127.0.0.1:6066]"
+    )
+    token = _remembered("--token", _TOKEN, "TOKEN", "Token for the API.  [env: STREAMHOOKS_API_TOKEN]")
     ca = _remembered(
         "--tls-ca",
         _CA,
         "FILE",
-        "Certificate authorities that a worker with TLS is known by.  [env: STREAMHOOKS_WEB_TLS_CA]",
+        "Certificate authorities to trust for https; default: the system's.  [env: STREAMHOOKS_WEB_TLS_CA]",
     )
     return url(token(ca(command)))
 
 
 def with_api(command: Callable[Concatenate[Api, P], R]) -> Callable[P, R]:
-    """Hand a command the client of the API first, which all commands of a run share."""
+    """Pass the API client to a command as its first argument. All commands of a run share it."""
 
     @api_options
     @click.pass_context
@@ -134,7 +136,7 @@ def with_api(command: Callable[Concatenate[Api, P], R]) -> Callable[P, R]:
 
 
 def api_of(ctx: click.Context) -> Api:
-    """Return the client of the API that the options, else the environment or `.env`, describe."""
+    """Return the API client for the options, else for the environment or `.env`."""
     root = ctx.find_root()
     if root.obj is None:
         from streamhooks.cli.api import Api

@@ -1,4 +1,4 @@
-"""Records are written to Kafka, many at a time, and each one's coordinates are given back in their order."""
+"""Write records to Kafka, many at a time, and return their coordinates in order."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _AT_ONCE = 10_000
 def produce(
     settings: Settings, topic: str, items: Iterable[Item], wait: float
 ) -> Iterator[tuple[Item, Published | str]]:
-    """Write records; give each with where it lies, or with why Kafka does not take it.
+    """Write records; yield each with its coordinates, or with the reason why Kafka rejected it.
 
-    Raises Refusal when Kafka confirms nothing for `wait` seconds, or does not take anything any more.
+    Raise Refusal if Kafka confirms nothing for `wait` seconds, or accepts nothing any more.
     """
     from streamhooks.kafka.publisher import Publisher
 
@@ -40,10 +40,10 @@ def produce(
         except TimeoutError:
             raise Refusal(
                 f"Kafka at {settings.bootstrap_servers} (STREAMHOOKS_BROKERS) has confirmed {confirmed} records, "
-                f"and nothing more for {wait:g} s: from number {item.number} on they may be written, or not"
+                f"and nothing more for {wait:g} s: from number {item.number} on, they may or may not be written"
             ) from None
         except ProducerDead as error:
-            raise Refusal(f"Kafka takes nothing more after {confirmed} records: {error}") from None
+            raise Refusal(f"Kafka accepts nothing more after {confirmed} records: {error}") from None
         except PublishError as error:
             outcome = str(error)
         waiting.popleft()
@@ -67,5 +67,5 @@ def _published(publisher: Publisher, topic: str, item: Item, wait: float, settin
             return publisher.publish(topic, item.value, key=item.key)
         except BufferError:
             if time.monotonic() > deadline:
-                raise Refusal(f"Kafka at {settings.bootstrap_servers} takes nothing any more") from None
+                raise Refusal(f"Kafka at {settings.bootstrap_servers} accepts nothing more") from None
             time.sleep(0.01)

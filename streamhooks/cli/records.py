@@ -1,4 +1,4 @@
-"""Records to send: read from a file, checked as a worker would check them, with the key of docs/reference/topics.md."""
+"""Records to send: read from a file, checked as a worker checks them, with the keys of docs/reference/topics.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamhooks.sources.kinds import SourceKind
 
 Kind = Literal["event", "alert", "resource-change"]
 
-#: the topics behind the prefix
+#: the topics, without the prefix
 TOPICS: Final[dict[Kind, SourceKind]] = {
     "event": SourceKind.EVENTS,
     "alert": SourceKind.ALERTS,
@@ -27,7 +27,7 @@ _DEEPEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A record to send, or what is wrong with it; `number` is its line, or its place in a list, from 1."""
+    """A record to send, or a `problem` with it; `number` is its line, or its position in a list, from 1."""
 
     number: int
     value: bytes
@@ -36,9 +36,9 @@ class Item:
 
 
 def read_items(kind: Kind, source: IO[bytes]) -> Iterator[Item]:
-    """Give the records of a file: JSON lines, or one JSON document, an object or a list of them.
+    """Yield the records of a file: JSON lines, or one JSON document, an object or a list of objects.
 
-    Lines are given as they come. Empty ones are left out, but counted.
+    Lines are yielded as they arrive. Empty lines are skipped, but counted.
     """
     for number, line in enumerate(source, 1):
         if not line.strip():
@@ -50,7 +50,7 @@ def read_items(kind: Kind, source: IO[bytes]) -> Iterator[Item]:
 
 
 def checked(kind: Kind, number: int, value: bytes) -> Item:
-    """Return a record with its key, or with what is wrong with it."""
+    """Return a record with its key, or with the problem that a worker would have with it."""
     try:
         return Item(number, value, key_of(kind, value))
     except BrokenRecord as broken:
@@ -58,7 +58,7 @@ def checked(kind: Kind, number: int, value: bytes) -> Item:
 
 
 def key_of(kind: Kind, value: bytes) -> str:
-    """Return the key of a record; raise BrokenRecord if a worker could not read it."""
+    """Return the key of a record; raise BrokenRecord if a worker could not read the record."""
     if kind == "event":
         return decode(Event, value).project_id
     if kind == "alert":
@@ -68,7 +68,7 @@ def key_of(kind: Kind, value: bytes) -> str:
 
 
 def _is_whole(line: bytes) -> bool:
-    """Tell whether a first line is a record by itself; an object that goes on in the next line is none."""
+    """Tell whether the first line is a complete record, not the beginning of an object over several lines."""
     try:
         return isinstance(loads(line), dict)
     except json.JSONDecodeError:
@@ -78,7 +78,7 @@ def _is_whole(line: bytes) -> bool:
 def _of_document(kind: Kind, text: bytes) -> Iterator[Item]:
     try:
         data = parse_json(text, _DEEPEST + 1)
-    except BrokenRecord:  # so it is JSON lines, and the first one is broken
+    except BrokenRecord:  # then it is JSON lines, and the first one is broken
         for number, line in enumerate(text.splitlines(), 1):
             if line.strip():
                 yield checked(kind, number, line.strip())

@@ -1,4 +1,4 @@
-"""Writing all hooks anew, encrypted by the first key, while workers and users go on writing hooks."""
+"""Rewrite all hooks, encrypted with the first key, while workers and users keep writing hooks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from streamhooks.records.rotation import without_expired
 from streamhooks.records.sealing import Keys
 
 Read = Callable[[int], list[Record]]
-"""From an offset of the topic `hooks` to its end."""
+"""Read the topic `hooks` from an offset to its end."""
 Write = Callable[[list[tuple[Record, bytes | None]]], list[int]]
-"""Write values under the keys of these records; the offsets at which they lie then."""
+"""Write values under the keys of these records; return their offsets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the hooks; `unopened` and `broken` are keys of records that stay as they are."""
+    """The result: numbers of hooks, and the keys of records that stay as they are (`unopened` and `broken`)."""
 
     rewritten: int
     current: int
@@ -30,7 +30,7 @@ class Outcome:
 
 
 class _Wishes:
-    """What holds of each key; of a key that broken records are under the last one."""
+    """The record in force of each key; for a key with only broken records, the last one."""
 
     def __init__(self) -> None:
         self.latest: dict[bytes, Record] = {}
@@ -38,7 +38,7 @@ class _Wishes:
         self._revisions = Revisions()
 
     def take(self, records: Iterable[Record]) -> None:
-        """Take in what was read."""
+        """Add records that were read."""
         for record in records:
             self.end = record.offset + 1
             if record.key is not None and self._holds(record):
@@ -52,24 +52,24 @@ class _Wishes:
         return self._revisions.take(_name(record), record, revision) is True
 
     def next(self, record: Record) -> int:
-        """The revision of what is written in the place of a record."""
+        """Return the revision for the rewritten record."""
         return self._revisions.of(_name(record)) + 1
 
 
 def reencrypt(read: Read, write: Write, keys: Keys, *, now: float, old: bool = True) -> Outcome:
-    """Write every hook anew whose secrets are not bound to it and encrypted by the first key.
+    """Rewrite every hook whose secrets are not bound to it and encrypted with the first key.
 
-    `old` tells whether old texts are still opened (see `records.sealing`). A former secret that signs no longer at
-    `now` (epoch seconds) is dropped, so no key is needed for it.
+    `old` is whether old texts may still be decrypted (see `records.sealing`). A previous secret that no longer signs at
+    `now` (epoch seconds) is dropped, so it needs no key.
 
-    What is written has the revision that comes next (see `hooks.revisions`): it changes nothing where somebody else
-    wrote between the look and the write. Then what that one wrote is written once more.
+    A rewritten hook has the next revision (see `hooks.revisions`), so it has no effect if somebody else has written the
+    hook in the meantime. Then that newer record is rewritten as well.
     """
 
     def opened(hook: Hook) -> Hook:
         return keys.opened(without_expired(hook, now), old=old)
 
-    def anew(record: Record) -> tuple[Record, bytes | None]:
+    def rewritten(record: Record) -> tuple[Record, bytes | None]:
         revision = wishes.next(record)
         if record.value is None:
             return record._replace(headers=((REVISION_HEADER, str(revision).encode()),)), None
@@ -97,12 +97,12 @@ def reencrypt(read: Read, write: Write, keys: Keys, *, now: float, old: bool = T
         elif hook.is_sealed:
             unopened.append(name)
         else:
-            stale.append(anew(record))
+            stale.append(rewritten(record))
     outcome = Outcome(len(stale), current, tuple(sorted(unopened)), tuple(sorted(broken)))
     while stale:
         ours = {record.key: offset for (record, _), offset in zip(stale, write(stale), strict=True)}
         wishes.take(read(wishes.end))
-        stale = [anew(record) for record in wishes.latest.values() if record.offset < ours.get(record.key, 0)]
+        stale = [rewritten(record) for record in wishes.latest.values() if record.offset < ours.get(record.key, 0)]
     return outcome
 
 

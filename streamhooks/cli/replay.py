@@ -1,4 +1,4 @@
-"""`streamhooks missed` and `replay`: what a hook has still to get, and sending it again what it once would have got."""
+"""`streamhooks missed` and `replay`: a hook's backlog, and sending past records again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streamhooks.cli.api import JSON, Api
 
 _TOPICS = [kind.value for kind in OF_USERS]
-# Seconds between two looks.
+# Seconds between two checks.
 _LOOK = 1.0
 
 
@@ -25,9 +25,9 @@ _LOOK = 1.0
 @json_option
 @with_api
 def missed(api: Api, /, hook: str, as_json: bool) -> None:
-    """Show what a hook has still to get.
+    """Show the backlog of a hook.
 
-    Of the time when it was disabled, and of replays.
+    It holds the records that the hook missed while it was disabled, and those of running replays.
     """
     from streamhooks.cli import show
     from streamhooks.cli.api import hook_path
@@ -41,13 +41,13 @@ def missed(api: Api, /, hook: str, as_json: bool) -> None:
         return
     show.fields(
         [
-            ("records to look at", found["records"]),
+            ("records to examine", found["records"]),
             ("since (UTC)", show.time_of_iso(found["since"])),
             (
                 "sending",
                 "yes" if found["sending"] else f"no: `streamhooks hooks enable {hook} --resume all` sends them",
             ),
-            ("only available from (UTC)", show.time_of_iso(found["available_from"])),
+            ("still available from (UTC)", show.time_of_iso(found["available_from"])),
         ]
     )
     table = show.table(
@@ -71,18 +71,18 @@ def missed(api: Api, /, hook: str, as_json: bool) -> None:
 
 @click.command()
 @hook_argument
-@click.option("--from", "start", type=TIME, help="As 2026-11-25T10:00, epoch seconds, or 2h (ago).")
-@click.option("--to", "end", type=TIME, help="Default: the end of the log.")
+@click.option("--from", "start", type=TIME, help="Beginning: 2026-11-25T10:00, epoch seconds, or 2h (ago).")
+@click.option("--to", "end", type=TIME, help="End; default: the end of the log.")
 @click.option(
     "--topic",
     "topics",
     type=click.Choice(_TOPICS),
     multiple=True,
-    help="Default: all that can fire the hook.",
+    help="Topic to replay; repeatable; default: all that can fire the hook.",
 )
-@click.option("--dry-run", is_flag=True, help="Count, and send nothing.")
-@click.option("--no-wait", is_flag=True, help="Don't follow how it goes.")
-@click.option("--stop", metavar="REPLAY", help="Stop a replay that runs (its id, as shown when it began).")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--no-wait", is_flag=True, help="Don't wait until all records are examined.")
+@click.option("--stop", metavar="REPLAY", help="Stop this running replay. Its id was shown when it began.")
 @yes_option
 @json_option
 @with_api
@@ -99,10 +99,10 @@ def replay(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Send again what a hook would have got in a time.
+    """Send again everything that a hook would have got in a period.
 
-    It is counted first, and sent after you have agreed, beside the live traffic. The webhook-ids are those of the first
-    time, so that the receiver can drop what it has already.
+    The deliveries are counted first, and sent after you confirm, alongside the live traffic. They have their original
+    webhook-ids, so that the receiver can drop duplicates.
     """
     from streamhooks.cli import show
     from streamhooks.cli.api import LONG, hook_path
@@ -144,7 +144,7 @@ def replay(
 
 
 def _follow(api: Api, hook: str, replay_id: str, records: int) -> None:
-    """Show how far it is until nothing is left to look at."""
+    """Show the progress until no records are left to examine."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from streamhooks.cli.show import console
@@ -156,16 +156,16 @@ def _follow(api: Api, hook: str, replay_id: str, records: int) -> None:
             for left in _left(api, hook, replay_id):
                 progress.update(task, completed=records - left)
         except KeyboardInterrupt:
-            click.echo(f"it goes on without you; `streamhooks replay {hook} --stop {replay_id}` stops it", err=True)
+            click.echo(f"the replay continues; `streamhooks replay {hook} --stop {replay_id}` stops it", err=True)
             raise
 
 
 def _left(api: Api, hook: str, replay_id: str) -> Iterator[int]:
-    """Give how many records are still to be looked at, until there are none."""
+    """Yield the number of records left to examine, until there are none."""
     from streamhooks.cli.api import hook_path
 
     gone = 0
-    while gone < 2:  # a worker may not know of it at the first look
+    while gone < 2:  # at the first check, a worker may not know the replay yet
         stretches = api.get(hook_path(hook, "missed"))["stretches"]
         mine = [one for one in stretches if one["id"] == replay_id or one["id"].startswith(f"{replay_id}:")]
         yield sum(max(0, one["end"] - one["next"]) for one in mine if one["end"] is not None)

@@ -1,4 +1,4 @@
-"""Enabling a hook that missed something: asking what becomes of it, and saying what became of it."""
+"""Enable a hook that missed records: ask what to do with them, and say what was done."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ JSON = dict[str, Any]
 
 
 def enabled(api: Api, hook: str, resume: str | None, *, may_ask: bool) -> tuple[JSON, str | None]:
-    """Enable a hook; return what the worker answers, and what was chosen.
+    """Enable a hook; return the worker's answer and the choice.
 
-    resume -- what becomes of what it missed. Without it, who sits at a terminal is asked if there is something;
-    else a Refusal is raised.
+    `resume` is what to do with missed records. If it is None and there are any, ask at a terminal; raise Refusal
+    without one.
     """
     try:
         return changing.put(api, hook, {"status": "active", **({"resume": resume} if resume else {})}), resume
@@ -36,19 +36,19 @@ def enabled(api: Api, hook: str, resume: str | None, *, may_ask: bool) -> tuple[
         if not (may_ask and sys.stdin.isatty()):
             raise Refusal(f"{text}: give --resume skip, --resume all or --resume TIME") from None
     click.echo(f"{text[0].upper()}{text[1:]}.")
-    resume = click.prompt("What becomes of them: skip, all, or the time from which on they are sent", type=RESUME)
+    resume = click.prompt("Skip them, send all, or send those from a time on (skip, all or TIME)", type=RESUME)
     return changing.put(api, hook, {"status": "active", "resume": resume}), resume
 
 
-def told(hook: str, missed: JSON, resume: str | None) -> Iterator[str]:
-    """Say what becomes of what a hook missed, and how what is skipped can still be sent."""
+def consequences(hook: str, missed: JSON, resume: str | None) -> Iterator[str]:
+    """Yield lines that say what happens to missed records, and how to send the skipped ones after all."""
     if not missed.get("records") or resume is None:
         return
     count, since = counted(missed["records"], "record"), clean(str(missed["since"]))
     if resume == "all":
-        yield f"sending what it missed: {count} since {since}"
+        yield f"sending the missed records: {count} since {since}"
     elif resume == "skip":
-        yield f"skipped what it missed: {count}; `streamhooks replay {hook} --from {since}` sends them"
+        yield f"skipped the missed records: {count}; `streamhooks replay {hook} --from {since}` sends them"
     else:
-        yield f"sending what it missed from {resume} on, of {count} since {since}"
-        yield f"skipped what it missed before: `streamhooks replay {hook} --from {since} --to {resume}` sends it"
+        yield f"sending the missed records from {resume} on, of {count} since {since}"
+        yield f"skipped the earlier ones: `streamhooks replay {hook} --from {since} --to {resume}` sends them"

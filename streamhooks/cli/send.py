@@ -1,4 +1,4 @@
-"""`streamhooks send`: write events, alerts and resource changes to Kafka, checked before a worker sees them."""
+"""`streamhooks send`: check events, alerts and resource changes, and write them to Kafka."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _IN_MEMORY = 16 * 1024 * 1024
 
 _OPTIONS = (
     click.argument("file", type=click.File("rb"), required=False),
-    click.option("--dry-run", is_flag=True, help="Check them, and write nothing."),
-    click.option("--skip-bad", is_flag=True, help="Write the good ones as they come, and leave the bad ones out."),
+    click.option("--dry-run", is_flag=True, help="Check the records, and write nothing."),
+    click.option("--skip-bad", is_flag=True, help="Write valid records as they arrive, and skip the others."),
     click.option(
         "--wait",
         type=click.FloatRange(min=0, min_open=True),
         default=10.0,
         show_default=True,
-        help="Seconds that Kafka may take to confirm.",
+        help="Seconds to wait until Kafka confirms.",
     ),
-    click.option("--quiet", "-q", is_flag=True, help="Don't print where each one lies."),
+    click.option("--quiet", "-q", is_flag=True, help="Don't print the place of each record."),
     json_option,
 )
 
@@ -50,10 +50,10 @@ def _sending(command: F) -> F:
 def send() -> None:
     """Write events, alerts and resource changes to Kafka.
 
-    Where, STREAMHOOKS_BROKERS and the other settings say.
+    STREAMHOOKS_BROKERS and the other settings say where.
 
-    FILE holds JSON lines, or one JSON document (an object, or a list of them); `-` is stdin. Without FILE, a record is
-    made of the options. All are checked before the first is written; what is printed is where each lies now:
+    FILE has JSON lines, or one JSON document (an object, or a list of objects); `-` is stdin. Without FILE, the options
+    make one record. All records are checked before the first is written. For each record, its place is printed:
     topic:partition:offset.
     """
 
@@ -71,7 +71,7 @@ def event(file: IO[bytes] | None, **options: Any) -> None:
 @flags.of_alert
 @_sending
 def alert(file: IO[bytes] | None, **options: Any) -> None:
-    """Write alerts: rules that fired for an event, with its project as the key."""
+    """Write alerts (rules that fired for an event), with the event's project as the key."""
     _send("alert", file, options, flags.alert)
 
 
@@ -92,11 +92,11 @@ def _send(kind: Kind, file: IO[bytes] | None, options: dict[str, Any], made: Cal
     if file is not None and of_record:
         raise click.UsageError("give FILE or options for a record, not both")
     source = flags.document(made(of_record)) if file is None else file
-    number = None
+    valid = None
     if not options["skip_bad"]:
-        # Twice through the file, so that nothing is written if a part of it is wrong.
+        # The file is read twice, so that nothing is written if a part of it is invalid.
         source = _rewindable(source)
-        number = _count_of_good(read_items(kind, source))
+        valid = _count_of_good(read_items(kind, source))
         source.seek(0)
     topic = settings.topic_prefix + TOPICS[kind]
     bad: list[int] = []
@@ -104,9 +104,9 @@ def _send(kind: Kind, file: IO[bytes] | None, options: dict[str, Any], made: Cal
     if options["dry_run"]:
         _show_dry(good, topic, options["quiet"], options["as_json"])
     else:
-        _write(settings, topic, _with_progress(good, number, options), options, bad)
+        _write(settings, topic, _with_progress(good, valid, options), options, bad)
     if bad:
-        raise Refusal(f"{_records(len(bad))} left out")
+        raise Refusal(f"{_records(len(bad))} skipped")
 
 
 def _write(settings: Settings, topic: str, good: Iterable[Item], options: dict[str, Any], bad: list[int]) -> None:
@@ -114,17 +114,17 @@ def _write(settings: Settings, topic: str, good: Iterable[Item], options: dict[s
     from streamhooks.kafka.topics import present_topics
 
     if topic not in present_topics(settings, options["wait"]):
-        raise Refusal(f"there is no topic {topic}: `streamhooks topics create` makes it, as does a worker's start")
+        raise Refusal(f"there is no topic {topic}: `streamhooks topics create` or the start of a worker creates it")
     count = 0
     for item, outcome in produce(settings, topic, good, options["wait"]):
         if isinstance(outcome, str):
-            click.echo(f"{item.number}: Kafka does not take it: {outcome}", err=True)
+            click.echo(f"{item.number}: Kafka rejected it: {outcome}", err=True)
             bad.append(item.number)
             continue
         count += 1
         if options["as_json"]:
-            lies = {"topic": outcome.topic, "partition": outcome.partition, "offset": outcome.offset}
-            click.echo(orjson.dumps({"number": item.number, "key": item.key, **lies}))
+            place = {"topic": outcome.topic, "partition": outcome.partition, "offset": outcome.offset}
+            click.echo(orjson.dumps({"number": item.number, "key": item.key, **place}))
         elif not options["quiet"]:
             click.echo(f"{outcome.topic}:{outcome.partition}:{outcome.offset}")
     if options["quiet"] and not options["as_json"]:
@@ -138,24 +138,24 @@ def _records(number: int) -> str:
 def _rewindable(source: IO[bytes]) -> IO[bytes]:
     if source.seekable():
         return source
-    kept = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it goes when it is not used any more
+    kept = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it is removed once it is no longer used
     shutil.copyfileobj(source, kept)
     kept.seek(0)
     return kept
 
 
 def _count_of_good(items: Iterable[Item]) -> int:
-    """Return how many there are; raise Refusal, after a line for each of the first bad ones, if there are such."""
+    """Return the number of valid items. If some are not, print a line for each of the first ones and raise Refusal."""
     good, bad = 0, list[int]()
     for _ in _without_bad(items, bad):
         good += 1
     if bad:
-        raise Refusal(f"{len(bad)} of {_records(good + len(bad))} bad: nothing is written (--skip-bad)")
+        raise Refusal(f"{len(bad)} of {_records(good + len(bad))} invalid: nothing was written (see --skip-bad)")
     return good
 
 
 def _without_bad(items: Iterable[Item], bad: list[int]) -> Iterator[Item]:
-    """Give the good ones, tell of the others, and note their numbers."""
+    """Yield the valid items; print the problems of the others, and add their numbers to `bad`."""
     for item in items:
         if item.problem is None:
             yield item
@@ -169,18 +169,18 @@ def _without_bad(items: Iterable[Item], bad: list[int]) -> Iterator[Item]:
 
 def _show_dry(items: Iterable[Item], topic: str, quiet: bool, as_json: bool) -> None:
     count = 0
-    for count, item in enumerate(items, 1):  # noqa: B007 - the last one is how many there are
+    for count, item in enumerate(items, 1):  # noqa: B007 - the last number is the count
         if as_json:
             value = orjson.Fragment(item.value)
             click.echo(orjson.dumps({"number": item.number, "topic": topic, "key": item.key, "value": value}))
         elif not quiet:
             click.echo(f"{topic}  key {item.key}  {len(item.value)} bytes")
     if not as_json:
-        click.echo(f"{_records(count)} valid: nothing is written")
+        click.echo(f"{_records(count)} valid: nothing was written")
 
 
 def _with_progress(items: Iterable[Item], number: int | None, options: dict[str, Any]) -> Iterable[Item]:
-    """Show a bar on a terminal, if there are many, and their coordinates are not printed over it."""
+    """Show a progress bar on a terminal for many records, unless their places are printed there as well."""
     if number is None or number < _MANY or not sys.stderr.isatty():
         return items
     if sys.stdout.isatty() and not options["quiet"]:

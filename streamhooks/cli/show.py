@@ -1,4 +1,4 @@
-"""How commands show things: tables and colours for people, JSON for programs, and nothing that drives a terminal."""
+"""The output of commands: tables and colours for people, JSON for programs, and no foreign control characters."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-# Everything that a terminal would take for a command, and what turns the direction of writing around.
+# Characters that a terminal would take for a command, and those that change the text direction.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-#: wider than any table: what goes to a file or a pipe is not cut
+#: wider than any table, so that output to a file or a pipe is not cut
 _PIPE_WIDTH = 1000
 
 _TONES = {"good": "green", "warn": "yellow", "bad": "red", "off": "magenta"}
@@ -37,12 +37,12 @@ COLOURS: Final[dict[str, str]] = {
 
 
 def clean(text: str) -> str:
-    """Return a text that may come from a stranger so that it can be shown: control characters as escapes."""
+    """Return a foreign text with its control characters escaped, so that it is safe to show."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console on stdout; what goes to a file or a pipe has no colours, and lines of any length."""
+    """Return a console on stdout; output to a file or a pipe has no colours, and lines of any length."""
     from rich.console import Console
 
     made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
@@ -52,7 +52,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def table(*columns: str, right: Iterable[str] = (), whole: Iterable[str] = ()) -> Table:
-    """Make a table; `right` are columns of numbers, `whole` those that are never broken (what one copies)."""
+    """Return a table; `right` are columns of numbers, `whole` those that are never broken, since people copy them."""
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, header_style="bold")
@@ -62,7 +62,7 @@ def table(*columns: str, right: Iterable[str] = (), whole: Iterable[str] = ()) -
 
 
 def cell(value: Any) -> Text:
-    """Return a value for a table: texts cleaned, None empty, what is an outcome or a status coloured."""
+    """Return a value for a table: texts cleaned, None empty, outcomes and statuses coloured."""
     from rich.text import Text
 
     text = "" if value is None else clean(value if isinstance(value, str) else as_text(value))
@@ -70,14 +70,14 @@ def cell(value: Any) -> Text:
 
 
 def as_text(value: Any) -> str:
-    """Return a value of JSON as people read it: lists as words, the rest as JSON."""
+    """Return a JSON value for people: lists of texts with commas, the rest as JSON."""
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value)
     return value if isinstance(value, str) else dumps(value).decode()
 
 
 def rows(shown: Table, found: Iterable[Iterable[Any]], empty: str) -> None:
-    """Print a table with these rows, or a line that there are none."""
+    """Print a table with these rows, or `empty` if there are none."""
     for row in found:
         shown.add_row(*(cell(value) for value in row))
     if shown.row_count:
@@ -87,7 +87,7 @@ def rows(shown: Table, found: Iterable[Iterable[Any]], empty: str) -> None:
 
 
 def fields(pairs: Iterable[tuple[str, Any]]) -> None:
-    """Print names and values, one a line; what is None or empty is left out."""
+    """Print names and values, one per line; skip None and empty texts."""
     shown = table("", "", whole=("",))
     shown.show_header = False
     for name, value in pairs:
@@ -101,7 +101,7 @@ def _print(shown: Table) -> None:
     if out.is_terminal:
         out.print(shown)
         return
-    # rich fills the last column with spaces, which nobody wants in a file.
+    # rich pads the last column with spaces, which nobody wants in a file.
     with out.capture() as printed:
         out.print(shown)
     for line in printed.get().splitlines():
@@ -109,7 +109,7 @@ def _print(shown: Table) -> None:
 
 
 def with_unit(name: str, value: Any) -> Any:
-    """Return a number of a field of a hook, or several, with its unit where it has one; all else as it is."""
+    """Return the number or numbers of a hook's field with their unit; any other value unchanged."""
     unit = FIELDS[name].unit if name in FIELDS else ""
     if not unit or value is None or isinstance(value, str):
         return value
@@ -117,40 +117,40 @@ def with_unit(name: str, value: Any) -> Any:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Return a number and what it counts: `1 record`, `2 records`."""
+    """Return a number with its noun: `1 record`, `2 records`."""
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def warnings(hook: Mapping[str, Any]) -> None:
-    """Print to stderr what may be a slip in what a hook subscribed to, as the API tells it."""
+    """Print the API's warnings about the events of a hook to stderr."""
     for warning in hook.get("warnings", ()):
         click.echo(f"Warning: {clean(warning)}", err=True)
 
 
 def as_json(value: Any) -> None:
-    """Print JSON for programs, in one line."""
+    """Print JSON in one line."""
     click.echo(dumps(value))
 
 
 def time_of(seconds: float | None) -> str | None:
-    """Return epoch seconds as people read them, in UTC."""
+    """Return epoch seconds as a readable time in UTC."""
     return None if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def time_of_ms(milliseconds: float | None) -> str | None:
-    """Return epoch milliseconds as people read them, in UTC."""
+    """Return epoch milliseconds as a readable time in UTC."""
     return None if milliseconds is None else time_of(milliseconds / 1000)
 
 
 def time_of_iso(text: str | None) -> str | None:
-    """Return what the API shows as people read it, in UTC."""
+    """Return an ISO 8601 time of the API as a readable time in UTC."""
     return None if text is None else time_of(datetime.fromisoformat(text).timestamp())
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Ask before something is done that can't be undone; `yes` is the answer that was given before.
+    """Ask before doing something that can't be undone, unless `yes` is set.
 
-    Raises click.Abort, which ends with 1, for any other answer and without a terminal.
+    Raise click.Abort, which ends the command with 1, for any answer but yes, and without a terminal.
     """
     if not yes:
         click.confirm(question, abort=True, err=True)

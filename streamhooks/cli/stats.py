@@ -1,4 +1,4 @@
-"""`streamhooks stats`: how often a hook fired, as a chart and a table."""
+"""`streamhooks stats`: the counts of a hook, as a chart and a table."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Series = Mapping[str, Sequence[int]]
 
 @click.command()
 @hook_argument
-@click.option("--since", type=TIME, help="As 2026-11-25T10:00, epoch seconds, or 2h (ago); else a day before until.")
+@click.option("--since", type=TIME, help="2026-11-25T10:00, epoch seconds, or 2h (ago); default: a day before --until.")
 @click.option("--until", type=TIME, help="Default: now.")
-@click.option("--resolution", metavar="10s|1h|1d", help="Default: the finest that reaches back so far.")
-@click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only this; else all three.")
+@click.option("--resolution", metavar="10s|1h|1d", help="Default: the finest that reaches back to --since.")
+@click.option("--outcome", type=click.Choice(_OUTCOMES), help="Show only this one; default: all three.")
 @json_option
 @with_api
 def stats(
@@ -40,9 +40,9 @@ def stats(
     outcome: str | None,
     as_json: bool,
 ) -> None:
-    """Show how often a hook fired, and how that ended. Times are in UTC.
+    """Show how often a hook fired, and the outcomes. Times are in UTC.
 
-    Each attempt of a webhook-id is counted once, in all: a replay is not counted again. Tests are not counted.
+    Each attempt of a webhook-id is counted once, even if it is replayed. Tests are not counted.
     """
     from streamhooks.cli import show
     from streamhooks.cli.api import hook_path
@@ -61,17 +61,17 @@ def stats(
     _chart(starts, series)
     table = show.table("from (UTC)", *series, right=series)
     for point in found:
-        # What did not happen is seen in the chart.
+        # Empty periods are visible in the chart.
         if any(point[name] for name in series):
             table.add_row(show.time_of(point["ts"]), *(str(point[name]) for name in series))
     if table.row_count:
         table.add_section()
         table.add_row("all", *(str(sum(series[name])) for name in series), style="bold")
-    show.rows(table, (), "nothing was sent in this time")
+    show.rows(table, (), "nothing was sent in this period")
 
 
 def _chart(starts: Sequence[int], series: Series) -> None:
-    """Print the first of the series, coloured by how many failed where that is known."""
+    """Print the first of the series, coloured by the share of failures where that is known."""
     from rich.text import Text
 
     from streamhooks.cli import show

@@ -1,4 +1,4 @@
-"""A hook for as long as somebody listens."""
+"""A hook that exists only while `streamhooks listen` runs."""
 
 from __future__ import annotations
 
@@ -16,20 +16,18 @@ if TYPE_CHECKING:
 
 @contextmanager
 def temporary_hook(api: Api, fields: JSON) -> Iterator[JSON]:
-    """Make a hook with these fields of the API, give it as the API shows it, and delete it at the end.
+    """Create a hook with these API fields, yield it in the API's form, and delete it at the end.
 
-    Raises:
-        Refusal: no worker makes it.
-
+    Raise Refusal if no worker creates it.
     """
     from streamhooks.cli.api import hook_path
 
     made = api.post("/api/hooks", fields)
-    click.echo(f"made the hook {made['id']}; it is deleted at the end", err=True)
+    click.echo(f"created the hook {made['id']}; it is deleted at the end", err=True)
     try:
         yield made
     finally:
         try:
             api.delete(hook_path(made["id"]), again=True)
         except Refusal as refusal:
-            click.echo(f"the hook {made['id']} is still there: {refusal}", err=True)
+            click.echo(f"the hook {made['id']} could not be deleted: {refusal}", err=True)

@@ -1,4 +1,4 @@
-"""`streamhooks topics`: make the topics of an installation, or tell whether they are as they must be."""
+"""`streamhooks topics`: create the topics of an installation, or check them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _WAIT = click.option(
     type=click.FloatRange(min=0),
     default=5.0,
     show_default=True,
-    help="Seconds that Kafka may take to answer.",
+    help="Seconds to wait until Kafka answers.",
 )
 
 
 @click.group()
 def topics() -> None:
-    """Create or check the topics, as STREAMHOOKS_* settings say, or print commands for it."""
+    """Create or check the topics according to the STREAMHOOKS_* settings, or print commands that create them."""
 
 
 @topics.command()
@@ -41,7 +41,7 @@ def create(wait: float, as_json: bool) -> None:
 @_WAIT
 @json_option
 def check(wait: float, as_json: bool) -> None:
-    """Check the topics and create none; exit code 1 if one is missing or not as it must be."""
+    """Check the topics and create none. Exit code 1 if one is missing or has a wrong configuration."""
     from streamhooks.kafka.topics import NAMES, ensure_topics, present_topics
     from streamhooks.settings import load_settings
 
@@ -50,8 +50,8 @@ def check(wait: float, as_json: bool) -> None:
     wanted = (settings.topic_prefix + name for name in NAMES.values())
     missing = sorted(name for name in wanted if name not in present)
     if missing:
-        raise Refusal(f"missing: {', '.join(missing)} (`streamhooks topics create` makes them)")
-    # With nothing missing, nothing is made: what is left of it are the rules.
+        raise Refusal(f"missing: {', '.join(missing)} (`streamhooks topics create` creates them)")
+    # No topic is missing, so this creates none. It only checks their configuration.
     _show(settings.topic_prefix, ensure_topics(settings, wait=wait), as_json)
 
 
@@ -60,7 +60,7 @@ def check(wait: float, as_json: bool) -> None:
 def commands(as_json: bool) -> None:
     """Print commands that create the topics, for an administrator.
 
-    They are those of Kafka's own kafka-topics.sh. No Kafka is asked.
+    They use Kafka's kafka-topics.sh. This command does not connect to Kafka.
     """
     from streamhooks.kafka.topics import topics_to_make
     from streamhooks.settings import load_settings

@@ -1,4 +1,4 @@
-"""What only development needs: an embedded Kafka, a receiver that misbehaves on request, sample traffic.
+"""Tools for development: an embedded Kafka, a receiver that misbehaves on request, sample traffic.
 
-Knows docs/reference only; nothing of the worker is imported here.
+They rely on docs/reference only and import nothing of the worker.
 """

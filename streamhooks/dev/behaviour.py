@@ -1,22 +1,22 @@
-"""How the receiver answers: well, or in one of the ways in which real endpoints don't.
+"""The receiver's responses: good ones, or one of the failures of real endpoints.
 
-Chosen by the query of a hook's URL (`/name?status=500&fail=2`) or by the same names in JSON.
+The query of a hook's URL chooses them (`/name?status=500&fail=2`), or the same names in JSON.
 
-*How* it misbehaves:
-`status=N`       answers with that status.
-`gone`           410.
-`redirect=URL`   302 to there (to `/redirected` without a value).
-`retry_after=X`  429, or the status given, with `Retry-After: X`.
+**How* it fails:
+`status=N`       answers with this status.
+`gone`           answers with 410.
+`redirect=URL`   answers with 302 to this URL (default: `/redirected`).
+`retry_after=X`  answers with 429, or the given status, and `Retry-After: X`.
 `hang`           never answers.
 `reset`          closes the connection with a RST.
-`drip=SECONDS`   a 200 whose body never ends, one byte each time (0.1 s without a value).
-`garbage`        bytes that aren't HTTP.
-`big=BYTES`      a huge body (10 MiB without a value).
-`delay=SECONDS`  waits before it does any of this.
+`drip=SECONDS`   answers with 200 and a body that never ends: one byte per interval (default: 0.1 s).
+`garbage`        sends bytes that aren't HTTP.
+`big=BYTES`      answers with a huge body (default: 10 MiB).
+`delay=SECONDS`  waits before doing any of this.
 
-*When* it does (always, if neither is given; with one of them the status is 500 unless said otherwise):
+**When* it fails (default: always). With one of these, the default status is 500:
 `fail=N`         the first N requests of each webhook-id.
-`rate=0.3`       that share of the requests, the same ones for the same `seed` (0 without one).
+`rate=0.3`       this share of the requests, the same ones for the same `seed` (default: 0).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _DEFAULTS = {"redirect": "/redirected", "drip": "0.1", "big": str(10 * 1024 * 10
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What a path does to its requests; see the module's text. Zero and empty mean: not so."""
+    """The behaviour of a path; see the module's docstring. Zero and empty switch a field off."""
 
     status: int = 0
     gone: bool = False
@@ -50,7 +50,7 @@ class Behaviour:
     seed: int = 0
 
     def misbehaves(self, identifier: str, count: int) -> bool:
-        """Tell whether the request of this webhook-id that is its `count`th (from 1) is treated badly."""
+        """Tell whether the `count`th request (from 1) of this webhook-id fails."""
         if self.fail and count <= self.fail:
             return True
         if self.rate:
@@ -58,7 +58,7 @@ class Behaviour:
         return not self.fail
 
     def answer(self) -> int | None:
-        """Return the status of a request that is treated badly, or None if it gets no HTTP answer."""
+        """Return the status of a failing request, or None if it gets no HTTP response."""
         if self.hang or self.reset or self.garbage:
             return None
         if self.gone:
@@ -77,12 +77,12 @@ GOOD = Behaviour()
 
 @lru_cache(maxsize=1024)
 def from_query(query: str) -> Behaviour:
-    """Read the behaviour in a URL's query. Raises ValueError for a bad value; ignores other names."""
+    """Return the behaviour in a URL's query; raise ValueError for an invalid value. Ignore other names."""
     return from_fields(dict(parse_qsl(query, keep_blank_values=True)))
 
 
 def from_fields(given: Mapping[str, Any]) -> Behaviour:
-    """Read a behaviour from names and texts, or JSON values. Raises ValueError like `from_query`."""
+    """Return the behaviour of names with texts or JSON values; raise ValueError as `from_query` does."""
     values = {
         field.name: _value(field.name, field.type, given[field.name])
         for field in fields(Behaviour)

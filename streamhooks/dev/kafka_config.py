@@ -24,10 +24,10 @@ _SMALL = {
     "offsets.topic.num.partitions": "4",
     "transaction.state.log.num.partitions": "4",
     "share.coordinator.state.topic.num.partitions": "1",
-    # After a kill the controller waits for the end of the old session (9 s by default).
+    # After a kill, the controller waits for the end of the old session (9 s by default).
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
-    # Nobody waits for others to join, and tests may declare a worker dead early.
+    # A group doesn't wait for more members to join, and tests may declare a worker dead early.
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
     # The active segment is never compacted, so it has to roll.
@@ -53,10 +53,10 @@ _LOG4J = """\
 
 @dataclass(frozen=True)
 class Door:
-    """A further listener of a broker, for clients that reach it through a proxy.
+    """Another listener of a broker, for clients that reach it through a proxy.
 
-    name -- letters and digits. port -- where the broker listens. advertised -- the port of the proxy: whoever comes in
-    here is told that the broker is there.
+    name -- letters and digits. port -- the port of the listener. advertised -- the port of the proxy, which the broker
+    names as its own to clients of this listener.
     """
 
     name: str
@@ -69,7 +69,7 @@ def properties(
 ) -> dict[str, str]:
     """Return `server.properties` of one broker; its number counts from 1.
 
-    data -- the folder of its logs. controllers -- the ports of all controllers: each broker is one, too.
+    data -- the folder of its logs. controllers -- the ports of all controllers; each broker is also one.
     """
     broker, controller = f"127.0.0.1:{port}", f"127.0.0.1:{controllers[number - 1]}"
     listening = [f"PLAINTEXT://{broker}", *(f"{door.name}://127.0.0.1:{door.port}" for door in doors)]
@@ -91,7 +91,7 @@ def properties(
 
 
 def _replicas(brokers: int) -> dict[str, str]:
-    """As production has it: three replicas, two of which must have a record that is confirmed; fewer brokers, fewer."""
+    """Return settings as in production: three replicas, two of which confirm a record; fewer with fewer brokers."""
     replicas, in_sync = str(min(3, brokers)), str(2 if brokers > 2 else 1)
     return {
         "default.replication.factor": replicas,

@@ -1,4 +1,4 @@
-"""What the demo counts: in Kafka, over the workers' web views, and at the receiver."""
+"""The counts of the demo: from Kafka, the workers' web views and the receiver."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DEAD = "dead-letters"
 
 @dataclass(frozen=True)
 class Target:
-    """A hook of the demo: its id, the path that it calls, and how that behaves, in words."""
+    """A hook of the demo: its id, the path that it calls, and the path's behaviour in words."""
 
     id: str
     path: str
@@ -30,7 +30,7 @@ class Target:
 
 @dataclass(frozen=True)
 class HookCounts:
-    """What the web views tell of a hook: attempts in all, good and bad ones, waiting calls, the latest answer."""
+    """A hook's counts from the web views: all, successful and failed attempts, pending calls, the latest outcome."""
 
     fired: int = 0
     delivered: int = 0
@@ -41,7 +41,7 @@ class HookCounts:
 
 @dataclass(frozen=True)
 class Received:
-    """What the receiver tells: requests, those with a wrong signature or none, distinct webhook-ids."""
+    """The receiver's counts: requests, those with a wrong signature or none, distinct webhook-ids."""
 
     requests: int = 0
     unverified: int = 0
@@ -68,17 +68,17 @@ class Measures:
 
     @property
     def retried(self) -> int:
-        """Failed attempts that were put off: all but those that were given up."""
+        """Return the number of failed attempts that were retried: all except those that became dead letters."""
         return max(0, self.total("failed") - self.dead)
 
     @property
     def verified(self) -> int:
-        """Requests with the right signatures."""
+        """Return the number of requests with correct signatures."""
         return self.received.requests - self.received.unverified
 
 
 class Meter:
-    """Measures; a source that does not answer keeps its last value, as while partitions move."""
+    """Collects the counts. A source that does not answer, as while partitions move, keeps its last value."""
 
     def __init__(
         self,
@@ -89,29 +89,29 @@ class Meter:
         bases: Callable[[], Sequence[str]],
         now: float,
     ) -> None:
-        """Describe what is measured from `now` on; what kept data holds already is subtracted.
+        """Start counting at `now`; what kept data already has is subtracted.
 
         receiver -- its base URL. targets -- the first is a service hook whose path behaves well.
-        bases -- returns the base URLs of the workers that live. now -- epoch seconds.
+        bases -- returns the base URLs of the running workers. now -- epoch seconds.
         """
         self._prefix, self._receiver, self._targets, self._bases = prefix, receiver, targets, bases
         self._admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
         self._latencies: deque[float] = deque(maxlen=1000)
         self._unsigned, self._seen_until = 0, 0.0
-        # Whole days, the coarsest rollup: the finest forgets after an hour.
+        # Whole days, the coarsest rollup: the finest is only kept for an hour.
         self._since = int(now // _DAY * _DAY)
         self._ends = self._end_offsets()
-        self._former_ends = self._ends
+        self._first_ends = self._ends
         self._counts = {target.path: HookCounts() for target in targets}
-        self._former = {target.path: self._counts_of(target, HookCounts()) for target in targets}
+        self._before = {target.path: self._counts_of(target, HookCounts()) for target in targets}
         self._received = Received()
 
     def measure(self) -> Measures:
-        """Ask everybody; takes a fraction of a second."""
+        """Query all sources and return the counts; takes a fraction of a second."""
         self._ends = self._end_offsets() or self._ends
-        written = {topic: end - self._former_ends.get(topic, 0) for topic, end in self._ends.items()}
+        written = {topic: end - self._first_ends.get(topic, 0) for topic, end in self._ends.items()}
         for target in self._targets:
-            self._counts[target.path] = self._counts_of(target, self._former[target.path], self._counts[target.path])
+            self._counts[target.path] = self._counts_of(target, self._before[target.path], self._counts[target.path])
         self._ask_receiver()
         return Measures(
             produced={topic: written.get(topic, 0) for topic in KINDS},
@@ -122,7 +122,7 @@ class Meter:
         )
 
     def _end_offsets(self) -> dict[str, int]:
-        """Return how many records each topic has ever got, by its name without the prefix; empty if none answers."""
+        """Return the sum of each topic's end offsets, by name without the prefix; empty if Kafka doesn't answer."""
         try:
             known = self._admin.list_topics(timeout=5).topics
             names = {self._prefix + name: name for name in (*KINDS, _DEAD)}
@@ -139,7 +139,7 @@ class Meter:
             return {}
         return ends
 
-    def _counts_of(self, target: Target, former: HookCounts, last: HookCounts | None = None) -> HookCounts:
+    def _counts_of(self, target: Target, before: HookCounts, last: HookCounts | None = None) -> HookCounts:
         last = last or HookCounts()
         path = f"/api/hooks/{target.id}"
         changes: dict[str, Any] = {}
@@ -147,7 +147,7 @@ class Meter:
             answer = self._ask(f"{path}/stats?outcome={outcome}&resolution=1d&since={self._since}")
             if answer:
                 total = sum(point["total"] for point in answer.json)
-                changes[outcome] = total - getattr(former, outcome)
+                changes[outcome] = total - getattr(before, outcome)
         if answer := self._ask(f"{path}/pending?limit=1"):
             changes["pending"] = int(answer.headers["X-Total-Count"])
         if (answer := self._ask(f"{path}/requests?limit=1")) and answer.json:
@@ -160,7 +160,7 @@ class Meter:
             try:
                 answer = call("GET", base + path)
             except OSError:
-                continue  # the worker has just ended: another one knows, too
+                continue  # the worker has just ended: ask another one
             return answer if answer.status == 200 else None
         return None
 
@@ -181,7 +181,7 @@ class Meter:
 
 
 def _produced(body: str) -> float | None:
-    """Return when the event in a service hook's body was produced, as the sample traffic tells, else None."""
+    """Return when the sample traffic produced the event in a service hook's body (epoch seconds), else None."""
     try:
         at = orjson.loads(body)["event"]["datetime"]
     except (orjson.JSONDecodeError, KeyError, TypeError):

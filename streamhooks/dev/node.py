@@ -1,4 +1,4 @@
-"""One process of Kafka, broker and controller in one, that can be stopped, killed, paused and started again."""
+"""One Kafka process, both broker and controller, that can be stopped, killed, paused and restarted."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from streamhooks.dev.guard import dismiss, start_guarded
 from streamhooks.dev.kafka_config import JVM_FLAGS, write_config
 from streamhooks.errors import Refusal
 
-_CLUSTER = "streamhooks-embedded-A"  # 16 bytes in base64, as Kafka wants
+_CLUSTER = "streamhooks-embedded-A"  # 16 bytes in base64, as Kafka requires
 _READY_TIMEOUT = 60.0
-# A first clean stop also writes the ahead-of-time cache, which takes 6 s on two cores.
+# The first clean stop also writes the ahead-of-time cache, which takes 6 s on two cores.
 _STOP_TIMEOUT = 30.0
 
 
 class Node:
     """A Kafka on 127.0.0.1. It ends with this process, however that dies.
 
-    address -- where it listens, `127.0.0.1:PORT`; the same after a restart.
+    address -- `127.0.0.1:PORT`; it stays the same after a restart.
     folder -- its data, settings and logs (`kafka.log`, `kafka.out`).
-    pid -- the process of the JVM.
+    pid -- the process id of the JVM.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class Node:
         memory: int,
         remove: Path | None,
     ) -> None:
-        """Take the folder and write its settings; `format`, `launch` and `wait_ready` start it.
+        """Lock the folder and write its settings; `format`, `launch` and `wait_ready` start it.
 
-        properties -- of `server.properties`. memory -- the most that the JVM's heap takes, MiB.
-        remove -- a folder that goes if this process dies without having stopped it.
-        Raises Refusal if another Kafka has the folder.
+        properties -- for `server.properties`. memory -- maximum heap of the JVM, MiB.
+        remove -- a folder to remove if this process dies without stopping the node.
+        Raise Refusal if another Kafka uses the folder.
         """
         self.folder = folder
         self.address = f"127.0.0.1:{port}"
@@ -60,16 +60,16 @@ class Node:
 
     @property
     def pid(self) -> int:
-        """The process of the JVM; 0 before it was launched."""
+        """Return the process id of the JVM; 0 before the launch."""
         return self._process.pid if self._process else 0
 
     @property
     def running(self) -> bool:
-        """Whether the JVM was launched and has not ended."""
+        """Tell whether the JVM was launched and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def format(self) -> None:
-        """Make the data folder what Kafka wants, unless it is there already."""
+        """Format the data folder for Kafka, unless that was done before."""
         if (self.folder / "data" / "meta.properties").exists():
             return
         with self._out.open("wb") as output:
@@ -80,7 +80,7 @@ class Node:
     def launch(self) -> None:
         """Start it without waiting."""
         with self._out.open("wb") as output:
-            # A session of its own, so that a Ctrl-C in the terminal reaches us alone.
+            # In a new session, so that a Ctrl-C in the terminal reaches only this process.
             self._process, self._guard = start_guarded(
                 self._command("kafka.Kafka", recording=True),
                 self._remove,
@@ -91,7 +91,7 @@ class Node:
             )
 
     def wait_ready(self) -> None:
-        """Wait until it answers; raise Refusal with one line, and kill it, if it does not."""
+        """Wait until it answers; if it doesn't, kill it and raise Refusal with one line."""
         try:
             self._wait_ready()
         except BaseException:
@@ -99,18 +99,18 @@ class Node:
             raise
 
     def stop(self) -> None:
-        """Stop it cleanly, and let go of its folder. Does no harm a second time."""
+        """Stop it cleanly, and unlock its folder. Calling it twice is fine."""
         self.end()
         self._lock.close()
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM; does no harm if it has ended."""
+        """Send SIGTERM; do nothing if it has ended."""
         if self.running:
             self.resume()
             self._signal(signal.SIGTERM)
 
     def end(self) -> None:
-        """Stop it cleanly, unless it is down already; the data stays for a further launch."""
+        """Stop it cleanly if it runs; the data stays for another launch."""
         self.ask_to_stop()
         if self._process:
             try:
@@ -122,22 +122,22 @@ class Node:
             self._recorded.replace(self._distribution.archive)
 
     def kill(self) -> None:
-        """Kill it as a power cut would; the data stays for `restart`."""
+        """Kill it, as a power cut would; the data stays for `restart`."""
         if self._process:
             self._process.kill()
             self._process.wait()
         self._dismiss()
 
     def restart(self) -> None:
-        """Stop it, unless it is down already, and start it again with the same data and port."""
+        """Stop it if it runs, and start it again with the same data and port."""
         self.end()
         self.launch()
         self.wait_ready()
 
     def pause(self) -> None:
-        """Freeze it: connections stay open, nothing is answered."""
+        """Freeze it: connections stay open, but get no answers."""
         self._signal(signal.SIGSTOP)
-        # Threads that run at this moment stop a little later.
+        # Threads that are running now stop a little later.
         os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
@@ -192,23 +192,23 @@ class Node:
         raise Refusal(f"the embedded Kafka doesn't answer on {self.address} within {_READY_TIMEOUT:.0f} s")
 
     def _failure(self) -> Refusal:
-        """Say why Kafka ended: the exception that it printed, else the last line of its log."""
+        """Return why Kafka ended: the exception that it printed, else the last line of its log."""
         log = self.folder / "kafka.log"
         text = self._out.read_text(errors="replace")
         lines = (log.read_text(errors="replace") if log.exists() else "").splitlines() + text.splitlines()
-        told = [line.strip() for line in lines if "Exception" in line and not line.startswith((" ", "\t"))]
-        return Refusal(f"the embedded Kafka didn't start: {(told or lines or ['no output'])[-1]}")
+        exceptions = [line.strip() for line in lines if "Exception" in line and not line.startswith((" ", "\t"))]
+        return Refusal(f"the embedded Kafka didn't start: {(exceptions or lines or ['no output'])[-1]}")
 
 
 def _lock(folder: Path) -> IO[bytes]:
-    """Take a data folder for as long as the file returned, or a copy of it that the JVM inherits, is open.
+    """Lock a data folder while the returned file, or the copy that the JVM inherits, is open.
 
-    Kafka's own lock comes too late: before it refuses, a second node has already written to the metadata log.
+    Kafka's own lock comes too late: a second node writes to the metadata log before it is refused.
     """
     file = (folder / "lock").open("wb")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise Refusal(f"another Kafka runs on the data in {folder}") from None
+        raise Refusal(f"another Kafka is using the data in {folder}") from None
     return file

@@ -1,7 +1,7 @@
 """`python -m streamhooks.dev.pinning`: print the jars of the embedded Kafka with their SHA-256 sums.
 
-For a new version of Kafka: set `VERSION` in `distribution`, write what this prints into `kafka_jars.sha256`, and
-compare the sums with those that are published. Nothing else runs it.
+For a new version of Kafka: set `VERSION` in `distribution`, write the output into `kafka_jars.sha256`, and compare the
+sums with the published ones. Nothing else runs this module.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from jgo.maven import MavenContext
 from streamhooks.dev.distribution import VERSION
 
 _KAFKA = f"org.apache.kafka:kafka_2.13:{VERSION}"
-# The binding without which Kafka logs nothing. Its version is that of the log4j that this Kafka brings along.
+# Without this binding, Kafka logs nothing. Its version is that of the log4j in this Kafka.
 _LOG_BINDING = ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.5")
 
 
 def main() -> None:
-    """Resolve Kafka's dependencies, fetch all, and print a line a jar, as `sha256sum` does."""
+    """Resolve Kafka's dependencies, fetch all, and print one line per jar, as `sha256sum` does."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         context = MavenContext(repo_cache=folder)
         inputs, others = context.resolver.resolve([context.create_dependency(_KAFKA)])
-        # Resolved by itself: together, its dependency management would replace the versions that Kafka needs.
+        # Resolved separately: together, its dependency management would replace the versions that Kafka needs.
         group, artifact, version = _LOG_BINDING
         binding = context.project(group, artifact).at_version(version).artifact()
         artifacts = [*(dependency.artifact for dependency in (*inputs, *others)), binding]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 
-# Below the range that systems give to outgoing connections, so that a port is still free at a restart.
+# Below the range of outgoing connections, so that a port is still free at a restart.
 _RANGE = (20_000, 32_000)
 
 
@@ -23,7 +23,7 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return so many different ones."""
+    """Return `count` different free TCP ports on 127.0.0.1, sorted."""
     found: set[int] = set()
     while len(found) < count:
         found.add(free_port())

@@ -1,4 +1,4 @@
-"""Processes that are started for a while: each with a log of its own, none outlives the one that started it."""
+"""Child processes: each has its own log, and none outlives the process that started it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from streamhooks.web.http.json_client import call
 
 
 class Child:
-    """A process in a session of its own, so that a Ctrl-C in the terminal reaches its starter alone.
+    """A process in its own session, so that a Ctrl-C in the terminal reaches only its starter.
 
-    name -- how messages call it. log -- the file that its output is added to. pid -- of the process.
+    name -- its name in messages. log -- the file that gets its output. pid -- its process id.
     """
 
     def __init__(
@@ -26,9 +26,9 @@ class Child:
         environment: Mapping[str, str],
         remove: Path | None = None,
     ) -> None:
-        """Start `command` in `folder`, which is made if it is missing, with this environment and no other.
+        """Start `command` in `folder`, created if missing, with exactly this environment.
 
-        remove -- a folder that goes if the starter dies without having stopped this.
+        remove -- a folder to remove if the starter dies without stopping this process.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.name, self.log = name, folder / f"{name}.log"
@@ -47,23 +47,23 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Tell whether it has not ended."""
         return self._process.poll() is None
 
     @property
     def end(self) -> str:
-        """How it ended and where its log is, in one line; for one that has ended."""
+        """Return one line with its exit code, last output and log; only for an ended process."""
         lines = self.log.read_text(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
         return f"{self.name} ended with code {self._process.returncode}: {last[:200]} (log: {self.log})"
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM; does no harm if it has ended."""
+        """Send SIGTERM; do nothing if it has ended."""
         if self.running:
             self._process.terminate()
 
     def wait_stopped(self, timeout: float) -> None:
-        """Wait until it has ended; after `timeout` seconds it is killed."""
+        """Wait until it has ended; kill it after `timeout` seconds."""
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -73,9 +73,9 @@ class Child:
 
 
 def wait_ready(children: Mapping[str, Child], timeout: float) -> None:
-    """Wait until all of these answer with 200 at the same time; the keys are the URLs to ask.
+    """Wait until all `children` answer with 200 at the same time; the keys are the URLs to call.
 
-    timeout -- seconds. Raises Refusal with the log's path if one ends, or isn't ready in time.
+    timeout -- seconds. Raise Refusal with the log's path if one ends, or isn't ready in time.
     """
     deadline = time.monotonic() + timeout
     while waiting := next((url for url in children if not _is_ready(url)), None):
@@ -84,12 +84,12 @@ def wait_ready(children: Mapping[str, Child], timeout: float) -> None:
                 raise Refusal(child.end)
         if time.monotonic() > deadline:
             late = children[waiting]
-            raise Refusal(f"{late.name} is not ready within {timeout:.0f} s (log: {late.log})")
+            raise Refusal(f"{late.name} was not ready within {timeout:.0f} s (log: {late.log})")
         time.sleep(0.1)
 
 
 def stop_all(children: Sequence[Child], timeout: float) -> None:
-    """Stop all of these, side by side; what hasn't ended after `timeout` seconds is killed."""
+    """Stop all processes in parallel; kill those that haven't ended after `timeout` seconds."""
     for child in children:
         child.ask_to_stop()
     deadline = time.monotonic() + timeout

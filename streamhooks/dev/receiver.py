@@ -1,14 +1,14 @@
 """A receiver of webhooks that verifies, remembers, and misbehaves on request (see `behaviour`).
 
-`python -m streamhooks.dev.receiver --port N [--secret [HOOK=]SECRET …]`. A hook's URL may be any path but:
+`python -m streamhooks.dev.receiver --port N [--secret [HOOK=]SECRET …]`. A hook's URL may have any path except these:
 
-`GET /_requests?path=&since=`  what came, oldest first: `webhook_id` (also as `id`), `time`, `path`,
+`GET /_requests?path=&since=`  the received requests, oldest first: `webhook_id` (also as `id`), `time`, `path`,
                                `query`, `headers`, `body`, `status` (null: not answered), `verified` (null: no
                                secret is known, or nothing is signed) and `signatures`
-`DELETE /_requests`            forget it, the counts too
+`DELETE /_requests`            forget them, and the counts
 `GET /_count?path=`            `requests`, `ids` (distinct webhook-ids), `unverified`
-`PUT /_behaviour/{path}`       how that path behaves; what its URLs ask for themselves comes first
-`PUT /_secrets`                `{hook id: secret or [secrets]}`, added to those known; `*` is any other hook
+`PUT /_behaviour/{path}`       the behaviour of that path; the query of a URL takes precedence
+`PUT /_secrets`                `{hook id: secret or [secrets]}`, added to those known; `*` means any other hook
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CHUNK = b"x" * 65536
 
 @dataclass
 class Received:
-    """A request that came; the fields are those of `GET /_requests`."""
+    """A received request; the fields are those of `GET /_requests`."""
 
     id: str
     time: float
@@ -49,14 +49,14 @@ class Received:
     signatures: dict[str, bool]
 
     def to_fields(self) -> dict[str, Any]:
-        """Return the fields for JSON, the names of headers in lower case."""
+        """Return the fields for JSON, with header names in lower case."""
         headers = {name.lower(): text for name, text in self.headers.items()}
         return {"webhook_id": self.id, **vars(self), "headers": headers}
 
 
 @dataclass
 class _Memory:
-    """All that a receiver knows; the requests are bounded, the counts are exact."""
+    """The state of a receiver; the requests are bounded, the counts are exact."""
 
     requests: deque[Received]
     secrets: dict[str, list[str]] = field(default_factory=dict)
@@ -77,14 +77,14 @@ def create_receiver(
     behaviour: Behaviour = GOOD,
     on_request: Callable[[Received], None] = lambda _received: None,
 ) -> web.Application:
-    """Make the receiver's application.
+    """Return the receiver's application.
 
     secrets -- hook id to secret; `*` is the secret of any other hook.
-    keep -- how many requests are remembered.
-    bodies -- whether their bodies are, too.
+    keep -- the number of requests to remember.
+    bodies -- whether to remember their bodies.
     clock -- epoch seconds.
-    behaviour -- of what asks for none and was given none.
-    on_request -- told of each request, before it is answered.
+    behaviour -- the default behaviour.
+    on_request -- called with each request before it is answered.
     """
     memory = _Memory(deque(maxlen=keep), {hook: [secret] for hook, secret in (secrets or {}).items()})
 
@@ -159,7 +159,7 @@ async def _no_answer(request: web.Request, behaviour: Behaviour) -> web.StreamRe
     if behaviour.hang:
         await asyncio.Event().wait()  # until the other side leaves, which cancels us
     elif transport and behaviour.reset:
-        # To linger for zero seconds makes the close a RST.
+        # Lingering for zero seconds turns the close into a RST.
         linger = struct.pack("ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         transport.abort()
@@ -215,7 +215,7 @@ def _json(value: Any) -> web.Response:
 
 
 async def serve(app: web.Application, port: int, host: str = "127.0.0.1") -> web.AppRunner:
-    """Serve a receiver; the runner's `cleanup()` ends it, without waiting for those that hang."""
+    """Serve a receiver and return its runner, whose `cleanup()` stops it without waiting for hanging requests."""
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
@@ -223,12 +223,12 @@ async def serve(app: web.Application, port: int, host: str = "127.0.0.1") -> web
 
 
 def secrets_of(given: Iterable[str]) -> dict[str, str]:
-    """Return the secrets that a command line gives, as `create_receiver` takes them."""
+    """Return the secrets of a command line in the form for `create_receiver`."""
     return dict(map(_hook_and_secret, given))
 
 
 def _hook_and_secret(text: str) -> tuple[str, str]:
-    """Split `HOOK=SECRET`; a secret alone may hold a `=` too, so only a hook's id counts as one."""
+    """Split `HOOK=SECRET`. A secret may contain `=` as well, so the first part must be a hook's id."""
     found = re.fullmatch(r"([0-9a-f]{32}|[0-9a-f-]{36})=(.+)", text)
     return (found[1], found[2]) if found else ("*", text)
 
@@ -239,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--secret", action="append", default=[], metavar="[HOOK=]SECRET")
-    parser.add_argument("--keep", type=int, default=10_000, help="how many requests are remembered")
+    parser.add_argument("--keep", type=int, default=10_000, help="number of requests to remember")
     parser.add_argument("--no-bodies", action="store_true", help="don't remember bodies")
     options = parser.parse_args(arguments)
     secrets = secrets_of(options.secret)

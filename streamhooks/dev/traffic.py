@@ -1,6 +1,6 @@
 """Sample traffic: realistic events, alerts and resource changes, and a producer that writes them at a rate.
 
-Each record is a function of its seed, number and time alone, so traffic can be made again.
+Each record depends only on its seed, number and time, so traffic can be reproduced.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROJECTS = (
     {"id": "13", "slug": "mobile-app", "name": "Mobile App"},
 )
 APP_ID = "pager"
-# How often each kind comes: most of what happens is an event.
+# The weight of each kind: most records are events.
 KINDS = {"events": 8, "alerts": 1, "resource-changes": 1}
 
 _ERRORS = (
@@ -44,7 +44,7 @@ _PEOPLE = (("21", "Ada"), ("22", "Grace"), ("23", "Bjørn"))
 
 @dataclass(frozen=True)
 class Record:
-    """One record of the sample traffic: its topic without the prefix, its key, and its value for JSON."""
+    """A record of the sample traffic: its topic without the prefix, its key, and its value for JSON."""
 
     topic: str
     key: str
@@ -52,7 +52,7 @@ class Record:
 
 
 def event(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
-    """Make an Event (docs/reference/records.md) that happened `at` (epoch seconds), padded by `size` characters."""
+    """Return an Event (docs/reference/records.md) that happened `at` (epoch seconds), padded by `size` characters."""
     draw = _draw("event", seed, number)
     kind, text, culprit = draw.choice(_ERRORS)
     data: dict[str, Any] = {
@@ -79,7 +79,7 @@ def event(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
 
 
 def alert(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
-    """Make an Alert (docs/reference/records.md): two of three for an app, half of those with an additional payload."""
+    """Return an Alert (docs/reference/records.md): two of three for an app, half of those with an extra payload."""
     draw = _draw("alert", seed, number)
     app = draw.choice((None, APP_ID, APP_ID))
     payload = {"id": draw.randint(1, 99), "settings": [{"name": "channel", "value": "#on-call"}]}
@@ -94,7 +94,7 @@ def alert(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
 
 
 def resource_change(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
-    """Make a ResourceChange (docs/reference/records.md) that happened `at` (epoch seconds)."""
+    """Return a ResourceChange (docs/reference/records.md) that happened `at` (epoch seconds)."""
     draw = _draw("resource-change", seed, number)
     sender = draw.choice(tuple(_ACTIONS))
     identifier = str(draw.randint(1000, 1999))
@@ -115,7 +115,7 @@ def resource_change(seed: int, number: int, at: float, size: int = 0) -> dict[st
 
 
 def record(seed: int, number: int, at: float, size: int = 0) -> Record:
-    """Make the record of that number in a mix of all kinds, with the key of docs/reference/topics.md."""
+    """Return record number `number` of a mix of all kinds, with the key of docs/reference/topics.md."""
     topic = _draw("kind", seed, number).choices(tuple(KINDS), tuple(KINDS.values()))[0]
     if topic == "events":
         value = event(seed, number, at, size)
@@ -142,9 +142,9 @@ def produce(
     stop: threading.Event | None = None,
     clock: Callable[[], float] = time.time,
 ) -> int:
-    """Write `rate` sample records a second, `count` of them or until `stop` is set; return how many arrived.
+    """Write `rate` sample records per second, `count` in all or until `stop` is set; return how many Kafka confirmed.
 
-    The topics must exist. Blocks, so run it in a thread where a loop runs.
+    The topics must exist. This blocks: next to an event loop, run it in a thread.
     """
     confirmed = 0
 
@@ -152,7 +152,7 @@ def produce(
         nonlocal confirmed
         confirmed += error is None
 
-    # Java's partitioner, as docs/reference/topics.md wants: the key decides the owner.
+    # Java's partitioner, as docs/reference/topics.md requires: the key decides the owner.
     producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 5})
     stop = stop or threading.Event()
     for number in _paced(rate, count, stop, producer.poll):
@@ -171,14 +171,14 @@ def _write(
     while not stop.is_set():
         try:
             producer.produce(prefix + one.topic, orjson.dumps(one.value), one.key, on_delivery=on_delivery)
-        except BufferError:  # the broker is slower than we, or away
+        except BufferError:  # the broker is too slow or gone
             producer.poll(0.1)
         else:
             return
 
 
 def _paced(rate: float, count: int | None, stop: threading.Event, idle: Callable[[float], object]) -> Iterator[int]:
-    """Give the numbers from 0, each when it is due; late ones at once, so the rate holds over time."""
+    """Yield the numbers from 0, each when it is due; late ones at once, so that the rate holds over time."""
     started, number = time.monotonic(), 0
     while not stop.is_set() and (count is None or number < count):
         due = min(int((time.monotonic() - started) * rate) + 1, count if count is not None else sys.maxsize)
@@ -195,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m streamhooks.dev.traffic", description=main.__doc__)
     parser.add_argument("--brokers", default="127.0.0.1:9092")
     parser.add_argument("--prefix", default="streamhooks.")
-    parser.add_argument("--rate", type=float, default=10.0, help="records a second")
+    parser.add_argument("--rate", type=float, default=10.0, help="records per second")
     parser.add_argument("--count", type=int)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)

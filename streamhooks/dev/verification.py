@@ -1,6 +1,6 @@
-"""What a receiver does to know that a webhook is ours: the three signatures of docs/reference/payloads.md.
+"""Verify that streamhooks sent a webhook: the three signatures of docs/reference/payloads.md.
 
-Written apart from the sender's code on purpose, so that each checks the other.
+On purpose, this shares no code with the sender, so that each checks the other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _INSTALLATION = re.compile(rb'"installation":\s*\{"uuid":\s*"([^"]*)"')
 
 
 def hook_id(headers: Mapping[str, str], body: bytes) -> str | None:
-    """Return the hook that sent a request: the GUID of a service hook, or the uuid in an app hook's body."""
+    """Return the id of the hook that sent a request: a service hook's GUID, or the uuid in an app hook's body."""
     if guid := headers.get("X-ServiceHook-GUID"):
         return guid
     found = _INSTALLATION.search(body)
@@ -27,10 +27,10 @@ def hook_id(headers: Mapping[str, str], body: bytes) -> str | None:
 def verify(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: float, tolerance: float = _TOLERANCE
 ) -> dict[str, bool]:
-    """Return for each signature that a request carries whether one of `secrets` made it.
+    """Return for each signature of a request whether it was made with one of `secrets`.
 
     headers -- looked up by their names in docs/reference/payloads.md (any case, if the mapping allows it).
-    now, tolerance -- epoch seconds, seconds: a Standard Webhooks timestamp further away is not accepted.
+    now, tolerance -- epoch seconds, seconds: a Standard Webhooks timestamp further away is rejected.
     The keys are `standard` (Standard Webhooks: base64 HMAC-SHA256 of `id.timestamp.body`), `service_hook` and
     `app_hook` (Sentry: hex HMAC-SHA256 of the body).
     """
@@ -67,5 +67,5 @@ def _key(secret: str) -> bytes:
         try:
             return base64.b64decode(secret.removeprefix(_PREFIX))
         except binascii.Error:
-            pass  # a caller's own text that only looks like one of ours
+            pass  # a custom secret that only looks like a generated one
     return secret.encode()

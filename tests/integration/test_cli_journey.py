@@ -53,7 +53,7 @@ def test_subscriptions_live_in_a_file(run, told, organization, tmp_path):
     assert told(*of_organization) == []
     made = told("hooks", "apply", "-f", str(file))["made"]
     assert {hook["id"] for hook in told(*of_organization)} == {hook["id"] for hook in made}
-    assert "0 made, 0 changed, 0 deleted, 2 as they should be" in run("hooks", "apply", "-f", str(file)).stdout
+    assert "0 created, 0 changed, 0 deleted, 2 unchanged" in run("hooks", "apply", "-f", str(file)).stdout
     file.write_text(
         json.dumps([{"organization_id": organization, "url": "http://127.0.0.1:9/a", "events": ["event.alert"]}])
     )

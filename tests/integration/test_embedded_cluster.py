@@ -57,7 +57,7 @@ def test_it_goes_on_without_one_of_three_and_has_it_back(cluster, prefix):
 
 
 def test_data_of_three_is_refused_by_one(cluster):
-    with pytest.raises(Refusal, match="is that of 3 brokers, not of 1"):
+    with pytest.raises(Refusal, match="was written by 3 brokers, not 1"):
         EmbeddedKafka.start(cluster.folder)
 
 

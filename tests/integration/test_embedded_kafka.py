@@ -87,7 +87,7 @@ def test_data_with_a_folder_is_found_again_on_another_port(tmp_path):
 
 def test_a_taken_folder_is_refused_with_one_line(own):
     before = (own.folder / "server.properties").read_text()
-    with pytest.raises(Refusal, match="another Kafka runs on the data"):
+    with pytest.raises(Refusal, match="another Kafka is using the data"):
         EmbeddedKafka.start(own.folder)
     assert (own.folder / "server.properties").read_text() == before
 

@@ -105,7 +105,7 @@ def test_what_is_secret_of_a_hook_leaves_by_no_other_way(install: Install, organ
     assert old.received(1)[0]["headers"]["x-key"] == "planted"
     result = reencrypt(one)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == "rewritten 1, already under the first key 1\n"
+    assert result.stdout == "rewritten 1, already encrypted with the first key 1\n"
     anew = last_of(one, old.id)
     assert all(text.startswith("fernet:bound:") for text in (anew["secret"], anew["headers"]["X-Key"]))
     one.produce("events", "11", event(organization))

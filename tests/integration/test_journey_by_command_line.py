@@ -86,7 +86,7 @@ class Listener:
             run, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stderr is not None
-        ready = f"listening on http://127.0.0.1:{self.port}/ (Ctrl-C ends it)\n"
+        ready = f"listening on http://127.0.0.1:{self.port}/ (Ctrl-C stops it)\n"
         assert self.process.stderr.readline() == ready
         threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
 
@@ -178,8 +178,8 @@ def test_a_hook_by_the_command_line_alone(
     other = run(f"{add} 12").fields()["id"]
     assert run(f"hooks show {hook}").fields()["secret"] == "whsec_********"
     assert run(f"requests {hook}").stdout == "nothing was sent\n"
-    assert run(f"pending {hook}").stdout == "nothing waits\n"
-    assert run(f"stats {hook}").stdout == "nothing was sent in this time\n"
+    assert run(f"pending {hook}").stdout == "no pending calls\n"
+    assert run(f"stats {hook}").stdout == "nothing was sent in this period\n"
     assert run(f"missed {hook}").stdout == "nothing to catch up on\n"
 
     # Send: a test, and two events.
@@ -220,12 +220,12 @@ def test_a_hook_by_the_command_line_alone(
     ]
 
     # Run it now: it is given up, as is what is answered with 404.
-    assert run(f"pending {hook} --retry {broken}").stdout == "1 call told to run now\n"
+    assert run(f"pending {hook} --retry {broken}").stdout == "1 call set to run now\n"
     assert set(listener.latest(6, status=503)) == {broken}
     listener.start(secret, "--status", "404")
     refused_at = send()
     (refused,) = listener.latest(7, status=404)
-    shows(f"pending {hook}", ["nothing waits"])
+    shows(f"pending {hook}", ["no pending calls"])
     failures = ["1 live dead 404", "3 retry dead 503", "2 retry retried 503", "1 live retried 503"]
     attempts(f"requests {hook} --failed", *failures)
     counts(6, 2, 4)
@@ -240,10 +240,10 @@ def test_a_hook_by_the_command_line_alone(
     listener.start(secret)
     said = run(f"dead-letters redrive --hook {hook}", answer="y\n")
     assert said.stderr.startswith("Send 2 dead letters again? [y/N]:")
-    assert said.stdout.strip() == "2 dead letters sent again, 0 left out"
+    assert said.stdout.strip() == "2 dead letters sent again, 0 skipped"
     assert set(listener.latest(9)[-2:]) == {broken, refused}
     again = run(f"dead-letters redrive --hook {hook}")
-    assert again.stdout == "0 dead letters would be sent again, 0 left out\n"
+    assert again.stdout == "0 dead letters would be sent again, 0 skipped\n"
     shows(f"dead-letters list --hook {hook}", ["no dead letters"])
     eventually(lambda: {row[2] for row in run(f"dead-letters list --hook {hook} --state all").rows()} == {"delivered"})
     redriven = ["2 redrive delivered 200", "4 redrive delivered 200"]
@@ -274,7 +274,7 @@ def test_a_hook_by_the_command_line_alone(
     # Disable: what comes now is missed.
     assert run(f"hooks disable {hook}").fields()["status"] == "disabled"
     missed = [send(), send()]
-    eventually(lambda: run(f"missed {hook}").fields().get("records to look at") == "2")
+    eventually(lambda: run(f"missed {hook}").fields().get("records to examine") == "2")
     listener.latest(14)
 
     # Resume.
@@ -284,7 +284,7 @@ def test_a_hook_by_the_command_line_alone(
     )
     said = run(f"hooks enable {hook} --resume all")
     assert said.fields()["status"] == "active"
-    assert re.fullmatch(r"sending what it missed: 2 records since \S+", said.stdout.splitlines()[-1])
+    assert re.fullmatch(r"sending the missed records: 2 records since \S+", said.stdout.splitlines()[-1])
     listener.latest(16)
     attempts(f"requests {hook} --limit 2", *["1 resume delivered 200"] * 2)
     assert {row[-1] for row in run(f"requests {hook} --limit 2").rows()} == set(missed)

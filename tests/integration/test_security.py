@@ -223,8 +223,8 @@ def test_keys_are_lost_and_found_and_rotated(install: Install, organization: str
 
     result = reencrypt(one, f"{SECOND},{FIRST}")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == "rewritten 1, already under the first key 0\n"
-    assert reencrypt(one, f"{SECOND},{FIRST}").stdout == "rewritten 0, already under the first key 1\n"
+    assert result.stdout == "rewritten 1, already encrypted with the first key 0\n"
+    assert reencrypt(one, f"{SECOND},{FIRST}").stdout == "rewritten 0, already encrypted with the first key 1\n"
     restart(SECOND)
     one.produce("events", "11", event(organization))
     assert hook.received(4)[3]["verified"]

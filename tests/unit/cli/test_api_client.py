@@ -26,11 +26,11 @@ def test_a_worker_that_is_away_is_named():
     [
         (400, {"url": "must be http", "events": "must be a list"}, "url: must be http; events: must be a list"),
         (400, {"detail": "Invalid resolution"}, "Invalid resolution"),
-        (401, {"detail": "a valid token is needed"}, "asks for a token (--token, STREAMHOOKS_API_TOKEN)"),
+        (401, {"detail": "a valid token is needed"}, "requires a token (--token, STREAMHOOKS_API_TOKEN)"),
         (403, {"detail": "this token may only read"}, "not allowed: this token may only read"),
         (404, {"detail": "hook not found"}, "Error: hook not found"),
-        (500, {"detail": "oops"}, "answers with 500: oops"),
-        (302, {"a": "b"}, "is no worker: it redirects"),
+        (500, {"detail": "oops"}, "answered with 500: oops"),
+        (302, {"a": "b"}, "is not a worker: it redirects"),
         (200, b"<html>", "no worker answers"),
         (404, {"detail": "\x1b[2Jgone"}, "\\x1b[2Jgone"),
     ],
@@ -46,7 +46,7 @@ def test_each_problem_is_one_line(worker_api, status, body, said):
 def test_a_wrong_token_is_told_from_none(worker_api):
     worker_api.say("GET", "/api/hooks", (401, {"detail": "a valid token is needed"}))
     result = worker_api.run("hooks", "list", "--token", "secret-token")
-    assert "does not know this token" in result.stderr
+    assert "rejects this token" in result.stderr
     assert "secret-token" not in result.stderr
     assert worker_api.calls[0].headers["Authorization"] == "Bearer secret-token"
 

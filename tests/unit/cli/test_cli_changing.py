@@ -69,7 +69,7 @@ def test_a_worker_without_revisions_is_asked_once_for_a_secret(worker_api):
     hook = worker_api.add()
     worker_api.say("GET", f"/api/hooks/{hook}", {"id": hook})
     Late(worker_api, MOVING, MOVING, is_made=False)
-    with pytest.raises(ProblemAnswer, match="not possible at this moment"):
+    with pytest.raises(ProblemAnswer, match="not possible right now"):
         changing.rotate(client(worker_api), hook)
     assert worker_api.hooks[hook].revision == 1
 
@@ -77,7 +77,7 @@ def test_a_worker_without_revisions_is_asked_once_for_a_secret(worker_api):
 def test_a_secret_that_was_not_shown_is_told_of(worker_api):
     hook = worker_api.add()
     Late(worker_api, MAYBE, is_made=True)
-    with pytest.raises(ProblemAnswer, match="has changed, by this or by somebody else"):
+    with pytest.raises(ProblemAnswer, match="has changed, by this command or somebody else"):
         changing.rotate(client(worker_api), hook)
     assert worker_api.hooks[hook].revision == 2
 
@@ -89,7 +89,7 @@ def test_what_somebody_else_changed_meanwhile_stays(worker_api):
     with pytest.raises(ProblemAnswer, match="has changed meanwhile: look at it"):
         changing.put(client(worker_api), hook, {"timeout": 3}, before)
     Late(worker_api, MAYBE, is_made=False)
-    with pytest.raises(ProblemAnswer, match="by this or by somebody else"):
+    with pytest.raises(ProblemAnswer, match="by this command or somebody else"):
         changing.delete(client(worker_api), hook, before)
     assert worker_api.hooks[hook].timeout == 7
 
@@ -99,7 +99,7 @@ def test_it_is_not_tried_for_ever(worker_api):
     worker_api.say("PUT", f"/api/hooks/{hook}", MAYBE)
     result = worker_api.run("hooks", "disable", hook)
     assert result.exit_code == 1
-    assert "it may have been done, look before you try again: not confirmed yet" in result.stderr
+    assert "it may have been done, check before you try again: not confirmed yet" in result.stderr
     assert len(worker_api.made("PUT")) == 6
 
 

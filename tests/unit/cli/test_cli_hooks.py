@@ -277,11 +277,11 @@ def test_who_sits_at_a_terminal_is_asked_and_told_how_to_send_what_was_skipped(w
     assert "It missed 7 records since 2026-11-25T10:00:00.000+00:00." in asked.stdout
     assert worker_api.made()[-1] == ("PUT", path, {"status": "active", "resume": "skip"})
     again = f"`streamhooks replay {hook} --from 2026-11-25T10:00:00.000+00:00"
-    assert f"skipped what it missed: 7 records; {again}` sends them" in asked.stdout
+    assert f"skipped the missed records: 7 records; {again}` sends them" in asked.stdout
     assert '"sending"' not in asked.stdout
     told = worker_api.run("hooks", "enable", hook, "--resume", "2026-11-25T11:00")
-    assert f"{again} --to 2026-11-25T11:00:00.000+00:00` sends it" in told.stdout
+    assert f"{again} --to 2026-11-25T11:00:00.000+00:00` sends them" in told.stdout
     assert (
-        "sending what it missed: 7 records since"
+        "sending the missed records: 7 records since"
         in worker_api.run("hooks", "enable", hook, "--resume", "all", "--json").stderr
     )

@@ -37,7 +37,7 @@ def one(**changes) -> str:
 def test_a_file_is_made_true_and_then_there_is_nothing_to_do(worker_api):
     dry = apply(worker_api, FILE, "--dry-run")
     assert (dry.exit_code, worker_api.made()) == (0, [])
-    assert "2 to make, 0 to change, 0 to delete, 0 as they should be" in dry.stdout
+    assert "2 to create, 0 to change, 0 to delete, 0 unchanged" in dry.stdout
 
     done = apply(worker_api, FILE)
     assert done.exit_code == 0, done.stderr
@@ -47,7 +47,7 @@ def test_a_file_is_made_true_and_then_there_is_nothing_to_do(worker_api):
     assert of_service.secret in done.stdout, "the only time that it can be seen"
 
     calls = len(worker_api.made())
-    assert "0 made, 0 changed, 0 deleted, 2 as they should be" in apply(worker_api, FILE).stdout
+    assert "0 created, 0 changed, 0 deleted, 2 unchanged" in apply(worker_api, FILE).stdout
     assert len(worker_api.made()) == calls
 
 
@@ -70,7 +70,7 @@ def test_a_file_names_hooks(worker_api):
     result = apply(worker_api, one(name="Orders", description="For the shop"))
     assert '+     name: "Orders"' in result.stdout.splitlines()
     assert (worker_api.hooks[hook].name, worker_api.hooks[hook].description) == ("Orders", "For the shop")
-    assert "1 as they should be" in apply(worker_api, one(name="Orders", description="For the shop")).stdout
+    assert "1 unchanged" in apply(worker_api, one(name="Orders", description="For the shop")).stdout
     apply(worker_api, one())
     assert (worker_api.hooks[hook].name, worker_api.hooks[hook].description) == (None, None)
 
@@ -173,9 +173,9 @@ def test_programs_get_json(worker_api):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: [", "no YAML"),
-        ("", "must hold a list"),
-        ("hooks: 3", "must hold a list"),
+        ("a: [", "not YAML"),
+        ("", "must be a list of hooks"),
+        ("hooks: 3", "must be a list of hooks"),
         ("hook: []\nhooks: []", "hook: unknown"),
         ("hooks: [3]", "hook 1: must have fields"),
         (one(colour="red"), "hook 1: colour: unknown"),
@@ -183,9 +183,9 @@ def test_programs_get_json(worker_api):
         (one(url="ftp://e.test"), "hook 1: url"),
         (one(id=12345), "hook 1: id: must be 32 hex"),
         (one(headers={"Host": "x"}), "Host is reserved"),
-        ("- {organization_id: 1, url: 'http://e.test', events: [], headers: {1: x}}", "a name is no text"),
-        (json.dumps(json.loads(one()) * 2), "is there 2 times"),
-        (json.dumps(json.loads(one(id=ID)) * 2), "is there 2 times"),
+        ("- {organization_id: 1, url: 'http://e.test', events: [], headers: {1: x}}", "each name must be text"),
+        (json.dumps(json.loads(one()) * 2), "appears 2 times"),
+        (json.dumps(json.loads(one(id=ID)) * 2), "appears 2 times"),
         ("organizations: 3\nhooks: []", "organizations: must be a list"),
     ],
 )
@@ -268,7 +268,7 @@ def test_what_a_hook_missed_is_decided_when_the_file_enables_it(worker_api, resu
     assert (path, body["status"]) == (f"/api/hooks/{hook}", "active")
     assert body["resume"].startswith(sent)
     # It is active by now: nothing is decided once more.
-    assert "1 as they should be" in apply(worker_api, file).stdout
+    assert "1 unchanged" in apply(worker_api, file).stdout
     assert len(worker_api.made()) == 1
 
 

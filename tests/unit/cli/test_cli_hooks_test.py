@@ -38,7 +38,7 @@ def test_what_was_sent_and_what_came_back_is_shown_cleaned(worker_api):
     hook = worker_api.add()
     worker_api.say("POST", f"/api/hooks/{hook}/test", TOLD)
     shown = worker_api.run("hooks", "test", hook).stdout
-    head, sent, came = shown.replace("\r", "").split("\n\n", 1)[0], *shown.split("sent to ")[1].split("\ncame back\n")
+    head, sent, came = shown.replace("\r", "").split("\n\n", 1)[0], *shown.split("request to ")[1].split("\nresponse\n")
     assert ["webhook-id", "msg_1"] in [line.split() for line in head.splitlines()]
     assert sent == 'http://e.test/in\nX-Key: ********\nwebhook-id: msg_1\n\n{"sent":1}\n'
     assert came == "X-\\x1b[31m: \\u202ered\nEmpty: \nSet-Cookie: a\nSet-Cookie: b\n\nno \\x1b[0m\n"
@@ -50,8 +50,8 @@ def test_of_what_was_not_sent_neither_side_is_shown(worker_api):
     nothing |= {"request_headers": [], "response_headers": []}
     worker_api.say("POST", f"/api/hooks/{hook}/test", {**TOLD, **nothing})
     result = worker_api.run("hooks", "test", hook)
-    assert "sent to" not in result.stdout
-    assert "came back" not in result.stdout
+    assert "request to" not in result.stdout
+    assert "response" not in result.stdout
     assert result.stderr == "Error: not delivered: denied: 10.0.0.1 is private\n"
 
 
@@ -71,10 +71,10 @@ def test_the_body_goes_out_as_it_is_given(worker_api, tmp_path: Path, how):
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        ("{", "this is no JSON: "),
-        ("[1]", "this is no JSON object"),
-        ("-", "stdin is no JSON: "),
-        ("nowhere.json", "'nowhere.json' is no JSON, and no file that can be read: No such file"),
+        ("{", "this is not JSON: "),
+        ("[1]", "this is not a JSON object"),
+        ("-", "stdin is not JSON: "),
+        ("nowhere.json", "'nowhere.json' is neither JSON nor a readable file: No such file"),
     ],
 )
 def test_what_is_no_body_is_a_wrong_use(worker_api, body, why):

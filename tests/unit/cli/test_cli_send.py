@@ -108,20 +108,20 @@ def test_a_bad_record_is_told_by_its_number_and_nothing_is_sent(text, said):
     assert (result.exit_code, result.stdout) == (1, "")
     told, refused = result.stderr.splitlines()
     assert told.startswith(said)
-    assert refused == "Error: 1 of 3 records bad: nothing is written (--skip-bad)"
+    assert refused == "Error: 1 of 3 records invalid: nothing was written (see --skip-bad)"
 
 
 def test_bad_ones_may_be_left_out():
     result = send("event", "-", "--skip-bad", "--dry-run", input=lines(EVENT, BAD, EVENT))
     assert result.exit_code == 1, "not all of it could be sent"
-    assert "2 records valid: nothing is written" in result.stdout
+    assert "2 records valid: nothing was written" in result.stdout
     assert "2: event_id" in result.stderr
 
 
 def test_of_many_bad_ones_the_first_are_told():
     result = send("event", "-", input=lines(*[BAD] * 50))
     assert len(result.stderr.splitlines()) == 12
-    assert "50 of 50 records bad" in result.stderr
+    assert "50 of 50 records invalid" in result.stderr
 
 
 def test_options_make_an_event():
@@ -191,9 +191,9 @@ def test_a_kafka_that_is_away_is_named():
 
 def test_one_record_is_told_as_one():
     assert (
-        send("event", "-", "--dry-run", "--quiet", input=lines(EVENT)).stdout == "1 record valid: nothing is written\n"
+        send("event", "-", "--dry-run", "--quiet", input=lines(EVENT)).stdout == "1 record valid: nothing was written\n"
     )
     result = send("event", "-", input=lines(BAD))
-    assert result.stderr.splitlines()[-1] == "Error: 1 of 1 record bad: nothing is written (--skip-bad)"
+    assert result.stderr.splitlines()[-1] == "Error: 1 of 1 record invalid: nothing was written (see --skip-bad)"
     result = send("event", "-", "--dry-run", "--skip-bad", input=lines(BAD))
-    assert result.stderr.splitlines()[-1] == "Error: 1 record left out"
+    assert result.stderr.splitlines()[-1] == "Error: 1 record skipped"

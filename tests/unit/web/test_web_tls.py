@@ -157,8 +157,8 @@ def test_files_that_are_none(files: Certificates, tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"web_tls_cert": "a"}, "STREAMHOOKS_WEB_TLS_KEY is needed, since STREAMHOOKS_WEB_TLS_CERT is set"),
-        ({"web_tls_key": "a"}, "STREAMHOOKS_WEB_TLS_CERT is needed, since STREAMHOOKS_WEB_TLS_KEY is set"),
+        ({"web_tls_cert": "a"}, "STREAMHOOKS_WEB_TLS_KEY is required, because STREAMHOOKS_WEB_TLS_CERT is set"),
+        ({"web_tls_key": "a"}, "STREAMHOOKS_WEB_TLS_CERT is required, because STREAMHOOKS_WEB_TLS_KEY is set"),
         ({"cluster_keys": "hunter2"}, "STREAMHOOKS_CLUSTER_KEYS: key 1 has fewer than 16 characters"),
         ({"cluster_keys": f"{'k' * 16},hunter2"}, "STREAMHOOKS_CLUSTER_KEYS: key 2 has fewer than 16 characters"),
         ({"cluster_skew": "0"}, "STREAMHOOKS_CLUSTER_SKEW: Input should be greater than 0"),
