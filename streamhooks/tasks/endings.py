@@ -35,12 +35,13 @@ class Limits:
     """Settings about retries; None leaves a task's own. They are for the tasks that they govern only.
 
     `schedule` are the seconds before each retry. Its length is their number, unless `max_retries` says another; beyond
-    its end the last delay holds.
+    its end the last delay holds. `jitter` is of all tasks: the part of a delay that is added at most.
     """
 
     retry_delay: float
     max_retries: int | None
     schedule: tuple[float, ...] | None = None
+    jitter: float = JITTER
 
     def retries_of(self, task: Task) -> int:
         """How often a task is tried again."""
@@ -165,7 +166,7 @@ def _again(
     if delay is None:
         delay = limits.delay_of(task, call.attempt) if schedule is None else schedule[call.attempt - 1]
     _log_failure(call, reason, trace, retried=True)
-    return Ending(EndingKind.RETRY, reason, delay * (1 + JITTER * random.random()))
+    return Ending(EndingKind.RETRY, reason, delay * (1 + limits.jitter * random.random()))
 
 
 def _log_failure(call: Call, reason: str, trace: str = "", *, retried: bool) -> None:
