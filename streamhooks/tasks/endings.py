@@ -41,6 +41,7 @@ class Limits:
     retry_delay: float
     max_retries: int | None
     schedule: tuple[float, ...] | None = None
+    jitter: float = JITTER
 
     def retries_of(self, task: Task) -> int:
         """Return the number of retries of a task."""
@@ -165,7 +166,7 @@ def _again(
     if delay is None:
         delay = limits.delay_of(task, call.attempt) if schedule is None else schedule[call.attempt - 1]
     _log_failure(call, reason, trace, retried=True)
-    return Ending(EndingKind.RETRY, reason, delay * (1 + JITTER * random.random()))
+    return Ending(EndingKind.RETRY, reason, delay * (1 + limits.jitter * random.random()))
 
 
 def _log_failure(call: Call, reason: str, trace: str = "", *, retried: bool) -> None:

@@ -68,7 +68,7 @@ class Settler:
             self._firings.add(call.hook_id or "", attempt, owner.release)
         if handles or call.stored or call.letter is not None or ending.is_failure:
             return self._conclude(call, ending, owner, attempt, handles)
-        self._count_run(call, ending)
+        self.count(call, ending)
         owner.release()
         return None
 
@@ -89,7 +89,7 @@ class Settler:
         except RecordTooLarge as error:
             if not ending.is_failure:
                 ending = dead(f"a call that it made can't be stored: {error}")
-        self._count_run(call, ending)
+        self.count(call, ending)
         status = attempt.status if attempt is not None else None
         last: dict[str, Any] = {"status": status} if status else {"error": ending.reason}
         if ending.kind is EndingKind.RETRY:
@@ -114,7 +114,8 @@ class Settler:
             found["enabled_at"] = hook.enabled_at
         await self._notes.write("disabled", hook_id, found)
 
-    def _count_run(self, call: Call, ending: Ending) -> None:
+    def count(self, call: Call, ending: Ending) -> None:
+        """Count a run that has ended."""
         tasks_of(call.task if call.task in self._registry else "unknown", ending.kind).inc()
 
     async def hand_over(self, call: Call, owner: Owner, due: int, reason: str) -> None:
