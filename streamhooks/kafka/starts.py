@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Literal
 
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streamhooks.errors import Refusal
 from streamhooks.kafka.logs import Log, Moved, Reading, moved
 from streamhooks.kafka.reader import TP, new_consumer
 from streamhooks.kafka.topics import admin_client
 from streamhooks.settings import Settings
+from streamhooks.times import steady
 
 TIMEOUT = 10.0
+
+#: what Kafka answers for a moment about a topic that was created just now
+BEING_MADE = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 
 #: topics that workers alone write: where one ever held a record, this is no new installation
 WRITTEN_BY_WORKERS = ("firings", "dead-letters", "hook-states", "notices", "counting-fired-1d-changelog")
@@ -140,15 +149,24 @@ def _committed(settings: Settings, sources: Mapping[str, int]) -> frozenset[str]
 def _is_used(settings: Settings, partitions: Mapping[str, int]) -> bool:
     """Whether any of our topics ever held a record: its end is not at the beginning."""
     admin = admin_client(settings)  # it answers as long as it is there
-    asked = admin.list_offsets(
-        {
-            TopicPartition(settings.topic_prefix + name, number): OffsetSpec.latest()
-            for name in WRITTEN_BY_WORKERS
-            for number in range(partitions[name])
-        },
-        request_timeout=TIMEOUT,
-    )
+    tps = [
+        TopicPartition(settings.topic_prefix + name, number)
+        for name in WRITTEN_BY_WORKERS
+        for number in range(partitions[name])
+    ]
+    deadline = steady() + TIMEOUT
+    while True:
+        try:
+            return any(end > 0 for end in _ends(admin, tps))
+        except KafkaException as error:
+            if error.args[0].code() not in BEING_MADE or steady() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _ends(admin: AdminClient, tps: Iterable[TopicPartition]) -> list[int]:
+    asked = admin.list_offsets({tp: OffsetSpec.latest() for tp in tps}, request_timeout=TIMEOUT)
     done, left = wait(asked.values(), TIMEOUT)
     if left:
         raise TimeoutError("Kafka does not answer")
-    return any(one.result().offset > 0 for one in done)
+    return [one.result().offset for one in done]
