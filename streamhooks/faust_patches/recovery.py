@@ -95,3 +95,8 @@ class TableManager(FaustTableManager):
         if self._recovery is None:
             self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery
+
+    async def on_start(self) -> None:
+        """Register the tables at once. Faust waits a second for more of them; ours are there before the app starts."""
+        await self._update_channels()
+        await self.recovery.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import signal
@@ -56,6 +57,12 @@ class Worker(faust.Worker):
     def _stop_in_order(self, number: signal.Signals) -> None:
         self._flag_as_shutdown_by_signal()
         self._schedule_shutdown(number)
+
+    async def _sentinel_task(self) -> None:
+        """Wait until what was cancelled has ended, for a second at most. Mode waits for the whole second."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            await asyncio.wait(left, timeout=1.0)
 
     def execute_from_commandline(self) -> NoReturn:
         """Run until the end; exit with code 0 if a signal asked for it, whatever failed after that."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Literal
 
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streamhooks.errors import Refusal
 from streamhooks.kafka.logs import Log, Moved, Reading, moved
 from streamhooks.kafka.reader import TP, new_consumer
 from streamhooks.kafka.topics import admin_client
 from streamhooks.settings import Settings
+from streamhooks.times import steady
 
 TIMEOUT = 10.0
 
@@ -150,4 +152,4 @@ def _is_used(settings: Settings, partitions: Mapping[str, int]) -> bool:
     done, left = wait(asked.values(), TIMEOUT)
     if left:
         raise TimeoutError("Kafka does not answer")
-    return any(one.result().offset > 0 for one in done)
+    return [one.result().offset for one in done]

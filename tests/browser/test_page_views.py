@@ -449,6 +449,7 @@ def test_a_worker_without_the_newer_calls(browser: Browser, fake: Callable[..., 
     browser.open(f"{worker.base}/#/hooks/{2:032x}")
     browser.press("Enable")
     assert browser.page.locator("button", has_text="Replay").is_disabled()  # it is a disabled hook
+    browser.find("dialog[open]", "Enable this hook")  # it opens when the worker has answered
     browser.press("Enable")
     eventually(lambda: worker.calls("PUT"))
     assert worker.calls("PUT") == [(f"/api/hooks/{2:032x}", {"status": "active"})]
