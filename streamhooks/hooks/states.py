@@ -56,12 +56,12 @@ class HookStates:
                 return
             if finding == "disabled" and not self._hooks.is_active(hook_id):
                 return  # many deliveries were under way: its owner hears of it once
-            former = self._hooks.state(hook_id) or HookState(hook_id)
+            previous = self._hooks.state(hook_id) or HookState(hook_id)
             lasting = self._hooks.lasting(hook_id)
             left = lasting.pause_left() if lasting is not None else 0.0
             now = self._clock()
-            state = merged(former, finding, found, now=now, pause_left=left, enabled_at=hook.enabled_at)
-            if state == former:
+            state = merged(previous, finding, found, now=now, pause_left=left, enabled_at=hook.enabled_at)
+            if state == previous:
                 return
             notice = notice_of(finding, state, now, hook.blocked)
             if notice is not None and notice.what == "breaker_opened" and not self._may_tell_of_opened(hook_id, now):

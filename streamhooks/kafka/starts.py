@@ -21,6 +21,13 @@ from streamhooks.times import steady
 
 TIMEOUT = 10.0
 
+#: what Kafka answers for a moment about a topic that was created just now
+BEING_MADE = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
+
 #: topics that only workers write: if one ever held a record, this is not a new installation
 WRITTEN_BY_WORKERS = ("firings", "dead-letters", "hook-states", "notices", "counting-fired-1d-changelog")
 
@@ -141,14 +148,23 @@ def _committed(settings: Settings, sources: Mapping[str, int]) -> frozenset[str]
 def _is_used(settings: Settings, partitions: Mapping[str, int]) -> bool:
     """Tell whether any of our topics ever held a record, which moves its end off 0."""
     admin = admin_client(settings)  # its futures resolve only while it exists
-    asked = admin.list_offsets(
-        {
-            TopicPartition(settings.topic_prefix + name, number): OffsetSpec.latest()
-            for name in WRITTEN_BY_WORKERS
-            for number in range(partitions[name])
-        },
-        request_timeout=TIMEOUT,
-    )
+    tps = [
+        TopicPartition(settings.topic_prefix + name, number)
+        for name in WRITTEN_BY_WORKERS
+        for number in range(partitions[name])
+    ]
+    deadline = steady() + TIMEOUT
+    while True:
+        try:
+            return any(end > 0 for end in _ends(admin, tps))
+        except KafkaException as error:
+            if error.args[0].code() not in BEING_MADE or steady() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _ends(admin: AdminClient, tps: Iterable[TopicPartition]) -> list[int]:
+    asked = admin.list_offsets({tp: OffsetSpec.latest() for tp in tps}, request_timeout=TIMEOUT)
     done, left = wait(asked.values(), TIMEOUT)
     if left:
         raise TimeoutError("Kafka does not answer")

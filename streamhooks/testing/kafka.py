@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.errors import RecordTooLarge
 from streamhooks.kafka.publisher import Headers, Published
 from streamhooks.kafka.reader import Record

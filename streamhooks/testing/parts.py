@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any, cast
 
 from streamhooks.delayed.admission import Admission
+from streamhooks.delayed.entries import Entry
 from streamhooks.delayed.kept import KeptArguments
-from streamhooks.delayed.pending import Entry, Pending
+from streamhooks.delayed.pending import Pending
+from streamhooks.delayed.queues import Queues
 from streamhooks.delayed.upkeep import call_of
 from streamhooks.delivery.links import Links
 from streamhooks.hooks.states import HookStates
@@ -62,7 +64,7 @@ class Parts:
         self._post = post
         self._ended = ended
         self._pending = Pending(self.clock)
-        self._hooks = HooksTable(TOPICS.hooks, TOPICS.hook_states, None, self.clock, self.clock)
+        self._hooks = HooksTable(TOPICS.hooks, TOPICS.hook_states, clock=self.clock, steady_clock=self.clock)
         self._restraints = Restraints(
             self._hooks,
             is_home=lambda _hook: True,
@@ -71,7 +73,7 @@ class Parts:
             wall=self.clock,
             breaker=False,  # it goes by the steady clock of the machine, too
         )
-        self._admission = Admission(self._hooks, self._restraints, _DEFAULTS.hook_max_in_flight)
+        self._admission = Admission(self._hooks, self._restraints, Queues(), _DEFAULTS.hook_max_in_flight)
         for fields in hooks:
             hook = Hook.from_fields(dict(fields))
             self.kafka.publish(TOPICS.hooks, hook.to_json(), key=hook.id)

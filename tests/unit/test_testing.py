@@ -210,7 +210,7 @@ def test_calls_that_do_not_end(worker: LocalWorker, monkeypatch: pytest.MonkeyPa
 def test_nothing_is_left_behind() -> None:
     with LocalWorker():
         note.delay(1)
-    assert sending._bound is None
+    assert sending._PROCESS._worker is None
 
 
 # --- webhooks

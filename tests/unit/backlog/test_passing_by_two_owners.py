@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from two_owners import ENDLESS, Home, Kafka, Worker
+from two_owners import ENDLESS, HookOwner, Kafka, Worker
 
 from streamhooks.backlog.passing import UNDECIDED
 

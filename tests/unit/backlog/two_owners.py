@@ -224,7 +224,7 @@ class Worker:
             self.ending = asyncio.ensure_future(self.missed.end())
 
 
-class Home:
+class HookOwner:
     """Sends what has an end, and forgets it some time after."""
 
     def __init__(self, kafka: Kafka) -> None:

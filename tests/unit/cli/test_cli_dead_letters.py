@@ -44,8 +44,8 @@ def test_a_redrive_is_counted_first_and_asked_for(worker_api):
     worker_api.say("POST", REDRIVE, {"redriven": 3, "skipped": 1}, (202, {"redriven": 3, "skipped": 1}))
     result = worker_api.run("dead-letters", "redrive", "--hook", HOOK, "--since", "2026-11-25", input="y\n")
     assert result.exit_code == 0, result.stderr
-    assert "Send 3 dead letters again (1 left out)?" in result.stderr
-    assert result.stdout.endswith("3 dead letters sent again, 1 left out\n")
+    assert "Send 3 dead letters again (1 skipped)?" in result.stderr
+    assert result.stdout.endswith("3 dead letters sent again, 1 skipped\n")
     body = {"hook_id": HOOK, "since": "2026-11-25T00:00:00.000+00:00", "force": False}
     assert [call[2] for call in worker_api.made()] == [{**body, "dry_run": True}, {**body, "dry_run": False}]
 
@@ -54,7 +54,7 @@ def test_a_redrive_that_nobody_agrees_to_is_none(worker_api):
     worker_api.say("POST", REDRIVE, {"redriven": 3, "skipped": 0})
     assert worker_api.run("dead-letters", "redrive", "3:17", input="n\n").exit_code == 1
     shown = worker_api.run("dead-letters", "redrive", "3:17", "--dry-run").stdout
-    assert shown == "3 dead letters would be sent again, 0 left out\n"
+    assert shown == "3 dead letters would be sent again, 0 skipped\n"
     assert all(call[2]["dry_run"] for call in worker_api.made())
 
 
@@ -63,7 +63,7 @@ def test_nobody_is_asked_about_nothing(worker_api, number, skipped):
     worker_api.say("POST", REDRIVE, {"redriven": number, "skipped": skipped})
     result = worker_api.run("dead-letters", "redrive", "--hook", HOOK)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"{number} dead letters would be sent again, {skipped} left out\n"
+    assert result.stdout == f"{number} dead letters would be sent again, {skipped} skipped\n"
     assert all(call[2]["dry_run"] for call in worker_api.made())
 
 
@@ -71,7 +71,7 @@ def test_one_is_told_as_one(worker_api):
     worker_api.say("POST", REDRIVE, {"redriven": 1, "skipped": 0}, (202, {"redriven": 1, "skipped": 0}))
     result = worker_api.run("dead-letters", "redrive", "--hook", HOOK, input="y\n")
     assert "Send 1 dead letter again?" in result.stderr
-    assert result.stdout.endswith("1 dead letter sent again, 0 left out\n")
+    assert result.stdout.endswith("1 dead letter sent again, 0 skipped\n")
     worker_api.say("POST", f"{PATH}/replay", {"records": 1, "matches": 1}, (202, {"replay": "r1", "records": 1}))
     result = worker_api.run("replay", HOOK, "--from", "1h", "--no-wait", input="y\n")
     assert "1 record from" in result.stderr
@@ -90,8 +90,8 @@ def test_what_nobody_needs_is_dropped(worker_api):
     worker_api.say("POST", "/api/dead-letters/drop", {"dropped": 3, "skipped": 1}, {"dropped": 3, "skipped": 1})
     asked = ("--hook-url", "e.test", "--task", "a.task", "--organization", "1")
     result = worker_api.run("dead-letters", "drop", *asked, input="y\n")
-    assert "Drop 3 dead letters (1 left out)?" in result.output
-    assert result.stdout.endswith("3 dead letters dropped, 1 left out\n")
+    assert "Drop 3 dead letters (1 skipped)?" in result.output
+    assert result.stdout.endswith("3 dead letters dropped, 1 skipped\n")
     wish = {"url": "e.test", "task": "a.task", "organization_id": "1"}
     assert worker_api.made() == [
         ("POST", "/api/dead-letters/drop", {**wish, "dry_run": True}),

@@ -43,7 +43,7 @@ def test_a_chart_and_a_table_tell_what_happened(worker_api):
 
 def test_without_anything_there_is_a_line(worker_api):
     worker_api.say("GET", f"{PATH}/stats", points(0, 0))
-    assert worker_api.run("stats", HOOK, "--outcome", "failed").stdout == "nothing was sent in this time\n"
+    assert worker_api.run("stats", HOOK, "--outcome", "failed").stdout == "nothing was sent in this period\n"
     assert len(worker_api.calls) == 1
 
 

@@ -128,7 +128,7 @@ def test_reasons_are_for_people() -> None:
         "http://127.0.0.1/": "127.0.0.1 is loopback: STREAMHOOKS_ALLOWED_NETWORKS would allow it",
         "http://127.1/": "127.1 is not an IP address in its usual form",
         "http://localhost/": "localhost is loopback: STREAMHOOKS_ALLOWED_NETWORKS would allow it",
-        "http://u@h/": "holds a user name or password",
+        "http://u@h/": "contains a user name or password",
         "ftp://h/": "not an http:// or https:// URL",
     }.items():
         with pytest.raises(BadUrl) as raised:

@@ -58,7 +58,7 @@ async def test_what_a_log_has_lost_above_the_offset_is_not_settled() -> None:
     world = World()
     world.commits[A], world.ends[A] = Reading(10, "id", 2, ((12, 30),)), 15
     await world.begin()
-    assert world.told == []
+    assert world.reported == []
     assert dict(world.tracker.committable()) == {A: Settled(10, ((12, 15),))}
     assert taken_up(world, A, range(10, 20)) == [10, 11, 15, 16, 17, 18, 19]
 
@@ -68,7 +68,7 @@ async def test_retention_that_overtakes_leaves_what_is_settled_above() -> None:
     world.logs_now[A] = Log("id", 3, 25, 100)
     world.commits[A] = Reading(10, "id", 3, ((20, 30), (40, 50)))
     await world.begin()
-    assert world.told == [(A, "overtaken", 15)]
+    assert world.reported == [(A, "overtaken", 15)]
     assert taken_up(world, A, range(25, 60)) == [*range(30, 40), *range(50, 60)]
 
 
@@ -84,7 +84,7 @@ async def test_where_the_epoch_ends_in_the_log_ends_what_is_settled(kept: int | 
     taken_up(world, A, range(10, 15))
     world.logs_now[A], world.ends[A] = Log("id", 4, 0, 100), kept
     await world.positions.check()
-    assert world.told == []
+    assert world.reported == []
     assert taken_up(world, A, range(15, 60), epoch=-1) == [*range(15, 20), *(n for n in taken if n >= 20)]
 
 

@@ -71,8 +71,8 @@ def test_the_wait_between_probes_is_bounded():
     assert probing.next_at - now == OPEN_LONGEST
 
 
-def test_a_breaker_that_the_home_has_not_heard_of_yet_is_open_here_and_does_not_stay_so_for_ever():
-    world = World(home=False)
+def test_a_breaker_that_the_owner_has_not_heard_of_yet_is_open_here_and_does_not_stay_so_for_ever():
+    world = World(owner=False)
     world.write = False
     world.ends("retry", "timeout", times=TIMEOUTS)
     assert world.held_until == world.now
@@ -104,7 +104,7 @@ def test_what_was_in_flight_when_the_breaker_opened_neither_closes_it_nor_counts
 
 
 def test_another_worker_does_not_close_it():
-    away = World(home=False)
+    away = World(owner=False)
     away.ends("retry", "timeout", times=TIMEOUTS)
     away.ends("delivered")
     assert "closed" not in away.told
@@ -179,7 +179,7 @@ def test_a_clock_that_jumps_brings_one_notice_more_at_most(jump: float):
 
 
 def test_several_workers_that_see_it_trip_bring_one_notice():
-    world, other = World(), World(home=False)
+    world, other = World(), World(owner=False)
     other.tell, other.state, other.lasting = world.tell, world.state, world.lasting
     other.restraints = Restraints(
         other, is_home=lambda _hook: False, tell=world.tell, clock=lambda: world.now, wall=lambda: world.now

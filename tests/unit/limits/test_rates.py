@@ -13,16 +13,16 @@ from test_restraints import HOOK, World
 from streamhooks.limits.rates import Rate
 
 
-def test_only_the_home_hands_out_starts_of_a_rate():
+def test_only_the_owner_hands_out_starts_of_a_rate():
     limited = replace(HOOK, rate_limit=2.0)
-    away = World(home=False, hook=limited)
+    away = World(owner=False, hook=limited)
     assert away.held_until == away.now
-    home = World(hook=limited)
-    assert home.held_until is None
-    assert home.held_until == home.now
-    assert 0.4 < home.wait <= 0.5
-    home.now += 0.5
-    assert home.wait == 0.0
+    owner = World(hook=limited)
+    assert owner.held_until is None
+    assert owner.held_until == owner.now
+    assert 0.4 < owner.wait <= 0.5
+    owner.now += 0.5
+    assert owner.wait == 0.0
 
 
 @given(st.floats(0.5, 500), st.lists(st.floats(0, 0.2), min_size=200, max_size=400))

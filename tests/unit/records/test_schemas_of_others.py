@@ -108,8 +108,8 @@ def test_a_field_of_ours_in_a_type_of_theirs(name: str, kind: object, value: obj
 @pytest.mark.parametrize(
     ("kind", "value", "why"),
     [
-        ("double", float("nan"), "nan is no number"),
-        ("float", float("inf"), "inf is no number"),
+        ("double", float("nan"), "nan is not a JSON number"),
+        ("float", float("inf"), "inf is not a JSON number"),
         (logical("bytes", "decimal", precision=5000), Decimal("9" * 700), "more than 256 bytes"),
     ],
 )

@@ -176,7 +176,7 @@ def test_what_another_record_told_before_is_told_once() -> None:
 def test_what_is_of_no_source_topic_is_sent_to_nobody(topic: str) -> None:
     with pytest.raises(BrokenRecord):
         calls().again(SERVICE, record(SourceKind.EVENTS, EVENT)._replace(topic=topic), "replay", "x")
-    with pytest.raises(BrokenRecord, match="it is no record of events, alerts, resource-changes"):
+    with pytest.raises(BrokenRecord, match="it is not a record of events, alerts, resource-changes"):
         read_source(SourceKind.of(topic, TOPICS), b"{}", None)
 
 
