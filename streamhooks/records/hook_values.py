@@ -128,7 +128,7 @@ EVENTS: Final = Value(
 )
 VERSIONS: Final = (0,)
 """Of payloads; `FORMATS` in delivery/payloads.py has what is sent."""
-_VERSIONS: Final = ", ".join(map(str, VERSIONS))
+_VERSIONS: Final = " or ".join(map(str, VERSIONS))
 VERSION: Final = Value(
     "other",
     whole,
