@@ -5,23 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any, Final, Literal
+from typing import IO, Any
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.exact_json import dumps, loads
-from streamhooks.records.formats import decode
 from streamhooks.records.packing import parse_json
 from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.rules import read_source
 
-Kind = Literal["event", "alert", "resource-change"]
-
-#: the topics, without the prefix
-TOPICS: Final[dict[Kind, SourceKind]] = {
-    "event": SourceKind.EVENTS,
-    "alert": SourceKind.ALERTS,
-    "resource-change": SourceKind.RESOURCE_CHANGES,
-}
 _DEEPEST = 200
 
 
@@ -35,7 +26,7 @@ class Item:
     problem: str | None = None
 
 
-def read_items(kind: Kind, source: IO[bytes]) -> Iterator[Item]:
+def read_items(kind: SourceKind, source: IO[bytes]) -> Iterator[Item]:
     """Yield the records of a file: JSON lines, or one JSON document, an object or a list of objects.
 
     Lines are yielded as they arrive. Empty lines are skipped, but counted.
@@ -49,7 +40,7 @@ def read_items(kind: Kind, source: IO[bytes]) -> Iterator[Item]:
             yield from _of_document(kind, line + source.read())
 
 
-def checked(kind: Kind, number: int, value: bytes) -> Item:
+def checked(kind: SourceKind, number: int, value: bytes) -> Item:
     """Return a record with its key, or with the problem that a worker would have with it."""
     try:
         return Item(number, value, key_of(kind, value))
@@ -57,14 +48,9 @@ def checked(kind: Kind, number: int, value: bytes) -> Item:
         return Item(number, value, problem=str(broken))
 
 
-def key_of(kind: Kind, value: bytes) -> str:
+def key_of(kind: SourceKind, value: bytes) -> str:
     """Return the key of a record; raise BrokenRecord if a worker could not read the record."""
-    if kind == "event":
-        return decode(Event, value).project_id
-    if kind == "alert":
-        return decode(Alert, value).event.project_id
-    change = decode(ResourceChange, value)
-    return f"{change.sender}:{change.instance_id}"
+    return read_source(kind, value, None).key
 
 
 def _is_whole(line: bytes) -> bool:
@@ -75,7 +61,7 @@ def _is_whole(line: bytes) -> bool:
         return False
 
 
-def _of_document(kind: Kind, text: bytes) -> Iterator[Item]:
+def _of_document(kind: SourceKind, text: bytes) -> Iterator[Item]:
     try:
         data = parse_json(text, _DEEPEST + 1)
     except BrokenRecord:  # then it is JSON lines, and the first one is broken

@@ -16,7 +16,7 @@ from streamhooks.cli.params import json_option
 from streamhooks.errors import Refusal
 
 if TYPE_CHECKING:
-    from streamhooks.cli.records import Item, Kind
+    from streamhooks.cli.records import Item
     from streamhooks.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,7 +63,7 @@ def send() -> None:
 @_sending
 def event(file: IO[bytes] | None, **options: Any) -> None:
     """Write events, with their project as the key."""
-    _send("event", file, options, flags.event)
+    _send("EVENTS", file, options, flags.event)
 
 
 @send.command()
@@ -72,7 +72,7 @@ def event(file: IO[bytes] | None, **options: Any) -> None:
 @_sending
 def alert(file: IO[bytes] | None, **options: Any) -> None:
     """Write alerts (rules that fired for an event), with the event's project as the key."""
-    _send("alert", file, options, flags.alert)
+    _send("ALERTS", file, options, flags.alert)
 
 
 @send.command("resource-change")
@@ -80,14 +80,15 @@ def alert(file: IO[bytes] | None, **options: Any) -> None:
 @_sending
 def resource_change(file: IO[bytes] | None, **options: Any) -> None:
     """Write resource changes, with `SENDER:INSTANCE-ID` as the key."""
-    _send("resource-change", file, options, flags.change)
+    _send("RESOURCE_CHANGES", file, options, flags.change)
 
 
-def _send(kind: Kind, file: IO[bytes] | None, options: dict[str, Any], made: Callable[[dict[str, Any]], Any]) -> None:
-    from streamhooks.cli.records import TOPICS, read_items
+def _send(name: str, file: IO[bytes] | None, options: dict[str, Any], made: Callable[[dict[str, Any]], Any]) -> None:
+    from streamhooks.cli.records import read_items
     from streamhooks.settings import load_settings
+    from streamhooks.sources.kinds import SourceKind
 
-    settings = load_settings()
+    settings, kind = load_settings(), SourceKind[name]
     of_record = {name: value for name, value in options.items() if name in flags.NAMES and value is not None}
     if file is not None and of_record:
         raise click.UsageError("give FILE or options for a record, not both")
@@ -98,7 +99,7 @@ def _send(kind: Kind, file: IO[bytes] | None, options: dict[str, Any], made: Cal
         source = _rewindable(source)
         valid = _count_of_good(read_items(kind, source))
         source.seek(0)
-    topic = settings.topic_prefix + TOPICS[kind]
+    topic = settings.topic_prefix + kind
     bad: list[int] = []
     good = _without_bad(read_items(kind, source), bad)
     if options["dry_run"]:

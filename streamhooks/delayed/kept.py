@@ -15,9 +15,8 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import Registry, decode
 from streamhooks.records.ids import derived_id, source_id
-from streamhooks.sources.calls import delivery_of
 from streamhooks.sources.kinds import OF_USERS, SourceKind
-from streamhooks.sources.rules import asks, read_source
+from streamhooks.sources.rules import asks, delivery_of, read_source
 from streamhooks.tasks.call import Call
 
 Arguments = tuple[list[Any], dict[str, Any]]

@@ -16,7 +16,7 @@ from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.kafka.reader import Record, Stop, scan
 from streamhooks.kafka.topics import Topics
-from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.event import Alert, Event
 from streamhooks.records.firing import Firing
 from streamhooks.records.formats import Registry, decode
 from streamhooks.records.hook import Hook
@@ -94,7 +94,7 @@ def explain(
     """
     source = read_source(kind, record.value, registry)
     explained = [
-        _explained(hook, source, record, hooks) for hook in hooks if hook.organization_id == organization_of(source)
+        _explained(hook, source, record, hooks) for hook in hooks if hook.organization_id == source.organization_id
     ]
     return source, sorted(explained, key=lambda one: (not one.matched, one.hook.id))
 
@@ -124,33 +124,6 @@ def _created(hook: Hook) -> float | None:
         return datetime.fromisoformat(hook.date_created).timestamp()
     except ValueError:
         return None
-
-
-def organization_of(source: UserRecord) -> str:
-    """Return the organization of a source record."""
-    return source.event.organization_id if isinstance(source, Alert) else source.organization_id
-
-
-def summary(source: UserRecord) -> dict[str, Any]:
-    """Return what a record is about, without its users' content."""
-    if isinstance(source, ResourceChange):
-        return {
-            "action": source.action,
-            "sender": source.sender,
-            "instance_id": source.instance_id,
-            "organization_id": source.organization_id,
-            "project_id": source.project_id,
-            "has_instance": source.instance is not None,
-        }
-    event = source.event if isinstance(source, Alert) else source
-    shown: dict[str, Any] = {
-        "event_id": event.event_id,
-        "type": event.type,
-        "organization_id": event.organization_id,
-        "project_id": event.project_id,
-        "group_id": event.group_id,
-    }
-    return shown | {"rule": source.rule, "app_id": source.app_id} if isinstance(source, Alert) else shown
 
 
 def attempts_of(

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 TIMEOUT = 10.0
 
 #: topics that may have any number of partitions
-FREE = frozenset({"events", "alerts", "notices", "dead-letters"})
+FREE = frozenset(NAMES.values()) - {"hooks", "hook-states"} - {name for pair in COPARTITIONED for name in pair}
 
 Counts = Mapping[str, int]
 """The number of partitions per topic, whose name is without the prefix."""

@@ -81,6 +81,11 @@ class Event(Record):
         return cast(str, self.fields["event_id"])
 
     @property
+    def key(self) -> str:
+        """The key of the record in its topic."""
+        return self.project_id
+
+    @property
     def type(self) -> str:
         """Return the type: `error`, `default`, …."""
         return cast(str, self.fields["type"])
@@ -121,6 +126,16 @@ class Event(Record):
         group = self.group
         return None if group is None else cast(str, group["id"])
 
+    def summary(self) -> dict[str, Any]:
+        """Return what the record is about, without the contents that its users wrote."""
+        return {
+            "event_id": self.event_id,
+            "type": self.type,
+            "organization_id": self.organization_id,
+            "project_id": self.project_id,
+            "group_id": self.group_id,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Alert(Record):
@@ -156,6 +171,20 @@ class Alert(Record):
     def to_fields(self) -> dict[str, Any]:
         """Return the fields of the JSON form."""
         return {**plain(self), "event": self.event.fields}
+
+    @property
+    def key(self) -> str:
+        """The key of the record in its topic."""
+        return self.event.key
+
+    @property
+    def organization_id(self) -> str:
+        """The id of the event's organization."""
+        return self.event.organization_id
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the record is about, without the contents that its users wrote."""
+        return {**self.event.summary(), "rule": self.rule, "app_id": self.app_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +232,22 @@ class ResourceChange(Record):
             "instance": self.instance,
             "actor": self.actor,
             "data": self.data,
+        }
+
+    @property
+    def key(self) -> str:
+        """The key of the record in its topic."""
+        return f"{self.sender}:{self.instance_id}"
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the record is about, without the contents that its users wrote."""
+        return {
+            "action": self.action,
+            "sender": self.sender,
+            "instance_id": self.instance_id,
+            "organization_id": self.organization_id,
+            "project_id": self.project_id,
+            "has_instance": self.instance is not None,
         }
 
 

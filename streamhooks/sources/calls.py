@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import Ask, matches
 from streamhooks.hooks.table import HooksTable
@@ -13,30 +11,16 @@ from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.metrics import DOUBLES
 from streamhooks.records.call import Resent
-from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.formats import Registry
 from streamhooks.records.hook import Hook
-from streamhooks.records.hook_events import ALERT_TRIGGERED
 from streamhooks.records.ids import derived_id
 from streamhooks.records.notice import Notice
 from streamhooks.sources.duplicates import Doubles
 from streamhooks.sources.kinds import SourceKind
-from streamhooks.sources.notices import HookNotice, notice_data
+from streamhooks.sources.notices import HookNotice
 from streamhooks.sources.origin import Origin, call_from, origin_of
-from streamhooks.sources.rules import Source, asks, duplicate_key
+from streamhooks.sources.rules import DeliveryParts, FanOutParts, Source, asks, delivery_of, duplicate_key, fan_out_of
 from streamhooks.tasks.call import Call
-from streamhooks.webhooks.tasks import (
-    process_resource_change,
-    process_service_hook,
-    send_alert_event,
-    send_alert_webhook,
-    send_resource_change_webhook,
-)
-
-DeliveryParts = tuple[str, list[Any]]
-"""What each hook of an ask gets: a task, and its arguments after the hook's id."""
-FanOutParts = tuple[str, list[Any], str]
-"""A task that finds its hooks when it runs, its arguments, and the event."""
 
 
 class Calls:
@@ -78,7 +62,7 @@ class Calls:
             DOUBLES.labels(record.topic).inc()
             return []
         fan_out, calls = fan_out_of(source), list[Call]()
-        if not isinstance(source, ResourceChange):  # its fan-out finds all hooks
+        if fan_out is None or not fan_out.finds_all:
             for ask in asks(source):
                 if fan_out is None or ask.hook_kind == "service":
                     calls += self._deliveries(source, ask, origin)
@@ -122,8 +106,8 @@ class Calls:
         return call_from(origin, task, self._partition_of(hook_id), [hook_id, *args], ask.event, hook_id)
 
     def _fan_out(self, fan_out: FanOutParts, origin: Origin) -> Call:
-        task, args, event = fan_out
-        return call_from(origin, task, origin.partition % self._partitions, args, event)
+        partition = origin.partition % self._partitions
+        return call_from(origin, fan_out.task, partition, fan_out.args, fan_out.event)
 
 
 def again(call: Call, cause: Resent, id_of: str) -> Call:
@@ -131,41 +115,3 @@ def again(call: Call, cause: Resent, id_of: str) -> Call:
     call.id = derived_id(call.webhook_id, id_of)
     call.cause = cause
     return call
-
-
-def delivery_of(source: Source, ask: Ask) -> DeliveryParts | None:
-    """Return what each hook of an ask gets for a record; None for a change whose resource must be looked up."""
-    if isinstance(source, Event):
-        return process_service_hook.name, [source]
-    if isinstance(source, Alert):
-        event = source.event
-        if ask.hook_kind == "service":
-            return process_service_hook.name, [event]
-        extra = [source.additional_payload_key, source.additional_payload]
-        return send_alert_webhook.name, [event, source.rule, *extra]
-    if isinstance(source, HookNotice):
-        notice, about = source
-        data = {} if about is None else notice_data(notice, about)
-        return send_resource_change_webhook.name, [ask.event, data, None]
-    if source.data is None and source.instance is None:
-        return None
-    data = resource_change_data(resource_name(source.sender), source.instance) if source.data is None else source.data
-    return send_resource_change_webhook.name, [ask.event, data, source.actor]
-
-
-def fan_out_of(source: Source, only: str | None = None) -> FanOutParts | None:
-    """Return the task that finds the app hooks when it runs (if given, `only` this hook); None if none is needed."""
-    if isinstance(source, (Event, HookNotice)):
-        return None
-    if isinstance(source, Alert):
-        if source.app_id is None:
-            return None
-        extra = [source.additional_payload_key, source.additional_payload]
-        return send_alert_event.name, [source.event, source.rule, source.app_id, *extra], ALERT_TRIGGERED
-    change = [source.action, source.sender, source.instance_id, source.organization_id, source.project_id]
-    args = [*change, source.instance, source.actor]
-    if source.data is not None:
-        args += [only, source.data]
-    elif only is not None:
-        args.append(only)
-    return process_resource_change.name, args, change_event(source.sender, source.action)

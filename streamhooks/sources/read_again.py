@@ -10,14 +10,12 @@ from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.kafka.topics import Topics
-from streamhooks.records.event import ResourceChange
 from streamhooks.records.registry import SchemaRegistry
-from streamhooks.sources.calls import delivery_of, fan_out_of
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import Origins
-from streamhooks.sources.rules import UserRecord, asks, read_source
+from streamhooks.sources.rules import UserRecord, asks, delivery_of, fan_out_of, read_source
 from streamhooks.tasks.task import Delivery
-from streamhooks.webhooks.tasks import process_resource_change
+from streamhooks.tasks.task import registry as tasks
 
 ReadOne = Callable[[str, int, int], Awaitable[Record | None]]
 
@@ -57,9 +55,8 @@ class ReadAgain:
         if self._registry is not None:
             await asyncio.to_thread(self._registry.learn, record.value)
         found = read_source(SourceKind.of(topic, self._topics), record.value, self._registry)
-        if isinstance(found, ResourceChange) and (fan_out := fan_out_of(found)) is not None:
-            _, args, _ = fan_out
-            deliveries: list[Delivery] = await process_resource_change(*args)
+        if (fan_out := fan_out_of(found)) is not None and fan_out.finds_all:
+            deliveries: list[Delivery] = await tasks[fan_out.task](*fan_out.args)
             return deliveries
         return [one for ask in asks(found) for one in self._of(found, ask)]
 

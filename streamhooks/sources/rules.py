@@ -1,24 +1,47 @@
-"""What a source record asks for: the rules of docs/reference/what-fires-what.md.
+"""What a source record asks for, and what its hooks get: the rules of docs/reference/what-fires-what.md.
 
-`hooks/matching.py` decides whether a hook gets it; the hooks table finds all these hooks. `sources/calls.py` makes what
-they get.
+`hooks/matching.py` decides whether a hook gets it; the hooks table finds all these hooks. `sources/calls.py` makes the
+calls.
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import Ask
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.formats import Registry
 from streamhooks.records.hook import Hook
-from streamhooks.records.hook_events import EVENT_ALERT, EVENT_CREATED, EVERYTHING, NOTICES
+from streamhooks.records.hook_events import ALERT_TRIGGERED, EVENT_ALERT, EVENT_CREATED, EVERYTHING, NOTICES
 from streamhooks.records.notice import Notice
 from streamhooks.sources.kinds import OF_USERS, SourceKind
-from streamhooks.sources.notices import HookNotice
+from streamhooks.sources.notices import HookNotice, notice_data
 from streamhooks.webhooks.asking import ask_of_app, ask_of_change
+from streamhooks.webhooks.tasks import (
+    process_resource_change,
+    process_service_hook,
+    send_alert_event,
+    send_alert_webhook,
+    send_resource_change_webhook,
+)
 
 UserRecord = Event | Alert | ResourceChange
 Source = UserRecord | HookNotice
+
+DeliveryParts = tuple[str, list[Any]]
+"""What each hook of an ask gets: a task, and its arguments after the hook's id."""
+
+
+class FanOutParts(NamedTuple):
+    """A task that finds its hooks when it runs, its arguments, and the event."""
+
+    task: str
+    args: list[Any]
+    event: str
+    finds_all: bool = False
+    """Whether it finds all hooks of the record, not only those of apps."""
 
 
 def read_source(kind: SourceKind | None, value: bytes | None, registry: Registry | None) -> UserRecord:
@@ -55,6 +78,46 @@ def duplicate_key(source: Source) -> tuple[str, ...]:
     if isinstance(source, Alert):
         return (source.event.event_id, source.rule, source.app_id or "")
     return ()
+
+
+def delivery_of(source: Source, ask: Ask) -> DeliveryParts | None:
+    """Return what each hook of an ask gets for a record; None for a change whose resource must be looked up."""
+    if isinstance(source, Event):
+        return process_service_hook.name, [source]
+    if isinstance(source, Alert):
+        event = source.event
+        if ask.hook_kind == "service":
+            return process_service_hook.name, [event]
+        extra = [source.additional_payload_key, source.additional_payload]
+        return send_alert_webhook.name, [event, source.rule, *extra]
+    if isinstance(source, HookNotice):
+        notice, about = source
+        data = {} if about is None else notice_data(notice, about)
+        return send_resource_change_webhook.name, [ask.event, data, None]
+    if source.data is None and source.instance is None:
+        return None
+    data = resource_change_data(resource_name(source.sender), source.instance) if source.data is None else source.data
+    return send_resource_change_webhook.name, [ask.event, data, source.actor]
+
+
+def fan_out_of(source: Source, only: str | None = None) -> FanOutParts | None:
+    """Return the task that finds the app hooks when it runs (if given, `only` this hook); None if none is needed."""
+    if isinstance(source, (Event, HookNotice)):
+        return None
+    if isinstance(source, Alert):
+        if source.app_id is None:
+            return None
+        extra = [source.additional_payload_key, source.additional_payload]
+        args = [source.event, source.rule, source.app_id, *extra]
+        return FanOutParts(send_alert_event.name, args, ALERT_TRIGGERED)
+    change = [source.action, source.sender, source.instance_id, source.organization_id, source.project_id]
+    args = [*change, source.instance, source.actor]
+    if source.data is not None:
+        args += [only, source.data]
+    elif only is not None:
+        args.append(only)
+    event = change_event(source.sender, source.action)
+    return FanOutParts(process_resource_change.name, args, event, finds_all=True)
 
 
 def _ask_of_project(event: Event, name: str) -> Ask:

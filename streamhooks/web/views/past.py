@@ -11,7 +11,7 @@ from aiohttp import web
 
 from streamhooks.dead_letters.listing import WANTED, Filter, Found, Wanted
 from streamhooks.errors import BrokenRecord
-from streamhooks.history.explain import Explained, summary
+from streamhooks.history.explain import Explained
 from streamhooks.history.history import EXPLAINED
 from streamhooks.kafka.reader import Record
 from streamhooks.records.firing import OUTCOMES
@@ -73,7 +73,7 @@ async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
             "source": record.source,
             "topic": record.topic,
             "timestamp": iso(record.timestamp / 1000),
-            "record": summary(found.source),
+            "record": found.source.summary(),
             "hooks": hooks,
         }
     )

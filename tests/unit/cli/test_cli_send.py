@@ -12,6 +12,7 @@ from streamhooks.cli import main
 from streamhooks.cli.records import read_items
 from streamhooks.dev.ports import free_port
 from streamhooks.dev.traffic import alert, event, resource_change
+from streamhooks.sources.kinds import SourceKind
 
 EVENT = event(1, 2, 1_700_000_000.0)
 
@@ -71,7 +72,7 @@ def test_one_document_over_many_lines_is_one_record():
 
 def test_a_line_is_sent_as_it_is():
     raw = json.dumps(EVENT, separators=(" , ", " : "))
-    (item,) = read_items("event", io.BytesIO(raw.encode() + b"\n"))
+    (item,) = read_items(SourceKind.EVENTS, io.BytesIO(raw.encode() + b"\n"))
     assert item.value.decode() == raw
 
 
@@ -84,7 +85,7 @@ def test_lines_are_given_as_they_come():
             return lines(EVENT).encode()
 
     source = Endless()
-    items = read_items("event", source)
+    items = read_items(SourceKind.EVENTS, source)
     assert [next(items).number, next(items).number] == [1, 2]
     assert source.read_lines == 2
 

@@ -13,10 +13,9 @@ from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
-from streamhooks.sources.calls import delivery_of
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import call_from, origin_of
-from streamhooks.sources.rules import asks, read_source
+from streamhooks.sources.rules import asks, delivery_of, read_source
 from streamhooks.tasks.call import Call
 
 HOOK = "a" * 32
