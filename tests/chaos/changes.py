@@ -1,4 +1,4 @@
-"""What callers changed of hooks, what they saw, and whether that goes together: pure comparison.
+"""What callers changed of hooks, what they saw, and whether that goes together: a pure comparison.
 
 A change that was answered with 200, 201 or 204 is in force until another one of the same field is, which began later.
 One that was refused never is. One without an answer, or with `"maybe_applied": true`, may be in force at any time after
@@ -43,7 +43,7 @@ class Change:
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody knows if it was or will be done."""
+        """Tell whether nobody knows if it was or will be done."""
         return self.status is None or self.maybe
 
     @property

@@ -72,7 +72,7 @@ class Fleet:
     moves: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
     """By worker and process what it had counted of logs that moved when it was seen last."""
     wanted: bool = True
-    """Whether a worker that ends by itself is a problem."""
+    """A worker that ends by itself is a problem."""
 
     def note(self, kind: str, what: str = "") -> Happened:
         """Write down what happens now."""
@@ -112,7 +112,7 @@ class Fleet:
         self.note("start", name)
 
     def has_spoken(self, worker: Worker) -> bool:
-        """Whether it has written a line since it was started."""
+        """Tell whether the worker has written a line since it was started."""
         return worker.log.stat().st_size > self.logged[worker.data_dir.name]
 
     def life(self, worker: Worker) -> Life:

@@ -151,7 +151,7 @@ async def _run(stage: Stage) -> Report:
         usage={one.worker: one.samples for one in lasting},
         changes=dict(stage.journal.outcomes),
         toggles=len(stage.toggles),
-        toggled_doubles=toggled.doubles,
+        toggled_duplicates=toggled.duplicates,
         replaced=stage.load.replaced,
         lines={one.data_dir.name: one.log.read_bytes().count(b"\n") for one in fleet.all},
     )

@@ -1,4 +1,4 @@
-"""What was produced against what came of it: pure comparison."""
+"""Comparing what was produced with its outcome; pure."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Verdict:
     skipped: int = 0
     """Deliveries that nobody made, since who enabled the hook did not want them."""
     gone: int = 0
-    """Deliveries that nobody made, since Kafka had removed the record, and of which that was told."""
+    """Deliveries that were not made because Kafka had removed the record, and that was reported."""
     unknowable: int = 0
     """Those of records that Kafka lost before anybody could know that it had them."""
     silent: list[str] = field(default_factory=list)
-    """Those of which it was not told."""
+    """Those of which it was not reported."""
     unexpected: list[str] = field(default_factory=list)
     requests: int = 0
     attempts: int = 0
@@ -70,7 +70,7 @@ def judge(
         later=len(evidence.later & expected.keys()),
         lost=[f"{one}: {expected[one]}" for one in missing if one not in evidence.gone],
         skipped=len(skipped - taken),
-        gone=fates["told"],
+        gone=fates["reported"],
         unknowable=fates["unknowable"],
         silent=[f"{one}: {expected[one]}" for one in missing if evidence.gone.get(one) == "silent"],
         unexpected=list(_unexpected(evidence)),
@@ -124,9 +124,9 @@ def _unexpected(evidence: Evidence) -> Iterable[str]:
 
 def _miscounted(evidence: Evidence) -> Iterable[str]:
     """A worker that is killed takes its count along: what was seen of it is at most what the notices say."""
-    told = must_be_counted(evidence.told)
-    for what in sorted(told.keys() | evidence.moves.keys()):
-        said, counted = told.get(what, 0), evidence.moves.get(what, 0)
+    reported = must_be_counted(evidence.reported)
+    for what in sorted(reported.keys() | evidence.moves.keys()):
+        said, counted = reported.get(what, 0), evidence.moves.get(what, 0)
         if counted > said or (counted < said and evidence.all_moves_seen):
             yield f"{what}: counted {counted}, and the notices make {said}"
 
