@@ -116,7 +116,7 @@ class Load:
         return self.confirmed
 
     def burst(self, count: int) -> None:
-        """Write so many records more, at once."""
+        """Write this many records more, at once."""
         with self._writing:
             self._extra += count
 
@@ -128,7 +128,7 @@ class Load:
             self.refused.append(f"{left} records of {topic} before it was held")
 
     def renew(self, topic: str) -> None:
-        """Go on with a topic that was held: its log is another one now, or a shorter one."""
+        """Continue with a topic that was held: its log is now another one, or shorter."""
         with self._writing:
             self.lives[topic] += 1
             # The new log knows nothing of the old producer's sequence.
@@ -230,7 +230,7 @@ class Load:
 
 
 def _in_short(reported: str) -> str:
-    """What of librdkafka's statistics says why a producer stands still."""
+    """Return the part of librdkafka's statistics that shows why a producer stands still."""
     statistics = orjson.loads(reported)
     brokers = {name: broker["state"] for name, broker in statistics.get("brokers", {}).items()}
     return f"{statistics.get('eos', {}).get('idemp_state', 'nothing reported')}, brokers {brokers or 'none'}"

@@ -1,4 +1,4 @@
-"""What a run is: how long, how hard, on what."""
+"""The plan of a run: how long, how hard, on what."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ class Plan:
 
     @property
     def brokers(self) -> int:
-        """How many brokers it takes."""
+        """Return the number of brokers needed."""
         return 3 if self.faults.keys() & {*BROKERS, "under min ISR"} else 1
 
     @property
     def wires(self) -> int:
-        """How many wires with proxies there are; 0 if no kind disturbs the network."""
+        """Return the number of wires with proxies; 0 if no kind disturbs the network."""
         return self.most_workers if self.faults.keys() & NETWORK.keys() else 0
 
     @property
@@ -120,7 +120,7 @@ class Plan:
 
     @property
     def stop_limit(self) -> float:
-        """How long a worker may take to end, as docs/running.md promises."""
+        """Return how long a worker may take to end, in seconds, as docs/running.md promises."""
         return self.grace + 15.0
 
     def without(self, kind: str) -> Plan:

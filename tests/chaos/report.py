@@ -49,7 +49,7 @@ class Report:
     lines: Mapping[str, int] = field(default_factory=dict)
     """In the log of each worker."""
     changes: Mapping[str, int] = field(default_factory=dict)
-    """How often callers' calls were answered how."""
+    """The number of callers' calls per answer."""
     toggles: int = 0
     """How often a hook was disabled and enabled."""
     toggled_duplicates: int = 0
@@ -61,7 +61,7 @@ class Report:
 
     @property
     def disruptions(self) -> int:
-        """How many kills, stops, starts (each a rebalance), pauses, and faults of logs, brokers and network."""
+        """Return the number of kills, stops, starts (each a rebalance), pauses, faults of logs, brokers and network."""
         return self.count(_DISRUPTIVE)
 
     def count(self, kinds: Collection[str]) -> int:
@@ -128,7 +128,7 @@ def show_sum(reports: Sequence[Report]) -> str:
 
 
 def write_json(path: Path, reports: Sequence[Report]) -> None:
-    """Write all that is known of the runs, with the machine."""
+    """Write everything known about the runs and the machine."""
     machine = {
         "cores": os.cpu_count(),
         "memory": psutil.virtual_memory().total,

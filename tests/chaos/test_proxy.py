@@ -13,7 +13,7 @@ from streamhooks.dev.ports import free_port
 
 @pytest.fixture
 async def wire():
-    """A wire to somebody who answers each line with itself, and how to connect through it."""
+    """Return a wire to an echo server, and how to connect through it."""
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():

@@ -1,4 +1,4 @@
-"""What a kill has others send again, beside what was in flight."""
+"""What is sent again after a kill, besides what was in flight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process of a worker takes, and whether that grows."""
+"""The resources that a worker's process uses, and whether they grow."""
 
 from __future__ import annotations
 

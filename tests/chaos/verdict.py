@@ -16,12 +16,12 @@ _FAILED = ("retried", "dead")
 
 @dataclass
 class Verdict:
-    """The numbers of a run; `wrong` is empty if all that is promised holds."""
+    """The numbers of a run; `wrong` is empty if every promise holds."""
 
     records: int = 0
-    """That Kafka confirmed."""
+    """Records that Kafka confirmed."""
     held: int = 0
-    """Of them, those that it holds in the end."""
+    """Those of them that it holds in the end."""
     expected: int = 0
     delivered: int = 0
     dead: int = 0
@@ -52,7 +52,7 @@ class Verdict:
 def judge(
     evidence: Evidence, hooks: Iterable[Hook], troubled: set[str], skipped: AbstractSet[str] = frozenset()
 ) -> Verdict:
-    """Hold everything against what was produced; what was `skipped` (ids) may be missing."""
+    """Compare everything with what was produced; `skipped` ids may be missing."""
     behaviour = {hook.id: hook.behaviour for hook in hooks}
     expected, dead = evidence.expected, evidence.dead
     requests = Counter(request.id for request in evidence.requests)
@@ -123,7 +123,7 @@ def _unexpected(evidence: Evidence) -> Iterable[str]:
 
 
 def _miscounted(evidence: Evidence) -> Iterable[str]:
-    """A worker that is killed takes its count along: what was seen of it is at most what the notices say."""
+    """Compare counts with notices. A killed worker's last count is unknown, so the counts seen may be fewer."""
     reported = must_be_counted(evidence.reported)
     for what in sorted(reported.keys() | evidence.moves.keys()):
         said, counted = reported.get(what, 0), evidence.moves.get(what, 0)
