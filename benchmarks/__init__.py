@@ -1,1 +1,1 @@
-"""What streamhooks costs, beside what else could send the same webhooks: `python -m benchmarks --help`."""
+"""The cost of streamhooks, compared with other ways to send the same webhooks: `python -m benchmarks --help`."""

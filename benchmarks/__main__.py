@@ -18,23 +18,23 @@ CASES = (
     "ceiling", "naive", "deliver", "fan-out", "latency", "steady", "retries", "counters", "hooks", "isolation",
     "neighbours", "resume", "letters",
 )  # fmt: skip
-#: not among all: it needs py-spy, and the right to look into another process
+#: not in `all`: it needs py-spy, and permission to inspect another process
 EXTRA = ("profile",)
 
 
 @click.command(help=__doc__)
 @click.argument("names", nargs=-1, type=click.Choice((*CASES, *EXTRA, "all")), required=True)
-@click.option("--quick", is_flag=True, help="A smoke test of a few seconds each; its numbers mean little.")
+@click.option("--quick", is_flag=True, help="A smoke test of a few seconds each; its numbers are not meaningful.")
 @click.option(
     "--seconds",
     type=click.IntRange(3),
-    help="How long `latency` holds each rate (12), and a minute of `steady` is (60).",
+    help="How long `latency` holds each rate (12), and a minute of `steady` lasts (60).",
 )
 @click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(__file__).parent / "results",
-    help="Where JSON and plots go.",
+    help="Folder for JSON and plots.",
 )
 def main(names: Sequence[str], quick: bool, seconds: int | None, results: Path) -> None:
     console = Console()

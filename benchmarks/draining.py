@@ -1,4 +1,4 @@
-"""Draining: events are queued while their sender is held back, then it delivers as fast as it can."""
+"""Draining: events are queued while their sender is paused; then it delivers as fast as it can."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _TIMEOUT = 120.0
 class Drain:
     """One drain.
 
-    rate -- deliveries a second between the first and the last request. doubles -- requests with an id that came
-    before. cpu -- µs a delivery of `sender`, `broker` (Kafka, or Redis) and `receiver`, until all bookkeeping is done.
+    rate -- deliveries per second between the first and the last request. duplicates -- requests with an id seen before.
+    cpu -- µs per delivery of `sender`, `broker` (Kafka, or Redis) and `receiver`, until all bookkeeping is done.
     """
 
     deliveries: int
     rate: float
-    doubles: int
+    duplicates: int
     cpu: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Median:
-    """The medians of several drains of one sender; `all_cpu` is of all that sends: sender and broker."""
+    """The medians of several drains of one sender; `all_cpu` is that of sender and broker."""
 
     name: str
     deliveries: int
@@ -41,17 +41,17 @@ class Median:
     worker_cpu: float
     all_cpu: float
     receiver_cpu: float
-    doubles: int
+    duplicates: int
 
 
 def drain(
     stage: Stage, sender: Sender, projects: Sequence[str], events: int, fan_out: int = 1, *, held: bool = True
 ) -> Drain:
-    """Queue so many events, each of which fires `fan_out` hooks, and deliver them.
+    """Queue this many events, each of which fires `fan_out` hooks, and deliver them.
 
-    held -- whether the sender is held back until all are queued.
+    held -- whether the sender is paused until all are queued.
 
-    Raises Refusal if they don't all arrive in time, or if a request's signatures are not right.
+    Raises Refusal if they don't all arrive in time, or if a request's signatures are wrong.
     """
     pairs = list(sample.events(list(projects), events))
     expected = events * fan_out
@@ -68,7 +68,7 @@ def drain(
     return Drain(
         deliveries=expected,
         rate=expected / max(stats["last"] - stats["first"], 1e-9),
-        doubles=stats["requests"] - stats["ids"],
+        duplicates=stats["requests"] - stats["ids"],
         cpu={name: seconds * 1e6 / expected for name, seconds in taken.items()},
     )
 
@@ -76,14 +76,14 @@ def drain(
 def maximal_rate(
     stage: Stage, sender: Sender, projects: Sequence[str], options: Options, say: Say, events: int
 ) -> float:
-    """Return the rate, in deliveries a second, at which the sender drains so many events: a median, after a warm-up."""
+    """Return the median rate at which the sender drains this many events, in deliveries per second, after a warm-up."""
     say("looking for the maximal rate")
     drain(stage, sender, projects, options.choose(2_000, 200))
     return median(drain(stage, sender, projects, events).rate for _ in range(options.choose(3, 1)))
 
 
 def wait_received(stage: Stage, ids: int, name: str, timeout: float = _TIMEOUT) -> dict:
-    """Wait until the receiver has seen so many ids; return what it counted, or raise Refusal."""
+    """Wait until the receiver has seen this many ids; return its counts, or raise Refusal."""
     deadline = time.monotonic() + timeout
     while (stats := stage.received())["ids"] < ids:
         stage.check()
@@ -94,7 +94,7 @@ def wait_received(stage: Stage, ids: int, name: str, timeout: float = _TIMEOUT) 
 
 
 def medians(name: str, drains: Sequence[Drain]) -> Median:
-    """Return the median of each measure on its own."""
+    """Return the median of each measure separately."""
 
     def cpu(*groups: str) -> float:
         return median(sum(one.cpu[group] for group in groups) for one in drains)
@@ -107,5 +107,5 @@ def medians(name: str, drains: Sequence[Drain]) -> Median:
         cpu("sender"),
         cpu("sender", "broker"),
         cpu("receiver"),
-        sum(one.doubles for one in drains),
+        sum(one.duplicates for one in drains),
     )

@@ -1,9 +1,9 @@
-"""An endpoint that misbehaves, in a process of its own, so that it takes nothing of the receiver's loop.
+"""A misbehaving endpoint, in a process of its own, so that it does not use the receiver's loop.
 
 `PUT /_behaviour/NAME`  how it answers from now on: `well`, `floods`, `drips`, `headers`, `twice`, `resets`
 `GET /_stats`           `requests`: how many came since the last change
 
-It writes no faster than the client reads, and has the lowest priority: what it costs is what the client does with it.
+It writes no faster than the client reads, and has the lowest priority, so its cost is what the client does with it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 _INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n" * 2_500
 _HEADERS = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-Header-%d: v\r\n" % n for n in range(100_000)) + b"\r\n"
-#: bytes that may wait in this process, and in the kernel, for the client to read them
+#: bytes that may wait for the client in this process, and in the kernel
 _BUFFER = 64 * 1024
-#: seconds between two bytes of an answer that drips
+#: seconds between two bytes of a dripping response
 _DRIP = 0.2
 
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -76,7 +76,7 @@ BEHAVIOURS: dict[str, Answer] = {
 
 
 class Endpoint:
-    """Answers each request as its behaviour is then."""
+    """Answers each request by its current behaviour."""
 
     def __init__(self) -> None:
         self.behaviour, self.requests = _well, 0

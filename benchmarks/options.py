@@ -1,4 +1,4 @@
-"""What is handed to each benchmark."""
+"""The options of a benchmark."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Options:
-    """quick -- a smoke test: everything small, one round. seconds -- how long a rate is held, if asked for."""
+    """quick -- a smoke test: everything small, one round. seconds -- how long a rate is held, if given."""
 
     quick: bool = False
     seconds: int | None = None

@@ -9,7 +9,7 @@ from benchmarks.report import Result
 
 
 def save(folder: Path, result: Result) -> list[Path]:
-    """Write `<name>.png` with a panel for each of the result's bars; return its path, or nothing if there is none."""
+    """Write `<name>.png` with one panel per plot of the result; return its path, or nothing without a plot."""
     if not result.bars or find_spec("matplotlib") is None:
         return []
     import matplotlib as mpl

@@ -1,4 +1,4 @@
-"""The processes of a benchmark: what CPU and memory they took, and how they are held back while events are queued."""
+"""The processes of a benchmark: their CPU and memory, and pausing them while events are queued."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _trees(pids: Iterable[int]) -> Iterator[psutil.Process]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Return what these processes and their children took so far: user and system time of all their threads."""
+    """Return the CPU seconds of these processes and their children so far: user and system time of all threads."""
     total = 0.0
     for process in _trees(pids):
         with suppress(psutil.NoSuchProcess):
@@ -29,7 +29,7 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def thread_seconds(pid: int) -> dict[str, float]:
-    """Return what the `main` thread, those of `librdkafka` and the `others` of a process took so far (Linux)."""
+    """Return the CPU seconds of a process so far: its `main` thread, those of `librdkafka`, the `others` (Linux)."""
     taken = {"main": 0.0, "librdkafka": 0.0, "others": 0.0}
     for thread in psutil.Process(pid).threads():
         name = Path(f"/proc/{pid}/task/{thread.id}/comm").read_text()
@@ -39,18 +39,18 @@ def thread_seconds(pid: int) -> dict[str, float]:
 
 
 def waited_seconds(pid: int) -> float:
-    """Return how long the main thread of a process could run and had no core to run on (Linux)."""
+    """Return how long the main thread of a process was runnable without a core, in seconds (Linux)."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def memory_bytes(pids: Iterable[int]) -> int:
-    """Return the resident memory of these processes and their children."""
+    """Return the resident memory of these processes and their children, in bytes."""
     return sum(process.memory_info().rss for process in _trees(pids))
 
 
 @contextmanager
 def held_back(pids: Iterable[int]) -> Iterator[None]:
-    """Stop these processes and their children for the time of the block: far below any session timeout."""
+    """Pause these processes and their children during the block, which must be far shorter than a session timeout."""
     stopped = list(_trees(pids))
     for process in stopped:
         process.send_signal(signal.SIGSTOP)
@@ -62,12 +62,12 @@ def held_back(pids: Iterable[int]) -> Iterator[None]:
 
 
 class CpuMeter:
-    """The CPU that named groups of processes take from here on."""
+    """The CPU used by named groups of processes from here on."""
 
     def __init__(self, groups: Mapping[str, Iterable[int]]) -> None:
         self._groups = {name: list(pids) for name, pids in groups.items()}
         self._before = {name: cpu_seconds(pids) for name, pids in self._groups.items()}
 
     def taken(self) -> dict[str, float]:
-        """Return the seconds of each group."""
+        """Return the CPU seconds of each group."""
         return {name: cpu_seconds(pids) - self._before[name] for name, pids in self._groups.items()}

@@ -1,14 +1,13 @@
 """The receiver of the benchmarks: counts requests, distinct webhook-ids and latencies, and answers 200.
 
-`streamhooks.dev.receiver` needs more CPU for a request than the fastest sender, so it would be what is measured.
+`streamhooks.dev.receiver` needs more CPU per request than the fastest sender, so it would be the bottleneck.
 
 `GET /_stats`    `requests`, `ids`, `unverified`, `first` and `last` (epoch seconds of the first and the last new id)
                  and `latency`: `{"n", "p50", "p99", "p99.9", "max"}` in ms, from the event's `datetime` to the receipt
 `DELETE /_stats` forget it
 
-What is posted to `/apart/…` is counted as `apart` and `ids_apart`, and nowhere else; from `PUT /_hang` to
-`DELETE /_hang` it gets no answer, and what was sent then stays without one. From `PUT /_refuse` to `DELETE /_refuse` it
-gets a 404.
+Requests to `/apart/…` are counted as `apart` and `ids_apart`, and nowhere else. From `PUT /_hang` to `DELETE /_hang`
+they get no response, not even afterwards. From `PUT /_refuse` to `DELETE /_refuse` they get a 404.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ _ID = re.compile(rb"\r\nwebhook-id: *(\S+)", re.IGNORECASE)
 _AT = re.compile(rb'"datetime":(\d+\.\d+)')
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 _REFUSED = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-#: of so many requests one is verified
+#: one of this many requests is verified
 _VERIFIED = 199
 
 
 class Received:
-    """What came since the last reset."""
+    """The requests since the last reset."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret

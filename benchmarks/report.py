@@ -1,4 +1,4 @@
-"""What a benchmark found: as a table, as JSON."""
+"""The result of a benchmark, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Result:
-    """rows -- of the table, each with the same columns. notes -- lines under it. bars -- plots."""
+    """rows -- of the table, all with the same columns. notes -- lines below it. bars -- plots."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""What all senders send: hooks, and events of which a delivery has a body of about 1 KB."""
+"""The input of all senders: hooks, and events whose deliveries have a body of about 1 KB."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Hook:
     url: str
 
     def record(self) -> dict[str, Any]:
-        """Return its value for the topic `hooks`."""
+        """Return the hook's record value for the topic `hooks`."""
         return {
             "id": self.id,
             "organization_id": ORGANIZATION["id"],
@@ -43,7 +43,7 @@ class Hook:
 
 
 def hooks(receiver: str, layout: Mapping[str, int]) -> list[Hook]:
-    """Return hooks by a layout of project id to how many hooks it has."""
+    """Return hooks by a layout that maps each project id to its number of hooks."""
     return [
         Hook(secrets.token_hex(16), project, f"{receiver}/hook/{project}/{number}")
         for project, count in layout.items()
@@ -52,16 +52,16 @@ def hooks(receiver: str, layout: Mapping[str, int]) -> list[Hook]:
 
 
 def hook_apart(receiver: str, project: str) -> Hook:
-    """Return the one hook of a project that the receiver counts apart and may let hang."""
+    """Return the one hook of a project that the receiver counts separately and may let hang."""
     return Hook(secrets.token_hex(16), project, f"{receiver}/apart/{project}")
 
 
 def event(project_id: str, at: float, *, timed: bool = True) -> dict[str, Any]:
-    """Return an Event that happened `at` (epoch seconds); `timed`: the receiver takes its latency."""
+    """Return an Event that happened `at` (epoch seconds); `timed`: the receiver measures its latency."""
     return {
         "event_id": secrets.token_hex(16),
         "type": "error",
-        # The receiver takes latencies from what is no whole number.
+        # The receiver measures latencies only from times that are not whole numbers.
         "datetime": round(at, 4) + 0.00001 if timed else int(at),
         "organization": ORGANIZATION,
         "project": {"id": project_id, "slug": f"project-{project_id}", "name": f"Project {project_id}"},
@@ -71,7 +71,7 @@ def event(project_id: str, at: float, *, timed: bool = True) -> dict[str, Any]:
 
 
 def events(projects: list[str], count: int) -> Iterator[tuple[str, bytes]]:
-    """Return so many records of `events`, key and value, spread over the projects."""
+    """Return this many records of `events`, key and value, spread over the projects."""
     for number in range(count):
         project = projects[number % len(projects)]
         yield project, orjson.dumps(event(project, time.time()))

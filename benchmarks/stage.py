@@ -1,4 +1,4 @@
-"""The stage of a benchmark: its own Kafka and receiver, and the senders that are compared on it."""
+"""The stage of a benchmark: its own Kafka and receiver, and the senders compared on it."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _READY = 90.0
 
 @dataclass
 class Sender:
-    """Something that delivers what is queued.
+    """Something that delivers queued events.
 
-    topic -- where it reads events. queue -- takes records of it and returns when they are queued. wait_settled --
-    waits, for at most so many seconds, until all bookkeeping of what was delivered is done. bases -- the URLs of the
-    workers' web views. children -- its processes. helpers -- processes that work for it alone, such as Redis.
+    topic -- where it reads events. queue -- takes records for it and returns when they are queued. wait_settled --
+    waits, for at most this many seconds, until all bookkeeping of deliveries is done. bases -- the URLs of the
+    workers' web views. children -- its processes. helpers -- processes that work only for it, such as Redis.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Sender:
 
 
 class Stage:
-    """Kafka, a receiver and what else was started; `stage()` makes one and ends all of it."""
+    """Kafka, a receiver and everything else that was started; `stage()` makes one and ends all of it."""
 
     def __init__(self, folder: Path, kafka: EmbeddedKafka, children: list[Child], **settings: object) -> None:
         self.folder, self.brokers, self.kafka_pid = folder, kafka.brokers, kafka.pid
@@ -69,7 +69,7 @@ class Stage:
         wait_ready({f"{self.receiver}/_stats": children[-1]}, _READY)
 
     def start(self, name: str, command: Sequence[str], *, ended: bool = False, **variables: str) -> Child:
-        """Start a process with a log of its own and the environment of this process but its STREAMHOOKS_*.
+        """Start a process with a log of its own and this process's environment, without its STREAMHOOKS_*.
 
         ended -- it ends by itself, and nothing is wrong with that.
         """
@@ -84,19 +84,19 @@ class Stage:
     # --- the receiver
 
     def forget(self) -> None:
-        """Let the receiver count from nothing."""
+        """Let the receiver count from zero."""
         call("DELETE", f"{self.receiver}/_stats")
 
     def hang(self, hangs: bool) -> None:
-        """Let the receiver answer what is posted to `/apart/…`, or not."""
+        """Let the receiver answer requests to `/apart/…`, or not."""
         call("PUT" if hangs else "DELETE", f"{self.receiver}/_hang")
 
     def refuse(self, refuses: bool) -> None:
-        """Let the receiver answer what is posted to `/apart/…` with 404, or with 200."""
+        """Let the receiver answer requests to `/apart/…` with 404, or with 200."""
         call("PUT" if refuses else "DELETE", f"{self.receiver}/_refuse")
 
     def received(self) -> dict[str, Any]:
-        """What the receiver counted."""
+        """Return the receiver's counts."""
         stats: dict[str, Any] = call("GET", f"{self.receiver}/_stats", timeout=30).json
         return stats
 
@@ -120,7 +120,7 @@ class Stage:
         return f"http://127.0.0.1:{port}", self.start(name, command, **variables)
 
     def workers(self, prefix: str, count: int, hooks: Sequence[Hook], **settings: object) -> Sender:
-        """Start so many workers of one installation and return when they know the hooks."""
+        """Start this many workers of one installation, and return when they know the hooks."""
         by_base = dict(self.worker(prefix, number, **settings) for number in range(1, count + 1))
         wait_ready({f"{base}/health/ready": child for base, child in by_base.items()}, _READY)
         self.write_hooks(prefix, hooks)
@@ -140,7 +140,7 @@ class Stage:
         return Sender(name, list(by_base.values()), queue, wait_settled, list(by_base), topic, prefix)
 
     def load(self, sender: Sender, rate: float, seconds: float, projects: int, every: int = 0) -> Child:
-        """Start the process that writes so many events a second for a sender; see `benchmarks.load`."""
+        """Start the process that writes events for a sender at a rate per second; see `benchmarks.load`."""
         command = [
             *(sys.executable, "-m", "benchmarks.load", self.brokers, sender.topic),
             *(str(rate), str(seconds), str(projects), "--every", str(every)),
@@ -148,11 +148,11 @@ class Stage:
         return self.start("load", command, ended=True)
 
     def write_hooks(self, prefix: str, hooks: Iterable[Hook]) -> None:
-        """Write hooks to their topic, as a GitOps would."""
+        """Write hooks to their topic, as a GitOps tool would."""
         self.writer.write(f"{prefix}hooks", ((hook.id, orjson.dumps(hook.record())) for hook in hooks))
 
     def naive(self, count: int, hooks: Sequence[Hook], in_flight: int = 100) -> Sender:
-        """Start so many naive senders in one group, on a topic of their own."""
+        """Start this many naive senders in one group, on a topic of their own."""
         topic = f"naive-{count}-{in_flight}"
         create_topic(self.brokers, topic, PARTITIONS)
         known = self._hooks_file(hooks)
@@ -165,7 +165,7 @@ class Stage:
         return Sender(f"naive x {count}", children, partial(self.writer.write, topic), settled, topic=topic)
 
     def celery(self, hooks: Sequence[Hook]) -> Sender | str:
-        """Start Redis and a Celery worker with a process a core; or return in a line why not."""
+        """Start Redis and a Celery worker with one process per core, or return the reason why not."""
         server = shutil.which("redis-server")
         if server is None:
             return "celery: skipped, there is no redis-server here (Debian's package redis-server)"
@@ -198,13 +198,13 @@ class Stage:
         return path
 
     def metric(self, base: str, name: str) -> float | None:
-        """Return a metric without labels of the worker whose views are at `base`; None if it has no such."""
+        """Return a metric without labels of the worker whose views are at `base`; None if it has none."""
         with urlopen(f"{base}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         return next((float(line.split()[1]) for line in lines if line.startswith(f"{name} ")), None)
 
     def expect_end(self, child: Child) -> None:
-        """A process was ended on purpose."""
+        """Note that a process was ended on purpose."""
         self._lasting.remove(child)
 
     def check(self) -> None:
@@ -216,7 +216,7 @@ class Stage:
 
 @contextmanager
 def stage(**settings: object) -> Iterator[Stage]:
-    """Start Kafka and a receiver; at the end of the block all that runs is ended, its data removed.
+    """Start Kafka and a receiver; at the end of the block everything is ended, and its data removed.
 
     settings -- STREAMHOOKS_* of every worker, in lower case. The folder with the logs stays after an error.
     """

@@ -1,4 +1,4 @@
-"""Plain Kafka clients of the benchmarks: writing, and knowing when all that was written is settled."""
+"""Plain Kafka clients of the benchmarks: writing, and knowing when everything written is settled."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Writer:
         self.flush()
 
     def flush(self) -> None:
-        """Wait until Kafka has all that was handed over; raises Refusal if it doesn't take it."""
+        """Wait until Kafka has everything that was handed over; raise Refusal if it refuses a record."""
         if left := self._producer.flush(120):
             raise Refusal(f"Kafka did not take {left} records within 120 s")
 
 
 class Group:
-    """What a consumer group has committed of a topic; looks only, never joins."""
+    """The commits of a consumer group on a topic; reads them without joining the group."""
 
     def __init__(self, brokers: str, group: str, topic: str) -> None:
         self._topic = topic
@@ -62,7 +62,7 @@ class Group:
         )
 
     def lag(self) -> int:
-        """Return how many records of the topic are not committed."""
+        """Return the number of records of the topic that are not committed."""
         known = self._consumer.list_topics(self._topic, _TIMEOUT).topics[self._topic].partitions
         committed = self._consumer.committed([TopicPartition(self._topic, number) for number in known], _TIMEOUT)
         lag = 0
@@ -72,7 +72,7 @@ class Group:
         return lag
 
     def wait_settled(self, timeout: float) -> None:
-        """Wait until all of the topic is committed; raises Refusal after `timeout` seconds."""
+        """Wait until the whole topic is committed; raise Refusal after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while lag := self.lag():
             if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""`ceiling`: aiohttp alone in a loop, beside the naive sender: how much of its time is HTTP."""
+"""`ceiling`: aiohttp alone in a loop, beside the naive sender, to show how much of its time is HTTP."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(options: Options, say: Say) -> Result:
         }
         for one in found
     ]
-    bars = Bars("deliveries a second", [one.name for one in found], [one.rate for one in found])
+    bars = Bars("deliveries per second", [one.name for one in found], [one.rate for one in found])
     return Result("ceiling", "ceiling: aiohttp alone, the same body, headers and signatures", rows, bars=[bars])
 
 
@@ -63,7 +63,7 @@ def _loop(scene: Stage, hooks: list[Hook], count: int) -> Drain:
     child.wait_stopped(10)
     if stats["unverified"]:
         raise Refusal(f"aiohttp alone: {stats['unverified']} requests are not signed as they should be")
-    # It tells by itself what its loop took: its start is not what is measured.
+    # It reports the time of its loop itself, so that its start is not measured.
     seconds = float(child.log.read_text().splitlines()[-1])
     cpu = {"sender": seconds, "broker": 0.0, **meter.taken()}
     return Drain(count, count / (stats["last"] - stats["first"]), 0, {name: c * 1e6 / count for name, c in cpu.items()})

@@ -1,4 +1,4 @@
-"""`counters`: attempts counted a second, memory of a window and of a remembered attempt, time of a stats query."""
+"""`counters`: attempts counted per second, memory of a window and of a remembered attempt, time of a stats query."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ids = count()
 
 
 def run(options: Options, say: Say) -> Result:
-    """Write to `firings` what workers would, and ask the views of two workers."""
+    """Write to `firings` as workers do, and query the views of two workers."""
     attempts, windows = options.choose(100_000, 2_000), options.choose(40, 4)
     layout = {str(number): 1 for number in range(options.choose(1_000, 50))}
     rows: list[dict[str, object]] = []
@@ -43,8 +43,8 @@ def run(options: Options, say: Say) -> Result:
             rate, cpu = _counted(scene, workers, group, hooks[:50], total, batch)
             kept = (memory_bytes(workers.pids) - memory) / total
             rows += [
-                {"measure": f"counted a second, {batch} attempts a record", "value": rate},
-                {"measure": f"CPU µs an attempt, {batch} attempts a record", "value": cpu},
+                {"measure": f"counted per second, {batch} attempts per record", "value": rate},
+                {"measure": f"CPU µs per attempt, {batch} attempts per record", "value": cpu},
             ]
         rows.append({"measure": "memory of an attempt's id, bytes", "value": kept})
         say(f"{windows} windows for each of {len(hooks):,} hooks")
@@ -59,7 +59,7 @@ def run(options: Options, say: Say) -> Result:
 def _counted(
     scene: Stage, workers: Sender, group: Group, hooks: Sequence[Hook], attempts: int, batch: int
 ) -> tuple[float, float]:
-    """Write attempts of this moment, so many in a record; return those counted a second, and the CPU µs of one."""
+    """Write current attempts in batches; return how many are counted per second, and the CPU µs per attempt."""
     records = attempts // batch
     meter = CpuMeter({"workers": workers.pids})
     began = time.monotonic()
@@ -74,7 +74,7 @@ def _counted(
 def _windows(
     scene: Stage, workers: Sender, group: Group, hooks: Sequence[Hook], windows: int, kept: float
 ) -> list[dict[str, object]]:
-    """Write one attempt into each of the last windows of every hook, and return what a window takes."""
+    """Write one attempt into each of the last windows of every hook; return the bytes per window."""
     now = int(time.time())
     memory, cells = memory_bytes(workers.pids), 0
     for hook in hooks:
@@ -115,13 +115,13 @@ def _write(scene: Stage, hook: Hook, at: int, attempts: int) -> None:
 
 
 def _asked(workers: Sender, hooks: Sequence[Hook], queries: int) -> tuple[list[float], list[float]]:
-    """Return how long queries took, in ms: those at the hook's owner, and those at the other worker."""
+    """Return the times of queries in ms, at the hook's owner and at the other worker."""
     clients = [HTTPConnection(urlsplit(base).netloc) for base in workers.bases]
     taken: tuple[list[float], list[float]] = ([], [])
     for number in range(queries):
         hook = hooks[number % len(hooks)]
         for client in clients:
-            # A call that says that it was handed on is answered by the owner alone.
+            # A request that says that it was forwarded is answered only by the owner.
             owner = _get(client, hook, {"X-Streamhooks-Forwarded": "1"})[0] == 200
             began = time.perf_counter()
             status, points = _get(client, hook, {})

@@ -9,7 +9,7 @@ from benchmarks.report import Bars, Result
 from benchmarks.stage import Sender, Stage, stage
 
 HOOKS = 50
-#: Celery delivers a tenth of what the others do: as many would take minutes.
+#: Celery delivers at a tenth of the others' rate: as many events would take minutes.
 CELERY_PART = 10
 
 
@@ -31,12 +31,12 @@ def run(options: Options, say: Say) -> Result:
                 drains[sender.name].append(drain(scene, sender, list(layout), count))
     found = [medians(name, those) for name, those in drains.items()]
     return Result(
-        "deliver", "deliver: one hook an event, draining", _rows(found), skipped + _notes(found), _bars(found)
+        "deliver", "deliver: one hook per event, draining", _rows(found), skipped + _notes(found), _bars(found)
     )
 
 
 def _senders(scene: Stage, hooks: list[sample.Hook], options: Options) -> tuple[list[Sender], list[str]]:
-    """Start what is compared; return it, and a line for what can't be had here."""
+    """Start the senders to compare; return them, and a line for each that is not available here."""
     senders = [scene.naive(1, hooks), scene.workers("one.", 1, hooks)]
     if not options.quick:
         senders += [scene.naive(2, hooks), scene.workers("two.", 2, hooks)]
@@ -58,7 +58,7 @@ def _rows(found: list[Median]) -> list[dict[str, object]]:
             "CPU µs, sender": one.worker_cpu,
             "CPU µs, sender and broker": one.all_cpu,
             "CPU µs, receiver": one.receiver_cpu,
-            "doubles": one.doubles,
+            "duplicates": one.duplicates,
         }
         for one in found
     ]
@@ -79,6 +79,6 @@ def _notes(found: list[Median]) -> list[str]:
 def _bars(found: list[Median]) -> list[Bars]:
     names = [one.name for one in found]
     return [
-        Bars("deliveries a second", names, [one.rate for one in found]),
-        Bars("CPU µs a delivery, sender and broker", names, [one.all_cpu for one in found]),
+        Bars("deliveries per second", names, [one.rate for one in found]),
+        Bars("CPU µs per delivery, sender and broker", names, [one.all_cpu for one in found]),
     ]

@@ -1,4 +1,4 @@
-"""`fan-out`: one event to 1, 10, 100 and 1,000 hooks, beside the naive sender that sends to the same."""
+"""`fan-out`: one event to 1, 10, 100 and 1,000 hooks, beside the naive sender with the same hooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.options import Options, Say
 from benchmarks.report import Bars, Result
 from benchmarks.stage import stage
 
-#: hooks an event -> projects with so many hooks: no hook gets more of a drain than it may have in flight for long
+#: hooks per event -> number of projects, so that no hook exceeds its bound in flight for long during a drain
 LAYOUT = {1: 50, 10: 10, 100: 2, 1000: 1}
 
 
@@ -27,7 +27,7 @@ def run(options: Options, say: Say) -> Result:
             drain(scene, sender, projects[1], options.choose(1_000, 100))
         for number in range(1, rounds + 1):
             for width in widths:
-                say(f"round {number} of {rounds}: {width} hooks an event")
+                say(f"round {number} of {rounds}: {width} hooks per event")
                 for sender in senders:
                     one = drain(scene, sender, projects[width], deliveries // width, width)
                     drains.setdefault((width, sender.name), []).append(one)
@@ -36,19 +36,19 @@ def run(options: Options, say: Say) -> Result:
         naive, ours = (medians(sender.name, drains[width, sender.name]) for sender in senders)
         rows.append(
             {
-                "hooks an event": width,
+                "hooks per event": width,
                 "naive, deliveries/s": naive.rate,
                 "streamhooks, deliveries/s": ours.rate,
                 "of naive": ours.rate / naive.rate,
                 "CPU µs, naive": naive.worker_cpu,
                 "CPU µs, streamhooks": ours.worker_cpu,
                 "CPU µs, with broker": ours.all_cpu,
-                "doubles": ours.doubles,
+                "duplicates": ours.duplicates,
             }
         )
     labels = [f"{width} hooks" for width in widths]
     bars = [
         Bars("rate, of naive", labels, [row["of naive"] for row in rows]),
-        Bars("CPU µs a delivery, with broker", labels, [row["CPU µs, with broker"] for row in rows]),
+        Bars("CPU µs per delivery, with broker", labels, [row["CPU µs, with broker"] for row in rows]),
     ]
     return Result("fan-out", "fan-out: one event to many hooks, draining", rows, bars=bars)

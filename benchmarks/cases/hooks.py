@@ -24,7 +24,7 @@ _CHANGES = 20
 
 
 def run(options: Options, say: Say) -> Result:
-    """Start a worker beside so many hooks, and change some of them."""
+    """Start a worker with this many hooks, and change some of them."""
     sizes = [100, 1_000] if options.quick else [1_000, 10_000, 100_000]
     rows: list[dict[str, object]] = []
     with stage() as scene:
@@ -49,7 +49,7 @@ def run(options: Options, say: Say) -> Result:
                     "hooks": size,
                     "start, s": started,
                     "memory, MB": memory / 1e6,
-                    "bytes a hook": (memory - empty) / size,
+                    "bytes per hook": (memory - empty) / size,
                     "match, µs": _match_time(hooks),
                     "change in force p50, ms": changes["p50"],
                     "max, ms": changes["max"],
@@ -60,7 +60,7 @@ def run(options: Options, say: Say) -> Result:
             scene.expect_end(child)
     labels = [f"{size:,}" for size in sizes]
     bars = [Bars(name, labels, [float(str(row[name])) for row in rows]) for name in ("start, s", "memory, MB")]
-    notes = ["bytes a hook: beyond a worker with one hook; match: a look-up in the table, in this process"]
+    notes = ["bytes per hook: beyond a worker with one hook; match: a look-up in the table, in this process"]
     return Result("hooks", "hooks: how many a worker knows", rows, notes, bars)
 
 

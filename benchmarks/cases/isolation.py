@@ -1,4 +1,4 @@
-"""`isolation`: one of 50 hooks hangs while a fifth of the events is for it: what the others notice, in one run."""
+"""`isolation`: one of 50 hooks hangs while it gets a fifth of the events: the effect on the others, in one run."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from benchmarks.processes import CpuMeter
 from benchmarks.report import Bars, Result
 from benchmarks.stage import Sender, Stage, stage
 
-#: every fifth event is for the hook that will hang, from the beginning: only its answers stop
+#: every fifth event is for the hook that will hang, from the beginning: only its responses stop
 EVERY = 5
-#: of the rate at which the same worker drains
+#: part of the rate at which the same worker drains
 PART = 0.4
-#: the time limit of a request is 5 s: all of this is before the first breaker trips
+#: a request times out after 5 s: all of this happens before the first breaker opens
 FIRST = 5
 _APART = "apart"
 _HELD_BACK = ("streamhooks_overflowed_calls_total", "streamhooks_breakers_opened_total")
 
 
 def run(options: Options, say: Say) -> Result:
-    """Hold one rate; while it is held, let one hook hang, and let it answer again."""
+    """Hold one rate; meanwhile let one hook hang, and then answer again."""
     before, during = options.seconds or options.choose(15, 3), options.seconds or options.choose(25, 8)
     layout = {str(number): 1 for number in range(HOOKS - 1)}
     with stage() as scene:
@@ -35,7 +35,7 @@ def run(options: Options, say: Say) -> Result:
         rate = maximum * PART
         scene.forget()
         load = scene.load(worker, rate, 2 * before + during, HOOKS - 1, EVERY)
-        say(f"{rate:,.0f} a second: all hooks answer")
+        say(f"{rate:,.0f} per second: all hooks answer")
         _wait_for_ids(scene, rate * WARM_UP)
         rows = [_phase(scene, worker, "all answer", before)]
         say("one hook hangs")
@@ -71,7 +71,7 @@ def _wait_for_ids(scene: Stage, count: float) -> None:
 
 
 def _phase(scene: Stage, worker: Sender, name: str, seconds: float) -> dict[str, Any]:
-    """Let the load go on for so long, and return what came to the others meanwhile."""
+    """Let the load continue for this long; return the deliveries to the others meanwhile."""
     scene.forget()
     meter = CpuMeter({"worker": worker.pids})
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""`latency`: from produce to receipt, at parts of the rate at which a worker drains; beside the naive sender."""
+"""`latency`: from produce to receipt, at fractions of a worker's drain rate, beside the naive sender."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEASURED = ("p50", "p99", "p99.9")
 
 
 def run(options: Options, say: Say) -> Result:
-    """Find the rate, then hold parts of it by one sender after the other; whether anything grows is for `steady`."""
+    """Find the drain rate, then hold fractions of it, one sender after the other; growth is measured by `steady`."""
     seconds, rounds = options.seconds or options.choose(12, 3), options.choose(5, 1)
     layout = {str(number): 1 for number in range(HOOKS)}
     rows = []
@@ -32,7 +32,7 @@ def run(options: Options, say: Say) -> Result:
             found: dict[str, list[dict[str, float]]] = {sender.name: [] for sender in (naive, worker)}
             for number in range(1, rounds + 1):
                 for sender in (naive, worker):
-                    say(f"{part:.0%} of {maximum:,.0f} a second, round {number} of {rounds}: {sender.name}")
+                    say(f"{part:.0%} of {maximum:,.0f} per second, round {number} of {rounds}: {sender.name}")
                     found[sender.name].append(_hold(scene, sender, maximum * part, seconds))
             rows += [_row(part, maximum * part, name, held) for name, held in found.items()]
     ours = [row for row in rows if row["sender"] == worker.name]

@@ -24,7 +24,7 @@ _LISTS: dict[str, dict[str, Any]] = {
 
 
 def run(options: Options, say: Say) -> Result:
-    """Let an endpoint refuse all; list what was given up; mend the endpoint, and send all again."""
+    """Let an endpoint refuse everything; list the dead letters; repair the endpoint, and resend all."""
     letters, rounds = options.choose(10_000, 300), options.choose(3, 1)
     taken: dict[str, list[float]] = {}
     twice = 0

@@ -1,4 +1,4 @@
-"""`naive`: what a user would write with aiokafka and aiohttp, by how much it has in flight; one and two of it."""
+"""`naive`: what a user would write with aiokafka and aiohttp, by deliveries in flight; one process and two."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.stage import stage
 
 
 def run(options: Options, say: Say) -> Result:
-    """Interleave the drains of the naive sender in its forms: its best is what `deliver` has to be held against."""
+    """Interleave the drains of the naive sender's variants: the best one is compared in `deliver`."""
     events, rounds = options.choose(20_000, 1_000), options.choose(3, 1)
     layout = {str(number): 1 for number in range(HOOKS)}
     forms = [(1, 100)] if options.quick else [(1, 50), (1, 100), (1, 1000), (2, 100)]
@@ -38,5 +38,5 @@ def run(options: Options, say: Say) -> Result:
         for one, (_, in_flight) in zip(found, forms, strict=True)
     ]
     labels = [f"{one.name}, {in_flight} in flight" for one, (_, in_flight) in zip(found, forms, strict=True)]
-    bars = Bars("deliveries a second", labels, [one.rate for one in found])
+    bars = Bars("deliveries per second", labels, [one.rate for one in found])
     return Result("naive", "naive: aiokafka and aiohttp, no guarantees, draining", rows, bars=[bars])

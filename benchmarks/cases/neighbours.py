@@ -1,4 +1,4 @@
-"""`neighbours`: one of 50 endpoints misbehaves: how fast the other hooks are served, with it and without."""
+"""`neighbours`: one of 50 endpoints misbehaves: how fast the other hooks are served, with it and without it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from streamhooks.dev.processes import wait_ready
 from streamhooks.errors import Refusal
 from streamhooks.web.http.json_client import call
 
-#: what is asked for: the others keep so much of their rate
+#: the requirement: the others keep this part of their rate
 AIM = 0.8
 _APART = "apart"
 _GOOD, *_BAD = BEHAVIOURS
@@ -30,9 +30,9 @@ _TIMEOUT = 120.0
 
 
 def run(options: Options, say: Say) -> Result:
-    """Drain again and again, in turns with an endpoint that answers well and with one that misbehaves."""
+    """Drain repeatedly, in turns with an endpoint that behaves well and with one that misbehaves."""
     events, rounds = options.choose(10_000, 500), options.choose(5, 1)
-    # Each attempt is the only one, and no breaker opens: the endpoint is called as often as it can be.
+    # No retries, and no breaker opens: the endpoint is called as often as possible.
     with stage(breaker=False, max_retries=0, request_timeout=options.choose(5, 1)) as scene:
         endpoint = _Endpoint(scene)
         others = sample.hooks(scene.receiver, {str(number): 1 for number in range(HOOKS - 1)})
@@ -66,7 +66,7 @@ _RATIO = "of without"
 
 
 class _Endpoint:
-    """The endpoint that misbehaves, from here."""
+    """A client of the misbehaving endpoint."""
 
     def __init__(self, scene: Stage) -> None:
         self.base = f"http://127.0.0.1:{(port := free_port())}"
@@ -75,17 +75,17 @@ class _Endpoint:
         wait_ready({f"{self.base}/_stats": child}, 30)
 
     def behave(self, name: str) -> None:
-        """Answer so from now on."""
+        """Set how it answers from now on."""
         call("PUT", f"{self.base}/_behaviour/{name}")
 
     def requests(self) -> int:
-        """How many came since it was told how to behave."""
+        """Return the number of requests since the behaviour was set."""
         count: int = call("GET", f"{self.base}/_stats", timeout=30).json["requests"]
         return count
 
 
 def _drain(scene: Stage, worker: Sender, endpoint: _Endpoint, projects: list[str], events: int) -> dict[str, float]:
-    """Queue events while the worker is held back, deliver them, and wait until the endpoint has had all of its own."""
+    """Queue events while the worker is paused, deliver them, and wait until the endpoint has had all of its own."""
     pairs = list(sample.events(projects, events))
     expected = sum(project != _APART for project, _ in pairs)
     scene.forget()
@@ -105,7 +105,7 @@ def _drain(scene: Stage, worker: Sender, endpoint: _Endpoint, projects: list[str
 
 
 def _wait_nothing_pending(scene: Stage, worker: Sender) -> None:
-    """What the endpoint still has to get would be got in the next drain."""
+    """Wait for the endpoint's remaining requests, which would otherwise fall into the next drain."""
     deadline = time.monotonic() + _TIMEOUT
     while scene.metric(worker.bases[0], _PENDING):
         scene.check()

@@ -1,4 +1,4 @@
-"""`profile`: where a worker's CPU goes under `deliver`: py-spy's samples, told apart by whose code runs."""
+"""`profile`: where a worker's CPU goes under `deliver`: py-spy's samples, grouped by whose code runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.report import Bars, Result
 from benchmarks.stage import stage
 from streamhooks.errors import Refusal
 
-#: the first that is part of a frame names it; a stack belongs to its innermost frame that has a name
+#: the first entry contained in a frame names it; a stack belongs to its innermost named frame
 PARTS = (
     ("prometheus_client/", "metrics"),
     ("streamhooks/metrics.py", "metrics"),
@@ -98,7 +98,7 @@ def run(options: Options, say: Say) -> Result:
         watcher = scene.start("py-spy", [*command, "-d", "600"])
         while "Sampling" not in watcher.log.read_text() and watcher.running:
             time.sleep(0.05)
-        # A process that is stopped would be sampled, too, wherever it was.
+        # A paused process would be sampled as well, wherever it stands.
         watched = drain(scene, worker, list(layout), events, held=False)
         os.kill(watcher.pid, signal.SIGINT)  # it writes what it has
         watcher.wait_stopped(60)
@@ -108,28 +108,28 @@ def run(options: Options, say: Say) -> Result:
     notes = [
         f"unwatched: {alone.rate:,.0f} deliveries/s, {1e6 / alone.rate:.0f} µs each",
         f"main thread: {waited:.0f} µs of each it could have run and had no core",
-        f"CPU µs a delivery: {alone.cpu['sender']:.0f} unwatched, {watched.cpu['sender']:.0f} watched",
+        f"CPU µs per delivery: {alone.cpu['sender']:.0f} unwatched, {watched.cpu['sender']:.0f} watched",
         "innermost lines:",
     ]
     total = counts.total()
     notes += [f"{count / total:6.1%}  {line}" for line, count in lines.most_common(_LINES)]
     labels = [f"{row['part']} ({row['thread']})" for row in rows]
-    bars = Bars("CPU µs a delivery", labels, [float(str(row["CPU µs a delivery"])) for row in rows])
+    bars = Bars("CPU µs per delivery", labels, [float(str(row["CPU µs per delivery"])) for row in rows])
     return Result("profile", "profile: a worker under deliver", rows, notes, [bars])
 
 
 def _rows(counts: Counter[tuple[str, str]], cpu: dict[str, float]) -> list[dict[str, object]]:
-    """Share the CPU of a thread among its parts, by the samples in which it held the GIL."""
+    """Divide the CPU of a thread among its parts, by the samples in which it held the GIL."""
     rows: list[dict[str, object]] = [
-        {"part": "librdkafka", "thread": "its own", "CPU µs a delivery": cpu["librdkafka"]},
+        {"part": "librdkafka", "thread": "its own", "CPU µs per delivery": cpu["librdkafka"]},
     ]
     for thread in ("main", "others"):
         those = {part: count for (name, part), count in counts.items() if name == thread}
         rows += [
-            {"part": part, "thread": thread, "CPU µs a delivery": count / sum(those.values()) * cpu[thread]}
+            {"part": part, "thread": thread, "CPU µs per delivery": count / sum(those.values()) * cpu[thread]}
             for part, count in those.items()
         ]
-    return sorted(rows, key=lambda row: -float(str(row["CPU µs a delivery"])))
+    return sorted(rows, key=lambda row: -float(str(row["CPU µs per delivery"])))
 
 
 def _counted(raw: str) -> tuple[Counter[tuple[str, str]], Counter[str]]:

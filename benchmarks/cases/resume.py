@@ -17,13 +17,13 @@ from streamhooks.errors import Refusal
 from streamhooks.web.http.json_client import call
 
 _APART = "apart"
-#: live events a second, over all other hooks
+#: live events per second, over all other hooks
 RATE = 300
 _TIMEOUT = 600.0
 
 
 def run(options: Options, say: Say) -> Result:
-    """Let it miss events; then hold a live rate, and meanwhile enable it."""
+    """Let the hook miss events; then hold a live rate, and enable the hook meanwhile."""
     missed, before = options.choose(100_000, 500), options.seconds or options.choose(15, 3)
     layout = {str(number): 1 for number in range(HOOKS - 1)}
     with stage() as scene:
@@ -51,9 +51,7 @@ def run(options: Options, say: Say) -> Result:
         _wait_until(scene, lambda: not call("GET", f"{hook}/missed", timeout=30).json["stretches"])
         counted = scene.received()
     twice = counted["apart"] - counted["ids_apart"]
-    came = (
-        f"{counted['ids_apart']:,} ids came, {twice:,} requests twice, in {took:,.0f} s ({missed / took:,.0f} a second)"
-    )
+    came = f"{counted['ids_apart']:,} ids, {twice:,} requests twice, in {took:,.0f} s ({missed / took:,.0f} per second)"
     notes = [
         f"{RATE} live events/s for the other {HOOKS - 1} hooks, two workers, STREAMHOOKS_RESUME_RATE as shipped",
         f"{missed:,} missed: {came}",

@@ -1,4 +1,4 @@
-"""`retries`: many pending calls: what one costs, how late those that are due run, how long a restart takes."""
+"""`retries`: many pending calls: the cost of one, how late due calls run, how long a restart takes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from streamhooks.dev.processes import wait_ready
 from streamhooks.errors import Refusal
 from streamhooks.kafka.partitions import partition_of
 
-#: calls that come due while they are watched, a second
+#: calls that come due while they are watched, per second
 DUE_RATE = 150
 _HOUR = 3600.0
 _PENDING = "streamhooks_pending_calls"
@@ -47,7 +47,7 @@ def run(options: Options, say: Say) -> Result:
             {"measure": "CPU µs a call, worker", "value": meter.taken()["worker"] * 1e6 / pending},
             {"measure": "memory a call, bytes", "value": (memory_bytes(worker.pids) - memory) / pending},
         ]
-        say(f"{DUE_RATE} calls a second come due for {seconds} s")
+        say(f"{DUE_RATE} calls per second come due for {seconds} s")
         scene.forget()
         _write(scene, hooks, DUE_RATE * seconds, time.time() + 2.0, 1 / DUE_RATE)
         lateness = wait_received(scene, DUE_RATE * seconds, "due calls")["latency"]
@@ -63,7 +63,7 @@ def run(options: Options, say: Say) -> Result:
 
 
 def _write(scene: Stage, hooks: Sequence[Hook], count: int, due: float, gap: float) -> int:
-    """Write calls of which the first is due then, and each next one `gap` seconds later; return a value's bytes."""
+    """Write calls, the first due at that time and each next one `gap` seconds later; return the bytes of a value."""
     size = 0
     for number in range(count):
         hook, at = hooks[number % len(hooks)], due + number * gap
@@ -76,7 +76,7 @@ def _write(scene: Stage, hooks: Sequence[Hook], count: int, due: float, gap: flo
                 "due": int(at * 1000),
                 "created": int(time.time() * 1000),
                 "reason": "retry",
-                # The receiver takes the lateness from the event's time.
+                # The receiver measures lateness from the event's time.
                 "args": [hook.id, sample.event(hook.project_id, int(at * 1000) / 1000)],
                 "hook_id": hook.id,
                 "source": f"one.events:0:{number}",
@@ -91,7 +91,7 @@ def _write(scene: Stage, hooks: Sequence[Hook], count: int, due: float, gap: flo
 
 
 def _wait_pending(scene: Stage, worker: Sender, count: int) -> None:
-    """Wait until the worker knows exactly so many pending calls."""
+    """Wait until the worker knows exactly this many pending calls."""
     deadline = time.monotonic() + 120
     while (known := scene.metric(worker.bases[0], _PENDING)) != count:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""`steady`: half of the rate at which a worker drains, held for ten minutes; what grows, grows here."""
+"""`steady`: half of a worker's drain rate, held for ten minutes, to show whether anything grows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamhooks.errors import Refusal
 
 
 def run(options: Options, say: Say) -> Result:
-    """One row a minute; `--seconds` is how long such a minute is."""
+    """Hold the rate, and add one row per minute; `--seconds` sets the length of such a minute."""
     minutes, seconds = options.choose(10, 2), options.seconds or options.choose(60, 3)
     layout = {str(number): 1 for number in range(HOOKS)}
     with stage() as scene:
@@ -29,7 +29,7 @@ def run(options: Options, say: Say) -> Result:
         time.sleep(WARM_UP)
         rows = []
         for number in range(1, minutes + 1):
-            say(f"minute {number} of {minutes}, at {rate:,.0f} a second")
+            say(f"minute {number} of {minutes}, at {rate:,.0f} per second")
             rows.append(_minute(scene, worker, number, seconds))
         load.wait_stopped(30)
         worker.wait_settled(60)
@@ -52,7 +52,7 @@ def _minute(scene: Stage, worker: Sender, number: int, seconds: int) -> dict[str
     return {
         "minute": number,
         "deliveries": stats["ids"],
-        "doubles": stats["requests"] - stats["ids"],
+        "duplicates": stats["requests"] - stats["ids"],
         **{f"{name}, ms": latency[name] for name in ("p50", "p99", "p99.9", "max")},
         "memory, MB": memory_bytes(worker.pids) / 1e6,
         "CPU, cores of the worker": taken["worker"] / seconds,

@@ -1,1 +1,1 @@
-"""What streamhooks is measured against, each a program of its own as a user would write it."""
+"""The senders that streamhooks is compared with, each a program as a user would write it."""

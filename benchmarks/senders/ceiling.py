@@ -1,4 +1,4 @@
-"""aiohttp alone: so many deliveries of one event in a loop, rendered and signed each. Neither Kafka nor anything kept.
+"""aiohttp alone: deliveries of one event in a loop, each rendered and signed, without Kafka and without any records.
 
 It prints the CPU seconds of its loop.
 """

@@ -1,6 +1,6 @@
-"""Where the mission comes from: a Celery worker, Redis, and requests, with a session kept by each process.
+"""Sentry's way: a Celery worker, Redis, and requests, with a session kept by each process.
 
-A `service_hook` task does what Sentry's `process_service_hook` does: it is handed the hook's id and the event, renders
+A `service_hook` task does what Sentry's `process_service_hook` does: it gets the hook's id and the event, renders
 and signs the body, and posts it; a failure is retried after 300 s. `BENCH_REDIS` and `BENCH_HOOKS` are the URL and the
 file of the hooks.
 """
@@ -20,7 +20,7 @@ from benchmarks.senders.naive import request
 app = Celery("benchmarks", broker=os.environ["BENCH_REDIS"])
 app.conf.task_ignore_result = True
 app.conf.broker_connection_retry_on_startup = True
-# Acknowledged when it has ended: the nearest that Celery has to our guarantee.
+# Acknowledged after its end: the closest that Celery has to our guarantee.
 app.conf.task_acks_late = True
 
 _hooks = {hook["id"]: hook for hook in orjson.loads(Path(os.environ["BENCH_HOOKS"]).read_bytes())}

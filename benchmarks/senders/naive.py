@@ -1,4 +1,4 @@
-"""aiokafka, aiohttp and a semaphore: what a user would write, without any guarantee. The same body and headers."""
+"""aiokafka, aiohttp and a semaphore, as a user would write it, without any guarantee. Same body and headers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer
 
 
 def request(event: dict, hook: dict, base_url: str, identifier: str) -> tuple[bytes, dict[str, str]]:
-    """Return the body and the headers of a service hook's delivery, as docs/reference/payloads.md has them."""
+    """Return body and headers of a service hook's delivery, as specified in docs/reference/payloads.md."""
     group_url = f"{base_url}/organizations/{event['organization']['slug']}/issues/{event['group']['id']}/"
     project = event["project"]
     body = orjson.dumps(

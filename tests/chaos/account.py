@@ -36,7 +36,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Removal:
-    """Kafka does not hold any longer what lies at the offsets [first, end) of this life and of those before."""
+    """Kafka no longer holds the offsets [first, end) of this life and of previous ones."""
 
     kind: str
     at: float
@@ -51,7 +51,7 @@ class Removal:
 
     @classmethod
     def nothing(cls, kind: str, at: float, topic: str, partition: int) -> Removal:
-        """Return one that took nothing, of which may be told all the same: a partition was added."""
+        """Return one that removed nothing, but may be reported all the same: a partition was added."""
         return cls(kind, at, topic, partition, -1, 0, 0, 0)
 
     @property
@@ -76,8 +76,8 @@ class Removal:
 
 
 @dataclass(frozen=True)
-class Told:
-    """A notice about a source partition; `first` to `last` are the offsets that it names, if any."""
+class Reported:
+    """A notice about a source partition."""
 
     at: float
     topic: str
@@ -112,18 +112,18 @@ class Account:
     written: int = 0
     held: int = 0
     gone: dict[Place, Removal] = field(default_factory=dict)
-    """What Kafka does not hold any longer, and what took it."""
-    told: set[Place] = field(default_factory=set)
-    """What of it was told."""
+    """Records that Kafka no longer holds, and what removed them."""
+    reported: set[Place] = field(default_factory=set)
+    """Those of them that were reported."""
     owed: set[Place] = field(default_factory=set)
-    """What of it must be told, should it not have been delivered."""
+    """Those of them that must be reported if they were not delivered."""
     wrong: list[str] = field(default_factory=list)
 
 
 def reconciled(records: Sequence[Record], held: Mapping[Place, bytes]) -> list[Record]:
     """Return the records, each where Kafka has it; `held` is what it holds, with its value.
 
-    A producer that had to repeat a batch, since a broker was killed before it answered, is not always told the place of
+    A producer that repeats a batch, because a broker was killed before it answered, does not always learn the place of
     the first one. Or the batch is there twice: then both are records, with deliveries of their own.
     """
     confirmed = {record.place for record in records}
@@ -144,8 +144,10 @@ def reconciled(records: Sequence[Record], held: Mapping[Place, bytes]) -> list[R
     return found
 
 
-def balance(records: Sequence[Record], held: set[Place], removals: Sequence[Removal], told: Sequence[Told]) -> Account:
-    """Work out which records are gone, why, and whether that was told."""
+def balance(
+    records: Sequence[Record], held: set[Place], removals: Sequence[Removal], reported: Sequence[Reported]
+) -> Account:
+    """Work out which records are gone, why, and whether that was reported."""
     account = Account(written=len(records), held=len(held))
     of_partition: dict[tuple[str, int], list[Removal]] = {}
     for removal in sorted(removals, key=lambda one: one.at):
@@ -159,53 +161,53 @@ def balance(records: Sequence[Record], held: set[Place], removals: Sequence[Remo
             account.gone[record.place] = removal
             if removal.owes(record) and not _went_unseen(removal, known):
                 account.owed.add(record.place)
-            if any(one.covers(removal, record.offset) for one in told):
-                account.told.add(record.place)
+            if any(one.covers(removal, record.offset) for one in reported):
+                account.reported.add(record.place)
         elif removal is None:
             account.wrong.append(f"confirmed, not there, and nothing took it: {record.place}")
         else:
             account.wrong.append(f"there, though it was taken by {removal}: {record.place}")
     if unknown := held - {record.place for record in records}:
         account.wrong.append(f"{len(unknown)} records are there that were never confirmed, such as {min(unknown)}")
-    account.wrong += _untold(removals, told)
-    account.wrong += _told_in_vain(of_partition, told)
+    account.wrong += _unreported(removals, reported)
+    account.wrong += _reported_in_vain(of_partition, reported)
     return account
 
 
 def _went_unseen(removal: Removal, known: Iterable[Removal]) -> bool:
-    """Whether the partition went with its topic before anybody had to know of it."""
+    """Tell whether the partition was deleted with its topic before a worker had to know of it."""
     return removal.kind == "anew" and any(
         one.kind == "partitions" and 0 <= removal.at - one.at < FOUND_WITHIN for one in known
     )
 
 
-def _untold(removals: Iterable[Removal], told: Sequence[Told]) -> Iterator[str]:
+def _unreported(removals: Iterable[Removal], reported: Sequence[Reported]) -> Iterator[str]:
     for removal in removals:
-        if removal.is_owed and not any(one.covers(removal, removal.first) for one in told):
-            yield f"never told: {removal}"
+        if removal.is_owed and not any(one.covers(removal, removal.first) for one in reported):
+            yield f"never reported: {removal}"
 
 
-def _told_in_vain(removals: dict[tuple[str, int], list[Removal]], told: Iterable[Told]) -> Iterator[str]:
-    for one in told:
+def _reported_in_vain(removals: dict[tuple[str, int], list[Removal]], reported: Iterable[Reported]) -> Iterator[str]:
+    for one in reported:
         before = [removal for removal in removals.get((one.topic, one.partition), []) if removal.at <= one.at]
         if not before:
-            yield f"told, and nothing had happened: {one}"
+            yield f"reported, although nothing had happened: {one}"
         kept = [
             offset
             for offset in one.named or ()
             if not any(removal.first <= offset and (removal.end or offset + 1) > offset for removal in before)
         ]
         if kept:
-            yield f"told as removed, and Kafka held them: {kept[:3]} of {one}"
+            yield f"reported as removed, although Kafka held them: {kept[:3]} of {one}"
 
 
-def must_be_counted(told: Iterable[Told]) -> dict[str, int]:
+def must_be_counted(reported: Iterable[Reported]) -> dict[str, int]:
     """Return by topic how many offsets the notices name as removed, and by topic and kind how many logs as moved.
 
     That is what the metrics of all workers together must say.
     """
     sums: Counter[str] = Counter()
-    for one in told:
+    for one in reported:
         if one.named is not None:
             sums[one.topic] += len(one.named)
         if one.moved is not None:

@@ -46,7 +46,7 @@ async def without(stage: Stage, node: Node) -> AsyncIterator[None]:
 async def whole(stage: Stage) -> None:
     """Wait until each replica is in sync: the next broker that is lost is not the last one that has a record."""
     for _ in range(2):
-        # A broker that was frozen tells for a moment how things were before.
+        # A broker that was frozen reports an outdated state for a moment.
         await asyncio.sleep(1.0)
         await stage.ask(lambda admin: all(len(one.isrs) == len(one.replicas) for one in _all_partitions(admin)))
 

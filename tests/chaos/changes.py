@@ -1,4 +1,4 @@
-"""What callers changed of hooks, what they saw, and whether that goes together: pure comparison.
+"""What callers changed of hooks, what they saw, and whether both agree: a pure comparison.
 
 A change that was answered with 200, 201 or 204 is in force until another one of the same field is, which began later.
 One that was refused never is. One without an answer, or with `"maybe_applied": true`, may be in force at any time after
@@ -43,7 +43,7 @@ class Change:
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody knows if it was or will be done."""
+        """Tell whether nobody knows if it was or will be done."""
         return self.status is None or self.maybe
 
     @property
@@ -71,7 +71,7 @@ class Signed:
 
 @dataclass
 class Journal:
-    """All that was changed and seen in a run."""
+    """Everything that was changed and seen in a run."""
 
     changes: list[Change] = field(default_factory=list)
     sights: list[Sight] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Journal:
 
     @property
     def outcomes(self) -> Counter[str]:
-        """How many calls were answered how."""
+        """Return the number of calls per answer."""
         return Counter({one.call: one.outcome for one in self.changes}.values())
 
 
@@ -92,7 +92,7 @@ Fields = Mapping[tuple[str, str], Sequence[Change]]
 
 
 def judge_changes(journal: Journal) -> list[str]:
-    """Return what does not go together, a line for each kind."""
+    """Return the contradictions, one line per kind."""
     fields: defaultdict[tuple[str, str], list[Change]] = defaultdict(list)
     for change in journal.changes:
         fields[change.hook, change.field].append(change)

@@ -29,7 +29,7 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class Came:
-    """What came of a call; `status` is None without an answer. Times in monotonic seconds."""
+    """The result of a call; `status` is None without an answer. Times in monotonic seconds."""
 
     worker: str
     begun: float
@@ -56,7 +56,7 @@ async def call(
     body: object = None,
     match: str | None = None,
 ) -> Came | None:
-    """Return what came of a call; None if nobody took it."""
+    """Return the result of a call; None if no worker took it."""
     name, begun = name_of(worker), time.monotonic()
     headers = {"If-Match": match} if match else {}
     try:
@@ -95,7 +95,7 @@ class Storm:
     """Those that are changed at present, each with how often it was."""
 
     async def run(self, seconds: float, draw: random.Random) -> None:
-        """Change hooks for so long."""
+        """Change hooks for this time."""
         end = time.monotonic() + seconds
         async with asyncio.TaskGroup() as group:
             for _ in range(CALLERS):
@@ -188,7 +188,7 @@ class Storm:
         return came
 
     def _compare(self, hook: str, came: Came, values: Mapping[str, Any]) -> None:
-        """An answer shows the hook as this very change has made it."""
+        """Check that an answer shows the hook as this change made it."""
         answered = shown(came.body)
         for name, value in values.items():
             if name in answered and name != "status" and answered[name] != value:

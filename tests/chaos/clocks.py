@@ -12,18 +12,18 @@ class Clock:
     """The shift of one worker's clock; it outlives the worker's process, as a machine's clock does."""
 
     def __init__(self, path: Path) -> None:
-        """Take a file for it."""
+        """Use a file for it."""
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(struct.pack("d", 0.0))
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the worker's process must have in its environment."""
+        """Return the environment that the worker's process needs."""
         return {"CHAOS_CLOCK": str(self._path), "PYTHONPATH": str(_SITE)}
 
     def shift(self, seconds: float) -> None:
-        """Have it go so far ahead of the machine's clock from now on; negative: behind it."""
+        """Set it ahead of the machine's clock by this much from now on; negative: behind it."""
         # In place: the process has it mapped.
         with self._path.open("r+b", buffering=0) as file:
             file.write(struct.pack("d", seconds))

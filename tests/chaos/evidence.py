@@ -1,4 +1,4 @@
-"""What is held against each other in the end: the records in Kafka, the receiver's ledger, the web views."""
+"""What is compared in the end: the records in Kafka, the receiver's ledger, the web views."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import Message
 from support import Api, consume_all, eventually
 
-from chaos.account import Account, Record, Removal, Told, balance, reconciled
+from chaos.account import Account, Record, Removal, Reported, balance, reconciled
 from chaos.ledger import Request
 from chaos.load import SOURCES
 from chaos.scene import Hook, reached
@@ -29,7 +29,7 @@ _SOON = 60.0
 
 @dataclass(frozen=True)
 class Expected:
-    """A delivery that must come to an end."""
+    """A delivery that must end."""
 
     hook: str
     number: int
@@ -46,7 +46,7 @@ class Evidence:
     account: Account = field(default_factory=Account)
     """What Kafka confirmed, and what of it is gone."""
     gone: dict[str, str] = field(default_factory=dict)
-    """Deliveries whose record Kafka does not hold any longer: `told`, `silent`, or `unknowable`."""
+    """Deliveries whose record Kafka no longer holds: `reported`, `silent`, or `unknowable`."""
     expected: dict[str, Expected] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     firings: Firings = field(default_factory=dict)
@@ -56,20 +56,20 @@ class Evidence:
     pending: dict[str, float] = field(default_factory=dict)
     """What still waits by the log of `delayed`, and how often it was tried."""
     later: set[str] = field(default_factory=set)
-    """Of these, what is due far ahead, as a worker wrote it whose clock was."""
+    """Those of them that are due far ahead, written by a worker whose clock was ahead."""
     waited: dict[str, float] = field(default_factory=dict)
-    """Of what ever waited in `delayed`, until when it did (epoch seconds)."""
+    """Per call that ever waited in `delayed`: until when (epoch seconds)."""
     pending_shown: int = 0
-    """What the web views say is pending, but for what is due far ahead."""
+    """What the web views show as pending, except calls due far ahead."""
     counters: dict[str, dict[str, Counts]] = field(default_factory=dict)
-    """Rollup to hook to what the web views count."""
+    """Per rollup and hook: the counts of the web views."""
     unverified: int = 0
-    told: list[Told] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
     """What `notices` says about source partitions."""
     moves: dict[str, int] = field(default_factory=dict)
-    """What all workers counted, as far as it was seen, as `must_be_counted` has it."""
+    """The counts of all workers, as far as they were seen, in the form of `must_be_counted`."""
     all_moves_seen: bool = False
-    """Whether no worker ended that may have counted more than was seen."""
+    """No worker ended that may have counted more than was seen."""
 
 
 def read_topics(
@@ -82,9 +82,9 @@ def read_topics(
     kept: Sequence[bytes],
     shifts: Collection[float],
 ) -> None:
-    """Read what Kafka still holds of what it confirmed, and what was fired, given up, told and is pending.
+    """Read which confirmed records Kafka still holds, and what was fired, given up, reported and is pending.
 
-    kept -- values that `dead-letters` held before it was made anew. shifts -- see `ask_views`.
+    kept -- values that `dead-letters` held before it was recreated. shifts -- see `ask_views`.
     """
     held = {
         (topic, *_place(message)): message.value()
@@ -92,16 +92,16 @@ def read_topics(
         for message in consume_all(brokers, prefix + topic)
     }
     written = reconciled(written, held)
-    evidence.told = read_told(brokers, prefix)
-    account = evidence.account = balance(written, set(held), removals, evidence.told)
+    evidence.reported = read_notices(brokers, prefix)
+    account = evidence.account = balance(written, set(held), removals, evidence.reported)
     fan_outs: dict[str, list[str]] = {}
     for record in written:
         found = dict(_deliveries(prefix, record, hooks))
         evidence.expected |= found
         fan_outs[source_id(prefix + record.topic, *record.place[1:])] = list(found)
         if record.place in account.gone:
-            told = "told" if record.place in account.told else "silent"
-            evidence.gone |= dict.fromkeys(found, told if record.place in account.owed else "unknowable")
+            reported = "reported" if record.place in account.reported else "silent"
+            evidence.gone |= dict.fromkeys(found, reported if record.place in account.owed else "unknowable")
     firings: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
     for message in consume_all(brokers, f"{prefix}firings"):
         value = json.loads(message.value())
@@ -124,7 +124,7 @@ def read_topics(
     evidence.later = {one for one, due in evidence.pending.items() if is_later(due, shifts)}
 
 
-def read_told(brokers: str, prefix: str) -> list[Told]:
+def read_notices(brokers: str, prefix: str) -> list[Reported]:
     """Return what `notices` says about source partitions."""
     found = []
     for message in consume_all(brokers, f"{prefix}notices"):
@@ -132,7 +132,7 @@ def read_told(brokers: str, prefix: str) -> list[Told]:
         topic, colon, partition = value["hook_id"].removeprefix(prefix).rpartition(":")
         if colon:
             # By the clock of Kafka's client: that of the worker may have jumped.
-            found.append(Told(message.timestamp()[1] / 1000, topic, int(partition), value["why"]))
+            found.append(Reported(message.timestamp()[1] / 1000, topic, int(partition), value["why"]))
     return found
 
 
@@ -153,7 +153,7 @@ def _place(message: Message) -> tuple[int, int, int]:
 
 
 def is_later(due: float, shifts: Collection[float]) -> bool:
-    """Whether a call (epoch seconds) waits for a time that only a clock that was ahead can have meant."""
+    """Tell whether a call is due (epoch seconds) so late that only a clock that was ahead can have set it."""
     ahead = due - time.time()
     return _SOON < ahead < max(shifts) + _SOON
 

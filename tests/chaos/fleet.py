@@ -39,7 +39,7 @@ class Happened:
     what: str = ""
 
     def end(self) -> None:
-        """It is over, or undone."""
+        """Note that it is over, or undone."""
         self.until = time.time()
 
 
@@ -56,7 +56,7 @@ class Fleet:
     """The receiver's port."""
     idle: list[Worker] = field(default_factory=list)
     size: int = 0
-    """How many there are to be: those that are idle, and those that a fault will put back."""
+    """The wanted number: those that are idle, and those that a fault will put back."""
     all: list[Worker] = field(default_factory=list)
     happened: list[Happened] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Fleet:
     moves: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
     """By worker and process what it had counted of logs that moved when it was seen last."""
     wanted: bool = True
-    """Whether a worker that ends by itself is a problem."""
+    """A worker that ends by itself is a problem."""
 
     def note(self, kind: str, what: str = "") -> Happened:
         """Write down what happens now."""
@@ -112,7 +112,7 @@ class Fleet:
         self.note("start", name)
 
     def has_spoken(self, worker: Worker) -> bool:
-        """Whether it has written a line since it was started."""
+        """Tell whether the worker has written a line since it was started."""
         return worker.log.stat().st_size > self.logged[worker.data_dir.name]
 
     def life(self, worker: Worker) -> Life:
@@ -140,7 +140,7 @@ class Fleet:
         await asyncio.gather(*(asyncio.to_thread(self._read_moves, worker) for worker in self.idle if worker.running))
 
     async def look_whether_ready(self) -> None:
-        """Note those that are up and not ready, now that all is repaired, and they have had time to try."""
+        """Note workers that are up and not ready, although everything is repaired and they have had time to retry."""
         for worker in self.idle:
             try:
                 await asyncio.to_thread(worker.wait_ready, _TRIED_AGAIN)

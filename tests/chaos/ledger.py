@@ -1,7 +1,7 @@
 """The receiver of `streamhooks.dev` in a process of its own, with a ledger of every single request.
 
 `GET /_ledger` returns them, oldest first: `[time, path, webhook-id, number in the body, status, port, end]`; the status
-is null if it got no answer, and the end if it has none yet. `GET /_count` tells how many signatures were wrong. What
+is null if it got no answer, and the end if it has none yet. `GET /_count` says how many signatures were wrong. What
 comes to hooks that callers change is not in it: of their samples the last one is kept, `GET /_samples`.
 """
 

@@ -23,7 +23,7 @@ _KINDS = {"events": 70, "alerts": 15, "resource-changes": 15}
 _LATE = 1.5
 #: how long brokers that were troubled last may take for what is left, in seconds
 _FLUSH = 600.0
-#: seconds without any confirmation after which a producer is replaced: librdkafka's idempotent one can wait for ever
+#: seconds without any confirmation after which a producer is replaced: librdkafka's idempotent one can wait forever
 #: after all brokers were restarted (seen in a soak: one topic's stood still, the others went on)
 STUCK = 120.0
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
@@ -85,7 +85,7 @@ class Load:
 
     def __init__(self, brokers: str, prefix: str, seed: int, rate: float) -> None:
         self._brokers, self._prefix, self._seed, self._rate = brokers, prefix, seed, rate
-        self._told: dict[str, str] = {}  # by topic, what librdkafka told last
+        self._reported: dict[str, str] = {}  # by topic, librdkafka's last report
         self._producers = {topic: self._make_producer(topic) for topic in (*SOURCES, "resources")}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -94,10 +94,10 @@ class Load:
         self._heard = dict.fromkeys(self._producers, time.monotonic())
         self._extra = 0
         self.lives: Counter[str] = Counter()
-        """How often the log of each topic began anew, as `renew` was told."""
+        """Per topic: how often its log began again, as reported to `renew`."""
         self.refused: list[str] = []
         self.replaced: list[str] = []
-        """The topics whose producer stood still, and was replaced, with what librdkafka told of it last."""
+        """The topics whose producer stood still and was replaced, with librdkafka's last report on it."""
         #: what the brokers confirmed, of the source topics
         self.confirmed: list[Record] = []
 
@@ -116,7 +116,7 @@ class Load:
         return self.confirmed
 
     def burst(self, count: int) -> None:
-        """Write so many records more, at once."""
+        """Write this many records more, at once."""
         with self._writing:
             self._extra += count
 
@@ -128,7 +128,7 @@ class Load:
             self.refused.append(f"{left} records of {topic} before it was held")
 
     def renew(self, topic: str) -> None:
-        """Go on with a topic that was held: its log is another one now, or a shorter one."""
+        """Continue with a topic that was held: its log is now another one, or shorter."""
         with self._writing:
             self.lives[topic] += 1
             # The new log knows nothing of the old producer's sequence.
@@ -147,7 +147,7 @@ class Load:
             elif now - self._heard[topic] > STUCK:
                 with self._writing:
                     self._heard[topic] = now
-                    self.replaced.append(f"{topic} ({_in_short(self._told.get(topic, '{}'))})")
+                    self.replaced.append(f"{topic} ({_in_short(self._reported.get(topic, '{}'))})")
                     self._producers[topic] = self._make_producer(topic)
                     producer.purge()
                     producer.flush(10)
@@ -169,7 +169,7 @@ class Load:
                 "log_level": 0,
                 "error_cb": lambda _error: None,
                 "statistics.interval.ms": 5000,
-                "stats_cb": lambda told: self._told.update({topic: told}),
+                "stats_cb": lambda reported: self._reported.update({topic: reported}),
             }
         )
 
@@ -201,7 +201,7 @@ class Load:
 
     def _write(self, one: Written) -> None:
         producer, life = self._producers[one.topic], self.lives[one.topic]
-        # Of a batch that was there already, since its producer did not hear that it was, Kafka tells another one.
+        # Of a batch that was written but not confirmed to its producer, Kafka reports another offset.
         timestamp = int(time.time() * 1000)
 
         def delivered(error: KafkaError | None, message: Any) -> None:
@@ -229,8 +229,8 @@ class Load:
                 return
 
 
-def _in_short(told: str) -> str:
-    """What of librdkafka's statistics says why a producer stands still."""
-    statistics = orjson.loads(told)
+def _in_short(reported: str) -> str:
+    """Return the part of librdkafka's statistics that shows why a producer stands still."""
+    statistics = orjson.loads(reported)
     brokers = {name: broker["state"] for name, broker in statistics.get("brokers", {}).items()}
-    return f"{statistics.get('eos', {}).get('idemp_state', 'nothing told')}, brokers {brokers or 'none'}"
+    return f"{statistics.get('eos', {}).get('idemp_state', 'nothing reported')}, brokers {brokers or 'none'}"

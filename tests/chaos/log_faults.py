@@ -68,11 +68,11 @@ async def _remove_beginning(stage: Stage, topic: str, draw: random.Random) -> No
         stage.removals.append(Removal("retention", at, topic, number, life, 0, first, committed=0))
 
 
-# --- a topic made anew
+# --- recreating a topic
 
 
 async def _anew(stage: Stage, draw: random.Random) -> None:
-    """Delete a topic and make it anew, with as many partitions."""
+    """Delete a topic and recreate it with as many partitions."""
     topic = draw.choice(SOURCES)
     name = stage.topic(topic)
     with stage.noted("anew", topic):
@@ -175,9 +175,9 @@ def note_cuts(
 ) -> None:
     """Note what is gone of each partition; the extents are (first, end)."""
     for number, (_first, end) in after.items():
-        former = before[number][1]
-        if end < former:
-            committed_before = min(known.get(number, 0), former)
+        previous = before[number][1]
+        if end < previous:
+            committed_before = min(known.get(number, 0), previous)
             stage.removals.append(Removal("cut", at, topic, number, life, end, None, committed_before))
 
 

@@ -44,7 +44,7 @@ async def _over(wire: Wire, draw: random.Random) -> None:
     await asyncio.sleep(draw.uniform(_SHORTEST, _LONGEST))
     if draw.random() < 0.3:  # the connections have not outlived it
         wire.reset()
-    wire.mend()
+    wire.repair()
 
 
 async def _reset(wire: Wire, draw: random.Random) -> None:

@@ -125,7 +125,7 @@ async def _refused_timestamps(stage: Stage, draw: random.Random) -> None:
 
 
 async def _missing(stage: Stage, draw: random.Random) -> None:
-    """Delete `dead-letters` and make it anew; what it held goes into the account first."""
+    """Delete `dead-letters` and recreate it; its records go into the account first."""
     topic = stage.topic("dead-letters")
     with stage.noted("missing topic", topic):
         partitions = len((await stage.ask(lambda admin: admin.list_topics(timeout=5))).topics[topic].partitions)

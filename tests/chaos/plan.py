@@ -1,4 +1,4 @@
-"""What a run is: how long, how hard, on what."""
+"""The plan of a run: how long, how hard, on what."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NETWORK: Deck = {"slow network": 1, "deaf network": 1, "silent network": 2, "res
 OUTPUT: Deck = {"not permitted": 2, "refused timestamps": 2, "missing topic": 1, "under min ISR": 1, "full disk": 1}
 #: what a worker's clock does
 CLOCKS: Deck = {"clock ahead": 1, "clock back": 1}
-#: when a worker is told to end
+#: when a worker is asked to end
 STOPPING: Deck = {"stop without Kafka": 2, "stop with frozen Kafka": 1, "stop at start": 2, "stop in rebalance": 1}
 #: what callers change of hooks, and what happens to the workers meanwhile
 CHANGES: Deck = {"change hooks": 3, "toggle hooks": 3, "kill": 2, "pause": 2, "join": 1, "leave": 1, "stop": 1}
@@ -74,7 +74,7 @@ SHORT_FAULTS: Deck = {
 
 @dataclass(frozen=True)
 class Plan:
-    """One run; times in seconds, `rate` in records a second."""
+    """One run; times in seconds, `rate` in records per second."""
 
     seed: int
     seconds: float = 300.0
@@ -95,32 +95,32 @@ class Plan:
 
     @property
     def brokers(self) -> int:
-        """How many brokers it takes."""
+        """Return the number of brokers needed."""
         return 3 if self.faults.keys() & {*BROKERS, "under min ISR"} else 1
 
     @property
     def wires(self) -> int:
-        """How many wires with proxies there are; 0 if no kind disturbs the network."""
+        """Return the number of wires with proxies; 0 if no kind disturbs the network."""
         return self.most_workers if self.faults.keys() & NETWORK.keys() else 0
 
     @property
     def has_rules(self) -> bool:
-        """Whether Kafka asks who may write to a topic."""
+        """Tell whether Kafka asks who may write to a topic."""
         return bool(self.faults.keys() & {"not permitted", "missing topic"})
 
     @property
     def has_clocks(self) -> bool:
-        """Whether the clocks of workers can be shifted."""
+        """Tell whether the clocks of workers can be shifted."""
         return bool(self.faults.keys() & CLOCKS.keys())
 
     @property
     def has_toggles(self) -> bool:
-        """Whether there are hooks that are disabled and enabled."""
+        """Tell whether there are hooks that are disabled and enabled."""
         return "toggle hooks" in self.faults
 
     @property
     def stop_limit(self) -> float:
-        """How long a worker may take to end, as docs/running.md promises."""
+        """Return how long a worker may take to end, in seconds, as docs/running.md promises."""
         return self.grace + 15.0
 
     def without(self, kind: str) -> Plan:
@@ -131,7 +131,7 @@ class Plan:
         return replace(self, faults=faults)
 
     def worker_settings(self) -> dict[str, object]:
-        """Return what the workers are told, besides where Kafka is."""
+        """Return the settings of workers, besides the address of Kafka."""
         return {
             "partitions": self.partitions,
             "replication": self.brokers,
@@ -147,7 +147,7 @@ class Plan:
         }
 
     def deal(self) -> Iterator[tuple[float, str]]:
-        """Give, for ever, how long to wait and what happens then."""
+        """Give, forever, how long to wait and what happens then."""
         draw = random.Random(f"faults:{self.seed}")
         while True:
             deck = [kind for kind, times in self.faults.items() for _ in range(times)]
@@ -170,7 +170,7 @@ def deck(names: Sequence[str]) -> Deck:
 
 
 def short(seed: int) -> Plan:
-    """Return the run for CI: about 90 s with its start and its reckoning."""
+    """Return the run for CI: about 90 s with its start and its account."""
     return Plan(seed, seconds=50.0, rate=60.0, gap=(2.5, 6.0), partitions=4, faults=dict(SHORT_FAULTS))
 
 

@@ -28,7 +28,7 @@ class Wire:
     _carrying: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.mend()
+        self.repair()
 
     async def lay(self, port: int, target: int) -> None:
         """Listen on a port of 127.0.0.1 for connections to another one."""
@@ -40,7 +40,7 @@ class Wire:
 
         self._servers.append(await asyncio.start_server(accept, "127.0.0.1", port, limit=_CHUNK))
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Let everything through at once."""
         self.delay = 0.0
         self.to_broker.set()

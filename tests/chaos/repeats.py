@@ -1,4 +1,4 @@
-"""What a kill has others send again, beside what was in flight: pure comparison.
+"""What is sent again after a kill, besides what was in flight: a pure comparison.
 
 A killed worker had requests in flight (begun, not answered), which must be sent again. What was answered shortly before
 may not have been settled yet. And where a record fires several hooks, all of its requests are sent again if one of them
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from chaos.evidence import Evidence
 from chaos.ledger import Request
 
-#: seconds before a kill within which an answer may well not be settled: a commit a second, and what that takes
+#: seconds before a kill within which a response may be unsettled: one commit per second, and the time that it takes
 RECENT = 2.0
 #: seconds before a kill in which nothing else must have happened for it to be alone
 _BEFORE = 10.0
@@ -34,7 +34,7 @@ class Kill:
     """Its ends of all connections to the receiver."""
 
     def sent(self, request: Request) -> bool:
-        """Whether the killed process sent this request."""
+        """Tell whether the killed process sent this request."""
         return request.port in self.ports and self.since <= request.at <= self.at
 
 

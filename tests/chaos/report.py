@@ -49,10 +49,10 @@ class Report:
     lines: Mapping[str, int] = field(default_factory=dict)
     """In the log of each worker."""
     changes: Mapping[str, int] = field(default_factory=dict)
-    """How often callers' calls were answered how."""
+    """The number of callers' calls per answer."""
     toggles: int = 0
     """How often a hook was disabled and enabled."""
-    toggled_doubles: int = 0
+    toggled_duplicates: int = 0
     """Deliveries to such a hook that came again though they had been taken."""
     left_out: Sequence[str] = ()
     """Kinds that can't be done here, and why."""
@@ -61,7 +61,7 @@ class Report:
 
     @property
     def disruptions(self) -> int:
-        """How many kills, stops, starts (each a rebalance), pauses, and faults of logs, brokers and network."""
+        """Return the number of kills, stops, starts (each a rebalance), pauses, faults of logs, brokers and network."""
         return self.count(_DISRUPTIVE)
 
     def count(self, kinds: Collection[str]) -> int:
@@ -128,7 +128,7 @@ def show_sum(reports: Sequence[Report]) -> str:
 
 
 def write_json(path: Path, reports: Sequence[Report]) -> None:
-    """Write all that is known of the runs, with the machine."""
+    """Write everything known about the runs and the machine."""
     machine = {
         "cores": os.cpu_count(),
         "memory": psutil.virtual_memory().total,
@@ -151,7 +151,7 @@ def _of_losses(verdicts: Sequence[Verdict]) -> list[str]:
     gone, unknowable = sum(one.gone for one in verdicts), sum(one.unknowable for one in verdicts)
     return [
         f"  lost                 {sum(len(one.lost) for one in verdicts)}",
-        f"  gone in Kafka        {gone} deliveries, told; {unknowable} that nobody could know of",
+        f"  gone in Kafka        {gone} deliveries, reported; {unknowable} that no worker could know of",
         f"  gone in silence      {sum(len(one.silent) for one in verdicts)}",
     ]
 
@@ -196,7 +196,7 @@ def _of_changes(report: Report) -> list[str]:
     if not report.changes and not report.toggles:
         return []
     answered = ", ".join(f"{number} {how}" for how, number in sorted(report.changes.items()))
-    skipped, again = report.verdict.skipped, report.toggled_doubles
+    skipped, again = report.verdict.skipped, report.toggled_duplicates
     return [
         f"  changes of hooks     {sum(report.changes.values())}: {answered or 'none'}",
         f"  disabled, enabled    {report.toggles} times; {skipped} deliveries skipped as wanted, {again} came again",

@@ -43,7 +43,7 @@ from streamhooks.dev.ports import free_ports
 
 
 async def run(plan: Plan, folder: Path) -> Report:
-    """Do one run in a folder of its own, and return what it showed."""
+    """Do one run in a folder of its own, and return its report."""
     wires = [Wire() for _ in range(plan.wires)]
     doors = [[Door(f"WIRE{number}", *free_ports(2)) for number in range(plan.wires)] for _broker in range(plan.brokers)]
     plan, disk, left_out = with_disk(plan, folder / "kafka")
@@ -151,7 +151,7 @@ async def _run(stage: Stage) -> Report:
         usage={one.worker: one.samples for one in lasting},
         changes=dict(stage.journal.outcomes),
         toggles=len(stage.toggles),
-        toggled_doubles=toggled.doubles,
+        toggled_duplicates=toggled.duplicates,
         replaced=stage.load.replaced,
         lines={one.data_dir.name: one.log.read_bytes().count(b"\n") for one in fleet.all},
     )
@@ -180,7 +180,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; end the process, as argparse does, if it is wrong."""
     parser = argparse.ArgumentParser(prog="make chaos", description=main.__doc__)
     parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1, help="of the first run; the next ones count on")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the first run; each further run adds one")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--short", action="store_true", help="the form for CI, about 90 s")
     form.add_argument("--kills", action="store_true", help="only kills, far apart, to time the redelivery")
@@ -191,7 +191,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "with --soak processes, output, clocks, stopping)",
     )
     parser.add_argument("--seconds", type=float, help="how long a run has faults and load")
-    parser.add_argument("--rate", type=float, help="records a second")
+    parser.add_argument("--rate", type=float, help="records per second")
     parser.add_argument("--settle", type=float, help="how long a run may take to settle after the last fault, seconds")
     parser.add_argument("--json", type=Path, help="write the report there, too")
     parser.add_argument("--folder", type=Path, help="keep logs and data there (default: only of runs that failed)")
@@ -199,7 +199,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; the exit code is 1 if anything that is promised does not hold."""
+    """Run it; the exit code is 1 if any promise is broken."""
     options = parse(arguments)
     try:
         first = plan_of(options)

@@ -22,11 +22,11 @@ BEHAVIOURS: Mapping[str, Mapping[str, object]] = {
     "rejecting": {"status": 400},
     "slow": {"delay": 0.4, "status": 200},
 }
-#: what must become of each delivery to such an endpoint; of the others, as long as they are not troubled: delivered
+#: the required outcome of each delivery to such an endpoint; at undisturbed others: delivered
 DOOMED = ("broken", "rejecting")
 
 
-#: of the path of the endpoints of hooks that callers change, which nothing of the load reaches
+#: part of the path of endpoints of hooks that callers change; no record of the load fires these
 CHANGED = "/changed/"
 #: what becomes of what a hook missed that is disabled and enabled in a storm, in all of its life
 Resume = Literal["all", "skip", "time"]

@@ -40,7 +40,7 @@ def _left(brokers: str, prefix: str, shifts: Collection[float]) -> str:
                 if pending:
                     return f"{len(pending)} calls are pending"
     except (KafkaException, AssertionError, TimeoutError) as error:
-        return f"Kafka does not tell: {error}"
+        return f"Kafka does not answer: {error}"
     return ""
 
 

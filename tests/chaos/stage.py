@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass
 class Stage:
-    """What there is in a run, and what was done to it that the reckoning has to know."""
+    """The parts of a run, and what was done to them that matters for the account."""
 
     plan: Plan
     fleet: Fleet
@@ -41,7 +41,7 @@ class Stage:
     troubled: set[str] = field(default_factory=set)
     """Hooks whose endpoint misbehaved for a while."""
     removals: list[Removal] = field(default_factory=list)
-    """What Kafka does not hold any longer."""
+    """Records that Kafka no longer holds."""
     kept: list[bytes] = field(default_factory=list)
     """What `dead-letters` held when it was deleted."""
     shifts: set[float] = field(default_factory=lambda: {0.0})

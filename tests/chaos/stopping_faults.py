@@ -1,4 +1,4 @@
-"""When a worker is told to end: with Kafka away or frozen, while it starts, while partitions move."""
+"""When a worker is asked to end: with Kafka away or frozen, while it starts, while partitions move."""
 
 from __future__ import annotations
 

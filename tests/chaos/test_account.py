@@ -1,4 +1,4 @@
-"""What Kafka held, what it holds no longer, and whether that was told."""
+"""What Kafka held, what it no longer holds, and whether the loss was reported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.account import Record, Removal, Told, balance, must_be_counted, reconciled
+from chaos.account import Record, Removal, Reported, balance, must_be_counted, reconciled
 
 
 def record(offset: int, life: int = 0, partition: int = 0) -> Record:
@@ -17,8 +17,8 @@ def removal(kind: str, first: int, end: int | None, *, life: int = 0, at: float 
     return Removal(kind, at, "events", 0, life, first, end, committed)
 
 
-def told(why: str = "the log is another one", at: float = 11.0, partition: int = 0) -> Told:
-    return Told(at, "events", partition, why)
+def reported(why: str = "the log is another one", at: float = 11.0, partition: int = 0) -> Reported:
+    return Reported(at, "events", partition, why)
 
 
 TEN = [record(offset) for offset in range(10)]
@@ -33,28 +33,28 @@ def test_what_is_all_there_is_in_balance():
     assert (account.written, account.held, account.gone, account.wrong) == (10, 10, {}, [])
 
 
-def test_what_retention_took_is_told_offset_by_offset():
+def test_what_retention_took_is_reported_offset_by_offset():
     taken = removal("retention", 0, 6)
-    notice = told("retention removed the offsets 2 to 5 unread")
+    notice = reported("retention removed the offsets 2 to 5 unread")
     account = balance(TEN, held(*TEN[6:]), [taken], [notice])
     assert account.gone.keys() == held(*TEN[:6]) == account.owed
-    assert account.told == held(*TEN[2:6])
+    assert account.reported == held(*TEN[2:6])
     assert account.wrong == []
     assert must_be_counted([notice]) == {"events": 4}
 
 
 def test_logs_that_moved_are_counted_by_what_became_of_them():
     notices = [
-        told("the topic was recreated, and its previous log was read to 7: the new log is read from 0 on"),
-        told("the log was read to 9, but has lost its records from 7 on: it is read from 7 on"),
-        told("the log was read to 9, but has lost its records from 7 on: it is read from 7 on", partition=1),
+        reported("the topic was recreated, and its previous log was read to 7: the new log is read from 0 on"),
+        reported("the log was read to 9, but has lost its records from 7 on: it is read from 7 on"),
+        reported("the log was read to 9, but has lost its records from 7 on: it is read from 7 on", partition=1),
     ]
     assert must_be_counted(notices) == {"events anew": 1, "events shorter": 2}
 
 
-def test_of_a_partition_that_was_added_may_be_told():
+def test_an_added_partition_may_be_reported():
     added = Removal.nothing("partitions", 10.0, "events", 0)
-    account = balance(TEN, held(*TEN), [added], [told("the partition was added")])
+    account = balance(TEN, held(*TEN), [added], [reported("the partition was added")])
     assert (account.gone, account.wrong) == ({}, [])
 
 
@@ -68,26 +68,26 @@ def test_a_partition_that_went_before_it_was_found_is_owed_by_nobody(added_at: f
 @pytest.mark.parametrize(
     "notice",
     [
-        told("retention removed the offsets 0 to 5 unread", at=9.0),
-        told("retention removed the offsets 0 to 5 unread", partition=1),
+        reported("retention removed the offsets 0 to 5 unread", at=9.0),
+        reported("retention removed the offsets 0 to 5 unread", partition=1),
     ],
     ids=["before", "elsewhere"],
 )
-def test_another_notice_does_not_tell_of_it(notice: Told):
-    assert balance(TEN, held(*TEN[6:]), [removal("retention", 0, 6)], [notice]).told == set()
+def test_another_notice_does_not_report_it(notice: Reported):
+    assert balance(TEN, held(*TEN[6:]), [removal("retention", 0, 6)], [notice]).reported == set()
 
 
 def test_a_log_made_anew_has_the_same_offsets_again():
     new = [record(offset, life=1) for offset in range(3)]
-    account = balance([*TEN, *new], held(*new), [removal("anew", 0, None, committed=4)], [told()])
-    assert account.gone.keys() == held(*TEN) == account.told == account.owed
+    account = balance([*TEN, *new], held(*new), [removal("anew", 0, None, committed=4)], [reported()])
+    assert account.gone.keys() == held(*TEN) == account.reported == account.owed
     assert account.wrong == []
 
 
 def test_a_log_that_was_cut_and_grew_past_the_position_again():
     grown = [record(offset, life=1) for offset in range(7, 14)]
-    account = balance([*TEN, *grown], held(*TEN[:7], *grown), [removal("cut", 7, None, committed=9)], [told()])
-    assert account.gone.keys() == held(*TEN[7:]) == account.told == account.owed
+    account = balance([*TEN, *grown], held(*TEN[:7], *grown), [removal("cut", 7, None, committed=9)], [reported()])
+    assert account.gone.keys() == held(*TEN[7:]) == account.reported == account.owed
     assert account.wrong == []
 
 
@@ -116,14 +116,14 @@ def test_a_record_that_is_there_twice_is_two():
         ("confirmed, not there", TEN[7:], [removal("retention", 0, 6)], []),
         ("there, though", TEN, [removal("retention", 0, 6)], []),
         ("1 records are there that were never confirmed", [*TEN, record(10)], [], []),
-        ("never told", TEN[:7], [removal("cut", 7, None, committed=9)], []),
-        ("never told", [], [removal("anew", 0, None, committed=1)], [told(at=9.0)]),
-        ("told, and nothing had happened", TEN, [], [told()]),
+        ("never reported", TEN[:7], [removal("cut", 7, None, committed=9)], []),
+        ("never reported", [], [removal("anew", 0, None, committed=1)], [reported(at=9.0)]),
+        ("reported, although nothing had happened", TEN, [], [reported()]),
         (
-            "told as removed",
+            "reported as removed",
             TEN[6:],
             [removal("retention", 0, 6)],
-            [told("retention removed the offsets 2 to 6 unread")],
+            [reported("retention removed the offsets 2 to 6 unread")],
         ),
     ],
 )

@@ -30,7 +30,7 @@ def test_a_disk_is_full_and_has_room_again(tmp_path: Path):
     assert list(folder.iterdir()) == []
 
 
-def test_where_no_disk_can_be_made_that_kind_is_left_out_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_where_no_disk_can_be_made_that_kind_is_left_out_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "/nowhere")
     plan, disk, left_out = with_disk(Plan(1, faults=deck(["full disk", "kill"])), tmp_path / "kafka")
     assert (plan.faults, disk) == ({"kill": 1}, None)

@@ -59,7 +59,7 @@ def test_what_a_producer_holds_that_stands_still_is_written_by_another(monkeypat
     for number in range(3):
         one._write(Written(topic, "1", {"number": number}))
     heard = one._heard[topic]
-    one._told[topic] = '{"eos": {"idemp_state": "Assigned"}, "brokers": {}}'
+    one._reported[topic] = '{"eos": {"idemp_state": "Assigned"}, "brokers": {}}'
     one.replace_stuck(heard + STUCK)
     assert one.replaced == []
     one.replace_stuck(heard + STUCK + 1)

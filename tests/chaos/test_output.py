@@ -14,7 +14,7 @@ from chaos.stage import Stage
 
 
 @pytest.mark.parametrize(
-    ("topic", "seconds", "answers", "told"),
+    ("topic", "seconds", "answers", "reported"),
     [
         ("firings", 20.0, {"worker-0": 200, "worker-1": 200}, True),
         ("firings", 20.0, {"worker-0": 200, "worker-1": 503}, False),
@@ -31,7 +31,7 @@ async def test_that_no_worker_says_that_it_can_not_write_is_a_problem(
     topic: str,
     seconds: float,
     answers: dict[str, int],
-    told: bool,
+    reported: bool,
 ):
     async def ready_answers(_fleet: Fleet, _since: float) -> dict[str, int]:
         return answers
@@ -40,7 +40,7 @@ async def test_that_no_worker_says_that_it_can_not_write_is_a_problem(
     fleet = Fleet(["127.0.0.1:1"], "t.", tmp_path, Plan(1), receiver=1)
     stage = Stage(fleet.plan, fleet, None, None, (), None, ())  # type: ignore[arg-type]
     await must_say(stage, "not permitted", [stage.topic(topic)], time.time() - seconds)
-    assert [one.partition(",")[0] for one in fleet.problems] == ["not permitted"] * told
+    assert [one.partition(",")[0] for one in fleet.problems] == ["not permitted"] * reported
 
 
 def test_rules_know_the_wires():

@@ -1,4 +1,4 @@
-"""The wire does what it is told."""
+"""The wire does what it is asked to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streamhooks.dev.ports import free_port
 
 @pytest.fixture
 async def wire():
-    """A wire to somebody who answers each line with itself, and how to connect through it."""
+    """Return a wire to an echo server, and how to connect through it."""
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
@@ -34,7 +34,7 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> byt
     return await reader.readline()
 
 
-async def test_it_passes_on_what_comes_slowly_if_told(wire):
+async def test_it_can_pass_on_data_slowly(wire):
     one, connect, _heard = wire
     ends = await connect()
     assert await ask(*ends) == b"a\n"
@@ -52,7 +52,7 @@ async def test_what_is_held_up_one_way_comes_later(wire):
     while not heard:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     assert not asked.done()
-    one.mend()
+    one.repair()
     assert await asked == b"a\n"
 
 
@@ -63,7 +63,7 @@ async def test_silence_holds_up_both_ways(wire):
     asked = asyncio.ensure_future(ask(*ends))
     await asyncio.sleep(0.05)
     assert not heard
-    one.mend()
+    one.repair()
     assert await asked == b"a\n"
 
 

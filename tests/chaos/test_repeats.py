@@ -1,4 +1,4 @@
-"""What a kill has others send again, beside what was in flight."""
+"""What is sent again after a kill, besides what was in flight."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_what_was_begun_and_not_answered_is_in_flight():
     assert numbers(found) == (3, 2, 0, 0, 0)
 
 
-def test_what_was_answered_and_is_sent_again_is_told_with_the_earliest():
+def test_answered_requests_that_are_repeated_are_reported_with_the_earliest():
     found = counted(
         request("a", 99.0, 99.1),
         request("b", 90.0, 90.5),

@@ -88,7 +88,7 @@ def test_what_was_still_to_be_sent_when_it_was_disabled_again_is_decided_about_o
 )
 def test_only_at_the_ends_a_delivery_may_come_again(produced: float, again: float, is_right: bool):
     found = judged(evidence(produced, produced + 0.01, again))
-    assert (found.doubles, len(found.unexplained)) == (1, 0 if is_right else 1)
+    assert (found.duplicates, len(found.unexplained)) == (1, 0 if is_right else 1)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The reckoning finds what it is there to find."""
+"""The account finds what it is there to find."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chaos.account import Account, Told
+from chaos.account import Account, Reported
 from chaos.evidence import Evidence, Expected, is_later
 from chaos.fleet import Happened
 from chaos.ledger import Request
@@ -62,14 +62,14 @@ SPOILED: dict[str, Callable[[Evidence], object]] = {
     "lost in silence": lambda found: (found.requests.__delitem__(slice(1, 3)), found.gone.update(m1="silent")),
     "the metrics of moves": lambda found: found.moves.update(events=3),
     "the metrics of moves: 1": lambda found: (
-        found.told.append(Told(9.0, "events", 0, "retention removed the offsets 3 to 4 unread")),
+        found.reported.append(Reported(9.0, "events", 0, "retention removed the offsets 3 to 4 unread")),
         setattr(found, "all_moves_seen", True),
     ),
 }
 
 
 @pytest.mark.parametrize("what", SPOILED)
-def test_what_is_wrong_is_told(what: str):
+def test_what_is_wrong_is_reported(what: str):
     evidence = whole()
     SPOILED[what](evidence)
     wrong = judge(evidence, HOOKS, set()).wrong
@@ -109,7 +109,7 @@ def test_only_what_a_clock_can_have_meant_is_due_much_later(ahead: float, shifts
     assert not is_later(0.0, shifts)
 
 
-@pytest.mark.parametrize("fate", ["told", "unknowable"])
+@pytest.mark.parametrize("fate", ["reported", "unknowable"])
 def test_what_kafka_lost_and_nobody_could_deliver_is_counted_apart(fate: str):
     evidence = whole()
     del evidence.requests[1:3], evidence.firings["a", "m1", 2]
@@ -117,7 +117,7 @@ def test_what_kafka_lost_and_nobody_could_deliver_is_counted_apart(fate: str):
     evidence.gone = {"m1": fate}
     verdict = judge(evidence, HOOKS, set())
     assert verdict.wrong == []
-    assert (verdict.gone, verdict.unknowable) == ((1, 0) if fate == "told" else (0, 1))
+    assert (verdict.gone, verdict.unknowable) == ((1, 0) if fate == "reported" else (0, 1))
 
 
 def test_what_was_delivered_before_kafka_lost_it_is_delivered():
@@ -132,13 +132,13 @@ def test_what_was_delivered_and_not_counted_before_kafka_lost_it_is_not_done_aga
     del evidence.firings["a", "m1", 2]
     evidence.counters["1h"]["a"] = (1, 0, 1)
     assert judge(evidence, HOOKS, set()).wrong
-    evidence.gone = {"m1": "told"}
+    evidence.gone = {"m1": "reported"}
     assert judge(evidence, HOOKS, set()).wrong == []
 
 
 def test_what_a_killed_worker_had_counted_may_be_missing():
     evidence = whole()
-    evidence.told = [Told(9.0, "events", 0, "retention removed the offsets 3 to 4 unread")]
+    evidence.reported = [Reported(9.0, "events", 0, "retention removed the offsets 3 to 4 unread")]
     assert judge(evidence, HOOKS, set()).wrong == []
 
 

@@ -40,7 +40,7 @@ class Missing:
 
     skipped: frozenset[str]
     """Ids that never came, or were never counted, and need not."""
-    doubles: int
+    duplicates: int
     """Deliveries that came again though they had been taken."""
     unexplained: tuple[str, ...]
     """Of these, what nothing explains."""
@@ -66,7 +66,7 @@ def judge_toggles(
         if request.path in witnesses:
             seen[request.number] = request.at
     counted = {identifier for (_hook, identifier, _attempt), found in evidence.firings.items() if "delivered" in found}
-    skipped, doubles, unexplained = set(), 0, []
+    skipped, duplicates, unexplained = set(), 0, []
     for identifier, expected in evidence.expected.items():
         if expected.hook not in toggled:
             continue
@@ -79,14 +79,14 @@ def judge_toggles(
             if may_be_missing(expected.produced, max(decided), own):
                 skipped.add(identifier)
         for again in [one for one in requests if taken is not None and one.at > taken.at]:
-            doubles += 1
+            duplicates += 1
             if not is_explained(expected, taken, again, own, disturbed):
                 unexplained.append(f"{identifier} at {taken.at:.3f} and {again.at:.3f}: {expected}")
-    return Missing(frozenset(skipped), doubles, tuple(unexplained))
+    return Missing(frozenset(skipped), duplicates, tuple(unexplained))
 
 
 def may_be_missing(produced: float, decided: float, toggles: Sequence[Toggle]) -> bool:
-    """Whether a record need not be sent that was produced and last decided about at these times.
+    """Tell whether a record need not be sent that was produced and last decided about at these times.
 
     It was passed over while its hook was disabled, and who enabled the hook did not want it; or it was still to be sent
     when the hook was disabled once more, and who enabled it then did not want it.
@@ -102,7 +102,7 @@ def is_explained(
     toggles: Sequence[Toggle],
     disturbed: Sequence[tuple[float, float]],
 ) -> bool:
-    """Whether a record may have been sent again.
+    """Tell whether a record may have been sent again.
 
     It came at an end of a disabling; or it was not settled yet when something happened to a worker.
     """

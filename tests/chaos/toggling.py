@@ -21,7 +21,7 @@ _TAKEN = 120.0
 
 
 async def toggle(fleet: Fleet, hooks: Iterable[Hook], seconds: float, draw: random.Random) -> list[Toggle]:
-    """Disable and enable these hooks for so long, each at its own pace; in the end all are enabled."""
+    """Disable and enable these hooks for this time, each at its own pace; in the end all are enabled."""
     end = time.monotonic() + seconds
     async with client() as session, asyncio.TaskGroup() as group:
         tasks = [group.create_task(_toggle(session, fleet, hook, end, random.Random(draw.random()))) for hook in hooks]
@@ -34,7 +34,7 @@ async def _toggle(
     found = []
     while time.monotonic() < end:
         disabling = await _put(session, fleet, hook, draw, {"status": "disabled"})
-        # At once, too: what was missed is noted while somebody decides about it.
+        # Sometimes at once: records are passed over while a decision is made.
         await asyncio.sleep(draw.choice((0.0, 0.0, draw.uniform(0, 1), draw.uniform(0, 5))))
         cutoff, resume = 0.0, str(hook.resume)
         if hook.resume == "time":
@@ -66,7 +66,7 @@ def left_to_send(api: Api, hooks: Iterable[Hook]) -> str:
     for hook in hooks:
         answer = api.get(f"/api/hooks/{hook.id}/missed")
         if answer.status != 200:
-            return f"{hook.id} does not tell what it missed: {answer.status}"
+            return f"{hook.id} does not say what it missed: {answer.status}"
         if answer.json["stretches"]:
             return f"{hook.id} has still to get what it missed: {answer.json['stretches'][:2]}"
     return ""

@@ -1,4 +1,4 @@
-"""What a process of a worker takes, and whether that grows."""
+"""The resources that a worker's process uses, and whether they grow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 _EVERY = 5.0
 #: what is compared is the median of the second quarter of a life with that of the last; the first is its start
 _QUARTERS = 4
-#: fewer samples tell nothing
+#: fewer samples prove nothing
 _FEWEST = 40
 #: seconds of a life that can be judged: a process keeps the memory of its worst moment, which has to come early
 _LONG = 1800.0
@@ -45,7 +45,7 @@ class Trend:
 
     @property
     def grows(self) -> bool:
-        """Whether there was clearly more in the end."""
+        """Tell whether there was clearly more in the end."""
         slack = _MEMORY if self.kind == "memory" else _PIECES
         return self.after > self.before * (1 + _SHARE) + slack
 
@@ -83,7 +83,7 @@ class Life:
             self._written = len(self.samples)
 
     def trends(self) -> list[Trend]:
-        """Return one a kind, or none if it was too short to tell."""
+        """Return one per kind, or none if it was too short to judge."""
         return trends(self.samples)
 
     def growing(self) -> list[Trend]:

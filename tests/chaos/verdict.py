@@ -1,4 +1,4 @@
-"""What was produced against what came of it: pure comparison."""
+"""Comparing what was produced with its outcome; pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _FAILED = ("retried", "dead")
 
 @dataclass
 class Verdict:
-    """The numbers of a run; `wrong` is empty if all that is promised holds."""
+    """The numbers of a run; `wrong` is empty if every promise holds."""
 
     records: int = 0
-    """That Kafka confirmed."""
+    """Records that Kafka confirmed."""
     held: int = 0
-    """Of them, those that it holds in the end."""
+    """Those of them that it holds in the end."""
     expected: int = 0
     delivered: int = 0
     dead: int = 0
@@ -32,11 +32,11 @@ class Verdict:
     skipped: int = 0
     """Deliveries that nobody made, since who enabled the hook did not want them."""
     gone: int = 0
-    """Deliveries that nobody made, since Kafka had removed the record, and of which that was told."""
+    """Deliveries that were not made because Kafka had removed the record, and that was reported."""
     unknowable: int = 0
     """Those of records that Kafka lost before anybody could know that it had them."""
     silent: list[str] = field(default_factory=list)
-    """Those of which it was not told."""
+    """Those of which it was not reported."""
     unexpected: list[str] = field(default_factory=list)
     requests: int = 0
     attempts: int = 0
@@ -52,7 +52,7 @@ class Verdict:
 def judge(
     evidence: Evidence, hooks: Iterable[Hook], troubled: set[str], skipped: AbstractSet[str] = frozenset()
 ) -> Verdict:
-    """Hold everything against what was produced; what was `skipped` (ids) may be missing."""
+    """Compare everything with what was produced; `skipped` ids may be missing."""
     behaviour = {hook.id: hook.behaviour for hook in hooks}
     expected, dead = evidence.expected, evidence.dead
     requests = Counter(request.id for request in evidence.requests)
@@ -70,7 +70,7 @@ def judge(
         later=len(evidence.later & expected.keys()),
         lost=[f"{one}: {expected[one]}" for one in missing if one not in evidence.gone],
         skipped=len(skipped - taken),
-        gone=fates["told"],
+        gone=fates["reported"],
         unknowable=fates["unknowable"],
         silent=[f"{one}: {expected[one]}" for one in missing if evidence.gone.get(one) == "silent"],
         unexpected=list(_unexpected(evidence)),
@@ -123,10 +123,10 @@ def _unexpected(evidence: Evidence) -> Iterable[str]:
 
 
 def _miscounted(evidence: Evidence) -> Iterable[str]:
-    """A worker that is killed takes its count along: what was seen of it is at most what the notices say."""
-    told = must_be_counted(evidence.told)
-    for what in sorted(told.keys() | evidence.moves.keys()):
-        said, counted = told.get(what, 0), evidence.moves.get(what, 0)
+    """Compare counts with notices. A killed worker's last count is unknown, so the counts seen may be fewer."""
+    reported = must_be_counted(evidence.reported)
+    for what in sorted(reported.keys() | evidence.moves.keys()):
+        said, counted = reported.get(what, 0), evidence.moves.get(what, 0)
         if counted > said or (counted < said and evidence.all_moves_seen):
             yield f"{what}: counted {counted}, and the notices make {said}"
 

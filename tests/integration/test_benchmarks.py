@@ -26,7 +26,7 @@ def test_a_benchmark_runs_and_tells_what_it_found(tmp_path: Path) -> None:
     rows = {row["sender"]: row for row in found["rows"]}
     assert set(rows) == {"naive x 1", "streamhooks x 1"}
     assert all(row["deliveries/s"] > 0 and row["CPU µs, sender and broker"] > 0 for row in rows.values())
-    assert rows["streamhooks x 1"]["doubles"] == 0
+    assert rows["streamhooks x 1"]["duplicates"] == 0
     assert found["machine"]["cores"]
 
 

@@ -1,4 +1,4 @@
-"""What modules of ours borrow of libraries that did not publish it, and what its source is like."""
+"""The private names that our modules borrow from libraries, and digests of their source."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from streamhooks.borrowed.library import ATTRIBUTE, Library
 
 #: private by name alone: methods of named tuples, the value of an enum, the way out of Python, codes of librdkafka
 _PUBLIC_ALL_THE_SAME = re.compile(r"_replace|_make|_asdict|_fields|_value_|_exit|_[A-Z][A-Z_]+")
-#: in place of a digest: there is nothing of that name any more
+#: in place of a digest: the name no longer exists
 GONE = "gone"
 
 
 class Changed(NamedTuple):
-    """Something of a library that is not as it was read."""
+    """A name of a library that differs from what was read."""
 
     name: str
     was: str
@@ -65,7 +65,7 @@ def _is_set_by_its_class(name: str) -> bool:
 
 
 def digest(name: str) -> str:
-    """Return what tells one source from another: empty lines and comments make no difference."""
+    """Return a digest of a source, regardless of empty lines and comments."""
     try:
         source = _source_of(find(name))
     except LookupError:
@@ -89,7 +89,7 @@ def names_of(owner: type) -> frozenset[str]:
 
 
 def changes(library: Library) -> list[Changed]:
-    """Return what is not as the table says."""
+    """Return the names that differ from the table."""
     modules: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for module, names in library.names.items():
         for pair in names.items():

@@ -41,7 +41,7 @@ class Browser:
         self.page.goto(url)
 
     def resize(self, width: int, height: int = 900) -> None:
-        """Give the page so many pixels."""
+        """Set the size of the page, in pixels."""
         self.page.set_viewport_size({"width": width, "height": height})
 
     def prefer(self, scheme: Any) -> None:
@@ -49,7 +49,7 @@ class Browser:
         self.page.emulate_media(color_scheme=scheme)
 
     def live_in(self, zone: str) -> None:
-        """Have the times of this zone, such as Europe/Berlin."""
+        """Show times in this zone, such as Europe/Berlin."""
         session = self.page.context.new_cdp_session(self.page)
         session.send("Emulation.setTimezoneOverride", {"timezoneId": zone})
 
@@ -59,15 +59,15 @@ class Browser:
         return self.page.evaluate("location.href")
 
     def text(self) -> str:
-        """All that is to be read now, without what is folded away."""
+        """Return all visible text, without folded parts."""
         return self.page.evaluate("document.body.innerText")
 
     def run(self, script: str) -> Any:
-        """What a script returns."""
+        """Return the result of a script."""
         return self.page.evaluate(f"() => {{ {script} }}")
 
     def all(self, css: str) -> Locator:
-        """What is visible of a selector, in a dialog if one is open."""
+        """Return the visible elements of a selector, in a dialog if one is open."""
         place = self.page if css.startswith("dialog") else self.page.locator(_PLACE).last
         return place.locator(css).filter(visible=True)
 
@@ -78,15 +78,15 @@ class Browser:
         return found
 
     def focused(self) -> Locator:
-        """What has the focus."""
+        """Return the element that has the focus."""
         return self.page.locator("*:focus")
 
     def press(self, text: str, nth: int = 0) -> None:
-        """Press the button, link or tab that is called so (or begins so)."""
+        """Press the button, link or tab with this name (or a name that begins like it)."""
         button = self.all("button, a, summary, label.choice").filter(has_text=_begins(text)).nth(nth)
 
         def can_be_pressed() -> bool:
-            # Looked for anew each time: a dialog that opens meanwhile may cover one of the same name.
+            # Searched again each time: a dialog that opens meanwhile may cover one of the same name.
             button.click(timeout=1_000, trial=True)
             return True
 
@@ -95,11 +95,11 @@ class Browser:
         leads_away = button.evaluate("one => one.hash?.startsWith('#/') && one.hash !== location.hash")
         button.click()  # once: one that is late is done all the same
         if leads_away and view:
-            # What is looked for next may be in the former view, too.
+            # What is searched next may be in the previous view, too.
             self.page.wait_for_function("view => !view.isConnected", arg=view)
 
     def tab(self, name: str) -> None:
-        """Choose the tab that is called so."""
+        """Choose the tab with this name."""
         self.page.get_by_role("tab", name=name).click()
 
     def fill(self, label: str, value: str) -> None:
@@ -124,7 +124,7 @@ class Browser:
             self.page.keyboard.press(key)
 
     def wait_text(self, text: str, timeout: float = 30.0) -> None:
-        """Wait until the text is to be read."""
+        """Wait until the text is visible."""
         try:
             eventually(lambda: text in self.text(), timeout)
         except AssertionError:
@@ -134,13 +134,13 @@ class Browser:
         eventually(lambda: text not in self.text(), timeout)
 
     def complaints(self) -> list[str]:
-        """What the browser complained of since the last call: errors, what its policy blocked."""
+        """Return the browser's complaints since the last call: errors, and what its policy blocked."""
         self.page.evaluate("0")  # what it has said until now is heard
         said, self._complaints = self._complaints, []
         return said
 
     def hosts(self) -> set[str]:
-        """Every host that the page has loaded something from."""
+        """Return every host from which the page has loaded something."""
         return set(self.run("return performance.getEntriesByType('resource').map(one => new URL(one.name).host)"))
 
     def screenshot(self, file: Path, *, whole: bool = True) -> None:
@@ -149,7 +149,7 @@ class Browser:
 
 
 class Chromium:
-    """A Chromium that is started when a page is wanted, and anew when it has died."""
+    """A Chromium that is started on first use, and again when it has died."""
 
     def __init__(self, playwright: Playwright, program: Program) -> None:
         self._playwright = playwright
@@ -158,7 +158,7 @@ class Chromium:
 
     @contextmanager
     def browser(self) -> Iterator[Browser]:
-        """A page that knows no token, on a wide screen, in light."""
+        """Return a page without a token, on a wide screen, in light mode."""
         page = self._page()
         try:
             yield Browser(page)
@@ -188,7 +188,7 @@ class Chromium:
 
 @contextmanager
 def chromium() -> Iterator[Chromium]:
-    """A Chromium for as long as the context; what has none fails, or skips if the developer has said so."""
+    """Give a Chromium for as long as the context lasts; without one, fail, or skip if the developer asked for it."""
     try:
         program = find()
     except Refusal as error:

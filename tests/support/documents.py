@@ -53,7 +53,7 @@ def as_written(text: str | bytes) -> Any:
 
 
 def generated(count: int) -> list[str]:
-    """Return so many documents, the same each time."""
+    """Return this many documents, the same each time."""
     found: list[str] = []
 
     @settings(max_examples=count, derandomize=True, database=None, deadline=None)

@@ -1,4 +1,4 @@
-"""An endpoint that sends bytes as they are: answers, and what nobody asked for."""
+"""An endpoint that sends raw bytes: responses, and unsolicited data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RawEndpoint:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}{path}"
 
     def blurt(self, data: bytes) -> None:
-        """Send bytes unasked over every connection that is open."""
+        """Send unsolicited bytes over every open connection."""
         for connection in self._connections:
             with suppress(OSError):
                 connection.sendall(data)

@@ -31,7 +31,7 @@ class Receiver:
         return self.base + path
 
     def requests(self, path: str | None = None) -> list[dict[str, Any]]:
-        """Return what came (to a path), oldest first."""
+        """Return the requests (to a path), oldest first."""
         return self._api.get("/_requests", **({"path": path} if path else {})).json
 
     def count(self, path: str | None = None) -> dict[str, int]:
@@ -39,7 +39,7 @@ class Receiver:
         return self._api.get("/_count", **({"path": path} if path else {})).json
 
     def behave(self, path: str, **behaviour: object) -> None:
-        """Change how a path behaves; without any, well."""
+        """Change how a path behaves; without a behaviour, it behaves well."""
         answer = self._api.put(f"/_behaviour/{path.lstrip('/')}", behaviour)
         assert answer.status == 204, answer
 
@@ -48,7 +48,7 @@ class Receiver:
         assert self._api.put("/_secrets", {hook: secrets}).status == 204
 
     def forget(self) -> None:
-        """Forget what came, and the counts."""
+        """Forget the requests and the counts."""
         assert self._api.delete("/_requests").status == 204
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Topics that a former version wrote, kept as a file and written anew: see tests/recorded."""
+"""Topics that a previous version wrote, kept as a file and written again: see tests/recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMPACTED = ("resources", "hooks", "hook-states", "delayed")
 
 @dataclass(frozen=True)
 class Recording:
-    """What is known of a story, and its records in the order of each partition."""
+    """The facts of a story, and its records in the order of each partition."""
 
     known: dict[str, Any]
     records: list[dict[str, Any]]
@@ -34,7 +34,7 @@ class Recording:
         return self.known["prefix"]
 
     def write(self, brokers: str, receiver: str, now_ms: int) -> None:
-        """Make the topics, write the records to the same partitions and offsets, commit what was committed.
+        """Create the topics, write the records to the same partitions and offsets, and repeat the commits.
 
         receiver -- `host:port` in place of that of the story. What counts by the time of day is moved by whole days
         up to `now_ms`, since windows are forgotten; all else keeps its time, from which the ids of webhooks follow.

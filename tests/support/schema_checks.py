@@ -1,4 +1,4 @@
-"""Loaded by schemathesis: what it says of requests that are refused or not, but for what no JSON Schema can say."""
+"""Loaded by schemathesis: its checks of refused and accepted requests, except rules that no JSON Schema can express."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def nothing_invalid_is_accepted(ctx, response, case) -> bool | None:
 
 
 def _is_as_it_asked(response, case) -> bool:
-    """Whether the hook is not as the request says that it must be, so that the rest of it does not matter."""
+    """Tell whether the hook differs from the request's condition, so that the rest of the request does not matter."""
     return response.status_code == 412 and "If-Match" in case.headers

@@ -1,4 +1,4 @@
-"""Schemathesis, as a program that calls a worker by what its OpenAPI document says."""
+"""Schemathesis, as a program that calls a worker by its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def schemathesis(base: str, token: str | None, examples: int, *options: str) -> list[str]:
-    """The command that checks a worker; it ends with 0 if nothing was found."""
+    """Return the command that checks a worker; it ends with 0 if nothing was found."""
     header = ["-H", f"Authorization: Bearer {token}"] if token else []
     return [
         sys.executable, "-m", "schemathesis.cli", "run", f"{base}/openapi.json", "--max-examples", str(examples),
@@ -19,10 +19,10 @@ def schemathesis(base: str, token: str | None, examples: int, *options: str) -> 
 
 
 def environment() -> dict[str, str]:
-    """Its variables, with our own checks."""
+    """Return its environment, with our own checks."""
     return os.environ | {"SCHEMATHESIS_HOOKS": "schema_checks", "PYTHONPATH": str(Path(__file__).parent)}
 
 
 def findings(output: str) -> str:
-    """What it found, without how it went."""
+    """Return its findings, without its progress."""
     return output[max(output.find("= FAILURES"), 0) :]

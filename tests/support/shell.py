@@ -1,4 +1,4 @@
-"""The commands in the `sh` blocks of the documentation, taken apart as far as a check needs it."""
+"""The commands in the `sh` blocks of the documentation, parsed as far as a check needs it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SEPARATORS = set(";&|()\n")
 
 
 def commands(text: str) -> list[list[str]]:
-    """The words of each command, without redirections and assignments in front. Raises ValueError for an open quote.
+    """Give the words of each command, without redirections and leading assignments; raise ValueError for an open quote.
 
     Of what stands in `$(…)` within double quotes nothing is seen: write it without them, as an assignment.
     """

@@ -29,7 +29,7 @@ class Snippet:
 
 
 def snippets(page: Path, language: str) -> list[Snippet]:
-    """The blocks of a page in a language, in their order."""
+    """Return the blocks of a page in a language, in order."""
     text = page.read_text()
     found = []
     for match in _FENCE.finditer(text):
@@ -42,7 +42,7 @@ def snippets(page: Path, language: str) -> list[Snippet]:
 
 
 def section(page: Path, title: str) -> list[Snippet]:
-    """The blocks of any language below a heading, in their order."""
+    """Return the blocks of any language below a heading, in order."""
     before, _, after = page.read_text().partition(f"\n## {title}\n")
     first = before.count("\n") + 2
     last = first + after.partition("\n## ")[0].count("\n") + 1

@@ -97,7 +97,7 @@ def consume_all(brokers: str, topic: str) -> list[Message]:
 
 
 def _ends(consumer: Consumer, tp: TopicPartition) -> tuple[int, int]:
-    """The first and the next offset; a leader that was elected just now does not know them for a moment."""
+    """Return the first and the next offset; retried, since a leader that was just elected does not know them yet."""
     deadline = time.monotonic() + _TIMEOUT
     while True:
         try:
@@ -110,7 +110,7 @@ def _ends(consumer: Consumer, tp: TopicPartition) -> tuple[int, int]:
 
 
 def make_anew(brokers: str, topic: str) -> None:
-    """Delete a topic and make it again, with as many partitions: it is another one of that name."""
+    """Delete a topic and recreate it with as many partitions."""
     admin = AdminClient({"bootstrap.servers": brokers})
     partitions = len(admin.list_topics(topic, _TIMEOUT).topics[topic].partitions)
     admin.delete_topics([topic], operation_timeout=_TIMEOUT)[topic].result(_TIMEOUT)

@@ -19,7 +19,7 @@ _STOP_TIMEOUT = 30.0
 
 
 class Worker:
-    """A worker as a user starts it, in a process of its own, told what it is by STREAMHOOKS_* alone.
+    """A worker as a user starts it, in a process of its own, configured only by STREAMHOOKS_*.
 
     base, token -- of its web views (see `support.api`). log -- the file that it writes its output to.
     """
