@@ -12,7 +12,7 @@ Chosen by the query of a hook's URL (`/name?status=500&fail=2`) or by the same n
 `drip=SECONDS`   a 200 whose body never ends, one byte each time (0.1 s without a value).
 `garbage`        bytes that aren't HTTP.
 `big=BYTES`      a huge body (10 MiB without a value).
-`delay=SECONDS`  waits before it does any of this.
+`delay=SECONDS`  waits before it does any of this, but no longer than until its path is told to behave otherwise.
 
 *When* it does (always, if neither is given; with one of them the status is 500 unless said otherwise):
 `fail=N`         the first N requests of each webhook-id.

@@ -56,7 +56,7 @@ def test_large_records_behind_a_slow_endpoint(install, forgetful: Receiver, orga
     one.receiver = forgetful
     worker = one.add_worker()
     slow, other = one.create_hook(organization), one.create_hook(f"{organization}-other", "event.alert")
-    forgetful.behave(slow.path, delay=30)
+    forgetful.behave(slow.path, delay=60)
     before = memory(worker)
     write_large(one, organization, WAITING)
     bound = BOUND_MB * MB * 13 / 16 / LARGE
@@ -72,7 +72,7 @@ def test_large_records_behind_a_slow_endpoint(install, forgetful: Receiver, orga
 
 
 def test_large_records_behind_a_failing_endpoint(install, forgetful: Receiver, organization: str) -> None:
-    one: Installation = install(partitions=1, retry_delay=15, max_unsettled_mb=BOUND_MB, breaker=False)
+    one: Installation = install(partitions=1, retry_delay=8, max_unsettled_mb=BOUND_MB, breaker=False)
     one.receiver = forgetful
     worker = one.add_worker()
     failing = one.create_hook(organization)
