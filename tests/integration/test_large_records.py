@@ -93,7 +93,7 @@ def test_large_records_behind_a_failing_endpoint(install, forgetful: Receiver, o
 
 
 def test_large_pending_calls_outlive_a_kill_and_their_topic(install, organization: str) -> None:
-    one: Installation = install(partitions=1, retry_delay=600, breaker=False)
+    one: Installation = install(partitions=1, retry_delay=600, session_timeout=6, breaker=False)
     worker = one.add_worker()
     hook = one.create_hook(organization, behaviour="status=500&fail=1")
     write_large(one, organization, 5)

@@ -82,14 +82,14 @@ def test_a_change_is_in_force_on_the_other(installation: Installation, organizat
     assert (answer.status, answer.json["status"]) == (200, "disabled")
     # On the one that answered at once, on the other within seconds.
     assert api(other).get(f"/api/hooks/{hook.id}").json["status"] == "disabled"
-    eventually(lambda: api(one).get(f"/api/hooks/{hook.id}").json["status"] == "disabled", timeout=10)
+    eventually(lambda: api(one).get(f"/api/hooks/{hook.id}").json["status"] == "disabled")
     sentinel = installation.create_hook(organization)
     for partition in range(PARTITIONS):
         installation.produce("events", "11", event(organization), partition=partition)
     sentinel.received(PARTITIONS)
     assert hook.requests() == []
     assert api(one).delete(f"/api/hooks/{hook.id}").status == 204
-    eventually(lambda: api(other).get(f"/api/hooks/{hook.id}").status == 404, timeout=10)
+    eventually(lambda: api(other).get(f"/api/hooks/{hook.id}").status == 404)
 
 
 def test_gone_on_one_is_gone_on_both(installation: Installation, organization: str) -> None:

@@ -10,7 +10,7 @@ T = TypeVar("T")
 SHORTEST, LONGEST = 0.02, 0.2
 
 
-def eventually(look: Callable[[], T], timeout: float = 30.0, interval: float | None = None) -> T:
+def eventually(look: Callable[[], T], timeout: float = 60.0, interval: float | None = None) -> T:
     """Return the first truthy value of `look()`, asked again and again; one that raises counts as not yet.
 
     timeout, interval -- seconds. Raises AssertionError with the last value, or error, when the time is up.
