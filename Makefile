@@ -16,12 +16,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: setup  ## Kafka, two workers, a receiver and sample traffic, with a live table
 	$(BIN)/streamhooks dev $(ARGS)
 
-test: setup lint  ## lint, types and every test: those with a Kafka two at a time
+test: setup lint  ## lint, types and every test: those with a Kafka four at a time
 ifdef ARGS
 	$(BIN)/pytest $(ARGS)
 else
 	$(BIN)/pytest -n auto tests/unit tests/chaos
-	$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/browser
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/integration tests/browser
 endif
 
 unit: setup  ## the tests that need no Kafka

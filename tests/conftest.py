@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -17,9 +17,15 @@ from streamhooks.dev.kafka import EmbeddedKafka
 if TYPE_CHECKING:
     from support.browser import Browser, Chromium
 
+# Workers and commands are started by the hundred: none of them compiles what another one has compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+_SHARED = pytest.StashKey[EmbeddedKafka]()
 
 
 @dataclass(frozen=True)
@@ -29,14 +35,82 @@ class _GivenKafka:
     brokers: str
 
 
+def _start_kafka() -> EmbeddedKafka:
+    # Segments roll early, so that compaction happens while a test looks.
+    return EmbeddedKafka.start(settings={"log.roll.ms": "5000"})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process of xdist where the Kafka is that all of them share; it is started for the first one."""
+    config = node.config
+    if os.environ.get("STREAMHOOKS_TEST_BROKERS") or all(_needs_no_kafka(argument) for argument in config.args):
+        return
+    if _SHARED not in config.stash:
+        config.stash[_SHARED] = _start_kafka()
+    node.workerinput["brokers"] = config.stash[_SHARED].brokers
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (shared := config.stash.get(_SHARED, None)) is not None:
+        shared.stop()
+
+
+def _needs_no_kafka(argument: str) -> bool:
+    path = Path(argument.partition("::")[0]).resolve()
+    return any(path.is_relative_to(Path(__file__).parent / folder) for folder in ("unit", "chaos", "browser"))
+
+
+#: The files that take longest, the longest first. They begin first: else one process works on while others have ended.
+_LONGEST = (
+    "log_moves",
+    "nothing_is_lost",
+    "large_records",
+    "stopping",
+    "demo",
+    "restart",
+    "chaos_short",
+    "start",
+    "docs",
+    "embedded_cluster",
+    "tasks_of_users",
+    "isolation",
+    "security",
+    "outcome_of_deliveries",
+    "web_hooks",
+    "own_output",
+    "resume",
+    "log_volume",
+    "embedded_kafka",
+    "two_workers",
+    "fetching",
+    "journey_by_command_line",
+    "added_partitions",
+    "one_writer",
+    "benchmarks",
+    "page",
+    "clock_jumps",
+    "permissions",
+    "unsettled",
+    "openapi",
+    "dead_letters",
+    "hostile_hooks",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {f"test_{name}": number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[EmbeddedKafka | _GivenKafka]:
+def kafka(request: pytest.FixtureRequest) -> Iterator[EmbeddedKafka | _GivenKafka]:
     """A Kafka for all tests: the one of STREAMHOOKS_TEST_BROKERS, else an embedded one. See `.brokers`."""
-    if brokers := os.environ.get("STREAMHOOKS_TEST_BROKERS"):
+    shared = getattr(request.config, "workerinput", {}).get("brokers")
+    if brokers := os.environ.get("STREAMHOOKS_TEST_BROKERS") or shared:
         yield _GivenKafka(brokers)
         return
-    # Segments roll early, so that compaction happens while a test looks.
-    with EmbeddedKafka.start(settings={"log.roll.ms": "5000"}) as embedded:
+    with _start_kafka() as embedded:
         yield embedded
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import re
 import socket
 import struct
@@ -63,6 +64,8 @@ class _Memory:
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     seen: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     unverified: Counter[str] = field(default_factory=Counter)
+    changed: dict[str, asyncio.Event] = field(default_factory=dict)
+    """By path, what is set when its behaviour is changed."""
 
 
 _MEMORY = web.AppKey("memory", _Memory)
@@ -132,7 +135,9 @@ def _secrets_of(memory: _Memory, headers: Mapping[str, str], body: bytes) -> lis
 
 async def _answer(request: web.Request, behaviour: Behaviour, status: int | None) -> web.StreamResponse:
     if behaviour.delay:
-        await asyncio.sleep(behaviour.delay)
+        changed = request.app[_MEMORY].changed.setdefault(request.path, asyncio.Event())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), behaviour.delay)
     if status is None:
         return await _no_answer(request, behaviour)
     response: web.StreamResponse
@@ -199,7 +204,10 @@ async def _behave(request: web.Request) -> web.Response:
         behaviour = from_fields(orjson.loads(await request.read()))
     except ValueError as error:
         return web.Response(status=400, text=str(error))
-    request.app[_MEMORY].behaviours["/" + request.match_info["path"]] = behaviour
+    memory, path = request.app[_MEMORY], "/" + request.match_info["path"]
+    memory.behaviours[path] = behaviour
+    if (changed := memory.changed.pop(path, None)) is not None:
+        changed.set()
     return web.Response(status=204)
 
 

@@ -30,7 +30,7 @@ class Hook:
     def requests(self) -> list[JSON]:
         return self.receiver.requests(self.path)
 
-    def received(self, count: int = 1, timeout: float = 30.0) -> list[JSON]:
+    def received(self, count: int = 1, timeout: float = 60.0) -> list[JSON]:
         """Wait for so many requests and return all that came, oldest first."""
         eventually(lambda: len(self.requests()) >= count, timeout)
         return self.requests()
@@ -130,7 +130,7 @@ class Installation:
         assert len(found) == 1
         return found[0]
 
-    def dead_letter_at(self, written: Message, timeout: float = 30.0) -> JSON:
+    def dead_letter_at(self, written: Message, timeout: float = 60.0) -> JSON:
         """Wait for the one dead letter of a source record."""
         source = coordinates(written)
         found = eventually(lambda: self.dead_letters(lambda letter: letter["source"] == source), timeout)

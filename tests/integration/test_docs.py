@@ -40,7 +40,7 @@ def documented(kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inst
     if "STREAMHOOKS_TEST_BROKERS" in os.environ:
         pytest.skip("the pages use the default prefix, which on a Kafka of others may be somebody's")
     receiver = Receiver()
-    one = Installation(kafka.brokers, tmp_path_factory.mktemp("docs"), receiver)
+    one = Installation(kafka.brokers, tmp_path_factory.mktemp("docs"), receiver, partitions=8)  # the default
     one.prefix = PREFIX
     try:
         one.add_worker()

@@ -69,14 +69,17 @@ def jvms(program: int) -> list[int]:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_command_leaves_nothing_behind(how):
     with subprocess.Popen(KAFKA, stdout=subprocess.PIPE, text=True) as program:
-        word, brokers = program.stdout.readline().split()
-        assert word == "brokers"
-        assert len(brokers.split(",")) == 3
-        create_topic(brokers, "a", replication=3)
-        assert in_sync(brokers, "a")
-        pids = jvms(program.pid)
-        assert len(pids) == 3
-        os.kill(program.pid, how)
-        # The last ones have no quorum to tell that they go, and may be killed in the end.
-        assert program.wait(100) == (-how if how == signal.SIGKILL else 0)
+        try:
+            word, brokers = program.stdout.readline().split()
+            assert word == "brokers"
+            assert len(brokers.split(",")) == 3
+            create_topic(brokers, "a", replication=3)
+            eventually(lambda: in_sync(brokers, "a"))  # each broker hears of it by itself
+            pids = jvms(program.pid)
+            assert len(pids) == 3
+            os.kill(program.pid, how)
+            # The last ones have no quorum to tell that they go, and may be killed in the end.
+            assert program.wait(100) == (-how if how == signal.SIGKILL else 0)
+        finally:
+            program.kill()
     eventually(lambda: all(ended(pid) for pid in pids))

@@ -70,8 +70,8 @@ def storm(clients: list[Api], hooks: list[Hook], rounds: int) -> None:
 
 def test_every_event_reaches_each_hook_that_is_disabled_and_enabled_all_the_time(install, organization: str) -> None:
     one: Installation = install(partitions=PARTITIONS, session_timeout=6, retry_delay=1)
-    for _ in range(WORKERS):
-        one.add_worker()
+    for worker in [one.add_worker(start=False).launch() for _ in range(WORKERS)]:
+        worker.wait_ready()
     hooks = [one.create_hook(organization) for _ in range(HOOKS)]
     clients = [api(worker) for worker in one.workers]
     kills = 0

@@ -13,13 +13,14 @@ from installation import Hook, Installation, event
 from support import api, eventually, make_certificates
 
 TOKEN = "a token of the tests"
+PARTITIONS = 4
 
 
 def test_samples_do_not_hold_up_deliveries(install, tmp_path: Path) -> None:
     """Also, all of it with TLS, two workers, and what one hands on to the other."""
     files = make_certificates(tmp_path)
     tls = {"web_tls_cert": files.cert, "web_tls_key": files.key, "web_tls_ca": files.ca}
-    one: Installation = install(max_in_flight=100, **tls, token=TOKEN)
+    one: Installation = install(partitions=PARTITIONS, max_in_flight=100, **tls, token=TOKEN)
     workers = [one.add_worker(start=False).launch() for _ in range(2)]
     for worker in workers:
         worker.wait_ready()
@@ -64,7 +65,7 @@ async def _many_samples(one: Installation, hooks: list[str], victim: Hook) -> Co
 
 def _deliver(one: Installation, victim: Hook) -> None:
     for number in range(10):
-        one.produce("events", "11", event("victim"), partition=number % 8)
+        one.produce("events", "11", event("victim"), partition=number % PARTITIONS)
     victim.received(10)
     eventually(lambda: one.totals(victim) == (10, 10, 0))
     assert victim.receiver.count(victim.path)["requests"] == 10

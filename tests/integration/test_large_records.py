@@ -56,7 +56,7 @@ def test_large_records_behind_a_slow_endpoint(install, forgetful: Receiver, orga
     one.receiver = forgetful
     worker = one.add_worker()
     slow, other = one.create_hook(organization), one.create_hook(f"{organization}-other", "event.alert")
-    forgetful.behave(slow.path, delay=30)
+    forgetful.behave(slow.path, delay=60)
     before = memory(worker)
     write_large(one, organization, WAITING)
     bound = BOUND_MB * MB * 13 / 16 / LARGE
@@ -72,7 +72,7 @@ def test_large_records_behind_a_slow_endpoint(install, forgetful: Receiver, orga
 
 
 def test_large_records_behind_a_failing_endpoint(install, forgetful: Receiver, organization: str) -> None:
-    one: Installation = install(partitions=1, retry_delay=15, max_unsettled_mb=BOUND_MB, breaker=False)
+    one: Installation = install(partitions=1, retry_delay=8, max_unsettled_mb=BOUND_MB, breaker=False)
     one.receiver = forgetful
     worker = one.add_worker()
     failing = one.create_hook(organization)
@@ -93,7 +93,7 @@ def test_large_records_behind_a_failing_endpoint(install, forgetful: Receiver, o
 
 
 def test_large_pending_calls_outlive_a_kill_and_their_topic(install, organization: str) -> None:
-    one: Installation = install(partitions=1, retry_delay=600, breaker=False)
+    one: Installation = install(partitions=1, retry_delay=600, session_timeout=6, breaker=False)
     worker = one.add_worker()
     hook = one.create_hook(organization, behaviour="status=500&fail=1")
     write_large(one, organization, 5)

@@ -23,7 +23,8 @@ BUFFERED = 5000
 def test_a_slow_head_is_redelivered_after_a_kill_though_its_followers_were_done(install, organization: str) -> None:
     one: Installation = install(session_timeout=6, request_timeout=60, partitions=1)
     worker = one.add_worker()
-    slow = one.create_hook(organization, project_ids=["1"], behaviour="delay=30")
+    slow = one.create_hook(organization, project_ids=["1"])
+    one.receiver.behave(slow.path, delay=60)
     quick = one.create_hook(organization, project_ids=["2"])
     one.produce("events", "1", event(organization, "1"))
     slow.received()
@@ -161,7 +162,8 @@ def test_a_broker_that_is_away_costs_time_and_nothing_else(
 def test_an_event_produced_twice_fires_once_and_a_redelivery_still_fires(install, organization: str) -> None:
     one: Installation = install(idempotence_window=60, session_timeout=6, request_timeout=60)
     worker = one.add_worker()
-    hook = one.create_hook(organization, behaviour="delay=30")
+    hook = one.create_hook(organization)
+    one.receiver.behave(hook.path, delay=60)
     given = event(organization)
     one.produce("events", "1", given)
     hook.received()
@@ -169,8 +171,8 @@ def test_an_event_produced_twice_fires_once_and_a_redelivery_still_fires(install
     other = event(organization)
     one.produce("events", "1", other)
     hook.received(2)
-    one.receiver.behave(hook.path)
     worker.kill()
+    one.receiver.behave(hook.path)
     worker.start()
     eventually(lambda: one.totals(hook)[1] == 2, timeout=60)
     assert one.receiver.count(hook.path)["ids"] == 2

@@ -10,7 +10,7 @@ import pytest
 from installation import Installation, alert, change, coordinates, event, hook_record
 from support import create_topic, eventually
 
-SETTINGS = {"retry_delay": 0.3, "max_retries": 1}
+SETTINGS = {"retry_delay": 0.3, "max_retries": 1, "partitions": 4}
 UNKNOWN_FINGERPRINT = b"\xc3\x01" + b"\xee" * 8 + b"\x02\x04"
 DEEP = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 
@@ -147,7 +147,7 @@ def test_a_body_that_is_too_large(installation: Installation, organization: str)
 
 def test_what_is_too_large_to_be_kept(install, organization: str) -> None:
     # The user's topic takes more than ours do: neither a retry nor a whole dead letter can be written.
-    one = install(**SETTINGS, max_body=5_000_000, partitions=1)
+    one = install(**SETTINGS | {"max_body": 5_000_000, "partitions": 1})
     create_topic(one.brokers, f"{one.prefix}events", max_message_bytes=5_000_000)
     one.add_worker()
     hook = one.create_hook(organization, behaviour="status=500")
@@ -197,7 +197,7 @@ def test_broken_bytes_in_delayed(installation: Installation, organization: str) 
     hook = installation.create_hook(organization, behaviour="status=500&fail=1")
     written = [
         installation.produce("delayed", "poison", value, partition=partition)
-        for partition in range(8)
+        for partition in range(SETTINGS["partitions"])
         for value in OWN_BYTES.values()
     ]
     # Retries come through the same partitions.
@@ -223,7 +223,7 @@ def test_a_call_with_wrong_arguments(installation: Installation, organization: s
 
 def test_firings_go_on(installation: Installation, organization: str) -> None:
     hook = installation.create_hook(organization)
-    for partition in range(8):
+    for partition in range(SETTINGS["partitions"]):
         for value in (*OWN_BYTES.values(), None):
             installation.produce("firings", hook.id, value, partition=partition)
     installation.produce("events", "11", event(organization))

@@ -7,7 +7,8 @@ from installation import Hook, Installation, event
 from support import Api, api, eventually
 
 WORKERS = 2
-SETTINGS = {"token": "a token of the tests", "retry_delay": 300}
+PARTITIONS = 4
+SETTINGS = {"token": "a token of the tests", "retry_delay": 300, "partitions": PARTITIONS}
 # Among so many hooks, each worker owns some.
 MANY = 16
 
@@ -27,7 +28,7 @@ def hooks(installation: Installation) -> list[Hook]:
 def test_both_work(installation: Installation, hooks: list[Hook]) -> None:
     hook = installation.create_hook("spread")
     for number in range(64):
-        installation.produce("events", str(number), event("spread"), partition=number % 8)
+        installation.produce("events", str(number), event("spread"), partition=number % PARTITIONS)
     assert len({request["id"] for request in hook.received(64)}) == 64
     records = [
         sum(
@@ -81,14 +82,14 @@ def test_a_change_is_in_force_on_the_other(installation: Installation, organizat
     assert (answer.status, answer.json["status"]) == (200, "disabled")
     # On the one that answered at once, on the other within seconds.
     assert api(other).get(f"/api/hooks/{hook.id}").json["status"] == "disabled"
-    eventually(lambda: api(one).get(f"/api/hooks/{hook.id}").json["status"] == "disabled", timeout=10)
+    eventually(lambda: api(one).get(f"/api/hooks/{hook.id}").json["status"] == "disabled")
     sentinel = installation.create_hook(organization)
-    for partition in range(8):
+    for partition in range(PARTITIONS):
         installation.produce("events", "11", event(organization), partition=partition)
-    sentinel.received(8)
+    sentinel.received(PARTITIONS)
     assert hook.requests() == []
     assert api(one).delete(f"/api/hooks/{hook.id}").status == 204
-    eventually(lambda: api(other).get(f"/api/hooks/{hook.id}").status == 404, timeout=10)
+    eventually(lambda: api(other).get(f"/api/hooks/{hook.id}").status == 404)
 
 
 def test_gone_on_one_is_gone_on_both(installation: Installation, organization: str) -> None:

@@ -7,28 +7,30 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from support import Api, Receiver, Worker, api, eventually, produce
+from installation import Installation
+from support import Api, Worker, api, eventually
 
-MakeWorker = Callable[..., Worker]
+WORKERS = 2
+SETTINGS = {"retry_delay": 3600}
 UNKNOWN = "f" * 32
 
 _event_ids = itertools.count(1)
 
 
-def an_event(project_id: str) -> dict[str, Any]:
+def an_event(organization: str, project_id: str) -> dict[str, Any]:
     return {
         "event_id": f"{next(_event_ids):032x}",
         "type": "error",
         "datetime": time.time(),
-        "organization": {"id": "1", "slug": "org"},
+        "organization": {"id": organization, "slug": "org"},
         "project": {"id": project_id, "slug": "project", "name": "Project"},
         "group": {"id": "5"},
         "data": {},
     }
 
 
-def made(client: Api, **fields: Any) -> dict[str, Any]:
-    body = {"organization_id": "1", "url": "https://example.com/", "events": ["event.created"], **fields}
+def made(client: Api, organization: str, **fields: Any) -> dict[str, Any]:
+    body = {"organization_id": organization, "url": "https://example.com/", "events": ["event.created"], **fields}
     answer = client.post("/api/hooks", body)
     assert answer.status == 201, answer.body
     return answer.json
@@ -45,18 +47,20 @@ def answered(client: Api, method: str, path: str, body: object = None) -> Any:
     return eventually(ask)
 
 
-def test_a_change_is_in_force_here_at_once_and_there_soon_and_after_a_restart(worker: MakeWorker) -> None:
-    first, second = worker(), worker()
+def test_a_change_is_in_force_here_at_once_and_there_soon_and_after_a_restart(
+    installation: Installation, organization: str
+) -> None:
+    first, second = installation.workers
     near, far = api(first), api(second)
-    hook = made(near, headers={"X-Key": "hunter2"})
+    hook = made(near, organization, headers={"X-Key": "hunter2"})
     path = f"/api/hooks/{hook['id']}"
     shown = {**hook, "secret": "whsec_********"}
     assert near.get(path).json == shown
-    eventually(lambda: far.get(path).json == shown, timeout=5)
+    eventually(lambda: far.get(path).json == shown)
 
     assert answered(far, "PUT", path, {"timeout": 7}).json == {**shown, "timeout": 7, "revision": 2}
     assert far.get(path).json["timeout"] == 7
-    eventually(lambda: near.get(path).json["timeout"] == 7, timeout=5)
+    eventually(lambda: near.get(path).json["timeout"] == 7)
 
     rotated = answered(near, "POST", f"{path}/rotate-secret").json["secret"]
     assert rotated != hook["secret"]
@@ -64,22 +68,24 @@ def test_a_change_is_in_force_here_at_once_and_there_soon_and_after_a_restart(wo
     first.stop()
     first.start()
     assert near.get(path).json["timeout"] == 7
-    assert [found["id"] for found in near.get("/api/hooks", organization_id=1).json["hooks"]] == [hook["id"]]
+    assert [found["id"] for found in near.get("/api/hooks", organization_id=organization).json["hooks"]] == [hook["id"]]
 
     assert answered(near, "DELETE", path).status == 204
     assert near.get(path).status == 404
-    eventually(lambda: far.get(path).status == 404, timeout=5)
-    assert near.get("/api/hooks").json == {"hooks": [], "next_cursor": None}
+    eventually(lambda: far.get(path).status == 404)
+    assert near.get("/api/hooks", organization_id=organization).json == {"hooks": [], "next_cursor": None}
 
 
-def test_two_workers_answer_for_each_other(worker: MakeWorker, receiver: Receiver, brokers: str, prefix: str) -> None:
-    clients = [api(worker(retry_delay=3600, partitions=4)) for _ in range(2)]
+def test_two_workers_answer_for_each_other(installation: Installation, organization: str) -> None:
+    clients = [api(worker) for worker in installation.workers]
+    receiver = installation.receiver
     # Enough hooks that each worker owns some of their partitions.
-    hooks = [made(clients[0], url=receiver.url(f"/{n}?status=500"), project_ids=[n])["id"] for n in range(1, 9)]
+    urls = {n: receiver.url(f"/{organization}/{n}?status=500") for n in range(1, 9)}
+    hooks = [made(clients[0], organization, url=url, project_ids=[n])["id"] for n, url in urls.items()]
     for hook, client in itertools.product(hooks, clients):
-        eventually(lambda h=hook, c=client: c.get(f"/api/hooks/{h}").status == 200, timeout=5)
+        eventually(lambda h=hook, c=client: c.get(f"/api/hooks/{h}").status == 200)
     for n in range(1, 9):
-        produce(brokers, f"{prefix}events", str(n), an_event(str(n)))
+        installation.produce("events", str(n), an_event(organization, str(n)))
 
     for hook in hooks:
         calls = []
@@ -105,13 +111,13 @@ def test_two_workers_answer_for_each_other(worker: MakeWorker, receiver: Receive
         assert answered(clients[1], "DELETE", f"{path}/pending/{calls[0]}").status == 204
         eventually(lambda p=path: answered(clients[0], "GET", f"{p}/pending").json == [])
         assert answered(clients[0], "DELETE", f"{path}/pending/{calls[0]}").status == 404
-    assert receiver.count()["requests"] == 2 * len(hooks)
+    assert [receiver.count(f"/{organization}/{n}")["requests"] for n in urls] == [2] * len(hooks)
 
 
-def test_a_test_send_is_signed_and_tells_what_came_back(worker: MakeWorker, receiver: Receiver) -> None:
-    client = api(worker())
+def test_a_test_send_is_signed_and_tells_what_came_back(installation: Installation, organization: str) -> None:
+    client, receiver = installation.api, installation.receiver
     for app in ({}, {"app_id": "a", "events": ["issue"]}):
-        hook = made(client, url=receiver.url("/sample"), **app)
+        hook = made(client, organization, url=receiver.url("/sample"), **app)
         receiver.learn(hook["id"], hook["secret"])
         receiver.learn("*", hook["secret"])
         result = client.post(f"/api/hooks/{hook['id']}/test").json
@@ -120,7 +126,7 @@ def test_a_test_send_is_signed_and_tells_what_came_back(worker: MakeWorker, rece
 
     # An event of one's own, with a body of one's own; and all of both sides is told, without what is secret.
     hook = made(
-        client, url=receiver.url("/chosen?status=503&retry_after=7"), app_id="a", events=["order.*"],
+        client, organization, url=receiver.url("/chosen?status=503&retry_after=7"), app_id="a", events=["order.*"],
         headers={"X-Key": "a-secret-value"},
     )  # fmt: skip
     receiver.learn("*", hook["secret"])
@@ -146,8 +152,10 @@ def test_a_test_send_is_signed_and_tells_what_came_back(worker: MakeWorker, rece
     assert client.post(f"/api/hooks/{UNKNOWN}/test").status == 404
 
 
-def test_the_token_is_asked_for_by_every_worker(worker: MakeWorker) -> None:
-    workers = [worker(token="the-right-token"), worker(token="the-right-token")]
+def test_the_token_is_asked_for_by_every_worker(worker: Callable[..., Worker], organization: str) -> None:
+    workers = [worker(start=False, token="the-right-token").launch() for _ in range(2)]
+    for one in workers:
+        one.wait_ready()
     stranger = Api(workers[0].base)
     for path in ("/api/hooks", "/metrics", f"/api/hooks/{UNKNOWN}/stats", "/graph/", "/router/", "/table/"):
         answer = stranger.get(path)
@@ -155,16 +163,16 @@ def test_the_token_is_asked_for_by_every_worker(worker: MakeWorker) -> None:
     for path in ("/", "/openapi.json", "/health/live", "/health/ready"):
         # the second worker's coming moves partitions: not ready, but open
         assert stranger.get(path).status in (200, 503)
-    hook = made(api(workers[0]))
+    hook = made(api(workers[0]), organization)
     for one in workers:
-        eventually(lambda w=one: api(w).get(f"/api/hooks/{hook['id']}").status == 200, timeout=5)
+        eventually(lambda w=one: api(w).get(f"/api/hooks/{hook['id']}").status == 200)
         for view in ("stats", "requests", "pending"):
             assert answered(api(one), "GET", f"/api/hooks/{hook['id']}/{view}").status == 200
     assert b"streamhooks_hooks 1.0" in api(workers[0]).get("/metrics").body
 
 
-def test_nothing_of_faust_is_served(worker: MakeWorker) -> None:
-    client = api(worker())
+def test_nothing_of_faust_is_served(installation: Installation) -> None:
+    client = installation.api
     for path in ("/graph/", "/router/", "/table/", "/stats/", "/monitor/", "/performance/"):
         answer = client.get(path)
         assert (answer.status, answer.json) == (404, {"detail": "not found"})

@@ -6,13 +6,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: The pause after the first look, and after the later ones, in seconds: who waits for long does not look as often.
+SHORTEST, LONGEST = 0.02, 0.2
 
-def eventually(look: Callable[[], T], timeout: float = 30.0, interval: float = 0.05) -> T:
+
+def eventually(look: Callable[[], T], timeout: float = 60.0, interval: float | None = None) -> T:
     """Return the first truthy value of `look()`, asked again and again; one that raises counts as not yet.
 
     timeout, interval -- seconds. Raises AssertionError with the last value, or error, when the time is up.
     """
     deadline = time.monotonic() + timeout
+    pause = SHORTEST if interval is None else interval
     while True:
         failure: Exception | None = None
         value: T | None = None
@@ -25,4 +29,6 @@ def eventually(look: Callable[[], T], timeout: float = 30.0, interval: float = 0
         if time.monotonic() > deadline:
             last = f"it raised {failure!r}" if failure else f"the last value was {value!r}"
             raise AssertionError(f"not within {timeout} s; {last}") from failure
-        time.sleep(interval)
+        time.sleep(pause)
+        if interval is None:
+            pause = min(pause * 1.2, LONGEST)

@@ -10,6 +10,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from support.eventually import eventually
 
 _TIMEOUT = 30.0
+#: what a leader answers that was elected just now, or whose topic was made just now
+_SOON = (KafkaError.OFFSET_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 def create_topic(brokers: str, topic: str, partitions: int = 1, replication: int = 1, **config: object) -> None:
@@ -104,7 +106,7 @@ def _ends(consumer: Consumer, tp: TopicPartition) -> tuple[int, int]:
             ends: tuple[int, int] = consumer.get_watermark_offsets(tp, _TIMEOUT)
             return ends
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.OFFSET_NOT_AVAILABLE or time.monotonic() > deadline:
+            if error.args[0].code() not in _SOON or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 

@@ -16,6 +16,8 @@ from support.eventually import eventually
 
 _ROOT = Path(__file__).parents[2]
 _STOP_TIMEOUT = 30.0
+#: of each topic, unless a test says otherwise: half the default, which takes Kafka half the time
+PARTITIONS = 4
 
 
 class Worker:
@@ -48,6 +50,7 @@ class Worker:
         given = {
             "brokers": brokers,
             "topic_prefix": prefix,
+            "partitions": PARTITIONS,
             "web_bind": "127.0.0.1",
             "web_port": self.port,
             "data_dir": data_dir,

@@ -120,10 +120,13 @@ def test_a_body_drips_without_an_end(receiver):
 
 def test_a_delay_holds_up_nobody_else(receiver, api):
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(post, Api(receiver.base), "/a?delay=2")
+        slow = pool.submit(post, Api(receiver.base), "/a?delay=60")
         eventually(lambda: receiver.count("/a")["requests"] == 1)
+        receiver.behave("/b", delay=0.01)
         assert post(api, "/b").status == 200
         assert not slow.done()
+        # It ends when the path is told to behave otherwise.
+        receiver.behave("/a")
         assert slow.result().status == 200
 
 

@@ -106,7 +106,7 @@ async def test_a_full_window_makes_the_intake_wait():
     await asyncio.sleep(0)
     assert not waiting.done()
     tickets[0].release()
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 30)
 
 
 async def test_drain_waits_for_what_is_in_flight_and_gives_up_after_the_time():
@@ -151,7 +151,7 @@ async def test_a_partition_that_goes_makes_room():
     waiting = asyncio.ensure_future(made.wait_for_room(TP))
     await asyncio.sleep(0)
     made.revoke([TP])
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 30)
     assert made.in_flight == 0
 
 

@@ -64,3 +64,29 @@ def test_a_client_that_gets_no_answer_is_replaced(
     assert len(made) == 2
     one.close()
     assert made[1].closed.wait(5)
+
+
+class Unreadable:
+    """What a client has read whose memory holds no text behind the metadata."""
+
+    offset = 7
+
+    @property
+    def metadata(self) -> str:
+        return b"\xcd".decode()
+
+
+def test_what_can_not_be_read_is_asked_of_another_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Client] = []
+
+    def make(_settings: object, **_: Any) -> Client:
+        assert len(made) < 2
+        made.append(Client(knows_brokers=True))
+        if len(made) == 1:
+            made[0]._marked = [Unreadable()]  # type: ignore[list-item]
+        return made[-1]
+
+    monkeypatch.setattr(marks, "new_consumer", make)
+    one = Marks(Settings(brokers=("127.0.0.1:1",)), Logs(), "broken")  # type: ignore[arg-type]
+    assert one.read(EVENTS) == 7
+    assert made[0].closed.wait(5)
