@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 from support import Receiver, Worker
+from support.depth import examples
 
 from streamhooks.dev.kafka import EmbeddedKafka
 
 if TYPE_CHECKING:
     from support.browser import Browser, Chromium
 
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("ours", examples())
+settings.load_profile("ours")
 
 
 @dataclass(frozen=True)

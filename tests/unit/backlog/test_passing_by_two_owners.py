@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from support.depth import examples
 
 from streamhooks.backlog.passing import UNDECIDED, Missed
 from streamhooks.backlog.stretches import Stretches
@@ -320,7 +321,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(150)
 @given(STEPS)
 @example([("take", 0, "all", "all"), ("move", 1, None, "all"), ("take", 1, None, "all")])  # the former owner wakes up
 @example(  # disabled again before anybody has looked: the second record is up to the second decision
