@@ -12,6 +12,7 @@ from contextlib import suppress
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.depth import examples
+from support.examples import HOOK
 
 from streamhooks.backlog.passing import UNDECIDED, Missed
 from streamhooks.backlog.stretches import Stretches
@@ -20,7 +21,6 @@ from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 
-HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 TP = ("e", 0)
 ENDLESS = 10**6
 

@@ -6,6 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fakes import Clock
 
 from streamhooks.delayed.pending import MEMORY, Entry, Pending
 from streamhooks.errors import BrokenRecord
@@ -13,14 +14,6 @@ from streamhooks.kafka.reader import Record
 from streamhooks.metrics import PENDING_BYTES
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.weight import LARGE, weight
-
-
-class Clock:
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def call(call_id: str, attempt: int, due: int = 0, partition: int = 0) -> Record:
@@ -48,7 +41,7 @@ def due(pending: Pending, now: int, ready=lambda _partition: True) -> list[str]:
 
 
 def test_a_call_is_due_at_its_time_the_oldest_first():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     for name, at in (("b", 20), ("a", 10), ("c", 30)):
         pending.apply(call(name, 1, due=at))
     assert due(pending, 5) == []
@@ -58,7 +51,7 @@ def test_a_call_is_due_at_its_time_the_oldest_first():
 
 
 def test_what_a_log_that_is_read_once_more_does_not_hold_is_written_again():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     for name in ("kept", "lost", "settled"):
         pending.apply(call(name, 2, due=10))
     pending.begin_anew(0)
@@ -76,7 +69,7 @@ def test_what_a_log_that_is_read_once_more_does_not_hold_is_written_again():
 
 
 def test_what_was_settled_stays_so_when_the_log_forgot_it():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 2))
     pending.apply(tombstone("a", 2))
     pending.begin_anew(0)
@@ -86,14 +79,14 @@ def test_what_was_settled_stays_so_when_the_log_forgot_it():
 
 
 def test_nothing_runs_before_its_partition_was_read_to_the_end():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 1, due=1))
     assert due(pending, 10, ready=lambda _partition: False) == []
     assert due(pending, 10) == ["a"]
 
 
 def test_the_next_attempt_replaces_and_its_tombstone_removes():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 2))
     pending.apply(call("a", 3))
     assert image(pending) == {"a": 3}
@@ -103,7 +96,7 @@ def test_the_next_attempt_replaces_and_its_tombstone_removes():
 
 
 def test_a_late_tombstone_removes_only_its_own_attempt_and_the_log_is_healed():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 3))
     pending.apply(tombstone("a", 2))
     assert image(pending) == {"a": 3}
@@ -114,7 +107,7 @@ def test_a_late_tombstone_removes_only_its_own_attempt_and_the_log_is_healed():
 
 
 def test_a_late_record_never_resurrects_a_settled_call_and_the_log_is_healed():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 2))
     pending.apply(tombstone("a", 2))
     pending.apply(call("a", 2))
@@ -124,7 +117,7 @@ def test_a_late_record_never_resurrects_a_settled_call_and_the_log_is_healed():
 
 
 def test_what_was_settled_is_remembered_for_a_while_and_then_forgotten():
-    clock = Clock()
+    clock = Clock(1000.0)
     pending = Pending(clock)
     pending.apply(tombstone("a", 1))
     clock.now += MEMORY + 1
@@ -138,7 +131,7 @@ def test_what_was_settled_is_remembered_for_a_while_and_then_forgotten():
 
 
 def test_a_tombstone_written_by_hand_settles_whatever_there_is_and_no_more():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 4))
     pending.apply(tombstone("a", None))
     assert image(pending) == {}
@@ -147,7 +140,7 @@ def test_a_tombstone_written_by_hand_settles_whatever_there_is_and_no_more():
 
 
 def test_a_partition_that_went_away_is_forgotten():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 1))
     pending.apply(call("b", 1, partition=1))
     entry = pending.get(0, "a")
@@ -159,7 +152,7 @@ def test_a_partition_that_went_away_is_forgotten():
 
 @pytest.mark.parametrize("value", [b"", b"{}", b"[1]", b"\xff", b'{"id":"other"}'])
 def test_garbage_changes_nothing(value):
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 1))
     with pytest.raises(BrokenRecord):
         pending.apply(Record("delayed", 0, 0, 0, b"a", value))
@@ -181,7 +174,7 @@ def test_two_owners_in_any_order_lose_no_live_call_and_resurrect_no_settled_one(
     while first or second:
         source = first if first and (not second or random.random() < 0.5) else second
         log.append(source.pop(0))
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     for record in log:
         pending.apply(record)
     expected = {} if settled else {"a": attempts}
@@ -194,7 +187,7 @@ def test_two_owners_in_any_order_lose_no_live_call_and_resurrect_no_settled_one(
             if heal.value is None
             else Record("delayed", 0, 0, 0, heal.id.encode(), heal.value)
         )
-    restarted = Pending(Clock())
+    restarted = Pending(Clock(1000.0))
     restarted.apply(last)
     assert image(restarted) == expected
 
@@ -241,7 +234,7 @@ def test_what_waited_for_its_log_and_went_away_is_forgotten():
 
 
 def test_what_was_settled_here_is_gone_before_the_log_tells() -> None:
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     entry = pending.apply(call("a", 1))
     assert entry is not None
     pending.settle(entry)
@@ -257,7 +250,7 @@ def test_what_was_settled_here_is_gone_before_the_log_tells() -> None:
 
 
 def test_a_later_attempt_is_not_settled_with_a_former_one() -> None:
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     entry = pending.apply(call("a", 1))
     pending.apply(call("a", 2))
     pending.settle(entry)
@@ -281,7 +274,7 @@ def entry_of(pending: Pending) -> Entry:
 
 
 def test_of_a_large_call_the_place_is_kept_and_not_the_arguments():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     before = PENDING_BYTES._value.get()
     record = large(1, offset=7)
     pending.apply(record)
@@ -295,7 +288,7 @@ def test_of_a_large_call_the_place_is_kept_and_not_the_arguments():
 
 
 def test_a_call_that_is_not_large_is_kept_whole():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(large(1, offset=7, size=LARGE // 2))
     assert (entry_of(pending).offset, entry_of(pending).size) == (None, 0)
     assert len(entry_of(pending).call().args[0]) == LARGE // 2
@@ -303,7 +296,7 @@ def test_a_call_that_is_not_large_is_kept_whole():
 
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_the_newest_record_of_a_large_call_is_the_one_that_compaction_keeps(attempt):
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(large(2, offset=7))
     pending.apply(large(attempt, offset=9))  # of a former owner, or written once more
     assert (entry_of(pending).offset, entry_of(pending).attempt) == (9, 2)
@@ -312,7 +305,7 @@ def test_the_newest_record_of_a_large_call_is_the_one_that_compaction_keeps(atte
 
 
 def test_a_large_call_that_a_log_lacks_is_written_again_with_its_arguments():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(large(2, offset=7))
     pending.apply(tombstone("large", 1))  # too late
     assert [heal.large for heal in pending.heals(0)] == [entry_of(pending)]
@@ -328,7 +321,7 @@ def stored(call_id: str, reason: str, due: int, created: int) -> Record:
 @pytest.mark.parametrize("reason", ["overflow", "paused", "resend"])
 def test_what_only_waits_to_be_let_in_waits_for_no_clock(reason: str):
     hour = 3_600_000
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     for number in (2, 1):
         pending.apply(stored(f"c{number}", reason, due=2 * hour + number, created=2 * hour))
     pending.apply(stored("at once", "countdown", due=2 * hour, created=2 * hour))
@@ -339,7 +332,7 @@ def test_what_only_waits_to_be_let_in_waits_for_no_clock(reason: str):
 
 
 def test_it_waits_for_its_partition_all_the_same():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(stored("a", "overflow", due=9, created=9))
     assert due(pending, 5, lambda _partition: False) == []
     assert pending.next_due() is None
@@ -347,7 +340,7 @@ def test_it_waits_for_its_partition_all_the_same():
 
 
 def test_what_is_given_back_or_asked_for_runs_whatever_the_clock_says_by_then():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 2, due=1000))
     (entry,) = pending.pop_due(1000, lambda _partition: True)
     pending.run_at(entry, entry.due)

@@ -3,15 +3,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.fakes import Clock
 
 from streamhooks.limits.bulkheads import PATIENCE, Bulkheads
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def bulkheads(total: int = 10, bound: int = 2, clock=None) -> Bulkheads:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.examples import HOOK
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.outcomes import Attempted, Request, Verdict, VerdictKind
@@ -18,7 +19,6 @@ from streamhooks.limits.restraints import MANY, Restraints
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_state import HookState
 
-HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 DAY = 86400.0
 
 

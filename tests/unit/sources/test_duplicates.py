@@ -1,14 +1,9 @@
 from __future__ import annotations
 
+from support.fakes import Clock
+
 from streamhooks.sources import duplicates as doubles_module
 from streamhooks.sources.duplicates import Doubles
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_another_record_with_the_same_key_is_a_double_and_the_first_one_never_is():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.depth import examples
-from web_fakes import FakeParts, created, serving
+from support.web_parts import FakeParts, created, serving
 
 from streamhooks.records.hook import CREATABLE
 from streamhooks.web.spec.calls import CALLS

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.depth import DEPTH
 from support.schema_run import environment, findings, schemathesis
-from web_fakes import TOKEN, FakeParts, FakeSettings, listening
+from support.web_parts import TOKEN, FakeParts, FakeSettings, listening
 
 
 @pytest.mark.timeout(600)  # some 1,500 calls
