@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup demo test unit lint chaos bench clean
+.PHONY: setup demo test unit fuzz lint chaos bench clean
 
 setup: $(VENV)/.installed
 
@@ -25,7 +25,10 @@ else
 endif
 
 unit: setup  ## the tests that need no Kafka
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest $(or $(ARGS),-n auto --dist worksteal) tests/unit
+
+fuzz: setup  ## the same, with ten times the examples of each property
+	STREAMHOOKS_TEST_DEPTH=10 $(BIN)/pytest -n auto --dist worksteal --timeout 1200 tests/unit $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 from support import Receiver, Worker
+from support.depth import examples
 
 from streamhooks.dev.kafka import EmbeddedKafka
 

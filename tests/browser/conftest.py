@@ -3,15 +3,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from page_worker import FakeWorker, hook
+from page_worker import PageWorker, hook
 
 
 @pytest.fixture
-def fake() -> Iterator[Callable[..., FakeWorker]]:
-    made: list[FakeWorker] = []
+def fake() -> Iterator[Callable[..., PageWorker]]:
+    made: list[PageWorker] = []
 
-    def make(count: int = 6, **options: object) -> FakeWorker:
-        made.append(FakeWorker([hook(number) for number in range(1, count + 1)], **options))
+    def make(count: int = 6, **options: object) -> PageWorker:
+        made.append(PageWorker([hook(number) for number in range(1, count + 1)], **options))
         return made[-1]
 
     yield make

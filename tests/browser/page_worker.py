@@ -52,7 +52,7 @@ def hook(number: int, **fields: Any) -> JSON:
     }
 
 
-class FakeWorker:
+class PageWorker:
     """Serves in a thread until `stop`. `older` has none of the newer calls; `token` is asked for, if any."""
 
     def __init__(self, hooks: list[JSON], *, token: str | None = None, older: bool = False) -> None:
@@ -318,7 +318,7 @@ class FakeWorker:
         )  # fmt: skip
 
 
-def full(worker: FakeWorker) -> str:
+def full(worker: PageWorker) -> str:
     """Fill a worker with what a page has to show, much of it hostile; the id of the hook that it is about."""
     now = time.time()
     for number, fields in enumerate(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from page_worker import FakeWorker, full
+from page_worker import PageWorker, full
 from support import eventually
 from support.browser import Browser
 
 
-def test_requests_are_searched_for(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_requests_are_searched_for(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     browser.open(f"{worker.base}/#/hooks/{one}")
@@ -50,7 +50,7 @@ def test_requests_are_searched_for(browser: Browser, fake: Callable[..., FakeWor
     browser.find("[role=alert]", "the partition is moving")
 
 
-def test_a_request_is_sent_once_more(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_a_request_is_sent_once_more(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     browser.open(f"{worker.base}/#/attempts?webhook_id=msg_{3:032x}")
@@ -70,7 +70,7 @@ def test_a_request_is_sent_once_more(browser: Browser, fake: Callable[..., FakeW
     assert "Resend" not in browser.text()
 
 
-def test_attempts_of_the_same_moment_are_all_shown(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_attempts_of_the_same_moment_are_all_shown(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     """A request that is resent by many at once has attempts that differ in nothing."""
     worker = fake()
     one = full(worker)

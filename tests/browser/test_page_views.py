@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from page_worker import EVIL, FakeWorker, full
+from page_worker import EVIL, PageWorker, full
 from support import eventually
 from support.browser import Browser
 
 SOURCE = "streamhooks.events:3:1200"
 
 
-def views(worker: FakeWorker) -> dict[str, str]:
+def views(worker: PageWorker) -> dict[str, str]:
     """Each view and a text that is on it when its data is."""
     one = full(worker)
     return {
@@ -26,7 +26,7 @@ def views(worker: FakeWorker) -> dict[str, str]:
     }
 
 
-def test_strangers_texts_are_shown_as_text_and_run_nowhere(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_strangers_texts_are_shown_as_text_and_run_nowhere(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     browser.open(worker.base)
@@ -56,7 +56,7 @@ def test_strangers_texts_are_shown_as_text_and_run_nowhere(browser: Browser, fak
     assert browser.complaints() == []
 
 
-def test_a_test_has_the_event_and_the_body_that_are_chosen(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_a_test_has_the_event_and_the_body_that_are_chosen(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     full(worker)
     path = f"/api/hooks/{4:032x}/test"
@@ -87,7 +87,7 @@ def test_a_test_has_the_event_and_the_body_that_are_chosen(browser: Browser, fak
     assert browser.complaints() == []
 
 
-def test_an_injected_script_would_be_blocked(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_an_injected_script_would_be_blocked(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     browser.open(fake().base)
     browser.wait_text("receiver-1.example.com")
     browser.run(
@@ -101,7 +101,7 @@ def test_an_injected_script_would_be_blocked(browser: Browser, fake: Callable[..
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_every_view_fits_and_is_readable(
-    browser: Browser, fake: Callable[..., FakeWorker], width: int, scheme: str
+    browser: Browser, fake: Callable[..., PageWorker], width: int, scheme: str
 ) -> None:
     worker = fake()
     browser.resize(width)
@@ -156,7 +156,7 @@ return [...document.querySelectorAll('a, button, input, select, textarea, [role=
 """
 
 
-def test_the_token_is_asked_for_and_kept_in_the_tab(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_the_token_is_asked_for_and_kept_in_the_tab(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake(token="grüße-a-token")
     browser.open(worker.base)
     browser.fill("API token", "wrong")
@@ -175,7 +175,7 @@ def test_the_token_is_asked_for_and_kept_in_the_tab(browser: Browser, fake: Call
     browser.find("dialog[open]", "only with a token")
 
 
-def test_ten_thousand_hooks(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_ten_thousand_hooks(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake(10_000)
     browser.open(worker.base)
     browser.wait_text("10,000 hooks")
@@ -202,7 +202,7 @@ def test_ten_thousand_hooks(browser: Browser, fake: Callable[..., FakeWorker]) -
     assert all("limit=25" in path for path in limits)
 
 
-def test_what_needs_a_person_comes_first_and_filters_combine(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_what_needs_a_person_comes_first_and_filters_combine(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake(8)
     full(worker)
     worker.hooks[f"{6:032x}"].update(name="Orders, live", description="For the shop", organization_id="7")
@@ -244,7 +244,7 @@ def test_what_needs_a_person_comes_first_and_filters_combine(browser: Browser, f
     assert browser.complaints() == []
 
 
-def test_with_the_keyboard_alone(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_with_the_keyboard_alone(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     browser.open(worker.base)
@@ -287,7 +287,7 @@ def test_with_the_keyboard_alone(browser: Browser, fake: Callable[..., FakeWorke
     assert plot.get_attribute("aria-valuenow") != plot.get_attribute("aria-valuemax")
 
 
-def test_what_can_be_done_with_a_hook(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_what_can_be_done_with_a_hook(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     path = f"/api/hooks/{one}"
@@ -325,7 +325,7 @@ def test_what_can_be_done_with_a_hook(browser: Browser, fake: Callable[..., Fake
     eventually(lambda: (path, None) in worker.calls("DELETE"))
 
 
-def test_replay_counts_first_and_can_be_stopped(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_replay_counts_first_and_can_be_stopped(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     browser.open(f"{worker.base}/#/hooks/{one}")
@@ -351,7 +351,7 @@ def test_replay_counts_first_and_can_be_stopped(browser: Browser, fake: Callable
     assert worker.calls("DELETE") == [(f"/api/hooks/{one}/replay/r1", None)]
 
 
-def test_dead_letters_are_found_and_sent_again(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_dead_letters_are_found_and_sent_again(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     full(worker)
     browser.open(f"{worker.base}/#/dead-letters")
@@ -372,7 +372,7 @@ def test_dead_letters_are_found_and_sent_again(browser: Browser, fake: Callable[
     eventually(lambda: worker.calls("POST")[-1][1] == {"letters": ["2:42"]})
 
 
-def test_dead_letters_are_dropped(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_dead_letters_are_dropped(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     browser.open(f"{worker.base}/#/dead-letters")
@@ -389,7 +389,7 @@ def test_dead_letters_are_dropped(browser: Browser, fake: Callable[..., FakeWork
     eventually(lambda: worker.calls("POST")[-1] == ("/api/dead-letters/drop", {"organization_id": "1"}))
 
 
-def test_a_new_hook_and_one_that_is_changed(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_a_new_hook_and_one_that_is_changed(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     browser.open(worker.base)
     browser.press("Add a hook")
@@ -431,7 +431,7 @@ def test_a_new_hook_and_one_that_is_changed(browser: Browser, fake: Callable[...
     assert worker.calls("PUT")[-1][1] == {"timeout": "soon", "name": None, "description": "For the shop"}
 
 
-def test_a_worker_without_the_newer_calls(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_a_worker_without_the_newer_calls(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake(older=True)
     full(worker)
     browser.open(worker.base)
@@ -456,7 +456,7 @@ def test_a_worker_without_the_newer_calls(browser: Browser, fake: Callable[..., 
     assert "Trying again" not in browser.text()
 
 
-def test_live_until_paused_and_trouble_is_told(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_live_until_paused_and_trouble_is_told(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     browser.open(f"{worker.base}/#/hooks/{one}")
@@ -480,7 +480,7 @@ def test_live_until_paused_and_trouble_is_told(browser: Browser, fake: Callable[
     browser.wait_text("The worker does not answer. Trying again …")
 
 
-def test_nothing_comes_from_anywhere_else(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_nothing_comes_from_anywhere_else(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     for path, text in views(worker).items():
         browser.open(worker.base + path)

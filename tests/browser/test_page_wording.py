@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 
 import pytest
-from page_worker import FakeWorker, full, iso
+from page_worker import PageWorker, full, iso
 from support.browser import Browser
 
 #: a moment as it is to be read anywhere on the page, in Berlin's zone
 MOMENT = re.compile(r"\d{1,2} \w{3,4}( \d{4})?, \d\d:\d\d:\d\d (CET|CEST)")
 
 
-def test_a_default_is_shown_with_its_number(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_a_default_is_shown_with_its_number(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     full(worker)
     browser.open(f"{worker.base}/#/hooks/{1:032x}")
@@ -34,7 +34,7 @@ def test_a_default_is_shown_with_its_number(browser: Browser, fake: Callable[...
     assert "the worker's default" not in browser.text()
 
 
-def test_the_form_says_what_an_empty_field_means(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_the_form_says_what_an_empty_field_means(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     full(worker)
     for path, retries in (
@@ -54,7 +54,7 @@ def test_the_form_says_what_an_empty_field_means(browser: Browser, fake: Callabl
     browser.wait_text("Empty: 5, each after 300 s (the worker's default).")
 
 
-def test_an_older_worker_does_not_tell_its_defaults(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_an_older_worker_does_not_tell_its_defaults(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake(older=True)
     full(worker)
     browser.open(f"{worker.base}/#/hooks/{1:032x}")
@@ -69,7 +69,7 @@ def test_an_older_worker_does_not_tell_its_defaults(browser: Browser, fake: Call
 @pytest.mark.parametrize(
     "path", ["/#/hooks/{one}", "/#/hooks/{disabled}", "/#/dead-letters", "/#/explain?source=a:1:2"]
 )
-def test_each_time_has_its_date_and_zone(browser: Browser, fake: Callable[..., FakeWorker], path: str) -> None:
+def test_each_time_has_its_date_and_zone(browser: Browser, fake: Callable[..., PageWorker], path: str) -> None:
     worker = fake()
     one = full(worker)
     browser.live_in("Europe/Berlin")
@@ -81,7 +81,7 @@ def test_each_time_has_its_date_and_zone(browser: Browser, fake: Callable[..., F
     assert not re.search(r"\d\d:\d\d:\d\d", texts)
 
 
-def test_the_zone_of_the_chart_and_of_what_is_typed_is_told(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_the_zone_of_the_chart_and_of_what_is_typed_is_told(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     browser.live_in("Asia/Kolkata")
@@ -96,7 +96,7 @@ def test_the_zone_of_the_chart_and_of_what_is_typed_is_told(browser: Browser, fa
     browser.wait_text("Since (GMT+5:30)")
 
 
-def test_plain_words(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_plain_words(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     browser.open(worker.base)
@@ -111,7 +111,7 @@ def test_plain_words(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
     browser.wait_text("1 record still to be looked at.")
 
 
-def test_how_many_wait_is_told_whichever_tab_is_chosen(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_how_many_wait_is_told_whichever_tab_is_chosen(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     browser.open(f"{worker.base}/#/hooks/{one}")
@@ -125,7 +125,7 @@ def test_how_many_wait_is_told_whichever_tab_is_chosen(browser: Browser, fake: C
     browser.wait_gone("Pending (")
 
 
-def test_a_state_is_told_with_how_long_it_lasts(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_a_state_is_told_with_how_long_it_lasts(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     full(worker)
     browser.open(worker.base)
@@ -136,7 +136,7 @@ def test_a_state_is_told_with_how_long_it_lasts(browser: Browser, fake: Callable
     browser.wait_text("failing for < 1 s")
 
 
-def test_what_was_given_up_and_sent_again_is_not_denied(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_what_was_given_up_and_sent_again_is_not_denied(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     worker.letters = [{**letter, "state": "delivered"} for letter in worker.letters]
@@ -151,7 +151,7 @@ def test_what_was_given_up_and_sent_again_is_not_denied(browser: Browser, fake: 
     browser.wait_text("No dead letter matches.")
 
 
-def test_no_word_is_broken_in_a_badge(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_no_word_is_broken_in_a_badge(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     full(worker)
     browser.open(f"{worker.base}/#/dead-letters")
@@ -163,7 +163,7 @@ def test_no_word_is_broken_in_a_badge(browser: Browser, fake: Callable[..., Fake
     assert max(heights) < 30
 
 
-def test_a_choice_that_was_made_is_not_asked_for(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_a_choice_that_was_made_is_not_asked_for(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     worker.missed = {**worker.missed, "records": 2, "since": "2026-11-22T10:00:00.000+00:00"}
@@ -177,7 +177,7 @@ def test_a_choice_that_was_made_is_not_asked_for(browser: Browser, fake: Callabl
     browser.wait_text("is sent from this time on (UTC):")
 
 
-def test_a_replay_of_nothing_can_not_be_begun(browser: Browser, fake: Callable[..., FakeWorker]) -> None:
+def test_a_replay_of_nothing_can_not_be_begun(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     one = full(worker)
     worker.matches = 0

@@ -14,6 +14,8 @@ EVENT: dict[str, Any] = {
     "project": {"id": "7", "slug": "shop", "name": "Shop"},
 }
 
+HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
+
 
 def hook(number: int, *events: str, **fields: Any) -> Hook:
     """A hook with this number as its id; `fields` may be any of those that a record has."""

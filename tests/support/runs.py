@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from streamhooks.delayed.entries import Entry
 from streamhooks.delayed.log import DelayedLog
@@ -23,7 +23,6 @@ from streamhooks.limits.bulkheads import Bulkheads
 from streamhooks.limits.places import Places
 from streamhooks.limits.restraints import Restraints
 from streamhooks.records.call import DelayedCall
-from streamhooks.records.hook import Hook
 from streamhooks.records.weight import LARGE
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Services
@@ -38,76 +37,10 @@ from streamhooks.webhooks.rendering import Payload, Rendering
 from streamhooks.webhooks.runner import DeliveryRunner
 from streamhooks.webhooks.runners import Runners
 from streamhooks.webhooks.tasks import DeliveryTask
+from support.examples import HOOK
+from support.fakes import Firings, Hooks, Outputs, Owner
 
-HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 NOW = 1000.0
-
-
-@dataclass
-class Outputs:
-    stored: list = field(default_factory=list)
-    settled: list = field(default_factory=list)
-    dead: list = field(default_factory=list)
-    ended: list = field(default_factory=list)
-    ran: list = field(default_factory=list)
-
-    async def store(self, call, *, attempt, due, reason, last=None):
-        self.stored.append((call, attempt, due, reason, last))
-
-    async def settle(self, call):
-        self.settled.append(call)
-
-    async def give_up(self, call, reason, last):
-        self.dead.append((call, reason, last))
-
-    async def end_letter(self, call, state, reason=None, last=None, *, ran=True):
-        assert call not in self.settled  # else a kill in between would leave it sent for ever
-        self.ended.append((call.letter, call.redriven, state, reason))
-        self.ran.append(ran)
-
-
-@dataclass
-class Firings:
-    attempts: list = field(default_factory=list)
-
-    def add(self, hook_id, attempt, done):
-        self.attempts.append(attempt)
-        done()
-
-
-@dataclass
-class Owner:
-    holds: int = 1
-    is_void: bool = False
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def hold(self):
-        self.holds += 1
-
-    def release(self):
-        self.holds -= 1
-        if not self.holds:
-            self.ended.set()
-
-    def give_back(self):
-        self.ended.set()
-
-
-class Hooks:
-    def __init__(self, hook: Hook = HOOK) -> None:
-        self.hook = hook
-        self.active = True
-
-    def get(self, hook_id):
-        return self.hook if hook_id == self.hook.id else None
-
-    def state(self, hook_id):
-        return None
-
-    lasting = state
-
-    def is_active(self, hook_id):
-        return self.active and hook_id == self.hook.id
 
 
 class World:
@@ -196,8 +129,8 @@ class World:
         owner = Owner()
         call = Call("c1", task.name, 0, 0, attempt=attempt, hook_id=hook_id, source="e:0:0", stored=stored)
         await self.runners.start(call, owner)
-        await asyncio.wait_for(owner.ended.wait(), 5)
-        await self.runs.idle(5)
+        await asyncio.wait_for(owner.ended.wait(), 30)
+        await self.runs.idle(30)
         return owner
 
 

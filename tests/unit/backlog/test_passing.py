@@ -6,16 +6,15 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from support.examples import HOOK
 
 from streamhooks.backlog.passing import UNDECIDED, Missed
 from streamhooks.backlog.stretches import Backlog, Stretches
 from streamhooks.errors import ProducerDead
 from streamhooks.hooks.decisions import Decisions
 from streamhooks.kafka.reader import Record, coordinates
-from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 
-HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 TP = ("e", 0)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fake_worker import FakeWorker, fake_worker
+from support.fake_worker import FakeWorker, fake_worker
 
 
 @pytest.fixture

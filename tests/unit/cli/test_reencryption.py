@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamhooks.cli import main
@@ -149,7 +149,6 @@ def test_what_a_worker_changed_meanwhile_holds() -> None:
     assert (table.get(hook(1).id).timeout, table.get(hook(2).id).timeout) == (7, None)
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(st.lists(st.tuples(st.integers(1, 3), st.none() | st.integers(1, 30)), max_size=4), max_size=4))
 def test_the_last_wish_of_somebody_else_always_holds(rounds) -> None:
     topic, wishes = Topic(), dict[int, int | None]()

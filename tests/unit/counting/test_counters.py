@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamhooks.counting.counters import Counters, Seen, is_behind, is_older
@@ -127,7 +127,6 @@ numbers = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(numbers, st.data())
 def test_a_crash_at_any_place_counts_nothing_twice_and_loses_nothing(records, data):
     """Records are counted, written now and then, and some tail of them is counted again after a crash."""

@@ -6,19 +6,12 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fakes import Clock
 
 from streamhooks.delayed.pending import MEMORY, Pending
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
-
-
-class Clock:
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def call(call_id: str, attempt: int, due: int = 0, partition: int = 0) -> Record:
@@ -46,7 +39,7 @@ def due(pending: Pending, now: int, ready=lambda _partition: True) -> list[str]:
 
 
 def test_what_a_log_that_is_read_once_more_does_not_hold_is_written_again():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     for name in ("kept", "lost", "settled"):
         pending.apply(call(name, 2, due=10))
     pending.begin_anew(0)
@@ -64,7 +57,7 @@ def test_what_a_log_that_is_read_once_more_does_not_hold_is_written_again():
 
 
 def test_what_was_settled_stays_so_when_the_log_forgot_it():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 2))
     pending.apply(tombstone("a", 2))
     pending.begin_anew(0)
@@ -74,7 +67,7 @@ def test_what_was_settled_stays_so_when_the_log_forgot_it():
 
 
 def test_the_next_attempt_replaces_and_its_tombstone_removes():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 2))
     pending.apply(call("a", 3))
     assert image(pending) == {"a": 3}
@@ -84,7 +77,7 @@ def test_the_next_attempt_replaces_and_its_tombstone_removes():
 
 
 def test_a_late_tombstone_removes_only_its_own_attempt_and_the_log_is_healed():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 3))
     pending.apply(tombstone("a", 2))
     assert image(pending) == {"a": 3}
@@ -95,7 +88,7 @@ def test_a_late_tombstone_removes_only_its_own_attempt_and_the_log_is_healed():
 
 
 def test_a_late_record_never_resurrects_a_settled_call_and_the_log_is_healed():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 2))
     pending.apply(tombstone("a", 2))
     pending.apply(call("a", 2))
@@ -105,7 +98,7 @@ def test_a_late_record_never_resurrects_a_settled_call_and_the_log_is_healed():
 
 
 def test_what_was_settled_is_remembered_for_a_while_and_then_forgotten():
-    clock = Clock()
+    clock = Clock(1000.0)
     pending = Pending(clock)
     pending.apply(tombstone("a", 1))
     clock.now += MEMORY + 1
@@ -119,7 +112,7 @@ def test_what_was_settled_is_remembered_for_a_while_and_then_forgotten():
 
 
 def test_a_tombstone_written_by_hand_settles_whatever_there_is_and_no_more():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 4))
     pending.apply(tombstone("a", None))
     assert image(pending) == {}
@@ -128,7 +121,7 @@ def test_a_tombstone_written_by_hand_settles_whatever_there_is_and_no_more():
 
 
 def test_a_partition_that_went_away_is_forgotten():
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 1))
     pending.apply(call("b", 1, partition=1))
     entry = pending.get(0, "a")
@@ -140,7 +133,7 @@ def test_a_partition_that_went_away_is_forgotten():
 
 @pytest.mark.parametrize("value", [b"", b"{}", b"[1]", b"\xff", b'{"id":"other"}'])
 def test_garbage_changes_nothing(value):
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     pending.apply(call("a", 1))
     with pytest.raises(BrokenRecord):
         pending.apply(Record("delayed", 0, 0, 0, b"a", value))
@@ -162,7 +155,7 @@ def test_two_owners_in_any_order_lose_no_live_call_and_resurrect_no_settled_one(
     while first or second:
         source = first if first and (not second or random.random() < 0.5) else second
         log.append(source.pop(0))
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     for record in log:
         pending.apply(record)
     expected = {} if settled else {"a": attempts}
@@ -175,13 +168,13 @@ def test_two_owners_in_any_order_lose_no_live_call_and_resurrect_no_settled_one(
             if heal.value is None
             else Record("delayed", 0, 0, 0, heal.id.encode(), heal.value)
         )
-    restarted = Pending(Clock())
+    restarted = Pending(Clock(1000.0))
     restarted.apply(last)
     assert image(restarted) == expected
 
 
 def test_what_was_settled_here_is_gone_before_the_log_tells() -> None:
-    pending = Pending(Clock())
+    pending = Pending(Clock(1000.0))
     entry = pending.apply(call("a", 1))
     assert entry is not None
     pending.settle(entry)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import pytest
 import uvloop
 from endpoints import LOOPBACK
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from support.depth import examples
 
 from streamhooks.delivery import exchanges
 from streamhooks.delivery.answers import MAX_INTERIM, MAX_LINE, AnswerReader
@@ -187,7 +188,7 @@ class Watched(AnswerReader):
         assert self.kept_bytes <= MAX_READ + MAX_HEAD + MAX_LINE
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(plans(), min_size=1, max_size=4))
 def test_no_answer_is_taken_for_another(stand: Stand, monkeypatch: pytest.MonkeyPatch, wanted: list[Plan]) -> None:
     monkeypatch.setattr(exchanges, "AnswerReader", Watched)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+from support.forking import Forking
 
 from streamhooks.dev.ports import free_port
 from streamhooks.records import schemas
@@ -17,27 +19,49 @@ AGENTS = ["@alerts", "@events", "@firings", "@notices", "@resource-changes"]
 TABLES = ["fired-10s", "fired-1h", "fired-1d"]
 
 
-def faust(folder: Path, *words: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("STREAMHOOKS_")}
-    given = {"brokers": f"127.0.0.1:{free_port()}", **settings}
-    variables = {f"STREAMHOOKS_{name.upper()}": str(value) for name, value in given.items()}
-    command = [sys.executable, "-m", "faust", "-A", "streamhooks", *words]
-    # Whoever waits for Kafka does so for a minute.
-    return subprocess.run(
-        command, cwd=folder, env=inherited | variables, capture_output=True, text=True, timeout=45, check=False
-    )
+#: what each command imports before it asks for a setting
+IMPORTS = ["streamhooks.worker.bootstrap", "streamhooks.worker.app"]
 
 
-def shown(folder: Path, *words: str) -> str:
-    done = faust(folder, *words)
-    assert done.returncode == 0, done.stderr
-    assert "waiting for Kafka" not in done.stderr
-    assert list(folder.iterdir()) == [], "whoever only looks makes nothing"
-    return done.stdout
+@dataclass(frozen=True)
+class Faust:
+    """Runs `faust -A streamhooks …` in a folder, where no Kafka answers."""
+
+    forking: Forking
+    folder: Path
+    outputs: Path
+
+    def run(self, *words: str, **settings: object) -> CompletedProcess[str]:
+        inherited = {name: text for name, text in os.environ.items() if not name.startswith("STREAMHOOKS_")}
+        given = {"brokers": f"127.0.0.1:{free_port()}", **settings}
+        variables = {f"STREAMHOOKS_{name.upper()}": str(value) for name, value in given.items()}
+        return self.forking.run(["-A", "streamhooks", *words], self.folder, inherited | variables, self.outputs)
+
+    def shown(self, *words: str) -> str:
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        assert "waiting for Kafka" not in done.stderr
+        assert list(self.folder.iterdir()) == [], "whoever only looks makes nothing"
+        return done.stdout
+
+    def listed(self, *words: str) -> list[dict[str, str]]:
+        return json.loads(self.shown("--json", *words))
+
+    def refused(self, *words: str, **settings: object) -> str:
+        """Return the one line in which a command is refused."""
+        done = self.run(*words, **settings)
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+        assert "File " not in done.stderr
+        (line,) = [line for line in done.stderr.splitlines() if line.startswith(("streamhooks: ", "Error: "))]
+        return line
 
 
-def listed(folder: Path, *words: str) -> list[dict[str, str]]:
-    return json.loads(shown(folder, "--json", *words))
+@pytest.fixture(scope="module")
+def forking() -> Iterator[Forking]:
+    one = Forking("faust.cli.faust:cli", IMPORTS)
+    yield one
+    one.close()
 
 
 def refused(folder: Path, *words: str, **settings: object) -> str:
@@ -51,12 +75,12 @@ def refused(folder: Path, *words: str, **settings: object) -> str:
 
 
 @pytest.mark.parametrize("command", [[], ["worker"], ["agents"]])
-def test_help(tmp_path: Path, command: list[str]) -> None:
-    assert "Usage: " in shown(tmp_path, *command, "--help")
+def test_help(faust: Faust, command: list[str]) -> None:
+    assert "Usage: " in faust.shown(*command, "--help")
 
 
-def test_all_agents_are_listed_with_their_topics_and_a_line_of_help(tmp_path: Path) -> None:
-    found = listed(tmp_path, "agents")
+def test_all_agents_are_listed_with_their_topics_and_a_line_of_help(faust: Faust) -> None:
+    found = faust.listed("agents")
     assert [one["name"] for one in found] == AGENTS
     assert [one["topic"] for one in found] == [f"streamhooks.{name[1:]}" for name in AGENTS]
     for one in found:
@@ -64,21 +88,21 @@ def test_all_agents_are_listed_with_their_topics_and_a_line_of_help(tmp_path: Pa
         assert "\n" not in one["help"]
 
 
-def test_the_windowed_tables_are_listed(tmp_path: Path) -> None:
-    found = listed(tmp_path, "tables")
+def test_the_windowed_tables_are_listed(faust: Faust) -> None:
+    found = faust.listed("tables")
     assert [one["name"] for one in found] == TABLES
     assert all("per hook" in one["help"] for one in found)
 
 
-def test_the_records_are_listed_as_models(tmp_path: Path) -> None:
-    found = {one["name"]: one["help"] for one in listed(tmp_path, "models")}
+def test_the_records_are_listed_as_models(faust: Faust) -> None:
+    found = {one["name"]: one["help"] for one in faust.listed("models")}
     assert found.keys() == schemas.load().newest.keys()
     assert found["Event"] == "An event of a project."
 
 
 @pytest.mark.parametrize("name", ["Event", "streamhooks.Event"])
-def test_the_fields_of_a_record(tmp_path: Path, name: str) -> None:
-    found = {one["field"]: one for one in listed(tmp_path, "model", name)}
+def test_the_fields_of_a_record(faust: Faust, name: str) -> None:
+    found = {one["field"]: one for one in faust.listed("model", name)}
     assert list(found) == ["event_id", "type", "datetime", "organization", "project", "group", "data", "further"]
     assert found["event_id"] == {"field": "event_id", "type": "string", "default": "*", "help": "32 hex characters."}
     assert found["datetime"]["type"] == "string, long or double"
@@ -102,8 +126,8 @@ def test_an_invalid_value_is_not_sent(tmp_path: Path) -> None:
     assert "organization: must be an object" in refused(tmp_path, "send", "-V", "Event", "@events", "{}")
 
 
-def test_nothing_is_sent_where_no_kafka_answers(tmp_path: Path) -> None:
-    assert "STREAMHOOKS_BROKERS" in refused(tmp_path, "send", "@events", "{}")
+def test_nothing_is_sent_where_no_kafka_answers(faust: Faust) -> None:
+    assert "STREAMHOOKS_BROKERS" in faust.refused("send", "@events", "{}")
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.examples import HOOK
 
 from streamhooks.hooks.lasting import Lasting
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
-from streamhooks.records.hook import Hook
 from streamhooks.records.hook_state import HookState
 
-HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 WALL = 1_700_000_000.0
 HOUR = 3600.0
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.depth import examples
 
 from streamhooks.hooks.revisions import Revisions
 from streamhooks.hooks.table import HooksTable
@@ -250,7 +251,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@examples(200)
 @given(STEPS, st.integers(0, 1) | st.just(700), st.booleans())
 def test_in_any_order_all_readers_come_to_what_was_told(steps: list, first: int, heals_at_once: bool) -> None:
     story = Story(first)

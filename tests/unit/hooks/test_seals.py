@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from support.examples import HOOK
 
 from streamhooks.delayed.admission import Admission
 from streamhooks.delayed.queues import Queues
@@ -14,7 +15,6 @@ from streamhooks.kafka.reader import Record
 from streamhooks.limits.restraints import Restraints
 from streamhooks.records.hook import Hook
 
-HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 SEALED = replace(HOOK, secret="fernet:lost")
 
 

@@ -8,13 +8,6 @@ from support.virtual_time import in_virtual_time
 from streamhooks.limits.bulkheads import PATIENCE, Bulkheads
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def bulkheads(total: int = 10, bound: int = 2, clock=None) -> Bulkheads:
     return Bulkheads(total, lambda _hook: bound, clock or Clock())
 

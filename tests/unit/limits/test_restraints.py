@@ -13,7 +13,6 @@ from streamhooks.limits.restraints import MANY, Restraints
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_state import HookState
 
-HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events=(), secret="x" * 16)
 DAY = 86400.0
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import fastavro
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from support.depth import examples
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records import schemas
@@ -76,7 +77,7 @@ def test_round_trips(record, data):
 
 @every_record
 @given(data=st.data())
-@settings(max_examples=200)
+@examples(100)
 def test_garbage_is_a_broken_record(record, data):
     """Bytes out of nothing, and real ones with a few bytes changed, cut off or put in."""
     made = record.from_fields(data.draw(RECORDS[record]))
@@ -160,7 +161,7 @@ def test_lengths_that_lie_are_not_believed(length):
 
 @every_record
 @given(data=st.data())
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@examples(20, suppress_health_check=[HealthCheck.too_slow])
 def test_cut_or_lengthened_avro(record, data):
     value = encode_avro(record.from_fields(data.draw(RECORDS[record])))
     with pytest.raises(BrokenRecord, match="Avro"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from hypothesis import given, settings
+from hypothesis import given
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.formats import decode, encode_avro
@@ -45,7 +45,6 @@ def test_all_that_is_secret_is_sealed_and_opened_again() -> None:
     assert Keys([NEW, OLD]).opened(sealed) == PLAIN
 
 
-@settings(deadline=None)
 @given(hooks)
 def test_any_hook_comes_back_also_through_its_forms(fields: dict[str, Any]) -> None:
     keys, hook = Keys([NEW]), Hook.from_fields(fields)

@@ -4,7 +4,7 @@ import gzip
 import logging
 
 import pytest
-from web_fakes import HOOK, TOKEN, FakeParts, FakeSettings, created, new_hook, path_of, serving
+from support.web_parts import HOOK, TOKEN, FakeParts, FakeSettings, created, new_hook, path_of, serving
 
 from streamhooks.web.http.messages import MAX_BODY
 from streamhooks.web.spec.calls import CALLS

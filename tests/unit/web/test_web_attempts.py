@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from web_fakes import NOW, FakeParts, created, serving
+from support.web_parts import NOW, FakeParts, created, serving
 
 from streamhooks.errors import BrokenRecord, RecordTooLarge, RegistryAway
 from streamhooks.history.attempts import Wanted

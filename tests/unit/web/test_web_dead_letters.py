@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from web_fakes import FakeParts, serving
+from support.web_parts import FakeParts, serving
 
 from streamhooks.dead_letters.listing import Filter, Found
 from streamhooks.dead_letters.states import Known

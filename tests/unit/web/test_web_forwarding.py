@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
-from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
+from support.web_parts import TOKEN, FakeParts, FakeSettings, created, serving
 
 from streamhooks.web.http import signing
 from streamhooks.web.http.access import FORWARDED

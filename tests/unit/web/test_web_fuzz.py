@@ -7,9 +7,10 @@ import json
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from web_fakes import FakeParts, created, serving
+from support.depth import examples
+from support.web_parts import FakeParts, created, serving
 
 from streamhooks.records.hook import CREATABLE
 from streamhooks.web.spec.calls import CALLS
@@ -83,7 +84,7 @@ def test_no_call_breaks_a_view(call) -> None:
         hook_id = runner.run(created(client, secret="hunter2hunter2hunter2"))["id"]
         parts.wait_call(hook_id, "c1")
 
-        @settings(max_examples=60, deadline=None)
+        @examples(30)
         @given(bodies, queries, st.just(hook_id) | texts_of_path, st.just("c1") | texts_of_path, st.booleans())
         def send(body: bytes, query, of_hook: str, of_call: str, is_json: bool) -> None:
             ids = {"hook_id": of_hook, **dict.fromkeys(("replay_id", "webhook_id", "letter", "name"), of_call)}

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from web_fakes import NOW, FakeParts, created, serving
+from support.web_parts import NOW, FakeParts, created, serving
 
 from streamhooks.hooks.trouble import STATES, TROUBLES, place_of_shown
 from streamhooks.kafka.reader import Record

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from web_fakes import NOW, FakeParts, created, new_hook, serving
+from support.web_parts import NOW, FakeParts, created, new_hook, serving
 
 from streamhooks.backlog.summary import Missed
 from streamhooks.errors import WriteRefused

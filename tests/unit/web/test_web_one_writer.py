@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from web_fakes import TOKEN, FakeParts, FakeSettings, created, new_hook, serving
+from support.web_parts import TOKEN, FakeParts, FakeSettings, created, new_hook, serving
 
 from streamhooks.dev.ports import free_port
 from streamhooks.errors import ProducerDead, RecordTooLarge

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
+from support.web_parts import TOKEN, FakeParts, FakeSettings, created, serving
 
 from streamhooks.records.hook import CHANGEABLE, CREATABLE
 from streamhooks.web.register import HANDLERS, OWNED_BY

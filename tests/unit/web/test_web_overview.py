@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from web_fakes import FakeParts, serving
+from support.web_parts import FakeParts, serving
 
 from streamhooks.tasks.endings import Limits
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
+from support.web_parts import TOKEN, FakeParts, FakeSettings, created, serving
 
 from streamhooks.records.hook import CHANGEABLE, FIELDS
 from streamhooks.web import page

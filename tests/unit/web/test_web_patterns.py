@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.depth import examples
 
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.records import patterns as hook_patterns
@@ -44,7 +45,7 @@ def wrong(**fields: Any) -> dict[str, str]:
     return {}
 
 
-@settings(max_examples=150)
+@examples(75)
 @given(of(hook_patterns.URL).filter(lambda url: len(url) <= 512))
 def test_urls_of_names(url: str) -> None:
     if not re.search(
@@ -76,7 +77,6 @@ def test_what_is_none(url: str) -> None:
     assert not fits(hook_patterns.URL, url) or url == "http://127.1/"
 
 
-@settings(max_examples=100)
 @given(of(hook_patterns.APP_EVENT), of(hook_patterns.SECRET).filter(lambda text: len(text) <= 256))
 def test_events_and_secrets(event: str, secret: str) -> None:
     assert wrong(app_id="1", events=[event], secret=secret) == {}
@@ -96,7 +96,6 @@ def test_the_bytes_of_a_secret(size: int) -> None:
     assert fits(hook_patterns.SECRET, secret) == (wrong(secret=secret) == {}) == (24 <= size <= 64)
 
 
-@settings(max_examples=100)
 @given(of(hook_patterns.HEADER_NAME).filter(lambda name: len(name) <= 100), of(hook_patterns.HEADER_VALUE))
 def test_headers(name: str, value: str) -> None:
     assert wrong(headers={name: value[:1024]}) == {}
@@ -108,7 +107,6 @@ def test_what_is_no_name_of_a_header(name: str) -> None:
     assert wrong(headers={name: "1"})
 
 
-@settings(max_examples=100)
 @given(of(hook_patterns.LABEL).filter(lambda text: len(text) <= 100))
 def test_labels(text: str) -> None:
     assert wrong(name=text, description=text) == {}
@@ -127,7 +125,6 @@ def test_what_is_no_label(text: str) -> None:
     assert wrong(name=text, description=text).keys() == {"name", "description"}
 
 
-@settings(max_examples=100)
 @given(of(patterns.MOMENT))
 def test_moments(text: str) -> None:
     assert moment(text) is not None

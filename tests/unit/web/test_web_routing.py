@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from web_fakes import TOKEN, FakeParts, FakeSettings, created, serving
+from support.web_parts import TOKEN, FakeParts, FakeSettings, created, serving
 
 from streamhooks.web.http import routing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from web_fakes import FakeParts, FakeSettings, created, new_hook, path_of, serving
+from support.web_parts import FakeParts, FakeSettings, created, new_hook, path_of, serving
 
 from streamhooks.web.spec.calls import CALLS
 

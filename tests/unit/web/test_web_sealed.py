@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cryptography.fernet import Fernet
-from web_fakes import FakeParts, created, new_hook, serving
+from support.web_parts import FakeParts, created, new_hook, serving
 
 from streamhooks.kafka.reader import Record
 from streamhooks.records.formats import decode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from web_fakes import FakeParts, FakeSettings, created, serving
+from support.web_parts import FakeParts, FakeSettings, created, serving
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 import uvloop
 from click.testing import CliRunner
 from support import Certificates, make_certificates
-from web_fakes import TOKEN, FakeParts, FakeSettings, listening, new_hook
+from support.web_parts import TOKEN, FakeParts, FakeSettings, listening, new_hook
 
 from streamhooks.cli import main
 from streamhooks.errors import BadSettings

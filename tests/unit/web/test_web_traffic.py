@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from web_fakes import NOW, FakeParts, created, serving
+from support.web_parts import NOW, FakeParts, created, serving
 
 from streamhooks.records.ids import derived_id
 

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from web_fakes import TOKEN, FakeParts, FakeSettings, serving
+from support.fakes import Clock
+from support.web_parts import TOKEN, FakeParts, FakeSettings, serving
 
 from streamhooks.errors import Busy
 from streamhooks.web.http import wrong_tokens
@@ -26,15 +27,8 @@ class Slept:
         await self.go_on.wait()
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 async def test_the_eleventh_is_slow() -> None:
-    slept, clock = Slept(), Clock()
+    slept, clock = Slept(), Clock(1000.0)
     wrong = WrongTokens(clock, slept)
     for _ in range(FREE + 3):
         await wrong.slow_down("10.0.0.1")
@@ -58,7 +52,7 @@ async def test_the_eleventh_is_slow() -> None:
 )
 async def test_who_counts_as_one(one: str, other: str, same: bool) -> None:
     slept = Slept()
-    wrong = WrongTokens(Clock(), slept)
+    wrong = WrongTokens(Clock(1000.0), slept)
     for _ in range(FREE):
         await wrong.slow_down(one)
     await wrong.slow_down(other)
@@ -67,7 +61,7 @@ async def test_who_counts_as_one(one: str, other: str, same: bool) -> None:
 
 async def test_few_answers_are_held_back() -> None:
     slept = Slept()
-    wrong = WrongTokens(Clock(), slept)
+    wrong = WrongTokens(Clock(1000.0), slept)
     for _ in range(FREE):
         await wrong.slow_down("10.0.0.1")
     slept.go_on.clear()
@@ -81,7 +75,7 @@ async def test_few_answers_are_held_back() -> None:
 
 
 async def test_few_addresses_are_remembered() -> None:
-    wrong = WrongTokens(Clock(), Slept())
+    wrong = WrongTokens(Clock(1000.0), Slept())
     for number in range(REMEMBERED + 10):
         await wrong.slow_down(f"10.0.{number // 250}.{number % 250}")
     assert len(wrong._counts) == REMEMBERED
