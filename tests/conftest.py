@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 # Workers and commands are started by the hundred: none of them compiles what another one has compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("ours", examples())
+settings.load_profile("ours")
 
 
 _SHARED = pytest.StashKey[EmbeddedKafka]()

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.depth import examples
 from two_owners import ENDLESS, HookOwner, Kafka, Worker
 
 from streamhooks.backlog.passing import UNDECIDED
@@ -86,7 +87,7 @@ async def finish(kafka: Kafka, workers: tuple[Worker, Worker], hook_owner: HookO
                     await task
 
 
-@settings(max_examples=300, deadline=None)
+@examples(150)
 @given(STEPS)
 @example([("take", 0, "all", "all"), ("move", 1, None, "all"), ("take", 1, None, "all")])  # the previous owner wakes up
 @example(  # disabled again before anybody has looked: the second record is up to the second decision

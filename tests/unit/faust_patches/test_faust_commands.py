@@ -1,4 +1,4 @@
-"""Faust's own command line without a Kafka: commands that need none do not wait for one."""
+"""Faust's own command line as its users type it, where no Kafka answers: what needs none does not wait for one."""
 
 from __future__ import annotations
 
@@ -64,14 +64,9 @@ def forking() -> Iterator[Forking]:
     one.close()
 
 
-def refused(folder: Path, *words: str, **settings: object) -> str:
-    """Return the one line with which a command is refused."""
-    done = faust(folder, *words, **settings)
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
-    assert "File " not in done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith(("streamhooks: ", "Error: "))]
-    return line
+@pytest.fixture
+def faust(forking: Forking, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Faust:
+    return Faust(forking, tmp_path, tmp_path_factory.mktemp("outputs"))
 
 
 @pytest.mark.parametrize("command", [[], ["worker"], ["agents"]])
@@ -111,19 +106,19 @@ def test_the_fields_of_a_record(faust: Faust, name: str) -> None:
     assert found["group"]["default"] == "null"
 
 
-def test_an_unknown_record(tmp_path: Path) -> None:
-    line = refused(tmp_path, "model", "Evnt")
+def test_a_record_that_there_is_not(faust: Faust) -> None:
+    line = faust.refused("model", "Evnt")
     assert "Evnt" in line
     assert "Event" in line
 
 
-def test_an_unknown_agent(tmp_path: Path) -> None:
-    line = refused(tmp_path, "send", "@event", "{}")
+def test_an_agent_that_there_is_not(faust: Faust) -> None:
+    line = faust.refused("send", "@event", "{}")
     assert "@events" in line
 
 
-def test_an_invalid_value_is_not_sent(tmp_path: Path) -> None:
-    assert "organization: must be an object" in refused(tmp_path, "send", "-V", "Event", "@events", "{}")
+def test_a_value_that_is_no_such_record_is_not_sent(faust: Faust) -> None:
+    assert "organization: must be an object" in faust.refused("send", "-V", "Event", "@events", "{}")
 
 
 def test_nothing_is_sent_where_no_kafka_answers(faust: Faust) -> None:
@@ -133,16 +128,16 @@ def test_nothing_is_sent_where_no_kafka_answers(faust: Faust) -> None:
 @pytest.mark.parametrize(
     ("words", "named"), [(["--without-web"], "--without-web"), (["-b", "0.0.0.0"], "STREAMHOOKS_API_TOKEN")]
 )
-def test_options_that_a_worker_does_not_take(tmp_path: Path, words: list[str], named: str) -> None:
-    assert named in refused(tmp_path, "worker", *words)
+def test_what_a_worker_can_not_be_told(faust: Faust, words: list[str], named: str) -> None:
+    assert named in faust.refused("worker", *words)
 
 
-def test_a_mistyped_setting_is_reported(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("STREAMHOOKS_MAX_RETRY=3\n")
-    done = faust(tmp_path, "worker", "-b", "127.0.0.1", retry_delayy=3, start="fail", data_dir="/proc/none")
+def test_a_mistyped_setting_is_told(faust: Faust) -> None:
+    (faust.folder / ".env").write_text("STREAMHOOKS_MAX_RETRY=3\n")
+    done = faust.run("worker", "-b", "127.0.0.1", retry_delayy=3, start="fail", data_dir="/proc/none")
     assert "STREAMHOOKS_RETRY_DELAYY is no setting and does nothing: is STREAMHOOKS_RETRY_DELAY meant?" in done.stderr
     assert "is STREAMHOOKS_MAX_RETRIES meant?" in done.stderr
 
 
-def test_a_wrong_setting_is_reported_before_any_other_output(tmp_path: Path) -> None:
-    assert "STREAMHOOKS_PARTITIONS" in refused(tmp_path, "agents", partitions="many")
+def test_a_wrong_setting_is_told_before_anything_is_shown(faust: Faust) -> None:
+    assert "STREAMHOOKS_PARTITIONS" in faust.refused("agents", partitions="many")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.fakes import Clock
 from support.virtual_time import in_virtual_time
 
 from streamhooks.limits.bulkheads import PATIENCE, Bulkheads

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.examples import HOOK
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.outcomes import Attempted, Request, Verdict, VerdictKind

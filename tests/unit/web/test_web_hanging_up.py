@@ -7,8 +7,8 @@ import json
 from collections.abc import Awaitable, Callable
 
 import pytest
+from support.web_parts import HOOK, FakeParts, listening
 from test_web_server import GET, Waiting, answer_of, connected, made_hook, until
-from web_fakes import HOOK, FakeParts, listening
 
 
 async def hung_up(parts: FakeParts, waiting: Waiting, call: Callable[[str], tuple[str, str, bytes]]) -> str:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvloop
-from web_fakes import FakeParts, listening, new_hook
+from support.web_parts import FakeParts, listening, new_hook
 
 from streamhooks.faust_patches import server
 from streamhooks.web.http import messages

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, get_args
 
-from web_fakes import NOW, FakeParts, created, serving
+from support.web_parts import NOW, FakeParts, created, serving
 
 from streamhooks.cli.show import COLOURS
 from streamhooks.kafka.reader import Record
