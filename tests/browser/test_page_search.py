@@ -62,7 +62,7 @@ def test_a_request_is_sent_once_more(browser: Browser, fake: Callable[..., FakeW
     browser.open(f"{worker.base}/#/hooks/{one}")
     browser.press("Show", 1)
     browser.press("Resend")
-    browser.wait_text("Kafka does not hold the record streamhooks.events:3:1199 any more")
+    browser.wait_text("Kafka no longer has the record streamhooks.events:3:1199")
     worker.attempts = [{**worker.attempts[0], "cause": "test", "source": None}]
     browser.open(f"{worker.base}/#/hooks/{one}")
     browser.press("Show")

@@ -1,4 +1,4 @@
-"""The JSON schemas of hooks: as they are made, changed and shown."""
+"""The JSON schemas of hooks: when they are created, changed and shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SETTABLE: Final = {name: FIELDS[name].value.schema for name in CHANGEABLE}
 
 
 def _changed(name: str) -> Schema:
-    """Null means the default, where there is one."""
+    """Return the schema of a field in a change; null means the default, where there is one."""
     value = FIELDS[name].value
     has_null = {"type": "null"} in value.schema.get("anyOf", ())
     return _or_null(value.schema) if value.has_default and not has_null else value.schema
@@ -35,7 +35,7 @@ _SHOWN: Final[dict[str, Schema]] = {
     "previous_secrets_until": {
         **_list(TEXT),
         "maxItems": rotation.MOST,
-        "description": "ISO 8601; until when each former secret signs too, that of the latest one first",
+        "description": "ISO 8601; until when each replaced secret still signs, the most recent first",
     },
     "status_reason": _or_null(TEXT),
     "disabled_since": {**_or_null(TEXT), "description": "ISO 8601"},
@@ -44,19 +44,19 @@ _SHOWN: Final[dict[str, Schema]] = {
     "breaker": {"type": "string", "enum": ["closed", "open"]},
     "trouble": {
         "enum": [*TROUBLES, None],
-        "description": "the worst of these that it is in; null if it is in none, or its owner has disabled it",
+        "description": "the first of these that applies; null if none does, or its owner has disabled it",
     },
     **_seen(*names_for("see")),
 }
 
 _WARNINGS: Final[Schema] = {
     **_list(TEXT),
-    "description": "what may be a slip, when a hook was made or changed: an unknown action of a known resource",
+    "description": "possible mistakes in the events of a created or changed hook: unknown actions of known resources",
 }
 
 
 def _new_hook(of_kind: dict[str, Schema], *required: str) -> Schema:
-    """Null and absent are the same where a field is not needed."""
+    """Return the schema of a new hook; where a field is not required, null and absent are the same."""
     at_creation = {name: FIELDS[name].value.schema for name in names_for("create") if name not in of_kind}
     fields = {**at_creation, **_SETTABLE, **of_kind}
     needed = (*REQUIRED, *required)
@@ -73,8 +73,8 @@ OF_HOOKS: Final[dict[str, Schema]] = {
                 **{name: _changed(name) for name in CHANGEABLE},
                 RESUME: {
                     "anyOf": [{"enum": ["skip", "all"]}, *MOMENT["anyOf"]],
-                    "description": "skip, all, or from when on: what becomes of what it missed; needed if it did."
-                    " With status: active",
+                    "description": "what to do with missed records: skip, all, or the time from which they are sent."
+                    " Only with status: active; required if records were missed",
                 },
             }
         ),
