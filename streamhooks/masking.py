@@ -1,4 +1,4 @@
-"""What must not be read in a log or an error text: secrets, the query strings of URLs, and texts without end."""
+"""Keep secrets, query strings of URLs and endless texts out of logs and error messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 MASK: Final = "********"
 
-#: characters of a logged value, of the text of an error in it, of a line of the log, of a traceback
+#: maximum characters of a logged value, of an error's text in a line, of a line, of a traceback
 LONGEST_VALUE = 100
 LONGEST_TEXT = 300
 LONGEST_LINE = 8_000
@@ -28,7 +28,7 @@ _ESCAPED_BY_GO = str.maketrans({character: f"\\u{ord(character):04x}" for charac
 
 def without_queries(text: str) -> str:
     """Return the text with the query string of each URL in it masked: a query may hold a token."""
-    # A URL is a match with or without a query: what was looked at once is not looked at again.
+    # The pattern matches a URL with or without a query, so no text is scanned twice.
     return _URL.sub(_without_query, text) if "?" in text else text
 
 
@@ -37,20 +37,20 @@ def _without_query(url: re.Match[str]) -> str:
 
 
 def forms_of(secret: str) -> Iterator[str]:
-    """Give the forms in which who got a secret in a header or a URL may write it back."""
-    bare = secret.strip(" \t")  # what stands around the value of a field is no part of it (RFC 9110, 5.5)
+    """Give the encodings in which an endpoint may echo a secret that it got in a header or a URL."""
+    bare = secret.strip(" \t")  # whitespace around a field's value is not part of it (RFC 9110, 5.5)
     in_json = json.dumps(bare)[1:-1]
     yield bare
     yield in_json
-    yield in_json.replace("/", "\\/")  # of PHP
+    yield in_json.replace("/", "\\/")  # as PHP does
     yield in_json.translate(_ESCAPED_BY_GO)
     yield html.escape(bare)
     yield quote(bare, safe="")
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with each of the secrets masked, also one that is cut off at its end."""
-    # The longest first: one may hold another.
+    """Return the text with each of the secrets masked, even one that the text's end cuts off."""
+    # The longest first: a secret may contain another one.
     for secret in sorted({one for one in secrets if len(one) >= _SHORTEST}, key=len, reverse=True):
         text = text.replace(secret, MASK)
         if length := _cut_off(secret, text):
@@ -59,7 +59,7 @@ def without(text: str, secrets: Iterable[str]) -> str:
 
 
 def _cut_off(secret: str, text: str) -> int:
-    """Return how long the longest beginning of the secret is that the text ends with; 0 if it is too short."""
+    """Return the length of the longest prefix of the secret that the text ends with; 0 if it is too short."""
     longest = min(len(secret) - 1, len(text))
     if text[-_SHORTEST:] not in secret or secret[:_SHORTEST] not in text:
         return 0  # as nearly always
@@ -74,9 +74,9 @@ def _cut_off(secret: str, text: str) -> int:
 
 
 def _overlap(secret: str, text: str, size: int, longest: int) -> int:
-    """Return the same, of the lengths from `size` to `longest`, which is less than twice as much."""
-    # The first `size` characters and the last ones overlap, and so say all: as few steps as these have common places.
-    # Each is looked for from its side's far end, forwards, since only that is linear in Python.
+    """Return the same among the lengths from `size` to `longest`, which is less than twice `size`."""
+    # The first `size` characters and the last ones overlap, so both together determine a match: only places where both
+    # occur cost a step. Each search runs forwards from the far end, since only that is linear in Python.
     beginning, end = secret[:size], text[-size:][::-1]
     text, secret = text[-longest:], secret[:longest][::-1]
     length = longest
@@ -91,7 +91,7 @@ def _overlap(secret: str, text: str, size: int, longest: int) -> int:
 
 
 def shown(value: object, longest: int = LONGEST_VALUE) -> str:
-    """Return a value that somebody else wrote as it may stand in a log: cut, and on one line."""
+    """Return a foreign value in a form that is safe to log: shortened, and on one line."""
     text = value if isinstance(value, str) else str(value)
     beginning = text[:longest]
     if not beginning.isprintable():
@@ -108,15 +108,15 @@ def cut(text: str, longest: int) -> str:
 
 
 def where(error: BaseException) -> str:
-    """Return the kind of an error and the lines of code that it came through, without its text."""
+    """Return the type of an error and its traceback, without its text."""
     return "".join([type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]).rstrip()
 
 
 class MaskingFilter(logging.Filter):
-    """Masks and cuts what a handler is about to write, whoever logs it: Faust, aiohttp, tasks of users."""
+    """Mask and shorten every record of a handler, whoever logs it: Faust, aiohttp, users' tasks."""
 
     def __init__(self) -> None:
-        # The command line, which cuts texts, is quicker without aiohttp.
+        # Imported here, since the command line uses this module and starts faster without aiohttp.
         from aiohttp.http_exceptions import HttpProcessingError
 
         super().__init__()
@@ -126,7 +126,7 @@ class MaskingFilter(logging.Filter):
         """Change the record in place; always True."""
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, self._quoting):
-            # aiohttp's parser quotes what it stumbled over, such as a header with a token.
+            # aiohttp's parser quotes the input it rejects, such as a header with a token.
             record.msg, record.args = f"{record.getMessage()}: {type(error).__name__}", ()
             record.exc_info = record.exc_text = None
         message = record.getMessage()

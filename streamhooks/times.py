@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 LATEST: Final = 253_402_300_799
-"""The last second of the year 9999: what a datetime can show."""
+"""The last second of the year 9999, the latest that a datetime can represent."""
 
 
 FIRST_YEAR: Final = 1970
@@ -22,10 +22,10 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def steady() -> float:
-    """Return seconds for what takes or lasts a while: neither set by anybody, nor standing while the machine sleeps.
+    """Return seconds for measuring durations, by a clock that nobody sets and that runs on while the machine sleeps.
 
-    Only differences mean something, and only within this boot of the machine: moments that are written somewhere, and
-    what is due at a time of day, are `time.time`.
+    Only differences are meaningful, and only within one boot of the machine. Use `time.time` for moments that are
+    written or due at a time of day.
     """
     return time.clock_gettime(time.CLOCK_BOOTTIME) if _HAS_BOOTTIME else time.monotonic()
 
@@ -41,7 +41,7 @@ _HAS_BOOTTIME: Final = _has_boottime()
 
 
 def moment(value: Any) -> float | None:
-    """Return epoch seconds; None for what is no moment. A text without an offset is UTC."""
+    """Return epoch seconds, or None if the value is not a moment. A text without a UTC offset is UTC."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
@@ -59,12 +59,12 @@ def _moment_of_date(text: str) -> float | None:
     except ValueError:
         return None
     seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    # The offset may lead out of what there is: there is nothing then, either.
+    # The UTC offset may lead out of the range that a datetime has.
     return min(max(seconds, 0.0), float(LATEST)) if found.year >= FIRST_YEAR else None
 
 
 def iso(seconds: float | None) -> str | None:
-    """Return epoch seconds as they are shown."""
+    """Return epoch seconds as an ISO 8601 text in UTC, with milliseconds."""
     if seconds is None:
         return None
     # A topic may hold any number, a datetime can't.
@@ -73,18 +73,18 @@ def iso(seconds: float | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The timestamps from `since` to before `until`, both epoch milliseconds; None is without a bound."""
+    """The timestamps in [since, until), in epoch milliseconds; None means no bound."""
 
     since: int | None = None
     until: int | None = None
 
     @classmethod
     def moments(cls, since: float | None, until: float | None) -> Self:
-        """Between two moments in epoch seconds; the beginning of time is no bound."""
+        """Return the time between two moments in epoch seconds; a `since` of 0 is no bound."""
         return cls(round(since * 1000) if since else None, None if until is None else round(until * 1000))
 
     def holds(self, timestamp: int) -> bool:
-        """Whether a record of this time is meant."""
+        """Tell whether this timestamp (epoch milliseconds) is in it."""
         return (self.since is None or timestamp >= self.since) and (self.until is None or timestamp < self.until)
 
 

@@ -1,1 +1,1 @@
-"""What a hook missed while it was disabled or behind, and how it gets it: stretches, resume, replay."""
+"""What a hook missed while it was disabled or behind, and how it is sent: stretches, resume, replay."""

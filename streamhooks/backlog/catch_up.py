@@ -1,7 +1,8 @@
-"""Sends hooks what they have still to get: what they missed while they were disabled, and replays.
+"""Sending what hooks have yet to get: what they missed while disabled, and replays.
 
-A stretch is worked off by its hook's home: the source records are read again by a plain reader, those that fire the
-hook start as live ones do, and how far all is settled is written to the stretch, so that another home goes on there.
+A hook's owner works through its stretches, which are ranges of offsets of source partitions. A plain reader reads the
+source records again, and those that fire the hook start like live ones. The settled floor is written to the stretch, so
+that the next owner continues there.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from streamhooks.backlog.passing import Write
-from streamhooks.backlog.stretches import Stretches
+from streamhooks.backlog.stretches import Backlog
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.progress import Settled
 from streamhooks.in_flight.tracker import Tracker
@@ -23,6 +23,7 @@ from streamhooks.kafka.reader import Record, reached
 from streamhooks.limits.rates import Rate
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import CAUGHT_UP
+from streamhooks.records.call import Resent
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.tasks.call import Call
@@ -31,97 +32,90 @@ from streamhooks.times import Between, steady
 
 log = logging.getLogger(__name__)
 
-#: how often is looked for stretches, and written how far they are, in seconds
+#: polling interval for stretches, and interval of writing their progress, both in seconds
 INTERVAL = 0.5
 PROGRESS = 1.0
-#: source records that are read in one go, and that are in flight of one hook at most
+#: source records that are read at once, and the most in flight per hook
 CHUNK = 500
 WINDOW = 1000
-#: hooks that catch up at once on a worker
+#: hooks that catch up at once per worker
 AT_ONCE = 20
-#: how many of the stretches that were sent are remembered
+#: number of sent stretches that are remembered
 REMEMBERED = 20_000
 
 TP = tuple[str, int]
 _Place = tuple[str, TP, str | None, int | None, float]
 """A hook, a partition, the id of its topic, from which time on records are meant, and when the hook was resumed."""
-ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
+Again = Callable[[Hook, Record, Resent, str], Call | None]
+"""See `sources.calls.Calls.again`."""
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as it is needed here."""
+    """What is used of the hooks table."""
 
     def get(self, hook_id: str) -> Hook | None:
-        """The hook as wished."""
+        """Return the hook as its owner wants it; None if unknown."""
 
     def is_active(self, hook_id: str) -> bool:
-        """Whether deliveries may be sent to it."""
+        """Tell whether deliveries may be sent to the hook."""
 
 
 class Starter(Protocol):
-    """What runs calls."""
+    """What is used of the runner of calls."""
 
     def start(self, call: Call, owner: Owner) -> Awaitable[None]:
-        """Start a call as soon as there is room."""
+        """Start a call as soon as there is room; await that it has started."""
 
 
-async def _not_known(_tp: TP) -> str:
-    return ""
+class Reads(Protocol):
+    """What reads from Kafka; see `kafka.reads.Reads`."""
 
+    async def some(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
+        """Return the first records of [start, end)."""
 
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """What is needed of Kafka."""
+    async def ends(self, tp: TP) -> tuple[int, int]:
+        """Return the first offset that Kafka still holds, and the one that comes next."""
 
-    read_range: ReadRange
-    """Reads some of a range at once; see `kafka.reader.reached`."""
-    ends: Callable[[TP], Awaitable[tuple[int, int]]]
-    """The first offset that Kafka still holds, and the one that comes next."""
-    offset_at: Callable[[TP, int], Awaitable[int]]
-    """The offset of the first record at or after a moment, in epoch milliseconds."""
-    write: Write
-    forget: Write
-    topic_id: Callable[[TP], Awaitable[str]] = field(default=_not_known)
-    """The id of the topic now; empty if it is not known."""
-    on_gone: Callable[[Stretch], None] = field(default=lambda _stretch: None)
-    """Told of a stretch whose log is gone."""
+    async def offset_at(self, tp: TP, milliseconds: int) -> int:
+        """Return the offset of the first record at or after a moment, in epoch milliseconds."""
+
+    async def topic_id(self, topic: str) -> str:
+        """Return the id of a topic now; empty if it is not known."""
 
 
 class CatchUp:
-    """Works off the stretches of the hooks whose home is here. One for the worker.
+    """Works through the stretches of the hooks that this worker owns. One per worker.
 
-    `call_for` gives the call of a source record for a hook, None if the record does not fire it; `may_send` tells
-    whether the hook's endpoint may get more now; `rate` is for all hooks of this worker together.
+    `again` gives the call of a source record for a hook, None if the record does not fire it; `may_send` tells whether
+    the hook's endpoint may get more now; `rate` is for all hooks of this worker together.
     """
 
     def __init__(
         self,
-        stretches: Stretches,
+        backlog: Backlog,
         hooks: Hooks,
         starter: Starter,
-        ways: Ways,
+        reads: Reads,
         *,
+        again: Again,
         is_home: Callable[[str], bool],
         may_send: Callable[[str], bool],
-        call_for: Callable[[Hook, Stretch, Record], Call | None],
         rate: Rate,
-        clock: Callable[[], float] = steady,
     ) -> None:
-        self._stretches = stretches
+        self._backlog = backlog
         self._hooks = hooks
         self._starter = starter
-        self._ways = ways
+        self._reads = reads
+        self._again = again
         self._is_home = is_home
         self._may_send = may_send
-        self._call_for = call_for
         self._rate = rate
-        self._clock = clock
         self._room = asyncio.Semaphore(AT_ONCE)
         self._working: dict[str, asyncio.Task[None]] = {}
         self._sent: dict[_Place, range] = {}
 
     async def run(self) -> None:
-        """Catch up, for ever."""
+        """Catch up, forever."""
         try:
             while True:
                 await asyncio.sleep(INTERVAL)
@@ -131,27 +125,27 @@ class CatchUp:
 
     def look(self) -> None:
         """Begin with hooks that have something to get."""
-        for hook_id in self._stretches.hooks():
+        for hook_id in self._backlog.stretches.hooks():
             if hook_id not in self._working and self._is_home(hook_id) and any(self._ready(hook_id)):
                 task = asyncio.get_running_loop().create_task(self._work_off(hook_id))
                 self._working[hook_id] = task
                 task.add_done_callback(partial(self._ended, hook_id))
 
     def let_go(self) -> None:
-        """Partitions move: the next homes go on where this one has come to."""
+        """Stop at a rebalance: the next owners continue from the progress written."""
         for task in self._working.values():
             task.cancel()
         self._sent.clear()
 
     async def stop(self, hook_id: str, stretches: Iterable[Stretch]) -> None:
-        """Send no more of these stretches of a hook whose home is here; returns when they are forgotten."""
+        """Stop sending these stretches of a hook that this worker owns; return when they are forgotten."""
         task = self._working.get(hook_id)
         if task is not None:
-            # What writes how far it is would bring it back. The hook's other stretches are soon gone on with.
+            # Writing its progress would bring the stretch back. The hook's other stretches soon continue.
             task.cancel()
             await asyncio.wait([task])
         for stretch in stretches:
-            await self._ways.forget(stretch)
+            await self._backlog.forget(stretch)
 
     def _ended(self, hook_id: str, task: asyncio.Task[None]) -> None:
         self._working.pop(hook_id, None)
@@ -162,7 +156,7 @@ class CatchUp:
 
     def _ready(self, hook_id: str) -> Iterable[Stretch]:
         hook = self._hooks.get(hook_id)
-        for stretch in self._stretches.of_hook(hook_id):
+        for stretch in self._backlog.stretches.of_hook(hook_id):
             if hook is None or (stretch.resume is not None and self._hooks.is_active(hook_id)):
                 yield stretch
 
@@ -171,37 +165,37 @@ class CatchUp:
             for stretch in self._ready(hook_id):
                 hook = self._hooks.get(hook_id)
                 if hook is None or stretch.resume == "skip" or stretch.end is None:
-                    await self._ways.forget(stretch)
+                    await self._backlog.forget(stretch)
                 elif await self._is_gone(stretch):
-                    self._ways.on_gone(stretch)
-                    await self._ways.forget(stretch)
+                    self._backlog.on_gone(stretch)
+                    await self._backlog.forget(stretch)
                 elif stretch.resume != "all":
                     since = Between.moments(float(stretch.resume or 0), None).since
-                    first = max(stretch.next, await self._ways.offset_at(stretch.tp, since or 0))
+                    first = max(stretch.next, await self._reads.offset_at(stretch.tp, since or 0))
                     # Behind that record there may be older ones.
-                    await self._ways.write(replace(stretch, next=first, resume="all", not_before=since))
+                    await self._backlog.write(replace(stretch, next=first, resume="all", not_before=since))
                 elif await self._send(stretch, stretch.end):
-                    await self._ways.forget(stretch)
+                    await self._backlog.forget(stretch)
                 else:
                     return
 
     async def _is_gone(self, stretch: Stretch) -> bool:
-        """Whether the log that a stretch is of is another one by now."""
+        """Tell whether the stretch's log has been replaced."""
         if stretch.log is None:
             return False
-        return await self._ways.topic_id(stretch.tp) not in ("", stretch.log)
+        return await self._reads.topic_id(stretch.topic) not in ("", stretch.log)
 
     async def _send(self, stretch: Stretch, end: int) -> bool:
-        """Send a stretch; False if the hook may get no more now."""
+        """Send a stretch; return False if the hook may get no more now."""
         tp, hook = stretch.tp, self._hooks.get(stretch.hook_id)
-        # Once the hook was disabled meanwhile, what was started may have been passed over.
+        # If the hook was disabled meanwhile, records that were started may have been passed over.
         resumed_at = hook.resumed_at if hook is not None else 0.0
         place = (stretch.hook_id, tp, stretch.log, stretch.not_before, resumed_at)
-        first, log_end = await self._ways.ends(tp)
+        first, log_end = await self._reads.ends(tp)
         begin = start = max(stretch.next, first)
         sent = self._sent.get(place, range(0))
         if stretch.why == "disabled" and start in sent and sent.stop <= log_end:
-            begin, start = sent.start, sent.stop  # two owners around a hand-over may have begun one each
+            begin, start = sent.start, sent.stop  # two owners around a rebalance may have begun one each
         tracker = Tracker(window=WINDOW)
         tracker.assign(tp, start, Settled(start))
         writing = asyncio.create_task(self._write_progress(stretch, tracker))
@@ -209,7 +203,7 @@ class CatchUp:
             position = start
             while position < end:
                 following = min(position + CHUNK, end)
-                records = await self._ways.read_range(*tp, position, following)
+                records = await self._reads.some(*tp, position, following)
                 position = reached(records, following)
                 for record in records:
                     if not await self._start(stretch, record, tracker):
@@ -236,20 +230,25 @@ class CatchUp:
         if ticket is None:
             return True
         try:
-            call = self._call_for(hook, stretch, record) if stretch.between.holds(record.timestamp) else None
+            call = self._call_of(hook, stretch, record)
         except BrokenRecord:
-            call = None  # it was told when it was read first
+            call = None  # it was reported when it was first read
         if call is None:
             ticket.release()
             return True
         await self._starter.start(call, ticket)
         CAUGHT_UP.inc()
-        while wait := self._rate.take(self._clock()):  # noqa: ASYNC110 - others may take it meanwhile
+        while wait := self._rate.take(steady()):  # noqa: ASYNC110 - others may take it meanwhile
             await asyncio.sleep(wait)
         return True
 
+    def _call_of(self, hook: Hook, stretch: Stretch, record: Record) -> Call | None:
+        if record.value is None or not stretch.between.holds(record.timestamp):
+            return None
+        return self._again(hook, record, "replay" if stretch.why == "replay" else "resume", stretch.id)
+
     async def _turn(self, hook_id: str) -> Hook | None:
-        """Wait until the hook may get more; None if this is not for us to send any more."""
+        """Wait until the hook may get more, and return it; None if it is no longer ours to send."""
         while True:
             hook = self._hooks.get(hook_id)
             if hook is None or not self._hooks.is_active(hook_id) or not self._is_home(hook_id):
@@ -262,5 +261,5 @@ class CatchUp:
         while True:
             await asyncio.sleep(PROGRESS)
             for tp, settled in list(tracker.committable()):
-                await self._ways.write(replace(stretch, next=settled.floor))
+                await self._backlog.write(replace(stretch, next=settled.floor))
                 tracker.committed(tp, settled)

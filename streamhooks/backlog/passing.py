@@ -1,12 +1,12 @@
-"""What comes for a disabled hook: not sent, and not forgotten.
+"""Records for a disabled hook: not sent, and not forgotten.
 
-Who passes a record over keeps its offset in a stretch of its own, which is confirmed before the record is acked. When
-a user has decided what becomes of it, the stretch gets its end. Then the hook's home sends it or throws it away
+A worker that passes a record over keeps its offset in a stretch of its own, which is confirmed before the record is
+settled. When a user has decided what to do with it, the stretch gets its end. Then the hook's owner sends or drops it
 (`backlog/catch_up.py`).
 
-A stretch is relied on only by who began it, in the assignment in which it was begun. So whoever ends it, and however
-late that is written, nothing that was passed over lies outside: its own worker knows the last offset, and what the
-next owner of the partition takes up no more lies below what that one has reached.
+A stretch covers only records of the worker and the assignment that began it. So whoever ends it, and however late that
+is written, no passed-over record is outside: the worker itself knows the last offset, and records that the next owner
+of the partition does not take up again are below the offset that it has reached.
 """
 
 from __future__ import annotations
@@ -18,98 +18,99 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from streamhooks.backlog.stretches import Stretches
+from streamhooks.backlog.stretches import Backlog
 from streamhooks.errors import PublishError
 from streamhooks.kafka.reader import coordinates
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.times import steady
 
-#: how often is looked for hooks that were enabled, in seconds
+#: polling interval for hooks that were enabled, in seconds
 INTERVAL = 0.5
-#: how long a hook is active without anybody having decided until what it missed is sent, in seconds: a worker may know
-#: of a stretch before it knows why the hook was disabled
+#: after how many active seconds without a decision the missed records are sent; not at once, since a worker may see a
+#: stretch before it sees why the hook was disabled
 UNDECIDED = 30.0
 
-Write = Callable[[Stretch], Awaitable[None]]
-"""Writes a stretch (or forgets it), and returns when this worker's table has it so."""
 TP = tuple[str, int]
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as it is needed here."""
+    """What is used of the hooks table."""
 
     def is_active(self, hook_id: str) -> bool:
-        """Whether deliveries may be sent to it."""
+        """Tell whether deliveries may be sent to the hook."""
 
     def decided(self, hook_id: str, after: float) -> str | None:
-        """What was decided first after this moment about what a hook missed; None as long as nothing is."""
+        """Return the first decision after this moment about what a hook missed; None if there is none yet."""
 
 
 class Partitions(Protocol):
     """The source partitions of this worker; see `in_flight.tracker`."""
 
     def reached(self, tp: TP) -> int | None:
-        """The offset below which all lies that was ever taken up, or None for a partition that is not ours."""
+        """Return the offset below which everything ever taken up is, or None for a partition that is not ours."""
 
     def number(self, tp: TP) -> int | None:
-        """The number of the partition's assignment, or None for a partition that is not ours."""
+        """Return the number of the partition's assignment, or None for a partition that is not ours."""
+
+
+class Group(Protocol):
+    """The consumer group of this worker, as far as it is needed here."""
+
+    def holds_lease(self) -> bool:
+        """Tell whether our partitions are still ours."""
+
+    def topic_id(self, tp: TP) -> str:
+        """Return the id of a partition's topic, as it is read; empty if it is not known."""
 
 
 @dataclass(slots=True, eq=False)
 class _Own:
-    """A stretch that was begun here; no other is relied on."""
+    """A stretch that this worker began; records are added to no other."""
 
     stretch: Stretch
     assignment: int | None
     until: int
-    """The offset after the last one that was passed over."""
+    """The offset after the last record that was passed over."""
     written: asyncio.Future[None]
-    """Done when it is confirmed, and what it replaces is forgotten."""
+    """Done when the stretch is confirmed and those that it replaces are forgotten."""
 
 
 class Missed:
-    """Begins and ends stretches on the source partitions of this worker. One for the worker.
+    """Begins and ends stretches on the source partitions of this worker. One per worker.
 
-    `holds_lease` tells whether our partitions are still ours; `log_of` the id of a partition's topic, as it is read,
-    empty if that is not known; `on_gone` is told of a stretch whose log is gone.
+    `clock` gives epoch seconds.
     """
 
     def __init__(
         self,
-        stretches: Stretches,
+        backlog: Backlog,
         hooks: Hooks,
         partitions: Partitions,
+        group: Group,
         *,
-        write: Write,
-        forget: Write,
-        holds_lease: Callable[[], bool],
         clock: Callable[[], float],
-        log_of: Callable[[TP], str] = lambda _tp: "",
-        on_gone: Callable[[Stretch], None] = lambda _stretch: None,
         steady_clock: Callable[[], float] = steady,
     ) -> None:
-        self._steady = steady_clock
-        self._log_of = log_of
-        self._on_gone = on_gone
-        self._stretches = stretches
+        self._stretches = backlog.stretches
+        self._write, self._forget, self._on_gone = backlog.write, backlog.forget, backlog.on_gone
         self._hooks = hooks
         self._partitions = partitions
-        self._write = write
-        self._forget = forget
-        self._holds_lease = holds_lease
+        self._group = group
         self._clock = clock
+        self._steady = steady_clock
         self._own: dict[str, _Own] = {}
         self._newest: dict[tuple[str, TP], _Own] = {}
-        self._leaving: set[str] = set()  # being ended, or replaced by another one
+        self._leaving: set[str] = set()  # being ended or replaced
         self._undecided: dict[str, float] = {}
 
     # --- beginning
 
     def pass_over(self, hook: Hook, source: str) -> Awaitable[None]:
-        """Keep a record for a hook that was found disabled in this turn of the loop; await that it is confirmed.
+        """Keep a record for a disabled hook; await that this is confirmed.
 
-        Called in the turn of that look: what is decided from then on decides about the record.
+        Must be called in the same turn of the event loop that found the hook disabled: the next decision about the hook
+        then applies to the record.
         """
         topic, partition, offset = coordinates(source)
         own = self._newest.get((hook.id, (topic, partition)))
@@ -119,7 +120,7 @@ class Missed:
         return asyncio.shield(own.written)
 
     def _holds(self, own: _Own, hook: Hook, offset: int) -> bool:
-        """Whether a stretch may be relied on for a record that comes now."""
+        """Tell whether a stretch may take this record."""
         stretch = own.stretch
         if stretch.key in self._leaving or stretch.after != hook.resumed_at or offset < stretch.next:
             return False
@@ -132,7 +133,7 @@ class Missed:
         first = min([offset, *(one.next for one in replaced)])
         stretch = Stretch(
             hook.id,
-            # No two owners write the same: a late record of one must not change what another relies on.
+            # Unique per owner: a late write of one owner must not change the stretch of another.
             f"{tp[0]}:{tp[1]}:{first}:{secrets.token_hex(4)}",
             "disabled",
             *tp,
@@ -140,7 +141,7 @@ class Missed:
             end=None,
             since=min([self._clock(), *(one.since for one in replaced)]),
             after=hook.resumed_at,
-            log=self._log_of(tp) or None,
+            log=self._group.topic_id(tp) or None,
         )
         until = max((self._until(one) or 0 for one in replaced), default=0)
         self._leaving.update(one.key for one in replaced)
@@ -151,9 +152,9 @@ class Missed:
 
     def _replaceable(self, hook: Hook, tp: TP) -> list[Stretch]:
         """The open stretches that a new one takes in: else there would be one more with each assignment."""
-        if self._partitions.number(tp) is None or not self._holds_lease():
+        if self._partitions.number(tp) is None or not self._group.holds_lease():
             return []  # they may be those of the owner after us
-        logs = (None, self._log_of(tp) or None)  # 0.1.0 did not write it
+        logs = (None, self._group.topic_id(tp) or None)  # 0.1.0 did not write it
         return [
             one
             for one in self._stretches.of_hook(hook.id)
@@ -165,7 +166,7 @@ class Missed:
         try:
             await self._write(stretch)
             for one in replaced:
-                with suppress(PublishError):  # it is ended like another one
+                with suppress(PublishError):  # it will be ended like any other
                     await self._forget(one)
         except BaseException:
             self._let_go(stretch)
@@ -184,20 +185,20 @@ class Missed:
 
     def _is_gone(self, stretch: Stretch) -> bool:
         """Whether the log that a stretch is of is another one by now."""
-        current = self._log_of(stretch.tp)
+        current = self._group.topic_id(stretch.tp)
         return bool(current and stretch.log and stretch.log != current)
 
     # --- ending
 
     async def run(self) -> None:
-        """End the stretches of hooks that were enabled, for ever."""
+        """End the stretches of hooks that were enabled, forever."""
         while True:
             await asyncio.sleep(INTERVAL)
             await self.end()
 
     async def end(self) -> None:
         """End the stretches that are to be ended now."""
-        if not self._holds_lease():
+        if not self._group.holds_lease():
             return  # what is open may be of the owner after us, who has not reached what we have
         open_ones = [one for one in self._stretches if one.end is None]
         self._forget_others(open_ones)
@@ -214,13 +215,13 @@ class Missed:
         await asyncio.gather(*ending)
 
     def _until(self, stretch: Stretch) -> int | None:
-        """The offset below which all lies that was passed over; None if that is for another worker to say."""
+        """Return the offset below which every passed-over record is; None if another worker has to say."""
         reached = self._partitions.reached(stretch.tp)
         own = self._own.get(stretch.key)
         return reached if own is None or reached is None else own.until
 
     def _end(self, stretch: Stretch, end: int, decided: str) -> Awaitable[None]:
-        """End a stretch; from this turn on nothing relies on it."""
+        """End a stretch; from this turn of the loop on it takes no more records."""
         self._leaving.add(stretch.key)
         self._let_go(stretch)
         return self._write_end(stretch, end, decided)
@@ -235,7 +236,7 @@ class Missed:
             self._leaving.discard(stretch.key)
 
     def _forget_others(self, open_ones: list[Stretch]) -> None:
-        """Forget what is known of stretches that are open no more, or were begun in another assignment."""
+        """Forget stretches that are no longer open, or were begun in another assignment."""
         keys = {one.key for one in open_ones}
         self._undecided = {key: since for key, since in self._undecided.items() if key in keys}
         for own in list(self._own.values()):
@@ -244,7 +245,7 @@ class Missed:
                 self._let_go(own.stretch)
 
     def _decision(self, stretch: Stretch) -> str | None:
-        """What becomes of a stretch; None as long as that is open."""
+        """Return what to do with a stretch; None while that is undecided."""
         decided = self._hooks.decided(stretch.hook_id, stretch.after)
         if decided is not None or not self._hooks.is_active(stretch.hook_id):
             self._undecided.pop(stretch.key, None)

@@ -1,4 +1,4 @@
-"""Replays: the stretches that a hook gets once more, and how much of them would fire it."""
+"""Replays: stretches that a hook gets again, and how many of their records would fire it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from streamhooks.kafka.between import Ranges
 from streamhooks.kafka.reader import scan
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
+from streamhooks.records.registry import registry_of
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.rules import asks, read_source
 from streamhooks.times import Between
 
-#: how long counting may take, in seconds
+#: timeout of counting, in seconds
 TIMEOUT = 300.0
 
 
 def stretches_of(
     hook: Hook, replay_id: str, ranges: Ranges, between: Between, now: float, ids: Mapping[str, str]
 ) -> list[Stretch]:
-    """A replay as stretches that the hook gets; `ids` are those of the topics, as far as they are known."""
+    """Return the stretches of a replay; `ids` has the ids of the topics, as far as they are known."""
     return [
         Stretch(
             hook.id,
@@ -46,18 +47,19 @@ def stretches_of(
 
 
 def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Between) -> int:
-    """How many records of these ranges and this time fire the hook; blocks, and is better run in a process of its own.
+    """Count the records of these ranges and this time that fire the hook; blocks, better run in a child process.
 
     Raises:
         TimeoutError: Kafka does not answer, or nobody waits for it any more.
+        RegistryAway: the schema registry does not answer.
 
     """
-    topics, count = Topics(settings.topic_prefix), 0
+    topics, registry, count = Topics(settings.topic_prefix), registry_of(settings), 0
     for record in scan(settings, ranges, timeout=TIMEOUT, stop=STOP):
         if record.value is None or not between.holds(record.timestamp):
             continue
         try:
-            source = read_source(SourceKind.of(record.topic, topics), record.value)
+            source = read_source(SourceKind.of(record.topic, topics), record.value, registry)
         except BrokenRecord:
             continue
         count += any(matches(hook, ask) for ask in asks(source))

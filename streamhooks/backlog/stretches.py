@@ -1,8 +1,9 @@
-"""What hooks have still to get, on every worker: stretches of source partitions, from the topic `hook-states`."""
+"""What hooks have yet to get, known on every worker: stretches of source partitions, from the topic `hook-states`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.applying import broken_among
@@ -10,22 +11,25 @@ from streamhooks.kafka.reader import Record
 from streamhooks.records.formats import decode
 from streamhooks.records.stretch import Stretch
 
+Write = Callable[[Stretch], Awaitable[None]]
+"""Writes a stretch (or forgets it), and returns when this worker's table has it so."""
+
 
 class Stretches:
-    """The stretches by hook."""
+    """The stretches per hook."""
 
     def __init__(self) -> None:
         self._of_hooks: dict[str, dict[str, Stretch]] = {}
 
     @staticmethod
     def holds(record: Record) -> bool:
-        """Whether a record of `hook-states` is about a stretch, and not about a hook as a whole."""
+        """Tell whether a record of `hook-states` is about a stretch, not about a hook as a whole."""
         return b"/" in (record.key or b"")
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records.
+        """Apply records.
 
-        Returns: the broken ones, each with why; the former version of such a stretch stays in force.
+        Returns: the broken ones, each with its reason; the previous version of such a stretch stays in force.
         """
         return broken_among(records, self._apply)
 
@@ -43,18 +47,29 @@ class Stretches:
         self._of_hooks.setdefault(hook_id, {})[stretch_id] = stretch
 
     def get(self, stretch: Stretch) -> Stretch | None:
-        """A stretch as it is known now; None if it is forgotten."""
+        """Return a stretch as it is now; None if it is forgotten."""
         return self._of_hooks.get(stretch.hook_id, {}).get(stretch.id)
 
     def of_hook(self, hook_id: str) -> list[Stretch]:
-        """The stretches of a hook, by partition and offset."""
+        """Return the stretches of a hook, ordered by partition and offset."""
         found = self._of_hooks.get(hook_id)
         return sorted(found.values(), key=lambda one: (one.topic, one.partition, one.next)) if found else []
 
     def hooks(self) -> list[str]:
-        """The ids of the hooks that have stretches."""
+        """Return the ids of the hooks that have stretches."""
         return list(self._of_hooks)
 
     def __iter__(self) -> Iterator[Stretch]:
         for hook_id in self.hooks():
             yield from self.of_hook(hook_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The stretches, and what changes them."""
+
+    stretches: Stretches
+    write: Write
+    forget: Write
+    on_gone: Callable[[Stretch], None]
+    """Told of a stretch whose log is gone."""

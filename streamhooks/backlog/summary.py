@@ -1,4 +1,4 @@
-"""What a hook has still to get, as its owner is told."""
+"""A summary of what a hook has yet to get, for the API."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from streamhooks.records.stretch import Stretch
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """The stretches of a hook, summed up; times are epoch seconds."""
+    """The sum of a hook's stretches; times are in epoch seconds."""
 
     records: int
-    """How many source records there are to be looked at."""
+    """The number of source records to be read."""
     since: float | None
-    """When the first of them was written to Kafka, or passed over."""
+    """When the first of them was written to Kafka or passed over."""
     available_from: float | None
-    """From when on all of it is there, if retention has removed the beginning."""
+    """The time from which on nothing is missing, if retention has removed the beginning."""
     stretches: tuple[Stretch, ...]
     undecided: int = 0
-    """How many of the records are those of which nobody has said what becomes of them."""
+    """The number of these records about which nobody has decided yet."""
 
 
 def missed_of(
     stretches: list[Stretch], offsets: Offsets, read_one: Callable[..., Record | None], *, stop: Stop
 ) -> Missed:
-    """Sum up; blocks. `read_one(tp, offset, stop=stop)` gives the record at an offset, or None.
+    """Sum up a hook's stretches; blocks. `read_one(tp, offset, stop=stop)` returns the record at an offset, or None.
 
     Raises:
         TimeoutError: Kafka does not answer, or `stop` was set.

@@ -1,4 +1,4 @@
-"""What we borrow of aiohttp: its connections for deliveries, its server for the views."""
+"""What we borrow from aiohttp: its connections for deliveries, its server for the views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What we borrow of aiokafka, the client below Faust."""
+"""What we borrow from aiokafka, the client below Faust."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What we borrow of Faust, and of mode, its services."""
+"""What we borrow from Faust, and from mode, its service library."""
 
 from __future__ import annotations
 
@@ -86,6 +86,8 @@ FAUST = Library(
         "faust_patches/recovery.py": {
             "faust.app.base:App._fetcher": ATTRIBUTE,
             "faust.tables.manager:TableManager._recovery": ATTRIBUTE,
+            "faust.tables.manager:TableManager._update_channels": "fbf8c1558b2d",
+            "faust.tables.manager:TableManager.on_start": "35aa469ac19e",
             "faust.tables.manager:TableManager.recovery": "f7226be333bc",
             "faust.tables.recovery:Recovery._is_changelog_tp": "48dfb513a02e",
             "faust.tables.recovery:Recovery._restart_recovery": "65d3b4da79f1",
@@ -138,6 +140,7 @@ MODE = Library(
         "faust_patches/worker.py": {
             "mode.worker:Worker._on_sigusr1": "c13e3b60fc37",
             "mode.worker:Worker._on_sigusr2": "17a9b79a9b42",
+            "mode.worker:Worker._sentinel_task": "b1a797fcb778",
             "mode.worker:Worker._schedule_shutdown": "9e6afd1d4e5d",
             "mode.worker:Worker.execute_from_commandline": "3216d339a4dc",
             "mode.worker:Worker.install_signal_handlers": "a99ddd9ec3df",

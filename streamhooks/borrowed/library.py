@@ -1,21 +1,21 @@
-"""The form of the tables in this folder."""
+"""The structure of the tables in this folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-#: in place of a digest: an attribute, of which there is no source
+#: in place of a digest: an attribute, which has no source
 ATTRIBUTE = "attribute"
 
 
 class Library(NamedTuple):
-    """What we borrow of a library, as it was read."""
+    """What we borrow from a library, as it was read."""
 
     distribution: str
     version: str
     """The version that was read."""
     published: frozenset[str]
-    """The modules of which we use what they publish."""
+    """The modules whose public names we use."""
     names: Mapping[str, Mapping[str, str]]
-    """By module of ours: `module:Class.name` of theirs, and the digest of its source or `ATTRIBUTE`."""
+    """Per module of ours: `module:Class.name` of theirs, with the digest of its source or `ATTRIBUTE`."""

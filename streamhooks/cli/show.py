@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from streamhooks.records.exact_json import dumps
+from streamhooks.records.firing import OUTCOMES
 from streamhooks.records.hook import FIELDS
 
 if TYPE_CHECKING:
@@ -22,11 +23,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\u
 #: wider than any table, so that output to a file or a pipe is not cut
 _PIPE_WIDTH = 1000
 
-COLOURS = {
-    "delivered": "green",
-    "retried": "yellow",
-    "dead": "red",
-    "dropped": "magenta",
+_TONES = {"good": "green", "warn": "yellow", "bad": "red", "off": "magenta"}
+COLOURS: Final[dict[str, str]] = {
+    **{str(name): _TONES[said.tone] for name, said in OUTCOMES.items()},
     "active": "green",
     "disabled": "red",
     "disabled by system": "red",

@@ -1,1 +1,1 @@
-"""Firings: how they are written, and how they are counted in windows of 10 s, an hour and a day."""
+"""Firings: how they are written, and counted in windows of 10 seconds, an hour and a day."""

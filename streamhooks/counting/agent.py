@@ -1,4 +1,4 @@
-"""`firings`: adds the attempts to the windows, and keeps the latest of each hook for the views."""
+"""Reads `firings`: adds the attempts to the windows, and keeps the latest attempts of each hook for the views."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from streamhooks.in_flight.again import INTERNAL_ERROR
 from streamhooks.in_flight.backoff import pause_after
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
+from streamhooks.kafka.logs import log_number
 from streamhooks.kafka.reader import Record, reached
 from streamhooks.metrics import UNPUBLISHABLE, WINDOWS
 from streamhooks.records.firing import Firing
@@ -24,35 +25,40 @@ from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
-#: how long counts are gathered before they are written, in seconds: a cell is written once for many attempts
+#: how long counts are collected before they are written, in seconds: one write of a cell covers many attempts
 GATHERED = 0.5
-#: how many attempts are counted, and cells written, until deliveries get a turn: they run in the same loop
+#: attempts counted, and cells written, before deliveries get a turn, since they run in the same loop
 COUNTED_AT_ONCE = 25
 WRITTEN_AT_ONCE = 25
-#: how often expired windows are looked for, in seconds
+#: interval of the checks for expired windows, in seconds
 EXPIRY = 10.0
-#: how many records of a partition are read again when it is taken over, for the ids that were counted
+#: records of a partition that are read again when it is taken over, for the ids that were counted
 RECALLED = 20_000
-#: how many of them are in memory at the same time: on a busy hook each holds tens of kilobytes
+#: how many of them are in memory at the same time: for a busy hook, each takes tens of kilobytes
 READ_AT_ONCE = 1000
-#: after how many attempts the loop gets a turn
+#: attempts recalled before the loop gets a turn
 RECALLED_AT_ONCE = 500
 
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 Bury = Callable[[Record, str, Ticket], None]
 
 
+def not_known(_tp: TP) -> str:
+    """Return no id of a topic."""
+    return ""
+
+
 class Table(Protocol):
-    """A windowed table, as far as counting needs it."""
+    """The parts of a windowed table that counting needs."""
 
     def cells(self, text: str, ranges: list[tuple[float, float]]) -> list[Any]:
-        """The values of one text in each window."""
+        """Return the values of one key, one per window."""
 
     def expire(self) -> int:
-        """Forget what is no longer kept."""
+        """Remove expired windows; return how many."""
 
     def unconfirmed(self) -> dict[Any, Any]:
-        """The writes since this was asked last."""
+        """Return the writes since the last call."""
 
     def __setitem__(self, key: Any, value: Any) -> None: ...
     def __getitem__(self, key: Any) -> Any: ...
@@ -60,7 +66,7 @@ class Table(Protocol):
 
 
 class Counting:
-    """Follows `firings`; one for the worker."""
+    """Counts the records of `firings`. One per worker."""
 
     def __init__(
         self,
@@ -70,9 +76,9 @@ class Counting:
         read_range: ReadRange,
         bury: Bury,
         clock: Callable[[], float] = steady,
-        log_of: Callable[[TP], int] = lambda _tp: 0,
+        topic_id: Callable[[TP], str] = not_known,
     ) -> None:
-        self._log_of = log_of
+        self._topic_id = topic_id
         self._tables = tables
         self._tracker = tracker
         self._gate = gate
@@ -85,13 +91,13 @@ class Counting:
         self._recalls: dict[TP, asyncio.Task[None]] = {}
         self._troubles: dict[TP, str] = {}
         self._unconfirmed: list[Future[Any]] = []
-        self._known: dict[TP, int] = {}  # the offset before which the ids are known; also of former partitions
+        self._known: dict[TP, int] = {}  # the offset below which the ids are known; also of previous partitions
         self.latest = LatestRequests()
 
     # --- the agent
 
     async def follow(self, records: AsyncIterator[Record]) -> None:
-        """Count each record; the body of the agent."""
+        """Count each record: the body of the agent."""
         counted = 0
         async for record in records:
             counted += await self._take_up(record)
@@ -100,9 +106,9 @@ class Counting:
                 await asyncio.sleep(0)
 
     async def _take_up(self, record: Record) -> int:
-        """Count a record; return how many attempts that were."""
+        """Count a record; return its number of attempts."""
         tp = (record.topic, record.partition)
-        # What starts while partitions move would be remembered as counted, and not be written.
+        # A record that starts while partitions move would be remembered as counted, but not written.
         await self._gate.wait_open()
         recall = self._recalls.get(tp)
         if recall is not None and not recall.done():
@@ -133,11 +139,13 @@ class Counting:
             return 0
         try:
             firing = decode(Firing, record.value)
-            self._counters.add(firing.hook_id, firing.attempts, record.offset, record.epoch, self._log_of(tp))
+            self._counters.add(
+                firing.hook_id, firing.attempts, record.offset, record.epoch, log_number(self._topic_id(tp), tp[1])
+            )
         except BrokenRecord as error:
             self._bury(record, str(error), ticket)
             return 0
-        except Exception:  # of ours: one record must not hold up the others
+        except Exception:  # a defect of ours: one record must not block the others
             log.exception("%s can't be counted", record.source)
             self._bury(record, INTERNAL_ERROR, ticket)
             return 0
@@ -153,7 +161,7 @@ class Counting:
     # --- writing and expiry
 
     async def run(self) -> None:
-        """Write what was counted, and forget what expired, for ever."""
+        """Write counts, and remove expired windows, until cancelled."""
         expire_at = self._clock()
         while True:
             await asyncio.sleep(GATHERED)
@@ -165,8 +173,8 @@ class Counting:
                     WINDOWS.labels(rollup.name).set(len(table))
 
     async def flush(self) -> None:
-        """Write the cells that changed; settle their records when the changelogs are confirmed."""
-        # Whoever came between would take the confirmations that the other has to wait for.
+        """Write the changed cells; settle their records when the changelogs are confirmed."""
+        # A second flush would take the confirmations that the first must wait for.
         async with self._flushing:
             await self._flush()
 
@@ -175,11 +183,11 @@ class Counting:
         left = self._counters.changed
         while True:
             if any(ticket.is_void for ticket in tickets):
-                # The partitions were taken from us: it is counted again, on what there is by then.
+                # The partitions were revoked: the records are counted again, based on the cells of that time.
                 self._counters.drop_changes()
                 return
             if not self._gate.holds_lease:
-                # The next owner counts it; what we would write may come after what it writes.
+                # The next owner counts them. Our write could come after its writes.
                 self._tickets = tickets + self._tickets
                 return
             if left <= 0:
@@ -190,11 +198,11 @@ class Counting:
             await asyncio.sleep(0)
         self._unconfirmed = [future for table in self._tables.values() for future in table.unconfirmed().values()]
         for future in self._unconfirmed:
-            # Those that are written together are confirmed together: few are left to wait for one by one.
+            # Records written together are confirmed together, so only a few need a separate wait.
             if not future.done():
                 await asyncio.wait([asyncio.wrap_future(future)])
             if future.cancelled():
-                return  # the partitions were taken from us
+                return  # the partitions were revoked
             try:
                 future.result()
             except RecordTooLarge:
@@ -205,9 +213,9 @@ class Counting:
     # --- partitions
 
     def take_over(self, starts: dict[TP, int]) -> None:
-        """These partitions are read from these offsets on: recall what was counted before."""
-        # What was counted and not settled is counted again, by whoever has its partition now: cells that the broker
-        # has not taken yet must not come after those of that one.
+        """Take over partitions, which are read from these offsets; recall what was counted before."""
+        # What was counted but not settled is counted again by the new owner of its partition. Cells that the broker has
+        # not accepted yet must not come after those of the new owner.
         self._counters.drop_changes()
         for future in self._unconfirmed:
             future.cancel()
@@ -226,7 +234,7 @@ class Counting:
             self._recalls[tp] = asyncio.get_running_loop().create_task(self._recall_in_the_end(tp, first, start))
 
     def begin_anew(self, tp: TP, start: int) -> None:
-        """The log of this partition is not as it was left, and is read from here on; what was counted was counted."""
+        """Begin at this offset, since the log of the partition has changed; what was counted stays counted."""
         self._known[tp] = start
         if tp not in self._recalls:
             recalling = self._recall_in_the_end(tp, max(0, start - RECALLED), start)
@@ -238,13 +246,13 @@ class Counting:
                 recall.cancel()
 
     async def _recall_in_the_end(self, tp: TP, first: int, start: int) -> None:
-        """Recall, again as long as it fails: what is counted without the ids may be counted twice."""
+        """Recall, and retry until it succeeds: without the ids, attempts may be counted twice."""
         failures = 0
         try:
             while True:
                 try:
                     return await self._recall(tp, first, start)
-                except Exception as error:  # whatever it is
+                except Exception as error:  # of any kind
                     failures += 1
                     self._troubles[tp] = str(error) or type(error).__name__
                     log.exception("%s:%d: what was counted before can't be read, will be tried again", *tp)
@@ -254,7 +262,7 @@ class Counting:
 
     @property
     def troubles(self) -> list[str]:
-        """Why it does not go on, a line per partition."""
+        """Return why counting is stuck, one line per partition."""
         text = "what was counted before can't be read"
         return [f"{topic}:{number}: {text}: {error}" for (topic, number), error in sorted(self._troubles.items())]
 
@@ -275,12 +283,12 @@ class Counting:
         self._known[tp] = start
 
     def is_whole(self, tp: TP) -> bool:
-        """Whether what was counted before is recalled."""
+        """Tell whether what was counted before has been recalled."""
         recall = self._recalls.get(tp)
         return recall is not None and recall.done() and not recall.cancelled() and recall.exception() is None
 
     def release(self, mine: set[TP], partition_of: Callable[[str], int]) -> None:
-        """Only these partitions are ours now."""
+        """Forget all partitions but these, which are still ours."""
         self._drop_recalls(self._recalls.keys() - mine)
         partitions = {partition for _, partition in mine}
         self.latest.release(lambda hook_id: partition_of(hook_id) not in partitions)
@@ -288,6 +296,6 @@ class Counting:
     # --- asking
 
     def count(self, hook_id: str, rollup: Rollup, starts: list[int]) -> list[tuple[int, int, int]]:
-        """Fired, delivered and failed in each of these buckets."""
+        """Return fired, delivered and failed in each of these buckets."""
         ranges = [window(rollup, start) for start in starts]
         return [counts(cell) for cell in self._tables[rollup].cells(hook_id, ranges)]

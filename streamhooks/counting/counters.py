@@ -1,9 +1,9 @@
-"""How often each hook fired: windowed tables, one a rollup, to which every attempt is added once.
+"""How often each hook fired: windowed tables, one per rollup, to which every attempt is added once.
 
-A cell holds `[fired, delivered, failed, offset, epoch, log]`. What keeps it exact: the place of the last record of
-`firings` that it has seen (a record that is read again after a crash changes nothing), and the ids that were counted
-already (an attempt that was made again after a crash is not counted again). A place is an offset in a log: when
-`firings` is made anew it is another log, and when it lost its last records, what comes there instead has a later epoch.
+A cell is `[fired, delivered, failed, offset, epoch, log]`. Two things keep it exact. One is the place of the last
+record of `firings` that it has seen: a record that is read again after a crash changes nothing. The other is the ids
+that were already counted: an attempt that was repeated after a crash is not counted again. A place is an offset in a
+log. If `firings` is recreated, it is another log. If it lost its last records, their replacements have a later epoch.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Any
 
 from streamhooks.counting.rollups import ROLLUPS, Rollup
 from streamhooks.metrics import COUNTED, COUNTED_TWICE
-from streamhooks.records.firing import Attempt
+from streamhooks.records.firing import OUTCOMES, Attempt
 
-FAILED = frozenset({"retried", "dead"})
 #: how many ids are remembered, at least, before the oldest are forgotten
 REMEMBERED = 500_000
 
@@ -25,7 +24,7 @@ Counts = tuple[int, int, int]
 
 
 class Seen:
-    """Ids that were counted; the last `size` to twice that many are remembered."""
+    """Ids that were counted; the last `size` to `2 * size` are remembered."""
 
     def __init__(self, size: int = REMEMBERED) -> None:
         self._size = size
@@ -33,7 +32,7 @@ class Seen:
         self._old: set[int] = set()
 
     def add(self, *parts: object) -> bool:
-        """Remember it; False if it was there already."""
+        """Remember an id; return False if it was already there."""
         key = hash(parts)
         if key in self._young or key in self._old:
             return False
@@ -44,7 +43,7 @@ class Seen:
 
 
 class Counters:
-    """Adds attempts to cells; who writes them to the tables takes them by `changes`."""
+    """Adds attempts to cells. The caller takes the changed cells with `changes`, and writes them to the tables."""
 
     def __init__(self, cell_of: Callable[[Rollup, str, Range], list[int] | None]) -> None:
         self._cell_of = cell_of
@@ -52,9 +51,9 @@ class Counters:
         self.seen = Seen()
 
     def add(self, hook_id: str, attempts: tuple[Attempt, ...], offset: int, epoch: int = -1, log: int = 0) -> None:
-        """Count the attempts of a record of `firings`; all lie in one bucket of the finest rollup.
+        """Count the attempts of a record of `firings`; all are in one bucket of the finest rollup.
 
-        `epoch` is -1, `log` 0, where it is not known.
+        `epoch` is -1 and `log` is 0 if unknown.
         """
         fired = delivered = failed = 0
         for attempt in attempts:
@@ -63,12 +62,13 @@ class Counters:
             first = self.remember(attempt)
             if not first:
                 COUNTED_TWICE.inc()
-            if attempt.outcome == "dropped":
+            counts_as = OUTCOMES[attempt.outcome].counts_as
+            if counts_as is None:
                 continue
             fired += first
-            if attempt.outcome in FAILED:
+            if counts_as == "failed":
                 failed += first
-            # One that was made again after a crash may end otherwise than the first time.
+            # An attempt that was repeated after a crash may end differently.
             elif self.seen.add(attempt.id, "delivered"):
                 delivered += 1
         COUNTED.inc(fired)
@@ -84,18 +84,18 @@ class Counters:
                 cell[3:] = place
 
     def remember(self, attempt: Attempt) -> bool:
-        """Note that the attempt was counted; False if it was before."""
+        """Remember that the attempt was counted; return False if it already was."""
         return self.seen.add(attempt.id, attempt.attempt)
 
     def recall(self, attempts: tuple[Attempt, ...]) -> None:
-        """Note attempts that were counted before this worker had their partition."""
+        """Remember attempts that were counted before this worker owned their partition."""
         for attempt in attempts:
             self.remember(attempt)
-            if attempt.outcome == "delivered":
+            if OUTCOMES[attempt.outcome].counts_as == "delivered":
                 self.seen.add(attempt.id, "delivered")
 
     def forget(self) -> None:
-        """Forget the attempts: they will be recalled, or counted again."""
+        """Forget the attempts; they will be recalled or counted again."""
         self.seen = Seen()
 
     def _cell(self, rollup: Rollup, hook_id: str, bucket: Range) -> list[int]:
@@ -107,21 +107,21 @@ class Counters:
 
     @property
     def changed(self) -> int:
-        """How many cells changed and are not written."""
+        """Return how many changed cells are not written yet."""
         return len(self._changed)
 
     def changes(self, limit: int) -> dict[tuple[Rollup, str, Range], list[int]]:
-        """The cells that changed, `limit` at most and those that changed first, to be written to their tables now."""
+        """Return the cells that changed first, at most `limit`; the caller writes them to their tables now."""
         keys = list(islice(self._changed, limit))
         return {key: self._changed.pop(key) for key in keys}
 
     def drop_changes(self) -> None:
-        """Forget what is not written."""
+        """Forget the changed cells that are not written."""
         self._changed = {}
 
 
 def is_behind(cell: Sequence[int], place: Sequence[int]) -> bool:
-    """Whether a cell has not seen the record at this place, `(offset, epoch, log)`."""
+    """Tell whether a cell has not seen the record at this place, `(offset, epoch, log)`."""
     offset, epoch, log = _place(cell)
     if log and place[2] and log != place[2]:
         return True
@@ -131,7 +131,7 @@ def is_behind(cell: Sequence[int], place: Sequence[int]) -> bool:
 
 
 def is_older(cell: Sequence[int], other: Sequence[int]) -> bool:
-    """Whether a cell has seen less than another one of the same log; of two logs nobody can tell."""
+    """Tell whether a cell has seen less than another one of the same log; False for different logs."""
     place = _place(other)
     return is_behind(cell, place) and _place(cell)[2] in (0, place[2])
 
@@ -141,10 +141,10 @@ def _place(cell: Sequence[int]) -> Sequence[int]:
 
 
 def window(rollup: Rollup, start: int) -> Range:
-    """The window of a bucket as Faust's tumbling windows name it."""
+    """Return the window of a bucket in the form of Faust's tumbling windows."""
     return (float(start), start + rollup.seconds - 0.1)
 
 
 def counts(cell: Any) -> Counts:
-    """Fired, delivered and failed of a cell, or of none."""
+    """Return fired, delivered and failed of a cell, or of None."""
     return (0, 0, 0) if cell is None else (cell[0], cell[1], cell[2])

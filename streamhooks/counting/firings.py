@@ -1,4 +1,4 @@
-"""Attempts on their way to the topic `firings`: many of one hook in one record, confirmed together."""
+"""Writes attempts to the topic `firings`: many attempts of one hook in one record, confirmed together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 BUCKET_MS = 10_000
 MAX_BYTES = 500_000
 _FRAME = b'{"hook_id":%s,"attempts":[%s]}'
-#: how long attempts of one hook are gathered, in seconds
+#: how long attempts of one hook are collected, in seconds
 LINGER = 0.2
 
 Done = Callable[[], None]
@@ -34,20 +34,20 @@ class _Batch:
     at: int
     attempts: list[bytes] = field(default_factory=list)
     size: int = 0
-    """Of the record, in bytes."""
+    """Size of the record, in bytes."""
     done: list[Done] = field(default_factory=list)
 
     def halves(self) -> Iterator[_Batch]:
-        """Yield its attempts as two batches: the topic takes no record of this size."""
+        """Yield its attempts as two batches, since the topic accepts no record of this size."""
         middle = len(self.attempts) // 2
         for part in (slice(middle), slice(middle, None)):
             yield _Batch(self.hook_id, self.at, self.attempts[part], done=self.done[part])
 
 
 class Firings:
-    """Gathers attempts by hook and bucket; `done` is called when the broker has confirmed the record.
+    """Collects attempts by hook and bucket; calls `done` when the broker has confirmed the record.
 
-    The bucket is that of the attempts' `at`. A record's timestamp lies in it where the topic takes that one.
+    The bucket is that of the attempts' `at`. The record's timestamp is in it, unless the topic refuses that timestamp.
     """
 
     def __init__(self, outbox: Outbox, topic: str, partitions: int) -> None:
@@ -59,7 +59,7 @@ class Firings:
         self._sending: set[asyncio.Task[None]] = set()
 
     def add(self, hook_id: str, attempt: Attempt, done: Done) -> None:
-        """Take an attempt; it is published within a fraction of a second."""
+        """Add an attempt; it is published within a fraction of a second."""
         value = attempt.to_json()
         key = (hook_id, attempt.at // BUCKET_MS)
         batch = self._open.get(key)
@@ -75,7 +75,7 @@ class Firings:
         batch.done.append(done)
 
     def flush(self) -> None:
-        """Publish all that was gathered."""
+        """Publish all collected attempts."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -84,7 +84,7 @@ class Firings:
             self._send(batch)
 
     async def drain(self) -> None:
-        """Publish all that was gathered and wait for the confirmations."""
+        """Publish all collected attempts and wait for the confirmations."""
         self.flush()
         while self._sending:
             await asyncio.wait(self._sending)
@@ -99,7 +99,7 @@ class Firings:
         while True:
             try:
                 return await self._publish(batch)
-            except Exception:  # of ours, whatever it is: what the attempts belong to must not wait for ever
+            except Exception:  # a defect of ours: the owners of the attempts must not wait forever
                 log.exception("attempts can't be written to %s, will be tried again", self._topic)
                 failures += 1
                 await asyncio.sleep(pause_after(failures))
@@ -119,9 +119,10 @@ class Firings:
                 for half in batch.halves():
                     self._send(half)
                 return
-            # Counting must not hold up deliveries: what no broker takes is missing in the counts, and counted here.
+            # Counting must not block deliveries: an attempt that no broker accepts is missing from the counts. This
+            # metric counts it.
             UNPUBLISHABLE.labels(self._topic).inc()
         except ProducerDead:
-            return  # it is not counted, so what it belongs to must not be settled: the worker ends
+            return  # it is not counted, so its owner must not be settled: the worker ends
         for done in batch.done:
             done()

@@ -9,14 +9,14 @@ import orjson
 
 from streamhooks.records.firing import Attempt
 
-#: attempts kept of one hook
+#: attempts kept per hook
 OF_A_HOOK = 100
-#: bytes kept of all hooks together: attempts that failed have bodies, up to some kilobytes each
+#: bytes kept for all hooks together: failed attempts have bodies, of up to some kilobytes each
 OF_ALL = 100_000_000
 
 
 class LatestRequests:
-    """The newest attempts of each hook, in memory; hooks that fired longest ago are forgotten first."""
+    """The newest attempts of each hook, in memory; the hooks that have not fired for the longest time go first."""
 
     def __init__(self, of_all: int = OF_ALL) -> None:
         self._of_all = of_all
@@ -24,7 +24,7 @@ class LatestRequests:
         self._total = 0
 
     def add(self, hook_id: str, attempts: tuple[Attempt, ...]) -> None:
-        """Take in the attempts of a record of `firings`."""
+        """Add the attempts of a record of `firings`."""
         kept = self._hooks.get(hook_id)
         if kept is None:
             kept = self._hooks[hook_id] = deque()
@@ -41,11 +41,11 @@ class LatestRequests:
             self._total -= sum(map(len, forgotten))
 
     def of_hook(self, hook_id: str) -> list[dict[str, object]]:
-        """The attempts of a hook, the newest first."""
+        """Return the attempts of a hook, the newest first."""
         found = [orjson.loads(value) for value in self._hooks.get(hook_id, ())]
         return sorted(found, key=lambda attempt: attempt["at"], reverse=True)
 
     def release(self, is_gone: Callable[[str], bool]) -> None:
-        """Forget the hooks whose partition went away."""
+        """Forget the hooks whose partition was revoked."""
         for hook_id in [hook_id for hook_id in self._hooks if is_gone(hook_id)]:
             self._total -= sum(map(len, self._hooks.pop(hook_id)))

@@ -1,4 +1,4 @@
-"""The rollups: how long their buckets are, and how many are kept (Sentry's TSDB)."""
+"""The rollups: the length of their buckets, and how many are kept (as in Sentry's TSDB)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """`seconds` a bucket, `samples` of them kept."""
+    """A rollup with buckets of `seconds`; `samples` of them are kept."""
 
     name: str
     seconds: int
@@ -15,16 +15,16 @@ class Rollup:
 
     @property
     def kept(self) -> int:
-        """How long a bucket is kept, in seconds."""
+        """Return how long a bucket is kept, in seconds."""
         return self.seconds * self.samples
 
     @property
     def text(self) -> str:
-        """What its table holds, in a line."""
+        """Return a line that describes its table."""
         return f"Attempts per hook in buckets of {self.name}, the latest {self.samples}: [fired, delivered, failed, …]."
 
     def bucket(self, timestamp: float) -> int:
-        """The start of the bucket that holds this moment, both epoch seconds."""
+        """Return the start of the bucket that contains the timestamp, both in epoch seconds."""
         return int(timestamp) // self.seconds * self.seconds
 
 

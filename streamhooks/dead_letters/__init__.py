@@ -1,1 +1,1 @@
-"""Calls that were given up: what became of them, how they are listed, sent again and dropped."""
+"""Dead letters: their states, and how they are listed, sent again and dropped."""

@@ -1,9 +1,9 @@
-"""The life of dead letters, as the homes of their hooks decide it: sent again, delivered, open once more, gone.
+"""The life of dead letters, as their owners decide it: sent again, delivered, open again, gone.
 
-What sends a letter again is a call in `delayed`, with the letter's key and the number of the try. Its id follows from
-both, so it may be written by any worker and as often as anybody asks: it is one pending call. The home notes that the
-letter is sent again when it takes the call up, and how that ended before the call is settled; a call of a try that is
-noted as ended does not run.
+A letter is sent again by a call in `delayed` that has the letter's key and the number of the try. The id of the call
+follows from both. So several workers may write it, any number of times, and it is one pending call. The owner records
+that the letter is sent again when it takes up the call, and records the result before it settles the call. A call of a
+try with a recorded result does not run.
 """
 
 from __future__ import annotations
@@ -14,35 +14,36 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from streamhooks.dead_letters.states import Bounds, Known, LetterStates
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.records.letter_state import LetterState
 
 log = logging.getLogger(__name__)
 
-#: how often is looked for states that must be written again, and for those of letters that are gone, in seconds
+#: interval of the checks for states that must be written again, and for letters that are gone, in seconds
 HEALING, INTERVAL = 1.0, 60.0
-#: states that are deleted at each look at most, and at once
+#: states that are deleted per check, and at the same time, at most
 MOST, AT_ONCE = 5000, 200
-#: why a letter is open again whose call nobody has any more
+#: why a letter is open again when its call is gone
 CALL_GONE = "the call that sent it again is gone"
 
 
 class Outputs(Protocol):
-    """What writes states."""
+    """Writes states."""
 
     async def write_letter_state(self, known: LetterState, partition: int) -> None:
-        """Write what became of a letter."""
+        """Write the state of a letter."""
 
     async def forget_letter(self, letter: str, partition: int) -> None:
         """Write the tombstone of the state of a letter."""
 
 
 class Letters:
-    """Decides about the letters of the owned partitions of `delayed`. One for the worker.
+    """Decides about the letters of the owned partitions of `delayed`. One per worker.
 
-    `is_home` tells whether a partition is owned and known to its end here; `pending` gives the pending calls as they
-    are now; `bounds` gives the ends of `dead-letters`, blocks, and raises TimeoutError; `clock` gives epoch seconds.
+    `is_home` tells whether this worker owns a partition and has read it to its end. `pending` gives the current pending
+    calls. `bounds` gives the first and next offsets of `dead-letters`; it blocks, and raises TimeoutError. `clock`
+    gives epoch seconds.
     """
 
     def __init__(
@@ -67,9 +68,9 @@ class Letters:
         self._writing: set[asyncio.Task[None]] = set()
 
     def may_run(self, entry: Entry) -> bool:
-        """Whether a pending call that sends a letter again is to run; where it is, that is noted.
+        """Tell whether a pending call that sends a letter again may run; if so, record that the letter is sent.
 
-        It is not if the try has ended, or the letter was delivered or dropped meanwhile.
+        It may not if the try has ended, or the letter was delivered or dropped in the meantime.
         """
         if entry.letter is None:
             return True
@@ -84,7 +85,7 @@ class Letters:
         return True
 
     async def run(self) -> None:
-        """Heal, and delete what has expired, for ever."""
+        """Heal, and delete expired states, until cancelled."""
         looks = 0
         while True:
             await asyncio.sleep(HEALING)
@@ -95,38 +96,38 @@ class Letters:
                 try:
                     await self.look()
                 except TimeoutError as error:
-                    log.debug("the ends of the dead letters are not known: %s", error)
+                    log.debug("the offsets of dead-letters are not known: %s", error)
 
     def heal(self) -> None:
-        """Write once more what the log of an owned partition does not say."""
+        """Write the states again that the log of an owned partition lacks."""
         for partition in filter(self._is_home, range(self._partitions)):
             for letter, known in self._states.heals(partition):
                 log.info("healing the state of the letter %s", shown(letter))
                 self._write(letter, known, partition)
 
     async def look(self) -> None:
-        """Delete states of letters that are gone; open those again whose call is gone.
+        """Delete the states of letters that are gone; reopen letters whose call is gone.
 
         Raises:
             TimeoutError: Kafka does not answer.
 
         """
         self._states.learn_bounds(await asyncio.to_thread(self._bounds))
-        homes = set(filter(self._is_home, range(self._partitions)))
-        expired = await asyncio.to_thread(self._states.expired, homes.__contains__, MOST)
-        for start in range(0, len(expired), AT_ONCE):  # deliveries have their turns meanwhile
+        owned = set(filter(self._is_home, range(self._partitions)))
+        expired = await asyncio.to_thread(self._states.expired, owned.__contains__, MOST)
+        for start in range(0, len(expired), AT_ONCE):  # deliveries get their turns in between
             some = expired[start : start + AT_ONCE]
             await asyncio.gather(*(self._outputs.forget_letter(letter, number) for number, letter in some))
-        # By now the log has told of each call that was there when its letter was noted as sent.
-        missing = await asyncio.to_thread(self._without_call, homes)
+        # By now, each call that existed when its letter was recorded as sent has been read.
+        missing = await asyncio.to_thread(self._without_call, owned)
         for partition, letter, number in missing:
             if (letter, number) in self._missing and self._is_home(partition):
                 self._write(letter, Known("open", number, CALL_GONE), partition)
         self._missing = {(letter, number) for _, letter, number in missing}
 
-    def _without_call(self, homes: set[int]) -> list[tuple[int, str, int]]:
+    def _without_call(self, owned: set[int]) -> list[tuple[int, str, int]]:
         waiting = {entry.letter for entry in self._pending() if entry.letter is not None}
-        sent = self._states.sent(homes.__contains__)
+        sent = self._states.sent(owned.__contains__)
         return [(partition, letter, number) for partition, letter, number in sent if (letter, number) not in waiting]
 
     def _write(self, letter: str, known: Known, partition: int) -> None:

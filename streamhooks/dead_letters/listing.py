@@ -1,4 +1,4 @@
-"""Looking through `dead-letters`, newest first, with what became of each."""
+"""Lists `dead-letters`, newest first, each with its state."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.backwards import Page, Place
 from streamhooks.kafka.backwards import page as page_of
 from streamhooks.kafka.between import ranges_between
+from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import OneReader, Record, Stop, coordinates, scan, scanning
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.dead_letter import DeadLetter
@@ -22,7 +23,7 @@ from streamhooks.settings import Settings
 from streamhooks.times import ALWAYS, Between
 
 TIMEOUT = 30.0
-#: records that a page looks through
+#: records that are searched for one page
 LOOKED_THROUGH = 20_000
 
 Wanted = Literal[State, "all"]
@@ -31,23 +32,23 @@ WANTED: Final = (*get_args(State), "all")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which dead letters are wanted; None is all."""
+    """Which dead letters to list; None means all."""
 
     hook_id: str | None = None
     reason: str | None = None
-    """A part of the reason, in any case."""
+    """A part of the reason, ignoring case."""
     between: Between = ALWAYS
     """When it was written."""
     task: str | None = None
     """The name of its task."""
     url: str | None = None
-    """A part of the hook's URL, in any case."""
+    """A part of the hook's URL, ignoring case."""
     organization_id: str | None = None
     """The hook's organization."""
     state: Wanted = "open"
 
     def fits(self, found: Found) -> bool:
-        """Whether a letter is wanted."""
+        """Tell whether a letter matches."""
         letter = found.letter
         return (
             (self.state == "all" or found.state == self.state)
@@ -68,7 +69,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A dead letter, where it lies, and what became of it."""
+    """A dead letter, its place in the topic, and its state."""
 
     partition: int
     offset: int
@@ -76,44 +77,44 @@ class Found:
     """When it was written, epoch milliseconds."""
     letter: DeadLetter
     key: str
-    """That of its state: the timestamp tells it from what lay there before the topic was made anew."""
+    """The key of its state. The timestamp distinguishes it from a letter at the same offset of a recreated topic."""
     known: Known | None = None
-    """What became of it; None if it was never sent again or dropped."""
+    """Its state; None if it was never sent again or dropped."""
     hook: Hook | None = None
-    """Its hook as it is now; None without one, and when that is deleted."""
+    """Its hook as it is now; None if it has none, or the hook was deleted."""
 
     @property
     def name(self) -> str:
-        """`<partition>:<offset>`."""
+        """Return `<partition>:<offset>`."""
         return f"{self.partition}:{self.offset}"
 
     @property
     def state(self) -> State:
-        """What became of it."""
+        """Return its state."""
         return "open" if self.known is None else self.known.state
 
     @property
     def tries(self) -> int:
-        """How often it was sent again; a version before states wrote the number into a new letter each time."""
+        """Return how often it was sent again; 0.1.0 wrote the number into a new letter each time."""
         return self.letter.redriven if self.known is None else max(self.known.tries, self.letter.redriven)
 
     @property
     def reason(self) -> str:
-        """Why it was given up the last time; of one that was dropped, why the first time."""
+        """Return why it last failed; for a letter that is not open, why it first failed."""
         if self.known is None or self.known.reason is None or self.state != "open":
             return self.letter.reason
         return self.known.reason
 
     @property
     def attempts(self) -> int:
-        """How many attempts were made, those before it was sent again included."""
+        """Return the number of attempts, including those before it was sent again."""
         if self.known is None or self.known.attempts is None or self.state != "open":
             return self.letter.attempts
         return self.known.attempts
 
     @property
     def last(self) -> dict[str, Any] | None:
-        """What the last attempt that failed came to."""
+        """Return the result of the last failed attempt."""
         known = self.known.last if self.known is not None and self.state == "open" else None
         return known or self.letter.last
 
@@ -121,7 +122,7 @@ class Found:
 class DeadLetters:
     """Reads `dead-letters`.
 
-    Each call blocks, and raises TimeoutError when Kafka does not answer, the states are still being read, or `stop` is
+    Each call blocks. It raises TimeoutError if Kafka does not answer, the states are still being read, or `stop` is
     set.
     """
 
@@ -132,40 +133,43 @@ class DeadLetters:
         get_hook: Callable[[str], Hook | None],
         is_known: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Look with the hooks and states of this worker; `is_known` tells whether all states are read."""
+        """Use the hooks and states of this worker; `is_known` tells whether all states have been read."""
         self._settings = settings
         self._topic = Topics(settings.topic_prefix).dead_letters
         self._states = states
         self._get_hook = get_hook
         self._is_known = is_known
         self._reader = OneReader(settings)
+        self._offsets = Offsets(settings)
 
     def page(self, wanted: Filter, before: Mapping[int, Place], limit: int, *, stop: Stop) -> Page[Found]:
-        """The newest letters that are wanted, at most `limit`, without what they would send again.
+        """Return the newest letters that match, at most `limit`, without their arguments and bytes.
 
-        `before` is what a former page returned as reached.
+        `before` are the places that the previous page reached.
         """
         self._check()
-        # Where a former page ended there is no need to look for the end.
+        # After a previous page, the end of the period need not be found again.
         bounds = self._bounds(Between(wanted.between.since) if before else wanted.between, stop)
         with scanning(self._settings, timeout=TIMEOUT, stop=stop) as read:
             look = partial(self._shown, wanted)
             return page_of(read, look, self._topic, bounds, before, limit=limit, most=LOOKED_THROUGH)
 
     def one(self, partition: int, offset: int, *, stop: Stop) -> Found | None:
-        """The letter that lies there."""
+        """Return the letter at this place; None if it is gone."""
         self._check()
         record = self._reader.read(self._topic, partition, offset, timeout=TIMEOUT, stop=stop)
         return None if record is None else self._found(record)
 
     def at(self, places: Iterable[tuple[int, int]], *, stop: Stop) -> Generator[Found]:
         """The letters that lie at these places."""
+        known = self._offsets.partitions(self._topic)
         for partition, offset in places:
-            if (one := self.one(partition, offset, stop=stop)) is not None:
+            # Kafka gives no answer about a partition that is not there.
+            if partition in known and (one := self.one(partition, offset, stop=stop)) is not None:
                 yield one
 
     def all(self, wanted: Filter, *, stop: Stop) -> Generator[Found]:
-        """The letters that are wanted and there now, oldest first in each partition."""
+        """Yield the letters that match and exist now, oldest first in each partition."""
         self._check()
         ranges = {(self._topic, number): bounds for number, bounds in self._bounds(wanted.between, stop).items()}
         for record in scan(self._settings, ranges, timeout=600.0, stop=stop):
@@ -173,15 +177,19 @@ class DeadLetters:
                 yield one
 
     def source(self, letter: DeadLetter, *, stop: Stop) -> Record | None:
-        """The record that a letter comes from, if Kafka still holds it."""
+        """Return the source record of a letter, if Kafka still holds it."""
         if letter.source is None:
             return None
         topic, partition, offset = coordinates(letter.source)
         return self._reader.read(topic, partition, offset, timeout=TIMEOUT, stop=stop)
 
+    def ends(self) -> dict[int, tuple[int, int]]:
+        """Return the first offset that Kafka still holds, and the one that comes next, by partition."""
+        return self._offsets.bounds(self._topic)
+
     def _check(self) -> None:
         if not self._is_known():
-            raise TimeoutError("what became of the dead letters is being read")
+            raise TimeoutError("the states of the dead letters are still being read")
 
     def close(self) -> None:
         """Close the idle clients."""
@@ -192,11 +200,11 @@ class DeadLetters:
         return {number: bounds for (_, number), bounds in found.items()}
 
     def _shown(self, wanted: Filter, record: Record) -> list[Found]:
-        """What is shown of a record, if it is a letter that is wanted."""
+        """Return what a page shows of a record: nothing if it is not a letter that matches."""
         found = self._found(record)
         if found is None or not wanted.fits(found):
             return []
-        # A letter may have a megabyte: only what is shown is kept.
+        # A letter may have a megabyte, so only what is shown is kept.
         letter = found.letter
         task = None if letter.task is None else {"name": letter.task["name"], "args": [], "kwargs": {}}
         return [replace(found, letter=replace(letter, raw=None, task=task))]

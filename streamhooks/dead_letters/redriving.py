@@ -1,7 +1,7 @@
-"""What was given up gets one more chance: a dead letter as the call that it was, once for each try.
+"""Sends dead letters again, each as the call that it was, one call per try.
 
-The call's id follows from the letter and the try, so it is one pending call however often, and by however many workers,
-it is written. Its `webhook-id` is that of the first time: a receiver that has it already knows it.
+The call's id follows from the letter and the number of the try. So it is one pending call, however often and by however
+many workers it is written. Its `webhook-id` is the original one, so a receiver that already has it recognises it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from streamhooks.dead_letters.listing import Found
 from streamhooks.dead_letters.states import Known, LetterStates
 from streamhooks.errors import BrokenRecord, RecordTooLarge
+from streamhooks.kafka.partitions import Partitioner
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record, Stop, coordinates
 from streamhooks.kafka.together import ToWrite
@@ -28,7 +29,7 @@ from streamhooks.tasks.call import Call, as_of
 from streamhooks.tasks.context import READ_AGAIN
 from streamhooks.times import steady
 
-#: what was sent again so often in vain is not sent again without being forced
+#: after this many failed tries a letter is only sent again by force
 TRIES: Final = 3
 #: how long Kafka may take to confirm what was written, in seconds
 CONFIRMED_WITHIN = 30.0
@@ -39,10 +40,10 @@ HELD, MOST = 16_000_000, 20_000
 
 
 class Source(Protocol):
-    """Reads the record that a letter comes from."""
+    """Reads the source record of a letter."""
 
     def __call__(self, letter: DeadLetter, *, stop: Stop) -> Record | None:
-        """Return it if Kafka still holds it; block, and raise TimeoutError."""
+        """Return the record, if Kafka still holds it; block; raise TimeoutError."""
 
 
 Again = Callable[[Hook, Record, Resent, str], Call | None]
@@ -54,16 +55,16 @@ class _Held(NamedTuple):
 
     letter: str
     number: int
-    """Of the try."""
+    """The number of the try."""
     partition: int
     call_id: str
     value: bytes
     attempts: int
-    """Made before it."""
+    """How many attempts were made before it."""
 
 
 class Outbox(Protocol):
-    """What writes to Kafka, from any thread."""
+    """Writes to Kafka, from any thread."""
 
     def begin(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
         """Publish without waiting; raise BufferError when the buffer is full."""
@@ -73,14 +74,14 @@ class Write(Protocol):
     """Writes many records together; see `kafka.together`."""
 
     def __call__(self, records: Iterable[ToWrite], *, timeout: float, stop: Stop) -> set[str]:
-        """Return the keys of those that were refused."""
+        """Return the keys of the records that were refused."""
 
 
 class Redriving:
-    """Sends dead letters again, and drops them. Its methods block: they are run in threads.
+    """Sends dead letters again, and drops them. Its methods block, so they run in threads.
 
-    `source` reads the record that a letter comes from, `again` gives the call that sends it to a hook; `partition_of`
-    gives the partition of a hook in `delayed`, of which there are `partitions`; `clock` gives epoch seconds.
+    `source` reads the record that a letter comes from, `again` gives the call that sends it to a hook; `partitioner`
+    gives the partition of a hook in `delayed`; `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -90,38 +91,34 @@ class Redriving:
         topics: Topics,
         states: LetterStates,
         *,
-        get_hook: Callable[[str], Hook | None],
         source: Source,
         again: Again,
-        partition_of: Callable[[str], int],
-        partitions: int,
+        partitioner: Partitioner,
         clock: Callable[[], float],
     ) -> None:
         self._outbox = outbox
         self._write = write
         self._topics = topics
         self._states = states
-        self._get_hook = get_hook
         self._source = source
         self._again = again
-        self._partition_of = partition_of
-        self._partitions = partitions
+        self._partitioner = partitioner
         self._clock = clock
 
     def may_send(self, found: Found, *, force: bool) -> bool:
-        """Whether a letter is open and can be sent again, and was not in vain too often."""
+        """Tell whether a letter is open, can be sent again, and has not failed too many tries (unless `force`)."""
         letter = found.letter
         if found.state != "open" or (found.tries >= TRIES and not force):
             return False
         if letter.hook_id is not None:
-            return self._get_hook(letter.hook_id) is not None
+            return found.hook is not None
         return letter.task is not None or self._kind_of(letter) in OF_USERS
 
     def send(self, letters: Iterable[Found], *, stop: Stop) -> int:
-        """Send letters again; returns how many, when that is confirmed: without those whose source is gone.
+        """Send letters again; return how many when that is confirmed. Letters whose source is gone are left out.
 
-        They are written together, as far as they are not too large for that: who sends them would take the time that
-        is needed to look at the others.
+        They are written together, up to a total size: one by one, writing would take the time that is needed to look at
+        the others.
 
         Raises:
             TimeoutError: Kafka does not answer, or `stop` was set.
@@ -132,7 +129,7 @@ class Redriving:
             call = self._call_of(found, stop)
             if call is None:
                 continue
-            as_of(call, self._get_hook(call.hook_id or ""))
+            as_of(call, found.hook)
             value = call.record(attempt=1, due=call.created, reason="resend")
             held.append(_Held(found.key, call.redriven, call.partition, call.id, value, found.attempts))
             sent, size = sent + 1, size + len(value)
@@ -165,7 +162,7 @@ class Redriving:
         return True
 
     def drop(self, letters: Iterable[Found], *, stop: Stop) -> int:
-        """Drop letters; returns how many, when that is confirmed.
+        """Drop letters; return how many when that is confirmed.
 
         Raises:
             TimeoutError: Kafka does not answer, or `stop` was set.
@@ -194,7 +191,7 @@ class Redriving:
     # --- calls
 
     def _call_of(self, found: Found, stop: Stop) -> Call | None:
-        """The call that sends a letter again; None if nobody has what it needs any more."""
+        """Return the call that sends a letter again; None if what it needs is gone."""
         letter, number, now = found.letter, found.tries + 1, int(self._clock() * 1000)
         call_id = derived_id(found.key, "redriven", number)
         if letter.task is not None:
@@ -202,18 +199,17 @@ class Redriving:
             return self._call(found, call_id, now, task["name"], task["args"], task["kwargs"])
         record = self._source(letter, stop=stop) if self._kind_of(letter) in OF_USERS else None
         if record is None or record.value is None:
-            return None  # what lies in our own topics may be newer by now
+            return None  # a record of our own topics may have been replaced by a newer one
         if letter.hook_id is None:
             call = self._call(found, call_id, now, READ_AGAIN, [record.source], {})
-            # Its deliveries have the ids that they would have had when the record was read first.
+            # Its deliveries have the ids that they would have had originally.
             origin = origin_of(record, now)
             call.webhook_id, call.hops = origin.id, origin.hops
             return call
-        hook = self._get_hook(letter.hook_id)
-        if hook is None:
+        if found.hook is None:
             return None
         try:
-            of_source = self._again(hook, record, "redrive", call_id)
+            of_source = self._again(found.hook, record, "redrive", call_id)
         except BrokenRecord:
             return None
         if of_source is not None:
@@ -245,13 +241,13 @@ class Redriving:
         )
 
     def _home_of(self, letter: DeadLetter) -> int:
-        """The partition of `delayed` whose owner decides about a letter."""
+        """Return the partition of `delayed` whose owner decides about a letter."""
         if letter.hook_id is None and letter.source is not None:
             try:
-                return coordinates(letter.source)[1] % self._partitions
+                return coordinates(letter.source)[1] % self._partitioner.partitions
             except ValueError:
                 pass
-        return self._partition_of(letter.hook_id or letter.id)
+        return self._partitioner.of(letter.hook_id or letter.id)
 
     def _kind_of(self, letter: DeadLetter) -> SourceKind | None:
         return SourceKind.of((letter.source or "").rpartition(":")[0].rpartition(":")[0], self._topics)
@@ -266,12 +262,12 @@ class Redriving:
         deadline = steady() + CONFIRMED_WITHIN
         while steady() < deadline:
             if stop.is_set():
-                raise TimeoutError("nobody waits for it any more")
+                raise TimeoutError("nobody is waiting for it any more")
             try:
                 return self._outbox.begin(topic, value, **options)
             except BufferError:
                 time.sleep(0.02)
-        raise TimeoutError("Kafka does not take what is written")
+        raise TimeoutError("Kafka does not accept the records")
 
 
 def _confirmed(future: Future[Published]) -> None:

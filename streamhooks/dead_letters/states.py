@@ -1,9 +1,9 @@
-"""What became of dead letters: the topic `letter-states`, as every worker holds it in memory.
+"""The states of dead letters: the topic `letter-states`, which every worker keeps in memory.
 
-An open letter that was never sent again has no state, so it costs nothing here. The home of the letter's hook decides;
-around a hand-over two may write, in any order. What holds: the state of the latest try, and of one try that it was
-delivered before all else (`records.letter_state.order`). A record that changes nothing is still the last of its key,
-which compaction would keep: then what holds is written once more, it is *healed*.
+An open letter that was never sent again has no state, so it costs nothing here. The owner of the letter decides. During
+a handover two workers may write, in any order. The state of the latest try takes precedence, and within one try
+`delivered` (`records.letter_state.order`). A record that changes nothing would still be the last of its key, which
+compaction keeps. Then the state in force is written again: the log is *healed*.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from typing import Any, Literal, NamedTuple
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.applying import broken_among
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import TP, Record
+from streamhooks.kafka.topic_reader import Table
 from streamhooks.records.formats import decode
 from streamhooks.records.letter_state import LetterState, State, order
 
-#: different texts that are kept once; most letters share a few
+#: distinct states that are stored once; most letters share a few
 SHARED = 20_000
 
 Bounds = Mapping[int, tuple[int, int]]
-"""The first offset that `dead-letters` holds, and the one that comes next, by partition."""
+"""The first offset that `dead-letters` holds, and the next offset, per partition."""
 
 
 class Known(NamedTuple):
-    """What is known of a letter. Letters with the same values share one."""
+    """The state of a letter. Letters with the same values share one."""
 
     state: State
     tries: int
@@ -36,22 +37,22 @@ class Known(NamedTuple):
 
     @property
     def order(self) -> tuple[int, int]:
-        """What tells which of two holds."""
+        """Return the precedence: of two states, the greater one holds."""
         return order(self.state, self.tries)
 
     @property
     def last(self) -> dict[str, Any] | None:
-        """What the last attempt came to."""
+        """Return the result of the last attempt."""
         if self.status is not None:
             return {"status": self.status}
         return None if self.error is None else {"error": self.error}
 
     def record(self, letter: str, at: int) -> LetterState:
-        """The record that says so, at a time in epoch milliseconds."""
+        """Return the record with this state; `at` is epoch milliseconds."""
         return LetterState(letter, self.state, self.tries, at, self.reason, self.attempts, self.last)
 
 
-class LetterStates:
+class LetterStates(Table):
     """The states by letter. One for the worker; may be asked from other threads."""
 
     def __init__(self) -> None:
@@ -59,14 +60,14 @@ class LetterStates:
         self._asked: dict[str, Known] = {}
         self._shared: dict[Known, Known] = {}
         self._stale: dict[int, set[str]] = {}
-        self._unseen: dict[int, set[str]] = {}  # of partitions that are read once more
+        self._unseen: dict[int, set[str]] = {}  # of partitions that are read again
         self._bounds: Bounds = {}
-        self._beyond: set[str] = set()  # the letters that lay behind the ends when expired ones were asked for last
+        self._beyond: set[str] = set()  # letters that were beyond the end at the last check for expired ones
 
     # --- the log
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records; return the broken ones, each with why."""
+        """Apply records; return the broken ones, each with the reason."""
         return broken_among(records, self._apply)
 
     def _apply(self, record: Record) -> None:
@@ -109,12 +110,12 @@ class LetterStates:
         self._known.get(partition, {}).pop(key, None)
         self._stale.get(partition, set()).discard(key)
 
-    def begin_anew(self, partition: int) -> None:
-        """The log of a partition is not as it was read, and is read once more: what it lacks is to be healed."""
-        self._unseen[partition] = set(self._known.get(partition, ()))
+    def begin_anew(self, tp: TP) -> None:
+        """Take note that the log of a partition is read once more: what it lacks is to be healed."""
+        self._unseen[tp[1]] = set(self._known.get(tp[1], ()))
 
     def heals(self, partition: int) -> list[tuple[str, Known]]:
-        """What must be written so that the log of a partition, read to its end, says what holds; each is told once."""
+        """Return the states to write so that the log of a partition says what holds; each is returned once."""
         keys = self._stale.pop(partition, set()) | self._unseen.pop(partition, set())
         known = self._known.get(partition, {})
         return [(key, known[key]) for key in keys if key in known]
@@ -122,9 +123,9 @@ class LetterStates:
     # --- asking
 
     def decided(self, letter: str) -> Known | None:
-        """What the log says of a letter."""
+        """Return the state of a letter according to the log."""
         best: Known | None = None
-        # It lies in one partition, unless these became more.
+        # It is in one partition, unless the number of partitions grew.
         for of_partition in tuple(self._known.values()):
             known = of_partition.get(letter)
             if known is not None and (best is None or known.order > best.order):
@@ -132,14 +133,14 @@ class LetterStates:
         return best
 
     def get(self, letter: str) -> Known | None:
-        """What is known of a letter, with what was asked for on this worker and its home has still to tell."""
+        """Return the state of a letter, including what was requested on this worker and its owner has yet to record."""
         known, asked = self.decided(letter), self._asked.get(letter)
         if asked is None or (known is not None and known.order >= asked.order):
             return known
         return asked
 
     def ask(self, letter: str, asked: Known) -> None:
-        """Have who looks now see what was asked for, and confirmed, before the log tells it."""
+        """Show what was requested, and confirmed, before it is read from the log."""
         known = self.get(letter)
         if known is None or known.order < asked.order:
             self._asked[letter] = asked
@@ -147,21 +148,21 @@ class LetterStates:
     # --- expiry
 
     def learn_bounds(self, bounds: Bounds) -> None:
-        """These are the ends of `dead-letters`."""
+        """Learn the first and next offsets of `dead-letters`."""
         self._bounds = bounds
 
     def is_gone(self, letter: str) -> bool:
-        """Whether a letter is no longer on `dead-letters`, as far as is known.
+        """Tell whether a letter is gone from `dead-letters`, as far as known.
 
-        One that lies behind the end may have been written after that was learnt.
+        A letter beyond the end may have been written after the bounds were learned.
         """
         return place_of(letter, self._bounds) == "before"
 
     def expired(self, is_mine: Callable[[int], bool], most: int) -> list[tuple[int, str]]:
-        """States whose letters are gone, at most so many, each with its partition; of those partitions alone.
+        """Return the partition and letter of at most `most` states whose letters are gone, in the partitions `is_mine`.
 
-        To be asked once for each `learn_bounds`. What lies behind the end at two such looks is of a former log. May be
-        run in a thread: there may be a million.
+        Call it once after each `learn_bounds`. A letter that is beyond the end at two such calls belongs to a previous
+        log. It may run in a thread, since there may be a million states.
         """
         before, beyond = self._beyond, set[str]()
         for of_partition in tuple(self._known.values()):
@@ -178,7 +179,7 @@ class LetterStates:
         return found[:most]
 
     def sent(self, is_mine: Callable[[int], bool]) -> list[tuple[int, str, int]]:
-        """The letters that are sent again, of those partitions: partition, letter, try. May be run in a thread."""
+        """Return partition, letter and try of the letters that are sent again. May run in a thread."""
         return [
             (partition, letter, known.tries)
             for partition, of_partition in tuple(self._known.items())
@@ -192,10 +193,10 @@ class LetterStates:
 
 
 def place_of(letter: str, bounds: Bounds) -> Literal["before", "within", "beyond"]:
-    """Return where a letter lies, by its key, in what `dead-letters` holds; a key that names no place is before it."""
+    """Return where a letter is, by its key, relative to `dead-letters`; a key without a valid place is before it."""
     try:
         partition, offset, _ = map(int, letter.split(":"))
     except ValueError:
         return "before" if bounds else "within"
-    first, end = bounds.get(partition, (offset, offset + 1))  # else it is not known yet
+    first, end = bounds.get(partition, (offset, offset + 1))  # by default within: the bounds are unknown
     return "before" if offset < first else "within" if offset < end else "beyond"

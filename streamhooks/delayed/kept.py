@@ -1,7 +1,7 @@
-"""The arguments of large pending calls, which are not kept in memory: they are read when they are needed.
+"""The arguments of large pending calls. They are not kept in memory, but read when they are needed.
 
-They lie in the call's record of `delayed`. If that is gone (the topic was made anew, or lost its last records), they
-are made once more of the source record, as long as Kafka holds it.
+They are in the call's record in `delayed`. If that is gone (the topic was recreated, or lost its last records), they
+are made again from the source record, as long as Kafka holds it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
-from streamhooks.records.formats import decode
+from streamhooks.records.formats import Registry, decode
 from streamhooks.records.ids import derived_id, source_id
 from streamhooks.sources.calls import delivery_of
 from streamhooks.sources.kinds import OF_USERS, SourceKind
@@ -25,14 +25,15 @@ ReadOne = Callable[[str, int, int], Awaitable[Record | None]]
 
 
 class KeptArguments:
-    """Reads arguments. `read_one` gives the record at a topic's partition and offset, None if it is not there."""
+    """Reads arguments. `read_one` returns the record at a topic, partition and offset; None if it is gone."""
 
-    def __init__(self, read_one: ReadOne, topics: Topics) -> None:
+    def __init__(self, read_one: ReadOne, topics: Topics, registry: Registry | None = None) -> None:
         self._read_one = read_one
         self._topics = topics
+        self._registry = registry
 
     async def read(self, call: Call) -> bool:
-        """Give a call its arguments; False if nobody has them any more.
+        """Give a call its arguments; return False if they are gone.
 
         Raises:
             TimeoutError: Kafka does not answer.
@@ -53,7 +54,7 @@ class KeptArguments:
             stored = decode(DelayedCall, record.value if record else None)
         except BrokenRecord:
             return None
-        # All records of a call have the same arguments; another call's lies here when the log is another one by now.
+        # All records of a call have the same arguments. In a recreated topic, another call may be at this offset.
         return (stored.args, stored.kwargs) if stored.id == call.id else None
 
     async def _of_source(self, call: Call) -> Arguments | None:
@@ -64,9 +65,9 @@ class KeptArguments:
         if kind not in OF_USERS or (record := await self._read_one(topic, partition, offset)) is None:
             return None
         if call.webhook_id != derived_id(source_id(topic, partition, offset, record.timestamp), call.hook_id):
-            return None  # another record lies there by now
+            return None  # another record is there now
         try:
-            source = read_source(kind, record.value)
+            source = read_source(kind, record.value, self._registry)
         except BrokenRecord:
             return None
         for ask in asks(source):

@@ -15,74 +15,18 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Literal
 
+from streamhooks.delayed.entries import ANY_ATTEMPT, Entry, Heal, attempt_of, entry_of, heal_of
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import PENDING, PENDING_BYTES
-from streamhooks.records.call import ATTEMPT_HEADER, DelayedCall
+from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
-from streamhooks.records.ids import webhook_id_of_call
-from streamhooks.records.weight import LARGE, weight
 from streamhooks.times import steady
 
 #: how long what is settled is remembered, so that a late record can't bring it back, in seconds
 MEMORY = 600.0
-#: a tombstone without an attempt was written by hand: it settles whatever there is
-ANY_ATTEMPT = 2**31
-
-State = Literal["waiting", "queued", "running", "gone"]
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """A pending call. Its value is decoded only when it runs."""
-
-    id: str
-    partition: int
-    attempt: int
-    due: int
-    """Epoch milliseconds."""
-    created: int
-    """When it was called first, epoch milliseconds."""
-    hook_id: str | None
-    value: bytes
-    """Of a large call without its arguments."""
-    state: State = "waiting"
-    offset: int | None = None
-    """Where the whole of a large call lies."""
-    size: int = 0
-    """Its weight."""
-    at_once: bool = False
-    """Whether it waits for no time of day: its due time only says when it was written."""
-    letter: tuple[str, int] | None = None
-    """The key of the dead letter that it sends again, and which try that is."""
-    webhook_id: str = ""
-    """What receivers know it by; what sends something once more has that of the first time."""
-
-    def call(self) -> DelayedCall:
-        """The call; a large one without its arguments."""
-        return decode(DelayedCall, self.value)
-
-
-def _is_at_once(call: DelayedCall) -> bool:
-    # Only a time that lies ahead when it is written means a wait; others came here to be held back, or not at all.
-    return call.reason in ("overflow", "paused", "resend") or call.due <= call.created
-
-
-@dataclass(frozen=True, slots=True)
-class Heal:
-    """What must be written again so that the log says what holds: a value, or a tombstone for an attempt."""
-
-    id: str
-    partition: int
-    value: bytes | None
-    attempt: int
-    large: Entry | None = None
-    """The call of which the value lacks the arguments."""
-
 
 _Item = tuple[bool, int, str, int]
 """Whether it waits for a time of day, when it is due, its id, its partition."""
@@ -132,12 +76,11 @@ class Pending:
             if current.offset is not None:
                 current.offset = record.offset
             if call.attempt < current.attempt:
-                self._stale[record.partition, key] = _heal(current)
+                self._stale[record.partition, key] = heal_of(current)
             else:
                 self._stale.pop((record.partition, key), None)
             return None
-        entry = _entry(record, call)
-        entry.at_once = _is_at_once(call)
+        entry = entry_of(record, call)
         if current is not None:
             self._forget(current)
         self._stale.pop((record.partition, key), None)
@@ -148,9 +91,9 @@ class Pending:
         return entry
 
     def _apply_tombstone(self, record: Record, key: str, current: Entry | None) -> None:
-        attempt = _attempt_of(record)
+        attempt = attempt_of(record)
         if current is not None and current.attempt > attempt:
-            self._stale[record.partition, key] = _heal(current)
+            self._stale[record.partition, key] = heal_of(current)
             return
         self._stale.pop((record.partition, key), None)
         self._remember(key, max(attempt if attempt < ANY_ATTEMPT else 0, current.attempt if current else 0))
@@ -177,7 +120,7 @@ class Pending:
             del self._stale[partition, heal.id]
         entries = self._entries.get(partition, {})
         lost = [entries[key] for key in self._unseen.pop(partition, ()) if key in entries]
-        return found + [_heal(entry) for entry in lost]
+        return found + [heal_of(entry) for entry in lost]
 
     def release(self, partitions: Iterable[int]) -> None:
         """The partitions are somebody else's: forget their calls."""
@@ -295,31 +238,3 @@ def oldest_by_hook(entries: Iterable[Entry]) -> dict[str, int]:
         if hook_id is not None and (hook_id not in oldest or entry.created < oldest[hook_id]):
             oldest[hook_id] = entry.created
     return oldest
-
-
-def _entry(record: Record, call: DelayedCall) -> Entry:
-    value = record.value or b""
-    entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
-    known = call.webhook_id or webhook_id_of_call(call.id, call.source)
-    entry.webhook_id = call.id if known == call.id else known  # mostly, and then it takes no memory
-    if call.letter is not None:
-        entry.letter = (call.letter, call.redriven)
-    if len(value) > LARGE:
-        entry.offset, entry.size = record.offset, weight(value)
-        entry.value = replace(call, args=[], kwargs={}).to_json()
-    return entry
-
-
-def _heal(entry: Entry) -> Heal:
-    large = None if entry.offset is None else entry
-    return Heal(entry.id, entry.partition, entry.value, entry.attempt, large)
-
-
-def _attempt_of(record: Record) -> int:
-    for name, value in record.headers:
-        if name == ATTEMPT_HEADER:
-            try:
-                return int(value)
-            except ValueError:
-                return ANY_ATTEMPT
-    return ANY_ATTEMPT

@@ -1,7 +1,7 @@
-"""`delayed`: starts the pending calls of the owned partitions when they are due.
+"""Starts the pending calls of the owned partitions of `delayed` when they are due.
 
-The topic is read by a plain reader, from its start, whenever a partition comes to this worker; nothing of a partition
-runs before its log has been read to the end.
+A plain reader reads a partition from its start whenever it is assigned to this worker. No call of a partition runs
+before the partition has been read to its end.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from streamhooks.delayed.admission import Admission
-from streamhooks.delayed.pending import Entry, Pending
+from streamhooks.delayed.entries import Entry
+from streamhooks.delayed.pending import Pending
+from streamhooks.delayed.queues import Queues
 from streamhooks.delayed.upkeep import Upkeep, call_of
-from streamhooks.errors import BrokenRecord
-from streamhooks.kafka.reader import Record
-from streamhooks.tasks.lanes import HookLane, Lane, task_lane
+from streamhooks.tasks.lanes import HookLane, Lane
 from streamhooks.times import steady
 from streamhooks.webhooks.runners import Runners
 
-#: at most this long between two looks at the clock, in seconds: a clock that is set must not hold calls up
+#: longest time between two looks at the clock, in seconds: setting the clock must not delay calls
 LONGEST_SLEEP = 0.5
-#: why a letter that was sent again is as it was, or is dropped
-SKIPPED, DROPPED = "what waited was skipped when its hook was enabled", "its pending call was dropped"
-#: due calls that are taken up in one turn of the loop: ten thousand that come at once must not hold up the rest
+#: why a letter that was sent again is open again, or dropped
+SKIPPED, DROPPED = "its pending call was skipped when the hook was enabled", "its pending call was dropped"
+#: due calls per turn of the event loop: ten thousand at once must not block the rest
 TAKEN_AT_ONCE = 500
 
 
 class _PendingRun:
-    """A run of a pending call, as the runner sees what it belongs to."""
+    """The owner of a pending call while it runs."""
 
     __slots__ = ("_clock", "_entry", "_pending")
 
@@ -43,28 +43,29 @@ class _PendingRun:
         return self._entry.state == "gone"
 
     def hold(self) -> None:
-        """Nothing waits for a pending call: what comes of it is read from the log."""
+        """Do nothing: no one waits for a pending call, and its result is read from the log."""
 
     def release(self) -> None:
-        """The log has told already, or will tell, what became of the call."""
+        """Do nothing: the result of the call comes from the log."""
 
     def give_back(self, seconds: float = 0.0) -> None:
-        """It waits again, for so long at least."""
+        """Make it wait again, for at least `seconds`."""
         if not self.is_void:
             due = self._entry.due if not seconds else int((self._clock() + seconds) * 1000)
             self._pending.run_at(self._entry, due)
 
 
 class Scheduler:
-    """Starts what is due. Each lane has a queue; the queues take turns.
+    """Starts due calls. Each lane has a queue, and the queues take turns.
 
-    `is_ready` tells whether all of a partition is known, `may_run` whether a call that sends a dead letter again still
-    may; `clock` gives epoch seconds.
+    `is_ready` tells whether a partition has been read to its end. `may_run` tells whether a call that sends a dead
+    letter again may still run. `clock` gives epoch seconds.
     """
 
     def __init__(
         self,
         pending: Pending,
+        queues: Queues,
         runners: Runners,
         upkeep: Upkeep,
         admission: Admission,
@@ -74,6 +75,7 @@ class Scheduler:
         may_run: Callable[[Entry], bool] = lambda _entry: True,
     ) -> None:
         self._pending = pending
+        self._queues = queues
         self._runners = runners
         self._gate = runners.gate
         self._upkeep = upkeep
@@ -82,31 +84,15 @@ class Scheduler:
         self._clock = clock
         self._may_run = may_run
         self._not_before: dict[Lane, float] = {}  # by the steady clock
-        self._queues: dict[Lane, deque[Entry]] = {}
-        self._wake = asyncio.Event()
-        runners.tell_of_room(self._left)
-
-    # --- the log
-
-    def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records of the owned partitions; return those that can't be read, each with the reason."""
-        broken = []
-        for record in records:
-            try:
-                self._pending.apply(record)
-            except BrokenRecord as error:
-                broken.append((record, str(error)))
-        self._wake.set()
-        return broken
 
     def release(self, partitions: Iterable[int]) -> None:
-        """The partitions are somebody else's."""
+        """Forget partitions that another worker owns now."""
         self._pending.release(partitions)
 
     # --- the loop
 
     async def run(self) -> None:
-        """Start calls as they become due, for ever."""
+        """Start calls as they become due, until cancelled."""
         while True:
             await self._gate.wait_open()
             due = self._pending.pop_due(int(self._clock() * 1000), self._is_ready)
@@ -122,11 +108,11 @@ class Scheduler:
         until = LONGEST_SLEEP if due is None else due / 1000 - self._clock()
         if self._not_before:
             until = min(until, max(min(self._not_before.values()) - steady(), 0.002))
-        self._wake.clear()
+        self._queues.changed.clear()
         if until > 0:
             try:
                 async with asyncio.timeout(min(until, LONGEST_SLEEP)):
-                    await self._wake.wait()
+                    await self._queues.changed.wait()
             except TimeoutError:
                 pass
         else:
@@ -135,39 +121,30 @@ class Scheduler:
     def _take(self, entry: Entry) -> None:
         if entry.letter is not None and not self._may_run(entry):
             self._upkeep.settle_soon(entry)
-            return
-        entry.state = "queued"
-        lane = HookLane(entry.hook_id) if entry.hook_id is not None else task_lane(entry.call().task)
-        self._queues.setdefault(lane, deque()).append(entry)
-
-    def _left(self) -> None:
-        if self._queues:
-            self._wake.set()
+        else:
+            self._queues.add(entry)
 
     def _pump(self) -> None:
-        """Start queued calls, one of each lane in turn, as long as there is room and its hook is not held back."""
+        """Start queued calls, one per lane in turn, while there is room and their hook is not held back."""
         now = steady()
-        lanes = deque(lane for lane in self._queues if self._not_before.get(lane, 0.0) <= now)
+        lanes = deque(lane for lane in self._queues.lanes() if self._not_before.get(lane, 0.0) <= now)
         while lanes and self._gate.is_open:
             lane = lanes.popleft()
-            queue = self._queues[lane]
-            while queue and queue[0].state != "queued":
-                queue.popleft()
-            if not queue:
-                del self._queues[lane]
+            entry = self._queues.first(lane)
+            if entry is None:
                 self._not_before.pop(lane, None)
-            elif self._admission.is_skipped(queue[0]):
-                self._upkeep.settle_soon(queue.popleft(), ("open", SKIPPED))
+            elif self._admission.is_skipped(entry):
+                self._upkeep.settle_soon(self._queues.take(lane), ("open", SKIPPED))
                 lanes.append(lane)
-            elif self._may_start(lane, queue[0].size):
-                self._start(queue.popleft())
+            elif self._may_start(lane, entry.size):
+                self._start(self._queues.take(lane))
                 lanes.append(lane)
 
     def _may_start(self, lane: Lane, size: int) -> bool:
-        """Take the places for a call of the lane, and whatever else it needs; False if it must wait."""
+        """Take the places for a call of the lane; return False if it must wait."""
         self._not_before.pop(lane, None)
         if not self._runners.has_room(lane, size):
-            return False  # one that ends wakes us
+            return False  # the end of another call wakes the loop
         if not isinstance(lane, HookLane):
             return True
         wait = self._admission.wait(lane.hook_id)
@@ -177,20 +154,21 @@ class Scheduler:
         return False
 
     def _start(self, entry: Entry) -> None:
-        """Run a call whose places are taken."""
+        """Run a call; its places are taken."""
         entry.state = "running"
         self._runners.start_pending(call_of(entry), _PendingRun(entry, self._pending, self._clock))
 
     # --- by hand
 
     def retry_now(self, partition: int, call_id: str) -> bool:
-        """Run a waiting call now, whatever holds its hook back; False if there is none."""
+        """Run a pending call now, whatever holds its hook back; return False if there is none."""
         entry = self._pending.get(partition, call_id)
         if entry is None:
             return False
         if entry.state in ("waiting", "queued"):
             lane = HookLane(entry.hook_id or "")
-            # A person asked for this one: a pause, an open breaker or a rate does not hold it, a disabled hook does.
+            # A person asked for this call: a pause, an open breaker or a rate limit does not hold it back; a disabled
+            # hook does.
             if (
                 entry.hook_id
                 and self._gate.is_open
@@ -201,17 +179,13 @@ class Scheduler:
                 self._start(entry)
             else:
                 self._pending.run_at(entry, int(self._clock() * 1000))
-                self._wake.set()
+                self._queues.changed.set()
         return True
 
     async def drop(self, partition: int, call_id: str) -> bool:
-        """Settle a waiting call without running it; False if there is none, or it runs."""
+        """Settle a pending call without running it; return False if there is none, or it is running."""
         entry = self._pending.get(partition, call_id)
         if entry is None or entry.state == "running":
             return False
         await self._upkeep.settle(entry, ("dropped", DROPPED))
         return True
-
-    def queued(self, hook_id: str) -> int:
-        """How many calls of a hook are due and wait for it."""
-        return len(self._queues.get(HookLane(hook_id), ()))

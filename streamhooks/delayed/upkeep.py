@@ -1,4 +1,4 @@
-"""What is written about pending calls that do not run: they are settled, and their log is healed."""
+"""Writes about pending calls that do not run: settles them, and heals their log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from streamhooks.delayed.pending import Entry, Heal, Pending
+from streamhooks.delayed.entries import Entry, Heal
+from streamhooks.delayed.pending import Pending
 from streamhooks.in_flight.backoff import FIRST
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.masking import LONGEST_TEXT, shown
@@ -19,14 +20,14 @@ from streamhooks.tasks.runs import GONE, ReadArguments
 
 log = logging.getLogger(__name__)
 
-#: large calls that are written once more at the same time
+#: large calls that are written again at the same time
 HEALED_AT_ONCE = 4
-#: how long until Kafka is asked again for the arguments of a large call, in seconds
+#: the wait before Kafka is asked again for the arguments of a large call, in seconds
 PAUSE = 0.5
 
 
 class Upkeep:
-    """Writes to `delayed`, which is `topic`. One for the worker; `clock` gives epoch seconds."""
+    """Writes to `delayed`; `topic` is its name. One per worker; `clock` gives epoch seconds."""
 
     def __init__(
         self,
@@ -47,25 +48,25 @@ class Upkeep:
         self._writing: set[asyncio.Task[None]] = set()
 
     async def settle(self, entry: Entry, ended: tuple[State, str] | None = None) -> None:
-        """Settle a call that does not run; `ended` is what that means for the dead letter that it sends again."""
-        entry.state = "running"  # nothing starts it while its tombstone is on the way
+        """Settle a call that does not run; `ended` is the new state of the dead letter that it sends again, and why."""
+        entry.state = "running"  # nothing starts it while its tombstone is being written
         call = call_of(entry)
         try:
             if ended is not None and call.letter is not None:
                 await self._outputs.end_letter(call, *ended, ran=False)
             await self._outputs.settle(call)
-        except BaseException:  # also: who asked for it waits no longer
+        except BaseException:  # also if the caller waits no longer
             if entry.state == "running":
                 self._pending.run_at(entry, max(entry.due, int((self._clock() + FIRST) * 1000)))
             raise
-        self._pending.settle(entry)  # who looks now must not see it any more
+        self._pending.settle(entry)  # views must no longer show it
 
     def settle_soon(self, entry: Entry, ended: tuple[State, str] | None = None) -> None:
-        """Settle a call that does not run, without waiting for it."""
+        """Settle a call that does not run, without waiting for the confirmation."""
         self._spawn(self.settle(entry, ended))
 
     def heal(self, is_ready: Callable[[int], bool]) -> None:
-        """Have the log say what holds, of the partitions that are ready."""
+        """Write what the log of the ready partitions lacks, so that its last records say what holds."""
         for partition in self._pending.partitions():
             if is_ready(partition):
                 for heal in self._pending.heals(partition):
@@ -82,7 +83,7 @@ class Upkeep:
                 await asyncio.sleep(PAUSE)
 
     async def _write_again(self, entry: Entry) -> bool:
-        """Write a large call once more, or what is left of it as a dead letter; False if Kafka does not answer."""
+        """Write a large call again, or a dead letter if its arguments are gone; False if Kafka does not answer."""
         call = call_of(entry)
         try:
             is_whole = await self._read_arguments(call)
@@ -93,7 +94,7 @@ class Upkeep:
         if is_whole:
             known = entry.call()
             await self._outputs.store(call, attempt=entry.attempt, due=known.due, reason=known.reason, last=known.last)
-        elif entry.state != "running":  # the run gives it up as well
+        elif entry.state != "running":  # a run dead-letters it by itself
             entry.state = "running"
             await self._outputs.give_up(call, GONE, None)
             await self.settle(entry)
@@ -111,5 +112,5 @@ class Upkeep:
 
 
 def call_of(entry: Entry) -> Call:
-    """Return the call of an entry; of a large one the arguments are still to be read."""
+    """Return the call of an entry; the arguments of a large one are still to be read."""
     return Call.from_record(entry.call(), entry.partition, entry.size, entry.offset)

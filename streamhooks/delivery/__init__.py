@@ -1,1 +1,1 @@
-"""What goes out: payloads, signatures, the HTTP client with its limits, the address check, the verdict."""
+"""Requests to endpoints: payloads, signatures, the address check, the HTTP client, the meaning of a response."""

@@ -1,9 +1,9 @@
-"""Which addresses and URLs a delivery may reach.
+"""The addresses and URLs that a delivery may reach.
 
-Denied is every special-purpose range of IANA's registries for IPv4 and IPv6 that is no ordinary place on the
-internet, and the metadata services of clouds. Addresses that embed an IPv4 address are denied always,
-whatever they embed: no honest name resolves to one, and each translator reads them in its own way.
-An operator may allow more, and deny more; what is denied so stays denied, whatever is allowed.
+The deny list has every special-purpose range of IANA's registries for IPv4 and IPv6 that is not an ordinary place on
+the internet, and the metadata services of clouds. It also has all addresses that embed an IPv4 address, whatever they
+embed: no honest name resolves to one, and each translator reads them in its own way. An operator may allow more
+networks and deny more. What an operator denies stays denied, whatever is allowed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CURE = ": STREAMHOOKS_ALLOWED_NETWORKS would allow it"
 
 Network = IPv4Network | IPv6Network
 
-# The first match names the reason, so the particular stand before the general.
+# The first match gives the reason, so the specific networks come before the general ones.
 _DENIED: tuple[tuple[str, tuple[Network, ...]], ...] = tuple(
     (reason, tuple(ip_network(text) for text in networks.split()))
     for reason, networks in (
@@ -66,10 +66,10 @@ _NUMBER = re.compile("[0-9]+|0x[0-9a-f]*")
 
 @dataclass(frozen=True)
 class AddressPolicy:
-    """What deliveries may reach.
+    """The addresses and ports that deliveries may reach.
 
-    `allowed` are networks exempt from the deny list, `forbidden` are denied besides it and before `allowed`; `ports`
-    None means all.
+    `allowed` networks are exempt from the deny list. `forbidden` networks are denied as well, and take precedence over
+    `allowed`. `ports` None means all.
     """
 
     allowed: tuple[Network, ...] = ()
@@ -79,7 +79,7 @@ class AddressPolicy:
     def denied(self, address: str) -> str | None:
         """Return why the address may not be connected to ("127.0.0.1 is loopback"), or None if it may.
 
-        What an allowed network holds is let through; IPv4 addresses embedded in it must pass by themselves too.
+        An address in an allowed network passes, but IPv4 addresses embedded in it must pass by themselves as well.
         """
         ip, reason = _judged(address)
         if ip is not None and any(ip in network for network in self.forbidden):
@@ -91,24 +91,24 @@ class AddressPolicy:
         return next((refusal for embedded in _embedded_ipv4(ip) if (refusal := self.denied(embedded))), None)
 
     def check_url(self, url: str) -> None:
-        """Raise `BadUrl` if a hook may not have this URL; names are resolved at each connection only."""
+        """Raise `BadUrl` if a hook may not have this URL; names are only resolved at each connection."""
         self.parsed_url(url)
 
     def parsed_url(self, url: str) -> URL:
-        """Return the URL as the client will use it, so that what was checked is what is connected to.
+        """Return the URL as the client uses it, so that the checked host is the one that is connected to.
 
-        Raises `BadUrl` for a wrong syntax, scheme, port or length, for userinfo, and for a host that is a
-        denied address or written in a way that programs read differently (`127.1`, `0x7f.1`, `%31`).
+        Raises `BadUrl` for a wrong syntax, scheme, port or length, for a user name or password, and for a host that is
+        a denied address or is written in a way that programs read differently (`127.1`, `0x7f.1`, `%31`).
         """
         if len(url) > MAX_URL:
             raise BadUrl(f"longer than {MAX_URL} characters")
         if not url.isprintable() or " " in url or "\\" in url:
-            raise BadUrl("holds a space, a control character or a backslash")
+            raise BadUrl("contains a space, a control character or a backslash")
         authority = _AUTHORITY.match(url)
         if authority is None:
             raise BadUrl("not an http:// or https:// URL")
         if "@" in authority[1]:
-            raise BadUrl("holds a user name or password")
+            raise BadUrl("contains a user name or password")
         if not _HOST_AND_PORT.fullmatch(authority[1]):
             raise BadUrl("not a host and port")
         try:
@@ -124,7 +124,7 @@ class AddressPolicy:
     def _check_host(self, host: str, *, bracketed: bool) -> None:
         if bracketed:
             if "%" in host or ":" not in host:
-                raise BadUrl("not an IPv6 address, which must be without a zone")
+                raise BadUrl("not an IPv6 address without a zone")
             self._check_literal(host)
             return
         labels = host.removesuffix(".").split(".")
@@ -144,9 +144,9 @@ class AddressPolicy:
 
 @lru_cache(maxsize=16_384)
 def _judged(address: str) -> tuple[IPv4Address | IPv6Address | None, str | None]:
-    """Return the parsed address and why it is denied by default; (None, reason) for what is no address."""
+    """Return the parsed address and why the deny list has it, or None; (None, reason) for an invalid address."""
     try:
-        # The zone only says through which interface.
+        # The zone only names the interface.
         ip = ip_address(address.partition("%")[0])
     except ValueError:
         return None, "not an IP address"
@@ -162,7 +162,7 @@ def _judged(address: str) -> tuple[IPv4Address | IPv6Address | None, str | None]
 
 
 def _embedded_ipv4(ip: IPv4Address | IPv6Address) -> list[str]:
-    """Return the IPv4 addresses that somebody may read in an address."""
+    """Return the IPv4 addresses that a translator may read in an address."""
     if isinstance(ip, IPv4Address) or ip in _NO_IPV4:
         return []
     if ip in _LOCAL_NAT64:
@@ -174,11 +174,11 @@ def _embedded_ipv4(ip: IPv4Address | IPv6Address) -> list[str]:
 
 
 def _embedded_by_nat64(ip: int) -> list[str]:
-    """Return what translators with a prefix of 96, 64, 56 or 48 bits read (RFC 6052, section 2.2): any may be there."""
-    # Without the bits 64 to 71, which are in the midst of the IPv4 address if the prefix is shorter than they are.
+    """Return what translators with a prefix of 96, 64, 56 or 48 bits read (RFC 6052, 2.2): any may be in use."""
+    # Without the bits 64 to 71, which are in the middle of the IPv4 address if the prefix is shorter.
     closed = (ip >> 64) << 56 | ip & (1 << 56) - 1
     found = [ip & 0xFFFF_FFFF, *(closed >> 88 - length & 0xFFFF_FFFF for length in (64, 56, 48))]
     read = [IPv4Address(one) for one in found]
-    # Zeros are what lies beside an IPv4 address. Where there is nothing else, that is what is read: 0.0.0.0/8 leads
-    # nowhere behind a translator.
+    # The bits beside an IPv4 address are zeros. If there is nothing else, that is what is read: 0.0.0.0/8 leads nowhere
+    # behind a translator.
     return [str(one) for one in read if one not in _THIS_NETWORK] or [str(read[0])]

@@ -1,4 +1,4 @@
-"""Reads one answer, however it is split, and parses and keeps only so much of it as counts."""
+"""Reads one response, however it is split; parses and keeps only the parts that count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum
 from streamhooks.delivery.heads import CHUNKED, MAX_HEAD, UNTIL_CLOSE, Head, has_status_line, head_of
 
 MAX_INTERIM = 16
-#: bytes of a line between or behind chunks, and how many there may be: sizes, ends of chunks, trailers
+#: bytes of a line between or after chunks, and the number of such lines: sizes, ends of chunks, trailers
 MAX_LINE = 1024
 MAX_LINES = 256
 
@@ -20,31 +20,31 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?"
 
 
 class State(Enum):
-    """How far an answer has been read."""
+    """How far a response has been read."""
 
     OPEN = "more is to come"
-    COMPLETE = "its end has come, and nothing behind it"
-    CUT = "what is kept of the body has come, and the rest is of no interest"
-    BROKEN = "it is no answer, or not what its head says, or its head can't be believed"
+    COMPLETE = "its end has come, and nothing after it"
+    CUT = "the part of the body that is kept has come, and the rest does not count"
+    BROKEN = "it is not HTTP, or does not match its head, or its head is malformed"
 
 
 class _Line(Enum):
-    """What the next line between or behind chunks is."""
+    """What the next line between or after chunks is."""
 
     SIZE = "the size of a chunk"
     END = "the end of a chunk"
-    TRAILER = "a trailer, or the end of the answer"
+    TRAILER = "a trailer, or the end of the response"
 
 
 class AnswerReader:
-    """Reads an answer: feed it as long as its state is OPEN.
+    """Reads a response: feed it while its state is OPEN.
 
-    head -- of the final answer; None before it has come, and if there is none. head_text -- its bytes. body -- the
-    first `max_body` bytes of its body at most. heads -- how many were parsed. fault -- why it is no answer, else
+    head -- of the final response; None before it has come, and if there is none. head_text -- its bytes. body -- at
+    most the first `max_body` bytes of its body. heads -- how many were parsed. fault -- why it is not a response, else
     empty.
 
-    Of an answer whose head is not well-formed, or behind an interim one that is not, the status counts and the rest
-    is not read: its body is what happened to come along. An interim head is left out as far as its empty line.
+    If a head or an interim head before it is not well-formed, only the status counts. The rest is not read: its body is
+    what happened to come along. An interim head ends at its empty line.
     """
 
     def __init__(self, max_body: int) -> None:
@@ -65,16 +65,16 @@ class AnswerReader:
 
     @property
     def keeps(self) -> bool:
-        """Whether the next request may go over the same connection."""
+        """Tell whether the next request may use the same connection."""
         return self.state is State.COMPLETE and self.head is not None and self.head.keeps
 
     @property
     def kept_bytes(self) -> int:
-        """How many bytes it holds."""
+        """Return how many bytes it keeps."""
         return len(self._rest) + len(self.head_text) + len(self.body)
 
     def feed(self, data: bytes) -> None:
-        """Read the next bytes. Those behind the end of a complete answer break it."""
+        """Read the next bytes. Bytes after the end of a complete response make it broken."""
         if self.state is not State.OPEN:
             if self.state is State.COMPLETE:
                 self.state = State.BROKEN
@@ -94,20 +94,20 @@ class AnswerReader:
             self._read_counted(data, position)
 
     def end(self) -> None:
-        """Take note that the connection has ended, and with it a body that has no other end."""
+        """Record that the connection has ended, and with it a body that has no other end."""
         if self.state is State.OPEN and self.head is not None:
             self.state = State.COMPLETE if self.head.length == UNTIL_CLOSE else State.BROKEN
 
     def _read_heads(self, data: bytes) -> int:
-        """Read heads up to the one of the final answer; return where its body begins."""
+        """Read heads up to that of the final response; return where its body begins."""
         position = 0
         while self.head is None and self.state is State.OPEN:
             position = self._skip_empty_lines(data, position)
             if self._before > MAX_HEAD:
-                self._give_up(f"more than {MAX_HEAD} bytes before an answer")
+                self._give_up(f"more than {MAX_HEAD} bytes before a response")
                 break
             if not _BEGINNING.startswith(data[position : position + len(_BEGINNING)]):
-                self._give_up("no status line of HTTP/1")
+                self._give_up("no HTTP/1 status line")
                 break
             found = _HEAD_END.search(data, position + self._searched, position + MAX_HEAD)
             if found is None:
@@ -128,32 +128,32 @@ class AnswerReader:
         return end
 
     def _read_unfinished(self, data: bytes, position: int) -> int:
-        """Keep the beginning of a head, or take it for the whole if it gets too long."""
+        """Keep the beginning of a head; if it gets too long, treat it as the whole head."""
         text = data[position : position + MAX_HEAD]
         if len(text) == MAX_HEAD:
             head = head_of(text, whole=False)
             if head is not None and head.is_interim:
-                self._give_up(f"an interim answer with a head of more than {MAX_HEAD} bytes")
+                self._give_up(f"an interim response with a head of more than {MAX_HEAD} bytes")
             else:
                 self._take(head, text)
             return len(data)
         if b"\n" in text and not has_status_line(text):
-            self._give_up("no status line of HTTP/1 with a status from 100 to 599")
+            self._give_up("no HTTP/1 status line with a status from 100 to 599")
         self._rest = text
-        # The end of a head may be split, and has three bytes at most.
+        # The end of a head may be split, and has at most three bytes.
         self._searched = max(0, len(text) - 2)
         return len(data)
 
     def _take(self, head: Head | None, text: bytes) -> None:
         if head is None:
-            self._give_up("no status line of HTTP/1 with a status from 100 to 599")
+            self._give_up("no HTTP/1 status line with a status from 100 to 599")
             return
         self.heads += 1
         if head.is_interim:
             self._has_flaw |= not head.well_formed
             self._before += len(text)
             if self.heads > MAX_INTERIM:
-                self._give_up(f"more than {MAX_INTERIM} interim answers")
+                self._give_up(f"more than {MAX_INTERIM} interim responses")
             return
         if self._has_flaw:
             head = head._replace(well_formed=False)
@@ -173,7 +173,7 @@ class AnswerReader:
             self.state = State.COMPLETE if end == len(data) else State.BROKEN
 
     def _read_body(self, data: bytes, position: int) -> int:
-        """Read what is left of a body or a chunk; return where it ends in the data."""
+        """Read the rest of a body or a chunk; return where it ends in the data."""
         part = data[position : position + self._left]
         room = self._max_body - len(self.body)
         self._left -= len(part)

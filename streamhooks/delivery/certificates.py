@@ -1,4 +1,4 @@
-"""Which certificates of endpoints are taken."""
+"""The certificates of endpoints that are accepted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import cache
 
 
 def verifying(context: ssl.SSLContext | None = None) -> ssl.SSLContext:
-    """Return the context, or one that trusts the system's authorities, changed so that certificates need a SAN.
+    """Change the context so that certificates need a SAN, and return it; by default one with the system's authorities.
 
-    A name in the subject alone (CN) is no proof: authorities have not checked it for years (RFC 9525).
+    A name in the subject alone (CN) proves nothing: authorities have not checked it for years (RFC 9525).
     """
     context = context or _of_the_system()
     context.hostname_checks_common_name = False

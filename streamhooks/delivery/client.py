@@ -1,4 +1,4 @@
-"""The HTTP client of the deliveries: one POST, one answer, whatever the endpoint does."""
+"""The HTTP client of the deliveries: one POST, one response, whatever the endpoint does."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ Kind = Literal["answered", "timeout", "connection", "dns", "tls", "garbage", "de
 EXCERPT_CHARACTERS = 1024
 MAX_READ = 16 * 1024
 DNS_SECONDS = 30
-# Just below the 5 s after which Node, uvicorn and others close an idle connection: who reuses one as it is
-# being closed gets a reset, and can't know whether the POST was handled.
+# Just below the 5 s after which Node, uvicorn and others close an idle connection. Reusing one while it is being
+# closed gives a reset, and nobody can know whether the POST was handled.
 IDLE_SECONDS = 4
 
 _ERROR_CHARACTERS = 200
 
 
 class Answer(NamedTuple):
-    """What came back: a status (`kind` is "answered") or an error, never both.
+    """The response: a status (`kind` is "answered") or an error, never both.
 
-    `retry_after_values` are the `Retry-After` headers in their order, `excerpt` the first 1,024 characters of
-    the body (UTF-8, with replacements). A head that is not `well_formed` may not be the endpoint's own word.
-    `written` begins with the head of the request, `head` is that of the answer; empty where there is none. `headers`
-    are those of `head` that may be shown, where somebody waits to see them.
+    `retry_after_values` are the `Retry-After` headers in their order. `excerpt` is the first 1,024 characters of the
+    body (UTF-8, with replacements). A head that is not `well_formed` may not come from the endpoint itself. `written`
+    begins with the head of the request, `head` is that of the response; each is empty if there is none. `headers` are
+    those of `head` that may be shown, if somebody waits to see them.
     """
 
     status: int | None
@@ -56,12 +56,12 @@ class Answer(NamedTuple):
 
 
 class HookClient:
-    """Posts to many hosts over kept connections. Made inside a running loop; closed by `close()`.
+    """Posts to many hosts over kept connections. Create it inside a running loop; end it with `close()`.
 
-    `limit` is the number of connections at once: keep the deliveries in flight below it, since waiting for a
-    connection counts into a delivery's time. `ssl_context` is for own certificate authorities; by default
-    the system's. It is changed so that certificates need a SAN. `clock` gives seconds, for how long an origin gets
-    no kept connections. Proxies, netrc and cookies play no part, redirects are not followed.
+    `limit` is the maximum number of connections: keep the deliveries in flight below it, since waiting for a connection
+    counts towards a delivery's timeout. `ssl_context` may have other certificate authorities; by default they are the
+    system's. It is changed so that certificates need a SAN. `clock` gives seconds; it measures how long an origin gets
+    no kept connections. Proxies, netrc and cookies are not used; redirects are not followed.
     """
 
     def __init__(
@@ -94,11 +94,10 @@ class HookClient:
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout: float, organization: str = ""
     ) -> Answer:
-        """POST the body and return what came back, at the latest after `timeout` seconds in all.
+        """POST the body and return the response, at the latest after `timeout` seconds.
 
-        Everything counts into the time: the look-up of the name, the connection, TLS, and the body of the
-        answer up to what is kept of it. Connections are kept for the requests of the same organization only.
-        Raises only `asyncio.CancelledError`.
+        The timeout covers everything: name resolution, connection, TLS, and the part of the response's body that is
+        kept. Connections are only reused for requests of the same organization. Raises only `asyncio.CancelledError`.
         """
         started = steady()
         reader: AnswerReader | None = None
@@ -137,23 +136,23 @@ class HookClient:
         try:
             return await kept.exchange(target.request, request, self._max_read)
         except StaleConnectionError:
-            # The endpoint closes what it lets us keep. Whether it has handled the POST can't be known: it gets it
-            # once more, with the same webhook-id, and this is still the same attempt.
+            # The endpoint closed the kept connection. Nobody can know whether it has handled the POST. So the POST is
+            # sent once more, with the same webhook-id, within the same attempt.
             return await self._fresh.exchange(target.request, request, self._max_read)
 
     async def close(self) -> None:
-        """Close all connections; deliveries under way fail."""
+        """Close all connections; deliveries in flight fail."""
         await self._connector.close()
         await self._fresh.close()
 
 
-# ValueError: what can't be sent, such as a header with a line break. RuntimeError: uvloop raises it where
-# asyncio has an OSError.
+# ValueError: the request can't be sent, for example a header with a line break. RuntimeError: uvloop raises it where
+# asyncio raises an OSError.
 _FAILURES = (BadUrl, GarbageError, aiohttp.ClientError, OSError, ValueError, RuntimeError)
 
 
 def _told(failure: Exception) -> tuple[Kind, str]:
-    """Return the kind of a failure, and the kind with a text."""
+    """Return the kind of a failure, and a text that begins with it."""
     cause: Exception = failure
     if isinstance(failure, aiohttp.ClientConnectorError):
         cause = failure.os_error
@@ -178,8 +177,8 @@ def _told(failure: Exception) -> tuple[Kind, str]:
 def _text(cause: Exception) -> str:
     match cause:
         case aiohttp.ServerDisconnectedError():
-            return "closed without an answer"
+            return "closed without a response"
         case OSError(errno=int(number)) if not isinstance(cause, ssl.SSLError):
-            # Without the address, so that equal failures read alike; those of look-ups are negative.
+            # Without the address, so that equal failures have equal texts. Numbers of name resolution are negative.
             return os.strerror(number) if number > 0 else cause.strerror or str(cause)
     return str(cause) or type(cause).__name__

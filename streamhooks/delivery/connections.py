@@ -1,4 +1,4 @@
-"""Connections that reach only what the address policy lets through, checked on the socket itself."""
+"""Connections that reach only what the address policy allows, checked on the socket itself."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ from streamhooks.delivery.targets import HookRequest, Request
 from streamhooks.times import steady
 
 _RESOLVING_THREADS = 32
-#: a name whose look-up took longer waits for the next one behind the others, in seconds
+#: a name that took longer to resolve shares the second thread pool the next time, in seconds
 QUICK = 1.0
 _KNOWN_NAMES = 16_384
-#: the one limit is the total, around all of an exchange
+#: the only timeout is that of a whole exchange
 _NO_TIMEOUT = ClientTimeout(total=None, sock_connect=None)
 
 
 class DeniedAddressError(OSError):
-    """The address policy refuses the address; the text says which and why."""
+    """The address policy denies the address; the text says which and why."""
 
 
 class PolicyResolver(AbstractResolver):
-    """Resolves names by the operating system, and leaves out the denied addresses.
+    """Resolves names with the operating system, and leaves out the denied addresses.
 
-    It has threads of its own: those of the loop are few. Names that answered quickly when they were asked last have
-    their own again: names whose servers hang hold all of the others, and whoever makes hooks can make up many.
+    It has its own threads, since those of the loop are few. There are two pools: hosts that last resolved quickly use
+    one, and all others share the second. So hosts whose DNS servers hang can't starve the rest, even if somebody
+    registers many of them.
     """
 
     def __init__(self, policy: AddressPolicy, clock: Callable[[], float] = steady) -> None:
@@ -52,13 +53,13 @@ class PolicyResolver(AbstractResolver):
         self._lock = threading.Lock()
 
     def is_quick(self, host: str) -> bool:
-        """Whether the name answered quickly when it was asked last."""
+        """Tell whether the host last resolved quickly."""
         return host in self._quick
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the addresses of a name that may be connected to.
+        """Return the addresses of a host that may be connected to.
 
         Raises `DeniedAddressError` if it has only denied ones, `socket.gaierror` if it has none.
         """
@@ -90,15 +91,15 @@ class PolicyResolver(AbstractResolver):
                     self._quick.popitem(last=False)
 
     async def close(self) -> None:
-        """Let the threads end; look-ups under way are not waited for."""
+        """Let the threads end, without waiting for names that are being resolved."""
         for threads in (self._threads, self._threads_of_quick):
             threads.shutdown(wait=False, cancel_futures=True)
 
 
 class HookConnector(TCPConnector):
-    """Opens connections to allowed addresses only, literals and resolved names alike.
+    """Opens connections to allowed addresses only, whether literal or resolved.
 
-    `distrusted` learns of the origins whose connections should not be kept.
+    `distrusted` is told the origins whose connections must not be kept.
     """
 
     def __init__(self, policy: AddressPolicy, distrusted: DistrustedOrigins, **options: Any) -> None:
@@ -108,7 +109,7 @@ class HookConnector(TCPConnector):
         self._factory = partial(protocol, self._loop, distrusted.add)
 
     async def exchange(self, request: HookRequest, data: Request, max_body: int) -> AnswerReader:
-        """Write a request to a kept connection or a new one, and return its answer: see `HookProtocol.exchange`.
+        """Write a request to a kept connection or a new one, and return its response: see `HookProtocol.exchange`.
 
         Raises `aiohttp.ClientConnectionError` as well, for example if the connector is closed, and `OSError`.
         """
@@ -139,13 +140,13 @@ class HookConnector(TCPConnector):
             connection.close()
 
     async def close(self, *, abort_ssl: bool = False) -> None:
-        """Close the connections and the resolver, which aiohttp leaves to who made it."""
+        """Close the connections and the resolver, which aiohttp leaves to the caller."""
         await super().close(abort_ssl=abort_ssl)
         await self._resolver.close()
 
 
 def _socket_factory(policy: AddressPolicy) -> Callable[[AddrInfoType], socket.socket]:
-    """Return a maker of sockets that sees each address really connected to, and raises if it is denied."""
+    """Return a socket factory that checks the address of each connection, and raises if it is denied."""
 
     def make(addr_info: AddrInfoType) -> socket.socket:
         family, kind, proto, _, address = addr_info

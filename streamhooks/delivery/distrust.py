@@ -1,4 +1,4 @@
-"""Origins that get no kept connections for a while: what comes over one may belong to another request."""
+"""Origins that get no kept connections for a while: a response on one may belong to another request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST = 16_384
 
 
 class Origin(NamedTuple):
-    """Where connections lead to."""
+    """The destination of connections."""
 
     host: str
     port: int | None
@@ -19,9 +19,9 @@ class Origin(NamedTuple):
 
 
 class DistrustedOrigins:
-    """The origins of the last ten minutes that sent what nobody had asked for, or broke off an answer.
+    """The origins that sent unsolicited bytes or broke off a response within the last ten minutes.
 
-    `clock` gives seconds; of more than 16,384 the latest are known.
+    `clock` gives seconds. At most the latest 16,384 are remembered.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -29,7 +29,7 @@ class DistrustedOrigins:
         self._until: OrderedDict[Origin, float] = OrderedDict()
 
     def add(self, origin: Origin) -> None:
-        """Distrust an origin from now on for ten minutes."""
+        """Distrust an origin for ten minutes from now."""
         self._until[origin] = self._clock() + SECONDS
         self._until.move_to_end(origin)
         if len(self._until) > _MOST:

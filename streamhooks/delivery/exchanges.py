@@ -1,9 +1,9 @@
-"""One connection to an endpoint: a request out, its answer in, and nothing else taken for its answer.
+"""One connection to an endpoint: a request out, its response in, and nothing else taken for its response.
 
-What can be known: whatever comes while nothing is asked, whatever waits in the socket when the next request is about
-to be written, and whatever comes before the other side has acknowledged the whole of that request, does not answer it.
-What can't be known is whether the bytes that come after that were sent for it. If they were not, its own answer comes
-behind them and shows it.
+These bytes are certainly not the response to a request: bytes that come while no request is open, bytes that wait in
+the socket when the request is about to be written, and bytes that come before the other side has acknowledged the whole
+request. Whether later bytes were sent for this request can't be known. If they were not, its real response comes after
+them and shows it.
 
 Why: docs/decisions/0009-own-requests-and-answers.md.
 """
@@ -45,29 +45,29 @@ else:
 
     _unacknowledged = _unread
 
-#: after so many reads of one answer each further one waits for so long
+#: after so many reads of one response, each further read waits for this time
 READS = 32
 PAUSE_SECONDS = 0.01
 
 _CLEAN = (State.COMPLETE, State.CUT)
-_SPOKE = "it spoke before it was asked"
+_SPOKE = "it sent bytes before it was asked"
 
 
 class GarbageError(Exception):
-    """What came back is no answer; the text says why."""
+    """The bytes received are not a response; the text says why."""
 
 
 class StaleConnectionError(ServerDisconnectedError):
-    """A kept connection could not be used again: nothing that came over it answers this request."""
+    """A kept connection could not be reused: nothing on it is a response to this request."""
 
 
 class HookProtocol(ResponseHandler):
-    """Does one exchange after the other; aiohttp connects and pools it, its parser is not used.
+    """Does one exchange after the other. aiohttp connects and pools it; its parser is not used.
 
-    `distrust` is told the origin of what comes while nothing is asked.
+    `distrust` is told the origin of unsolicited bytes.
 
-    may_be_kept -- whether another request may follow the exchange that has ended. was_clean -- whether that one ended
-    as it should: with the whole of a well-formed answer, with as much of it as is kept, or without any byte of one.
+    may_be_kept -- whether another request may follow the last exchange. was_clean -- whether that one ended properly:
+    with a whole well-formed response, with the part of it that is kept, or without any byte of one.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, distrust: Callable[[Origin], None]) -> None:
@@ -87,7 +87,7 @@ class HookProtocol(ResponseHandler):
         self._has_strayed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take up a new connection."""
+        """Begin to use a new connection."""
         super().connection_made(transport)
         self._descriptor = transport.get_extra_info("socket").fileno()
         self._poll.register(self._descriptor, select.POLLIN)
@@ -95,7 +95,7 @@ class HookProtocol(ResponseHandler):
     def is_usable(self) -> bool:
         """Tell whether a request may be written: the connection is new, or nothing waits in its socket.
 
-        The loop may not have read what has come since the last exchange. Over TLS that may be the notice of its end.
+        The loop may not have read bytes that came since the last exchange. With TLS they may be the close notification.
         """
         if self._origin is None or not self._poll.poll(0):
             return True
@@ -104,7 +104,7 @@ class HookProtocol(ResponseHandler):
         return False
 
     async def exchange(self, origin: Origin, request: Request, max_body: int) -> AnswerReader:
-        """Write a request and return its answer, of whose body at most `max_body` bytes are kept.
+        """Write a request and return its response, with at most `max_body` bytes of its body.
 
         Raises `GarbageError`, `StaleConnectionError`, and aiohttp's `ServerDisconnectedError` and `ClientOSError`.
         """
@@ -135,7 +135,7 @@ class HookProtocol(ResponseHandler):
         return reader
 
     def data_received(self, data: bytes) -> None:
-        """Read an answer, or break off the connection if nothing was asked."""
+        """Read a part of a response, or close the connection if no request is open."""
         reader = self._reader
         if reader is None:
             self._break_off()
@@ -152,12 +152,12 @@ class HookProtocol(ResponseHandler):
             return
         self._reads += 1
         if self._reads > READS and self.transport is not None:
-            # One byte after the other: read on when there may be more.
+            # It may come byte by byte: continue when there may be more.
             self.transport.pause_reading()
             self._loop.call_later(PAUSE_SECONDS, self._read_on, reader)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Read the end of an answer, or tell that there is none."""
+        """Read the end of a response, or record that there is none."""
         super().connection_lost(exc)
         if self._reader is not None:
             self._reader.end()
@@ -178,7 +178,7 @@ class HookProtocol(ResponseHandler):
     def _has_unsent(self) -> bool:
         """Tell whether the other side has yet to acknowledge a part of the request.
 
-        With the first byte of an answer to all of it comes the acknowledgement of all of it.
+        The first byte of a response to the whole request comes with the acknowledgement of the whole request.
         """
         return bool(
             self.transport is None or self.transport.get_write_buffer_size() or _unacknowledged(self._descriptor)
@@ -201,8 +201,8 @@ class HookProtocol(ResponseHandler):
 
 
 def _had_ended(cause: BaseException | None) -> bool:
-    """Tell whether the other side had closed the connection: of its reset without that, an endpoint is the cause.
+    """Tell whether the other side had already closed the connection; a reset without that is the endpoint's failure.
 
-    Linux gives the end of the stream first, and EPIPE for what is written behind it, also when a reset has followed.
+    Linux reports the end of the stream first, and EPIPE for a write after it, even if a reset has followed.
     """
     return cause is None or (isinstance(cause, OSError) and cause.errno == errno.EPIPE)

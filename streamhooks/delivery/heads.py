@@ -1,8 +1,8 @@
-"""The head of an answer: its status line decides, its fields say where it ends if they are well-formed.
+"""The head of a response: its status line decides; its fields, if well-formed, say where the body ends.
 
-Servers, proxies and devices send heads that no strict parser takes. A status that can be read is the answer all the
-same: the endpoint has seen the request, and would see it again and again. What such a head says about its body is
-not believed.
+Servers, proxies and devices send heads that a strict parser refuses. A status that can be read still counts: the
+endpoint has seen the request, and would otherwise get it again and again. What such a head says about the body is
+ignored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 MAX_HEAD = 16 * 1024
 MAX_HEADERS = 128
 
-#: instead of a length: the body comes in chunks, or ends with the connection
+#: in place of a length: the body comes in chunks, or ends with the connection
 CHUNKED = -1
 UNTIL_CLOSE = -2
 
@@ -37,10 +37,11 @@ Fields = tuple[tuple[str, str], ...]
 
 
 class Head(NamedTuple):
-    """What a head says.
+    """The parsed head of a response.
 
-    length -- of the body in bytes, or `CHUNKED`, or `UNTIL_CLOSE`. keeps -- the endpoint keeps the connection.
-    retry_after -- the `Retry-After` values in their order. If it is not well_formed, only they and the status count.
+    length -- of the body in bytes, or `CHUNKED`, or `UNTIL_CLOSE`. keeps -- whether the endpoint keeps the connection.
+    retry_after -- the `Retry-After` values in their order. If the head is not well_formed, only they and the status
+    count.
     """
 
     status: int
@@ -51,7 +52,7 @@ class Head(NamedTuple):
 
     @property
     def is_interim(self) -> bool:
-        """Whether another answer follows; none does to 101, which ends HTTP on its connection."""
+        """Tell whether another response follows; not after 101, which ends HTTP on its connection."""
         return self.status < 200 and self.status != _SWITCHING
 
 
@@ -61,9 +62,9 @@ def has_status_line(text: bytes) -> bool:
 
 
 def head_of(text: bytes, *, whole: bool = True) -> Head | None:
-    """Return what a head says, up to and with its empty line, or the beginning of one that is not `whole`.
+    """Parse a head that ends with its empty line; `whole` False means that it is only the beginning of one.
 
-    None if it has no status line, see `has_status_line`.
+    Returns None if it has no status line: see `has_status_line`.
     """
     line = _STATUS_LINE.match(text)
     if line is None:
@@ -98,9 +99,9 @@ def head_of(text: bytes, *, whole: bool = True) -> Head | None:
 
 
 def fields_of(head: bytes) -> Fields:
-    """Return the names and values of a head's fields in their order, at most `MAX_HEADERS`; what follows is left out.
+    """Return the names and values of a head's fields in their order, at most the first `MAX_HEADERS`.
 
-    A folded line belongs to the field before it. Of what is no field the name is the whole line.
+    A folded line belongs to the field before it. For a line that is not a field, the name is the whole line.
     """
     found: list[tuple[str, str]] = []
     for line in _LINE_END.split(head)[1:]:
@@ -119,7 +120,7 @@ def fields_of(head: bytes) -> Fields:
 
 
 def _length(status: int, lengths: list[bytes], codings: list[bytes]) -> int | None:
-    """Return the length of the body, or None if the fields contradict each other, or themselves."""
+    """Return the length of the body, or None if the fields contradict each other or are invalid."""
     if len(lengths) + len(codings) > 1 or (lengths and not _LENGTH.fullmatch(lengths[0])):
         return None
     if status < 200 or status in (_NO_CONTENT, _NOT_MODIFIED):

@@ -1,4 +1,4 @@
-"""The links to a group and to an event that go out with them, made by the templates of the settings."""
+"""The links to a group and to an event that are sent with them, made from the templates of the settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streamhooks.settings import EVENT_URL, GROUP_URL
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The templates, with fields in braces. `base_url` may end in a slash or not."""
+    """The templates, with fields in braces. `base_url` may end with a slash."""
 
     base_url: str
     group_url: str = GROUP_URL
@@ -27,7 +27,7 @@ class Links:
         return group_url, self.event_url.format(**fields, event=event, group_url=group_url)
 
     def fields(self, organization: str, project: str, group: str) -> dict[str, str]:
-        """Return what both templates may name, as it stands in a URL."""
+        """Return the fields of both templates, encoded for a URL."""
         return {
             "base_url": self.base_url.rstrip("/"),
             "organization": _quoted(organization),

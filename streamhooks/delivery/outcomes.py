@@ -1,4 +1,4 @@
-"""What an answer means for the delivery: the table of docs/reference/outcomes.md."""
+"""The meaning of a response for the delivery: the table of docs/reference/outcomes.md."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from streamhooks.delivery.client import Answer
 from streamhooks.delivery.heads import Fields
 from streamhooks.delivery.retry_after import retry_after_seconds
 
-# 408 Request Timeout, 425 Too Early, 429 Too Many Requests: the same request may fare better later.
+# 408 Request Timeout, 425 Too Early, 429 Too Many Requests: the same request may succeed later.
 _PASSING = frozenset({408, 425, 429})
 _SAYS_WHEN = frozenset({429, 503})
 _GONE = 410
 
 
 class VerdictKind(StrEnum):
-    """What an attempt means for its delivery: done, again later, given up and its hook disabled, given up."""
+    """The result of an attempt: delivered, retried later, dead-lettered and its hook disabled, or dead-lettered."""
 
     DELIVERED = "delivered"
     RETRY = "retry"
@@ -28,7 +28,7 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an attempt means, and why; `retry_after` in seconds, if the endpoint said when."""
+    """The result of an attempt, and why; `retry_after` in seconds, if the endpoint sent one."""
 
     kind: VerdictKind
     retry_after: float | None
@@ -41,9 +41,9 @@ def _delivered(status: int) -> Verdict:
 
 
 def judge(answer: Answer, now: float) -> Verdict:
-    """Return the verdict on an answer; `now` is epoch seconds, for an HTTP date in `Retry-After`.
+    """Return the verdict on a response; `now` is epoch seconds, for an HTTP date in `Retry-After`.
 
-    Whether a retry is left is for the caller to know.
+    The caller knows whether retries are left.
     """
     status = answer.status
     if answer.kind == "answered" and status is not None and 200 <= status <= 299:
@@ -56,12 +56,12 @@ def judge(answer: Answer, now: float) -> Verdict:
     if 500 <= status <= 599 or status in _PASSING:
         retry_after = retry_after_seconds(answer.retry_after_values, now) if status in _SAYS_WHEN else None
         return Verdict(VerdictKind.RETRY, retry_after, reason)
-    # It ends all deliveries of a hook: that takes an answer without a fault.
+    # 410 ends all deliveries of a hook, so it needs a well-formed head.
     return Verdict(VerdictKind.GONE if status == _GONE and answer.well_formed else VerdictKind.REJECTED, None, reason)
 
 
 class Request(NamedTuple):
-    """What was sent to an endpoint."""
+    """A request that was sent to an endpoint."""
 
     at: int
     """Epoch milliseconds."""
@@ -70,18 +70,18 @@ class Request(NamedTuple):
     started: float = 0.0
     """When it was sent, in seconds of the steady clock."""
     headers: Fields = ()
-    """Only kept if somebody waits to see them, and without our secrets."""
+    """Kept only if somebody waits to see them, and without our secrets."""
 
 
 class Attempted(NamedTuple):
-    """What came of an attempt to deliver; without a request and an answer, nothing was sent."""
+    """The result of an attempt to deliver; without a request and a response, nothing was sent."""
 
     request: Request | None
     answer: Answer | None
-    """Without what the endpoint echoed of our secrets."""
+    """With our secrets masked, in case the endpoint echoed them."""
     verdict: Verdict
 
 
 def not_sent(reason: str, *, may_pass: bool = False) -> Attempted:
-    """Return the outcome of an attempt that sends nothing; one that `may_pass` is tried again later."""
+    """Return the result of an attempt that sends nothing; if it `may_pass`, it is retried later."""
     return Attempted(None, None, Verdict(VerdictKind.RETRY if may_pass else VerdictKind.REJECTED, None, reason))

@@ -1,11 +1,11 @@
-"""Bodies and headers of what goes out: compact JSON and its signatures (docs/reference/payloads.md)."""
+"""Bodies and headers of requests: compact JSON and its signatures (docs/reference/payloads.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
 from operator import is_not
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar, cast
 
 import orjson
 
@@ -25,19 +25,19 @@ _JSON = "application/json"
 
 
 def remembering_last(function: Callable[P, R]) -> Callable[P, R]:
-    """Give the last result again for the very same arguments: the deliveries of one record follow one another.
+    """Return the last result again for identical arguments, since the deliveries of one record follow one another.
 
-    Arguments and result must not be changed afterwards.
+    Arguments and result must not be mutated afterwards.
     """
-    former: tuple[Any, ...] = (function,)  # no call has these arguments
+    previous: tuple[Any, ...] = (function,)  # no call has these arguments
     result: Any = None
 
     def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
-        nonlocal former, result
+        nonlocal previous, result
         if kwargs:
             return function(*args, **kwargs)
-        if len(args) != len(former) or any(map(is_not, args, former)):
-            result, former = function(*args, **kwargs), args
+        if len(args) != len(previous) or any(map(is_not, args, previous)):
+            result, previous = function(*args, **kwargs), args
         return cast(R, result)
 
     return wraps(function)(remembered)
@@ -46,7 +46,7 @@ def remembering_last(function: Callable[P, R]) -> Callable[P, R]:
 def service_hook_body(event: Event, links: Links) -> bytes:
     """Return payload v0 of an event: `{"project": {…}, "group": {…, "url"}, "event": {…, "url"}}` (Sentry).
 
-    Without a group, `group` is null, and so is the event's `url` unless the event has one of its own.
+    Without a group, `group` is null, and so is the event's `url` unless the event has its own.
     """
     group_url, event_url = _urls(event, links)
     project = event.project
@@ -62,7 +62,7 @@ def service_hook_body(event: Event, links: Links) -> bytes:
 def app_hook_body(action: str, installation_id: str, data: Any, actor: dict[str, Any] | None) -> bytes:
     """Return the body of an app hook: `{"action", "installation": {"uuid"}, "data", "actor"}` (Sentry).
 
-    `data` is JSON; what is handed in again and again, for one hook after the other, is rendered once. Without an actor,
+    `data` is JSON. The same object, passed for one hook after the other, is rendered once. Without an actor,
     streamhooks itself is the actor.
     """
     return _body(
@@ -75,11 +75,22 @@ def app_hook_body(action: str, installation_id: str, data: Any, actor: dict[str,
     )
 
 
+class Format(NamedTuple):
+    """A version of payloads: what makes the body of a service hook, and that of an app hook."""
+
+    service: Callable[[Event, Links], bytes]
+    app: Callable[[str, str, Any, dict[str, Any] | None], bytes]
+
+
+FORMATS: Final[dict[int, Format]] = {0: Format(service_hook_body, app_hook_body)}
+"""By the `version` of a hook; `VERSIONS` in records/hook_values.py says which of them a hook may have."""
+
+
 def _body(value: Any) -> bytes:
     """Return compact JSON in ASCII, as Sentry writes it.
 
-    Sentry's receivers verify what they get when they serialise it again. Sentry sent UTF-8 for some days, and a tenth
-    of the signatures failed (getsentry/sentry#71025).
+    Sentry's receivers serialise the body again before they verify it. When Sentry sent UTF-8 for some days, a tenth of
+    the signatures failed (getsentry/sentry#71025).
     """
     return in_ascii(dumps(value))
 
@@ -93,10 +104,10 @@ def _rendered(data: Any) -> orjson.Fragment:
 def alert_data(
     event: Event, rule: str, links: Links, additional_key: str | None = None, additional_payload: Any = None
 ) -> dict[str, Any]:
-    """Return the `data` of an alert for an app: event (as in payload v0), rule, additional payload.
+    """Return the `data` of an alert to an app: event (as in payload v0), rule, additional payload.
 
-    The event has the fields of Sentry's alerts as well: `web_url` and `issue_url`, the links to event and group, and
-    `issue_id`, the id of the group. What the event has of these by itself stays.
+    The event also has the fields of Sentry's alerts: `web_url` and `issue_url`, the links to event and group, and
+    `issue_id`, the id of the group. Values that the event already has for these fields are kept.
     """
     group_url, event_url = _urls(event, links)
     made = {"web_url": event_url, "issue_url": group_url, "issue_id": event.group_id}
@@ -108,12 +119,12 @@ def alert_data(
 
 
 def resource_change_data(name: str, instance: Any) -> dict[str, Any]:
-    """Return the `data` of a resource change that brings none: the resource under its name."""
+    """Return the `data` of a resource change that has none itself: the resource under its name."""
     return {name: instance}
 
 
 def resource_name(sender: str) -> str:
-    """Return the resource name of a sender: `Group` is `issue`, any other itself in lower case (Sentry)."""
+    """Return the resource name of a sender: `Group` becomes `issue`, any other is in lower case (Sentry)."""
     return _RENAMED.get(sender) or sender.lower()
 
 
@@ -144,7 +155,7 @@ def app_hook_headers(resource: str, secret: str, timestamp: int, body: bytes, re
 
 
 def standard_headers(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the headers of Standard Webhooks; `secrets` are the current one, then former ones."""
+    """Return the headers of Standard Webhooks; `secrets` are the current one, then the replaced ones."""
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": str(timestamp),
@@ -153,7 +164,7 @@ def standard_headers(secrets: Sequence[str], webhook_id: str, timestamp: int, bo
 
 
 def _urls(event: Event, links: Links) -> tuple[str | None, str | None]:
-    """Return the links to the group and to the event: its own, else ours; without a group there are none of ours."""
+    """Return the links to the group and to the event: their own, else ours; without a group there are none of ours."""
     group = event.group
     own_url = event.fields.get("url")
     if group is None:

@@ -12,8 +12,8 @@ SHORTEST = 1.0
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-# The three forms of an HTTP date (RFC 9110, 5.6.7): IMF-fixdate, RFC 850, asctime. Own patterns, since the
-# standard library's parser takes far more than these, and strptime goes by the locale.
+# The three forms of an HTTP date (RFC 9110, 5.6.7): IMF-fixdate, RFC 850, asctime. We have our own patterns, since the
+# standard library's parser accepts far more than these, and strptime depends on the locale.
 _DATES = (
     re.compile(rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
     re.compile(
@@ -26,16 +26,16 @@ _DIGITS = re.compile("[0-9]+")
 
 
 def retry_after_seconds(values: Sequence[str], now: float) -> float | None:
-    """Return the seconds that an answer asks to wait, 1 to 3600, or None if it asks for nothing that counts.
+    """Return how long a response asks to wait, 1 to 3600 seconds, or None if it has no value that counts.
 
-    `values` are the answer's `Retry-After` headers in their order, of which the first counts; `now` is epoch
-    seconds. Digits and HTTP dates count; negative, fractional, `inf`, empty and past ones don't.
+    `values` are the response's `Retry-After` headers in their order; the first counts. `now` is epoch seconds. Digits
+    and HTTP dates count; negative, fractional, empty and past values and `inf` do not.
     """
     if not values:
         return None
     value = values[0].strip(" \t")
     if _DIGITS.fullmatch(value):
-        # Endless digits are a valid number, but Python refuses to convert them.
+        # Any number of digits is valid, but Python refuses to convert very many.
         seconds = float(value[-5:]) if not value[:-5].strip("0") else LONGEST
     else:
         at = _epoch_seconds(value, now)
@@ -63,6 +63,6 @@ def _epoch_seconds(value: str, now: float) -> float | None:
 
 
 def _full_year(two_digits: int, this_year: int) -> int:
-    """Return the latest such year that is at most 50 years ahead (RFC 9110, 5.6.7)."""
+    """Return the latest year with these two digits that is at most 50 years ahead (RFC 9110, 5.6.7)."""
     latest = this_year + 50
     return latest - (latest - two_digits) % 100

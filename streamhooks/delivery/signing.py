@@ -1,4 +1,4 @@
-"""Signatures of a body: Sentry's hex HMAC and the one of Standard Webhooks."""
+"""Signatures of a body: Sentry's hex HMAC and that of Standard Webhooks."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ SECRET_PREFIX = "whsec_"
 def legacy_signature(secret: str, body: bytes) -> str:
     """Return the hex HMAC-SHA256 of the body, as in Sentry's two signature headers.
 
-    The key is the whole text of the secret in UTF-8, a `whsec_` in front included. There is room for one
-    signature only, so during a rotation the caller passes the current secret.
+    The key is the whole text of the secret in UTF-8, including a prefix `whsec_`. The header has room for one
+    signature, so during a rotation the caller passes the current secret.
     """
     return hmac.digest(secret.encode(), body, "sha256").hex()
 
 
 def standard_signature(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> str:
-    """Return the value of `webhook-signature` (Standard Webhooks): `v1,<base64>` a secret, spaces between.
+    """Return the value of `webhook-signature` (Standard Webhooks): `v1,<base64>` per secret, separated by spaces.
 
-    Signed is `<webhook_id>.<timestamp>.<body>`, the timestamp in whole epoch seconds. After a rotation the
-    former secrets that are in force sign too, after the current one.
+    It signs `<webhook_id>.<timestamp>.<body>`, with the timestamp in whole epoch seconds. After a rotation, the
+    signatures of the replaced secrets in force follow that of the current one.
     """
     content = f"{webhook_id}.{timestamp}.".encode() + body
     return " ".join(["v1," + b64encode(hmac.digest(_key(s), content, "sha256")).decode() for s in secrets])
@@ -35,7 +35,7 @@ def _key(secret: str) -> bytes:
     """Return the decoded bytes of a `whsec_` secret, else the UTF-8 bytes of the whole text."""
     if secret.startswith(SECRET_PREFIX):
         try:
-            # A lenient decoder drops what is no base64, down to an empty key that anybody could sign with.
+            # A lenient decoder drops invalid characters; the key could become empty, and anybody could sign with that.
             key = b64decode(secret[len(SECRET_PREFIX) :], validate=True)
         except (binascii.Error, ValueError):
             key = b""

@@ -1,7 +1,7 @@
-"""Where a POST goes, and how it is written: what is the same for each request to a URL is made once.
+"""The target of a POST, and how it is written: the parts that are the same for each request to a URL are made once.
 
-aiohttp's session builds a request object, a payload, a writer and two header maps for each POST, which costs more
-than all that streamhooks itself does for a delivery. Its connections and its TLS are used as they are.
+For each POST, aiohttp's session builds a request object, a payload, a writer and two header maps. That costs more than
+all that streamhooks itself does for a delivery. aiohttp's connections and TLS are used unchanged.
 
 Why: docs/decisions/0009-own-requests-and-answers.md.
 """
@@ -24,30 +24,31 @@ from streamhooks.delivery.distrust import Origin
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _BEHIND_THE_AUTHORITY = re.compile(r"[a-z]+://[^/?#]*([^#]*)", re.IGNORECASE)
-# What can stand in a request line: % too, since it stands for what can't, and brackets, which everybody writes.
+# Characters that may be in a request line. This includes %, which encodes those that may not, and brackets, which are
+# common.
 _AS_IT_IS = "".join(c for c in map(chr, range(0x21, 0x7F)) if c not in '"<>\\^`{|}')
 
 
 Request = tuple[bytes, ...]
-"""What is written one after the other."""
+"""The parts of a request in the order in which they are written."""
 
-#: bytes of a body from which on it is not copied behind its head: it is kept as long as the answer is waited for
+#: bodies of at least so many bytes are not copied to follow their head: the copy would stay until the response comes
 APART = 16_384
 
 
 class HookRequest(ClientRequest):
-    """What aiohttp's connector wants to know of a request, and whose it is."""
+    """What aiohttp's connector needs of a request, and the organization that it belongs to."""
 
     def __init__(self, url: URL, organization: str, **options: Any) -> None:
         super().__init__("POST", url, **options)
         key = super().connection_key
-        # The pool compares keys and no more. There is no proxy whose headers this could be the hash of.
+        # The pool only compares keys. There is no proxy, so this is not the hash of its headers.
         self._key = key._replace(proxy_headers_hash=organization)  # type: ignore[arg-type]
         self.origin = Origin(key.host, key.port, key.is_ssl)
 
     @property
     def connection_key(self) -> ConnectionKey:
-        """What two requests have in common that may use the same connection."""
+        """Return the key that is equal for requests that may use the same connection."""
         return self._key
 
 
@@ -55,7 +56,7 @@ class HookRequest(ClientRequest):
 class Target:
     """A URL to post to.
 
-    request -- what aiohttp's connector wants to know of it. head -- the first lines of each request.
+    request -- what aiohttp's connector needs. head -- the first lines of each request.
     """
 
     request: HookRequest
@@ -71,10 +72,10 @@ def target_of(
     ssl_context: ssl.SSLContext | None,
     headers: Mapping[str, str],
 ) -> Target:
-    """Return the target of a URL of an organization's hook.
+    """Return the target for the URL of an organization's hook.
 
-    `checked` is the URL as it was parsed and checked: it says where to connect to, and the Host. The text of the URL
-    says what to ask for there. `headers` go with each request, a User-Agent for example.
+    `checked` is the parsed and checked URL: it gives the address to connect to, and the Host. The text of the URL gives
+    the request target. `headers` are sent with each request, for example a User-Agent.
     """
     request = HookRequest(checked, organization, loop=loop, ssl=True if ssl_context is None else ssl_context)
     lines = [f"Host: {request.headers['Host']}", *(f"{name}: {value}" for name, value in headers.items())]
@@ -82,9 +83,9 @@ def target_of(
 
 
 def request_target(url: str) -> str:
-    """Return the path and query of a URL as they are written in it, without its fragment.
+    """Return the path and query of a URL as they are written, without its fragment.
 
-    Encoded is only what can't stand in a request line, see `_AS_IT_IS`; what is not ASCII as UTF-8.
+    Only characters that may not be in a request line are encoded (see `_AS_IT_IS`), those outside ASCII as UTF-8.
     """
     found = _BEHIND_THE_AUTHORITY.match(url)
     text = found[1] if found else ""
@@ -92,14 +93,14 @@ def request_target(url: str) -> str:
 
 
 def written(target: Target, headers: Mapping[str, str], body: bytes) -> Request:
-    """Return a request as it goes over the wire.
+    """Return the bytes of a request.
 
     Raises:
-        ValueError: a name or a value holds a line break or another control character.
+        ValueError: a name or a value contains a line break or another control character.
 
     """
     lines = [f"{name}: {value}" for name, value in headers.items()]
-    # `isprintable` takes a tenth of the time of the expression, but has no tab and not all that UTF-8 can say.
+    # `isprintable` takes a tenth of the time of the pattern, but also refuses tabs and some other characters.
     if not (together := "".join(lines)).isprintable() and _FORBIDDEN.search(together):
         raise ValueError("a control character in a header")
     accept = "" if "accept" in map(str.lower, headers) else "\r\nAccept: */*"

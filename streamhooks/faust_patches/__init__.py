@@ -1,4 +1,4 @@
-"""Faust, where it loses records or stops: the smallest subclasses that do not.
+"""Small subclasses of Faust that patch the places where it loses records or stops.
 
-Each module says which defect it mends; the numbers are issues of faust-streaming/faust.
+Each module says which defect it patches; the numbers are issues of faust-streaming/faust.
 """

@@ -1,6 +1,6 @@
-"""Accepting connections with TLS: those that have not agreed on it yet count as well, and give way first.
+"""Accepting TLS connections: those still in their handshake count as well, and are dropped first.
 
-asyncio's server tells a protocol of a connection when its handshake is done: until then it is an open file that nobody
+asyncio's server hands a connection to its protocol after the handshake. Until then it is an open file that nothing
 bounds.
 """
 
@@ -14,13 +14,13 @@ from collections.abc import Callable
 
 #: how long a handshake may take, in seconds
 HANDSHAKE_WITHIN = 10.0
-#: after an error such as too many open files, in seconds
+#: pause after an error such as too many open files, in seconds
 PAUSE = 0.1
 BACKLOG = 128
 
 
 class Accepting:
-    """What listens at a host and port. `has_room(handshakes)` tells whether another connection may come."""
+    """Listens on a host and port. `has_room(handshakes)` tells whether another connection may be accepted."""
 
     def __init__(
         self,
@@ -31,12 +31,12 @@ class Accepting:
         self._protocol = protocol
         self._context = context
         self._has_room = has_room
-        self._handshakes: dict[asyncio.Task[None], None] = {}  # the oldest first
+        self._handshakes: dict[asyncio.Task[None], None] = {}  # oldest first
         self._accepting: list[asyncio.Task[None]] = []
         self.sockets: list[socket.socket] = []
 
     async def start(self, host: str | None, port: int) -> None:
-        """Listen; raise OSError if that can't be."""
+        """Listen; raise OSError if that fails."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         try:
@@ -50,7 +50,7 @@ class Accepting:
         self._accepting = [asyncio.create_task(self._accept(one)) for one in self.sockets]
 
     def close(self) -> None:
-        """Accept no more; what is connected stays."""
+        """Accept no more connections; established ones stay."""
         for task in (*self._accepting, *self._handshakes):
             task.cancel()
         for one in self.sockets:
@@ -82,8 +82,8 @@ class Accepting:
         return True
 
     async def _shake_hands(self, connection: socket.socket) -> None:
-        # What fails is the caller's: no certificate that it knows, no TLS at all, or nothing in time. uvloop raises
-        # RuntimeError where asyncio has an OSError.
+        # A failure is the caller's: a certificate that it does not trust, no TLS at all, or a timeout. uvloop raises
+        # RuntimeError where asyncio raises OSError.
         with contextlib.suppress(OSError, RuntimeError):
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._protocol, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_WITHIN

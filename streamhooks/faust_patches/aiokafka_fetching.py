@@ -1,6 +1,6 @@
 """Fetching by aiokafka, in the event loop itself.
 
-It does not look whether its log is the same after a leader changed: `positions.py` does.
+It does not check whether the log is the same after a leader election: `positions.py` does.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from streamhooks.kafka.clients import FETCH
 from streamhooks.kafka.reader import Record
 from streamhooks.times import steady
 
-#: what comes sooner than this after what came before comes in quick succession, in seconds
+#: records less than this apart count as a burst, in seconds
 QUICK = 0.005
-#: how long the broker gathers such records, in milliseconds, and how many bytes at most
+#: for bursts: how long the broker collects records, in milliseconds, and how many bytes at most
 GATHERED_MS, GATHERED_BYTES = 5, 16_384
-#: how long the broker waits for the first record, in milliseconds
+#: otherwise: how long the broker waits for the first record, in milliseconds
 IDLE_MS = 1500
-#: how long nothing is asked for after a broker has refused something, in seconds
+#: pause after a broker has refused a request, in seconds
 PAUSE = 0.1
 
 
 class AiokafkaFetching:
-    """One topic; `options` are those of aiokafka's consumer. `ahead` bytes may lie fetched and not taken."""
+    """Fetches one topic; `options` are for aiokafka's consumer. Up to `ahead` fetched bytes may wait."""
 
     def __init__(self, options: Mapping[str, Any], ahead: int, should_stop: Callable[[], bool]) -> None:
         self._options = options
@@ -55,25 +55,25 @@ class AiokafkaFetching:
         self.renew(seeks)
 
     def renew(self, seeks: Mapping[TP, Seek]) -> None:
-        """Read these partitions, and no others; it knows nothing else of the topic."""
+        """Read these partitions, and no others; this client keeps nothing else about the topic."""
         assert self._client is not None
         self._assignments = {}
-        # It fetches more of a partition when what it had was taken: what lies fetched is bounded by partition.
+        # It fetches from a partition again only when its records were taken, so this bounds what waits per partition.
         self._client._fetcher._max_partition_fetch_bytes = max(GATHERED_BYTES, self._ahead // max(1, len(seeks)))
         self._client.assign([TopicPartition(*tp) for tp in seeks])
         self.move(seeks)
 
     def move(self, seeks: Mapping[TP, Seek]) -> None:
-        """Go on elsewhere with some of the partitions that are read."""
+        """Continue at another offset on some of the partitions."""
         assert self._client is not None
         for tp, seek in seeks.items():
             self._client.seek(TopicPartition(*tp), seek.offset)
             self._assignments[TopicPartition(*tp)] = seek.assignment
 
     async def getmany(self, timeout: float) -> list[Record]:
-        """What has come, those of a partition in order; waits for at most `timeout` seconds."""
+        """Return fetched records, in order per partition; wait for at most `timeout` seconds."""
         if self._client is None:
-            await asyncio.sleep(0.05)  # whoever asks in a loop must not keep it
+            await asyncio.sleep(0.05)  # a caller in a loop must not block the event loop
             return []
         try:
             found = await self._client.getmany(timeout_ms=int(timeout * 1000), max_records=AT_ONCE)
@@ -81,7 +81,7 @@ class AiokafkaFetching:
             self._suspects.update(ensure_TP(tp) for tp in error.args[0])
             await asyncio.sleep(PAUSE)
             return []
-        # Marked before anything else can happen: from here on the partition may be moved.
+        # Marked before anything else can run: from here on the partition may be moved.
         marks = self._assignments
         records = [self._plain(record, marks[tp]) for tp, came in found.items() if tp in marks for record in came]
         self._pace(len(records))
@@ -101,18 +101,18 @@ class AiokafkaFetching:
         )
 
     def suspects(self) -> set[TP]:
-        """The partitions about which a broker had something to say since this was asked last."""
+        """Return the partitions on which a broker has reported an error since the last call."""
         found, self._suspects = self._suspects, set()
         return found
 
     def _pace(self, came: int) -> None:
-        """Have the broker gather what comes in quick succession: a fetch for each record costs more than the record."""
+        """Let the broker collect records of a burst: a fetch per record costs more than the record."""
         assert self._client is not None
         now = steady()
         self._gathers = came > 1 if self._gathers else came > 0 and now - self._came < QUICK
         if came:
             self._came = now
-        fetcher = self._client._fetcher  # whose `_get_actions_per_node` reads these for each fetch
+        fetcher = self._client._fetcher  # its `_get_actions_per_node` reads these for each fetch
         fetcher._fetch_min_bytes = GATHERED_BYTES if self._gathers else 1
         fetcher._fetch_max_wait_ms = GATHERED_MS if self._gathers else IDLE_MS
 
@@ -121,7 +121,7 @@ class AiokafkaFetching:
             **self._options,
             enable_auto_commit=False,
             auto_offset_reset="none",
-            isolation_level="read_committed",  # what a producer took back has not happened
+            isolation_level="read_committed",  # aborted transactions have not happened
             fetch_max_bytes=min(self._ahead, 2 * FETCH),
         )
         start: Callable[[], Awaitable[None]] = client._client.bootstrap
@@ -131,6 +131,6 @@ class AiokafkaFetching:
         return client
 
     async def stop(self) -> None:
-        """Fetch no more."""
+        """Stop fetching."""
         if self._client is not None:
             await self._client.stop()

@@ -1,9 +1,10 @@
-"""A Faust app with our consumer, our recovery, and what they need to know."""
+"""A Faust app with our consumer and recovery, and with what they need to know."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import faust
@@ -23,46 +24,57 @@ from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.logs import Logs
 from streamhooks.settings import Settings
 
-#: the part of the session timeout that what is in flight gets while partitions move
+#: the part of the session timeout that records in flight get during a rebalance
 GRACE_WHILE_MOVING = 0.15
-#: how many holes of a partition are remembered: one that was forgotten is looked into, which costs time only
+#: gaps remembered per partition; a forgotten one is checked again, which only costs time
 HOLES = 10_000
 
 
-class App(faust.App):
-    """An app whose commits follow the tracker.
+@dataclass(frozen=True, slots=True)
+class Consuming:
+    """What an app consumes with.
 
     Attributes:
-        tracker: what is in flight; without one, there is no bound, and nothing is told above the floors.
-        gate: whether anything may start.
-        owned_topics: assigned, but not fetched.
-        plain_topics: whose records agents get as they are, by `faust_patches.lanes.records_of`.
         logs: tells what the logs are.
         coordinator: tells whether the coordinator of the group answers.
-        grace: what deliveries in flight get when the worker stops, in seconds.
         new_fetching: makes what fetches a topic until it should stop.
         ahead: bytes of a topic that may wait for its agent; no more is fetched meanwhile.
+        tracker: what is in flight; without one, there is no bound, and nothing is told above the floors.
+        owned_topics: assigned, but not fetched.
+
+    """
+
+    logs: Logs
+    coordinator: Coordinator
+    new_fetching: Callable[[Callable[[], bool]], Fetching]
+    ahead: int
+    tracker: Tracker | None = None
+    owned_topics: frozenset[str] = frozenset()
+
+
+class App(faust.App):
+    """An app whose commits follow the tracker; it keeps what it consumes with.
+
+    Attributes:
+        gate: whether anything may start.
+        plain_topics: whose records agents get as they are, by `faust_patches.lanes.records_of`.
+        grace: what deliveries in flight get when the worker stops, in seconds.
         parts: what a worker does around this app; made when it begins, or bound by the app that it belongs to.
         counting: the app with the windowed tables, which runs in the same worker; None in that app itself.
         windows: those tables by name, relative to now: `app.windows["fired-1h"][hook_id].now()`.
-        may_commit: false when nothing more may be committed, since nothing can be written.
+        may_commit: false when nothing may be committed any more, since nothing can be written.
 
-    `prepare` makes ready what a worker needs, before one is made of the app, and returns what makes its parts; it
-    raises Refusal.
+    `prepare` runs before a worker is made of the app. It prepares what the worker needs, and returns a function that
+    makes the parts; it may raise Refusal.
 
     """
 
     def __init__(
         self,
         app_id: str,
+        consuming: Consuming,
         *,
         grace: float,
-        owned_topics: frozenset[str] = frozenset(),
-        logs: Logs,
-        coordinator: Coordinator,
-        new_fetching: Callable[[Callable[[], bool]], Fetching],
-        ahead: int,
-        tracker: Tracker | None = None,
         counting: App | None = None,
         windows: Mapping[str, WindowWrapper] | None = None,
         prepare: Callable[[App], MakeParts] | None = None,
@@ -72,14 +84,14 @@ class App(faust.App):
         super().__init__(app_id, TableManager=TableManager, **conf)
         if not web:
             self.boot_strategy.enable_web = False
-        self.tracker = tracker or Tracker()
+        self.tracker = consuming.tracker or Tracker()
         self.gate = Gate(self.lease_holds)
-        self.owned_topics = owned_topics
+        self.owned_topics = consuming.owned_topics
         self.plain_topics: set[str] = set()
-        self.logs = logs
-        self.coordinator = coordinator
-        self.new_fetching = new_fetching
-        self.ahead = ahead
+        self.logs = consuming.logs
+        self.coordinator = consuming.coordinator
+        self.new_fetching = consuming.new_fetching
+        self.ahead = consuming.ahead
         self.counting = counting
         self.windows = dict(windows or {})
         self.parts = Parts()
@@ -92,38 +104,38 @@ class App(faust.App):
         self._beginning: asyncio.Future[None] | None = None
 
     def prepare(self) -> None:
-        """Make ready what a worker needs; raise Refusal if that can't be."""
+        """Prepare what a worker needs; raise Refusal if that fails."""
         if self._prepare is not None:
             self._make_parts = self._prepare(self)
 
     def serve(self, settings: Settings) -> None:
-        """Have the views, and the files of this worker, where the settings say."""
+        """Configure the address of the views and the data folder from the settings."""
         conf = self.conf
         conf.web_bind, conf.web_port, conf.web_host = settings.web_bind, settings.web_port, settings.advertised_host
         conf.canonical_url, conf.datadir = settings.advertised_url, settings.data_dir
 
     def bind(self, parts: Parts) -> None:
-        """Have these parts around it."""
+        """Set the parts of the worker around this app."""
         self.parts = parts
 
     def begin_counting(self) -> None:
-        """Start the app with the windowed tables after all else: deliveries do not wait for its tables."""
+        """Start the app with the windowed tables last, so that deliveries do not wait for its tables."""
         assert self.counting is not None
         self.counting.in_worker = True
         self.add_dependency(self.counting)
 
     def commit_no_more(self) -> None:
-        """Nothing can be written: what follows must be done again by the next owner."""
+        """Stop committing, since nothing can be written: the next owner must repeat what follows."""
         self.may_commit = False
 
     async def _begin(self) -> None:
         if self._make_parts is not None:
-            # Bound before they begin: also what began in part must end.
+            # Bound before they begin, since a part that began must end even if a later one fails.
             self.bind(await self._make_parts())
         await self.parts.begin()
 
     async def on_start(self) -> None:
-        """Begin before Faust connects; a Refusal ends the process with its line."""
+        """Begin the parts before Faust connects; a Refusal ends the process with its message."""
         self._beginning = asyncio.ensure_future(self._begin())
         await asyncio.wait([self._beginning])
         if self.should_stop:
@@ -135,53 +147,53 @@ class App(faust.App):
         await super().on_start()
 
     async def on_stop(self) -> None:
-        """Let nothing start, let what is in flight end, commit it, and leave; the process ends in any case."""
+        """Start nothing, let records in flight end, commit, and leave the group; the process ends in any case."""
         self.gate.close("stop")
         if self.in_worker and self._ends_process:
             end_within(self.grace + BEYOND_GRACE, lambda: int(self.crashed))
         if self._beginning is not None and self._beginning.cancel():
-            # What would go on to start parts of us after they were stopped would never end.
+            # Otherwise it would start parts after the stop, and they would never end.
             await asyncio.wait([self._beginning])
         await super().on_stop()
 
     def _on_rebalance_when_stopped(self) -> None:
-        """Leave in order, later: Faust closes the connections here, from a thread that is not theirs, and crashes."""
+        """Do nothing: Faust would close connections here, from a thread that does not own them, and crash."""
 
     async def on_shutdown(self) -> None:
-        """End after Faust has left."""
+        """End the parts after Faust has left the group."""
         await super().on_shutdown()
         await self.parts.end()
 
     async def let_go(self) -> None:
-        """Partitions are about to go: give what is in flight the grace time.
+        """Give records in flight the grace time before partitions are revoked.
 
-        While they move, all workers of the group wait for the slowest: the grace is then a part of the session timeout.
+        In a rebalance, all workers wait for the slowest one, so the grace is then a part of the session timeout.
         """
         moving = self.conf.broker_session_timeout * GRACE_WHILE_MOVING
         await self.parts.drain(self.grace if self.should_stop else min(self.grace, moving))
 
     def lease_holds(self) -> bool:
-        """Whether the group still knows us: a paused process wakes up and must not go on as if nothing had been."""
+        """Tell whether the group still knows us. A process that wakes up from a pause may have lost its partitions."""
         consumer = self._consumer
         return consumer is not None and consumer.seconds_since_heartbeat < self.conf.broker_session_timeout
 
     def topic_id(self, tp: tuple[str, int]) -> str:
-        """The id of the topic of an owned partition, as it is read; empty if it is not known."""
+        """Return the id of the topic that is read on an assigned partition; empty if unknown."""
         return "" if self._consumer is None else self._consumer.positions.topic_id(tp)
 
     def note_natural_hole(self, tp: TP, start: int, end: int) -> None:
-        """Kafka has no records at [start, end): markers of transactions, or compaction."""
+        """Note that Kafka has no records at [start, end), because of transaction markers or compaction."""
         holes = self._natural_holes.setdefault(tp, {})
         if len(holes) >= HOLES:
             del holes[next(iter(holes))]
         holes[start] = end
 
     def is_natural_hole(self, tp: tuple[str, int], start: int, end: int) -> bool:
-        """Whether Kafka has no records at [start, end); what is told once is forgotten."""
+        """Tell whether Kafka has no records at [start, end), and forget that gap."""
         return self._natural_holes.get(TP(*tp), {}).pop(start, None) == end
 
     def forget_natural_holes(self, tp: TP) -> None:
-        """What comes of this partition is another log, or comes again."""
+        """Forget the gaps of a partition that has another log now, or is read again."""
         self._natural_holes.pop(tp, None)
 
     def _new_transport(self) -> Transport:
@@ -191,19 +203,19 @@ class App(faust.App):
         return Web(self)
 
     def is_mine(self, topic: str, partition: int) -> bool:
-        """Whether this worker owns the partition."""
+        """Tell whether this worker owns the partition."""
         return self._assignment is not None and TP(topic, partition) in self._assignment
 
     def owns(self, topic: str) -> bool:
-        """Whether this worker owns any partition of the topic."""
+        """Tell whether this worker owns any partition of the topic."""
         return self._assignment is not None and any(tp.topic == topic for tp in self._assignment)
 
     def workers(self) -> list[str]:
-        """The addresses of all workers that own something, as the group's leader told."""
+        """Return the addresses of all workers that own a partition, as assigned by the group's leader."""
         return sorted(set(self.assignor._external_tps_url.values()))
 
     def owner_of(self, topic: str, partition: int) -> str | None:
-        """The address of the worker that owns the partition, as the group's leader told; None while it moves."""
+        """Return the address of the partition's owner, as assigned by the group's leader; None in a rebalance."""
         if self.rebalancing:
             return None
         address: str | None = self.assignor._external_tps_url.get(TP(topic, partition))

@@ -1,6 +1,6 @@
-"""Faust's commands, where they know one app of models of Faust's own: two apps of records in Avro schemas run here.
+"""Faust's commands for our two apps, whose records are Avro schemas. Faust expects one app with its own models.
 
-Faust puts a command in the place of its own one of that name as soon as its class is made.
+Faust replaces its own command as soon as a class of the same name is defined.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RECORDS = {
     for record in (Alert, DeadLetter, DelayedCall, Event, Firing, Hook, HookState, Notice, ResourceChange, Stretch)
 }
 _PACKAGE = "streamhooks."
-#: how long Kafka may take to answer before something is sent, in seconds
+#: timeout of the check of the topic before sending, in seconds
 _WAIT = 5.0
 
 
@@ -50,11 +50,11 @@ class agents(FaustAgents):  # noqa: N801
     """List agents."""
 
     def agents(self, *, local: bool = False) -> list[Any]:
-        """Return the agents of both apps; each follows a topic."""
+        """Return the agents of both apps; each reads one topic."""
         return sorted((agent for app in _apps(self.app) for agent in app.agents.values()), key=lambda one: one.name)
 
     def agent_to_row(self, agent: Any) -> list[str]:
-        """Return what is shown of one."""
+        """Return the columns of one entry."""
         return [f"@{agent.name}", agent.channel.get_topic_name(), self._help(agent)]
 
 
@@ -73,11 +73,11 @@ class models(FaustModels):  # noqa: N801
     """List the records of all topics."""
 
     def models(self, builtins: bool) -> list[Any]:
-        """Return the schemas of the records; Faust's own models, which no topic has, if they are asked for."""
+        """Return the schemas of the records, and with `builtins` Faust's own models, which no topic uses."""
         return [*load().newest.values(), *(super().models(builtins) if builtins else ())]
 
     def model_to_row(self, model: Any) -> list[str]:
-        """Return what is shown of one."""
+        """Return the columns of one entry."""
         if isinstance(model, dict):
             return [_short(model["name"]), model["doc"]]
         row: list[str] = super().model_to_row(model)
@@ -85,7 +85,7 @@ class models(FaustModels):  # noqa: N801
 
 
 class model(FaustModel):  # noqa: N801
-    """Show the fields of a record: of its JSON, and their types in Avro; * marks what is needed."""
+    """Show the fields of a record as in JSON, with their Avro types; * marks required fields."""
 
     headers = ("field", "type", "default", "help")
 
@@ -100,7 +100,7 @@ class model(FaustModel):  # noqa: N801
 
 
 class send(FaustSend):  # noqa: N801
-    """Send a record to @agent or to a topic. With -V Event (any of `models`) it is checked before."""
+    """Send a record to @agent or to a topic. With -V Event (any of `models`) it is checked first."""
 
     def __init__(self, ctx: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(ctx, *args, **kwargs)
@@ -116,10 +116,10 @@ class send(FaustSend):  # noqa: N801
         except Refusal as refusal:
             sys.exit(f"streamhooks: {refusal}")
         if topic not in present:
-            raise self.UsageError(f"there is no topic {topic}: `streamhooks topics create` makes ours")
+            raise self.UsageError(f"there is no topic {topic}: `streamhooks topics create` creates the topics")
 
     def to_topic(self, entity: str) -> Any:
-        """Return the topic of that name, or that of an agent."""
+        """Return the topic with that name, or the topic of an agent."""
         if not entity.startswith("@"):
             return super().to_topic(entity)
         known = {agent.name: agent for app in _apps(self.app) for agent in app.agents.values()}
@@ -128,12 +128,12 @@ class send(FaustSend):  # noqa: N801
         return known[entity[1:]].channel
 
     def to_value(self, _type: str | None, value: str) -> bytes:
-        """Return the value as it was given."""
+        """Return the value unchanged, as bytes."""
         return value.encode()
 
 
 def _record(command: Any, name: str) -> str:
-    """Return the name of a record without the package; raise UsageError with a name like it if there is none."""
+    """Return the name of a record without the package; raise UsageError with a similar name if there is none."""
     name = name.removeprefix(_PACKAGE)
     if name in RECORDS:
         return name

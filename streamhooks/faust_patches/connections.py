@@ -1,7 +1,7 @@
-"""aiokafka's connections on uvloop: writing to one that was just closed is an error of the connection.
+"""aiokafka's connections on uvloop: writing to one that was just closed raises a connection error.
 
-asyncio's transports let it pass, uvloop's raise RuntimeError, which aiokafka does not expect. It ends the task that
-asks for metadata, in silence, or the one that keeps the group, and with it the worker.
+asyncio's transports ignore such a write; uvloop's raise RuntimeError, which aiokafka does not expect. It silently
+ends the task that asks for metadata, or the task that keeps the group membership, and with it the worker.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _expecting(send: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def expect_closed_transports() -> None:
-    """Have aiokafka take what uvloop raises for what it is; once for the process."""
+    """Let aiokafka treat uvloop's RuntimeError as a connection error, for the whole process."""
     for name in ("send", "_send_sasl_token"):
         send = getattr(AIOKafkaConnection, name)
         if not hasattr(send, "__wrapped__"):

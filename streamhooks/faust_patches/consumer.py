@@ -1,20 +1,20 @@
-"""A consumer that commits only what is settled, notices what is skipped, and outlives a broker that is away.
+"""A consumer that commits only settled offsets, notices skipped records, and survives a broker that is away.
 
-What is different from Faust 0.15.3:
+It differs from Faust 0.15.3:
 
-- Offsets to commit come from our tracker: Faust's own go past records in flight (#606), and are forgotten at a
-  rebalance before they are committed (#502).
-- A failed commit is tried again; Faust crashes the worker.
-- Waiting for what is in flight, at a rebalance and at the end, has a time limit (`wait_empty` has none).
-- Where to read is decided by us (`positions.py`), not by `auto.offset.reset`: what retention removed unread, or a log
-  that is another one, must be told.
-- A record is handed over without two tasks for each, which make up half of the CPU that Faust takes. Those of our own
-  agents are fetched topic by topic, by clients without a group (`fetching.py`), and go into their queues as they are
-  (`lanes.py`). Faust's own client fetches changelogs (`group.py`).
-- A broker that is away when the clients connect first is waited for (`patience.py`); Faust crashes. A connection that
-  uvloop has closed is one that is closed (`connections.py`); aiokafka stops in silence, or ends the worker.
-- What Faust logs about partitions that its own client does not fetch is not logged: lag and health tell.
-- Partitions of *owned* topics are assigned, but not fetched: who has them is all that we want to know.
+- Offsets to commit come from our tracker. Faust's go past records in flight (#606), and are forgotten at a rebalance
+  before they are committed (#502).
+- A failed commit is retried. Faust crashes the worker.
+- Waiting for records in flight, at a rebalance and at the end, has a time limit. Faust's `wait_empty` has none.
+- We decide where to read (`positions.py`), not `auto.offset.reset`: records that retention removed unread, or a log
+  that was replaced, must be reported.
+- Handing over a record needs no tasks. Faust makes two per record, half of the CPU that it takes. The topics of our
+  agents are fetched separately, by clients without a group (`fetching.py`), and their records go unchanged into the
+  agents' queues (`lanes.py`). Faust's own client fetches only changelogs (`group.py`).
+- If the broker is away at the first connection, we wait for it (`patience.py`). Faust crashes. A connection that
+  uvloop has closed counts as closed (`connections.py`). aiokafka silently stops, or ends the worker.
+- Faust's complaints about partitions that its own client does not fetch are not logged: lag and health cover them.
+- Partitions of *owned* topics are assigned, but not fetched: we only need to know their owner.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ from streamhooks.faust_patches.positions import Positions
 from streamhooks.kafka.reader import Record
 from streamhooks.times import steady
 
-#: how long nothing is fetched for an agent that is behind, in seconds
+#: pause before fetching more for an agent that is behind, in seconds
 BEHIND = 0.01
 
 
 def end_refused(refusal: Refusal) -> NoReturn:
-    """End the process with the refusal's line.
+    """End the process with the refusal's message.
 
-    Nothing has been taken up: there is nothing to end in order, and a crash would bury the line.
+    No record has been taken up, so nothing has to end in order, and a traceback would bury the message.
     """
     print(f"streamhooks: {refusal}", file=sys.stderr, flush=True)  # noqa: T201
     os._exit(1)
 
 
 class Producer(driver.Producer):
-    """Faust's own producer. What we write goes through `kafka.publisher`; this one has to start all the same."""
+    """Faust's own producer. We write through `kafka.publisher`, but Faust needs this one to start."""
 
     def _new_producer(self, transactional_id: str | None = None) -> Any:
         producer = super()._new_producer(transactional_id)
@@ -73,7 +73,7 @@ class Consumer(driver.Consumer):
 
     @cached_property
     def _fetching(self) -> dict[str, Fetching]:
-        """By topic; when it is asked for first, all agents are known."""
+        """Return the client per topic; all agents are known when this is first used."""
         return {topic: self.app.new_fetching(lambda: self.app.should_stop) for topic in self.app.plain_topics}
 
     @cached_property
@@ -82,7 +82,7 @@ class Consumer(driver.Consumer):
 
     @cached_property
     def positions(self) -> Positions:
-        """Where the partitions are read."""
+        """Return what decides where partitions are read."""
         app = self.app
         return Positions(
             GroupBrokers(self._thread, app.logs),
@@ -105,25 +105,25 @@ class Consumer(driver.Consumer):
             end_refused(refusal)
 
     async def on_stop(self) -> None:
-        """Commit what is settled, and fetch no more."""
+        """Commit what is settled, and stop fetching."""
         await super().on_stop()
         await asyncio.gather(*(fetching.stop() for fetching in self._fetching.values()))
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust would log, every few seconds, that its client does not fetch a partition."""
+        """Do nothing: Faust would log every few seconds that its client does not fetch a partition."""
 
     def verify_recovery_event_path(self, now: float, tp: TP) -> None:
-        """Faust would log that a changelog was not fetched since the start, when it was assigned a moment ago."""
+        """Do nothing: Faust would log that a changelog was never fetched, just after it was assigned."""
 
     @property
     def seconds_since_heartbeat(self) -> float:
-        """How long ago the group last knew of us; beyond the session timeout our partitions are somebody else's."""
+        """Return the seconds since the group last heard from us; after the session timeout partitions may be lost."""
         return steady() - self._thread.last_heartbeat
 
     # --- committing
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
-        """Commit what is settled; False if nothing was or the broker did not take it."""
+        """Commit what is settled; return False if there was nothing new or the commit failed."""
         tracker = self.app.tracker
         found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable()}
         readings = {tp: self.positions.reading(tp, settled) for tp, (settled, _) in found.items()}
@@ -134,13 +134,13 @@ class Consumer(driver.Consumer):
         return True
 
     async def wait_empty(self) -> None:
-        """Give what is in flight the grace time, commit what is settled, let the rest go."""
+        """Give records in flight the grace time, commit what is settled, and leave the rest."""
         await self.app.let_go()
-        await self.maybe_wait_for_commit_to_finish()  # of what was settled when that began
+        await self.maybe_wait_for_commit_to_finish()  # a commit under way has only what was settled when it began
         await self.commit()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Commit, then forget: what is still in flight belongs to the next owner."""
+        """Commit, then forget the partitions: records still in flight belong to the next owner."""
         await super().on_partitions_revoked(revoked)
         self.positions.forget(revoked)
         self.app.tracker.revoke(list(revoked))
@@ -149,11 +149,11 @@ class Consumer(driver.Consumer):
     # --- where to read
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
-        """Fetch again, but never what is only owned."""
+        """Resume fetching, but never of topics that are only owned."""
         super().resume_partitions({tp for tp in tps if tp.topic not in self.app.owned_topics})
 
     async def perform_seek(self) -> None:
-        """Go to where each partition was settled, as the broker has it; tried until it succeeds or is out of date."""
+        """Seek to the committed offset of each partition; retry until that succeeds or the assignment is outdated."""
         generation = self.app.consumer_generation_id
         while not self.should_stop and generation == self.app.consumer_generation_id:
             try:
@@ -176,7 +176,7 @@ class Consumer(driver.Consumer):
     # --- handing over
 
     async def _drain_messages(self, fetcher: Service) -> None:
-        # Each topic on its own: a fetch costs by the partitions that it names, also of idle topics, and a topic whose
+        # One loop per topic: a fetch costs more the more partitions it names, even of idle topics. And a topic whose
         # records wait for room holds up no other.
         drains = [self._drain(fetcher, partial(self._drain_topic, topic)) for topic in self._fetching]
         if self.app.tables.changelog_topics:
@@ -204,7 +204,7 @@ class Consumer(driver.Consumer):
             return
         if self._is_behind(tp):
             with self._thread.polled():
-                await asyncio.sleep(BEHIND)  # looked at now and then: no record that is taken up pays for it
+                await asyncio.sleep(BEHIND)  # polled, so that taking up records costs nothing extra
             return
         fetching = self._fetching[topic]
         with self._thread.polled():
@@ -215,15 +215,15 @@ class Consumer(driver.Consumer):
         for number, record in enumerate(records, 1):
             if number % 100 == 0:
                 await asyncio.sleep(0)
-            # What is left of the batch is read again after the rebalance: it always assigns. What came of an assignment
-            # before that is told by its number.
+            # The rest of the batch is read again after the rebalance, which always assigns. The number of the
+            # assignment marks records that were fetched before it.
             if not self.flow_active:
                 return
             if self.positions.note(record):
                 await self._hand_over_plain(record)
 
     def _is_behind(self, tp: TP) -> bool:
-        """Whether enough of a topic waits for its agent: so many bytes, or so many records that a batch has no room."""
+        """Tell whether enough waits for the topic's agent: `ahead` bytes, or too many records for one more batch."""
         queues = [channel.queue for channel in self.app.topics._tp_index[tp]]
         waiting = max((queue.qsize() for queue in queues), default=0)
         too_many = any(waiting + AT_ONCE > queue.maxsize for queue in queues)
@@ -233,7 +233,7 @@ class Consumer(driver.Consumer):
         for channel in tuple(self.app.topics._tp_index[record[:2]]):
             queue = channel.queue
             if queue.full():
-                # A full queue must not keep a rebalance from stopping the flow.
+                # A full queue must not delay a rebalance.
                 await self.wait_first(queue.put(record), self.suspend_flow.wait())
             else:
                 queue.put_nowait(record)
@@ -263,7 +263,7 @@ class Consumer(driver.Consumer):
 
 
 class Transport(driver.Transport):
-    """The transport of Faust with our consumer and our producer."""
+    """Faust's transport with our consumer and producer."""
 
     Consumer = Consumer
     Producer = Producer

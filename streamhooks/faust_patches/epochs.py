@@ -1,4 +1,4 @@
-"""Where an epoch ends in the logs that there are now (OffsetForLeaderEpoch), which no client of ours can ask for."""
+"""Where a leader epoch ends in the current log (OffsetForLeaderEpoch), a request that none of our clients offers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class _Request(Request[_RequestV3]):
 
 
 async def epoch_ends(client: AIOKafkaClient, epochs: Mapping[TopicPartition, int]) -> dict[TP, int | None]:
-    """The offset at which each epoch ends, None if its leader does not know it; who does not answer is missing."""
+    """Return the offset at which each epoch ends; None if the leader does not know it, missing without an answer."""
     by_leader: defaultdict[int, list[TopicPartition]] = defaultdict(list)
     for tp in epochs:
         leader = client.cluster.leader_for_partition(tp)
@@ -92,7 +92,7 @@ async def _ask(client: AIOKafkaClient, leader: int, epochs: Mapping[TopicPartiti
     for topic, partitions in response.topics:
         for error, partition, _epoch, end in partitions:
             if error:
-                client.force_metadata_update()  # another one leads
+                client.force_metadata_update()  # another broker leads
             else:
                 found[ensure_TP(TopicPartition(topic, partition))] = None if end < 0 else end
     return found

@@ -1,4 +1,4 @@
-"""In which epoch of the leader a record was written, which aiokafka reads over: it stands in the head of each batch."""
+"""The leader epoch in which a record was written, which is in the header of each batch, and which aiokafka skips."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from struct import Struct
 from typing import Any
 
 _FETCH = 1
-#: base offset, length of what follows, epoch of the leader, magic: what a batch begins with
+#: the beginning of a batch: base offset, length of the rest, leader epoch, magic
 _HEAD = Struct(">qiib")
 _BEFORE_LENGTH = 12
-#: the first version of batches that names an epoch
+#: the first batch version with an epoch
 _NAMES_EPOCH = 2
 
 NOT_KNOWN = -1
 
 
 class FetchedEpochs:
-    """The epochs of what was fetched last of each partition: no more is fetched of one before that was taken."""
+    """The epochs of the last fetch per partition, which is not fetched again before its records were taken."""
 
     def __init__(self) -> None:
         self._epochs: dict[tuple[str, int], list[tuple[int, int]]] = {}
 
     def watched(self, send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """What sends requests, with a look at each answer to a fetch."""
+        """Wrap `send` so that the epochs of each fetch response are noted."""
 
         async def watching(*arguments: Any, **named: Any) -> Any:
             response = await send(*arguments, **named)
@@ -35,7 +35,7 @@ class FetchedEpochs:
         return watching
 
     def of(self, topic: str, partition: int, offset: int) -> int:
-        """The epoch in which a record was written that was fetched last; -1 if its batch names none."""
+        """Return the epoch of a record of the last fetch; -1 if its batch names none."""
         epochs = self._epochs.get((topic, partition), [])
         place = bisect_right(epochs, offset, key=_base) - 1
         return epochs[place][1] if place >= 0 else NOT_KNOWN
@@ -48,14 +48,14 @@ class FetchedEpochs:
 
 
 def _changes(batches: bytes) -> Iterator[tuple[int, int]]:
-    """(first offset, epoch) of each batch whose epoch is not that of the one before it; the last may be cut short."""
-    start, former = 0, None
+    """Give (first offset, epoch) of each batch whose epoch differs from the one before; the last batch may be cut."""
+    start, previous = 0, None
     while start + _HEAD.size <= len(batches):
         base, length, epoch, magic = _HEAD.unpack_from(batches, start)
         epoch = epoch if magic >= _NAMES_EPOCH else NOT_KNOWN
-        if epoch != former:
+        if epoch != previous:
             yield base, epoch
-        former = epoch
+        previous = epoch
         start += _BEFORE_LENGTH + length
 
 

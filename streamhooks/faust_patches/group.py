@@ -1,6 +1,6 @@
-"""What talks to the group's coordinator, in a thread of its own, so that heartbeats go on whatever the event loop does.
+"""Group membership in a thread of its own, so that heartbeats continue whatever the event loop does.
 
-It fetches the changelogs of tables, and nothing else.
+The thread fetches the changelogs of tables, and nothing else.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from streamhooks.times import steady
 def watched(
     heartbeat: Callable[[], Awaitable[bool]], note: Callable[[float], None], clock: Callable[[], float]
 ) -> Callable[[], Awaitable[bool]]:
-    """The heartbeat, with a note of when it was sent for each that the coordinator answered.
+    """Wrap a heartbeat so that `note` gets the time at which each answered heartbeat was sent.
 
-    Not of when the answer was read: a process that was paused in between reads it when its session is long over.
+    Not the time at which the answer was read: after a pause in between, the session may have expired.
     """
 
     async def watching() -> bool:
@@ -46,20 +46,20 @@ def watched(
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the group's coordinator."""
 
-    #: when the last heartbeat was sent that was answered, or an assignment came (monotonic seconds)
+    #: when the last answered heartbeat was sent, or the last assignment arrived (steady seconds)
     last_heartbeat = 0.0
-    #: bytes of metadata that the brokers take
+    #: bytes of metadata that the brokers accept
     room = ROOM
 
     async def on_start(self) -> None:
-        """Watch the heartbeats from the first one on."""
+        """Watch the heartbeats from the first one."""
         await super().on_start()
         coordinator = self._consumer._coordinator
         coordinator._do_heartbeat = watched(coordinator._do_heartbeat, self._note_heartbeat, steady)
         self.add_future(self._watch(coordinator))
 
     async def _watch(self, coordinator: Any) -> None:
-        """End the worker when this member can't come back."""
+        """End the worker when this member can't rejoin the group."""
         self.last_heartbeat = self.last_heartbeat or steady()
 
         def take() -> None:
@@ -69,11 +69,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         why = await membership.watch(
             lambda: steady() - self.last_heartbeat, lambda: asyncio.to_thread(self.app.coordinator.answers), take
         )
-        self.log.info("the group is waited for at: %s", shown(membership.standing(coordinator._coordination_task)))
+        self.log.info("the coordination stands at: %s", shown(membership.standing(coordinator._coordination_task)))
         self.app.parts.lost(f"{self.app.conf.id}: {why}")
 
     async def on_thread_stop(self) -> None:
-        """Leave; with Kafka away, aiokafka stumbles over the requests that it has itself given up."""
+        """Leave the group. While Kafka is away, aiokafka fails on requests that it has cancelled itself."""
         try:
             await super().on_thread_stop()
         except asyncio.CancelledError:
@@ -86,14 +86,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     def look_for_partitions(self) -> None:
-        """Learn of added partitions before the group's leader assigns: else each member has the group join again."""
+        """Learn of added partitions before the group's leader assigns; else each member would trigger a rebalance."""
         self._ensure_consumer()._client.force_metadata_update()
 
     def _note_heartbeat(self, sent: float) -> None:
         self.last_heartbeat = max(sent, self.last_heartbeat)
 
     async def subscribe(self, topics: Iterable[str]) -> None:
-        """Subscribe to the owned topics as well: they are fetched by nobody, but assigned."""
+        """Subscribe to the owned topics as well, which are assigned but never fetched."""
         await super().subscribe({*topics, *self.app.owned_topics})
 
     async def _commit(self, readings: Mapping[TP, Reading]) -> bool:
@@ -112,7 +112,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         except OffsetMetadataTooLargeError:
             self.room //= 2
-            text = "not committed, offset.metadata.max.bytes is less than usual: will be tried again with %d bytes"
+            text = "not committed, offset.metadata.max.bytes is smaller than usual: will be tried again with %d bytes"
             self.log.warning(text, self.room)
             return False
         except (KafkaError, TimeoutError) as error:
@@ -121,7 +121,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return True
 
     async def committed(self, tps: Collection[TP]) -> dict[TP, Reading | None]:
-        """What is committed of each partition, as the broker has it."""
+        """Return what the broker has as committed of each partition."""
         found: dict[TP, Reading | None] = await self.call_thread(self._committed, tps)
         return found
 
@@ -136,7 +136,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         }
 
     async def epoch_ends(self, epochs: Mapping[TP, int]) -> dict[TP, int | None]:
-        """Where each epoch ends; see `faust_patches.epochs`."""
+        """Return where each epoch ends; see `faust_patches.epochs`."""
         found: dict[TP, int | None] = await self.call_thread(self._epoch_ends, epochs)
         return found
 
@@ -145,9 +145,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return await epoch_ends(client, {TopicPartition(*tp): epoch for tp, epoch in epochs.items()})
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> dict[TopicPartition, list[Any]]:
-        """Fetch; a fetch that began before a rebalance leaves what it finds after it to the next one.
+        """Fetch; a fetch that began before a rebalance returns nothing, and the next one reads the same records.
 
-        Whoever waits for it is from before the rebalance, too, and drops it: the fetcher would read on behind it.
+        Its caller is from before the rebalance, too, and would drop the records, but the client would read on.
         """
         generation = self.app.consumer_generation_id
         records: dict[TopicPartition, list[Any]] = await super()._fetch_records(*args, **kwargs)
@@ -159,23 +159,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return records
 
     def polled(self) -> AbstractContextManager[None]:
-        """While records are taken or waited for: the group expires members that do neither (`max.poll.interval.ms`)."""
+        """Return a context for fetching: the group expires members that do not poll (`max.poll.interval.ms`)."""
         polled: AbstractContextManager[None] = self._ensure_consumer()._subscription.fetch_context()
         return polled
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
-    """What the coordinator calls, in the consumer's thread."""
+    """Called by the coordinator, in the consumer's thread."""
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> Awaitable[None]:
-        """Nothing starts from here on."""
+        """Let nothing start from here on."""
         self._thread.app.gate.close("rebalance")
         self._thread.look_for_partitions()
         result: Awaitable[None] = super().on_partitions_revoked(revoked)
         return result
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Keep what is not taken here from being fetched here: it would hold up the others."""
+        """Pause all but changelogs here: other clients fetch them, and unread records would hold up the rest."""
         assigned = list(assigned)
         thread, app = self._thread, self._thread.app
         thread.last_heartbeat = steady()
@@ -186,20 +186,20 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
 
 
 class GroupBrokers:
-    """What `positions.py` asks: the group's coordinator, the leaders, and the admin client."""
+    """The brokers as `positions.py` asks them: coordinator, leaders and admin client."""
 
     def __init__(self, thread: ConsumerThread, logs: Logs) -> None:
         self._thread = thread
         self._logs = logs
 
     async def committed(self, tps: Collection[TP]) -> dict[TP, Reading | None]:
-        """What is committed; raises KafkaError or TimeoutError."""
+        """Return what is committed; raise KafkaError or TimeoutError."""
         return await self._thread.committed(tps)
 
     async def logs(self, tps: Collection[TP]) -> dict[TP, Log]:
-        """The logs that there are."""
+        """Return the current logs."""
         return {TP(*tp): log for tp, log in (await asyncio.to_thread(self._logs.ask, tps)).items()}
 
     async def epoch_ends(self, epochs: Mapping[TP, int]) -> dict[TP, int | None]:
-        """Where each epoch ends; None if it is not known there."""
+        """Return where each epoch ends; None if its leader does not know it."""
         return await self._thread.epoch_ends(epochs)

@@ -1,7 +1,7 @@
-"""Records from the consumer to an agent, without what Faust does for each on the way: events, acks, sensors.
+"""Records from the consumer to an agent, without Faust's work per record: events, acks, sensors.
 
-The queue is the one of Faust's own channel, and a rebalance clears it, as for any other stream. Faust bounds it by the
-number of records alone, and 4,096 of them can be 4 GB: `Waiting` knows their bytes.
+The queue is that of Faust's own channel, and a rebalance clears it, as for any stream. Faust bounds it only by number,
+and 4,096 records can be 4 GB. So `Waiting` tracks their bytes.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from typing import Any
 
 from streamhooks.kafka.reader import Record
 
-#: after so many records in a row everything else gets its turn
+#: let other tasks run after this many records in a row
 TURN = 50
 
 
 class Waiting:
-    """The bytes that wait in a queue, known batch by batch: so a record costs no more than an addition."""
+    """The bytes that wait in a queue, tracked per batch, so that a record costs no more than an addition."""
 
     def __init__(self) -> None:
-        self._batches: deque[tuple[int, int]] = deque()  # how many records had come with it, its bytes
+        self._batches: deque[tuple[int, int]] = deque()  # total records including the batch, bytes of the batch
         self._came = 0
         self._size = 0
 
     def come(self, records: Sequence[Record]) -> None:
-        """A batch comes."""
+        """Add a batch."""
         size = sum([record.size for record in records])
         self._came += len(records)
         self._size += size
         self._batches.append((self._came, size))
 
     def size(self, waiting: int) -> int:
-        """The bytes of the batches of which some are among so many records that wait; a queue may be cleared."""
+        """Return the bytes of the batches with records among the last `waiting` ones; a queue may be cleared."""
         while self._batches and self._batches[0][0] <= self._came - waiting:
             self._size -= self._batches.popleft()[1]
         return self._size
 
 
 async def records_of(stream: Any) -> AsyncIterator[Record]:
-    """The records of an agent's stream; its topic must be one of the app's `plain_topics`.
+    """Give the records of an agent's stream, whose topic must be one of the app's `plain_topics`.
 
-    In place of Faust's `Stream._py_aiter`: it begins and ends as that one does.
+    Replaces Faust's `Stream._py_aiter`, and begins and ends like it.
     """
     started = await stream.maybe_start()
     queue = aiter(stream.channel).queue
@@ -54,7 +54,7 @@ async def records_of(stream: Any) -> AsyncIterator[Record]:
             if taken % TURN == 0:
                 await asyncio.sleep(0)
     except StopAsyncIteration:
-        return  # thrown into the queue by who stops the stream
+        return  # put into the queue when the stream is stopped
     finally:
         stream._channel_stop_iteration(stream.channel)
         if started:

@@ -1,13 +1,13 @@
-"""Fetching by librdkafka: its threads fetch, check and unpack ahead, without the interpreter.
+"""Fetching by librdkafka: its threads fetch, check and decompress ahead, without the interpreter.
 
-It looks by itself whether the log is still the one that was read when a leader changes (KIP-320), and tells.
+After a leader election it checks by itself whether the log is still the same (KIP-320), and reports an error if not.
 
-Records are taken in the event loop, without waiting, as long as they come in quick succession. When none comes for a
-while a thread waits for the next one: it costs a change of threads, and nothing as long as there is none.
+In a burst, records are taken in the event loop without waiting. When none arrives for a while, a thread waits for the
+next one: that costs a change of threads once, and nothing while the topic is idle.
 
-Each time that it is to read elsewhere a new client does so. The threads of a client may wait for each other for ever,
-when a broker goes away while it is asked about an epoch (librdkafka#5476), and who tells such a client anything then
-waits, too, with the interpreter's lock: nothing in the process runs any more.
+To read at another offset, a new client is made. If a broker goes away during a request for an epoch, the threads of a
+client may deadlock (librdkafka#5476). A call of such a client then hangs with the interpreter's lock, and nothing in
+the process runs any more.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
-#: how long after a record the next one is looked for in the loop, and how often, in seconds
+#: how long after a record the loop polls for the next one, and how often, both in seconds
 LIVE, LOOK = 0.05, 0.002
-#: how long a stop waits for the thread, and for the client, in seconds
+#: how long a stop waits for the thread, and for the client, both in seconds
 STOP, CLOSED = 0.2, 2.0
 
 _CONFIG = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "auto.offset.reset": "error",
-    "isolation.level": "read_committed",  # what a producer took back has not happened
+    "isolation.level": "read_committed",  # aborted transactions have not happened
     "check.crcs": True,
     "fetch.wait.max.ms": 1500,
     "queued.min.messages": 5000,
     "fetch.error.backoff.ms": 100,
-    # No group knows of it: however long nothing is asked for, it stays.
+    # It is in no group, and must not expire however long nothing is polled.
     "max.poll.interval.ms": 86_400_000,
 }
 
 
 class LibrdkafkaFetching:
-    """One topic. `ahead` bytes may lie fetched and not taken."""
+    """Fetches one topic. Up to `ahead` fetched bytes may wait."""
 
     def __init__(self, settings: Settings, ahead: int) -> None:
         bounds = fetch_config(min(ahead, 2 * FETCH), ahead)
@@ -59,7 +59,7 @@ class LibrdkafkaFetching:
         self._assignments: dict[tuple[str, int], int] = {}
         self._next: dict[tuple[str, int], int] = {}
         self._suspects: set[TP] = set()
-        self._told: set[tuple[TP, int]] = set()
+        self._logged: set[tuple[TP, int]] = set()
         self._held: list[Record] = []
         self._came = 0.0
         self._thread = ThreadPoolExecutor(1, "fetching")
@@ -72,16 +72,16 @@ class LibrdkafkaFetching:
             self.renew(seeks)
 
     def renew(self, seeks: Mapping[TP, Seek]) -> None:
-        """Read these partitions, and no others; of what was fetched nothing is handed over."""
+        """Read these partitions, and no others; drop what was fetched."""
         self._held = []
         self._assignments, self._next = {}, {}
         self._note_places(seeks)
         self._read(seeks)
 
     def move(self, seeks: Mapping[TP, Seek]) -> None:
-        """Go on elsewhere with some of the partitions that are read."""
+        """Continue at another offset on some of the partitions."""
         assert self._client is not None
-        # While a thread waits there is hardly anything, and nobody knows what it has taken.
+        # While a thread waits there is hardly anything to take, and it may hold a record.
         while not self._waiting and (messages := self._client.consume(AT_ONCE, 0)):
             self._held += self._taken(messages)
         self._held = [one for one in self._held if TP(one.topic, one.partition) not in seeks]
@@ -90,25 +90,25 @@ class LibrdkafkaFetching:
         self._read({**others, **seeks})
 
     def _read(self, seeks: Mapping[TP, Seek]) -> None:
-        former, self._client = self._client, WatchedConsumer(self._config)
-        self._waiting = None  # what comes of it is of the former one
+        previous, self._client = self._client, WatchedConsumer(self._config)
+        self._waiting = None  # its result is the previous client's
         self._thread.shutdown(wait=False)
         self._thread = ThreadPoolExecutor(1, "fetching")
         self._client.assign(_places(seeks))
-        if former is not None:
-            close_aside(former)
+        if previous is not None:
+            close_aside(previous)
 
     def _note_places(self, seeks: Mapping[TP, Seek]) -> None:
         for tp, seek in seeks.items():
             self._assignments[tp], self._next[tp] = seek.assignment, seek.offset
 
     async def getmany(self, timeout: float) -> list[Record]:
-        """What has come, those of a partition in order; waits for at most `timeout` seconds."""
+        """Return fetched records, in order per partition; wait for at most `timeout` seconds."""
         if self._client is None:
-            await asyncio.sleep(0.05)  # whoever asks in a loop must not keep it
+            await asyncio.sleep(0.05)  # a caller in a loop must not block the event loop
             return []
         if self._client.brokers.are_lost:
-            log.warning("a client that fetches knew no broker any more (librdkafka#5301): another one reads on")
+            log.warning("a fetching client has lost all brokers (librdkafka#5301): continuing with a new one")
             self.move({})
         if self._held:
             records, self._held = self._held[:AT_ONCE], self._held[AT_ONCE:]
@@ -124,12 +124,12 @@ class LibrdkafkaFetching:
         return self._taken(messages)
 
     def suspects(self) -> set[TP]:
-        """The partitions about which a broker had something to say since this was asked last."""
+        """Return the partitions on which a broker has reported an error since the last call."""
         found, self._suspects = self._suspects, set()
         return found
 
     async def _awaited(self, client: WatchedConsumer, timeout: float) -> list[Message]:
-        """The next messages; a thread waits for the first one, also if whoever asked for it is cancelled meanwhile."""
+        """Return the next messages; a thread waits for the first one, even if the caller is cancelled."""
         if self._waiting is None:
             loop = asyncio.get_running_loop()
             self._waiting = loop.run_in_executor(self._thread, self._poll, client, timeout)
@@ -141,7 +141,7 @@ class LibrdkafkaFetching:
         return [] if first is None else [first, *client.consume(AT_ONCE - 1, 0)]
 
     def _poll(self, client: WatchedConsumer, timeout: float) -> Message | None:
-        """In the thread: the next message, if one comes in time; who stops it does not wait for the end of it."""
+        """In the thread: return the next message, if one comes in time; end soon after a stop."""
         end = steady() + timeout
         while self._asks(client) and (left := end - steady()) > 0:
             message = client.poll(min(left, STOP))
@@ -168,7 +168,7 @@ class LibrdkafkaFetching:
                 records.append(record)
         if records:
             self._came = steady()
-            self._told.clear()
+            self._logged.clear()
         return records
 
     def _note(self, message: Message, error: KafkaError) -> None:
@@ -179,12 +179,12 @@ class LibrdkafkaFetching:
         tps = {TP(*tp) for tp in self._next if tp[0] == topic and partition in (tp[1], -1, None)}
         if error.code() in NOT_THERE:
             self._suspects |= tps
-        if new := {(tp, error.code()) for tp in tps} - self._told:
-            self._told |= new
+        if new := {(tp, error.code()) for tp in tps} - self._logged:
+            self._logged |= new
             log.warning("%s: %s", shown(", ".join(sorted(f"{topic}:{tp[1]}" for tp, _ in new))), error.str())
 
     async def stop(self) -> None:
-        """Fetch no more."""
+        """Stop fetching."""
         self._stopping = True
         if self._client is not None:
             await asyncio.to_thread(close_aside, self._client, CLOSED)

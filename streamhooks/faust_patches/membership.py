@@ -1,11 +1,11 @@
-"""Whether the group still knows this member, when nobody asks aiokafka for records and so nobody hears of its errors.
+"""Whether the group still knows this member, although nothing polls aiokafka and its errors would go unnoticed.
 
-aiokafka keeps an error of its coordination until records are asked for through its client, and does nothing more for
-the group until then: no heartbeat, no line in the log. We fetch elsewhere, so we ask for its errors here. Nor does it
-notice that the task has ended that asks for metadata, and whoever waits for some waits for ever: it is started again.
+aiokafka keeps an error of its group coordination until records are polled. Until then it does nothing for the group:
+no heartbeat, no log line. We fetch by other clients, so we check for its errors here. Nor does aiokafka notice when its
+metadata task has ended, and then waits for metadata forever, so we restart that task.
 
-A member that stays silent although the coordinator answers will not come back by itself: the worker ends, and whoever
-runs it starts it again. Where Kafka itself is away it is waited for.
+A member that stays silent while the coordinator answers will not recover by itself: the worker ends, and its supervisor
+restarts it. While Kafka itself is away, we wait.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from streamhooks.settings import Settings
 
 log = logging.getLogger(__name__)
 
-#: how often an error is looked for, in seconds
+#: polling interval for errors, in seconds
 LOOK = 1.0
-#: a rebalance may take 60 s, in which no heartbeat is sent: who is silent for longer is asked about, in seconds
+#: seconds of silence before the coordinator is asked; a rebalance may take 60 s without a heartbeat
 SILENT = 75.0
-#: how often the coordinator is asked then, in seconds, and after how many answers in a row the worker ends
+#: how often it is asked then, in seconds, and after how many answers in a row the worker ends
 ASK, ENOUGH = 10.0, 6
 
 _MOVING = (ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING)
 
 
 class Coordinator:
-    """Asks the coordinator of a group; blocks for a few seconds at most."""
+    """Asks for a group's coordinator; each call blocks for a few seconds at most."""
 
     def __init__(self, settings: Settings, group: str, timeout: float = 5.0) -> None:
         self._group = group
@@ -43,7 +43,7 @@ class Coordinator:
         self._admin = KeptAdmin(settings)
 
     def answers(self) -> bool:
-        """Whether the coordinator answers, and is not waiting for members of the group."""
+        """Tell whether the coordinator answers, and is not in a rebalance."""
         try:
             found = self._admin.get().describe_consumer_groups([self._group], request_timeout=self._timeout)
             (asked,) = found.values()
@@ -55,30 +55,30 @@ class Coordinator:
 
 
 def take_error(coordinator: Any) -> None:
-    """Have aiokafka's coordinator of a group go on after an error that it keeps for the user.
+    """Let aiokafka's group coordinator continue after an error that it keeps for a poll.
 
-    Raises: what ended its coordination for good.
+    Raises: the error that has ended its coordination for good.
     """
     try:
         coordinator.check_errors()
-    except Exception as error:  # it keeps whatever ended its heartbeats
+    except Exception as error:  # whatever ended its heartbeats
         if coordinator._coordination_task.done():
             raise
-        log.error("the group %s is joined again, after: %s", shown(coordinator.group_id), shown(repr(error)))
+        log.error("rejoining the group %s, after: %s", shown(coordinator.group_id), shown(repr(error)))
         coordinator.request_rejoin()
 
 
 def keep_metadata(client: Any) -> None:
-    """Have aiokafka's client go on asking for metadata after an error that ended its task."""
+    """Restart the metadata task of aiokafka's client if an error has ended it."""
     task: asyncio.Task[None] | None = client._sync_task
     if task is not None and task.done():
         why = "it was cancelled" if task.cancelled() else repr(task.exception())
-        log.error("metadata is asked for again, after: %s", shown(why))
+        log.error("restarting the metadata requests, after: %s", shown(why))
         client._sync_task = asyncio.create_task(client._md_synchronizer())
 
 
 def standing(task: asyncio.Task[Any]) -> str:
-    """Where a task that waits stands, from the outside to the inside: for whoever wonders why it does not go on."""
+    """Return where a waiting task stands, from the outermost frame inwards, to explain why it hangs."""
     places: list[str] = []
     inner: Any = task.get_coro()
     while (frame := getattr(inner, "cr_frame", None)) is not None:
@@ -93,22 +93,22 @@ async def watch(
     take: Callable[[], None],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> str:
-    """Return, when the member can't come back, why; until then, for ever, have its coordinator go on after errors.
+    """Keep the coordinator going after errors; return the reason once the member can't rejoin the group.
 
-    `silence` gives the seconds since the last heartbeat, `answers` whether the coordinator answers, and `take` raises
-    what ended the coordination for good.
+    `silence` returns the seconds since the last heartbeat, `answers` whether the coordinator answers, and `take` raises
+    the error that has ended the coordination for good.
     """
     in_a_row = 0
     while True:
         try:
             take()
         except KafkaError as error:
-            return f"the group can't be joined any more: {error!r}"
+            return f"the group can't be rejoined: {error!r}"
         if silence() < SILENT:
             in_a_row = 0
             await sleep(LOOK)
             continue
         in_a_row = in_a_row + 1 if await answers() else 0
         if in_a_row >= ENOUGH:
-            return f"no heartbeat for {silence():.0f} s, although the coordinator of the group answers"
+            return f"no heartbeat for {silence():.0f} s, although the group's coordinator answers"
         await sleep(ASK)

@@ -1,4 +1,4 @@
-"""What a worker does around an app: bound to it when the app begins."""
+"""The hooks through which a worker follows the life of an app."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from streamhooks.kafka.logs import Log, Reading
 
 
 class Parts:
-    """What happens around an app. What is not overridden does nothing."""
+    """Called by an app at the stages of its life. A method that is not overridden does nothing."""
 
     async def begin(self) -> None:
-        """Start what must be there before Faust connects."""
+        """Start what must run before Faust connects."""
 
     async def end(self) -> None:
-        """End what was started, after Faust has left; also if it could not all be started."""
+        """End what was started, after Faust has left the group, even if not everything could be started."""
 
     def start_of(self, tp: TP, read: Reading | None, found: Log, kept: int | None) -> int:
-        """Return the offset to start at on a partition; see `faust_patches.positions`."""
+        """Return the offset at which to start a partition; see `faust_patches.positions`."""
         raise NotImplementedError
 
     def positioned(self, starts: dict[TP, int]) -> None:
-        """These are the offsets that come first on each partition, before any is read."""
+        """Take the first offset of each partition, before any is read."""
 
     def moved(self, tp: TP, start: int) -> None:
-        """The log of a partition is not as it was left; this is the offset that comes next on it."""
+        """Note that the log of a partition was replaced or truncated; `start` is its next offset."""
 
     async def taken_over(self, tps: set[TP]) -> None:
-        """These are the partitions of this worker now."""
+        """Take the partitions that this worker has now."""
 
     async def released(self, tps: set[TP]) -> None:
-        """These partitions may be somebody else's from now on."""
+        """Note that these partitions may belong to another worker from now on."""
 
     async def drain(self, grace: float) -> None:
-        """Partitions are about to go: let what is in flight end, for at most so many seconds."""
+        """Wait for records in flight, for at most `grace` seconds, before partitions are revoked."""
 
     def lost(self, why: str) -> None:
-        """The group will not know this member again. Called from any thread."""
+        """Note that this member can't rejoin the group. Called from any thread."""
 
 
 MakeParts = Callable[[], Awaitable[Parts]]

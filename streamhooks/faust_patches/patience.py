@@ -1,4 +1,4 @@
-"""A broker that is away when a client connects first: it is waited for."""
+"""Waiting for a broker that is away when a client first connects."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 def patient(
     bootstrap: Callable[[], Awaitable[None]], should_stop: Callable[[], bool], pause: float = 1.0
 ) -> Callable[[], Awaitable[None]]:
-    """The first connection to Kafka, tried every `pause` seconds until it succeeds: Faust crashes without it.
+    """Wrap the first connection to Kafka, so that it is tried every `pause` seconds; without this, Faust crashes.
 
-    The topics were made by then, so Kafka was there, and a broker that restarts at this moment is away for a while.
+    The topics were created just before, so Kafka was there: a broker is only restarting.
     """
 
     async def connecting() -> None:

@@ -1,4 +1,4 @@
-"""Where a partition begins to be read, how far it has come, and what the brokers tell of it: see `positions.py`."""
+"""Where a partition starts, how far it was read, and what the brokers say about it; used by `positions.py`."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from streamhooks.in_flight.ranges import Ranges
 from streamhooks.kafka.logs import Log, Reading
 
 StartOf = Callable[[TP, Reading | None, Log, int | None], int]
-"""Where to start on (partition, what was read of it, its log, where the reading's epoch ends in that, if known)."""
+"""Returns the start for (partition, what was read of it, its log, where the reading's epoch ends there if known)."""
 
 
 class Brokers(Protocol):
-    """What the brokers tell; what nobody answers is missing."""
+    """Requests to the brokers; a partition without an answer is missing in the result."""
 
     async def committed(self, tps: Collection[TP]) -> dict[TP, Reading | None]:
-        """What is committed; raises KafkaError or TimeoutError."""
+        """Return what is committed; raise KafkaError or TimeoutError."""
 
     async def logs(self, tps: Collection[TP]) -> dict[TP, Log]:
-        """The logs that there are."""
+        """Return the current logs."""
 
     async def epoch_ends(self, epochs: Mapping[TP, int]) -> dict[TP, int | None]:
-        """Where each epoch ends; None if it is not known there."""
+        """Return where each epoch ends; None if its leader does not know it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a partition begins to be read."""
+    """Where to start reading a partition."""
 
     offset: int
     log: Log
     above: Ranges = ()
-    """What is settled above the offset."""
+    """Settled ranges above the offset."""
     committed: Settled | None = None
-    """What is committed of this log."""
+    """The last commit, if it is of this log."""
 
 
 class Place:
@@ -51,11 +51,11 @@ class Place:
         self.next = start
         self.topic_id = log.topic_id
         self.epoch = log.epoch
-        #: the epoch of the leader when the log was last known to be as it was read
+        #: the leader epoch when the log was last found unchanged
         self.checked = log.epoch
-        #: its batches do not name the epoch in which they were written: they are of an old format
+        #: its batches name no epoch, since they have an old format
         self.is_blind = False
 
     def reading(self) -> Reading:
-        """Return how far it was read, and of which log."""
+        """Return how far the partition was read, and of which log."""
         return Reading(self.next, self.topic_id, self.epoch)

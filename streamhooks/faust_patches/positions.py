@@ -1,10 +1,10 @@
 """The one authority over where a partition is read.
 
-Where to start is decided when partitions are assigned, and again when there is evidence that a log is not as it was
-left: its client was told that the offset is out of range, or that the log has ended before it; a record came whose
-offset is below the expected one; or the broker's own answer, which is asked for every few seconds, names another topic
-id or another epoch. Evidence leads to a question, and the answer decides. Then that partition alone is read from
-somewhere else, under an assignment of its own: what was fetched before is told from what comes now by its number.
+The start is decided when partitions are assigned, and again on evidence that a log was replaced or truncated: the
+client got the error that its offset is out of range, or that the log ends before it; a record has an offset below the
+expected one; or the brokers, which are asked every few seconds, name another topic id or epoch. On evidence the brokers
+are asked, and their answer decides. Then only that partition is read from another offset, under an assignment of its
+own, whose number distinguishes its records from those fetched before.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from streamhooks.kafka.reader import Record
 
 log = logging.getLogger(__name__)
 
-#: how often the brokers are asked, how soon again if an answer was missing, and never sooner than, in seconds
+#: how often the brokers are asked, how soon after a missing answer, and the shortest pause, all in seconds
 INTERVAL, SOON, AT_LEAST = 5.0, 0.5, 0.1
 
 
 class Positions:
-    """Where the partitions of one app are read."""
+    """Decides where the partitions of one app are read."""
 
     def __init__(
         self,
@@ -51,21 +51,22 @@ class Positions:
         self._on_hole = on_hole
         self._on_moved = on_moved
         self._places: dict[tuple[str, int], Place] = {}
-        self._former: dict[TP, Reading] = {}  # how far partitions were read that went away
+        self._previous: dict[TP, Reading] = {}  # how far revoked partitions were read
         self._missing: set[TP] = set()
         self._suspects: set[TP] = set()
         self._unanswered = False
         self._evidence = asyncio.Event()
-        self._ids: dict[str, set[str]] = {}  # by topic, of the one that is read
+        self._ids: dict[str, set[str]] = {}  # per topic: the id of the one that is read
         self._numbers = 0
         self._is_assigned = False
 
     # --- when partitions are assigned
 
     async def take_over(self, tps: Collection[TP]) -> dict[TP, int]:
-        """Read these partitions, and no others; return from which offsets on.
+        """Read these partitions, and no others; return their first offsets.
 
-        One that is not there now is begun when it is. Raises KafkaError, TimeoutError, or what `start_of` raises.
+        A partition that does not exist now is started once it does. Raises KafkaError, TimeoutError, or what `start_of`
+        raises.
         """
         begun = await self._begun(tps)
         self._is_assigned = False
@@ -87,13 +88,13 @@ class Positions:
             raise TimeoutError(f"the epochs of {len(missing)} partitions are not known")
         begun = {}
         for tp, found in logs.items():
-            read, former = committed[tp], self._former.get(tp)
+            read, previous = committed[tp], self._previous.get(tp)
             is_there = read is not None
-            if read is None and former is not None and former.topic_id not in ("", found.topic_id):
-                read = former  # the offsets of a topic are deleted with it
+            if read is None and previous is not None and previous.topic_id not in ("", found.topic_id):
+                read = previous  # Kafka deletes the offsets of a topic with it
             start = self._start_of(tp, read, found, kept.get(tp))
             above = () if read is None else above_in(found, read, kept.get(tp))
-            # What lies elsewhere is nothing to build on: the next commit goes there.
+            # A commit at another offset is not kept: the next commit replaces it.
             builds = is_there and read is not None and read.offset == start
             begun[tp] = Start(start, found, above, Settled(start, read.above) if builds and read else None)
         return begun
@@ -109,10 +110,10 @@ class Positions:
                 await fetching.assign(self._seeks(topic))
 
     def _renewed(self, topic: str) -> bool:
-        """Have a topic that is another one than the one that was read last be read anew; False if it is the same."""
+        """Renew the client of a topic that was recreated since it was last read; return False if it was not."""
         ids = {place.topic_id for (name, _), place in self._places.items() if name == topic} - {""}
-        former, self._ids[topic] = self._ids.get(topic), ids or self._ids.get(topic, ids)
-        if not ids or not former or ids == former:
+        previous, self._ids[topic] = self._ids.get(topic), ids or self._ids.get(topic, ids)
+        if not ids or not previous or ids == previous:
             return False
         self._fetching[topic].renew(self._seeks(topic))
         return True
@@ -125,17 +126,17 @@ class Positions:
         return Seek(place.next, place.epoch, place.number)
 
     def forget(self, tps: Iterable[TP]) -> None:
-        """These partitions went away."""
+        """Forget revoked partitions."""
         for tp in tps:
             if (place := self._places.pop(tp, None)) is not None:
-                self._former[tp] = place.reading()
+                self._previous[tp] = place.reading()
             self._missing.discard(tp)
             self._suspects.discard(tp)
 
     # --- while they are read
 
     def note(self, record: Record) -> bool:
-        """Whether to hand a record over; the fetcher reads on without a gap: what it does not bring is not there."""
+        """Tell whether to hand a record over. The client reads without gaps, so offsets that it skips do not exist."""
         tp = record[:2]
         place = self._places.get(tp)
         if place is None or place.number != record.assignment:
@@ -154,25 +155,25 @@ class Positions:
         return True
 
     def reading(self, tp: TP, settled: Settled) -> Reading:
-        """What to commit of a partition that is read."""
+        """Return what to commit of a partition."""
         place = self._places.get(tp)
         if place is None:
             return Reading(settled.floor)
         return Reading(settled.floor, place.topic_id, place.epoch, settled.above)
 
     def topic_id(self, tp: tuple[str, int]) -> str:
-        """The id of the topic whose log is read; empty if it is not known."""
+        """Return the id of the topic that is read; empty if unknown."""
         place = self._places.get(tp)
         return "" if place is None else place.topic_id
 
     def suspect(self, tps: Iterable[TP]) -> None:
-        """There is evidence that the logs of these partitions are not as they were left."""
+        """Note evidence that the logs of these partitions were replaced or truncated."""
         self._suspects.update(tp for tp in tps if tp in self._places)
         if self._suspects:
             self._evidence.set()
 
     async def run(self) -> None:
-        """Hold the logs against what was read of them, for ever."""
+        """Compare the logs with what was read of them, forever."""
         pause = INTERVAL
         while True:
             with suppress(TimeoutError):
@@ -182,13 +183,13 @@ class Positions:
             try:
                 answered = await self.check()
             except (KafkaError, TimeoutError) as error:
-                log.info("the logs can't be looked at, will be tried again: %r", error)
+                log.info("the logs can't be checked, will be tried again: %r", error)
                 answered = False
             pause = INTERVAL if answered else SOON if pause == INTERVAL else min(2 * pause, INTERVAL)
-            await asyncio.sleep(AT_LEAST)  # evidence that the brokers do not confirm must not keep them busy
+            await asyncio.sleep(AT_LEAST)  # evidence that the brokers do not confirm must not flood them with requests
 
     async def check(self) -> bool:
-        """Hold the logs against what was read of them, once; False if an answer was missing."""
+        """Compare the logs with what was read of them, once; return False if an answer was missing."""
         if self._missing and self._is_assigned:
             await self._begin_missing()
         before = {TP(*tp): (place.number, place.reading(), place.checked) for tp, place in self._places.items()}
@@ -208,7 +209,7 @@ class Positions:
             number, read, _ = before[tp]
             place = self._places.get(tp)
             if self._is_assigned and place is not None and place.number == number:
-                # Where the epoch has not changed nothing was lost, whatever the end is said to be.
+                # Without a new epoch nothing was lost, whatever end the broker reports.
                 whole = read.offset if read.epoch >= 0 else None
                 end = kept[tp] if tp in unsure else whole
                 if tp in unsure:
@@ -221,17 +222,17 @@ class Positions:
         return not unanswered and not self._missing
 
     def _judge(self, tp: TP, place: Place, read: Reading, found: Log, kept: int | None, *, suspected: bool) -> bool:
-        """Decide about a partition; whether it is to be read from its place once more."""
+        """Decide about a partition; return whether its client must seek to its place again."""
         if suspected:
             self._suspects.discard(tp)
         match moved(read, found, kept):
             case "anew" | "shorter":
                 start = self._start_of(tp, read, found, kept)
-                # Where the log is as it was, what is settled need not be read again, and what is in flight must be.
+                # In the unchanged part of the log, settled records need not be read again; records in flight must be.
                 start = max(found.first, min(start, self._tracker.floor(tp) or 0))
                 self._begin(tp, Start(start, found))
                 self._on_moved(tp, start)
-            # Only when whoever reads it found nothing more: what was fetched before it was removed is still delivered.
+            # Only after the client ran out: records fetched before retention removed them are still delivered.
             case _ if place.next < found.first and suspected:
                 start = self._start_of(tp, place.reading(), found, None)
                 self._tracker.skip(tp, place.next, start)
@@ -241,7 +242,7 @@ class Positions:
                 place.topic_id = place.topic_id or found.topic_id
                 if place.is_blind or place.next == read.offset:
                     place.epoch = max(place.epoch, found.epoch)
-                return suspected  # also where all is well: whoever reads it may have stopped
+                return suspected  # even if all is well: the client may have stopped reading
         return True
 
     async def _begin_missing(self) -> None:

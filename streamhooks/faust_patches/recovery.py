@@ -1,10 +1,10 @@
-"""Table recovery that loses no record (#596) and outlives a broker that is away.
+"""Table recovery that loses no record (#596) and survives a broker that is away.
 
-Faust resumes the partitions and seeks, and only then calls `flow_control.resume()`, which clears the queues that
-records have meanwhile come into: a record is never handed to any agent, and the commit goes past it.
+Faust resumes the partitions and seeks, and only then calls `flow_control.resume()`, which clears queues that already
+hold records. Those are never handed to an agent, and the commit goes past them.
 
-When Kafka does not answer in time, Faust takes that for the end of the service: the recovery ends, for good and in
-silence. So it does when what it waits for is cancelled. No table is ready any more, and nothing is counted.
+When Kafka does not answer in time, Faust takes that for the end of the service: the recovery silently ends for good.
+The same happens when what it awaits is cancelled. Then no table becomes ready, and nothing is counted.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from mode import Service
 from streamhooks.in_flight.cancelling import is_let_go
 from streamhooks.masking import LONGEST_TEXT, shown
 
-#: how long is waited before another try, in seconds
+#: pause before another try, in seconds
 PAUSE = 1.0
 
 
 class Recovery(FaustRecovery):
-    """The end of a recovery in the order that loses nothing: clear, seek, resume."""
+    """Recovery that ends in the order that loses nothing: clear, seek, resume."""
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:
         try:
@@ -40,7 +40,7 @@ class Recovery(FaustRecovery):
         await self._finish(generation_id)
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
-        """Call when the tables are as the changelog has them."""
+        """End the recovery; called when the tables match their changelogs."""
         self._set_recovery_ended()
         for table in self.tables.values():
             await table.on_recovery_completed(self.actives_for_table[table], self.standbys_for_table[table])
@@ -50,10 +50,10 @@ class Recovery(FaustRecovery):
         app, consumer = self.app, self.app.consumer
         await app.on_rebalance_complete.send()
         if app.consumer_generation_id != generation_id:
-            self.log.info("the group changed again while we recovered")
+            self.log.info("the group changed again during recovery")
             return
         assignment = consumer.assignment()
-        app.flow_control.resume()  # clears the queues: before anything is read again (#596)
+        app.flow_control.resume()  # clears the queues, so this comes before reading starts (#596)
         if assignment:
             await self._wait(consumer.perform_seek())
         consumer.resume_partitions({tp for tp in assignment if not self._is_changelog_tp(tp)})
@@ -71,7 +71,7 @@ class Recovery(FaustRecovery):
         while not self.should_stop:
             try:
                 await FaustRecovery._restart_recovery.fun(self)
-                reason = "it ended by itself"
+                reason = "it has ended by itself"
             except (TimeoutError, KafkaError) as error:
                 reason = repr(error)
             except asyncio.CancelledError:
@@ -85,13 +85,18 @@ class Recovery(FaustRecovery):
 
 
 class TableManager(FaustTableManager):
-    """The table manager of Faust with our recovery."""
+    """Faust's table manager with our recovery."""
 
     _recovery: Recovery | None = None
 
     @property
     def recovery(self) -> Recovery:
-        """The service that reads the changelogs."""
+        """Return the service that reads the changelogs."""
         if self._recovery is None:
             self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery
+
+    async def on_start(self) -> None:
+        """Register the tables at once. Faust waits a second for more of them; ours are there before the app starts."""
+        await self._update_channels()
+        await self.recovery.start()

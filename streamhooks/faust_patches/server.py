@@ -1,6 +1,6 @@
-"""The HTTP server of the views, where aiohttp lets a stranger hold it: slow heads, slow readers, many connections.
+"""The HTTP server of the views, with bounds that aiohttp lacks: slow requests, slow readers, many connections.
 
-What is malformed is answered like everything else, in JSON, and no answer names versions.
+Malformed requests are answered in JSON, like all others, and no response names versions.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from streamhooks.metrics import REFUSED_CALLS
 log = logging.getLogger(__name__)
 
 NAME = "streamhooks"
-#: a connection on which no whole head of a request has come for so long is closed, in seconds
+#: a connection is closed if a request's headers are not complete within this time, in seconds
 HEAD_WITHIN = 10.0
-#: how long a caller may take to read an answer, in seconds
+#: how long a caller may take to read a response, in seconds
 READ_WITHIN = 30.0
-#: how long calls under way may hold up the end of the worker, in seconds
+#: how long running requests may delay the end of the worker, in seconds
 SHUTDOWN_WITHIN = 3.0
-#: connections at once
+#: maximum connections at once
 MOST_CONNECTIONS = 1000
 
 
@@ -34,7 +34,7 @@ class Connection(RequestHandler):
     """One connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, if there is room."""
+        """Accept the connection, if there is room."""
         assert isinstance(self._manager, Server)
         if self._manager.has_room():
             super().connection_made(transport)
@@ -44,7 +44,7 @@ class Connection(RequestHandler):
 
     @property
     def waits_since(self) -> float | None:
-        """What grows with the time since when a whole head is waited for; None if a request is being handled."""
+        """Return a value that orders idle connections, longest first; None while a request is handled."""
         waits = self._waiter is not None and not self._waiter.done() and not self._force_close
         return self._next_keepalive_close_time if waits else None
 
@@ -55,11 +55,11 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is malformed; its text is a stranger's, and is neither told nor logged."""
+        """Answer a malformed request; its text is foreign, and is neither returned nor logged."""
         if request.writer.output_size > 0:
-            raise ConnectionError("a part of another answer has been sent")
+            raise ConnectionError("a part of another response has been sent")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("a call failed: %s", type(exc).__name__)
+            log.error("a request failed: %s", type(exc).__name__)
         answer = _problem(status, "malformed request" if status == HTTPStatus.BAD_REQUEST else "internal error")
         answer.force_close()
         return answer
@@ -67,8 +67,8 @@ class Connection(RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer; a caller who does not read it is left."""
-        if isinstance(resp, web.HTTPException):  # raised before our own middlewares: an Expect that nobody knows
+        """Send a response; abort the connection of a caller that does not read it."""
+        if isinstance(resp, web.HTTPException):  # raised before our middlewares, for an unknown Expect header
             resp = _problem(resp.status, resp.reason.lower())
         resp.headers["Server"] = NAME
         try:
@@ -84,9 +84,9 @@ class Server(web.Server):
     """All connections."""
 
     def has_room(self, others: int = 0) -> bool:
-        """Whether there is room for one more connection; if need be, the one that waits longest gives it up.
+        """Tell whether one more connection fits; if necessary, close the one that has been idle longest.
 
-        So connections that only wait, and never call, keep nobody away. `others` count, too.
+        So idle connections keep nobody out. `others` is the number of connections still in their handshake.
         """
         if len(self._connections) + others < MOST_CONNECTIONS:
             return True
@@ -101,12 +101,12 @@ class Server(web.Server):
         return True
 
     def __call__(self) -> RequestHandler:
-        """Return what handles a new connection."""
+        """Return the handler of a new connection."""
         return Connection(self, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
-    """Runs an application on our server. A handler whose caller hangs up is cancelled."""
+    """Runs an application on our server. A handler is cancelled when its caller disconnects."""
 
     def __init__(self, app: web.Application) -> None:
         super().__init__(
@@ -129,7 +129,7 @@ class Runner(web.AppRunner):
 
 
 class Site(web.TCPSite):
-    """A place to listen at; with TLS, what has not agreed on it yet is bounded as well."""
+    """Listens at an address; with TLS, connections still in their handshake are bounded as well."""
 
     async def start(self) -> None:
         """Listen."""
@@ -141,7 +141,7 @@ class Site(web.TCPSite):
         assert isinstance(server, Server)
         accepting = Accepting(server, self._ssl_context, server.has_room)
         await accepting.start(self._host, self._port)
-        self._server = cast(asyncio.AbstractServer, accepting)  # of which it needs `close` and `sockets`
+        self._server = cast(asyncio.AbstractServer, accepting)  # it only needs `close` and `sockets`
 
 
 def _problem(status: int, detail: str) -> web.Response:

@@ -1,11 +1,13 @@
-"""A windowed table that expires, also what it recovered, and whose writes are known to be in its changelog.
+"""A windowed table that also expires recovered windows, and whose changelog writes are confirmed.
 
-What is different from Faust 0.15.3: `now` and `delta` go by the clock, also where a stream is being read, and what is
-not there is None; expiry keeps one entry a window instead of one an increment (of 33 bytes, until the
-window expires), it knows the windows that came from the changelog (#385), and goes by no clock that is set; the
-changelog is written by our own publisher, so that a write can be waited for, and outlives a broker that is away; what
-belongs to a partition that went away is forgotten; and since a value says how far it is, what a former owner wrote too
-late does not undo what came of it since.
+It differs from Faust 0.15.3:
+
+- `now` and `delta` go by the clock, even while a stream is read, and a missing value is None.
+- Expiry keeps one entry per window, not one per increment (33 bytes each, until the window expires). It knows windows
+  recovered from the changelog (#385), and uses no clock that can be set.
+- Our own publisher writes the changelog, so a write can be awaited, and survives a broker that is away.
+- Cells of revoked partitions are forgotten.
+- A value says how far it is, so a late write of a previous owner does not undo newer values.
 
 Why: docs/decisions/0002-tables-in-memory.md.
 """
@@ -29,9 +31,9 @@ Cell = tuple[str, Range]
 
 
 class WindowTable(faust.Table):
-    """Keys are (text, (start, end)) as Faust's tumbling windows have them; the text decides the partition.
+    """Keys are (text, (start, end)), as in Faust's tumbling windows; the text determines the partition.
 
-    `wall_clock` (epoch seconds) is told where it is made, all else before the first write.
+    Call `use_wall_clock` where the table is made, and `tie` before the first write.
     """
 
     clock: Callable[[], float] = staticmethod(steady)
@@ -43,23 +45,23 @@ class WindowTable(faust.Table):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._cells_by_end: dict[float, set[Cell]] = {}
-        self._had_since: dict[float, float] = {}  # the end of a window, and the steady clock's time
+        self._had_since: dict[float, float] = {}  # the end of a window -> steady seconds
         self._newest = 0.0
         self._unconfirmed: dict[Cell, Future[Published]] = {}
-        self._undone: set[Cell] = set()  # the last record of the changelog is older than what holds
+        self._undone: set[Cell] = set()  # the changelog's last record is older than the cell
 
     def use_wall_clock(self, clock: Callable[[], float]) -> None:
-        """Go by this clock where windows are asked for relative to now; it gives epoch seconds."""
+        """Use this clock (epoch seconds) for windows relative to now."""
         self.wall_clock = clock
 
     def tie(self, partition_of: Callable[[str], int], publish: Publish, is_older: Callable[[Any, Any], bool]) -> None:
-        """Write with these; `is_older` tells whether a value knows less than another one of the same cell."""
+        """Set how to write; `is_older` tells whether a value knows less than another value of the same cell."""
         self.partition_of, self.publish, self.is_older = partition_of, publish, is_older
 
     # --- writing
 
     def partition_for_key(self, key: Cell) -> int:
-        """The partition of the text, wherever the write comes from."""
+        """Return the partition of the key's text, wherever the write comes from."""
         return self.partition_of(key[0])
 
     def send_changelog(self, partition: int | None, key: Any, value: Any, *_: Any, **serializers: Any) -> Any:
@@ -75,14 +77,14 @@ class WindowTable(faust.Table):
         return SimpleNamespace(message=SimpleNamespace(partition=partition))
 
     def unconfirmed(self) -> dict[Cell, Future[Published]]:
-        """The writes since this was asked last, each with the future of its confirmation."""
+        """Return the writes since the last call, each with the future of its confirmation."""
         found, self._unconfirmed = self._unconfirmed, {}
         return found
 
     # --- expiry
 
     def _should_expire_keys(self) -> bool:
-        return False  # Faust's own; `expire` does it
+        return False  # Faust's own expiry; `expire` replaces it
 
     def _maybe_set_key_ttl(self, key: Cell, partition: int) -> None:
         start, end = key[1]
@@ -94,9 +96,9 @@ class WindowTable(faust.Table):
         cells.add(key)
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Take in records of the changelog, as far as they are newer than what there is.
+        """Apply records of the changelog that are newer than the current cells.
 
-        What lies in a partition that was the key's when there were fewer gives way to what lies in the one that is.
+        A record in the key's current partition wins over one in a partition that it had when there were fewer.
         """
         cells = self.data.data
         for event in batch:
@@ -116,7 +118,7 @@ class WindowTable(faust.Table):
                 self._undone.discard(key)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Know the windows that were recovered, and forget those of partitions that went away."""
+        """Index the recovered windows, and forget cells of revoked partitions."""
         await super().on_recovery_completed(active_tps, standby_tps)
         mine = {tp.partition for tp in active_tps}
         self._cells_by_end, self._had_since, known = {}, {}, self._had_since
@@ -124,7 +126,7 @@ class WindowTable(faust.Table):
             self.data.pop(key, None)
         for key in self.data:
             self._maybe_set_key_ttl(key, -1)
-        # How old they are only they themselves can tell.
+        # The age of recovered windows follows only from the windows themselves.
         now = self.clock()
         self._had_since = {end: known.get(end, now - max(0.0, self._newest - end)) for end in self._cells_by_end}
         undone, self._undone = self._undone, set()
@@ -132,11 +134,12 @@ class WindowTable(faust.Table):
             self[key] = self.data.data[key]
 
     def expire(self) -> int:
-        """Forget the windows that ended longer ago than they are kept; the changelog's retention does the same.
+        """Forget windows that ended longer ago than they are kept, as the changelog's retention does.
 
-        Both by the newest window, and by how long they are here: a record from a clock that was ahead ends no other.
+        A window must be old both by the newest window and by the time it was here: a record from a clock that is ahead
+        expires no others.
 
-        Returns: how many cells were forgotten.
+        Returns: the number of cells forgotten.
         """
         kept = float(self.window.expires)
         before, now = self._newest - kept, self.clock()
@@ -151,7 +154,7 @@ class WindowTable(faust.Table):
     # --- reading
 
     def cells(self, text: str, ranges: Iterable[Range]) -> list[Any]:
-        """The values of one text in each window, None where there is none."""
+        """Return the values of one text in each window; None where there is none."""
         get = self.data.data.get
         return [get((text, window)) for window in ranges]
 

@@ -1,4 +1,4 @@
-"""Faust's driver of the web views, on our server."""
+"""Faust's web driver, on our server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streamhooks.faust_patches.server import Runner, Site
 
 
 class Web(FaustWeb):
-    """The views' server."""
+    """The driver of the views."""
 
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)

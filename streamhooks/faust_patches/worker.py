@@ -1,7 +1,8 @@
-"""The process around the app: it ends when it is asked to, in order if that can be, and its log stays readable."""
+"""The process around the app: it ends when asked to, in order if possible, and its log stays readable."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import signal
@@ -22,23 +23,23 @@ log = logging.getLogger(__name__)
 
 
 class Worker(faust.Worker):
-    """A worker of Faust that has code 0 whenever a signal ended it, and ends in any case.
+    """A Faust worker that exits with code 0 whenever a signal ended it, and ends in any case.
 
-    `grace` of the app is what deliveries in flight get.
+    Deliveries in flight get the app's `grace`.
     """
 
     _asked = False
     _crashed_before = False
 
     def on_setup_root_logger(self, logger: logging.Logger, level: int) -> None:
-        """Have everything that is logged masked, cut, and not repeated."""
+        """Mask and shorten everything that is logged, and limit repeated lines."""
         super().on_setup_root_logger(logger, level)
         mask_logs()
         limit_logs(logger.handlers)
         threading.excepthook = _thread_ended
 
     def install_signal_handlers(self) -> None:
-        """Take signals directly: not only while the loop turns."""
+        """Handle signals directly, not only while the loop runs."""
         signals.handle(self._end)
         if sys.platform != "win32":
             self.loop.add_signal_handler(signal.SIGUSR1, self._on_sigusr1)
@@ -50,22 +51,28 @@ class Worker(faust.Worker):
         self._asked = True
         self._crashed_before = self.crashed or self.app.crashed
         end_within(self.app.grace + BEYOND_GRACE, lambda: int(self._crashed_before))
-        with contextlib.suppress(RuntimeError):  # the loop is closed: it is ending anyway
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and the process is ending
             self.loop.call_soon_threadsafe(self._stop_in_order, number)
 
     def _stop_in_order(self, number: signal.Signals) -> None:
         self._flag_as_shutdown_by_signal()
         self._schedule_shutdown(number)
 
+    async def _sentinel_task(self) -> None:
+        """Wait until what was cancelled has ended, for a second at most. Mode waits for the whole second."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            await asyncio.wait(left, timeout=1.0)
+
     def execute_from_commandline(self) -> NoReturn:
-        """Run until the end; the process has code 0 if it was asked to end, whatever did not go well after that."""
+        """Run until the end; exit with code 0 if a signal asked for it, whatever failed after that."""
         try:
             super().execute_from_commandline()
         except BaseException as error:
             if not self._asked or self._crashed_before:
                 raise
             if not isinstance(error, SystemExit):
-                log.warning("the end was not in order", exc_info=error)
+                log.warning("an error occurred while stopping", exc_info=error)
             sys.exit(0)
         finally:
             signals.ignore()
@@ -73,7 +80,7 @@ class Worker(faust.Worker):
 
 
 def prepared_worker(app: App, **options: Any) -> Worker:
-    """Return a worker of an app that is ready for one; what can't be ends the process before Faust shows anything."""
+    """Prepare an app, and return its worker; a Refusal ends the process before Faust prints anything."""
     try:
         app.prepare()
     except Refusal as refusal:
@@ -82,7 +89,7 @@ def prepared_worker(app: App, **options: Any) -> Worker:
 
 
 def _thread_ended(args: Any) -> None:
-    # By itself Python writes it in pieces, each of which would be a line of the log.
+    # Python's own hook writes the traceback in pieces, each of which would be a line of the log.
     name = args.thread.name if args.thread is not None else "?"
     if args.exc_type is not SystemExit:
         log.error("the thread %s ended", name, exc_info=(args.exc_type, args.exc_value, args.exc_traceback))

@@ -1,1 +1,1 @@
-"""Looking back into the topics: the attempts of a hook, and why a record fired what it did."""
+"""Searching the topics: past attempts, and why a record fired a hook or not."""

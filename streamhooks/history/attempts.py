@@ -21,16 +21,15 @@ from streamhooks.settings import Settings
 from streamhooks.times import ALWAYS, Between
 
 TIMEOUT = 30.0
-#: records that a page looks through
+#: records that a page reads at most
 LOOKED_THROUGH = 50_000
-#: how long after its beginning an attempt may be told, where the end of a time is looked for: it ends, and Kafka may
-#: have been away
+#: how long after its start an attempt may be written, in milliseconds: it must end first, and Kafka may be away
 TOLD_WITHIN_MS = 300_000
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which attempts are looked for; None is all."""
+    """The filters of a search; None matches all."""
 
     hook_id: str | None = None
     webhook_id: str | None = None
@@ -38,10 +37,10 @@ class Wanted:
     status: int | None = None
     event: str | None = None
     between: Between = ALWAYS
-    """When the attempt began."""
+    """When the attempt started."""
 
     def fits(self, attempt: Attempt) -> bool:
-        """Whether an attempt of its hook is wanted."""
+        """Tell whether an attempt matches. Its hook is checked elsewhere."""
         return (
             self.webhook_id in (None, attempt.id)
             and self.outcome in (None, attempt.outcome)
@@ -51,7 +50,7 @@ class Wanted:
         )
 
     def texts(self) -> list[bytes]:
-        """What the JSON of a record holds, as workers write it, that has such an attempt: most have not."""
+        """Return texts that the JSON of a record with such an attempt contains; most records don't, and are skipped."""
         texts = (self.hook_id, self.webhook_id, self.outcome, self.event)
         found = [dumps(text) for text in texts if text is not None]
         return found if self.status is None else [*found, b'"status":%d' % self.status]
@@ -67,9 +66,9 @@ def search(
     *,
     stop: Stop,
 ) -> Page[dict[str, Any]]:
-    """A page of the attempts that are wanted, with the hook of each; blocks.
+    """Return a page of matching attempts, each with its hook; blocks.
 
-    `before` is what a former page returned as reached; `partitions` is the number of those of `firings`.
+    `before` is `reached` of the previous page; `partitions` is the partition count of `firings`.
 
     Raises:
         TimeoutError: Kafka does not answer, or `stop` was set.
@@ -83,14 +82,14 @@ def search(
 
     def look(record: Record) -> list[dict[str, Any]]:
         if stop.is_set():
-            raise TimeoutError("nobody waits for it any more")
+            raise TimeoutError("the caller has gone")
         value = record.value or b""
         if value.startswith(b"{") and not all(text in value for text in texts):
             return []
         try:
             firing = decode(Firing, value)
         except BrokenRecord:
-            return []  # it is a dead letter
+            return []  # it is reported as a dead letter
         if hook_id not in (None, firing.hook_id):
             return []
         found = [attempt for attempt in firing.attempts if wanted.fits(attempt)]
@@ -104,7 +103,7 @@ def search(
 
 
 def _written(between: Between) -> Between:
-    """The timestamps of records that hold attempts of a time: a record has that of an attempt of the same bucket."""
+    """Return the timestamps of records with attempts of this time: a record has that of its bucket's first attempt."""
     since, until = between.since, between.until
     return Between(
         None if since is None else since - BUCKET_MS, None if until is None else until + BUCKET_MS + TOLD_WITHIN_MS

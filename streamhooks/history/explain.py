@@ -1,4 +1,4 @@
-"""Why a source record fired a hook, or did not, and what came of it."""
+"""Why a source record fired a hook or not, and its attempts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streamhooks.kafka.reader import Record, Stop, scan
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.firing import Firing
-from streamhooks.records.formats import decode
+from streamhooks.records.formats import Registry, decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.settings import Settings
@@ -27,11 +27,11 @@ from streamhooks.sources.rules import UserRecord, asks, read_source
 from streamhooks.times import Between
 
 TIMEOUT = 60.0
-#: records of `firings` of a partition that are looked through for attempts
+#: records of `firings` that are searched for attempts per partition
 LOOKED_THROUGH = 50_000
-#: attempts of one delivery that are shown
+#: attempts shown per delivery
 ATTEMPTS = 100
-#: an attempt lies in `firings` under the time at which its bucket's first one started
+#: a record of `firings` has the start time of the first attempt in its bucket
 BUCKET_MS = 10_000
 #: how far a timestamp may be ahead of the broker's clock: Kafka's default of `message.timestamp.after.max.ms`
 AHEAD_MS = 3_600_000 + BUCKET_MS
@@ -39,53 +39,60 @@ AHEAD_MS = 3_600_000 + BUCKET_MS
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One hook and one record."""
+    """Why one record fired one hook, or did not."""
 
     hook: Hook
     matched: bool
     why: str
     webhook_id: str
-    """The id that its delivery has, or would have."""
+    """The `webhook-id` that the delivery has or would have."""
 
 
-def find_event(settings: Settings, event_id: str, between: Between, *, stop: Stop) -> Record | None:
+def find_event(
+    settings: Settings, event_id: str, between: Between, registry: Registry | None, *, stop: Stop
+) -> Record | None:
     """The first record of `events`, else of `alerts`, with this event id, of this time; blocks.
 
     Raises:
         TimeoutError: Kafka does not answer, or `stop` was set.
+        RegistryAway: the schema registry does not answer.
 
     """
     wanted = (event_id.lower().encode(), event_id.upper().encode())
     for kind in (SourceKind.EVENTS, SourceKind.ALERTS):
         ranges = ranges_between(settings, [kind.topic(Topics(settings.topic_prefix))], between, stop=stop)
-        first: Record | None = None  # the others may be many
+        first: Record | None = None  # kept alone, since there may be many
         for record in scan(settings, ranges, timeout=TIMEOUT, stop=stop):
             if not between.holds(record.timestamp) or not any(text in (record.value or b"") for text in wanted):
                 continue
-            if _event_id(kind, record) == event_id.lower() and (first is None or record.timestamp < first.timestamp):
+            if first is not None and record.timestamp >= first.timestamp:
+                continue
+            if _event_id(kind, record, registry) == event_id.lower():
                 first = record
         if first is not None:
             return first
     return None
 
 
-def _event_id(kind: SourceKind, record: Record) -> str | None:
+def _event_id(kind: SourceKind, record: Record, registry: Registry | None) -> str | None:
     try:
-        source = read_source(kind, record.value)
+        source = read_source(kind, record.value, registry)
     except BrokenRecord:
         return None
     event = source.event if isinstance(source, Alert) else source
     return event.event_id if isinstance(event, Event) else None
 
 
-def explain(record: Record, kind: SourceKind | None, hooks: HooksTable) -> tuple[UserRecord, list[Explained]]:
+def explain(
+    record: Record, kind: SourceKind | None, hooks: HooksTable, registry: Registry | None = None
+) -> tuple[UserRecord, list[Explained]]:
     """What a source record asked for, and each hook of its organization: those that it fires first.
 
     Raises:
         BrokenRecord: the record can't be read.
 
     """
-    source = read_source(kind, record.value)
+    source = read_source(kind, record.value, registry)
     explained = [
         _explained(hook, source, record, hooks) for hook in hooks if hook.organization_id == organization_of(source)
     ]
@@ -97,11 +104,11 @@ def _explained(hook: Hook, source: UserRecord, record: Record, hooks: HooksTable
     all_asks = asks(source)
     if not all_asks:
         return Explained(hook, False, "an Error without its instance fires nothing", delivery)
-    # Of two things that a record asks for, the one that is for this kind of hook tells more.
+    # An alert can match two kinds of hook: report the reason for this hook's kind.
     of_its_kind = [ask for ask in all_asks if ask.hook_kind == kind_of(hook)] or all_asks
     reasons = [list(reasons_against(hook, ask)) for ask in of_its_kind]
-    is_late = (made := _made(hook)) is not None and made > record.timestamp / 1000
-    late = [f"it was made later: {hook.date_created}"] if is_late else []
+    is_late = (created := _created(hook)) is not None and created > record.timestamp / 1000
+    late = [f"it was created later: {hook.date_created}"] if is_late else []
     if [] not in reasons or late:
         return Explained(hook, False, "; ".join(min(reasons, key=len) + late), delivery)
     event = of_its_kind[reasons.index([])].event
@@ -111,8 +118,8 @@ def _explained(hook: Hook, source: UserRecord, record: Record, hooks: HooksTable
     return Explained(hook, True, f"it subscribed to {event}", delivery)
 
 
-def _made(hook: Hook) -> float | None:
-    """When a hook was made, epoch seconds; None if who wrote it did not say."""
+def _created(hook: Hook) -> float | None:
+    """Return when a hook was created, in epoch seconds; None if its writer did not say."""
     try:
         return datetime.fromisoformat(hook.date_created).timestamp()
     except ValueError:
@@ -120,12 +127,12 @@ def _made(hook: Hook) -> float | None:
 
 
 def organization_of(source: UserRecord) -> str:
-    """The organization of a source record."""
+    """Return the organization of a source record."""
     return source.event.organization_id if isinstance(source, Alert) else source.organization_id
 
 
 def summary(source: UserRecord) -> dict[str, Any]:
-    """What a record is about, without what its users wrote into it."""
+    """Return what a record is about, without its users' content."""
     if isinstance(source, ResourceChange):
         return {
             "action": source.action,
@@ -149,9 +156,9 @@ def summary(source: UserRecord) -> dict[str, Any]:
 def attempts_of(
     settings: Settings, offsets: Offsets, partitions: int, record: Record, matched: Iterable[Explained], *, stop: Stop
 ) -> dict[str, list[dict[str, Any]]]:
-    """The attempts of deliveries, oldest first, by their `webhook-id`, read from `firings`; blocks.
+    """Return the attempts of deliveries per `webhook-id`, oldest first, read from `firings`; blocks.
 
-    Of each delivery they are the latest `ATTEMPTS`.
+    Each delivery has at most its latest `ATTEMPTS`.
 
     Raises:
         TimeoutError: Kafka does not answer, or `stop` was set.
@@ -167,7 +174,7 @@ def attempts_of(
     texts = {name.encode() for name in wanted}
     found = _look_through(settings, ranges, texts, stop)
     if len(found) < len(wanted):
-        # The clock of who wrote the record may have been ahead: then its attempts are older than it.
+        # The producer's clock may have been ahead: then the attempts have earlier times than the record.
         earlier = offsets.at(tps, record.timestamp - AHEAD_MS)
         ranges = {tp: (max(earlier[tp], starts[tp] - LOOKED_THROUGH), starts[tp]) for tp in tps}
         for name, attempts in _look_through(settings, ranges, texts, stop).items():
@@ -178,7 +185,7 @@ def attempts_of(
 def _look_through(
     settings: Settings, ranges: Ranges, wanted: Collection[bytes], stop: Stop
 ) -> dict[str, list[dict[str, Any]]]:
-    """The latest attempts of these deliveries among records of `firings`, by their `webhook-id`."""
+    """Return the latest attempts of these deliveries in ranges of `firings`, per `webhook-id`."""
     found: dict[str, deque[dict[str, Any]]] = {}
     for firing in scan(settings, ranges, timeout=TIMEOUT, stop=stop):
         if firing.value is None or not any(text in firing.value for text in wanted):

@@ -1,1 +1,1 @@
-"""What is known of hooks: the table, what was found about them, what their owners wish, and who writes it."""
+"""Hooks: the table, their desired and observed states, which hooks match a record, and the writers."""

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal, cast, get_args
 
+from streamhooks.errors import BrokenRecord
 from streamhooks.records.hook_state import HookState
 from streamhooks.records.notice import Notice
+
+What = Literal["disabled", "upheld", "failing", "warned", "recovered", "pause", "breaker", "closed", "sealed", "opened"]
+"""What may be found about a hook. The names are those of stored calls of `note_finding`, 0.1.0's too."""
 
 TELL_AGAIN: Final = 3600.0
 """How long after a notice that a hook's breaker opened the next may come, in seconds."""
 
 
+def known_finding(what: str) -> What:
+    """Return what was found, as a stored call names it; raise BrokenRecord if there is no such finding."""
+    if what not in get_args(What):
+        raise BrokenRecord(f"what: is no finding that is known: {what}")
+    return cast(What, what)
+
+
 def merged(
-    state: HookState, what: str, found: dict[str, Any], *, now: float, pause_left: float = 0.0, enabled_at: float = 0.0
+    state: HookState, what: What, found: dict[str, Any], *, now: float, pause_left: float = 0.0, enabled_at: float = 0.0
 ) -> HookState:
     """The state with a finding in it; several workers may have found the same, and the first one holds.
 
@@ -51,7 +62,7 @@ def _disabled(state: HookState, found: dict[str, Any], enabled_at: float) -> Hoo
     return replace(state, **found, upheld_at=found["disabled_since"])
 
 
-def notice_of(what: str, state: HookState, now: float, blocked: str | None = None) -> Notice | None:
+def notice_of(what: What, state: HookState, now: float, blocked: str | None = None) -> Notice | None:
     """The notice about a finding, if its owner should hear of it; `now` is that of `merged`.
 
     blocked -- why nothing can be sent to the hook, see `Hook.blocked`.

@@ -1,6 +1,6 @@
-"""Hooks by what they subscribed to, so that those of a record are found without a look at each.
+"""An index of hooks by their subscriptions, so that the hooks of a record are found without checking each hook.
 
-What a hook costs, in time and memory, grows with its events and projects, not with their product.
+The cost of a hook, in time and memory, grows with the sum of its events and projects, not with their product.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _Key = tuple[HookKind, str, str | None, str | None]
 
 
 class Index:
-    """Finds what `matches` says of each hook."""
+    """Finds exactly the hooks for which `matches` is true."""
 
     def __init__(self) -> None:
         self._entries: dict[_Key, dict[str, Hook]] = {}
@@ -25,14 +25,14 @@ class Index:
         self._events: dict[str, frozenset[str]] = {}
 
     def add(self, hook: Hook) -> None:
-        """Take in a hook that is not there."""
+        """Add a hook that is not in the index."""
         if _is_wide(hook):
             self._events[hook.id] = frozenset(hook.events)
         for key in _keys(hook):
             self._entries.setdefault(key, {})[hook.id] = hook
 
     def remove(self, hook: Hook) -> None:
-        """Forget a hook, as it was when it was taken in."""
+        """Remove a hook, as it was when it was added."""
         self._events.pop(hook.id, None)
         for key in _keys(hook):
             found = self._entries[key]
@@ -41,10 +41,10 @@ class Index:
                 del self._entries[key]
 
     def matching(self, ask: Ask) -> list[Hook]:
-        """Return the hooks, disabled ones too, that get what is asked for."""
+        """Return the hooks that match, including disabled ones."""
         kind, organization_id, project_ids, event, app_id = ask
         names = names_of(event) if kind == "app" else (event,)
-        # By id: several patterns and projects of a hook may fit, and it gets the record once.
+        # By id: several patterns and projects of a hook may match, but it gets the record once.
         found: dict[str, Hook] = {}
         for project_id in (None, *project_ids):
             for name in names:
@@ -61,14 +61,14 @@ class Index:
         return [hook for hook in found.values() if hook.app_id == app_id]
 
     def __len__(self) -> int:
-        """Return how many entries there are; looks at each key."""
+        """Return the number of entries, in time that grows with the number of keys."""
         return sum(map(len, self._entries.values())) + len(self._events)
 
 
 def _is_wide(hook: Hook) -> bool:
-    """Whether an entry per project and event would be more than one per project and one per event.
+    """Tell whether one entry per pair of project and event would be more than one per project plus one per event.
 
-    Such a hook has one entry per project, and each look-up in one of its projects asks for its events.
+    Such a hook has one entry per project, and each look-up in one of its projects checks its events.
     """
     events, projects = len(hook.events), len(hook.project_ids)
     return events * projects > events + projects or events > MAX_EVENTS

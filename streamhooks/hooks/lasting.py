@@ -1,7 +1,7 @@
-"""How long what was found about a hook lasts, by the clock that nobody sets.
+"""Times of a hook's observed state by the steady clock, which nobody can set.
 
-A record says by the time of day since when, or until when, something holds: whoever reads it takes the clock from
-there. What is read at a worker's start is as old as the time of day says; what comes after that is of this moment.
+A record gives the start or end of a condition by the time of day; the reader converts it to its steady clock. A record
+that is read at a worker's start is as old as the time of day says. A later one is from this moment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from streamhooks.times import steady
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
-    """Moments of a `HookState` in seconds of the steady clock; None for what is not."""
+    """The times of a `HookState` in seconds of the steady clock; None for absent ones."""
 
     state: HookState
     paused_until: float | None
@@ -24,16 +24,16 @@ class Lasting:
     clock: Callable[[], float]
 
     def pause_left(self) -> float:
-        """How long its endpoint is still left alone, in seconds; 0 if it is not."""
+        """Return the rest of the pause that its endpoint asked for, in seconds; 0 if it is not paused."""
         return max(0.0, self.paused_until - self.clock()) if self.paused_until is not None else 0.0
 
 
 def lasting(
-    state: HookState, former: Lasting | None, wall: float, *, is_old: bool, clock: Callable[[], float] = steady
+    state: HookState, previous: Lasting | None, wall: float, *, is_old: bool, clock: Callable[[], float] = steady
 ) -> Lasting:
-    """The moments of a state that was read now, at `wall` by the time of day (epoch seconds).
+    """Return the times of a state that was read now, when the time of day is `wall` (epoch seconds).
 
-    `former` is what was known of the hook before; `is_old` whether the state may have been written long ago.
+    `previous` has the times of the hook before. `is_old` means that the state may have been written long ago.
     """
     now = clock()
 
@@ -41,8 +41,8 @@ def lasting(
         moment = getattr(state, name)
         if moment is None:
             return None
-        if former is not None and getattr(former.state, name) == moment:
-            known: float | None = getattr(former, name)
+        if previous is not None and getattr(previous.state, name) == moment:
+            known: float | None = getattr(previous, name)
             return known
         return now - max(0.0, wall - moment) if is_old else now
 
@@ -50,8 +50,8 @@ def lasting(
         until, seconds = state.paused_until, state.paused_for
         if until is None:
             return None
-        if former is not None and (until, seconds) == (former.state.paused_until, former.state.paused_for):
-            return former.paused_until
+        if previous is not None and (until, seconds) == (previous.state.paused_until, previous.state.paused_for):
+            return previous.paused_until
         left = until - wall if is_old or seconds is None else seconds
         return now + max(0.0, left if seconds is None else min(left, seconds))
 

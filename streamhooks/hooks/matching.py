@@ -1,4 +1,4 @@
-"""Which hooks a record is for: the rules of docs/reference/what-fires-what.md, for one hook and what is asked for.
+"""The rules of docs/reference/what-fires-what.md: whether one hook gets what a record asks for.
 
 The hooks table finds the same hooks by its index (`hooks/index.py`).
 """
@@ -13,7 +13,7 @@ from streamhooks.records.hook_events import fires
 
 HookKind = Literal["service", "app"]
 
-#: projects that are named where a hook does not fit
+#: projects that are listed in a reason
 _NAMED = 20
 
 
@@ -23,22 +23,22 @@ class Ask(NamedTuple):
     hook_kind: HookKind
     organization_id: str
     project_ids: tuple[str, ...]
-    """The projects of the record: hooks with projects need one of them, so without any it is for hooks without."""
+    """The projects of the record: a hook with projects needs one of them, so if empty, only hooks without match."""
     event: str
     app_id: str | None = None
-    """Of one app alone; None for every app."""
+    """The only app that it is for; None for every app."""
 
 
 def matches(hook: Hook, ask: Ask) -> bool:
-    """Tell whether a hook gets what is asked for. Whether it is active is not looked at."""
+    """Tell whether a hook gets what a record asks for, active or not."""
     return next(reasons_against(hook, ask), None) is None
 
 
 def reasons_against(hook: Hook, ask: Ask) -> Iterator[str]:
-    """Give each reason why a hook does not get what is asked for. Whether it is active is not looked at."""
+    """Yield each reason why a hook does not get what a record asks for, active or not."""
     kind = kind_of(hook)
     if kind != ask.hook_kind:
-        yield f"{ask.event} is for {ask.hook_kind} hooks, and it is {'an app' if kind == 'app' else 'a service'} hook"
+        yield f"{ask.event} is for {ask.hook_kind} hooks, and this is {'an app' if kind == 'app' else 'a service'} hook"
     if hook.organization_id != ask.organization_id:
         yield f"it belongs to organization {hook.organization_id}, the record to {ask.organization_id}"
     if ask.app_id is not None and hook.app_id not in (ask.app_id, None):
@@ -50,7 +50,7 @@ def reasons_against(hook: Hook, ask: Ask) -> Iterator[str]:
 
 
 def kind_of(hook: Hook) -> HookKind:
-    """Return the kind of a hook: that of an app, or a service hook."""
+    """Return the kind of a hook: an app hook or a service hook."""
     return "service" if hook.app_id is None else "app"
 
 

@@ -1,4 +1,4 @@
-"""Hooks to which nothing can be sent: told to their home once, and once more when they can be sent to again."""
+"""Blocked hooks: reported to their owner once, and once more when they are no longer blocked."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from streamhooks.hooks.telling import TOLD, Tell
 from streamhooks.records.hook import Hook
 from streamhooks.times import steady
 
-#: how often is looked for what to tell, in seconds
+#: interval of the checks, in seconds
 INTERVAL = 0.5
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as seals need it."""
+    """The parts of the hooks table that are needed here."""
 
     @property
     def seals_changed(self) -> Iterable[str]:
-        """The hooks that are blocked, or not, other than was found about them."""
+        """Return the hooks whose observed state does not say whether they are blocked now."""
 
     def get(self, hook_id: str) -> Hook | None:
-        """The hook as wished."""
+        """Return the hook, or None."""
 
 
 class Seals:
-    """Tells the homes of hooks, as far as they are here. One for the worker."""
+    """Reports on the hooks that this worker owns. One per worker."""
 
     def __init__(
         self,
@@ -38,19 +38,19 @@ class Seals:
     ) -> None:
         self._hooks = hooks
         self._is_home = is_home
-        self._tell_home = tell
+        self._tell_owner = tell
         self._clock = clock
         self._steady = steady_clock
         self._told: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Tell, for ever."""
+        """Report until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
             self.tell()
 
     def tell(self) -> None:
-        """Tell what is not known yet; what was told a short while ago may still be on its way."""
+        """Report what is not recorded yet; a recent report may still be on its way."""
         now = self._steady()
         changed = set(self._hooks.seals_changed)
         self._told = {hook_id: until for hook_id, until in self._told.items() if until > now and hook_id in changed}
@@ -59,6 +59,6 @@ class Seals:
             if hook is not None and self._is_home(hook_id):
                 self._told[hook_id] = now + TOLD
                 if hook.blocked:
-                    self._tell_home("sealed", hook_id, {"sealed_since": self._clock()})
+                    self._tell_owner("sealed", hook_id, {"sealed_since": self._clock()})
                 else:
-                    self._tell_home("opened", hook_id, {"sealed_since": None})
+                    self._tell_owner("opened", hook_id, {"sealed_since": None})

@@ -18,7 +18,7 @@ from streamhooks.kafka.applying import broken_among
 from streamhooks.kafka.reader import Record
 from streamhooks.masking import shown
 from streamhooks.metrics import HOOKS, REJECTED_HOOKS
-from streamhooks.records.formats import decode
+from streamhooks.records.formats import Registry, decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_state import HookState
 from streamhooks.records.sealing import OLD_TEXTS, Keys, holds_old_texts
@@ -50,26 +50,22 @@ class Tally:
 
 
 class HooksTable:
-    """The hooks as wished and what was found about them.
-
-    Attributes:
-        is_live: whether what comes was written a moment ago, not before this worker began to read.
-
-    """
-
-    is_live = False
+    """The hooks as wished and what was found about them."""
 
     def __init__(
         self,
         hooks_topic: str,
         states_topic: str,
         keys: Keys | None = None,
+        registry: Registry | None = None,
         clock: Callable[[], float] = time.time,
         steady_clock: Callable[[], float] = steady,
     ) -> None:
         self._clock = clock
         self._steady = steady_clock
+        self._is_live = False
         self._keys = keys or Keys()
+        self._registry = registry
         self._hooks_topic = hooks_topic
         self._states_topic = states_topic
         self._hooks: dict[str, Hook] = {}
@@ -87,6 +83,10 @@ class HooksTable:
         self.upheld: dict[str, float] = {}
         #: the hooks that are blocked, or not, other than was found about them, which must be told to their home
         self.seals_changed: set[str] = set()
+
+    def go_live(self) -> None:
+        """Take what comes from now on as written a moment ago, not before this worker began to read."""
+        self._is_live = True
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
         """Take in records of `hooks` and `hook-states`.
@@ -115,7 +115,7 @@ class HooksTable:
             self._replace(hook_id, self._hooks.get(hook_id), state)
 
     def _apply_wish(self, hook_id: str, record: Record) -> None:
-        written = None if record.value is None else decode(Hook, record.value)
+        written = None if record.value is None else decode(Hook, record.value, self._registry)
         former = self._hooks.get(hook_id)
         wish = None if written is None else following(written, former, record.timestamp)
         hook = None if wish is None else self._keys.opened(wish, old=self._opens_old)
@@ -131,7 +131,7 @@ class HooksTable:
 
     def _holds(self, hook_id: str, record: Record, wish: Hook | None) -> bool:
         holds = self.revisions.take(hook_id, record, wish.revision if wish else revision_of_tombstone(record))
-        if holds is False and self.is_live:
+        if holds is False and self._is_live:
             REJECTED_HOOKS.inc()
             text = "the record %s was made from an older state of the hook %s: it changes nothing"
             log.warning(text, record.source, shown(hook_id))
@@ -152,7 +152,7 @@ class HooksTable:
         known = self._lasting.pop(hook_id, None)
         if state is not None:
             self._states[hook_id] = state
-            is_old = not self.is_live
+            is_old = not self._is_live
             self._lasting[hook_id] = lasting(state, known, self._clock(), is_old=is_old, clock=self._steady)
         self.seals_changed.discard(hook_id)
         self.upheld.pop(hook_id, None)

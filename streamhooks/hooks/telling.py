@@ -1,11 +1,13 @@
-"""How a worker tells the home of a hook what it has found about it."""
+"""How a worker reports what it observed about a hook to the hook's owner."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from streamhooks.hooks.findings import What
+
 #: how long a worker that has told the home something waits before it tells it again, in seconds
 TOLD = 15.0
 
-Tell = Callable[[str, str, dict[str, object]], None]
-"""Takes what was found (`disabled`, `breaker`, …), the hook's id, and the fields of the finding."""
+Tell = Callable[[What, str, dict[str, object]], None]
+"""Takes what was found, the hook's id, and the fields of the finding."""

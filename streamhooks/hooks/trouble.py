@@ -1,6 +1,6 @@
-"""Which hooks need a person first (docs/reference/hooks.md): what is wrong with each, as every worker knows it.
+"""Which hooks need attention first (docs/reference/hooks.md): the trouble of each, as every worker knows it.
 
-All of it is in `hook-states`, which every worker reads: nobody else is asked.
+All of it is in `hook-states`, which every worker reads, so no other worker is asked.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 Trouble = Literal["disabled_by_system", "blocked", "breaker_open", "failing", "paused"]
 
 TROUBLES: Final[tuple[Trouble, ...]] = get_args(Trouble)
-"""The worst first. What its owner has disabled is in none."""
+"""The worst first. A hook that a user has disabled has no trouble."""
 
 Place = tuple[int, int, str]
-"""Where a hook stands in a list: its rank, since when it is so in epoch milliseconds, its id."""
+"""The place of a hook in a list: its rank, the start of its condition in epoch milliseconds, its id."""
 
 LATEST: Final = 10**15 - 1
-"""In a place: since when is not known, or nothing is wrong."""
+"""In a place: the start is unknown, or there is no trouble."""
 
 Test = Callable[["HooksTable", "Hook"], bool]
 
 
 def trouble_of(hooks: HooksTable, hook: Hook) -> Trouble | None:
-    """Return the worst that is wrong with a hook; None if nothing is, or its owner has disabled it."""
+    """Return the worst trouble of a hook; None without trouble, or if a user has disabled it."""
     if hook.blocked is None and hooks.state(hook.id) is None:
-        return None  # as nearly always
+        return None  # by far the most common case
     return next((trouble for trouble in TROUBLES if _TESTS[trouble](hooks, hook)), None)
 
 
 def place_of(hooks: HooksTable, hook: Hook) -> Place:
-    """Return where a hook stands if those come first that need a person, and of these what is so for the longest."""
+    """Return the place of a hook in the order of attention; within one trouble, the longest comes first."""
     trouble, state = trouble_of(hooks, hook), hooks.state(hook.id)
     rank = _rank(trouble, is_disabled=hook.status == "disabled")
     if state is None:
@@ -44,20 +44,20 @@ def place_of(hooks: HooksTable, hook: Hook) -> Place:
 
 
 def place_of_shown(hook: Mapping[str, Any]) -> tuple[int, str, str]:
-    """Return the same of a hook as the API shows it, which compares alike; a worker of 0.1.0 tells no trouble."""
+    """Return the place of a hook as the API shows it, in the same order; a worker of 0.1.0 shows no trouble."""
     rank = _rank(hook.get("trouble"), is_disabled=hook["status"] == "disabled")
     return rank, hook["disabled_since"] or hook["failing_since"] or "~", hook["id"]
 
 
 def _rank(trouble: str | None, *, is_disabled: bool) -> int:
-    # Of those without trouble, what its owner has disabled comes last.
+    # Hooks that a user has disabled come last.
     if trouble is None:
         return len(TROUBLES) + is_disabled
     return TROUBLES.index(trouble)
 
 
 def test_of(state: str) -> Test:
-    """Return what tells whether a hook is in one of STATES; it may be in several."""
+    """Return the test for one of STATES; a hook may be in several."""
     return _TESTS[state]
 
 
@@ -87,4 +87,4 @@ _TESTS: Final[Mapping[str, Test]] = {
 }
 
 STATES: Final = tuple(_TESTS)
-"""What hooks are filtered by; `trouble` is any of TROUBLES."""
+"""The filters of hooks; `trouble` is any of TROUBLES."""

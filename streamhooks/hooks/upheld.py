@@ -1,7 +1,7 @@
-"""Findings that a record of `hooks` has not undone although it says `active` again: told to the hook's home.
+"""Disablings that a record of `hooks` has not undone, although it repeats `active`: reported to the hook's owner.
 
-The tables tell such a record from one that enables by the record before it. Compaction leaves the last one only, so
-the home writes to `hook-states` that the finding holds.
+The tables distinguish such a record from one that enables by the record before it. Compaction keeps only the last
+record, so the owner writes to `hook-states` that the disabling stays in force.
 """
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ from typing import Protocol
 from streamhooks.hooks.telling import TOLD, Tell
 from streamhooks.times import steady
 
-#: how often is looked for what to tell, in seconds
+#: interval of the checks, in seconds
 INTERVAL = 0.5
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as it is needed here."""
+    """The parts of the hooks table that are needed here."""
 
     @property
     def upheld(self) -> Mapping[str, float]:
-        """When the last record of a hook was written, as epoch seconds, where a finding holds and must be told so."""
+        """Return by hook when its last record was written (epoch seconds), if that has not undone a disabling."""
 
 
 class Upheld:
-    """Tells the homes of hooks, as far as they are here. One for the worker."""
+    """Reports on the hooks that this worker owns. One per worker."""
 
     def __init__(
         self, hooks: Hooks, is_home: Callable[[str], bool], tell: Tell, clock: Callable[[], float] = steady
     ) -> None:
         self._hooks = hooks
         self._is_home = is_home
-        self._tell_home = tell
+        self._tell_owner = tell
         self._clock = clock
         self._told: dict[tuple[str, float], float] = {}
 
     async def run(self) -> None:
-        """Tell, for ever."""
+        """Report until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
             self.tell()
 
     def tell(self) -> None:
-        """Tell what is not known yet; what was told a short while ago may still be on its way."""
+        """Report what is not recorded yet; a recent report may still be on its way."""
         now = self._clock()
         upheld = set(self._hooks.upheld.items())
         self._told = {one: until for one, until in self._told.items() if until > now and one in upheld}
         for hook_id, written in upheld - self._told.keys():
             if self._is_home(hook_id):
                 self._told[hook_id, written] = now + TOLD
-                self._tell_home("upheld", hook_id, {"upheld_at": written})
+                self._tell_owner("upheld", hook_id, {"upheld_at": written})

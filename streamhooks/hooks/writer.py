@@ -1,9 +1,9 @@
-"""`hooks`: what users wish, written by the home of each hook, one change after the other.
+"""Writes `hooks`, the desired states: each hook's owner writes its changes, one after the other.
 
-The home is whoever owns the hook's partition of `delayed`. That is a lease and no fence: a former home may write once
-more. What comes of that is in `hooks/revisions.py`.
+The owner is the worker that owns the hook's partition of `delayed`. That is a lease, not a fence: a previous owner may
+still write. `hooks/revisions.py` says what follows from that.
 
-What is written is in force on this worker before a method returns: its table has read it back.
+Each method returns when its record is in force on this worker: the table has read it back.
 
 Why: docs/decisions/0006-one-writer-per-hook.md.
 """
@@ -29,19 +29,19 @@ from streamhooks.records.sealing import Keys
 
 log = logging.getLogger(__name__)
 
-#: how often is looked for what must be healed, in seconds
+#: interval of the checks for hooks to heal, in seconds
 INTERVAL = 0.5
-#: how long it may take to read to the end, and to heal, in seconds
+#: timeout of reading to the end, and of healing, in seconds
 WITHIN = 5.0
-#: how soon Kafka is asked again when it has refused to tell where the partitions end, in seconds
+#: the wait before Kafka is asked again for the ends of partitions, in seconds
 AGAIN = 0.1
 
 
 class HookWriter:
-    """The writer of `hooks`. One for the worker.
+    """The writer of `hooks`. One per worker.
 
-    `places` gives the partitions that hold what is known about a hook: of `hooks` and of `hook-states`; `ends` tells
-    where partitions end.
+    `places` gives the partitions with the records of a hook: one of `hooks` and one of `hook-states`. `ends` gives the
+    next offsets of partitions.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class HookWriter:
     # --- reading
 
     async def read_to_end(self, hook_id: str) -> None:
-        """Know all that is written about a hook at this moment.
+        """Read all that is written about a hook at this moment.
 
         Raises:
             TimeoutError: Kafka does not answer in time.
@@ -88,11 +88,11 @@ class HookWriter:
                 await asyncio.sleep(AGAIN)
 
     def reached(self, hook_id: str) -> list[int]:
-        """The offsets that come next of what is known here about a hook, of each place."""
+        """Return up to which offset this worker has read each place of a hook."""
         return [self._reader.position.get(tp, 0) for tp in self._places(hook_id)]
 
     async def wait_read(self, reached: Iterable[int], hook_id: str) -> None:
-        """Wait until this worker knows what another one knew that had reached these offsets."""
+        """Wait until this worker has read up to these offsets, which another worker had reached."""
         for (topic, partition), offset in zip(self._places(hook_id), reached, strict=True):
             await self._wait(topic, partition, offset - 1)
 
@@ -100,10 +100,10 @@ class HookWriter:
 
     @asynccontextmanager
     async def alone(self, hook_id: str) -> AsyncIterator[None]:
-        """Keep changes of one hook apart: each starts from what the former ones, here and elsewhere, made of it.
+        """Make the changes of one hook one after the other: each starts from the result of all earlier ones, anywhere.
 
         Raises:
-            NotHome: another worker is its home, or may be.
+            NotHome: another worker is its owner, or may be.
             TimeoutError: Kafka does not answer in time.
 
         """
@@ -113,27 +113,27 @@ class HookWriter:
             yield
 
     async def create(self, hook: Hook) -> Hook:
-        """Write a hook with an id that nobody else can know. Return it as it was written."""
+        """Write a hook with a new id, which nobody else can know; return it as it was written."""
         return await self._write(replace(hook, revision=1))
 
     async def write(self, hook: Hook) -> Hook:
         """Write a changed hook, within `alone`; return it as it was written.
 
         Raises:
-            NotHome: another worker is its home, or may be; nothing was written.
-            Overtaken: another worker has changed it meanwhile; what was written changes nothing.
-            PublishError: the broker does not take it.
+            NotHome: another worker is its owner, or may be; nothing was written.
+            Overtaken: another worker has changed it in the meantime; the written record has no effect.
+            PublishError: the broker does not accept it.
 
         """
         self._check(hook.id)
         return await self._write(replace(hook, revision=self._next(hook.id)))
 
     async def delete(self, hook_id: str) -> None:
-        """Delete a hook and what was found about it, within `alone`; raises as `write` does."""
+        """Delete a hook and its observed state, within `alone`; raise as `write` does."""
         self._check(hook_id)
         headers = [(REVISION_HEADER, str(self._next(hook_id)).encode())]
-        # In this order: without its state, a hook that the system disabled would be active for a moment. And who is
-        # overtaken leaves the state alone: it is that of the hook that there is.
+        # In this order: without its state, a hook that the system disabled would be active for a moment. And if this
+        # worker is overtaken, the state stays: it is that of the hook in force.
         await self._publish(self._topics.hooks, hook_id, None, headers=headers)
         await self._publish(self._topics.hook_states, hook_id, None)
 
@@ -142,40 +142,40 @@ class HookWriter:
 
     def _check(self, hook_id: str) -> None:
         if not self._is_home(hook_id):
-            raise NotHome("this worker is not the home of the hook")
+            raise NotHome("this worker is not the owner of the hook")
 
     async def _write(self, hook: Hook) -> Hook:
         await self._publish(self._topics.hooks, hook.id, self._keys.sealed(hook).to_json())
         return hook
 
     async def _publish(self, topic: str, hook_id: str, value: bytes | None, **options: object) -> None:
-        lies = await self._outbox.publish(topic, value, key=hook_id, **options)
-        await self._wait(lies.topic, lies.partition, lies.offset)
-        if topic == self._topics.hooks and self._hooks.revisions.was_rejected(lies.offset):
-            raise Overtaken("another worker has changed the hook meanwhile")
+        written = await self._outbox.publish(topic, value, key=hook_id, **options)
+        await self._wait(written.topic, written.partition, written.offset)
+        if topic == self._topics.hooks and self._hooks.revisions.was_rejected(written.offset):
+            raise Overtaken("another worker has changed the hook in the meantime")
 
     async def _wait(self, topic: str, partition: int, offset: int) -> None:
         await self._reader.wait_applied(topic, partition, offset)
         if not self._reader.is_ready((topic, partition)):
-            raise TimeoutError(f"{topic} is being read once more")
+            raise TimeoutError(f"{topic} is being read again")
 
     # --- healing
 
     async def run(self) -> None:
-        """Heal the log, for ever."""
+        """Heal the log until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
             await self.heal()
 
     async def heal(self) -> None:
-        """Write what holds of the hooks of which the log ends with something else, as far as this is their home."""
+        """Write the record in force again, for the hooks of this worker whose log ends with another record."""
         for hook_id in [one for one in self._hooks.revisions.to_heal if self._is_home(one)]:
             try:
                 async with asyncio.timeout(2 * WITHIN), self.alone(hook_id):
                     if hook_id in self._hooks.revisions.to_heal:
                         await self._heal(hook_id)
             except (NotHome, Overtaken, PublishError, TimeoutError) as error:
-                log.info("the hook %s is healed later: %s", shown(hook_id), type(error).__name__)
+                log.info("the hook %s will be healed later: %s", shown(hook_id), type(error).__name__)
 
     async def _heal(self, hook_id: str) -> None:
         hook = self._hooks.get(hook_id)
@@ -183,4 +183,4 @@ class HookWriter:
             await self.delete(hook_id)
         else:
             await self.write(hook)
-        log.info("the hook %s was written once more as it holds", shown(hook_id))
+        log.info("the hook %s was healed: the version in force was written again", shown(hook_id))

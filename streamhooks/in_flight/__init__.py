@@ -1,1 +1,1 @@
-"""What is in flight: settled in the order of offsets (`tracker`), bounded (`room`), started when allowed (`gate`)."""
+"""Records in flight: settled by offset (`tracker`), bounded (`room`), started only while allowed (`gate`)."""

@@ -1,4 +1,4 @@
-"""Runs that end in an error of streamhooks itself: they are run again, and given up in the end."""
+"""Runs that fail with an internal error: they are retried, and finally given up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamhooks.metrics import REPEATED_RUNS
 
 log = logging.getLogger(__name__)
 
-#: after how many such failures, while others succeed, something is given up
+#: give a run up after this many failures during which other runs succeeded
 FAILURES = 10
 #: the reason of its dead letter
 INTERNAL_ERROR = "internal error"
@@ -25,26 +25,26 @@ Do = Callable[[], Awaitable[None]]
 
 
 class Owner(Protocol):
-    """What a run belongs to."""
+    """The ticket or pending call that a run belongs to."""
 
     @property
     def is_void(self) -> bool:
-        """It is somebody else's now."""
+        """Tell whether its partition has gone to another worker."""
 
 
 @dataclass(slots=True)
 class _Failing:
     failures: int = 0
     counted: int = 0
-    """Those between which others succeeded."""
+    """The failures that count: another run had succeeded since the one before."""
     others: int = -1
-    """How many had succeeded by the last one."""
+    """Number of successful runs at the time of the last failure."""
 
 
 class Again:
-    """Runs what failed again after 1 to 60 s. One for the worker.
+    """Retry failed runs after 1 to 60 s. One per worker.
 
-    A failure counts if anything else succeeded since the one before: what fails together with all else has to wait.
+    A failure counts only if another run succeeded since the previous failure. If everything fails, nothing is given up.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Again:
         self._running: set[asyncio.Task[None]] = set()
 
     def start(self, key: str, owner: Owner, do: Do, give_up: Do) -> None:
-        """Do something that no partition's move cancels, as `insist` does."""
+        """Run `insist` in a task of its own, which a rebalance does not cancel."""
         task = asyncio.get_running_loop().create_task(self.insist(key, owner, do, give_up))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -61,9 +61,9 @@ class Again:
     async def insist(
         self, key: str, owner: Owner | None, do: Do, give_up: Do, after: BaseException | None = None
     ) -> None:
-        """Do something until it succeeds, or its owner is void; `give_up` in its place when it has failed for good.
+        """Run `do` until it succeeds or its owner is void; when it has failed for good, run `give_up` instead.
 
-        `after` is the error in which it ended already.
+        `after` is the error of a first run that has already ended.
         """
         error = after
         while owner is None or not owner.is_void:
@@ -79,9 +79,9 @@ class Again:
         self.forget(key)
 
     async def attempt(self, key: str, run: Awaitable[None]) -> BaseException | None:
-        """Run something; return the error of ours in which it ended.
+        """Await a run, and return its error, if any.
 
-        Of a producer that is dead nothing is returned: the worker ends, and the next owner does it again.
+        Return None if the producer is dead: the worker ends, and the next owner repeats the run.
         """
         try:
             await run
@@ -98,11 +98,11 @@ class Again:
         return None
 
     def forget(self, key: str) -> None:
-        """Forget what failed: it is done, or somebody else's."""
+        """Forget the failures of a run that is done or belongs to another worker."""
         self._failing.pop(key, None)
 
     def pause(self, key: str, error: BaseException) -> float | None:
-        """Return after how many seconds it is run again; None if it is given up. Logged with its traceback."""
+        """Log the error with its traceback; return the seconds until the next try, or None to give up."""
         REPEATED_RUNS.inc()
         failing = self._failing.setdefault(key, _Failing())
         failing.failures += 1
@@ -111,10 +111,10 @@ class Again:
         is_given_up = failing.counted >= FAILURES
         if is_given_up:
             del self._failing[key]
-        text = "given up" if is_given_up else "it is run again"
-        log.error("a run ended in an error of streamhooks itself, %s: id=%s", text, shown(key), exc_info=error)
+        text = "given up" if is_given_up else "will be tried again"
+        log.error("a run failed with an internal error, %s: id=%s", text, shown(key), exc_info=error)
         return None if is_given_up else pause_after(failing.failures)
 
 
 async def nothing() -> None:
-    """Give up what nothing waits for."""
+    """Give up a run that nothing waits for."""

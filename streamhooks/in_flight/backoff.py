@@ -1,4 +1,4 @@
-"""How long is waited before something that failed is tried again."""
+"""The pause before the next try after a failure."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ FIRST, LONGEST = 1.0, 60.0
 
 
 def pause_after(failures: int) -> float:
-    """Return how long to wait after so many failures in a row, from 1 on, in seconds."""
+    """Return the pause in seconds after this many failures in a row (1 or more)."""
     return min(FIRST * 2.0 ** min(failures - 1, 10), LONGEST)

@@ -1,4 +1,4 @@
-"""Whose cancellation a CancelledError is."""
+"""Distinguish a cancelled task from a task that awaits something cancelled."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import asyncio
 
 
 def is_let_go() -> bool:
-    """Tell whether somebody cancels the running task itself; else what it waits for was cancelled."""
+    """Tell whether the running task itself is being cancelled, and not only what it awaits."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,4 +1,4 @@
-"""How far one partition is settled, for the time of one assignment."""
+"""How far one partition is settled during one assignment."""
 
 from __future__ import annotations
 
@@ -10,63 +10,63 @@ from streamhooks.in_flight.ranges import Ranges, joined, within
 
 
 class Settled(NamedTuple):
-    """What of a partition is settled."""
+    """The settled offsets of a partition."""
 
     floor: int
-    """All offsets below it are."""
+    """All offsets below it are settled."""
     above: Ranges = ()
-    """Those above it that are; empty if they are not told."""
+    """The settled ranges above the floor; empty if they are not committed."""
 
 
 class Progress:
-    """One partition, for the time of one assignment, which has a number."""
+    """One partition during one assignment, identified by a number."""
 
     __slots__ = (
         "_done",
         "_skips",
         "committed",
         "floor",
-        "former",
         "is_over",
         "next",
         "number",
+        "previous",
         "reached",
         "revoked",
         "size",
     )
 
-    def __init__(self, start: int, committed: Settled | None, number: int, former: Ranges) -> None:
+    def __init__(self, start: int, committed: Settled | None, number: int, previous: Ranges) -> None:
         self.number = number
-        #: everything below is settled: what may be committed
+        #: everything below is settled: the offset to commit
         self.floor = start
-        #: the offset that comes next
+        #: the next offset to be taken up
         self.next = start
-        #: what was committed last
+        #: the last commit
         self.committed = committed
-        #: whether the partition has another assignment, or none
+        #: the partition has a newer assignment, or none
         self.is_over = False
         self.revoked = False
-        #: bytes of what is in flight
+        #: bytes of the records in flight
         self.size = 0
-        #: all that was ever taken up lies below, by a former owner too
-        self.reached = former[-1][1] if former else start
-        self._done: dict[int, int] = {}  # start of a settled range -> its end
-        self._skips: dict[int, int] = {}  # start of what Kafka does not have any more -> its end
-        #: what was settled before the assignment, and comes again
-        self.former = deque(former)
+        #: everything ever taken up is below, by previous owners too
+        self.reached = previous[-1][1] if previous else start
+        self._done: dict[int, int] = {}  # settled ranges above the floor: start -> end
+        self._skips: dict[int, int] = {}  # ranges that Kafka no longer has: start -> end
+        #: settled before this assignment; these records arrive again
+        self.previous = deque(previous)
 
     @property
     def unsettled(self) -> int:
-        """How far the next offset is ahead of the floor: the window that a crash would read again."""
+        """Return the distance from the floor to the next offset: what a crash would read again."""
         return self.next - self.floor
 
     @property
     def in_flight(self) -> int:
-        """How many records are taken up and not settled."""
+        """Return the number of records taken up and not settled."""
         return self.unsettled - sum(end - start for start, end in self._done.items())
 
     def settle(self, start: int, end: int) -> None:
-        """The offsets [start, end) are settled."""
+        """Mark the offsets [start, end) as settled."""
         if start != self.floor:
             self._done[start] = end
             return
@@ -76,34 +76,34 @@ class Progress:
         self.floor = end
 
     def skip(self, start: int, end: int) -> None:
-        """There is nothing at the offsets [start, end), which come when all before them was taken up."""
+        """Skip the offsets [start, end), which hold nothing, once everything before them is taken up."""
         self._skips[start] = end
         self._skip_on()
 
     def advance(self, offset: int) -> None:
-        """The next offset is this one, or the one behind what is skipped there."""
+        """Make this the next offset, or the one after a skipped range that starts here."""
         self.next = offset
         if self._skips:
             self._skip_on()
 
     def was_settled(self, offset: int) -> bool:
-        """Whether this offset, which comes now, was settled before the assignment."""
-        former = self.former
-        while former and former[0][1] <= offset:
-            former.popleft()
-        return bool(former) and former[0][0] <= offset
+        """Tell whether this offset was settled before the assignment. Offsets must ascend from call to call."""
+        previous = self.previous
+        while previous and previous[0][1] <= offset:
+            previous.popleft()
+        return bool(previous) and previous[0][0] <= offset
 
     def cut(self, end: int) -> None:
-        """What was settled at or above this offset before the assignment was another log."""
-        self.former = deque(within(self.former, 0, end))
+        """Forget what was settled at or above this offset before the assignment: it belonged to another log."""
+        self.previous = deque(within(self.previous, 0, end))
         self.reached = min(self.reached, end)
 
     def settled(self) -> Settled:
-        """What is settled."""
+        """Return what is settled."""
         done = joined(self._done)
-        self._done = dict(done)  # as few ranges as there are records in flight, at most
-        if self.former:
-            done = joined(self._done | dict(within(self.former, self.next, sys.maxsize)))
+        self._done = dict(done)  # at most one range per record in flight
+        if self.previous:
+            done = joined(self._done | dict(within(self.previous, self.next, sys.maxsize)))
         return Settled(self.floor, done)
 
     def _skip_on(self) -> None:

@@ -1,4 +1,4 @@
-"""Ranges of offsets: apart and ascending, and as a text that is as short as it gets."""
+"""Ranges of offsets: disjoint and ascending, and encoded as a short text."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import binascii
 from collections.abc import Iterable, Mapping
 
 Ranges = tuple[tuple[int, int], ...]
-"""Ranges [start, end), ascending, that neither overlap nor touch."""
+"""Ascending ranges [start, end) that neither overlap nor touch."""
 
 
 def joined(ends: Mapping[int, int]) -> Ranges:
-    """Ranges that do not overlap, given as the end of each by its start; those that touch become one."""
+    """Join ranges that touch; `ends` maps the start of each range to its end, and none may overlap."""
     found = []
     first = end = None
     for start in sorted(ends):
@@ -25,16 +25,16 @@ def joined(ends: Mapping[int, int]) -> Ranges:
 
 
 def within(ranges: Iterable[tuple[int, int]], first: int, end: int) -> Ranges:
-    """The part of them in [first, end)."""
+    """Return the parts of the ranges that are in [first, end)."""
     return tuple((max(start, first), min(to, end)) for start, to in ranges if start < end and to > first)
 
 
 def to_text(base: int, ranges: Ranges, room: int) -> str:
-    """Ranges at or above `base` as a text of at most `room` characters; what does not fit is left out, from above.
+    """Encode ranges at or above `base` in at most `room` characters; ranges that do not fit are left out from the top.
 
-    It is the lengths of what is in no range and in one, in turns, as Elias gamma codes (a length of one takes one bit,
-    two and three take three bits, four to seven five), in base64. Lengths are small where there are many: as bits of
-    the offsets they are hardly ever shorter, and as bytes never.
+    The code alternates the lengths of gaps and ranges, as Elias gamma codes in base64: a length of 1 takes one bit, 2
+    and 3 take three, 4 to 7 take five. Lengths are small where there are many, so a bitmap of the offsets is hardly
+    ever shorter, and a code of whole bytes never is.
     """
     left = room // 4 * 3 * 8
     codes = []
@@ -53,10 +53,10 @@ def to_text(base: int, ranges: Ranges, room: int) -> str:
 
 
 def from_text(base: int, text: str) -> Ranges:
-    """What `to_text` wrote.
+    """Decode what `to_text` wrote.
 
     Raises:
-        ValueError: it did not.
+        ValueError: the text was not written by it.
 
     """
     packed = binascii.a2b_base64(text, strict_mode=True)
@@ -71,8 +71,8 @@ def from_text(base: int, text: str) -> Ranges:
     if len(lengths) % 2:
         raise ValueError("the last length is missing")
     ranges, end = [], base - 1
-    for apart, length in zip(lengths[::2], lengths[1::2], strict=True):
-        start = end + apart
+    for gap, length in zip(lengths[::2], lengths[1::2], strict=True):
+        start = end + gap
         end = start + length
         ranges.append((start, end))
     return tuple(ranges)

@@ -1,4 +1,4 @@
-"""How much of the source topics may be unsettled at once: so many records, and so many bytes."""
+"""Bounds on unsettled source records: a number of records and a number of bytes."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ import asyncio
 from collections import defaultdict, deque
 from typing import NamedTuple
 
-#: the part of both bounds that each topic may always have: another one, whose records wait, can't take all the room
+#: each topic may always have this part of both bounds, so a topic whose records wait can't take all the room
 SHARE = 1 / 16
 
 
 class Parts(NamedTuple):
-    """What becomes of the bytes that source records may take, from when they are fetched until they are settled."""
+    """How the bytes of source records are divided, from fetching to settling."""
 
     unsettled: int
-    """Of records that were taken up."""
+    """For records taken up and not settled."""
     ahead: int
-    """Fetched of each topic and not taken up: as much waits in its client, and as much for its agent."""
+    """Per topic, for records fetched and not taken up: this much in its client, and this much for its agent."""
     again: int
-    """Of pending calls that run: what they are kept as is read when they are due."""
+    """For running pending calls, whose arguments are read when they are due."""
 
 
 def divided(size: int) -> Parts:
-    """Divide so many bytes; as for places, pending calls have a share on top.
+    """Divide `size` bytes; pending calls get an additional share, as they do of places.
 
-    By default one endpoint that hangs, with 50 bodies of 1 MB, does not take all that may be unsettled.
+    By default, one hanging endpoint with 50 bodies of 1 MB does not fill the unsettled part.
     """
     return Parts(unsettled=size * 13 // 16, ahead=size * 3 // 128, again=size // 4)
 
 
 class Room:
-    """What is unsettled, by topic: so many records, and so many bytes.
+    """Unsettled records and bytes per topic.
 
-    What comes when there is some room left has room, whatever its size. So the bounds are exceeded by one record of a
-    topic, and by the shares of those topics that come when all the room is taken.
+    A record is let in whenever any room is left, whatever its size. So the bounds may be exceeded by one record per
+    topic, and by the guaranteed shares of topics that arrive when the room is full.
     """
 
     def __init__(self, records: int, size: int) -> None:
         self._most_records = records
         self._most_bytes = size
-        self._of: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])  # by topic: records, bytes
+        self._of: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])  # per topic: records, bytes
         #: of all topics
         self.records = 0
         self.size = 0
 
     def take(self, topic: str, size: int) -> None:
-        """A record of so many bytes is unsettled."""
+        """Count an unsettled record of `size` bytes."""
         self.records += 1
         self.size += size
         of_topic = self._of[topic]
@@ -53,7 +53,7 @@ class Room:
         of_topic[1] += size
 
     def give_back(self, topic: str, size: int, records: int = 1) -> None:
-        """It is settled, or somebody else's; `size` is of all `records`."""
+        """Uncount records that are settled or gone to another worker; `size` is their total in bytes."""
         self.records -= records
         self.size -= size
         of_topic = self._of[topic]
@@ -61,7 +61,7 @@ class Room:
         of_topic[1] -= size
 
     def is_full(self, topic: str) -> bool:
-        """Whether another record of the topic has to wait."""
+        """Tell whether another record of the topic has to wait."""
         if self.records < self._most_records and self.size < self._most_bytes:
             return False
         records, size = self._of[topic]
@@ -69,9 +69,9 @@ class Room:
 
 
 class Weight:
-    """A bound of bytes for calls that run; None is none. One alone has room, whatever its size.
+    """A bound in bytes for running calls; None means no bound. A single call always fits, whatever its size.
 
-    Who waits for room gets it in turn, so that what is small can't keep out what is large.
+    Waiting calls get room in order of arrival, so small ones can't keep out a large one.
     """
 
     def __init__(self, most: int | None = None) -> None:
@@ -80,15 +80,15 @@ class Weight:
         self.taken = 0
 
     def fits(self, size: int) -> bool:
-        """Whether there is room for so many bytes."""
+        """Tell whether `size` bytes fit."""
         return not self.taken or self.taken + size <= self._most
 
     def add(self, size: int) -> None:
-        """Take the room without waiting for it."""
+        """Take `size` bytes without waiting."""
         self.taken += size
 
     async def take(self, size: int) -> None:
-        """Wait for the room and take it."""
+        """Wait until `size` bytes fit, and take them."""
         if not self._waiting and self.fits(size):
             self.taken += size
             return
@@ -104,7 +104,7 @@ class Weight:
             raise
 
     def give_back(self, size: int) -> None:
-        """Give the room back."""
+        """Give `size` bytes back."""
         self.taken -= size
         while self._waiting and (self._waiting[0][1].done() or self.fits(self._waiting[0][0])):
             wanted, waiter = self._waiting.popleft()

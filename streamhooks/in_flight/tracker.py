@@ -1,8 +1,8 @@
-"""What is in flight, partition by partition: only what is settled is committed, in order of offset.
+"""Records in flight per partition: only settled offsets are committed.
 
 Faust commits past a record that is still in flight (its issue #606), so its own acks are not used at all.
-A record is *settled* when each call that it caused ended and each record that it caused is confirmed by the broker.
-What is settled above one that is not is told with the commit, so that nobody takes it up again.
+A record is *settled* when each call that it caused has ended and each record that it caused is confirmed by the broker.
+Offsets settled above an unsettled one are stored with the commit, so that nobody takes them up again.
 
 Why: docs/decisions/0012-at-least-once.md.
 """
@@ -22,7 +22,7 @@ TP = tuple[str, int]
 
 
 class Ticket:
-    """A record that is in flight; it is settled when it was released as often as it was held."""
+    """A record in flight. It is settled when it was released as often as it was held."""
 
     __slots__ = ("_holds", "_offset", "_progress", "_size", "_topic", "_tracker")
 
@@ -36,15 +36,15 @@ class Ticket:
 
     @property
     def is_void(self) -> bool:
-        """The partition went away: what is not started yet must not start."""
+        """Tell whether the partition was revoked: what has not started must not start."""
         return self._progress.revoked
 
     def hold(self) -> None:
-        """One more thing must end before the record is settled."""
+        """Require one more release before the record is settled."""
         self._holds += 1
 
     def release(self) -> None:
-        """One thing that the record waited for has ended."""
+        """Note that one thing the record waited for has ended."""
         self._holds -= 1
         if self._holds == 0:
             self._progress.settle(self._offset, self._offset + 1)
@@ -54,8 +54,8 @@ class Ticket:
 class Tracker:
     """All partitions of this worker.
 
-    At most `most` records and `most_bytes` are in flight (see `Room`), and the next offset of a partition is at most
-    `window` ahead of its floor. With `tells_above`, what is settled above the floors is told as well.
+    At most `most` records and `most_bytes` bytes are in flight (see `Room`), and the next offset of a partition is at
+    most `window` ahead of its floor. With `tells_above`, offsets settled above the floors are committed as well.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Tracker:
         window: int = sys.maxsize,
         tells_above: bool = False,
     ) -> None:
-        #: what is in flight
+        #: records in flight
         self.room: Final = Room(most, most_bytes)
         self._window: Final = window
         self._tells_above: Final = tells_above
@@ -75,35 +75,35 @@ class Tracker:
 
     @property
     def in_flight(self) -> int:
-        """How many records are taken up and not settled."""
+        """Return the number of records taken up and not settled."""
         return self.room.records
 
     def assign(self, tp: TP, start: int, committed: Settled | None, number: int = 0, above: Ranges = ()) -> None:
-        """The partition is ours, and `start` is the first offset that is not settled; `above` it, these are.
+        """Begin an assignment: `start` is the first unsettled offset, and `above` are settled ranges after it.
 
-        Where nothing was committed yet, the start itself is worth a commit: it was decided on. What is still in flight
-        of a former assignment of the partition ends there: it settles nothing here.
+        If nothing was committed yet, the start itself is committed, since it was decided on. Records in flight of a
+        previous assignment of the partition settle nothing here.
         """
         self._end(tp)
-        former = within(above, start, sys.maxsize) if self._tells_above else ()
-        self._partitions[tp] = Progress(start, committed, number, former)
+        previous = within(above, start, sys.maxsize) if self._tells_above else ()
+        self._partitions[tp] = Progress(start, committed, number, previous)
         self._changed.set()
 
     def cut(self, tp: TP, end: int) -> None:
-        """The log of a partition is another one from this offset on, which was not taken up yet."""
+        """Note that from this offset on, which was not taken up yet, the partition has another log."""
         progress = self._partitions.get(tp)
         if progress is not None:
             progress.cut(end)
 
     def skip(self, tp: TP, start: int, end: int) -> None:
-        """Kafka does not have the offsets [start, end) of a partition any more; `start` was to be fetched next."""
+        """Skip the offsets [start, end), which Kafka no longer has; `start` was to be fetched next."""
         progress = self._partitions.get(tp)
         if progress is not None:
             progress.skip(start, end)
             self._changed.set()
 
     def revoke(self, tps: Iterable[TP]) -> None:
-        """The partitions went away; what is still in flight there counts no more."""
+        """End the assignments of these partitions; what is still in flight there no longer counts."""
         for tp in tps:
             progress = self._end(tp)
             if progress is not None:
@@ -112,7 +112,7 @@ class Tracker:
         self._changed.set()
 
     def _end(self, tp: TP) -> Progress | None:
-        """End an assignment, if there is one: what is in flight of it may never be released."""
+        """End an assignment, if there is one; its records in flight may never be released."""
         progress = self._partitions.get(tp)
         if progress is not None:
             progress.is_over = True
@@ -120,41 +120,41 @@ class Tracker:
         return progress
 
     def expected(self, tp: TP) -> int | None:
-        """The offset that comes next, or None for a partition that is not ours."""
+        """Return the next offset, or None for a partition that is not ours."""
         progress = self._partitions.get(tp)
         return None if progress is None else progress.next
 
     def reached(self, tp: TP) -> int | None:
-        """The offset below which all lies that was ever taken up, or None for a partition that is not ours."""
+        """Return the offset below which everything ever taken up is, or None for a partition that is not ours."""
         progress = self._partitions.get(tp)
         return None if progress is None else max(progress.next, progress.reached)
 
     def number(self, tp: TP) -> int | None:
-        """The number of the partition's assignment, or None for a partition that is not ours."""
+        """Return the number of the partition's assignment, or None for a partition that is not ours."""
         progress = self._partitions.get(tp)
         return None if progress is None else progress.number
 
     def floor(self, tp: TP) -> int | None:
-        """The offset below which all is settled, or None for a partition that is not ours."""
+        """Return the offset below which everything is settled, or None for a partition that is not ours."""
         progress = self._partitions.get(tp)
         return None if progress is None else progress.floor
 
     def floors(self) -> dict[TP, int]:
-        """Our partitions, each with the offset below which all is settled."""
+        """Return our partitions, each with the offset below which everything is settled."""
         return {tp: progress.floor for tp, progress in self._partitions.items()}
 
     def start(self, tp: TP, offset: int, number: int = 0, size: int = 0) -> Ticket | None:
-        """A record of so many bytes that was fetched under the assignment of this number is taken up.
+        """Take up a record of `size` bytes that was fetched under the assignment with this number; return its ticket.
 
-        None if it was already, or was settled before, or is not ours. The caller has looked for a hole before it.
+        Return None if it was already taken up or settled, or is not ours. The caller has checked the gap before it.
         """
         progress = self._partitions.get(tp)
         if progress is None or progress.number != number or offset < progress.next:
             return None
-        if offset > progress.next:  # a hole that Kafka itself has
+        if offset > progress.next:  # a gap in Kafka's own log
             progress.settle(progress.next, offset)
         progress.advance(offset + 1)
-        if progress.former and progress.was_settled(offset):
+        if progress.previous and progress.was_settled(offset):
             progress.settle(offset, offset + 1)
             return None
         progress.size += size
@@ -162,24 +162,24 @@ class Tracker:
         return Ticket(self, progress, tp[0], offset, size)
 
     def settled(self, progress: Progress, topic: str, size: int) -> None:
-        """A record was settled."""
+        """Give back the room of a settled record."""
         if not progress.is_over:
             progress.size -= size
             self.room.give_back(topic, size)
         self._changed.set()
 
     def is_full(self, tp: TP) -> bool:
-        """Whether as much is in flight as may be."""
+        """Tell whether the partition may take up no more records now."""
         progress = self._partitions.get(tp)
         return progress is not None and (self.room.is_full(tp[0]) or progress.unsettled >= self._window)
 
     async def wait_for_room(self, tp: TP) -> None:
-        """Wait until more may be taken up of the partition, or it is gone."""
+        """Wait until the partition may take up more records, or is revoked."""
         while self.is_full(tp):
             await self._next_change()
 
     async def drain(self, timeout: float) -> bool:
-        """Wait until nothing is in flight, for at most `timeout` seconds; whether nothing is."""
+        """Wait until nothing is in flight, for at most `timeout` seconds; return whether that was reached."""
         try:
             async with asyncio.timeout(timeout):
                 while any(p.unsettled for p in self._partitions.values()):
@@ -193,14 +193,14 @@ class Tracker:
         await self._changed.wait()
 
     def committable(self) -> Iterator[tuple[TP, Settled]]:
-        """The partitions of which more is settled than was committed, each with what is."""
+        """Give the partitions with more settled than committed, each with what is settled."""
         for tp, progress in self._partitions.items():
             settled = progress.settled() if self._tells_above else Settled(progress.floor)
             if settled != progress.committed:
                 yield tp, settled
 
     def committed(self, tp: TP, settled: Settled, number: int = 0) -> None:
-        """The broker has taken a commit of the assignment of this number."""
+        """Note a commit that the broker has confirmed, of the assignment with this number."""
         progress = self._partitions.get(tp)
         if progress is not None and progress.number == number:
             progress.committed = settled

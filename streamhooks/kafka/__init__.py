@@ -1,1 +1,1 @@
-"""Plain clients of Kafka, for what is not a stream: topics, what we write, what is read whole or by offset."""
+"""Plain Kafka clients for everything but streams: topics, writing, and reading whole topics or ranges of offsets."""

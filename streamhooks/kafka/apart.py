@@ -1,4 +1,4 @@
-"""Long work in a process of its own, so that deliveries go on in this one."""
+"""Long work in a child process, so that it does not hold up deliveries."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ R = TypeVar("R")
 
 
 class _Stop:
-    """Whether what runs in this process shall end, because nobody waits for it any more."""
+    """Tells the work of this process to stop, because nobody waits for its result."""
 
     def __init__(self) -> None:
-        # In memory that two processes share, and without a lock: one that is killed would never give it back.
+        # Shared memory without a lock: a process that is killed would never release it.
         self.flag: c_byte | None = None
 
     def is_set(self) -> bool:
@@ -30,7 +30,7 @@ STOP = _Stop()
 
 
 class Apart:
-    """Runs one function at a time; the process is there from the first one on, and ends when this one does."""
+    """Run one function at a time in a child process, which is started on first use and ends with this process."""
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("spawn")
@@ -39,12 +39,12 @@ class Apart:
         self._free = asyncio.Lock()
 
     async def run(self, work: Callable[..., R], *args: Any) -> R:
-        """What `work(*args)` returns or raises; a function of a module, with arguments that can be pickled.
+        """Return or raise what `work(*args)` does; `work` is a function of a module, and its arguments can be pickled.
 
-        If the caller is cancelled, `STOP` is set where the work runs: it looks at it often.
+        If the caller is cancelled, `STOP` is set in the child process, and the work must check it often.
 
         Raises:
-            TimeoutError: the process was ended meanwhile, for want of memory perhaps; the next one gets a new process.
+            TimeoutError: the process was killed, perhaps for lack of memory; the next call starts a new one.
 
         """
         async with self._free:
@@ -58,21 +58,21 @@ class Apart:
                 return await asyncio.shield(future)
             except BrokenProcessPool:
                 self._processes = None
-                raise TimeoutError("the process that did it was ended") from None
+                raise TimeoutError("the process that did the work was killed") from None
             except asyncio.CancelledError:
                 self._stop.value = 1
-                await asyncio.gather(future, return_exceptions=True)  # the next one must not be told to stop
+                await asyncio.gather(future, return_exceptions=True)  # the flag must not stop the next work
                 raise
 
     def close(self) -> None:
-        """End the process, if there is one."""
+        """End the child process, if there is one."""
         if self._processes is not None:
             self._stop.value = 1
             self._processes.shutdown(wait=False, cancel_futures=True)
 
 
 def _begin(flag: c_byte) -> None:
-    """Watch the parent: one that is killed can't end its children, and they would wait for work for ever."""
+    """Watch the parent: if it is killed, it can't end its children, and they would wait for work forever."""
     STOP.flag = flag
     parent = multiprocessing.parent_process()
     assert parent is not None

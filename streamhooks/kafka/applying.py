@@ -1,4 +1,4 @@
-"""Records that a table takes in one by one: a broken one leaves what there is in force."""
+"""Records that a table applies one by one: a broken record leaves the previous value in force."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 
 
-def broken_among(records: Iterable[Record], apply: Callable[[Record], None]) -> list[tuple[Record, str]]:
+def broken_among(records: Iterable[Record], apply: Callable[[Record], object]) -> list[tuple[Record, str]]:
     """Apply each; return those for which `apply` raised BrokenRecord, with why."""
     broken = []
     for record in records:

@@ -1,4 +1,4 @@
-"""An admin client that is kept between questions, and what came of those that were put to it together."""
+"""An admin client that is kept between requests, and the answers to several requests at once."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ K = TypeVar("K")
 
 
 class KeptAdmin:
-    """A client that connects when it is asked for first, and anew after it was forgotten.
+    """An admin client that connects on first use, and again after it was forgotten.
 
-    librdkafka goes on asking with the epoch of a leader that the broker has fenced, for minutes, and gets
-    FENCED_LEADER_EPOCH each time: whoever misses an answer forgets the client. A new one does not know that epoch. Nor
-    does a client answer that knows no broker any more (`known_brokers.py`).
+    For minutes, librdkafka may go on asking with the epoch of a leader that the broker has fenced, and get
+    FENCED_LEADER_EPOCH each time. A new client does not know that epoch, so callers that miss an answer forget the
+    client. The same helps a client that has lost all brokers (`known_brokers.py`).
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -27,17 +27,17 @@ class KeptAdmin:
         self._client: AdminClient | None = None
 
     def get(self) -> AdminClient:
-        """The client; raises BadSettings if none can be made."""
+        """Return the client; raise BadSettings if none can be made."""
         if self._client is None:
             self._client = admin_client(self._settings)
         return self._client
 
     def forget(self) -> None:
-        """The next one is another client."""
+        """Let the next `get` make a new client."""
         self._client = None
 
 
 def answers(asked: Mapping[K, Future[Any]], timeout: float) -> dict[K, Any]:
-    """What was answered in time, in seconds, and without an error; the rest is missing."""
+    """Return the results that arrive within `timeout` seconds and without an error; others are missing."""
     done, _ = wait(asked.values(), timeout)
     return {key: one.result() for key, one in asked.items() if one in done and one.exception() is None}

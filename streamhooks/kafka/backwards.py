@@ -1,4 +1,4 @@
-"""A page of what a topic holds, newest first. A topic is read forwards: so it is read in chunks, the last one first."""
+"""Pages of a topic, newest first. Kafka reads forwards only, so the topic is read in chunks, the last chunk first."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from streamhooks.kafka.reader import Ranges, Record
 
 R = TypeVar("R")
 
-#: records that are read of each partition at first at least, and of one in one go at most
+#: records per partition in the first chunk at least, and in any chunk at most
 FIRST, CHUNK = 4, 1000
-#: bytes of those, at most; a single record may have more
+#: maximum bytes of a chunk; a single record may be larger
 CHUNK_BYTES = 1_000_000
-#: how many times as many are read in the next go
+#: factor by which the next chunk may grow
 GROWS = 4
-#: what one page reads, in bytes, about
+#: approximate bytes that one page reads
 READ = 50_000_000
-#: later than any record
+#: a timestamp later than any record's
 _NOW = 2**63
 
 
@@ -26,19 +26,19 @@ class Place(NamedTuple):
     """Where a page ended in a partition."""
 
     offset: int
-    """It goes on before this one."""
-    told: int = 0
-    """How many things that are wanted were told already of the record just before it."""
+    """The next page continues before this offset."""
+    taken: int = 0
+    """How many results of the record just before it are on earlier pages."""
 
 
 class Page(NamedTuple, Generic[R]):
-    """What was found, newest first, and where the next page goes on."""
+    """The results, newest first, and where the next page continues."""
 
     found: list[R]
     reached: dict[int, Place] | None
-    """By partition; None if there is no more."""
+    """Per partition; None if there are no more pages."""
     since: int | None
-    """The timestamp of the last record that was looked at, epoch milliseconds."""
+    """The timestamp of the last record examined, in epoch milliseconds."""
 
 
 def page(
@@ -51,45 +51,45 @@ def page(
     limit: int,
     most: int,
 ) -> Page[R]:
-    """Look through a topic backwards for at most `limit` things, in at most `most` records.
+    """Search a topic backwards for at most `limit` results, in at most `most` records.
 
-    `read` reads records; `look` gives what is wanted of one, newest first; `bounds` are the first offset of each
-    partition, and the one behind its last; `before` is what a former page returned as reached.
+    `read` reads records; `look` returns the results of a record, newest first; `bounds` has the first and the next
+    offset of each partition; `before` is `reached` of the previous page.
 
-    Raises: what `read` does.
+    Raises: what `read` raises.
     """
     ends = {number: Place(end) for number, (_, end) in bounds.items()}
     reached = ends | {n: place for n, place in before.items() if n in ends and place.offset <= ends[n].offset}
     found, since = list[R](), None
-    # Of all partitions together about twice as many as are wanted: in most cases that is all that is read.
+    # About twice the limit over all partitions: in most cases that is all that is read.
     size = max(FIRST, 2 * limit // max(1, len(bounds)))
     latest_first = _Backwards(read, topic, {n: (first, reached[n].offset) for n, (first, _) in bounds.items()}, size)
     for looked, record in enumerate(latest_first):
-        if isinstance(record, _Unread):  # also where nothing lay: the next page begins there
+        if isinstance(record, _Unread):  # also where there were no records: the next page begins there
             return Page(found, reached | {record.partition: Place(record.offset)}, since)
         if looked == most or len(found) == limit:
             return Page(found, reached, since)
         since, place = record.timestamp, reached[record.partition]
-        told = place.told if record.offset == place.offset - 1 else 0
-        wanted = look(record)[told:]
+        taken = place.taken if record.offset == place.offset - 1 else 0
+        wanted = look(record)[taken:]
         room = limit - len(found)
         found += wanted[:room]
         if len(wanted) > room:
-            reached[record.partition] = Place(record.offset + 1, told + room)
+            reached[record.partition] = Place(record.offset + 1, taken + room)
             return Page(found, reached, since)
         reached[record.partition] = Place(record.offset)
     return Page(found, None, since)
 
 
 class _Unread(NamedTuple):
-    """What lies before this offset would have to be read next, but so much was read already."""
+    """The records before this offset are next, but the page has read its bytes."""
 
     partition: int
     offset: int
 
 
 class _Backwards:
-    """The records of some ranges of a topic, the latest first."""
+    """The records of some ranges of a topic, latest first."""
 
     def __init__(
         self, read: Callable[[Ranges], Iterator[Record]], topic: str, ranges: Mapping[int, tuple[int, int]], size: int
@@ -112,7 +112,7 @@ class _Backwards:
     def _of_partition(
         self, number: int, bounds: tuple[int, int], size: int, chunk: list[Record]
     ) -> Iterator[tuple[int, int, Record | _Unread]]:
-        """Its records, each behind what sorts it; `chunk` has the last `size` of them."""
+        """Give the partition's records, each after its sort key; `chunk` has the last `size` of them."""
         first, end = bounds
         while True:
             for record in reversed(chunk):
@@ -127,7 +127,7 @@ class _Backwards:
             size, chunk = self._chunk({number: (first, end)}, size)
 
     def _chunk(self, ranges: Mapping[int, tuple[int, int]], size: int) -> tuple[int, list[Record]]:
-        """The last `size` records of each of these ranges; of fewer, if those are large. Returns of how many."""
+        """Read the last `size` records of each range, or fewer if they are large; return how many, and the records."""
         most = CHUNK_BYTES * len(ranges)
         while True:
             chunk, weight = list[Record](), 0

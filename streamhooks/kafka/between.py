@@ -1,7 +1,7 @@
 """The records between two moments.
 
-The times of records are those of whoever wrote them: they need not ascend, and a clock may be wrong. So no record is
-taken or left out for the offset at which it lies: its own timestamp decides.
+Timestamps are set by producers: they need not ascend, and a clock may be wrong. So a record is selected by its own
+timestamp, never by its offset.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from streamhooks.kafka.reader import TP, Stop, scan
 from streamhooks.settings import Settings
 from streamhooks.times import Between
 
-#: how long looking for the last record may take, in seconds
+#: timeout for finding the last record, in seconds
 TIMEOUT = 300.0
 
 Ranges = dict[TP, tuple[int, int]]
 
 
-class Asked(Protocol):
-    """Where records lie; `kafka.offsets.Offsets`."""
+class OffsetsAsked(Protocol):
+    """What is used of `kafka.offsets.Offsets`."""
 
     def ends(self, tps: list[TP]) -> dict[TP, tuple[int, int]]:
-        """The first offset that Kafka still holds, and the one that comes next, of each partition."""
+        """Return the first offset that Kafka still holds and the next one, per partition."""
 
     def at(self, tps: list[TP], milliseconds: int) -> dict[TP, int]:
-        """The offset of the first record at or after a moment, else the one that comes next."""
+        """Return the offset of the first record at or after a moment (epoch milliseconds), else the next offset."""
 
 
 def ranges_between(settings: Settings, topics: list[str], between: Between, *, stop: Stop = STOP) -> Ranges:
-    """The offsets at which the records of these topics lie that are meant, others among them; blocks.
+    """Return ranges that hold all records of that time, perhaps with others in between; blocks.
 
-    Each partition is there, also one without such records. May be run in a process of its own: what lies behind the
-    first record at or after `until` has to be read, for it may be older.
+    Every partition is in the result, even without such records. Better run in a child process: everything after the
+    first record at or after `until` has to be read, since it may be older.
 
     Raises:
         TimeoutError: Kafka does not answer, or `stop` was set.
@@ -50,8 +50,8 @@ def ranges_between(settings: Settings, topics: list[str], between: Between, *, s
     return found
 
 
-def certain_ranges(offsets: Asked, tps: list[TP], between: Between) -> tuple[Ranges, Ranges]:
-    """What Kafka's index tells: the ranges that end at the first record at or after `until`, and what lies behind.
+def certain_ranges(offsets: OffsetsAsked, tps: list[TP], between: Between) -> tuple[Ranges, Ranges]:
+    """Return what Kafka's index knows: the ranges up to the first record at or after `until`, and the ranges after it.
 
     Raises:
         TimeoutError: Kafka does not answer.
@@ -62,7 +62,7 @@ def certain_ranges(offsets: Asked, tps: list[TP], between: Between) -> tuple[Ran
     known = offsets.ends(tps)
     starts = {tp: first for tp, (first, _) in known.items()}
     if between.since is not None:
-        starts = offsets.at(tps, between.since)  # nothing before it is as late
+        starts = offsets.at(tps, between.since)  # no record before it is as late
     ends = {tp: end for tp, (_, end) in known.items()}
     if between.until is None:
         return {tp: (starts[tp], max(starts[tp], ends[tp])) for tp in tps}, {}

@@ -1,7 +1,7 @@
-"""Broken records on the topics that are read whole, at every start and perhaps by every worker: each is told once.
+"""Broken records on topics that are re-read at every start, perhaps by every worker: each is reported once.
 
-The owner of the topic's partition (for what every worker reads, one of them) writes the dead letter, and marks how far
-it has told, so that neither a restart nor another owner tells it again.
+The owner of the topic's partition (one worker, where every worker reads the topic) writes the dead letter. It then
+stores its progress, so that neither a restart nor the next owner reports the record again.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from streamhooks.kafka.reader import TP, Record
 
 log = logging.getLogger(__name__)
 
-#: how many of a partition are remembered until its owner is known
+#: records per partition that are remembered until its owner is known
 REMEMBERED = 10_000
-#: how many bytes of all of them together: beyond that only where they lie
+#: total bytes of remembered records; beyond that, only coordinates are kept
 REMEMBERED_BYTES = 16_000_000
-#: how often is looked for what to tell, in seconds
+#: polling interval, in seconds
 INTERVAL = 0.5
 
 
 class Marks(Protocol):
-    """How far was told, by partition."""
+    """How far broken records were reported, per partition."""
 
     def read(self, tp: TP) -> int:
-        """The offset before which all is told; blocks."""
+        """Return the offset before which all are reported; blocks."""
 
     def write(self, tp: TP, offset: int) -> None:
-        """All before this offset is told; blocks."""
+        """Store that all before this offset are reported; blocks."""
 
 
 class BrokenRecords:
-    """Collects broken records, and tells those that are this worker's to tell."""
+    """Collect broken records, and report those on partitions that this worker is responsible for."""
 
     def __init__(
         self, marks: Marks, bury: Callable[[Record, str, bool], Awaitable[None]], is_mine: Callable[[TP], bool]
@@ -48,7 +48,7 @@ class BrokenRecords:
         self._bytes = 0
 
     def found(self, record: Record, reason: str) -> None:
-        """A record can't be read."""
+        """Note a record that can't be read."""
         found = self._found.setdefault((record.topic, record.partition), {})
         if record.offset in found or len(found) >= REMEMBERED:
             return
@@ -59,23 +59,23 @@ class BrokenRecords:
         found[record.offset] = (record, reason, truncated)
 
     async def run(self) -> None:
-        """Tell, for ever."""
+        """Report broken records, forever."""
         while True:
             await asyncio.sleep(INTERVAL)
             try:
                 await self.tell()
             except KafkaException as error:
-                log.warning("how far broken records were told can't be read or marked, will be tried again: %s", error)
+                log.warning("the progress on broken records can't be read or stored, will be tried again: %s", error)
 
     async def tell(self) -> None:
         """Write the dead letters that are due, in order of offset."""
         for tp, found in sorted(self._found.items()):
             if not found or not self._is_mine(tp):
                 continue
-            told = await asyncio.to_thread(self._marks.read, tp)
+            reported = await asyncio.to_thread(self._marks.read, tp)
             for offset in sorted(found):
                 record, reason, truncated = found[offset]
-                if offset >= told and self._is_mine(tp):
+                if offset >= reported and self._is_mine(tp):
                     await self._bury(record, reason, truncated)
                     await asyncio.to_thread(self._marks.write, tp, offset + 1)
                 del found[offset]

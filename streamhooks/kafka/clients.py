@@ -1,4 +1,4 @@
-"""What every client of Kafka in this process is configured with."""
+"""The configuration that all Kafka clients of this process share."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from confluent_kafka import Consumer
 from streamhooks.errors import BadSettings
 from streamhooks.settings import Settings
 
-#: how many bytes a fetch brings, about: they may be compressed, and are unpacked before anybody can bound them
+#: approximate bytes per fetch; they may be compressed, and are decompressed before anything can bound them
 FETCH = 131_072
 
 
 def fetch_config(size: int, queued: int) -> dict[str, Any]:
-    """What bounds what a consumer of librdkafka fetches: so many bytes at once, no more when so many are queued.
+    """Return librdkafka options that bound fetching: `size` bytes per fetch, and no fetch while `queued` bytes wait.
 
-    The first record is fetched whatever its size, and what is queued may be more by what one fetch brings.
+    The first record is fetched whatever its size, and one fetch may exceed the bound of queued bytes.
     """
     return {
         "queued.max.messages.kbytes": max(1, queued // 1024),
         "fetch.max.bytes": size,
         "max.partition.fetch.bytes": size,
         "message.max.bytes": size,  # `fetch.max.bytes` must not be less
-        # How long it fetches nothing after what is queued was enough: by default a second, in which all was taken.
+        # The pause after the queue was full. By default it is a second, in which the queue runs empty.
         "fetch.queue.backoff.ms": 10,
     }
 
 
 def client_config(settings: Settings) -> dict[str, Any]:
-    """The part of librdkafka's configuration that producers, consumers and the admin client share."""
+    """Return the librdkafka options that producers, consumers and admin clients share."""
     config: dict[str, Any] = {
         "bootstrap.servers": settings.bootstrap_servers,
         "security.protocol": settings.security_protocol,
         "reconnect.backoff.max.ms": 2000,
-        # A broker that is away is no news for a log line a second: what matters shows in health and metrics.
+        # A broker that is away must not log a line per second: health and metrics show what matters.
         "log_level": 2,
         "error_cb": lambda _error: None,
     }
@@ -52,9 +52,9 @@ def client_config(settings: Settings) -> dict[str, Any]:
 
 
 def close_aside(client: Consumer, wait: float = 0.0) -> None:
-    """Close a client in a thread of its own, and wait for it for so many seconds at most.
+    """Close a client in a thread of its own; wait for it for at most `wait` seconds.
 
-    A client whose threads wait for each other (librdkafka#5476) is never closed.
+    If the client's threads are deadlocked (librdkafka#5476), closing never ends.
     """
     closing = threading.Thread(target=client.close, name="closing", daemon=True)
     closing.start()
@@ -62,10 +62,10 @@ def close_aside(client: Consumer, wait: float = 0.0) -> None:
 
 
 def aiokafka_options(settings: Settings) -> dict[str, Any]:
-    """The same for a consumer of aiokafka.
+    """Return the same options for a consumer of aiokafka.
 
     Raises:
-        BadSettings: a file of the TLS settings can't be read, or is none.
+        BadSettings: a file of the TLS settings can't be read, or is not valid.
 
     """
     options = {
@@ -81,10 +81,10 @@ def aiokafka_options(settings: Settings) -> dict[str, Any]:
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """The same for a client in Python, or None without TLS.
+    """Return the TLS context for a client in Python, or None without TLS.
 
     Raises:
-        BadSettings: a file of the TLS settings can't be read, or is none.
+        BadSettings: a file of the TLS settings can't be read, or is not valid.
 
     """
     if settings.security_protocol not in ("SSL", "SASL_SSL"):

@@ -1,7 +1,6 @@
-"""What is committed: an offset, and in its metadata which log it belongs to, and what is settled above it.
+"""Commits: an offset, with metadata that names the log it belongs to and what is settled above it.
 
-The metadata is JSON with short keys. A key that is not known is left alone, one that is missing is not known: 0.1.0
-wrote none.
+The metadata is JSON with short keys. Unknown keys are ignored, and any key may be missing: 0.1.0 wrote none.
 
 Why: docs/decisions/0012-at-least-once.md.
 """
@@ -16,12 +15,12 @@ import orjson
 from streamhooks.in_flight.ranges import Ranges, from_text, to_text
 from streamhooks.kafka.logs import Reading
 
-#: bytes of metadata that Kafka takes, unless its `offset.metadata.max.bytes` says otherwise
+#: maximum bytes of metadata, unless Kafka's `offset.metadata.max.bytes` says otherwise
 ROOM = 4096
 
 
 def to_metadata(reading: Reading, room: int = ROOM) -> str:
-    """The metadata of a commit of this reading's offset, in at most `room` bytes if there is much to tell."""
+    """Return the metadata of a commit of this reading; the settled ranges are cut so that it fits `room` bytes."""
     fields = {"log": reading.topic_id, "epoch": reading.epoch}
     if not reading.above:
         return orjson.dumps(fields).decode()
@@ -30,9 +29,9 @@ def to_metadata(reading: Reading, room: int = ROOM) -> str:
 
 
 def from_metadata(offset: int, metadata: str | None) -> Reading:
-    """What was committed; whatever is no metadata of ours tells nothing about the log."""
+    """Return what was committed; metadata that is not ours says nothing about the log."""
     try:
-        # What may lie behind it is nobody's: see `as_read`.
+        # What follows the JSON is garbage: see `as_read`.
         fields, _end = json.JSONDecoder().raw_decode(metadata or "{}")
     except json.JSONDecodeError:
         fields = None
@@ -43,20 +42,20 @@ def from_metadata(offset: int, metadata: str | None) -> Reading:
 
 
 class Found(Protocol):
-    """What confluent-kafka has read."""
+    """A committed offset as confluent-kafka reads it."""
 
     offset: int
 
     @property
     def metadata(self) -> str | None:
-        """Of the commit."""
+        """Return the metadata of the commit."""
 
 
 def as_read(found: Found) -> Reading | None:
-    """What was committed, as confluent-kafka has it; None if that can't be told, and is to be read once more.
+    """Return what was committed; None if it can't be decoded and must be read again.
 
-    It takes for its end the first zero byte in the memory of librdkafka, which writes none: now and then something lies
-    behind it, and may be no text.
+    confluent-kafka reads the metadata up to the first zero byte, but librdkafka does not end it with one. So garbage
+    may follow, and need not be text.
     """
     try:
         return from_metadata(max(0, found.offset), found.metadata)

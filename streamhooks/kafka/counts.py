@@ -1,4 +1,4 @@
-"""How many partitions topics have while a worker runs: an added one must be noticed, and some must not be added."""
+"""Partition counts while a worker runs: added partitions must be noticed, and some topics must not get any."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ log = logging.getLogger(__name__)
 
 TIMEOUT = 10.0
 
-#: topics of which any number of partitions will do
+#: topics that may have any number of partitions
 FREE = frozenset({"events", "alerts", "notices", "dead-letters"})
 
 Counts = Mapping[str, int]
-"""The number of partitions by topic, without the prefix."""
+"""The number of partitions per topic, whose name is without the prefix."""
 
 
 def trouble_of(name: str, before: int, now: int, prefix: str) -> str | None:
-    """What an operator must do about a topic that has another number of partitions than before; None for nothing."""
+    """Return what an operator must do about a topic whose partition count has changed; None for nothing."""
     if name in FREE or before == now:
         return None
     changed = f"the topic {prefix}{name} has {now} partitions now, and had {before}"
     if name == "hooks":
-        return f"{changed}: it must have 1; make it anew with its records, and restart all workers"
+        return f"{changed}: it must have 1; recreate it with its records, and restart all workers"
     if name == "hook-states":
-        return f"{changed}: make it anew with its records and {before} partitions, and restart all workers"
+        return f"{changed}: recreate it with its records and {before} partitions, and restart all workers"
     mates = sorted(prefix + mate for pair in COPARTITIONED if name in pair for mate in pair if mate != name)
     if name in ("resources", "resource-changes"):
-        return f"{changed}: give {mates[0]} as many, write each resource once more, and restart all workers"
+        return f"{changed}: give {mates[0]} as many, write each resource again, and restart all workers"
     group = sorted({prefix + one for pair in COPARTITIONED if "firings" in pair for one in pair} - {prefix + name})
     others = ", ".join(group)
     return f"{changed}: no worker can start until {others} have as many; then stop all workers, and start them"
 
 
 class Watch:
-    """Asks Kafka how many partitions the topics have. One for the worker.
+    """Asks Kafka how many partitions the topics have. One per worker.
 
-    `ask` gives the counts, blocks, and raises TimeoutError when Kafka does not answer; `follow` is called with those
-    that have changed since the former look. `interval` is the longest time between two looks, in seconds: workers that
-    were started together don't look together.
+    `ask` returns the counts, blocks, and raises TimeoutError when Kafka does not answer. `follow` is called with the
+    counts that have changed since the last request. `interval` is the longest time between two requests, in seconds;
+    it varies, so that workers started together don't ask at the same time.
     """
 
     def __init__(
@@ -60,16 +60,16 @@ class Watch:
         self._interval = interval
 
     async def run(self) -> None:
-        """Look, for ever."""
+        """Ask repeatedly, forever."""
         while True:
             await asyncio.sleep(self._interval * random.uniform(0.5, 1.0))
             try:
                 self.learn(await asyncio.to_thread(self._ask))
             except TimeoutError as error:
-                log.debug("the partitions are not known: %s", error)
+                log.debug("the partition counts are not known: %s", error)
 
     def learn(self, counts: Counts) -> None:
-        """These are the counts now; a topic that is missing is not known."""
+        """Compare with the current counts, and report changes; a missing topic is not known now."""
         changed = {name: now for name, now in counts.items() if now != self._counts.get(name, now)}
         self._counts |= changed
         for name, now in changed.items():
@@ -83,20 +83,20 @@ class Watch:
 
     @property
     def troubles(self) -> list[str]:
-        """What an operator must do, a line a topic."""
+        """Return what an operator must do, one line per topic."""
         found = (trouble_of(name, self._before[name], now, self._prefix) for name, now in self._counts.items())
         return sorted(trouble for trouble in found if trouble is not None)
 
 
 class KafkaCounts:
-    """The counts of an installation from Kafka; connects when it is asked first."""
+    """Reads the counts of an installation from Kafka; connects on first use."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._admin = KeptAdmin(settings)
 
     def ask(self) -> dict[str, int]:
-        """The number of partitions of each topic that is there; blocks.
+        """Return the number of partitions of each existing topic; blocks.
 
         Raises:
             TimeoutError: Kafka does not answer.
@@ -108,8 +108,8 @@ class KafkaCounts:
             for topic, future in asked.items():
                 try:
                     counts[names[topic]] = len(future.result(TIMEOUT).partitions)
-                except KafkaException as error:  # such as: it is being made anew
-                    log.debug("the partitions of %s are not known: %s", topic, error.args[0].str())
+                except KafkaException as error:  # for example while the topic is being recreated
+                    log.debug("the partition count of %s is not known: %s", topic, error.args[0].str())
         finally:
             if len(counts) < len(asked):
                 self._admin.forget()

@@ -1,4 +1,4 @@
-"""Where partitions end, asked often and of the same client."""
+"""The ends of partitions, asked often through one kept client."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from streamhooks.kafka.asking import KeptAdmin
 from streamhooks.kafka.reader import TP
 from streamhooks.settings import Settings
 
-#: in seconds
+#: for each request, in seconds
 TIMEOUT = 3.0
 
 
 class Ends:
-    """Asks the brokers for the ends of partitions, as far as who reads what is committed can read."""
+    """Asks the brokers for the ends of partitions, as a reader of committed transactions sees them."""
 
     def __init__(self, settings: Settings, timeout: float = TIMEOUT) -> None:
         self._admin = KeptAdmin(settings)
         self._timeout = timeout
 
     def now(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """The offset that comes next, of each; blocks.
+        """Return the next offset of each partition; blocks.
 
         Raises:
             TimeoutError: Kafka does not answer.
@@ -39,7 +39,7 @@ class Ends:
             raise self._away(error) from None
 
     async def of(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """The offset that comes next, of each.
+        """Return the next offset of each partition.
 
         Raises:
             TimeoutError: Kafka does not answer.
@@ -47,7 +47,7 @@ class Ends:
         """
         try:
             asked = self._ask(tps)
-            # Who waits no more must not cancel what the client's thread is about to answer.
+            # A cancelled caller must not cancel futures that the client's thread is about to resolve.
             found = await asyncio.shield(asyncio.gather(*map(asyncio.wrap_future, asked.values())))
         except KafkaException as error:
             raise self._away(error) from None

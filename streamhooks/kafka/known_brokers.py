@@ -1,11 +1,11 @@
-"""A client that knows no broker any more: librdkafka asks for none then, and the client waits for ever.
+"""Clients that have lost all brokers: librdkafka then stops asking for any, and the client waits forever.
 
-Brokers that were all started a moment ago say that there is none. librdkafka forgets those that it knows when it hears
-that, and asks the bootstrap servers again - unless an earlier answer came while the last broker went down: that calls
-the asking off for good (seen with 2.16.0; librdkafka#5301). Other clients of the same process go on.
+Brokers that have all just started answer that there are no brokers. librdkafka then forgets those that it knows, and
+asks the bootstrap servers again. But if an earlier answer came while the last broker went down, it never asks again
+(seen with 2.16.0; librdkafka#5301). Other clients of the same process are not affected.
 
-Of a Kafka that is away it keeps the brokers, and tries to connect to them. That is never taken for it, however long it
-lasts, nor are too few replicas or a permission that is missing.
+While Kafka is away, librdkafka keeps its brokers and tries to connect to them. That never counts as lost brokers,
+however long it lasts, nor do too few replicas or a missing permission.
 """
 
 from __future__ import annotations
@@ -15,48 +15,48 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, Producer
 
-#: how often librdkafka tells how it is, in seconds, and how many times in a row it must have known no broker
+#: interval of librdkafka's statistics, in seconds, and how many in a row must show no broker
 INTERVAL, TIMES = 5.0, 6
 
 
 class KnownBrokers:
-    """Whether a client knows any, by its statistics."""
+    """Whether a client knows any broker, judged by its statistics."""
 
     def __init__(self) -> None:
         self._without = 0
-        #: that the client has and no broker has confirmed
+        #: number of records that the client holds and no broker has confirmed
         self.records = 0
 
     def heard(self, statistics: str) -> None:
-        """Take what librdkafka tells, in JSON."""
-        told = orjson.loads(statistics)
-        self.records = told["msg_cnt"]
-        # The coordinator of a group is one more, with whatever address is known of it.
-        knows = any(broker["source"] != "logical" for broker in told["brokers"].values())
-        # Counted, not timed: a process that was stopped for long has told nothing meanwhile.
+        """Take a report of librdkafka, in JSON."""
+        report = orjson.loads(statistics)
+        self.records = report["msg_cnt"]
+        # The group's coordinator is an extra entry, with whatever address is known.
+        knows = any(broker["source"] != "logical" for broker in report["brokers"].values())
+        # Counted, not timed: a process that was paused got no reports meanwhile.
         self._without = 0 if knows else self._without + 1
 
     @property
     def are_lost(self) -> bool:
-        """Whether it has had nobody to ask for long."""
+        """Tell whether the client has known no broker for long."""
         return self._without >= TIMES
 
 
 class WatchedProducer(Producer):  # type: ignore[misc] # it has no types
-    """A producer, and the brokers that it knows."""
+    """A producer that tracks which brokers it knows."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.brokers = KnownBrokers()
-        super().__init__(config | _telling(self.brokers))
+        super().__init__(config | _statistics(self.brokers))
 
 
 class WatchedConsumer(Consumer):  # type: ignore[misc] # it has no types
-    """A consumer, and the brokers that it knows."""
+    """A consumer that tracks which brokers it knows."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.brokers = KnownBrokers()
-        super().__init__(config | _telling(self.brokers))
+        super().__init__(config | _statistics(self.brokers))
 
 
-def _telling(brokers: KnownBrokers) -> dict[str, Any]:
+def _statistics(brokers: KnownBrokers) -> dict[str, Any]:
     return {"statistics.interval.ms": int(INTERVAL * 1000), "stats_cb": brokers.heard}

@@ -1,8 +1,8 @@
-"""How far behind this worker is on its partitions: from where all is settled to their end. Asked for, never kept up.
+"""The lag of this worker on its partitions, from the settled floor to the end, measured on request.
 
-A record is behind as long as it is not settled, whether it was taken up or not. Its age is that of its Kafka timestamp.
-When Kafka does not answer, nobody knows whether there is something new: then a partition counts as behind since the
-moment when it was last known to have nothing unsettled, so that the lag of a worker that can't read grows.
+A record counts as behind until it is settled, whether it was taken up or not. Its age is that of its Kafka timestamp.
+When Kafka does not answer, new records are unknown. A partition then counts as behind since it was last known to have
+nothing unsettled, so the lag of a worker that can't read grows.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 from confluent_kafka.admin import OffsetSpec
 
 from streamhooks.kafka.asking import KeptAdmin, answers
+from streamhooks.kafka.clients import close_aside
 from streamhooks.kafka.reader import NOT_THERE, TP, new_consumer, read_from_first
 from streamhooks.settings import Settings
 from streamhooks.times import steady
@@ -23,7 +24,7 @@ from streamhooks.times import steady
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """How far behind a partition is: `since` is the time of the oldest unsettled record, epoch seconds, if any."""
+    """How far behind a partition is; `since` is the time of the oldest unsettled record in epoch seconds, if any."""
 
     records: int
     since: float | None
@@ -33,53 +34,53 @@ SETTLED = Behind(0, None)
 
 
 class First(NamedTuple):
-    """A record that may be read, and its time (epoch seconds); without one, the offset to which all was looked at."""
+    """The first readable record and its time (epoch seconds); if there is none, the offset up to which was searched."""
 
     offset: int
     time: float | None
 
 
 class Log(Protocol):
-    """What Kafka tells, each within a time limit of its own; what it did not tell is missing in the answer."""
+    """Requests to Kafka, each with a time limit; a partition without an answer is missing in the result."""
 
     def ends(self, tps: Collection[TP]) -> dict[TP, int]:
-        """The end offset of each partition, behind what open transactions have written."""
+        """Return the end offset of each partition, including records of open transactions."""
 
     def first(self, floors: Mapping[TP, int]) -> dict[TP, First]:
-        """The first record at or behind each offset."""
+        """Return the first record at or after each offset."""
 
 
 class Lags:
-    """How far behind partitions are. Not for several threads at once."""
+    """Measures how far behind partitions are. Not thread-safe."""
 
     def __init__(self, log: Log, clock: Callable[[], float]) -> None:
         self._log = log
         self._clock = clock
-        self._settled_at: dict[TP, float] = {}  # when nothing was behind, as far as is known; else when first asked
+        self._settled_at: dict[TP, float] = {}  # when nothing was last known to be behind, or the first request
         self._oldest: dict[TP, tuple[int, First]] = {}  # the floor, and the record there
-        self._former: dict[TP, Behind] = {}
-        self._anew: set[TP] = set()
+        self._previous: dict[TP, Behind] = {}
+        self._recreated: set[TP] = set()
 
     def begin_anew(self, tp: TP) -> None:
-        """The log of a partition is another one: what was known of it tells nothing. May be called from any thread."""
-        self._anew.add(tp)
+        """Forget what is known of a partition, which has another log now. Thread-safe."""
+        self._recreated.add(tp)
 
     def measure(self, floors: Mapping[TP, int]) -> dict[TP, Behind]:
-        """How far behind each partition is, below whose floor all is settled; blocks for a few seconds at most."""
+        """Return how far behind each partition is, given its settled floor; blocks for a few seconds at most."""
         now = self._clock()
-        while self._anew:
-            self._oldest.pop(self._anew.pop(), None)
-        for kept in (self._settled_at, self._oldest, self._former):
+        while self._recreated:
+            self._oldest.pop(self._recreated.pop(), None)
+        for kept in (self._settled_at, self._oldest, self._previous):
             for gone in kept.keys() - floors.keys():
                 del kept[gone]
         ends = self._log.ends(floors.keys()) if floors else {}
         behind = {tp: floor for tp, floor in floors.items() if tp in ends and ends[tp] > floor}
-        # What is stuck is stuck at the same record: it need not be read again.
+        # A stuck partition is stuck at the same record, which need not be read again.
         unread = {tp: floor for tp, floor in behind.items() if self._oldest.get(tp, (-1,))[0] != floor}
         found = self._log.first(unread) if unread else {}
         for tp, floor in floors.items():
-            self._former[tp] = self._of(tp, floor, ends, found, now)
-        return dict(self._former)
+            self._previous[tp] = self._of(tp, floor, ends, found, now)
+        return dict(self._previous)
 
     def _of(
         self,
@@ -91,8 +92,8 @@ class Lags:
     ) -> Behind:
         settled_at = self._settled_at.setdefault(tp, now)
         end, first = ends.get(tp), found.get(tp)
-        # Behind a floor there may be nothing but the markers of transactions. Of one that is open nobody may read what
-        # it has written, nor what lies behind it: that is behind since all was settled.
+        # After a floor there may be only transaction markers. Records of an open transaction, and records after them,
+        # can't be read yet: they are behind since everything was last settled.
         if end is not None and (end <= floor or (first is not None and first.time is None and first.offset >= end)):
             self._settled_at[tp] = now
             return SETTLED
@@ -101,14 +102,14 @@ class Lags:
         known_floor, known = self._oldest.get(tp, (-1, First(floor, None)))
         if end is not None and known_floor == floor:
             return Behind(end - known.offset, known.time)
-        # Not known now. What is settled by now was older than what is not.
-        former = self._former.get(tp, SETTLED)
-        records = former.records if end is None else end - floor
-        return Behind(records, settled_at if former.since is None else former.since)
+        # Kafka did not answer: the last known age is an upper bound, since settled records were older.
+        previous = self._previous.get(tp, SETTLED)
+        records = previous.records if end is None else end - floor
+        return Behind(records, settled_at if previous.since is None else previous.since)
 
 
 class KafkaLog:
-    """The same from Kafka; connects when it is asked first. `timeout` is in seconds, for each question."""
+    """The same requests to a real Kafka; connects on first use. `timeout` is in seconds per request."""
 
     def __init__(self, settings: Settings, timeout: float = 2.0) -> None:
         self._settings = settings
@@ -116,8 +117,14 @@ class KafkaLog:
         self._admin = KeptAdmin(settings)
         self._consumer: Consumer | None = None
 
+    def close(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            close_aside(self._consumer)
+            self._consumer = None
+
     def ends(self, tps: Collection[TP]) -> dict[TP, int]:
-        """The end offset of each partition, behind what open transactions have written."""
+        """Return the end offset of each partition, including records of open transactions."""
         admin = self._admin.get()
         try:
             asked = admin.list_offsets(
@@ -133,9 +140,9 @@ class KafkaLog:
         return ends
 
     def first(self, floors: Mapping[TP, int]) -> dict[TP, First]:
-        """The first record at or behind each offset."""
+        """Return the first record at or after each offset."""
         if self._consumer is None:
-            # One record of each partition is wanted: little is fetched ahead.
+            # One record per partition is wanted, so little is fetched ahead.
             few = {"enable.partition.eof": True, "fetch.wait.max.ms": 10, "queued.max.messages.kbytes": 64}
             self._consumer = new_consumer(self._settings, **few, **{"fetch.message.max.bytes": 16384})
         consumer = self._consumer
@@ -158,7 +165,7 @@ class KafkaLog:
             with contextlib.suppress(KafkaException):
                 consumer.unassign()
         if len(found) < len(floors):
-            # The same holds for one that knows a topic which was made anew.
+            # As in `KeptAdmin`: a client may know a leader, or a topic, that no longer exists.
             self._consumer = None
             consumer.close()
         return found

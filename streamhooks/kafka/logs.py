@@ -1,8 +1,8 @@
-"""Which log a partition is, and what became of it: the broker's answer decides, never a client by itself.
+"""The identity of a partition's log, and what happened to it: the broker's answer decides, never a client.
 
-A topic that is deleted and made anew has another id. A log that lost its last records (a leader was elected that did
-not have them, a disk was replaced) goes on in a later epoch of its leader, below offsets that were read already.
-Offsets alone tell neither once the log has grown again.
+A topic that is deleted and recreated has another id. A log that lost its last records (the new leader did not have
+them, a disk was replaced) continues in a later leader epoch, below offsets that were already read. Once the log has
+grown again, offsets alone show neither.
 
 Why: docs/decisions/0007-identity-of-a-log.md.
 """
@@ -24,24 +24,24 @@ from streamhooks.kafka.asking import KeptAdmin, answers
 from streamhooks.kafka.reader import TP
 from streamhooks.settings import Settings
 
-#: what a broker says that does not know topic ids
+#: the id reported by a broker that does not support topic ids
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 
-#: an odd number: partitions of one topic get numbers that lie far apart
+#: an odd number, so that the partitions of a topic get numbers far from each other
 _SPREAD = 0x9E3779B1
 
 Moved = Literal["anew", "shorter", "overtaken"]
-"""The topic was made anew, the log lost records that had been read, or retention removed some that had not."""
+"""The topic was recreated, the log lost records that had been read, or retention removed some that had not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The log of a partition, as its broker has it now."""
+    """The log of a partition, as its leader has it now."""
 
     topic_id: str
-    """Empty, if the broker does not know ids."""
+    """Empty if the broker does not support ids."""
     epoch: int
-    """Of its leader."""
+    """The leader's epoch."""
     first: int
     end: int
     """The offset after the last record that all in-sync replicas have."""
@@ -52,38 +52,38 @@ class Reading:
     """How far a log was read."""
 
     offset: int
-    """The next one."""
+    """The next offset to read."""
     topic_id: str = ""
-    """Empty, if it is not known which log it was."""
+    """Empty if the log is not known."""
     epoch: int = -1
-    """One in which all that was read was written, or a later one that began with all of it; -1 if not known."""
+    """The leader epoch in which the records read were written, or a later one that began with them; -1 if unknown."""
     above: Ranges = ()
-    """What else was read and settled, above the offset."""
+    """Ranges above the offset that are settled too."""
 
 
 def moved(reading: Reading, log: Log, kept: int | None) -> Moved | None:
-    """What became of a log since it was read so far; None, if it only grew.
+    """Return what happened to a log since this reading; None if it only grew.
 
-    `kept` is where the reading's epoch ends in the log that there is now; None, if that is not known.
+    `kept` is the offset at which the reading's epoch ends in the current log; None if unknown.
     """
     if reading.topic_id and log.topic_id and reading.topic_id != log.topic_id:
         return "anew"
-    # The end may lag behind the records for a moment, after a leader was elected: what the epochs tell is sure.
+    # Just after a leader election, the end may lag behind the records. The end of the epoch is reliable.
     if (log.end if kept is None else kept) < reading.offset:
         return "shorter"
     return "overtaken" if reading.offset < log.first else None
 
 
 def above_in(log: Log, reading: Reading, kept: int | None) -> Ranges:
-    """What is settled above the offset of a reading in the log that there is now; see `moved`."""
+    """Return what is settled above a reading's offset in the current log; see `moved`."""
     if kept is None or not log.topic_id or log.topic_id != reading.topic_id:
-        return ()  # it may be there, and be something else
+        return ()  # these offsets may hold other records now
     return within(reading.above, reading.offset, kept)
 
 
 @cache
 def log_number(topic_id: str, partition: int) -> int:
-    """Which log a partition is, as a number of four bytes, for where there are many; 0 if the topic is not known."""
+    """Return a 4-byte number that identifies a log, for cells that are many; 0 if the topic is not known."""
     if not topic_id:
         return 0
     first = int.from_bytes(base64.urlsafe_b64decode(topic_id + "==")[:4])
@@ -91,20 +91,20 @@ def log_number(topic_id: str, partition: int) -> int:
 
 
 class Logs:
-    """Asks the brokers; each call blocks for a few seconds at most."""
+    """Asks the brokers about logs; each call blocks for a few seconds at most."""
 
     def __init__(self, settings: Settings, timeout: float = 3.0) -> None:
         self._timeout = timeout
         self._admin = KeptAdmin(settings)
-        self._asking = threading.Lock()  # one forgets the client that another one asks
+        self._asking = threading.Lock()  # one call may forget the client that another call is using
 
     def ids(self, topics: Iterable[str]) -> dict[str, str]:
-        """The ids of these topics, as far as they are there."""
+        """Return the ids of those topics that exist."""
         with self._asking:
             return self._ids(topics)
 
     def ask(self, tps: Collection[TP]) -> dict[TP, Log]:
-        """The logs of these partitions; one that is not there, or of which nobody answers, is missing."""
+        """Return the logs of these partitions; one that does not exist or gets no answer is missing."""
         with self._asking:
             return self._ask(tps) if tps else {}
 
@@ -126,7 +126,7 @@ class Logs:
             first, end = (self._offsets(known, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
         except KafkaException:
             return {}
-        # One that was made anew in between gets no answer made of two.
+        # If a topic was recreated in between, its answer would mix two logs.
         after = self._ids(before)
         logs = {
             tp: Log(before[tp[0]], _epoch(end[tp]), first[tp].offset, end[tp].offset)

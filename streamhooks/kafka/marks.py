@@ -1,6 +1,6 @@
-"""How far something has come on a topic, kept as committed offsets of a group that nobody joins.
+"""Progress on a topic, stored as committed offsets of a group that nobody joins.
 
-A mark names the log that it is about: when the topic is made anew, nothing of it is done.
+A mark names its log: when the topic is recreated, progress starts again.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from streamhooks.settings import Settings
 
 
 class Marks:
-    """Marks of one kind; each call blocks for as long as Kafka takes to answer, at most `timeout` seconds.
+    """Marks of one kind; each call blocks until Kafka answers, for at most `timeout` seconds.
 
-    Raises: KafkaException, when it does not.
+    Raises: KafkaException, when Kafka does not answer.
     """
 
     def __init__(self, settings: Settings, logs: Logs, kind: str, timeout: float = 10.0) -> None:
@@ -31,7 +31,7 @@ class Marks:
         self._timeout = timeout
 
     def read(self, tp: TP) -> int:
-        """The offset before which all is done; 0 if nothing was marked yet."""
+        """Return the offset before which all is done; 0 if nothing was stored yet."""
         marked = None
         while marked is None:
             with self._asking() as consumer:
@@ -40,7 +40,7 @@ class Marks:
         return 0 if marked.topic_id not in ("", self._topic_id(tp)) else marked.offset
 
     def write(self, tp: TP, offset: int) -> None:
-        """All before this offset is done."""
+        """Store that all before this offset is done."""
         marked = to_metadata(Reading(offset, self._topic_id(tp)))
         with self._asking() as consumer:
             consumer.commit(offsets=[TopicPartition(*tp, offset, marked)], asynchronous=False)
@@ -52,7 +52,7 @@ class Marks:
         try:
             yield self._consumer
         except KafkaException:
-            # The next one is another client: this one may know no broker any more, and then it never will.
+            # Use a new client next: this one may have lost all brokers, and would never find one again.
             self.close()
             raise
 

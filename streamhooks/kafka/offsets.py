@@ -1,4 +1,4 @@
-"""Where in a topic something is: its ends, and the offset of a moment."""
+"""Offsets of a topic: its ends, and the offset of a moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMEOUT = 10.0
 
 
 class Offsets:
-    """Questions about offsets to one Kafka; each call blocks.
+    """Asks Kafka about offsets; each call blocks.
 
     Raises: TimeoutError, when Kafka does not answer within `timeout` seconds.
     """
@@ -24,19 +24,24 @@ class Offsets:
         self._timeout = timeout
 
     def partitions(self, topic: str) -> list[int]:
-        """The partitions of a topic; none for an unknown one."""
+        """Return the partitions of a topic; none for an unknown topic."""
         with self._asking() as consumer:
             return sorted(consumer.list_topics(topic, timeout=self._timeout).topics[topic].partitions)
 
     def ends(self, tps: list[TP]) -> dict[TP, tuple[int, int]]:
-        """The first offset that Kafka still holds, and the one that comes next, of each partition."""
+        """Return the first offset that Kafka still holds and the next one, per partition."""
         with self._asking() as consumer:
             return {tp: consumer.get_watermark_offsets(TopicPartition(*tp), timeout=self._timeout) for tp in tps}
 
-    def at(self, tps: list[TP], milliseconds: int) -> dict[TP, int]:
-        """The offset of the first record at or after a moment (epoch milliseconds), else the one that comes next.
+    def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        """Return the same of a whole topic, by partition."""
+        found = self.ends([(topic, number) for number in self.partitions(topic)])
+        return {number: bounds for (_, number), bounds in found.items()}
 
-        Records behind it may be older.
+    def at(self, tps: list[TP], milliseconds: int) -> dict[TP, int]:
+        """Return the offset of the first record at or after a moment (epoch milliseconds), else the next offset.
+
+        Records after it may be older.
         """
         with self._asking() as consumer:
             wanted = [TopicPartition(*tp, max(0, milliseconds)) for tp in tps]

@@ -1,4 +1,4 @@
-"""What an event loop writes to Kafka: confirmed in the loop, and tried again as long as the broker does not take it."""
+"""Writing to Kafka from an event loop: confirmed in the loop, and retried as long as the broker refuses."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from streamhooks.kafka.publisher import Published, Publisher
 from streamhooks.kafka.refusals import Refusals, Refused
 
 _BAD_TIMESTAMP = (KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)
-#: what is no refusal of the record itself: one in its batch was bad, or another producer has to send it
+#: errors not caused by the record itself: another one in its batch was bad, or another producer must send it
 _NOT_ITS_OWN = (KafkaError._INVALID_DIFFERENT_RECORD, KafkaError._PURGE_QUEUE)  # noqa: SLF001 - their public names
-#: from when on it is a reason for not being ready that a record of ours is not confirmed, in seconds
+#: the worker is not ready once a record has been unconfirmed for this long, in seconds
 LONG_UNCONFIRMED = 10.0
 
 
 class Outbox:
-    """A publisher for one event loop: confirmations call back in the loop, many at a time.
+    """A publisher for one event loop, in which confirmations call back, many at a time.
 
-    What the broker does not take now (no permission, no such topic, a timestamp, …) is tried again until it does, and
-    told by `troubles`.
+    A record that the broker refuses for now (no permission, no such topic, a timestamp, …) is retried until it is
+    accepted, and `troubles` says why.
     """
 
     def __init__(self, publisher: Publisher, loop: asyncio.AbstractEventLoop) -> None:
@@ -41,9 +41,9 @@ class Outbox:
         self._line = asyncio.Lock()
 
     def begin(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
-        """Publish, from any thread, without waiting; who cancels the future wants it to be tried no more.
+        """Publish without waiting; thread-safe. Cancelling the future ends the retries.
 
-        What follows may overtake what had to wait.
+        Later records may overtake one that had to wait.
 
         Raises:
             BufferError: the buffer is full; try again later.
@@ -54,7 +54,7 @@ class Outbox:
         return self._publisher.publish(topic, value, **options, on_refused=partial(self._begun, topic, value, options))
 
     def publish_soon(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
-        """Publish as `begin` does, and wait for room in the buffer, in the loop."""
+        """Publish as `begin` does; if the buffer is full, the record waits for room in the loop."""
         try:
             return self.begin(topic, value, **options)
         except BufferError:
@@ -63,11 +63,11 @@ class Outbox:
     async def publish(self, topic: str, value: bytes | None, **options: Any) -> Published:
         """Publish and wait for the confirmation.
 
-        Where the topic refuses the timestamp that is given, the present one is written.
+        If the topic refuses the given timestamp, the current time is written.
 
         Raises:
             RecordTooLarge: the broker will never take it.
-            ProducerDead: this process can write nothing any more.
+            ProducerDead: this process can't write any more.
 
         """
         try:
@@ -113,7 +113,7 @@ class Outbox:
         if not self._line.locked():
             with contextlib.suppress(BufferError):
                 return self._publisher.publish(topic, value, **options)
-        # One tries for all who wait for room in the buffer, in their order.
+        # Only the first of those waiting for room in the buffer tries, so their order is kept.
         async with self._line:
             while True:
                 try:
@@ -122,12 +122,12 @@ class Outbox:
                     await asyncio.sleep(0.02)
 
     def _collect(self, then: Callable[[Future[Published]], None], done: Future[Published]) -> None:
-        # From the publisher's thread: one wake-up of the loop for all that is confirmed until it runs.
+        # Called in the publisher's thread: one wake-up of the loop covers all confirmations until it runs.
         self._confirmed.append((then, done))
         with self._lock:
             wake, self._woken = not self._woken, True
         if wake:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
                 self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
@@ -145,7 +145,7 @@ class Outbox:
 
     @property
     def troubles(self) -> list[str]:
-        """Why what we write does not reach Kafka, as long as it does not."""
+        """Return why our writes do not reach Kafka now."""
         found = self._refusals.troubles
         age = self._publisher.oldest_unconfirmed()
         if age > LONG_UNCONFIRMED:

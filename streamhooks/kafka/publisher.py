@@ -1,4 +1,4 @@
-"""What this process writes to Kafka: confirmed by all in-sync replicas, tried until it is, in a bounded buffer."""
+"""Writing to Kafka: retried until all in-sync replicas have confirmed, from a bounded buffer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Where a record of ours lies now."""
+    """The coordinates of a record that was written."""
 
     topic: str
     partition: int
@@ -39,20 +39,20 @@ OnRefused = Callable[[Future[Published], WriteRefused], None]
 
 
 class _Handed(NamedTuple):
-    """A record that was handed over."""
+    """A record handed to the producer."""
 
     number: int
     future: Future[Published]
     on_refused: OnRefused | None
     is_alone: bool = False
-    """In a batch of its own."""
+    """Sent in a batch of its own."""
 
 
 class Publisher:
     """One producer for the whole process.
 
-    `publish` may be called from any thread. Its future is resolved when the broker has confirmed the record. A broker
-    that is away costs time only: librdkafka tries for ever, and a full buffer makes `publish` raise BufferError.
+    `publish` is thread-safe. Its future is resolved when the broker has confirmed the record. While the broker is away,
+    librdkafka retries forever, and a full buffer makes `publish` raise BufferError.
     """
 
     def __init__(self, settings: Settings, on_fatal: Callable[[str], None] | None = None) -> None:
@@ -60,10 +60,10 @@ class Publisher:
         self._config = client_config(settings) | {
             "acks": "all",
             "enable.idempotence": True,
-            # With several, librdkafka ends for good when a batch among them is refused for too few replicas in sync.
+            # With more, librdkafka fails for good when one of the batches is refused for too few in-sync replicas.
             "max.in.flight.requests.per.connection": 1,
             "message.timeout.ms": 0,
-            # What we write is bookkeeping: it can wait a little, and fewer batches cost everybody less.
+            # We write bookkeeping: it can wait a little, and fewer batches cost less.
             "linger.ms": 20,
             "compression.type": "lz4",
             "message.max.bytes": 10_000_000,
@@ -74,10 +74,10 @@ class Publisher:
         }
         self._producer = WatchedProducer(self._config)
         self._one_by_one: WatchedProducer | None = None
-        self._former: list[WatchedProducer] = []
+        self._previous: list[WatchedProducer] = []
         self._dead: str | None = None
         self._numbers = count()
-        self._began: dict[int, float] = {}  # of what is not confirmed, oldest first
+        self._began: dict[int, float] = {}  # start times of unconfirmed records, oldest first
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="publisher", daemon=True)
         self._poller.start()
@@ -93,11 +93,11 @@ class Publisher:
         headers: Headers | None = None,
         on_refused: OnRefused | None = None,
     ) -> Future[Published]:
-        """Hand a record over.
+        """Hand a record to the producer.
 
-        Returns: a future of where it lies; it raises a PublishError when the broker does not take it. When it is a
-        WriteRefused and there is `on_refused`, that is called with the future, which is resolved later. Who cancels the
-        future waits no more; the record goes its way.
+        Returns: a future of its coordinates, which raises a PublishError if the broker refuses the record. If the error
+        is a WriteRefused and `on_refused` is given, it is called with the future and must resolve it later. Cancelling
+        the future does not stop the record.
 
         Raises:
             BufferError: the buffer is full; try again later.
@@ -123,7 +123,7 @@ class Publisher:
             )
         except KafkaException as error:
             self._end(handed, self._error_of(error.args[0]))
-        except BaseException:  # the buffer is full, or it is no record
+        except BaseException:  # the buffer is full, or the arguments are wrong
             del self._began[number]
             raise
         return future
@@ -148,7 +148,7 @@ class Publisher:
                 future.set_exception(outcome)
 
     def _send_alone(self, handed: _Handed, message: Message) -> None:
-        """Send a record in a batch of its own: of a batch that is too large each record may be small enough."""
+        """Send a record in a batch of its own: its batch was too large, but the record may not be."""
         try:
             if self._one_by_one is None:
                 self._one_by_one = WatchedProducer(self._config | {"batch.num.messages": 1, "linger.ms": 0})
@@ -163,7 +163,7 @@ class Publisher:
                 **({"headers": headers} if headers else {}),
             )
         except (BufferError, KafkaException) as error:
-            self._end(handed, WriteRefused(f"it can't be sent alone: {error}"))
+            self._end(handed, WriteRefused(f"it can't be sent in a batch of its own: {error}"))
 
     def _error_of(self, error: KafkaError) -> PublishError:
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
@@ -173,28 +173,28 @@ class Publisher:
         return RecordTooLarge(error.str()) if error.code() in _TOO_LARGE else WriteRefused(error.str(), error.code())
 
     def _noticed(self, error: KafkaError) -> None:
-        # A refusal that makes the producer end does not say so itself.
+        # An error that ends the producer is not always marked as fatal itself.
         if error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
             self._error_of(error)
 
     def _die(self, reason: str) -> None:
-        """Send nothing any more: what is not confirmed is done again by a new process."""
+        """Send nothing more: a new process will repeat what is not confirmed."""
         if self._dead is None:
             self._dead = reason
             if self._on_fatal is not None:
                 self._on_fatal(reason)
 
     def _die_if_lost(self) -> None:
-        # A new one would not do: of what is not confirmed some may be written, and brokers know it by this one's id.
+        # A new producer would not do: unconfirmed records may be written, and brokers recognize them by this one's id.
         for producer in self._producers():
             if producer.brokers.are_lost and producer.brokers.records:
-                self._die("it knows no broker any more, and asks for none (librdkafka#5301)")
+                self._die("it has lost all brokers, and asks for none (librdkafka#5301)")
                 producer.purge()
 
     def oldest_unconfirmed(self) -> float:
         """Return the age of the oldest record that is not confirmed, in seconds; 0 without any."""
         now = steady()
-        # The keys are copied in one go: the publisher's thread takes from them meanwhile.
+        # The keys are copied at once, since the publisher's thread removes some meanwhile.
         oldest = next(iter(tuple(self._began)), None)
         return 0.0 if oldest is None else now - self._began.get(oldest, now)
 
@@ -204,25 +204,25 @@ class Publisher:
                 self._producer.poll(0.5)
                 if self._one_by_one is not None:
                     self._one_by_one.poll(0)
-                self._empty_former()
+                self._empty_previous()
                 self._die_if_lost()
             except BaseException:  # whatever it is
                 # Raised by a callback. Without this thread nothing would ever be confirmed again.
-                log.exception("a confirmation could not be told")
+                log.exception("the callback of a confirmation failed")
 
     def renew(self) -> None:
-        """Write with a new producer from now on; what the former one has not sent ends as a refused write."""
-        former, self._producer = self._producers(), WatchedProducer(self._config)
+        """Write with a new producer from now on; what the previous one has not sent ends as a refused write."""
+        previous, self._producer = self._producers(), WatchedProducer(self._config)
         self._one_by_one = None
-        self._former += former
+        self._previous += previous
 
-    def _empty_former(self) -> None:
-        for producer in list(self._former):
-            # What is in flight may be written already: it is not sent twice, but told, or comes back into the queue.
+    def _empty_previous(self) -> None:
+        for producer in list(self._previous):
+            # Records in flight may be written: they are not sent twice, but confirmed or put back into the queue.
             producer.purge(in_queue=True, in_flight=False)
             producer.poll(0)
             if not len(producer):
-                self._former.remove(producer)
+                self._previous.remove(producer)
 
     def __len__(self) -> int:
         return sum(map(len, self._producers()))
@@ -231,12 +231,12 @@ class Publisher:
         return [self._producer] if self._one_by_one is None else [self._producer, self._one_by_one]
 
     def close(self, timeout: float) -> int:
-        """Wait up to `timeout` seconds for what is not confirmed yet.
+        """Wait up to `timeout` seconds for unconfirmed records.
 
         Returns: how many records are still not confirmed.
         """
         deadline = steady() + timeout
-        # What is too large for its batch goes from one producer to another meanwhile.
+        # Records of a batch that is too large move from one producer to another meanwhile.
         while self._began and (left := deadline - steady()) > 0:
             for producer in self._producers():
                 producer.flush(min(left, 0.1))

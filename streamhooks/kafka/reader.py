@@ -1,4 +1,4 @@
-"""Records as they lie in a topic, and ranges of offsets that are read outside of the consumer group."""
+"""Records of a topic, and ranges of offsets read outside the consumer group."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from streamhooks.times import steady
 
 TP = tuple[str, int]
 Ranges = Mapping[TP, tuple[int, int]]
-"""Offsets, [start, end) of each partition."""
+"""Offsets [start, end) per partition."""
 
-#: what a consumer that chooses no offset tells when the log does not have the one that it reads
+#: errors of a consumer without an automatic reset when the log does not have its next offset
 NOT_THERE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION})  # noqa: SLF001 - their public names
 
-#: what a client fetches ahead of who reads, in bytes
+#: bytes that a client fetches ahead of its reader
 AHEAD = 4_194_304
-#: what `read_some` reads, in bytes, about
+#: approximate bytes that `read_some` reads
 SOME = 2_000_000
 
 
 class Record(NamedTuple):
-    """A record as it lies in a topic; `timestamp` is epoch milliseconds.
+    """A record of a topic; `timestamp` is in epoch milliseconds.
 
-    `epoch` is that of the leader that wrote it, -1 if that is not known; `assignment` the number of the assignment
-    under which it was fetched: its partition may have been made anew since.
+    `epoch` is that of the leader that wrote it, -1 if unknown. `assignment` is the number of the assignment under
+    which it was fetched: its topic may have been recreated since.
     """
 
     topic: str
@@ -45,21 +45,21 @@ class Record(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The bytes of key, value and headers."""
+        """Return the bytes of key, value and headers."""
         size = len(self.key or b"") + len(self.value or b"")
         return size + sum(len(name) + len(value or b"") for name, value in self.headers) if self.headers else size
 
     @property
     def source(self) -> str:
-        """The coordinates as they are shown: `<topic>:<partition>:<offset>`."""
+        """Return the coordinates as text: `<topic>:<partition>:<offset>`."""
         return f"{self.topic}:{self.partition}:{self.offset}"
 
 
 def coordinates(source: str) -> tuple[str, int, int]:
-    """Topic, partition and offset of `<topic>:<partition>:<offset>`.
+    """Parse coordinates: return topic, partition and offset of `<topic>:<partition>:<offset>`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text has another form.
 
     """
     topic, partition, offset = source.rsplit(":", 2)
@@ -67,7 +67,7 @@ def coordinates(source: str) -> tuple[str, int, int]:
 
 
 def to_record(message: Message, assignment: int = 0) -> Record:
-    """A record of confluent-kafka as ours."""
+    """Return a record of confluent-kafka as a Record."""
     epoch = message.leader_epoch()
     return Record(
         message.topic(),
@@ -83,7 +83,7 @@ def to_record(message: Message, assignment: int = 0) -> Record:
 
 
 def new_consumer(settings: Settings, **config: object) -> Consumer:
-    """A consumer that belongs to no group that others join, commits nothing, and chooses no offset."""
+    """Return a consumer that joins no group, commits nothing, and never resets its offset by itself."""
     return Consumer(
         client_config(settings)
         | {
@@ -100,16 +100,16 @@ def new_consumer(settings: Settings, **config: object) -> Consumer:
 
 
 class Stop(Protocol):
-    """What tells a thread, or a process, that nobody waits for it any more."""
+    """Tells a thread or a process that nobody waits for its result."""
 
     def is_set(self) -> bool:
-        """Whether it shall end."""
+        """Tell whether the work should stop."""
 
 
 def read_range(
     settings: Settings, topic: str, partition: int, start: int, end: int, *, timeout: float, stop: Stop | None = None
 ) -> list[Record]:
-    """The records of [start, end) that Kafka still holds; blocks for at most `timeout` seconds.
+    """Return the records of [start, end) that Kafka still holds; block for at most `timeout` seconds.
 
     Raises:
         TimeoutError: Kafka did not hand over all of them in time, or `stop` was set.
@@ -118,10 +118,16 @@ def read_range(
     return list(scan(settings, {(topic, partition): (start, end)}, timeout=timeout, stop=stop))
 
 
+def read_one(settings: Settings, tp: TP, offset: int, *, timeout: float, stop: Stop | None = None) -> Record | None:
+    """Return the record at an offset, None if Kafka does not hold it; block, and raise, as `read_range` does."""
+    found = read_range(settings, *tp, offset, offset + 1, timeout=timeout, stop=stop)
+    return found[0] if found else None
+
+
 def read_some(
     settings: Settings, topic: str, partition: int, start: int, end: int, *, timeout: float, stop: Stop | None = None
 ) -> list[Record]:
-    """What `read_range` returns, or the first `SOME` bytes of it: `reached` tells where to go on.
+    """Return what `read_range` does, or its first `SOME` bytes; `reached` tells where to continue.
 
     Raises:
         TimeoutError: Kafka did not hand over all of them in time, or `stop` was set.
@@ -137,14 +143,14 @@ def read_some(
 
 
 def reached(records: list[Record], end: int) -> int:
-    """Where a reading of what lies below `end` goes on that has brought these records."""
+    """Return the offset at which to continue after `read_some` up to `end` has returned these records."""
     return end if sum(record.size for record in records) < SOME else records[-1].offset + 1
 
 
 def scan(settings: Settings, ranges: Ranges, *, timeout: float, stop: Stop | None = None) -> Iterator[Record]:
-    """The records of these offsets, [start, end) of each partition, that Kafka still holds.
+    """Give the records in these ranges that Kafka still holds.
 
-    Those of a partition come in their order, partitions as Kafka hands them over. Blocks for at most `timeout` seconds.
+    The records of a partition come in order, partitions in any order. Blocks for at most `timeout` seconds.
 
     Raises:
         TimeoutError: Kafka did not hand over all of them in time, or no client could be made, or `stop` was set.
@@ -152,7 +158,7 @@ def scan(settings: Settings, ranges: Ranges, *, timeout: float, stop: Stop | Non
     """
     if not any(start < end for start, end in ranges.values()):
         return
-    # It fetches no more when as many lie there as are wanted.
+    # The client stops fetching ahead once this many records are queued.
     number = sum(max(0, end - start) for start, end in ranges.values())
     consumer = _scanning(settings, **{"queued.min.messages": min(number, 100_000)})
     try:
@@ -165,7 +171,7 @@ def scan(settings: Settings, ranges: Ranges, *, timeout: float, stop: Stop | Non
 def scanning(
     settings: Settings, *, timeout: float, stop: Stop | None = None
 ) -> Iterator[Callable[[Ranges], Iterator[Record]]]:
-    """Give a `scan` for many small ranges, one after the other: all by one client. One need not be read to its end.
+    """Give a `scan` for many small ranges in turn, all by one client. A scan may be abandoned.
 
     Raises:
         TimeoutError: no client can be made.
@@ -179,7 +185,7 @@ def scanning(
 
 
 class OneReader:
-    """Reads single records, by clients that it keeps: to make one takes much longer than to read. For many threads."""
+    """Reads single records by clients that it keeps, since making a client takes much longer. Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -188,7 +194,7 @@ class OneReader:
     def read(
         self, topic: str, partition: int, offset: int, *, timeout: float, stop: Stop | None = None
     ) -> Record | None:
-        """The record, None if it is not there; blocks for at most `timeout` seconds.
+        """Return the record, or None if it is not there; block for at most `timeout` seconds.
 
         Raises:
             TimeoutError: Kafka does not answer, or `stop` was set.
@@ -197,18 +203,18 @@ class OneReader:
         try:
             consumer = self._idle.pop()
         except IndexError:
-            # It fetches the record's batch alone.
+            # Only the record's batch is fetched.
             consumer = _scanning(self._settings, **{"queued.min.messages": 1} | fetch_config(1024, AHEAD))
         try:
             found = list(_scan(consumer, {(topic, partition): (offset, offset + 1)}, timeout, stop))
         except BaseException:
-            consumer.close()  # it may know another topic of that name
+            consumer.close()  # it may know a previous topic of that name
             raise
         self._idle.append(consumer)
         return found[0] if found else None
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close the idle clients."""
         while self._idle:
             self._idle.pop().close()
 
@@ -216,7 +222,7 @@ class OneReader:
 def _scanning(settings: Settings, **config: object) -> Consumer:
     try:
         return new_consumer(settings, **{"enable.partition.eof": True, "fetch.wait.max.ms": 10, **config})
-    except KafkaException as failure:  # such as: no more files may be opened
+    except KafkaException as failure:  # for example too many open files
         raise TimeoutError(f"no client can be made: {failure.args[0].str()}") from None
 
 
@@ -235,7 +241,7 @@ def _scan(consumer: Consumer, ranges: Ranges, timeout: float, stop: Stop | None)
                 if message.offset() < left[tp]:
                     yield to_record(message)
             elif error.code() in NOT_THERE:
-                # What retention removed is left out.
+                # Skip what retention removed.
                 first = read_from_first(consumer, tp, following[tp])
                 following[tp] = left[tp] if first is None else first
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
@@ -249,16 +255,16 @@ def _scan(consumer: Consumer, ranges: Ranges, timeout: float, stop: Stop | None)
 
 
 def _next(consumer: Consumer) -> list[Message]:
-    """What comes next, as far as it lies there: who waits for so many gets them, however large they are."""
+    """Return the records already fetched. Waiting for a number of records would fetch them all, however large."""
     first = consumer.poll(0.2)
     return [] if first is None else [first, *consumer.consume(num_messages=2000, timeout=0)]
 
 
 def read_from_first(consumer: Consumer, tp: TP, offset: int) -> int | None:
-    """Read a partition whose log does not have this offset any more from its first one.
+    """Read a partition, whose log no longer has this offset, from its first offset.
 
-    Returns: from where it is read; None, if the log ends before the offset, and nothing is read. Where nobody answers
-    it is read from there, and the same is told again.
+    Returns: the first offset; None if the log ends before the given offset, and nothing is read. If no broker answers,
+    the partition is read from the given offset, and the error comes again.
     """
     try:
         first, _ = consumer.get_watermark_offsets(TopicPartition(*tp), timeout=2.0)

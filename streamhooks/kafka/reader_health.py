@@ -1,4 +1,4 @@
-"""Whether a reader reads: what it failed by, until all that it reads has come again."""
+"""The health of a reader: why it failed, until every partition has been read again."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ log = logging.getLogger(__name__)
 
 
 class ReaderHealth:
-    """The failures of one reader."""
+    """Tracks the failures of one reader."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._failures = 0  # in a row
         self._unproven: set[TP] = set()
-        #: why it does not read now; None if it does
+        #: why it does not read; None if it does
         self.trouble: str | None = None
 
     def failed(self, error: BaseException, wanted: Iterable[TP]) -> float:
-        """Note that it has failed; return after how many seconds it is to be started again."""
+        """Note a failure; return the seconds to wait before the restart."""
         self._failures += 1
         self._unproven = set(wanted)
         reason = shown(f"{type(error).__name__}: {error}", LONGEST_TEXT)
-        self.trouble = f"the reader of {self._name} has failed, it is started again: {reason}"
+        self.trouble = f"the reader of {self._name} has failed, it will be restarted: {reason}"
         log.error(self.trouble, exc_info=error)
         return pause_after(self._failures)
 
     def came(self, partitions: set[TP], wanted: Iterable[TP]) -> None:
-        """Note that these partitions were handed over: it is well when each that is wanted was."""
+        """Note that these partitions were read: the reader is healthy once each wanted partition was."""
         if self.trouble is not None:
             self._unproven = (self._unproven - partitions) & set(wanted)
             if not self._unproven:

@@ -1,7 +1,7 @@
-"""What the broker does not take now: it is tried again, after a second first, in the end once a minute.
+"""Records that the broker refuses for now: retried after a second at first, once a minute in the end.
 
-A record that is refused closes its place (a topic, and the partition that was asked for). One of the records that wait
-there tries again, and when the broker takes one, all go on. One that is refused although others are taken waits alone.
+A refused record closes its place (a topic and the requested partition). One of the records waiting there tries again,
+and as soon as the broker accepts one, all continue. A record that is refused while others are accepted waits alone.
 """
 
 from __future__ import annotations
@@ -20,45 +20,45 @@ from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
-#: for how long nothing more is logged about a topic after it was told that it takes no records, in seconds
+#: how long nothing more is logged about a topic that refuses records, in seconds
 QUIET = 10.0
 
 Place = tuple[str, int]
-"""A topic and a partition; -1 if the key decides."""
+"""A topic and a partition; -1 if the key determines it."""
 
 
 @dataclass(slots=True)
 class _Closed:
-    """A place where records were refused that are not written yet."""
+    """A place with refused records that are not written yet."""
 
     since: float
     reason: str
     is_open: bool = True
     tries: int = 0
     refused: int = 0
-    """How many of them there are."""
+    """The number of these records."""
     taken: int = 0
-    """Records that were taken since."""
+    """The number of records accepted since."""
     waiting: dict[asyncio.Future[None], None] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
 
 
 class Refusals:
-    """Says who may try again, and when. For one event loop."""
+    """Decides which record may try again, and when. For one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = steady) -> None:
         self._loop = loop
         self._clock = clock
         self._places: dict[Place, _Closed] = {}
-        self._told: dict[str, float] = {}
-        self._open_ended: set[str] = set()  # topics of which it is to be told when it is over
+        self._logged: dict[str, float] = {}
+        self._open_ended: set[str] = set()  # topics whose recovery is to be logged
 
     def __contains__(self, place: Place) -> bool:
-        """Whether records wait there, or may have to."""
+        """Tell whether records wait there, or may have to."""
         return place in self._places
 
     async def turn(self, place: Place) -> None:
-        """Wait until a record may be handed over there."""
+        """Wait until a record may be written there."""
         closed = self._places.get(place)
         if closed is None or closed.is_open:
             return
@@ -71,7 +71,7 @@ class Refusals:
             self.forget_if_over(place, closed)
 
     def taken(self, place: Place) -> None:
-        """Let all go on: the broker has taken a record there."""
+        """Let all waiting records continue: the broker has accepted one there."""
         closed = self._places.get(place)
         if closed is not None:
             closed.taken += 1
@@ -80,11 +80,11 @@ class Refusals:
             self.forget_if_over(place, closed)
 
     def note(self, place: Place, error: WriteRefused) -> _Closed:
-        """Close a place, if it is not."""
+        """Note a refusal, and close its place unless it is closed."""
         REFUSED_WRITES.labels(place[0]).inc()
         closed = self._places.get(place)
         if closed is None:
-            self._tell(place[0], error)
+            self._log(place[0], error)
             closed = self._places[place] = _Closed(self._clock(), str(error))
         closed.reason = str(error)
         if closed.is_open:
@@ -103,7 +103,7 @@ class Refusals:
             self.forget_if_over(place, closed)
         else:
             waiter.set_result(None)
-            # What becomes of it may be told late, or never: then it is another one's turn.
+            # Its outcome may arrive late or never. Then the next record takes its turn.
             self._let_try_later(place, closed)
 
     @staticmethod
@@ -116,21 +116,21 @@ class Refusals:
                 waiter.set_result(None)
 
     def forget_if_over(self, place: Place, closed: _Closed) -> None:
-        """Forget a place at which nothing waits any more."""
+        """Forget a place where no record waits any more."""
         if closed.refused or closed.waiting or self._places.get(place) is not closed:
             return
         self._open(closed)
         del self._places[place]
         if not self._is_closed(place[0]) and place[0] in self._open_ended:
             self._open_ended.discard(place[0])
-            log.warning("the broker takes records on %s again, after %.0f s", place[0], self._clock() - closed.since)
+            log.warning("the broker accepts records on %s again, after %.0f s", place[0], self._clock() - closed.since)
 
-    def _tell(self, topic: str, error: WriteRefused) -> None:
+    def _log(self, topic: str, error: WriteRefused) -> None:
         now = self._clock()
-        if not self._is_closed(topic) and now - self._told.get(topic, now - QUIET) >= QUIET:
-            self._told[topic] = now
+        if not self._is_closed(topic) and now - self._logged.get(topic, now - QUIET) >= QUIET:
+            self._logged[topic] = now
             self._open_ended.add(topic)
-            log.critical("the broker does not take records on %s, they are tried again: %s", topic, shown(error))
+            log.critical("the broker refuses records on %s, will be tried again: %s", topic, shown(error))
 
     def _is_closed(self, topic: str) -> bool:
         return any(topic == other for other, _ in self._places)
@@ -139,17 +139,17 @@ class Refusals:
 
     @property
     def troubles(self) -> list[str]:
-        """Why the broker does not take our records, a line per topic, as long as it does not."""
+        """Return why the broker refuses our records now, one line per topic."""
         reasons = {topic: closed.reason for (topic, _), closed in self._places.items()}
-        return [f"the broker does not take records on {topic}: {reason}" for topic, reason in sorted(reasons.items())]
+        return [f"the broker refuses records on {topic}: {reason}" for topic, reason in sorted(reasons.items())]
 
     def age(self) -> float:
-        """How long records have been waiting, at most, in seconds."""
+        """Return the longest time that records have been waiting, in seconds."""
         return max((self._clock() - closed.since for closed in self._places.values()), default=0.0)
 
 
 class Refused:
-    """One record that was refused; a context that lasts until it is written, or given up."""
+    """One refused record: a context that lasts until it is written or given up."""
 
     def __init__(self, refusals: Refusals, place: Place) -> None:
         self._refusals = refusals
@@ -167,7 +167,7 @@ class Refused:
             self._refusals.forget_if_over(self._place, self._closed)
 
     async def wait(self, error: WriteRefused) -> None:
-        """Wait until it may be tried again."""
+        """Wait until the record may be tried again."""
         closed = self._refusals.note(self._place, error)
         if self._closed is None:
             self._closed = closed

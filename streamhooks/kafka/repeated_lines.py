@@ -1,6 +1,6 @@
-"""What the log says over and over while Kafka is away: a line now and then, with the number of those left out.
+"""Repeated log lines while Kafka is away: one is written now and then, with the number of those left out.
 
-aiokafka alone writes hundreds of lines a second then, and a log that fills a disk ends more than it explains.
+Then aiokafka alone writes hundreds of lines per second, and a log that fills a disk does more harm than good.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import Final
 
 from streamhooks.times import steady
 
-#: one line of a kind in so many seconds
+#: one line of each kind per interval, in seconds
 INTERVAL: Final = 10.0
-#: what talks to Kafka, and says so for each try
+#: loggers that talk to Kafka and log each try
 TALKING: Final = ("aiokafka", "asyncio", "faust", "mode", "streamhooks.faust_patches")
-#: what else of ours does, where it warns
+#: our own loggers that do so in warnings
 WARNING_OFTEN: Final = (
     "streamhooks.counting.agent",
     "streamhooks.sources.intake",
     "streamhooks.kafka",
     "streamhooks.worker.system",
 )
-#: what tells once of each topic by itself
+#: a logger that already logs once per topic
 TELLS_ONCE: Final = "streamhooks.kafka.refusals"
-#: of which each line is a part of a text: half of it would be worse than all
+#: a logger whose lines are parts of one text: half of it would be worse than all
 _IN_PIECES: Final = "mode.redirect"
-#: more kinds than there are; texts that are no templates could be any number
+#: more kinds than exist; messages that are not templates could make any number of them
 _KINDS: Final = 1000
 _VARYING: Final = re.compile(r"0x[0-9a-f]+|\d+")
 
 
 class RepeatedLines(logging.Filter):
-    """Lets one line of a kind through in `INTERVAL` seconds.
+    """Let one line of each kind through per `INTERVAL` seconds.
 
     A kind is a logger, a level and a message without its numbers, before its arguments are filled in.
     """
@@ -46,7 +46,7 @@ class RepeatedLines(logging.Filter):
         self._changing = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is written; the first after some that were not says how many."""
+        """Tell whether to write the record; the first after a pause says how many were left out."""
         if not _may_repeat(record):
             return True
         key = (record.name, record.levelno, _VARYING.sub("#", str(record.msg)))
@@ -88,7 +88,7 @@ def _is_of(name: str, loggers: Iterable[str]) -> bool:
 
 
 def limit_logs(handlers: Iterable[logging.Handler]) -> None:
-    """Put the filter on each of the handlers, once and before all others: what is left out need not be looked at."""
+    """Put the filter on each handler, once and before all other filters, which then see fewer lines."""
     for handler in handlers:
         if not any(isinstance(one, RepeatedLines) for one in handler.filters):
             handler.filters.insert(0, RepeatedLines())

@@ -1,7 +1,7 @@
-"""Threads of the history's own, and how many long looks are taken at once.
+"""Threads for searches of topics, and a bound on how many run at once.
 
-Looks into topics are long, and who calls the API decides how many there are: they must not take the threads that the
-rest of the worker needs, and end soon after nobody waits for them any more.
+Searches are long, and callers of the API decide how many there are. They must not use up the threads that the rest of
+the worker needs, and they end soon after their caller has gone.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ R = TypeVar("R")
 
 
 class Threads:
-    """A few threads; further work waits for one."""
+    """A few threads of their own; further work waits for a free one."""
 
     def __init__(self, number: int) -> None:
         self._pool = ThreadPoolExecutor(number, thread_name_prefix="history")
         self._stops: set[threading.Event] = set()
 
     async def run(self, work: Callable[..., R], *args: Any, stop: threading.Event | None = None) -> R:
-        """What `work(*args, stop=stop)` returns or raises.
+        """Return or raise what `work(*args, stop=stop)` does.
 
-        `stop`, a new one unless it is given, is set if the caller is cancelled: the work looks at it often.
+        `stop`, a new event by default, is set if the caller is cancelled, and the work must check it often.
         """
         stop = stop or threading.Event()
         self._stops.add(stop)
@@ -41,19 +41,19 @@ class Threads:
             self._stops.discard(stop)
 
     def submit(self, work: Callable[[], object]) -> None:
-        """Have something done that nobody waits for."""
-        with suppress(RuntimeError):  # it is closed, and what runs ends
+        """Run work whose result nobody awaits."""
+        with suppress(RuntimeError):  # closed: running work is ending
             self._pool.submit(work)
 
     def close(self) -> None:
-        """Take up nothing more, and have what runs end: Python waits for it at its end."""
+        """Take no more work, and stop what runs: Python waits for these threads when it exits."""
         for stop in self._stops:
             stop.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Places:
-    """A bound for what runs at once."""
+    """A bound on what runs at once."""
 
     def __init__(self, number: int, text: str) -> None:
         self._free = number
@@ -61,10 +61,10 @@ class Places:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Take a place.
+        """Take a place for as long as the context lasts.
 
         Raises:
-            Busy: there is none.
+            Busy: no place is free.
 
         """
         if not self._free:

@@ -1,11 +1,11 @@
-"""Many records that are written together, and confirmed together, outside of the event loop.
+"""Writing many records at once, confirmed together, outside the event loop.
 
-The producer of the worker tells of each record, which takes turns with the event loop: ten thousand would take seconds
-where that is busy. This one tells of failures alone.
+The worker's producer reports each record in turns with the event loop: ten thousand records would take seconds while
+the loop is busy. This producer reports failures only.
 
-An answer of Kafka that gets lost has a record written twice, so what is written here must say the same then. An
-idempotent producer would prevent it, but takes half a second to begin: librdkafka asks for its id before it is
-connected, and asks again after so long.
+If an answer of Kafka is lost, a record is written twice, so writing it twice must be harmless. An idempotent producer
+would prevent that, but takes half a second to start: librdkafka asks for its id before it is connected, and then waits
+that long to ask again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from streamhooks.times import steady
 
 
 class ToWrite(NamedTuple):
-    """A record that is to be written."""
+    """A record to be written."""
 
     topic: str
     key: str
@@ -31,13 +31,13 @@ class ToWrite(NamedTuple):
 
 
 def write_together(settings: Settings, records: Iterable[ToWrite], *, timeout: float, stop: Stop) -> set[str]:
-    """Write records; returns when all are confirmed, with the keys of those that were refused; blocks.
+    """Write records, wait until all are confirmed, and return the keys of those that were refused; blocks.
 
-    They may come in any order, and one may be written twice.
-    Who writes a refused one alone may succeed, or learns why not.
+    Records are written in any order, and may be written twice. A refused record may be accepted when written alone;
+    if not, the reason is known then.
 
     Raises:
-        TimeoutError: they are not confirmed within `timeout` seconds, or `stop` was set; some may be written.
+        TimeoutError: not confirmed within `timeout` seconds, or `stop` was set; some may be written.
 
     """
     failed = list[tuple[KafkaError, Message]]()
@@ -46,7 +46,7 @@ def write_together(settings: Settings, records: Iterable[ToWrite], *, timeout: f
         | {
             "acks": "all",
             "message.timeout.ms": int(timeout * 1000),
-            # Nothing leaves before all is here, unless it is much: `flush` does not wait so long.
+            # Batches are sent when full or flushed: `flush` does not wait for the linger time.
             "linger.ms": 500,
             "compression.type": "lz4",
             "message.max.bytes": 10_000_000,
@@ -58,16 +58,16 @@ def write_together(settings: Settings, records: Iterable[ToWrite], *, timeout: f
     )
     deadline = steady() + timeout
     for record in records:
-        while not _produced(producer, record):
-            _go_on(deadline, stop)
+        while not _try_produce(producer, record):
+            _check_time(deadline, stop)
     while producer.flush(0.1):
-        _go_on(deadline, stop)
+        _check_time(deadline, stop)
     if any(error.code() == KafkaError._MSG_TIMED_OUT for error, _ in failed):  # noqa: SLF001 - its public name
-        raise TimeoutError("Kafka does not confirm what is written")
+        raise TimeoutError("Kafka does not confirm the records")
     return {(message.key() or b"").decode() for _, message in failed}
 
 
-def _produced(producer: Producer, record: ToWrite) -> bool:
+def _try_produce(producer: Producer, record: ToWrite) -> bool:
     try:
         producer.produce(record.topic, record.value, record.key, record.partition)
     except BufferError:
@@ -76,8 +76,8 @@ def _produced(producer: Producer, record: ToWrite) -> bool:
     return True
 
 
-def _go_on(deadline: float, stop: Stop) -> None:
+def _check_time(deadline: float, stop: Stop) -> None:
     if stop.is_set():
-        raise TimeoutError("nobody waits for it any more")
+        raise TimeoutError("the caller has gone")
     if steady() > deadline:
-        raise TimeoutError("Kafka does not confirm what is written")
+        raise TimeoutError("Kafka does not confirm the records")

@@ -6,7 +6,9 @@ Why: docs/decisions/0004-hooks-by-a-plain-reader.md.
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.reader import TP, Record
@@ -15,8 +17,24 @@ from streamhooks.kafka.reading_thread import ReadingThread, Told
 from streamhooks.settings import Settings
 
 
+class Table(Protocol):
+    """What takes in topics that are read whole; the methods are called in the event loop."""
+
+    @abstractmethod
+    def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
+        """Take in records; return those that can't be read, each with the reason."""
+
+    def keys(self, _tp: TP) -> Iterable[bytes]:
+        """Return the keys of a partition that hold: those that its log lacks when it is read once more are deleted."""
+        return ()
+
+    def begin_anew(self, _tp: TP) -> None:
+        """Take note that the log of a partition is not as it was read, and comes once more."""
+        return  # most tables need not know
+
+
 class TopicReader:
-    """Follows partitions from their start, in a thread; hands batches to the event loop.
+    """Follows partitions from their start, in a thread; hands batches to a table, in the event loop.
 
     A partition is *ready* when everything was handed over that it held when it was assigned. The end may be a record
     that compaction removed, or a marker of a transaction: only Kafka's end-of-partition event tells.
@@ -26,27 +44,26 @@ class TopicReader:
 
     `ends` tells where partitions end: one that is not read on although it has more is read by a new client.
     `prepare` is called in the thread with each value before it is handed over, again as long as it raises RegistryAway;
-    `keys_of` gives the keys that were handed over and hold, `on_anew` is called with each partition that is read once
-    more, and why; both in the loop.
+    `on_broken` is called with each record that the table can't read, `on_anew` with each partition that is read once
+    more, both with the reason and in the loop.
     """
 
     def __init__(
         self,
         settings: Settings,
-        handle: Callable[[list[Record]], None],
-        loop: asyncio.AbstractEventLoop,
+        table: Table,
         *,
         name: str,
         logs: Logs,
         ends: Callable[[Iterable[TP]], Mapping[TP, int]],
+        on_broken: Callable[[Record, str], None],
+        on_anew: Callable[[TP, str], None],
         prepare: Callable[[bytes | None], None] | None = None,
-        keys_of: Callable[[TP], Iterable[bytes]] = lambda _tp: (),
-        on_anew: Callable[[TP, str], None] = lambda _tp, _why: None,
     ) -> None:
-        self._handle = handle
-        self._keys_of = keys_of
+        self._table = table
+        self._on_broken = on_broken
         self._on_anew = on_anew
-        self._loop = loop
+        self._loop = loop = asyncio.get_running_loop()
         self._name = name
         self._former: dict[TP, set[bytes]] = {}  # keys that held before, and did not come again
         # A partition that goes and comes back is another one: it is read from its start again.
@@ -56,7 +73,7 @@ class TopicReader:
         self._ready: set[TP] = set()
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._health = ReaderHealth(name)
-        told = Told(self._receive, self._begin_anew, on_anew)
+        told = Told(self._receive, self._begin_anew, self._tell_of_anew)
         self._thread = ReadingThread(
             settings, name, loop, told, logs=logs, ends=ends, prepare=prepare, health=self._health
         )
@@ -119,13 +136,17 @@ class TopicReader:
     def _begin_anew(self, tp: TP, number: int, why: str) -> None:
         if self._thread.wanted.get(tp) != number:
             return
-        self._on_anew(tp, why)
+        self._tell_of_anew(tp, why)
         self._assignments += 1
         self._ready.discard(tp)
         self.position.pop(tp, None)
-        self._former[tp] = set(self._keys_of(tp))
+        self._former[tp] = set(self._table.keys(tp))
         self._thread.want({**self._thread.wanted, tp: self._assignments})
         self._wake()
+
+    def _tell_of_anew(self, tp: TP, why: str) -> None:
+        self._table.begin_anew(tp)
+        self._on_anew(tp, why)
 
     def _receive(
         self, records: list[Record], reached: Mapping[TP, int], ended: set[TP], assigned: Mapping[TP, int]
@@ -138,7 +159,8 @@ class TopicReader:
             records += self._gone(records, ended & current)
         if records:
             try:
-                self._handle(records)
+                for record, reason in self._table.apply(records):
+                    self._on_broken(record, reason)
             except Exception as error:  # whatever it is: what was not taken in must come again
                 self._read_again(current, self._health.failed(error, self._thread.wanted))
                 return

@@ -1,4 +1,4 @@
-"""The topics of an installation: their names, how they are made, and what must hold between them."""
+"""The topics of an installation: their names, how they are created, and what must hold between them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The names of the topics behind the prefix."""
+    """The full names of the topics, with the prefix."""
 
     prefix: str
 
@@ -56,21 +56,21 @@ NAMES = {
     )
 }
 
-#: cleanup.policy and the rest, where it is not the broker's own default
+#: topic configurations that differ from the broker's defaults
 CONFIGS: Mapping[str, Mapping[str, str]] = {
     "resources": {"cleanup.policy": "compact"},
     "hooks": {"cleanup.policy": "compact"},
     "hook-states": {"cleanup.policy": "compact"},
-    # What is settled is a tombstone and a record: cleaned early, so that a restart reads little.
+    # A settled call leaves a record and a tombstone: cleaned early, so that a restart reads little.
     "delayed": {
         "cleanup.policy": "compact",
         "min.cleanable.dirty.ratio": "0.3",
         "segment.ms": "600000",
         "segment.bytes": "67108864",
     },
-    # Its records carry the time of their attempts, also where a broker by itself would note the time of arrival.
+    # Records carry the time of their attempts, even if the broker's default is the time of arrival.
     "firings": {"retention.ms": str(7 * DAY_MS), "message.timestamp.type": "CreateTime"},
-    # A window's cell is written as long as it is open, and is needed as long as its rollup keeps it.
+    # A cell is written while its window is open, and needed while its rollup keeps it.
     "counting-fired-10s-changelog": {
         "cleanup.policy": "compact,delete",
         "retention.ms": str(DAY_MS // 12),
@@ -79,14 +79,14 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
     "counting-fired-1h-changelog": {"cleanup.policy": "compact,delete", "retention.ms": str(8 * DAY_MS)},
     "counting-fired-1d-changelog": {"cleanup.policy": "compact,delete", "retention.ms": str(92 * DAY_MS)},
     "dead-letters": {"retention.ms": str(30 * DAY_MS)},
-    # Those of letters that are gone are tombstones.
+    # States of letters that are gone become tombstones.
     "letter-states": {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3"},
 }
 
-#: how Kafka says that somebody else has to create a topic
+#: errors that mean an administrator has to create the topic
 _FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 
-#: Each pair is read side by side, partition by partition.
+#: each pair must have equal partition counts, since equal partitions are read together
 COPARTITIONED = (
     ("delayed", "firings"),
     ("firings", "letter-states"),
@@ -96,7 +96,7 @@ COPARTITIONED = (
 
 
 def admin_client(settings: Settings, tell: Callable[[KafkaError], object] | None = None) -> AdminClient:
-    """An admin client of the installation's Kafka; when it is polled, `tell` is told what is wrong with connections.
+    """Return an admin client; when it is polled, `tell` is called with errors of its connections.
 
     Raises:
         BadSettings: no client can be made with these settings.
@@ -110,12 +110,12 @@ def admin_client(settings: Settings, tell: Callable[[KafkaError], object] | None
 
 
 class _Kafka:
-    """The installation's Kafka, asked for its topics; says why it does not answer."""
+    """Asks the installation's Kafka for its topics, and explains why it does not answer."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._told: deque[KafkaError] = deque(maxlen=10)
-        self.admin = admin_client(settings, self._told.append)
+        self._errors: deque[KafkaError] = deque(maxlen=10)
+        self.admin = admin_client(settings, self._errors.append)
 
     def topics(self, timeout: float) -> Mapping[str, TopicMetadata]:
         """Return all topics that we may see; raise Refusal if it does not answer in `timeout` seconds."""
@@ -128,21 +128,21 @@ class _Kafka:
         return found
 
     def _reason(self, error: KafkaError) -> str:
-        # That all brokers are down is no reason: why they are is told before.
-        told = [one.str() for one in self._told if one.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001
-        if told:
-            return re.sub(r" \(after \d+ms in state \w+\)", "", told[-1])
-        # Brokers that want a password hang up on whoever begins without one.
+        # "All brokers are down" explains nothing; the errors before it do.
+        reasons = [one.str() for one in self._errors if one.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001
+        if reasons:
+            return re.sub(r" \(after \d+ms in state \w+\)", "", reasons[-1])
+        # Brokers that require a password close a connection without one.
         return f"{error.str()} (is STREAMHOOKS_SECURITY_PROTOCOL={self._settings.security_protocol} right?)"
 
 
 def topics_to_make(settings: Settings) -> list[NewTopic]:
-    """Return all topics of an installation, as they are made where none is there."""
+    """Return all topics of an installation, as they are created where none exists."""
     return [_new_topic(name, {}, settings) for name in NAMES.values()]
 
 
 def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
-    """Make the topics that are missing and check the others; blocks.
+    """Create the missing topics and check the others; blocks.
 
     Returns: the number of partitions of each topic, by its name without the prefix.
 
@@ -157,7 +157,7 @@ def ensure_topics(settings: Settings, *, wait: float = 60.0) -> dict[str, int]:
     deadline = steady() + wait
     while missing and not set(NAMES.values()) <= (present := _present(kafka, settings, wait)).keys():
         if steady() > deadline:
-            raise Refusal("the topics that were created do not show up")
+            raise Refusal("the created topics do not appear")
         time.sleep(0.1)
     _check(present, settings)
     made = {topic.topic for topic in missing}
@@ -193,7 +193,7 @@ def _create(admin: AdminClient, missing: list[NewTopic], settings: Settings, wai
                     raise Refusal(f"{text}: {error.args[0].str()}") from None
             del left[name]
         if left:
-            log.warning("waiting for brokers that may take topics")
+            log.warning("waiting for brokers that can host new topics")
             time.sleep(1.0)
     if forbidden:
         raise Refusal(
@@ -203,21 +203,21 @@ def _create(admin: AdminClient, missing: list[NewTopic], settings: Settings, wai
 
 
 def _is_soon_over(error: KafkaError) -> bool:
-    """Whether the brokers are there, and just not let in by their controller: they have started, or were held up."""
+    """Tell whether the brokers are there but fenced by their controller, just after a start or a long pause."""
     return bool(error.code() == KafkaError.INVALID_REPLICATION_FACTOR and "fenced" in error.str())
 
 
 def _warn_of_retention(admin: AdminClient, compacted: list[str]) -> None:
-    """Tell of topics that somebody else made, perhaps a broker by itself, and that forget what they must keep."""
+    """Warn of topics that we did not create, and that delete what they must keep."""
     resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in compacted]
     for resource, future in admin.describe_configs(resources, request_timeout=10).items() if resources else ():
         try:
             policy = future.result()["cleanup.policy"].value
-        except KafkaException as error:  # such as: we may not look
+        except KafkaException as error:  # for example without permission
             log.debug("the configuration of %s can't be read: %s", resource.name, error.args[0].str())
             continue
         if "compact" not in policy:
-            text = "the topic %s has cleanup.policy=%s and needs compact: what is older than its retention gets lost"
+            text = "the topic %s has cleanup.policy=%s and needs compact: records older than its retention are lost"
             log.warning(text, resource.name, policy)
 
 
@@ -243,7 +243,7 @@ def _new_topic(name: str, present: Mapping[str, int], settings: Settings) -> New
     partners = {partner for pair in COPARTITIONED if name in pair for partner in pair}
     if name.endswith("-changelog") or name == "letter-states":
         partners |= {"delayed"}
-    # A partner that is there already decides: the user may have made it.
+    # An existing partner decides, since the user may have created it.
     known = [present[partner] for partner in sorted(partners) if partner in present]
     partitions = 1 if name == "hooks" else known[0] if known else settings.partitions
     return NewTopic(
@@ -256,7 +256,7 @@ def _new_topic(name: str, present: Mapping[str, int], settings: Settings) -> New
 
 def _check(present: Mapping[str, int], settings: Settings) -> None:
     if present["hooks"] != 1:
-        raise Refusal(f"the topic {settings.topic_prefix}hooks has {present['hooks']} partitions, it must have 1")
+        raise Refusal(f"the topic {settings.topic_prefix}hooks has {present['hooks']} partitions, but must have 1")
     for one, other in COPARTITIONED:
         if present[one] != present[other]:
             names = f"{settings.topic_prefix}{one} and {settings.topic_prefix}{other}"

@@ -1,1 +1,1 @@
-"""What holds deliveries back: places per hook, rates, breakers, deadlines."""
+"""The limits that hold deliveries back: places per hook, rates, breakers, pauses."""

@@ -1,6 +1,7 @@
-"""When an endpoint fails so much that it should be left alone for a while: the statistics of each hook, on one worker.
+"""Breakers: the statistics of each hook on one worker, which decide when its endpoint is not called for a while.
 
-It trips at 50 % failures of at least 20 within 60 s, or at 10 timeouts in a row (docs/reference/outcomes.md).
+A breaker opens at 50 % failures of at least 20 deliveries within 60 s, or at 10 timeouts in a row
+(docs/reference/outcomes.md).
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ BUCKETS = 6
 LEAST = 20
 RATE = 0.5
 TIMEOUTS = 10
-#: how long an open breaker stays open before a probe, and at most, in seconds
+#: the wait before the first probe, and the longest wait before a probe, in seconds
 OPEN_FIRST = 10.0
 OPEN_LONGEST = 300.0
-#: a probe of which nothing was heard for so long was never sent: its call may have been dropped
+#: a probe without a result after this time, in seconds, was never sent: its call may have been dropped
 PROBE_LOST = 150.0
 
 
 class Failures:
-    """How the deliveries of one hook ended lately."""
+    """The recent outcomes of the deliveries of one hook."""
 
     __slots__ = ("_failed", "_number", "_ok", "timeouts")
 
@@ -29,7 +30,7 @@ class Failures:
         self.timeouts = 0
 
     def note(self, now: float, *, failed: bool, timed_out: bool) -> bool:
-        """Note how a delivery ended (`now` in seconds); whether that is too much."""
+        """Record the outcome of a delivery (`now` in seconds); return whether the breaker opens."""
         self._turn(int(now * BUCKETS / WINDOW))
         place = self._number % BUCKETS
         if not failed:
@@ -43,7 +44,7 @@ class Failures:
         return self.timeouts >= TIMEOUTS or (total >= LEAST and failures >= RATE * total)
 
     def is_recent(self, now: float) -> bool:
-        """Whether what is noted still counts."""
+        """Tell whether any recorded outcome still counts."""
         return int(now * BUCKETS / WINDOW) < self._number + BUCKETS
 
     def _turn(self, number: int) -> None:
@@ -53,9 +54,9 @@ class Failures:
 
 
 class Probing:
-    """An open breaker, at the hook's home: left alone, then one probe, then left alone for twice as long.
+    """An open breaker, on the hook's owner: a wait, then one probe; after a failed probe, twice the wait.
 
-    What was in flight before it opened tells nothing about now: it is no probe, whether it fails or goes well.
+    Deliveries that were in flight before it opened say nothing about now: they are not probes, however they end.
     """
 
     __slots__ = ("_began", "_period", "_sent_at", "next_at")
@@ -68,7 +69,7 @@ class Probing:
         self.next_at = min(now, open_since) + OPEN_FIRST
 
     def take(self, now: float) -> bool:
-        """Whether the caller may send the probe now."""
+        """Tell whether the caller may send the probe now; if so, it counts as sent."""
         if self._sent_at is not None and now < self._sent_at + PROBE_LOST:
             return False
         if now < self.next_at:
@@ -77,21 +78,21 @@ class Probing:
         return True
 
     def failed(self, now: float, started: float) -> None:
-        """A delivery that started then failed; was it the probe, the next one has to wait for twice as long."""
+        """Record a failed delivery, by when it started. If it was the probe, double the wait before the next one."""
         if self._sent_at is not None and _is_from(started, self._sent_at):
             self._sent_at = None
             self._period = min(2 * self._period, OPEN_LONGEST)
             self.next_at = now + self._period
 
     def unsent(self) -> None:
-        """What was taken for the probe had nothing to send: the next one may be it."""
+        """Record that the probe was not sent after all: the next delivery may be the probe."""
         self._sent_at = None
 
     def is_over(self, started: float) -> bool:
-        """Whether a delivery that started then, and went well, closes the breaker: also one that a person sent."""
+        """Tell whether a success that started then closes the breaker; a delivery that a person sent counts as well."""
         return _is_from(started, self._began)
 
 
 def _is_from(started: float, moment: float) -> bool:
-    # When a delivery started is known in whole milliseconds.
+    # The start of a delivery is only known in whole milliseconds.
     return started > moment - 0.001

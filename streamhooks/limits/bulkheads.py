@@ -1,4 +1,4 @@
-"""How many deliveries may be in flight: in all, and of one hook, so that a slow endpoint can't take all the room.
+"""How many deliveries may be in flight, in all and per hook, so that a slow endpoint can't take all places.
 
 Why: docs/decisions/0008-no-order.md.
 """
@@ -11,39 +11,49 @@ from collections.abc import Callable
 
 from streamhooks.times import steady
 
-#: how long first attempts wait at most for places of a hook, in seconds: they hold up all that comes behind them
+#: waiting budget of a hook, in seconds: first attempts that wait for a place block all events behind them
 PATIENCE = 0.1
-#: how much of it a hook gets back for each delivery that was answered within it, in seconds
+#: how much of it a hook gets back for each delivery that took less than the budget, in seconds
 EARNED = 0.005
-#: how much is waited in vain, for all hooks together, before it is waited for none, in seconds
+#: budget of all hooks together for waits that time out, in seconds: once it is spent, callers wait for no hook
 IN_VAIN = 0.5
-#: the part of the time that may be waited in vain in the long run
+#: the share of time that waits that time out may take in the long run
 IN_VAIN_SHARE = 0.1
-#: of how many hooks it is remembered that there is less patience with them
+#: how many hooks with a reduced budget are remembered
 IMPATIENT = 20_000
 
 
-class Bulkheads:
-    """A bound for all first attempts, a share on top for retries, and a smaller bound for each hook.
+def nothing_waits() -> None:
+    """Take no note of a place that has become free."""
 
-    Retries have places of their own: neither can starve the other. A burst for a hook that answers quickly waits for
-    its places, as long as there is patience with it. Waiting uses it up, quick answers bring it back bit by bit:
-    a hook whose places rarely become free is *slow*, also if each of them does so in time, and nobody waits for it.
+
+class Bulkheads:
+    """A bound for all first attempts, extra places for retries, and a smaller bound for each hook.
+
+    Retries have their own places, so neither kind can starve the other. Each hook has a waiting budget. Waiting spends
+    it; fast responses refill it. So a burst for a fast hook waits for its places. A hook that keeps exhausting its
+    budget is treated as *slow*, even if each of its places becomes free in time: callers stop waiting for it.
     """
 
-    def __init__(self, total: int, bound_of: Callable[[str], int], clock: Callable[[], float] = steady) -> None:
+    def __init__(
+        self,
+        total: int,
+        bound_of: Callable[[str], int],
+        clock: Callable[[], float] = steady,
+        on_leave: Callable[[], None] = nothing_waits,
+    ) -> None:
         self._room = asyncio.Semaphore(total)
         self._room_again = max(1, total // 4)
         self._bound_of = bound_of
         self._clock = clock
         self._by_hook: dict[str, int] = {}
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        self._waited_until: dict[str, float] = {}  # of hooks that are waited for: until when that is reckoned
+        self._waited_until: dict[str, float] = {}  # per hook: time up to which waiting has been charged
         self._in_vain = 0.0
         self._in_vain_at = clock()
         self._patience: dict[str, float] = {}  # of hooks with which there is less than at first
         #: called when a delivery left
-        self.on_leave: Callable[[], None] = lambda: None
+        self.on_leave = on_leave
 
     def enter(self, hook_id: str) -> bool:
         """Take a place of the hook; False if all are taken."""
@@ -54,7 +64,7 @@ class Bulkheads:
         return True
 
     async def enter_soon(self, hook_id: str) -> bool:
-        """Take a place of the hook, if need be after a short wait; False if the hook is too slow to wait for."""
+        """Take a place of the hook, if necessary after a short wait; False if there is none and the budget is spent."""
         if self.enter(hook_id):
             return True
         patience = self._patience.get(hook_id, PATIENCE)
@@ -83,14 +93,14 @@ class Bulkheads:
         self._patience[hook_id] = seconds
 
     def _waited_in_vain(self) -> float:
-        """How long was waited in vain lately, in seconds: many hooks that hang must not cost their patience each."""
+        """Return the recent waits that timed out, in seconds: many hanging hooks must not each spend a full budget."""
         now = self._clock()
         self._in_vain = max(0.0, self._in_vain - IN_VAIN_SHARE * (now - self._in_vain_at))
         self._in_vain_at = now
         return self._in_vain
 
     def _stop_waiting(self, hook_id: str, waiter: asyncio.Future[None]) -> None:
-        # However many wait at the same time, others are held up once.
+        # Callers that wait at the same time block other events only once, so the time is charged once.
         now = self._clock()
         waited = now - self._waited_until.get(hook_id, now)
         if waited > 0:
@@ -104,7 +114,7 @@ class Bulkheads:
             self._waited_until.pop(hook_id, None)
 
     async def room(self, hook_id: str) -> None:
-        """Wait for room among all first attempts, with a place of the hook taken."""
+        """Wait for a place among all first attempts; the caller has taken a place of the hook."""
         try:
             await self._room.acquire()
         except BaseException:
@@ -112,23 +122,23 @@ class Bulkheads:
             raise
 
     def leave(self, hook_id: str, since: float) -> None:
-        """Give both places back; `since` is when the delivery started, in seconds of the steady clock."""
+        """Give back both places; `since` is when the delivery started, in seconds of the steady clock."""
         self._room.release()
         self._left(hook_id, since)
 
     def has_place_again(self, hook_id: str) -> bool:
-        """Whether there are both places for a retry."""
+        """Tell whether both places for a retry are free."""
         return self._room_again > 0 and self._by_hook.get(hook_id, 0) < self._bound_of(hook_id)
 
     def enter_again(self, hook_id: str) -> bool:
-        """Take both places for a retry; False if there is none."""
+        """Take both places for a retry; False if they are not free."""
         if not self._room_again or not self.enter(hook_id):
             return False
         self._room_again -= 1
         return True
 
     def leave_again(self, hook_id: str, since: float) -> None:
-        """Give both places of a retry back."""
+        """Give back both places of a retry."""
         self._room_again += 1
         self._left(hook_id, since)
 
@@ -154,5 +164,5 @@ class Bulkheads:
         self.on_leave()
 
     def in_flight(self, hook_id: str) -> int:
-        """How many deliveries of the hook are in flight."""
+        """Return how many deliveries of the hook are in flight."""
         return self._by_hook.get(hook_id, 0)

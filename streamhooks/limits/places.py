@@ -1,4 +1,4 @@
-"""The places that calls take while they run: of their hook, among all deliveries, and for the bytes of large ones."""
+"""The places that calls take while they run: of their hook, among all deliveries, and for the bytes of large calls."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Places:
     again: Weight = field(default_factory=Weight)
 
     def fits_again(self, size: int) -> bool:
-        """Whether a pending call of so many bytes may start; 0 for one that is not large."""
+        """Tell whether a pending call of `size` bytes may start; the size is 0 if it is not large."""
         return not size or self.again.fits(size)
 
     def weighing(self, size: int, run: Run) -> Run:
-        """Have a pending call take room for its bytes until it has ended."""
+        """Return the run of a pending call that takes room for its bytes until it has ended."""
         if not size:
             return run
         self.again.add(size)
@@ -37,7 +37,7 @@ class Places:
 
 
 async def leaving(run: Run, leave: Callable[[], None]) -> None:
-    """Run something that then gives back what it took."""
+    """Run something, then call `leave`."""
     try:
         await run
     finally:

@@ -1,8 +1,8 @@
-"""What holds deliveries of a hook back: a pause that its endpoint asked for, an open breaker, a rate limit.
+"""What holds back the deliveries of a hook: a pause that its endpoint asked for, an open breaker, a rate limit.
 
-What must hold over all workers is decided at the hook's *home*, the owner of its partition of `delayed`: it alone
-writes what was found about the hook (`hook-states`), probes, and hands out starts of a rate. The others hand their
-calls over through `delayed`, and tell the home what they see.
+The hook's *owner* decides what must hold over all workers. The owner is the worker that owns the hook's partition of
+`delayed`. It alone writes the observed state of the hook (`hook-states`), sends probes, and hands out starts of a rate.
+The others hand over their calls through `delayed`, and report what they observe to the owner.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from streamhooks.delivery.outcomes import Attempted, VerdictKind
+from streamhooks.hooks.findings import What
 from streamhooks.hooks.lasting import Lasting
 from streamhooks.hooks.telling import TOLD, Tell
 from streamhooks.limits.breakers import Failures, Probing
@@ -22,29 +23,29 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.hook_state import HookState
 from streamhooks.times import steady
 
-#: how long every attempt of a hook may fail before it is disabled, in seconds; at half of it there is a warning
+#: how long every attempt of a hook may fail before it is disabled, in seconds; at half of it a notice warns
 FAILING = 5 * 86400.0
-#: with so many hooks it is looked for those of which nothing is worth knowing any more
+#: above this many tracked hooks, outdated statistics are removed
 MANY = 20_000
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as restraints need it."""
+    """The parts of the hooks table that restraints need."""
 
     def get(self, hook_id: str) -> Hook | None:
-        """The hook as wished."""
+        """Return the hook, or None."""
 
     def state(self, hook_id: str) -> HookState | None:
-        """What was found about it."""
+        """Return its observed state, or None."""
 
     def lasting(self, hook_id: str) -> Lasting | None:
-        """The same, with its moments by the steady clock."""
+        """Return its observed state with its times by the steady clock, or None."""
 
 
 class Restraints:
-    """Whether deliveries of a hook may start, and what their endings mean for the next ones. One for the worker.
+    """Decides whether deliveries of a hook may start, and learns from their outcomes. One per worker.
 
-    `wall` gives epoch seconds, for what is told; all else goes by `clock`, which nobody sets.
+    `wall` gives epoch seconds, for reports to the owner. All else uses `clock`, which nobody can set.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Restraints:
     ) -> None:
         self._hooks = hooks
         self._is_home = is_home
-        self._tell_home = tell
+        self._tell_owner = tell
         self._clock = clock
         self._wall = wall
         self._breaker = breaker
@@ -69,7 +70,7 @@ class Restraints:
         self._many = MANY
         self._probing: dict[str, Probing] = {}
         self._rates: dict[str, Rate] = {}
-        self._told: Deadlines[tuple[str, str]] = Deadlines()
+        self._told: Deadlines[tuple[What, str]] = Deadlines()
         # What this worker saw and the home has not written yet.
         self._paused: Deadlines[str] = Deadlines()
         self._open: Deadlines[str] = Deadlines()
@@ -77,7 +78,7 @@ class Restraints:
     # --- before a delivery
 
     def hold_back(self, hook_id: str) -> float | None:
-        """For a first attempt: None if it may start here and now, else in how many seconds at the hook's home."""
+        """Return None if a first attempt may start here and now, else in how many seconds on the hook's owner."""
         now = self._clock()
         hook = self._hooks.get(hook_id)
         if hook is not None and hook.blocked:
@@ -96,7 +97,7 @@ class Restraints:
         return None
 
     def wait(self, hook_id: str) -> float:
-        """For a pending call, at the hook's home: 0 if it may start now, else how many seconds to wait."""
+        """Return 0 if a pending call may start now on the hook's owner, else how many seconds to wait."""
         now = self._clock()
         paused = self._paused_until(hook_id)
         if paused > now:
@@ -112,11 +113,11 @@ class Restraints:
         return self._rate(hook).take(now) if hook is not None and hook.rate_limit else 0.0
 
     def is_paused(self, hook_id: str) -> bool:
-        """Whether its endpoint asked not to be called for now."""
+        """Tell whether its endpoint asked not to be called for now."""
         return self._paused_until(hook_id) > self._clock()
 
     def is_held(self, hook_id: str) -> bool:
-        """Whether its endpoint is left alone for now, by a pause or an open breaker; asking changes nothing."""
+        """Tell whether a pause or an open breaker holds its deliveries back; asking changes nothing."""
         return self.is_paused(hook_id) or self._is_open(hook_id, self._clock())
 
     def _paused_until(self, hook_id: str) -> float:
@@ -147,7 +148,7 @@ class Restraints:
     # --- after a delivery
 
     def note(self, hook_id: str, attempted: Attempted) -> None:
-        """Note how a delivery ended that was sent."""
+        """Record the result of a delivery, if it was sent."""
         request, answer, verdict = attempted
         if request is None or answer is None:
             return
@@ -163,7 +164,7 @@ class Restraints:
             self._failures.pop(hook_id)
             self._open.put(hook_id, now + TOLD, now)
             BREAKERS_OPENED.inc()
-            # It was closed since this was told last, perhaps a moment ago.
+            # It was closed since the last report, perhaps a moment ago.
             self._told.pop(("breaker", hook_id), None)
             self._tell("breaker", hook_id, now, open_since=self._wall())
         if failed or verdict.kind is VerdictKind.REJECTED:
@@ -172,7 +173,7 @@ class Restraints:
             self._tell("recovered", hook_id, now, failing_since=None, warned_at=None)
 
     def unsent(self, hook_id: str) -> None:
-        """Note that a pending call that might start had nothing to send."""
+        """Record that a pending call that was allowed to start was not sent."""
         probing = self._probing.get(hook_id)
         if probing is not None:
             probing.unsent()
@@ -189,7 +190,7 @@ class Restraints:
         return failures
 
     def _note_probe(self, hook_id: str, now: float, started: float, failed: bool) -> None:
-        # Only at its home is known since when the hook is left alone, and what was sent all the same.
+        # Only its owner knows since when the breaker is open, and what was sent in spite of it.
         probing = self._probing.get(hook_id)
         if probing is None:
             return
@@ -206,7 +207,7 @@ class Restraints:
         hook, known = self._hooks.get(hook_id), self._hooks.lasting(hook_id)
         enabled_at = hook.enabled_at if hook is not None else 0.0
         if state is None or state.failing_since is None or known is None or state.failing_since < enabled_at:
-            # Not before it was enabled, whatever the clock says by now.
+            # Not before it was enabled, even if the clock was set back.
             self._tell("failing", hook_id, now, failing_since=max(self._wall(), enabled_at), warned_at=None)
             return
         lasted = now - (now if known.failing_since is None else known.failing_since)
@@ -224,14 +225,14 @@ class Restraints:
             self._told.pop(("pause", hook_id), None)
             self._tell("pause", hook_id, now, paused_for=seconds)
 
-    def _tell(self, what: str, hook_id: str, now: float, **found: object) -> None:
+    def _tell(self, what: What, hook_id: str, now: float, **found: object) -> None:
         if self._told.get((what, hook_id), 0.0) > now:
             return
         self._told.put((what, hook_id), now + TOLD, now)
-        self._tell_home(what, hook_id, found)
+        self._tell_owner(what, hook_id, found)
 
     def release(self) -> None:
-        """Partitions moved: who probes and who hands out starts may be others now. Forget what is not of today, too."""
+        """Forget probes, rates, statistics and expired deadlines: partitions moved, and owners may be others now."""
         now = self._clock()
         self._probing.clear()
         self._rates.clear()

@@ -1,4 +1,4 @@
-"""What Avro can hold and JSON can't: each value as it goes out in a webhook."""
+"""Avro values that JSON does not have, in the form in which webhooks send them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from streamhooks.records.exact_json import ExactNumber
 
 
 def json_value(value: Any) -> Any:
-    """Return a decoded Avro value as JSON has it.
+    """Return the JSON form of a decoded Avro value.
 
-    Times and dates are ISO 8601, UUIDs their usual text, bytes base64, decimals are numbers with all their digits.
+    Times and dates become ISO 8601, UUIDs their usual text, and bytes base64. Decimals keep all their digits.
 
     Raises:
         BrokenRecord: a number is not finite.
@@ -42,14 +42,14 @@ def json_value(value: Any) -> Any:
 
 
 def _named(name: str, value: Any) -> Any:
-    # The one id of ours that is written without dashes.
+    # Of our ids, only this one is written without dashes.
     return value.hex if name == "event_id" and isinstance(value, UUID) else json_value(value)
 
 
 def _number(value: float) -> float | ExactNumber:
     """Return the number in the form that Python's `json.dumps` gives it, as Sentry does."""
     if not math.isfinite(value):
-        raise BrokenRecord(f"Avro: {value} is no number of JSON")
+        raise BrokenRecord(f"Avro: {value} is not a JSON number")
     text = repr(value)
     return value if orjson.dumps(value) == text.encode() else ExactNumber(text)
 

@@ -1,6 +1,6 @@
-"""The bounds of a hook: a new one must keep to them; one over them that is stored fires nothing.
+"""The bounds of a hook: a new hook must keep to them; nothing is sent to a stored hook that is over them.
 
-What a hook costs every worker grows with these.
+The cost of a hook on every worker grows with them.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ MAX_URL: Final = 512
 MAX_EVENTS: Final = 100
 MAX_PROJECTS: Final = 1000
 MAX_HEADER_BYTES: Final = 8192
-"""Of all names and values of a hook's own headers together, in UTF-8 and in clear."""
+"""Of all names and values of a hook's custom headers together, in UTF-8, as plaintext."""
 
 BLANK: Final = r" \xa0\xad\u061c\u1680\u180e\u2000-\u200f\u202f\u205f-\u2064\u3000\ufeff"
-"""Characters that nobody sees, as a class of regular expressions: a text must hold others, too."""
+"""Invisible characters, as a class of regular expressions: a text must contain others as well."""
 
 _BLANK = re.compile(f"[{BLANK}]*")
-# Besides control characters what breaks a line, turns the direction of writing around, or is no character.
+# Control characters, and those that break a line, change the text direction, or are half a surrogate pair.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def over_bounds(events: Sized, project_ids: Sized, headers: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
-    """Give each field that is over its bound, and which bound that is."""
+    """Yield each field that is over its bound, with the text of that bound."""
     if len(events) > MAX_EVENTS:
         yield "events", f"must be at most {MAX_EVENTS}"
     if len(project_ids) > MAX_PROJECTS:
@@ -34,9 +34,9 @@ def over_bounds(events: Sized, project_ids: Sized, headers: Mapping[str, str] | 
 
 
 def wrong_in_label(text: object, longest: int) -> str | None:
-    """Return what is wrong with a text for people, which may have `longest` characters."""
+    """Return what is wrong with a text for people of at most `longest` characters; None if nothing is."""
     if not isinstance(text, str) or _BLANK.fullmatch(text):
-        return "must be a text that is not empty"
+        return "must be a text with a visible character"
     if len(text) > longest:
         return f"must have at most {longest} characters"
     return "must be one line without control characters" if _UNFIT.search(text) else None
@@ -44,6 +44,6 @@ def wrong_in_label(text: object, longest: int) -> str | None:
 
 def _is_over(headers: Mapping[str, str]) -> bool:
     characters = sum(map(len, headers)) + sum(map(len, headers.values()))
-    if characters * 4 <= MAX_HEADER_BYTES:  # no character has more than 4 bytes
+    if characters * 4 <= MAX_HEADER_BYTES:  # a character has at most 4 bytes
         return False
     return sum(len(name.encode()) + len(value.encode()) for name, value in headers.items()) > MAX_HEADER_BYTES

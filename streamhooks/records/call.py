@@ -18,9 +18,9 @@ from streamhooks.records.fields import (
 )
 
 HOPS_HEADER: Final = "streamhooks-hops"
-"""Of a request: how many deliveries, one causing the next, it is; of a source record: the same, passed on."""
+"""On a request, how many deliveries caused one another up to it; a producer passes that on with a source record."""
 
-#: the header of a tombstone on `delayed` that says which attempt it settles: a late one removes only its own
+#: the header of a tombstone on `delayed` with the attempt that it settles, so that a late one settles no later attempt
 ATTEMPT_HEADER = "attempt"
 
 Reason = Literal["retry", "countdown", "overflow", "paused", "resend"]
@@ -36,39 +36,39 @@ class DelayedCall(Record):
     id: str
     task: str
     attempt: int
-    """The run that this call will be, from 1."""
+    """The number of the next run, from 1."""
     due: int
     """When it may run, epoch milliseconds."""
     created: int
     """When the first run was called, epoch milliseconds."""
     reason: Reason
     args: list[Any] = field(default_factory=list)
-    """JSON values; in a record that is to be encoded also orjson.Fragment, JSON text as it is."""
+    """JSON values. A record that is to be encoded may also have orjson.Fragment: JSON text that is copied unchanged."""
     kwargs: dict[str, Any] = field(default_factory=dict)
     hook_id: str | None = None
     source: str | None = None
     """`<topic>:<partition>:<offset>` of the record that caused the call."""
     webhook_id: str | None = None
     event: str | None = None
-    """For the views, such as `issue.created`."""
+    """For display, such as `issue.created`."""
     last: dict[str, Any] | None = None
-    """What the last run came to: `status` or `error`."""
+    """The result of the last run: `status` or `error`."""
     traceparent: str | None = None
     """W3C Trace Context of the first run."""
     hops: int = 0
-    """How many deliveries, one causing the next, led to it."""
+    """How many deliveries, each causing the next, led to it."""
     redriven: int = 0
-    """How often it was given up and sent again."""
+    """How often it was dead-lettered and sent again."""
     cause: Resent | None = None
-    """What sends a source record again; None for a live one."""
+    """Why a source record is sent again; None for a live delivery."""
     letter: str | None = None
-    """The dead letter that it sends again: `<partition>:<offset>:<timestamp>` of `dead-letters`."""
+    """The dead letter that it sends again: `<partition>:<offset>:<timestamp>` on `dead-letters`."""
     earlier: int = 0
-    """How many attempts were made before its first run: those of a dead letter before it was sent again."""
+    """How many attempts were made before its first run: those that its dead letter had before it was sent again."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields; raise BrokenRecord that names the field. `args` and `kwargs` may be absent."""
+        """Check the fields; raise BrokenRecord naming the field. `args` and `kwargs` may be absent."""
         return cls(
             id=text(fields, "id"),
             task=text(fields, "task"),

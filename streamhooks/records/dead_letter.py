@@ -1,4 +1,4 @@
-"""What was given up, with all that is needed to send it again."""
+"""Calls and records that finally failed, with all that is needed to send them again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from streamhooks.records.fields import (
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter(Record):
-    """A call or a source record that was given up; the value of the topic `dead-letters`."""
+    """A call or a source record that finally failed; the value of the topic `dead-letters`."""
 
     exact: ClassVar[bool] = True
 
@@ -36,25 +36,25 @@ class DeadLetter(Record):
     task: dict[str, Any] | None = None
     """`name`, `args` (a list) and `kwargs` (an object) of the call; None for an unreadable record."""
     raw: bytes | None = None
-    """The bytes of a record that could not be read; base64 in the JSON and the Avro form."""
+    """The bytes of an unreadable record; base64 in the JSON and Avro forms."""
     attempts: int = 0
     last: dict[str, Any] | None = None
-    """What the last attempt came to: `status` or `error`."""
+    """The result of the last attempt: `status` or `error`."""
     source: str | None = None
     """`<topic>:<partition>:<offset>`."""
     redriven: int = 0
     """How often it was sent again."""
     truncated: bool = False
-    """Whether it was too large to be kept whole, so that it must be read from its source again."""
+    """Whether it was too large to be stored whole, so that it must be read from its source again."""
     webhook_id: str | None = None
     event: str | None = None
     """Such as `issue.created`."""
     hops: int = 0
-    """How many deliveries, one causing the next, led to it."""
+    """How many deliveries, each causing the next, led to it."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields; raise BrokenRecord that names the field."""
+        """Check the fields; raise BrokenRecord naming the field."""
         return cls(
             id=text(fields, "id"),
             at=whole(fields, "at"),

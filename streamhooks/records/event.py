@@ -1,4 +1,4 @@
-"""What the users' systems write: events, alerts and changes of resources."""
+"""The records that the users' systems write: events, alerts and changes of resources."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from streamhooks.records.fields import (
     text,
 )
 
-# `fromisoformat` takes any character between date and time, and spaces before an offset; ISO 8601 does not.
+# `fromisoformat` accepts any character between date and time, and spaces before an offset; ISO 8601 does not.
 _ISO_8601 = re.compile(r"[0-9W-]+(?:[T ][0-9:.,]+(?:Z|[+-][0-9:]+)?)?")
-# RFC 3339 has leap seconds, ISO 8601 the end of a day as hour 24; `fromisoformat` has neither.
+# RFC 3339 has leap seconds, and ISO 8601 has hour 24 for the end of a day; `fromisoformat` accepts neither.
 _LEAP_SECOND = re.compile(r"([T ][0-9]{2}:?[0-9]{2}:?)60")
 _END_OF_DAY = re.compile(r"([T ])24(?=(?::?00)*(?:[.,]0+)?(?:$|[Z+-]))")
-# The first and the last second that a calendar date can name; milliseconds taken for seconds lie far outside.
+# The first and the last second that a calendar date can name. Milliseconds given as seconds are far outside.
 _EPOCH = (-62_135_596_800, 253_402_300_799)
-# A sender becomes a header of the delivery, so it can't hold what a header can't.
+# A sender becomes a header of the delivery, so it is limited to what a header can carry.
 _NAME = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -42,13 +42,13 @@ class Event(Record):
     exact: ClassVar[bool] = True
 
     fields: dict[str, Any]
-    """The record as given, unknown fields too, but with every id a text and `event_id` in lower case."""
+    """The record as given, with unknown fields. Every id is a text, and `event_id` is in lower case."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check an Event (docs/reference/records.md) and keep all fields; raise BrokenRecord that names the field.
+        """Check an Event (docs/reference/records.md) and keep all fields; raise BrokenRecord naming the field.
 
-        `data` and `group` may be absent or null. The dict that is handed in stays as it is.
+        `data` and `group` may be absent or null. The given dict is not changed.
         """
         organization = mapping(fields, "organization")
         text(organization, "slug", "organization.")
@@ -77,47 +77,47 @@ class Event(Record):
 
     @property
     def event_id(self) -> str:
-        """32 hex characters in lower case."""
+        """Return the id: 32 hex characters in lower case."""
         return cast(str, self.fields["event_id"])
 
     @property
     def type(self) -> str:
-        """`error`, `default`, …."""
+        """Return the type: `error`, `default`, …."""
         return cast(str, self.fields["type"])
 
     @property
     def datetime(self) -> str | float:
-        """ISO 8601 text or epoch seconds, as given."""
+        """Return the time as given: ISO 8601 text or epoch seconds."""
         return cast("str | float", self.fields["datetime"])
 
     @property
     def organization_id(self) -> str:
-        """The id of the organization."""
+        """Return the id of the organization."""
         return cast(str, self.fields["organization"]["id"])
 
     @property
     def organization_slug(self) -> str:
-        """The slug of the organization."""
+        """Return the slug of the organization."""
         return cast(str, self.fields["organization"]["slug"])
 
     @property
     def project_id(self) -> str:
-        """The id of the project."""
+        """Return the id of the project."""
         return cast(str, self.fields["project"]["id"])
 
     @property
     def project(self) -> dict[str, Any]:
-        """The project with at least `id`, `slug` and `name`."""
+        """Return the project with at least `id`, `slug` and `name`."""
         return cast("dict[str, Any]", self.fields["project"])
 
     @property
     def group(self) -> dict[str, Any] | None:
-        """The group with at least its `id`, or None."""
+        """Return the group with at least its `id`, or None."""
         return cast("dict[str, Any] | None", self.fields.get("group"))
 
     @property
     def group_id(self) -> str | None:
-        """The id of the group, or None without one."""
+        """Return the id of the group, or None without a group."""
         group = self.group
         return None if group is None else cast(str, group["id"])
 
@@ -137,7 +137,7 @@ class Alert(Record):
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields of an Alert (docs/reference/records.md); raise BrokenRecord that names the field."""
+        """Check the fields of an Alert (docs/reference/records.md); raise BrokenRecord naming the field."""
         event_fields = mapping(fields, "event")
         try:
             event = Event.from_fields(event_fields)
@@ -150,7 +150,7 @@ class Alert(Record):
         if key is None and payload is not None:
             raise BrokenRecord("additional_payload: needs additional_payload_key")
         if payload is None:
-            key = None  # as Sentry: nothing goes out under it
+            key = None  # as in Sentry: a key without a payload is left out
         return cls(event, text(fields, "rule", empty=True), optional_identity(fields, "app_id"), key, payload)
 
     def to_fields(self) -> dict[str, Any]:
@@ -174,11 +174,11 @@ class ResourceChange(Record):
     instance: dict[str, Any] | None = None
     actor: dict[str, Any] | None = None
     data: dict[str, Any] | None = None
-    """The whole `data` that goes out; without it, that is the resource under its name."""
+    """The whole `data` to send; without it, the resource under its name."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields of a change (docs/reference/records.md); raise BrokenRecord that names the field."""
+        """Check the fields of a change (docs/reference/records.md); raise BrokenRecord naming the field."""
         organization = mapping(fields, "organization")
         return cls(
             action=_name(fields, "action"),

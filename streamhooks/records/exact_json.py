@@ -1,10 +1,10 @@
-"""JSON whose numbers and texts go out as they came in.
+"""JSON whose numbers and texts are sent unchanged.
 
 orjson reads a number as 64 bits and writes its own form of it: `18446744073709551616` becomes `1.8446744073709552e+19`,
-`1.10` becomes `1.1`. It refuses half a surrogate pair, as JavaScript writes it when it cuts an emoji in two. What users
-write is theirs, so such a text is read by the standard library instead: a number that orjson would change stays an
-`ExactNumber`, and half a surrogate stays in the text. All other texts take orjson alone: those that it writes as they
-came, such as most of our own, and those that hold no such number at a first look.
+`1.10` becomes `1.1`. It refuses half a surrogate pair, which JavaScript writes when it cuts an emoji in two. What users
+write must not change, so the standard library reads such JSON instead. It turns a number that orjson would change into
+an `ExactNumber`, and keeps half a surrogate in the text. All other JSON takes orjson alone: JSON that orjson writes
+back unchanged, such as most of our own, and JSON without such a number at a first look.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 import orjson
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# Without digits, signs and white space, a fraction or an exponent stands right behind what may precede a value. What
-# may precede one is written as a colon, and what begins a fraction or an exponent as a point: one search finds each.
+# Without digits, signs and white space, a fraction or an exponent directly follows what may precede a value. All that
+# may precede a value becomes a colon, and all that begins a fraction or an exponent a point, so one search finds each.
 _DROPPED = b"0123456789- \t\r\n"
 _ALIKE = bytes.maketrans(b",[eE", b"::..")
 _FRACTION_OR_EXPONENT = re.compile(rb":\.{1,2}\+?[:\]}]")
@@ -26,16 +26,16 @@ _SAME_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _19_DIGITS = b"0" * 19
 _NUMBER_OF_19_DIGITS = re.compile(rb"[:,\[\s]-?0{19}")
 _MINUS_ZERO = re.compile(rb"-0[\s,\]}]")
-# No float in orjson's form is longer.
+# orjson writes no longer float.
 _LONGEST_FLOAT = 25
 _INTEGERS = range(-(2**63), 2**64)
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
 
 
 class ExactNumber:
-    """A JSON number that orjson would write in another form, as it was written."""
+    """A JSON number that orjson would write in another form, kept as it was written."""
 
-    # No dataclass: orjson would write one by itself, as an object.
+    # Not a dataclass: orjson would write it by itself, as an object.
     __slots__ = ("text",)
 
     def __init__(self, text: str) -> None:
@@ -43,7 +43,7 @@ class ExactNumber:
 
     @property
     def is_integer(self) -> bool:
-        """Whether it is written without a fraction and an exponent."""
+        """Tell whether it is written without a fraction and an exponent."""
         return self.text.removeprefix("-").isdigit()
 
     def __float__(self) -> float:
@@ -60,7 +60,7 @@ class ExactNumber:
 
 
 def loads(text: bytes | str) -> Any:
-    """Return what the JSON says; a byte order mark in front is skipped.
+    """Return the value of the JSON; a byte order mark before it is skipped.
 
     Raises json.JSONDecodeError.
     """
@@ -79,15 +79,15 @@ def loads(text: bytes | str) -> Any:
 def dumps(value: Any, option: int = 0) -> bytes:
     """Return compact JSON, with each `ExactNumber` as it was written and half a surrogate escaped.
 
-    `option` is orjson's, such as `orjson.OPT_INDENT_2`.
+    `option` is an option of orjson, such as `orjson.OPT_INDENT_2`.
 
-    Raises orjson.JSONEncodeError for what JSON can't hold, and for more than 254 levels.
+    Raises orjson.JSONEncodeError for values that JSON does not have, and for more than 254 levels.
     """
     try:
         data = orjson.dumps(value, _number_as_written, option)
     except orjson.JSONEncodeError:
         data = orjson.dumps(_surrogates_escaped(value), _number_as_written, option)
-    # A copy: what orjson returns holds the buffer in which it wrote, 4 KB at least.
+    # A copy: the bytes from orjson keep its whole buffer in memory, at least 4 KB.
     return bytes(memoryview(data))
 
 
@@ -99,9 +99,9 @@ def in_ascii(data: bytes) -> bytes:
 
 
 def may_change(data: bytes) -> bool:
-    """Tell whether the JSON may hold a number that orjson would change; never False if it does.
+    """Tell whether the JSON may contain a number that orjson would change; never False if it does.
 
-    The first look costs a tenth of what a pattern costs, and suffices for most texts.
+    The first look takes a tenth of the time of a pattern, and is enough for most texts.
     """
     if data[:1] not in (b"{", b"["):
         return True
@@ -117,7 +117,7 @@ def may_change(data: bytes) -> bool:
 def _is_written_as(value: Any, data: bytes) -> bool:
     try:
         return orjson.dumps(value) == data
-    except orjson.JSONEncodeError:  # it is nested too deep
+    except orjson.JSONEncodeError:  # nested too deep
         return False
 
 
@@ -137,14 +137,14 @@ def _float(text: str) -> float | ExactNumber:
 
 
 def _integer(text: str) -> int | ExactNumber:
-    # A longer one is no number of 64 bits, and may be too long for `int`.
+    # A longer one does not fit into 64 bits, and may be too long for `int`.
     if text != "-0" and len(text) <= 20 and (value := int(text)) in _INTEGERS:
         return value
     return ExactNumber(text)
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise json.JSONDecodeError(f"{constant} is no number of JSON", "", 0)
+    raise json.JSONDecodeError(f"{constant} is not a JSON number", "", 0)
 
 
 _DECODER = json.JSONDecoder(parse_float=_float, parse_int=_integer, parse_constant=_refuse)
@@ -157,7 +157,7 @@ def _number_as_written(value: object) -> orjson.Fragment:
 
 
 def _surrogates_escaped(value: Any) -> Any:
-    """Return the value with each text that holds half a surrogate pair as a fragment of JSON."""
+    """Return the value with each text that contains half a surrogate pair as a fragment of JSON."""
     if isinstance(value, str):
         return value if is_unicode(value) else orjson.Fragment(encode_basestring_ascii(value))
     if isinstance(value, list | tuple):
@@ -171,7 +171,7 @@ def _surrogates_escaped(value: Any) -> Any:
 
 
 def is_unicode(text: str) -> bool:
-    """Tell whether the text holds no half of a surrogate pair."""
+    """Tell whether the text contains no half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,9 +1,8 @@
-"""Readers of one field each, which the records are built from.
+"""Functions that read one field each; the records are built with them.
 
-Every reader takes the decoded fields and a name, and returns the field's value in its one form or raises
-BrokenRecord with `<field>: <reason>`. The value stays out of the reason, since it may be large or secret.
-`where` is the path to the fields when they are not the record itself, such as `organization.`. Absent and
-null are the same.
+Each takes the decoded fields and a name. It returns the value in its one form, or raises BrokenRecord with
+`<field>: <reason>`. The reason does not contain the value, which may be large or secret. `where` is the path to the
+fields when they are not those of the record itself, such as `organization.`. Absent and null mean the same.
 """
 
 from __future__ import annotations
@@ -17,28 +16,28 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.records.exact_json import ExactNumber, dumps, is_unicode
 
 LARGEST = 2**63 - 1
-"""The largest integer that the Avro form of a record can hold."""
+"""The largest integer that fits into the Avro form of a record."""
 
-# orjson reads 1,024 levels of JSON but writes only 254. What users send is carried on inside our records (an
-# event in the arguments of a call in a dead letter), so its limit is lower.
+# orjson reads 1,024 levels of JSON but writes only 254. What users send is nested inside our records (an event in the
+# arguments of a call in a dead letter), so its limit is lower.
 OF_USERS = 200
 OF_OURS = 250
 
-# Of an id that is written as a number, with its sign.
+# Characters of an id that is written as a number, with its sign.
 _LONGEST_ID = 200
 
 _HEX_32 = re.compile(r"[0-9a-fA-F]{32}")
 
 
 class Record(ABC):
-    """What every record of docs/reference/records.md can do; the subclasses are frozen dataclasses."""
+    """The interface of every record of docs/reference/records.md; the subclasses are frozen dataclasses."""
 
     __slots__ = ()
 
     deepest: ClassVar[int] = OF_OURS
     """How many levels deep its JSON may be nested."""
     exact: ClassVar[bool] = False
-    """Whether it holds what users wrote, whose numbers and texts go out as they came: see `exact_json`."""
+    """Whether it contains values of users, whose numbers and texts are sent unchanged: see `exact_json`."""
 
     @classmethod
     @abstractmethod
@@ -50,18 +49,18 @@ class Record(ABC):
         """Return the fields of the record's JSON form, in their order."""
 
     def to_json(self) -> bytes:
-        """Return the record as compact JSON; raise orjson.JSONEncodeError if it holds what JSON can't."""
+        """Return the record as compact JSON; raise orjson.JSONEncodeError for values that JSON does not have."""
         return dumps(self.to_fields())
 
 
 def plain(record: Record) -> dict[str, Any]:
-    """Return the fields of a flat dataclass with slots, as they are."""
+    """Return the fields of a flat dataclass with slots, unchanged."""
     names: tuple[str, ...] = record.__slots__
     return {name: getattr(record, name) for name in names}
 
 
 def identity(fields: dict[str, Any], name: str, where: str = "") -> str:
-    """Read an id: a text that is not empty, or an integer, which becomes a text. A bool is no id."""
+    """Read an id: a non-empty text, or an integer, which becomes a text. A bool is not an id."""
     value = fields.get(name)
     if type(value) is str and value and is_unicode(value):
         return value
@@ -78,7 +77,7 @@ def optional_identity(fields: dict[str, Any], name: str, where: str = "") -> str
 
 
 def hex_32(fields: dict[str, Any], name: str) -> str:
-    """Read 32 hex characters; they come out in lower case."""
+    """Read 32 hex characters; return them in lower case."""
     value = fields.get(name)
     if isinstance(value, str) and _HEX_32.fullmatch(value):
         return value.lower()
@@ -99,7 +98,7 @@ def optional_text(fields: dict[str, Any], name: str, where: str = "") -> str | N
 
 
 def choice(fields: dict[str, Any], name: str, allowed: tuple[str, ...], where: str = "") -> str:
-    """Read one of a few texts."""
+    """Read one of the allowed texts."""
     value = fields.get(name)
     if isinstance(value, str) and value in allowed:
         return value
@@ -107,7 +106,7 @@ def choice(fields: dict[str, Any], name: str, allowed: tuple[str, ...], where: s
 
 
 def whole(fields: dict[str, Any], name: str, where: str = "", *, least: int = 0) -> int:
-    """Read an integer from `least` to what a long holds."""
+    """Read an integer from `least` to `LARGEST`."""
     value = fields.get(name)
     if type(value) is int and least <= value <= LARGEST:
         return value
@@ -120,7 +119,7 @@ def optional_whole(fields: dict[str, Any], name: str, where: str = "", *, least:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether this is a finite number; a bool is none."""
+    """Tell whether this is a finite number; a bool is not."""
     return type(value) is int or (type(value) is float and math.isfinite(value))
 
 

@@ -1,9 +1,10 @@
-"""What was sent, and how it ended."""
+"""The attempts to deliver, and their outcomes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, Final, Literal, NamedTuple, Self, cast, get_args
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.fields import (
@@ -19,8 +20,29 @@ from streamhooks.records.fields import (
 
 Outcome = Literal["delivered", "retried", "dead", "dropped", "failed"]
 """`failed` is a test that was not delivered: it is not tried again, and is no dead letter."""
+
+
+class Meaning(NamedTuple):
+    """What an outcome means."""
+
+    counts_as: Literal["delivered", "failed"] | None
+    """In the statistics of its hook; None if it is not counted."""
+    goes_on: bool
+    """Whether another attempt follows."""
+    tone: Literal["good", "warn", "bad", "off"]
+    """How it is shown to people."""
+
+
+OUTCOMES: Final[Mapping[Outcome, Meaning]] = {
+    "delivered": Meaning("delivered", False, "good"),
+    "retried": Meaning("failed", True, "warn"),
+    "dead": Meaning("failed", False, "bad"),
+    "dropped": Meaning(None, False, "off"),
+    "failed": Meaning(None, False, "bad"),
+}
+
 Cause = Literal["live", "retry", "replay", "resume", "redrive", "test"]
-"""Why an attempt was made; what a replay, a resume or a redrive brought stays that in its retries."""
+"""Why an attempt was made; retries of a replay, a resume or a redrive keep that cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +57,7 @@ class Attempt(Record):
     """Epoch milliseconds."""
     outcome: Outcome
     status: int | None = None
-    """The HTTP status, or None if there was no answer."""
+    """The HTTP status, or None if there was no response."""
     error: str | None = None
     duration_ms: float = 0.0
     source: str | None = None
@@ -43,14 +65,15 @@ class Attempt(Record):
     event: str | None = None
     url: str | None = None
     request: str | None = None
-    """The body that was sent, cut; only for failures. `response` is what came back."""
+    """The request body, truncated; only for failures."""
     response: str | None = None
+    """The response body, truncated; only for failures."""
     cause: Cause | None = None
-    """None if it is not known: 0.1.0 did not write it."""
+    """None if unknown: 0.1.0 did not write it."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields; raise BrokenRecord that names the field."""
+        """Check the fields; raise BrokenRecord naming the field."""
         return cls(
             id=text(fields, "id"),
             attempt=whole(fields, "attempt", least=1),
@@ -69,7 +92,7 @@ class Attempt(Record):
 
     def to_fields(self) -> dict[str, Any]:
         """Return the fields of the JSON form; `request` and `response` are left out when there are none."""
-        # Written out: it is done for each delivery, and `plain` takes twice as long.
+        # Written out: this runs for each delivery, and `plain` takes twice as long.
         fields = {
             "id": self.id,
             "attempt": self.attempt,
@@ -92,14 +115,14 @@ class Attempt(Record):
 
 @dataclass(frozen=True, slots=True)
 class Firing(Record):
-    """The attempts of one hook over a fraction of a second; the value of the topic `firings`."""
+    """The attempts of one hook within a fraction of a second; the value of the topic `firings`."""
 
     hook_id: str
     attempts: tuple[Attempt, ...]
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields and every attempt; raise BrokenRecord that names the field and the attempt."""
+        """Check the fields and every attempt; raise BrokenRecord naming the field and the attempt."""
         attempts = []
         for position, attempt in enumerate(listing(fields, "attempts")):
             if not isinstance(attempt, dict):

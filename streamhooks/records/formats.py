@@ -31,15 +31,6 @@ class Registry(Protocol):
         ...
 
 
-_configured: Registry | None = None
-
-
-def use_registry(registry: Registry | None) -> None:
-    """Have `decode` ask this registry, in the whole process, where it is not told of another."""
-    global _configured
-    _configured = registry
-
-
 def decode(record: type[R], value: bytes | None, registry: Registry | None = None) -> R:
     """Return the record that a topic's value holds, in any of the three forms, told apart by the first bytes.
 
@@ -53,7 +44,7 @@ def decode(record: type[R], value: bytes | None, registry: Registry | None = Non
     if value.startswith(SINGLE_OBJECT):
         return record.from_fields(_single_object(record, value))
     if value.startswith(WIRE):
-        return record.from_fields(_wire(record, value, registry or _configured))
+        return record.from_fields(_wire(record, value, registry))
     return record.from_fields(_json_object(record, value))
 
 

@@ -1,4 +1,4 @@
-"""Hooks as users wish them; what the system found about one is its `HookState`, and neither overwrites the other."""
+"""The desired state of hooks. The observed state is in `HookState`; neither overwrites the other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from streamhooks.records.hook_values import (
     VERSION,
     Status,
     read_end_of_secret,
-    read_former_secret,
+    read_replaced_secret,
     read_resume,
 )
 from streamhooks.records.secret import SEALED
@@ -48,21 +48,21 @@ from streamhooks.records.value import (
 )
 
 REVISION_HEADER: Final = "revision"
-"""The header of a tombstone of `hooks` that has what `Hook.revision` is for a value."""
+"""The header of a tombstone of `hooks` with its revision, as `Hook.revision` is that of a value."""
 
 
 class _Judged(Record):
-    """A hook's place for what follows from its fields, and is none itself."""
+    """The slot of a hook for a value that is derived from its fields and is not a field itself."""
 
     __slots__ = ("blocked",)
 
     blocked: str | None
-    """Why nothing can be sent to it, so that what it would get waits; None if it can. Each delivery asks for it."""
+    """Why nothing can be sent to it, so its deliveries wait; None if it is not blocked. Each delivery asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hook(_Judged):
-    """A hook as wished; the value of the topic `hooks`. What may hold credentials is left out of its repr."""
+    """The desired state of a hook; the value of the topic `hooks`. Its repr leaves out what may contain credentials."""
 
     id: str = field(metadata=seen(hex_32, HOOK_ID))
     organization_id: str = field(metadata=creatable(ORGANIZATION, is_needed=True))
@@ -75,7 +75,7 @@ class Hook(_Judged):
         metadata=changeable(
             EVENTS,
             is_needed=True,
-            option=Option("--event", "EVENT", "As event.created or issue.*; may be repeated."),
+            option=Option("--event", "EVENT", "Such as event.created or issue.*; repeatable."),
             input=Input("Events", place="main"),
         )
     )
@@ -86,17 +86,17 @@ class Hook(_Judged):
             option=Option(
                 "--secret",
                 "TEXT",
-                "16 to 256 characters, or whsec_ and the base64 of 24 to 64 bytes; `-` reads a line of stdin.",
+                "16 to 256 characters, or whsec_ and the base64 of 24 to 64 bytes; `-` reads a line from stdin.",
             ),
-            input=Input("Secret of your own", "Empty: a new one is made, and shown once.", place="new"),
+            input=Input("Your own secret", "If empty, one is generated and shown once.", place="new"),
         ),
     )
     project_ids: tuple[str, ...] = field(
         default=(),
         metadata=changeable(
             PROJECTS,
-            option=Option("--project", "ID", "May be repeated; else all projects."),
-            input=Input("Projects", "Ids; none means every project of the organization.", place="main"),
+            option=Option("--project", "ID", "Repeatable; all projects by default."),
+            input=Input("Projects", "Ids; empty means every project of the organization.", place="main"),
         ),
     )
     """Sorted; empty means every project of the organization."""
@@ -105,12 +105,12 @@ class Hook(_Judged):
     name: str | None = field(
         default=None,
         metadata=changeable(
-            line(100, "what people call it"),
-            option=Option("--name", "TEXT", "What you call it."),
-            input=Input("Name", "What you call it; may be empty.", place="main"),
+            line(100, "for people; only displayed"),
+            option=Option("--name", "TEXT", "For people; only displayed."),
+            input=Input("Name", "For people; may be empty.", place="main"),
         ),
     )
-    """What people call it; this and the next are only shown, and 0.1.0 did not know them."""
+    """For people, like `description`; only displayed, and unknown to 0.1.0."""
     description: str | None = field(
         default=None,
         metadata=changeable(
@@ -126,9 +126,9 @@ class Hook(_Judged):
         repr=False,
         metadata=changeable(
             HEADERS,
-            option=Option("--header", "'NAME: VALUE'", "An own header; may be repeated."),
-            input=Input("Own headers", "One per line.", "X-Tenant: 7"),
-            fact=Fact("Own headers", without="none"),
+            option=Option("--header", "'NAME: VALUE'", "Custom header; repeatable."),
+            input=Input("Custom headers", "One per line.", "X-Tenant: 7"),
+            fact=Fact("Custom headers", without="none"),
         ),
     )
     timeout: float | None = field(
@@ -137,20 +137,20 @@ class Hook(_Judged):
             above_zero(30),
             unit="s",
             has_setting=True,
-            option=Option("--timeout", "SECONDS", "For a whole request."),
+            option=Option("--timeout", "SECONDS", "Timeout of a whole request."),
             input=Input("Timeout (seconds)"),
             fact=Fact("Timeout"),
         ),
     )
-    """Seconds; None here and below is what the settings say."""
+    """Seconds; None, here and below, means the value of the settings."""
     max_in_flight: int | None = field(
         default=None,
         metadata=changeable(
             whole_up_to(10_000),
             has_setting=True,
-            option=Option("--max-in-flight", "N", "Deliveries at once, on each worker."),
-            input=Input("Deliveries in flight at most, per worker"),
-            fact=Fact("In flight at most"),
+            option=Option("--max-in-flight", "N", "Maximum deliveries in flight per worker."),
+            input=Input("Maximum deliveries in flight per worker"),
+            fact=Fact("Maximum in flight"),
         ),
     )
     rate_limit: float | None = field(
@@ -158,12 +158,12 @@ class Hook(_Judged):
         metadata=changeable(
             number_between(0.001, 100_000),
             unit="per second",
-            option=Option("--rate-limit", "N", "Deliveries a second, over all workers."),
-            input=Input("Deliveries per second at most, over all workers", "Empty: no limit."),
+            option=Option("--rate-limit", "N", "Deliveries per second over all workers."),
+            input=Input("Maximum deliveries per second over all workers", "Empty: no limit."),
             fact=Fact("Rate limit", without="none"),
         ),
     )
-    """Deliveries a second over all workers."""
+    """Deliveries per second over all workers."""
     retry_schedule: tuple[float, ...] | None = field(
         default=None,
         metadata=changeable(
@@ -180,47 +180,48 @@ class Hook(_Judged):
         default="", metadata=seen(partial(text, empty=True), {"type": "string", "description": "ISO 8601"})
     )
     enabled_at: float = field(default=0.0, metadata=internal(number))
-    """Epoch seconds of when a user last enabled it: what the system found before that is forgiven."""
+    """When a user last enabled it, epoch seconds: what the system observed before that no longer counts."""
     resume: str | None = field(default=None, metadata=internal(read_resume))
-    """What becomes of what it missed until `resumed_at`: `skip`, `all`, or from when on, epoch seconds as a text."""
+    """The decision about records missed before `resumed_at`: `skip`, `all`, or the epoch seconds, as a text, from which
+    they are sent."""
     resumed_at: float = field(default=0.0, metadata=internal(number))
-    """Epoch seconds of when a user decided that."""
+    """When a user made that decision, epoch seconds."""
     revision: int | None = field(
         default=None,
         metadata=seen(
             partial(whole, least=1),
-            {"type": "integer", "minimum": 1, "description": "of what is wished; in quotes it is the ETag"},
+            {"type": "integer", "minimum": 1, "description": "of the desired state; in quotes it is the ETag"},
         ),
     )
-    """One more than that of the record that it was made from; None if it was not written by the API of a worker."""
-    previous_secret: str | None = field(default=None, repr=False, metadata=internal(read_former_secret))
+    """One more than that of the record that it was made from; None if the API of a worker did not write it."""
+    previous_secret: str | None = field(default=None, repr=False, metadata=internal(read_replaced_secret))
     previous_secret_until: float | None = field(default=None, metadata=internal(read_end_of_secret))
-    """Epoch seconds: until then the previous secret signs too."""
-    earlier_secret: str | None = field(default=None, repr=False, metadata=internal(read_former_secret))
-    """The one before the previous one; 0.1.0 did not know it."""
+    """Until when the previous secret still signs, epoch seconds."""
+    earlier_secret: str | None = field(default=None, repr=False, metadata=internal(read_replaced_secret))
+    """The secret before the previous one; unknown to 0.1.0."""
     earlier_secret_until: float | None = field(default=None, metadata=internal(read_end_of_secret))
 
     def __post_init__(self) -> None:
-        """Look once at what does not change."""
+        """Derive once what does not change."""
         object.__setattr__(self, "blocked", self._why_blocked())
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields of a hook (docs/reference/hooks.md); raise BrokenRecord that names the field.
+        """Check the fields of a hook (docs/reference/hooks.md); raise BrokenRecord naming the field.
 
-        Needed are `id`, `organization_id`, `url`, `events` and `secret`; the others have defaults. The URL's
-        address is not checked here. A former secret and its end come together or not. A name that can't be shown is
-        none: a hook is not given up for it.
+        `id`, `organization_id`, `url`, `events` and `secret` are required; the others have defaults. The address of the
+        URL is not checked here. A replaced secret needs its end, and vice versa. A name that can't be shown is read as
+        null: it does not make the hook broken.
         """
-        if fields.get("events") is None:  # whatever else is wrong
+        if fields.get("events") is None:  # reported first, whatever else is wrong
             raise BrokenRecord("events: must be a list")
-        # Absent and null are the same: what has a default, which most have, is not looked at.
+        # Absent and null mean the same: most fields have a default, and are then not read at all.
         return cls(
             **{name: read(fields, name) for name, needed, read in _READ if needed or fields.get(name) is not None}
         )
 
     def to_fields(self) -> dict[str, Any]:
-        """Return the fields of the JSON form, the secrets in clear."""
+        """Return the fields of the JSON form, with the secrets as this hook has them."""
         made = plain(self)
         for name in _LISTS:
             if made[name] is not None:
@@ -230,8 +231,8 @@ class Hook(_Judged):
     def written_at(self, timestamp: int) -> Self:
         """Return the hook as of a record with this timestamp (epoch milliseconds).
 
-        Who writes hooks without us (GitOps) need not know `enabled_at` and `resumed_at`: the record that wishes for an
-        active hook is then what enables it, and its `resume` is decided then.
+        Programs that write hooks without the API (GitOps) may leave out `enabled_at` and `resumed_at`. Then the record
+        with `status: active` enables the hook at its timestamp, and its `resume` is decided at that time.
         """
         if self.status != "active":
             return self
@@ -241,33 +242,33 @@ class Hook(_Judged):
 
     @property
     def is_sealed(self) -> bool:
-        """Whether a part of it is still encrypted, since no key opens it: nothing can be sent to it."""
+        """Tell whether a part of it is still encrypted, since no key can decrypt it: then nothing is sent to it."""
         secrets = (self.secret, self.previous_secret, self.earlier_secret, *(self.headers or {}).values())
         return any(text is not None and text.startswith(SEALED) for text in secrets)
 
     @property
     def over_bounds(self) -> dict[str, str]:
-        """The fields that are over their bound, each with that bound; headers only if they are in clear."""
+        """Return the fields that are over their bound, each with that bound; headers only if they are plaintext."""
         return dict(over_bounds(self.events, self.project_ids, None if self.is_sealed else self.headers))
 
     def _why_blocked(self) -> str | None:
         if self.is_sealed:
-            return "no key of STREAMHOOKS_SECRET_KEYS opens its secrets"
+            return "no key of STREAMHOOKS_SECRET_KEYS can decrypt its secrets"
         over = next(over_bounds(self.events, self.project_ids, self.headers), None)
         return None if over is None else f"over a bound: {over[0]} {over[1]}"
 
 
 FIELDS: Final[Mapping[str, HookField]] = {one.name: one.metadata[SAID] for one in fields(Hook)}
-"""What is said of each field, by its name, in the order of the record."""
+"""The HookField of each field by name, in the order of the record."""
 
 
 def names_for(*users: Users) -> tuple[str, ...]:
-    """Return the fields with which users may do one of these, in the order of the record."""
+    """Return the fields that these `users` values allow, in the order of the record."""
     return tuple(name for name, said in FIELDS.items() if said.users in users)
 
 
 CHANGEABLE: Final = tuple(sorted(names_for("change"), key=lambda name: FIELDS[name].value.kind != "line"))
-"""The fields that users may set at any time; those for people come first."""
+"""The fields that users may set at any time; name and description come first."""
 
 CREATABLE: Final = (*names_for("create"), *CHANGEABLE)
 

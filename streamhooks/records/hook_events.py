@@ -1,4 +1,4 @@
-"""What a hook may subscribe to, and which of its events a record fires (docs/reference/hooks.md).
+"""The events that a hook may subscribe to, and which of them a record fires (docs/reference/hooks.md).
 
 Why: docs/decisions/0011-no-content-filters-yet.md.
 """
@@ -15,7 +15,7 @@ from streamhooks.records.notice import AboutHook
 EVENT_ALERT: Final = "event.alert"
 EVENT_CREATED: Final = "event.created"
 SERVICE_EVENTS: Final = (EVENT_ALERT, EVENT_CREATED)
-#: of the hooks of an app that an alert names
+#: the event of the hooks of an app that an alert names
 ALERT_TRIGGERED: Final = "event_alert.triggered"
 APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "issue": ("assigned", "archived", "created", "ignored", "resolved", "unresolved"),
@@ -24,10 +24,10 @@ APP_RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "event_alert": ("triggered",),
 }
 EVERYTHING: Final = "*"
-#: of what happens to hooks themselves, the resource and its actions (docs/running.md, notices)
+#: the resource of notices about hooks; below it their actions (docs/running.md, notices)
 NOTICES: Final = "hook"
 _NOTICED: Final[tuple[str, ...]] = get_args(AboutHook)
-#: the events of what happens to hooks
+#: the events of notices about hooks
 NOTICED: Final = tuple(f"{NOTICES}.{what}" for what in _NOTICED)
 
 _APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100}|\*)")
@@ -36,34 +36,34 @@ _APP_EVENT = re.compile(r"([a-z0-9_-]{1,100})\.([a-z0-9_-]{1,100}|\*)")
 def expand_events(events: Iterable[str], app: bool) -> tuple[str, ...]:
     """Return the events that a hook subscribes to, in lower case, sorted and without duplicates.
 
-    `app` means an app hook: a known resource that stands alone becomes its known actions; `<resource>.*` and `*` stay.
+    `app` means an app hook: a known resource without an action becomes its known actions; `<resource>.*` and `*` stay.
     Raise BrokenRecord for a name that this kind of hook can't have.
     """
     expanded: set[str] = set()
     for name in events:
         if not isinstance(name, str):
-            raise BrokenRecord("events: must hold texts")
+            raise BrokenRecord("events: must be a list of texts")
         expanded.update(_expand_app_event(name.lower()) if app else _check_service_event(name))
     return tuple(sorted(expanded))
 
 
 def names_of(event: str) -> tuple[str, str, str]:
-    """Return what a hook may have subscribed to so that `<resource>.<action>` fires it: the event and its patterns."""
+    """Return the subscriptions that `<resource>.<action>` fires: the event itself and its patterns."""
     return event, f"{event.partition('.')[0]}.*", EVERYTHING
 
 
 def fires(events: Collection[str], event: str) -> bool:
-    """Tell whether a hook with these events is fired by `event`."""
+    """Tell whether `event` fires a hook with these events."""
     return any(name in events for name in names_of(event))
 
 
 def never_fire(events: Iterable[str]) -> list[str]:
-    """Return the events of service hooks among those of an app hook: nothing fires them there."""
+    """Return the events of service hooks among those of an app hook: there they never fire."""
     return [name for name in events if name.startswith("event.")]
 
 
 def warnings_about(events: Iterable[str]) -> Iterator[str]:
-    """Give a text for each event of an app hook that may be a slip: an unknown action of a known resource."""
+    """Yield a text for each event of an app hook that may be a mistake: an unknown action of a known resource."""
     for name in events:
         resource, _, action = name.partition(".")
         known = APP_RESOURCES.get(resource)
@@ -72,14 +72,14 @@ def warnings_about(events: Iterable[str]) -> Iterator[str]:
 
 
 def sample_of(event: str) -> str:
-    """Return an event without patterns that fires a hook which subscribed to this one."""
+    """Return an event, not a pattern, that fires a hook with this subscription."""
     if event == EVERYTHING:
         return "issue.created"
     return singles_of(event)[0]
 
 
 def singles_of(event: str) -> tuple[str, ...]:
-    """Return the events without patterns that fire a hook which subscribed to this one, as far as they are known."""
+    """Return the known events, not patterns, that fire a hook with this subscription."""
     resource, _, action = event.partition(".")
     if event == EVERYTHING:
         return tuple(
@@ -93,7 +93,7 @@ def singles_of(event: str) -> tuple[str, ...]:
 
 def _check_service_event(name: str) -> tuple[str, ...]:
     if name not in SERVICE_EVENTS:
-        raise BrokenRecord(f"events: {name[:100]!r} is no event of a service hook")
+        raise BrokenRecord(f"events: {name[:100]!r} is not an event of a service hook")
     return (name,)
 
 
@@ -101,5 +101,5 @@ def _expand_app_event(name: str) -> tuple[str, ...]:
     if name in APP_RESOURCES:
         return tuple(f"{name}.{action}" for action in APP_RESOURCES[name])
     if name != EVERYTHING and not _APP_EVENT.fullmatch(name):
-        raise BrokenRecord(f"events: {name[:100]!r} is no event of an app hook")
+        raise BrokenRecord(f"events: {name[:100]!r} is not an event of an app hook")
     return (name,)

@@ -1,7 +1,7 @@
-"""What is said of a field of a hook, once and beside its type (`hook.Hook`).
+"""The description of a hook's field, given once, beside its type (`hook.Hook`).
 
-Its reading, its bounds, the OpenAPI document, what the API takes and shows, the options of the command line, the fields
-of its file and the page's form follow.
+These follow from it: how the field is read, its bounds, the OpenAPI document, what the API accepts and shows, the
+options of the command line, the fields of its file, and the page's form.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SAID: Final = "said"
 """The key of a HookField in the metadata of its field."""
 
 Users = Literal["change", "create", "see", "nothing"]
-"""What users may do with a field: set it at any time, set it once, or see it; what is not seen is none of the API's."""
+"""What users may do with a field: set it at any time, set it once, see it, or nothing. The API hides the last kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,52 +37,52 @@ class Input:
     hint: str = ""
     placeholder: str = ""
     place: Literal["main", "more", "new"] = "more"
-    """`more` is folded, `new` only there as long as there is no hook."""
+    """`more` is collapsed; `new` is shown only for a new hook."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """The line of the page among what is said of a hook."""
+    """The line of the page that shows the field of a hook."""
 
     title: str
     without: str = ""
-    """What it says of a hook that has none; without it there is no such line then."""
+    """What it shows for a hook without a value; if empty, that hook has no such line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookField:
-    """What is said of a field."""
+    """The description of a field."""
 
     value: Value
     users: Users
     is_needed: bool = False
-    """Whether a new hook must be given one."""
+    """Whether a new hook needs it."""
     has_setting: bool = False
-    """Whether a setting of the worker says what holds for a hook that has none."""
+    """Whether a setting of the worker is the default."""
     unit: str = ""
-    """Of the number, or of each."""
+    """The unit of the number, or of each number of a list."""
     option: Option | None = None
     input: Input | None = None
     fact: Fact | None = None
 
     @property
     def schema_shown(self) -> Schema:
-        """JSON Schema of what is shown."""
+        """Return the JSON Schema of the value as it is shown."""
         return self.value.schema if self.value.stored is None else self.value.stored
 
 
 def changeable(value: Value, **said: Any) -> Mapping[str, HookField]:
-    """Return the metadata of a field that users may set at any time; `said` is what HookField has besides."""
+    """Return the metadata of a field that users may set at any time; `said` are the other fields of HookField."""
     return {SAID: HookField(value=value, users="change", **said)}
 
 
 def creatable(value: Value, **said: Any) -> Mapping[str, HookField]:
-    """Return the metadata of a field that users may set when they make a hook."""
+    """Return the metadata of a field that users may set when they create a hook."""
     return {SAID: HookField(value=value, users="create", **said)}
 
 
 def seen(read: Read, schema: Schema) -> Mapping[str, HookField]:
-    """Return the metadata of a field that users see, as `schema` says."""
+    """Return the metadata of a field that users only see, with this schema."""
     return {SAID: HookField(value=Value("other", read, schema), users="see")}
 
 

@@ -1,4 +1,4 @@
-"""What the system found about a hook."""
+"""The observed state of a hook."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from streamhooks.records.fields import Record, hex_32, optional_number, optional
 
 @dataclass(frozen=True, slots=True)
 class HookState(Record):
-    """What the system found about a hook; the value of the topic `hook-states`. Times are epoch seconds."""
+    """The observed state of a hook; a value of the topic `hook-states`. Times are epoch seconds."""
 
     id: str
     status_reason: str | None = None
     disabled_since: float | None = None
     upheld_at: float | None = None
-    """A record of the hook that is as old as this, or older, has not undone that; 0.1.0 did not write it."""
+    """Records of the hook up to this time have not undone the disabling; 0.1.0 did not write it."""
     failing_since: float | None = None
     paused_until: float | None = None
-    """By the clock of who wrote it; `paused_for` is what holds."""
+    """By the writer's clock; `paused_for` takes precedence."""
     open_since: float | None = None
     """Since when its breaker is open."""
     breaker_told_at: float | None = None
-    """When a notice told last that it opened; 0.1.0 did not write it."""
+    """When a notice last reported that it opened; 0.1.0 did not write it."""
     sealed_since: float | None = None
-    """Since when nothing can be sent to it: no key opens its secrets, or it is over a bound (see `Hook.blocked`)."""
+    """Since when no key can decrypt its secrets, or it is over a bound (see `Hook.blocked`)."""
     warned_at: float | None = None
     paused_for: float | None = None
-    """How long its endpoint is left alone, in seconds from the time of the record on; 0.1.0 did not write it."""
+    """How long its endpoint is not called, in seconds from the time of writing; 0.1.0 did not write it."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Check the fields; raise BrokenRecord that names the field. All but `id` have defaults."""
+        """Check the fields; raise BrokenRecord naming the field. All but `id` have defaults."""
         return cls(
             id=hex_32(fields, "id"),
             status_reason=optional_text(fields, "status_reason"),

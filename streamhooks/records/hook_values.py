@@ -1,4 +1,4 @@
-"""What the fields of a hook hold that no other record has (docs/reference/hooks.md)."""
+"""The values of a hook's fields that no other record has (docs/reference/hooks.md)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Status = Literal["active", "disabled"]
 HOOK_ID: Final[Schema] = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 
 MAX_ID: Final = 200
-#: the whole numbers that JSON may have here
+#: the smallest and the largest integer that is accepted as an id
 WHOLE: Final = (-(2**63), 2**64 - 1)
 
 _URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
@@ -40,7 +40,7 @@ def _bad_id(value: Any) -> str | None:
 
 
 def _bad_projects(ids: list[Any]) -> str | None:
-    if len(ids) > MAX_PROJECTS:  # doubles count, too
+    if len(ids) > MAX_PROJECTS:  # duplicates count as well
         return f"must be at most {MAX_PROJECTS}"
     return next(filter(None, map(_bad_id, ids)), None)
 
@@ -54,17 +54,17 @@ ID: Final[Schema] = {
         {"type": "string", "minLength": 1, "maxLength": MAX_ID},
         {"type": "integer", "minimum": WHOLE[0], "maximum": WHOLE[1]},
     ],
-    "description": "ids come out as texts",
+    "description": "ids are returned as texts",
 }
 ORGANIZATION: Final = Value("other", identity, ID, _bad_id, TEXT)
 APP: Final = Value("other", identity, ID, _bad_id, {**or_null(TEXT), "description": "null for a service hook"})
 PROJECTS: Final = Value(
     "ids",
     _project_ids,
-    {**of_list(ID), "maxItems": MAX_PROJECTS, "description": "none means every project"},
+    {**of_list(ID), "maxItems": MAX_PROJECTS, "description": "empty means every project"},
     _bad_projects,
     of_list(TEXT),
-    # What is stored may be over the bounds, and is shown cut to one more than they allow.
+    # A stored hook may be over the bound, and is then shown with one more than it allows.
     lambda ids: list(ids[: MAX_PROJECTS + 1]),
     has_default=True,
     emptied=(),
@@ -79,7 +79,7 @@ def _url(fields: dict[str, Any], name: str) -> str:
 
 
 def events_schema(event: Schema) -> Schema:
-    """Return the schema of events, of which each is as `event` says."""
+    """Return the schema of a list of events; `event` is the schema of each."""
     return {
         **of_list(event),
         "minItems": 1,
@@ -113,7 +113,7 @@ URL: Final = Value(
         "type": "string",
         "maxLength": MAX_URL,
         "pattern": patterns.URL,
-        "description": "http or https; an address in place of a name if it may be reached (see the settings"
+        "description": "http or https; an address instead of a name only if it is allowed (see the settings"
         " STREAMHOOKS_ALLOWED_NETWORKS, _DENIED_NETWORKS, _ALLOWED_PORTS)",
     },
     stored=TEXT,
@@ -126,18 +126,21 @@ EVENTS: Final = Value(
     of_list(TEXT),
     lambda events: list(events[: MAX_EVENTS + 1]),
 )
+VERSIONS: Final = (0,)
+"""Of payloads; `FORMATS` in delivery/payloads.py has what is sent."""
+_VERSIONS: Final = ", ".join(map(str, VERSIONS))
 VERSION: Final = Value(
     "other",
     whole,
-    {"type": "integer", "enum": [0], "description": "of the payload; 0 is the only one today"},
-    lambda version: "must be 0" if version else None,
-    {"type": "integer", "minimum": 0, "description": "of the payload; only 0 is sent"},
+    {"type": "integer", "enum": list(VERSIONS), "description": "of the payload"},
+    lambda version: None if version in VERSIONS else f"must be {_VERSIONS}",
+    {"type": "integer", "minimum": 0, "description": f"of the payload; sent are {_VERSIONS}"},
 )
 STATUS: Final = Value("other", _status, {"enum": list(get_args(Status))})
 
 
-def read_former_secret(fields: dict[str, Any], name: str) -> str:
-    """Read a secret that was replaced; it and its end come together or not."""
+def read_replaced_secret(fields: dict[str, Any], name: str) -> str:
+    """Read a replaced secret; it needs its end, and vice versa."""
     secret = text(fields, name, empty=True)
     if fields.get(f"{name}_until") is None:
         raise _alone(name)
@@ -145,7 +148,7 @@ def read_former_secret(fields: dict[str, Any], name: str) -> str:
 
 
 def read_end_of_secret(fields: dict[str, Any], name: str) -> float:
-    """Read until when a former secret signs, in epoch seconds."""
+    """Read until when a replaced secret signs, in epoch seconds."""
     of_secret = name.removesuffix("_until")
     until = number(fields, name)
     if fields.get(of_secret) is None:
@@ -154,7 +157,7 @@ def read_end_of_secret(fields: dict[str, Any], name: str) -> float:
 
 
 def _alone(name: str) -> BrokenRecord:
-    return BrokenRecord(f"{name}: needs {name}_until, and the other way round")
+    return BrokenRecord(f"{name}: needs {name}_until, and vice versa")
 
 
 def _masked_headers(headers: Mapping[str, str] | None) -> dict[str, str] | None:
@@ -169,15 +172,15 @@ SECRET: Final = Value(
         "minLength": 16,
         "maxLength": 256,
         "pattern": patterns.SECRET,
-        "description": "one that begins with whsec_ has {} to {} bytes after that, in base64".format(*SECRET_BYTES),
+        "description": "after whsec_, the base64 of {} to {} bytes must follow".format(*SECRET_BYTES),
     },
     wrong_in_new_secret,
-    {**TEXT, "description": "in clear when created and rotated, else masked"},
+    {**TEXT, "description": "plaintext when created or rotated, else masked"},
     masked,
 )
 HEADERS: Final = Value(
     "headers",
-    lambda fields, _name: own_headers.own_headers(fields),
+    lambda fields, _name: own_headers.custom_headers(fields),
     or_null(
         {
             "type": "object",
@@ -188,9 +191,9 @@ HEADERS: Final = Value(
             },
             "propertyNames": {"maxLength": own_headers.MAX_NAME, "pattern": patterns.HEADER_NAME},
             "maxProperties": own_headers.MAX_HEADERS,
-            "description": "own headers, masked when shown; names and values have at most"
-            f" {MAX_HEADER_BYTES} bytes of UTF-8 together. In a change, the mask as a value keeps the value,"
-            " unless the URL goes to another origin",
+            "description": "custom headers, masked when shown; all names and values together have at most"
+            f" {MAX_HEADER_BYTES} bytes of UTF-8. In a change, the mask as a value keeps the value,"
+            " unless the URL moves to another origin",
         }
     ),
     own_headers.wrong_in_new_headers,
@@ -201,7 +204,7 @@ HEADERS: Final = Value(
 
 
 def read_resume(fields: dict[str, Any], name: str) -> str:
-    """Read what becomes of what a hook missed."""
+    """Read the decision about the records that a hook missed."""
     value = text(fields, name, empty=True)
     if value in ("skip", "all") or _SECONDS.fullmatch(value):
         return value

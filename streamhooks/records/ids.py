@@ -1,7 +1,7 @@
-"""Ids that follow from what they stand for, so that a replay or a crash gives the same ones.
+"""Ids derived from what they identify, so that they stay the same after a replay or a crash.
 
-Both are `msg_` and 32 hex characters: no `.`, which separates the id from the rest of the text that Standard
-Webhooks signs.
+Each is `msg_` and 32 hex characters. There is no `.` in it, since Standard Webhooks separates the parts of the signed
+text by dots.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from hashlib import blake2b
 
 
 def source_id(topic: str, partition: int, offset: int, timestamp_ms: int) -> str:
-    """Return the id of what a source record causes as a whole.
+    """Return the id of all that a source record causes.
 
-    The timestamp (epoch milliseconds) tells it from what had the same offset before the topic was made anew.
+    The timestamp (epoch milliseconds) distinguishes it from a record at the same offset of a topic that was recreated.
     """
     return _digest(b"source", f"{partition}:{offset}:{timestamp_ms}:{topic}")
 
@@ -23,13 +23,13 @@ def webhook_id(topic: str, partition: int, offset: int, timestamp_ms: int, hook_
 
 
 def derived_id(call_id: str, *parts: str | int) -> str:
-    """Return an id for what belongs to a call and is told apart by `parts`; 1 and "1" are the same part."""
+    """Return an id derived from that of a call and from `parts`; 1 and "1" are the same part."""
     texts = [call_id, *map(str, parts)]
     return _digest(b"call", "".join(f"{len(part)}:{part}" for part in texts))
 
 
 def webhook_id_of_call(call_id: str, source: str | None) -> str:
-    """Return the `webhook-id` of a call that names none: its id, if that follows from a source record."""
+    """Return the `webhook-id` of a call without one: its id if it has a source record, else one derived from its id."""
     return call_id if source else derived_id(call_id)
 
 

@@ -1,4 +1,4 @@
-"""What JSON Schemas are made of."""
+"""The building blocks of JSON Schemas."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ TEXT: Final[Schema] = {"type": "string"}
 
 
 def or_null(schema: Schema) -> Schema:
-    """Return the schema that allows null, too."""
+    """Return the schema, with null allowed as well."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
 def of_list(items: Schema) -> Schema:
-    """Return the schema of a list of such items."""
+    """Return the schema of a list of these items."""
     return {"type": "array", "items": items}
 
 
 def of_object(properties: dict[str, Schema], *required: str) -> Schema:
-    """Return the schema of an object with these properties and no others."""
+    """Return the schema of an object with only these properties."""
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}

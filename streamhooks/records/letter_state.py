@@ -1,4 +1,4 @@
-"""What became of a dead letter: sent again, delivered, dropped, or open after it was sent again in vain."""
+"""The state of a dead letter: sent again, delivered, dropped, or open again because the try failed."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from streamhooks.records.fields import (
 
 State = Literal["open", "sent", "delivered", "dropped"]
 
-#: characters of a reason that a state keeps: workers hold them in memory
+#: characters of the reason that are kept, since workers hold all states in memory
 LONGEST_REASON: Final = 300
 
-#: of the same try, the later ones go before the earlier ones
+#: within one try, a higher rank takes precedence
 _RANKS: Final[dict[State, int]] = {"sent": 0, "open": 1, "dropped": 2, "delivered": 3}
 
 
 @dataclass(frozen=True, slots=True)
 class LetterState(Record):
-    """The value of the topic `letter-states`; a letter without one is open and was not sent again."""
+    """The value of the topic `letter-states`; a letter without one is open and was never sent again."""
 
     letter: str
-    """`<partition>:<offset>:<timestamp>` of the letter on `dead-letters`; also the key."""
+    """`<partition>:<offset>:<timestamp>` of the letter on `dead-letters`; also the record's key."""
     state: State
     tries: int
-    """How often it was sent again; of an open one, how often in vain."""
+    """How often it was sent again."""
     at: int
-    """When it was noted, epoch milliseconds."""
+    """When that was recorded, epoch milliseconds."""
     reason: str | None = None
-    """Why it is so: of an open one, why the last try failed."""
+    """The reason; for an open letter, why the last try failed."""
     attempts: int | None = None
-    """How many attempts the last try had."""
+    """Total number of attempts."""
     last: dict[str, Any] | None = None
-    """What the last attempt came to: `status` or `error`."""
+    """The result of the last attempt: `status` or `error`."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -62,9 +62,9 @@ class LetterState(Record):
 
 
 def order(state: State, tries: int) -> tuple[int, int]:
-    """Return what tells which of two states of a letter holds: the greater one, whoever wrote it when.
+    """Return the precedence of a state: of two states of a letter, the greater one holds, whoever wrote it and when.
 
-    A later try goes before an earlier one; of one try, that it was delivered before that it was dropped, and that
-    before that it failed.
+    A later try takes precedence over an earlier one. Within one try, the order is `delivered`, `dropped`, `open`,
+    `sent`.
     """
     return tries, _RANKS[state]

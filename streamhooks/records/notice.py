@@ -1,4 +1,4 @@
-"""News about a hook that its owner should hear of."""
+"""Notices: conditions of a hook, or of a source topic's log, that its owner should know about."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ What = Literal[AboutHook, "retention"]
 
 @dataclass(frozen=True, slots=True)
 class Notice(Record):
-    """What happened to a hook; the value of the topic `notices`."""
+    """A notice; the value of the topic `notices`."""
 
     hook_id: str
-    """Or `<topic>:<partition>`, where retention removed what was not read yet."""
+    """The hook, or `<topic>:<partition>` if retention removed records that were not read yet."""
     what: What
     why: str
     since: float | None
-    """Since when it is so, epoch seconds."""
+    """Start of the condition, epoch seconds."""
     at: int
     """When it was noticed, epoch milliseconds."""
 

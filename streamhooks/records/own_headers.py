@@ -1,4 +1,4 @@
-"""A hook's own headers: which names and values a request can carry beside what it has anyway."""
+"""Custom headers of a hook: the names and values that may be added to those of every request."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from streamhooks.masking import MASK
 from streamhooks.records.fields import optional_mapping
 from streamhooks.records.secret import SEALED
 
-#: of a new hook
+#: bounds of a new hook
 MAX_HEADERS: Final = 20
 MAX_NAME: Final = 100
 MAX_VALUE: Final = 1024
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
-_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # no line break can smuggle in another header
+_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # a line break would inject another header
 _SENDABLE = re.compile(r"[\t\x20-\x7e]*")
-# Signed by us, owned by HTTP itself (RFC 9110, 7.6.1), or decided by the client that sends.
+# Set by streamhooks, by HTTP itself (RFC 9110, 7.6.1), or by the HTTP client.
 RESERVED: Final = (
     "host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*|user-agent"
     "|accept-encoding|webhook-.*|x-servicehook-.*|sentry-hook-.*|streamhooks-.*|request-id|traceparent|tracestate"
@@ -27,12 +27,12 @@ RESERVED: Final = (
 _RESERVED = re.compile(RESERVED, re.IGNORECASE)
 
 
-def own_headers(fields: dict[str, Any]) -> dict[str, str] | None:
-    """Read the field `headers`, which may be null; raise BrokenRecord, never with a value in its text."""
+def custom_headers(fields: dict[str, Any]) -> dict[str, str] | None:
+    """Read the field `headers`, which may be null; raise BrokenRecord without any value in its text."""
     headers = optional_mapping(fields, "headers")
     for name, value in (headers or {}).items():
         if not _NAME.fullmatch(name):
-            raise BrokenRecord("headers: a name is no token (RFC 9110)")
+            raise BrokenRecord("headers: a name is not a token (RFC 9110)")
         if _RESERVED.fullmatch(name):
             raise BrokenRecord(f"headers: {name[:100]} is reserved")
         if not isinstance(value, str) or not _VALUE.fullmatch(value):
@@ -41,7 +41,7 @@ def own_headers(fields: dict[str, Any]) -> dict[str, str] | None:
 
 
 def wrong_in_new_headers(headers: Mapping[str, str]) -> str | None:
-    """Return what is wrong with the headers of a new hook that `own_headers` lets pass."""
+    """Return what is wrong with the headers of a new hook that `custom_headers` accepts."""
     if len(headers) > MAX_HEADERS:
         return f"must be at most {MAX_HEADERS}"
     if len({name.lower() for name in headers}) < len(headers):
@@ -53,9 +53,9 @@ def _bad_header(name: str, value: str) -> str | None:
     if len(name) > MAX_NAME:
         return f"a name must have at most {MAX_NAME} characters"
     if value.startswith(SEALED):
-        return f"the value of {name} must be given in clear, not as {SEALED}…"
+        return f"the value of {name} must be plaintext, not {SEALED}…"
     if len(value) > MAX_VALUE or not _SENDABLE.fullmatch(value):
-        return f"the value of {name} must have at most {MAX_VALUE} characters, all of ASCII"
+        return f"the value of {name} must have at most {MAX_VALUE} characters, all ASCII"
     if value == MASK:
-        return f"the value of {name} is the mask of a value that is not there"
+        return f"the value of {name} is a mask, and there is no value to keep"
     return None

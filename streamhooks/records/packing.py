@@ -1,7 +1,7 @@
-"""Between a record's fields and what Avro carries.
+"""Conversion between a record's fields and its Avro form.
 
-Avro has no type for any JSON, so a field with the property `"json": true` is JSON text in Avro. A record's
-field `further` is the JSON text of an object with all fields that have no place of their own in the schema.
+Avro has no type for arbitrary JSON, so a field with the property `"json": true` is JSON text in Avro. The field
+`further` is the JSON text of an object with all fields that the schema does not list.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DEEPEST_WRITTEN = 254  # by orjson
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where a record's schema has JSON text and further records."""
+    """Which fields of a record's schema are JSON text, and which are records themselves."""
 
     names: frozenset[str]
     json: tuple[str, ...]
@@ -34,9 +34,9 @@ class Plan:
 
 
 def parse_json(text: bytes | str, deepest: int = OF_USERS, *, exact: bool = True) -> Any:
-    """Decode JSON; raise BrokenRecord if it is none, or nested more than `deepest` levels.
+    """Decode JSON; raise BrokenRecord if it is invalid, or nested more than `deepest` levels.
 
-    With `exact`, numbers and texts can go out as they came (`records.exact_json`); else they are as orjson reads them.
+    With `exact`, numbers and texts can be sent unchanged (`records.exact_json`); else they are as orjson reads them.
     """
     try:
         value = loads(text) if exact else orjson.loads(_unmarked(text))
@@ -52,14 +52,14 @@ def _unmarked(text: bytes | str) -> bytes | str:
 
 
 def pack(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record's fields as Avro carries them. `name` is the record's, such as `Event`."""
+    """Return the Avro form of a record's fields; `name` is that of the record, such as `Event`."""
     return _pack(fields, plan(name))
 
 
 def unpack(name: str, datum: dict[str, Any], deepest: int) -> dict[str, Any]:
-    """Return the fields of what Avro carried; raise BrokenRecord for JSON text that is none.
+    """Return the fields of a record in Avro form; raise BrokenRecord for invalid JSON text.
 
-    A null of Avro is an absent field.
+    An Avro null becomes an absent field.
     """
     return _unpack(datum, plan(name), deepest)
 
@@ -83,7 +83,7 @@ def _plan(schema: Mapping[str, Any]) -> Plan:
 
 
 def _record_in(kind: Any) -> Mapping[str, Any] | None:
-    """Find the record that a field holds, may hold (a union) or holds many of (an array)."""
+    """Return the record type in the type of a field, also in a union or an array; None if there is none."""
     if isinstance(kind, list):
         return next((record for branch in kind if (record := _record_in(branch))), None)
     if isinstance(kind, dict):
@@ -114,7 +114,7 @@ def _pack(fields: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
 
 def _unpack(datum: dict[str, Any], plan: Plan, deepest: int) -> dict[str, Any]:
     further = datum.pop(FURTHER, None) if plan.further else None
-    # What our schema does not know is as it would be in JSON, where a null is a null.
+    # Fields that our schema does not know are as in JSON, where a null stays a null.
     fields = {name: value for name, value in datum.items() if value is not None or name not in plan.names}
     for name in plan.json:
         if isinstance(fields.get(name), str):
@@ -142,7 +142,7 @@ def _further(given: Any, deepest: int) -> dict[str, Any]:
 
 
 def _brackets(text: bytes | str) -> int:
-    """Count what opens a level: never fewer than the levels, and much faster than counting these."""
+    """Count the opening brackets: there are at least as many as levels, and counting them is much faster."""
     if isinstance(text, bytes):
         return text.count(b"{") + text.count(b"[")
     return text.count("{") + text.count("[")

@@ -1,6 +1,6 @@
-"""What the texts of a new hook look like, as regular expressions of JSON Schema; see also `web/rules/patterns.py`.
+"""The texts of a new hook as regular expressions of JSON Schema; see also `web/rules/patterns.py`.
 
-What fits is accepted, and what does not is not. Tests hold each against the code that checks it.
+A text that matches is accepted, and no other. Tests hold each pattern against the code that checks the text.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from streamhooks.records.secret import SEALED
 
 
 def _any_case(pattern: str) -> str:
-    """Return the pattern so that the case of its letters does not matter: JSON Schema has no flags."""
+    """Return the pattern with letters of either case, since JSON Schema has no flags."""
     return re.sub("[a-z]", lambda letter: f"[{letter[0]}{letter[0].upper()}]", pattern)
 
 
 _LABEL = "[A-Za-z0-9_-]{1,63}"
 _NUMBER = "(?:[0-9]+|0[xX][0-9A-Fa-f]*)"
 _NAME = rf"(?![^/?#:]{{254}})(?!(?:{_LABEL}\.)*{_NUMBER}\.?(?:[/?#:]|$))(?:{_LABEL}\.)*{_LABEL}\.?"
-# By what it must not hold: whether an address may be reached is up to the settings, so that a program which makes
-# examples of this pattern had better make names.
+# By what an address must not contain: the settings decide whether it may be reached, so a program that makes examples
+# of this pattern should rather make names.
 _IPV4 = r"(?![^/?#:]*[^0-9./?#:])[^/?#:]{7,15}"
 _IPV6 = r"\[(?![^\]]*[^0-9A-Fa-f:.\]])[^\]/?#]{2,45}\]"
 _PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
@@ -40,6 +40,5 @@ SECRET: Final = rf"^(?:whsec_{_BASE64}|(?!whsec_|{SEALED})[\s\S]{{16,256}})$"
 HEADER_NAME: Final = rf"^(?!(?:{_any_case(RESERVED)})$)[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 HEADER_VALUE: Final = rf"^(?!{SEALED})[\t -~]*$"
 
-# What stands in a name: something that is seen, no control characters, nothing that breaks a line or turns the
-# direction of writing around.
+# A name: at least one visible character, no control characters, none that break a line or change the text direction.
 LABEL: Final = rf"^(?![{BLANK}]*$)[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"

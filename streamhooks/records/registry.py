@@ -1,4 +1,4 @@
-"""A schema registry: the writers' schemas of records in its wire format, each asked for once."""
+"""A schema registry: the writers' schemas of records in its wire format, each fetched once."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from streamhooks.errors import RegistryAway
 from streamhooks.records.writers import parse_writer
+from streamhooks.settings import Settings
 from streamhooks.times import steady
 
 WIRE = b"\x00"
-"""The first byte of the wire format of Confluent's schema registry; the schema's id follows, 4 bytes."""
-#: how long the registry may take to answer, in seconds
+"""The first byte of the wire format of Confluent's schema registry; 4 bytes with the schema's id follow."""
+#: timeout of a request to the registry, in seconds
 TIMEOUT = 5.0
-#: how long an id that the registry does not know is not asked for again, in seconds
+#: how long an id that the registry does not know is not fetched again, in seconds
 UNKNOWN_FOR = 10.0
-#: how many ids that it does not know are asked for within that time: whoever writes records can make them up
+#: how many unknown ids are fetched within that time, since producers can make them up
 MOST_UNKNOWN = 1000
 #: how many schemas are kept
 MOST_KNOWN = 1000
-#: how many bytes a schema may have
+#: maximum size of a schema, in bytes
 LARGEST = 1_000_000
 
-#: how many schemas one may need, directly or through others
+#: how many schemas one may reference, directly or through others
 MOST_REFERENCES = 100
 #: stands for the schema of a record that is JSON in the wire format
 JSON_SCHEMA: Final = "JSON"
 
-#: gets the answer at a path
+#: returns the response at a path
 Fetch = Callable[[str], bytes]
 
 
 class SchemaRegistry:
-    """Confluent's HTTP API, which Karapace, Apicurio and Redpanda speak as well. May be used by any thread."""
+    """Confluent's HTTP API, which Karapace, Apicurio and Redpanda offer as well. Any thread may use it."""
 
     def __init__(self, url: str, fetch: Fetch | None = None, clock: Callable[[], float] = steady) -> None:
         self._fetch = fetch or _fetcher(url)
@@ -46,29 +47,29 @@ class SchemaRegistry:
         self._schemas: dict[int, Any] = {}
         self._unknown: dict[int, tuple[float, str]] = {}
         self._lock = threading.Lock()
-        #: why it gave no answer when it was asked last, or None
+        #: why the last request failed, or None
         self.trouble: str | None = None
 
     def learn(self, value: bytes | None) -> None:
-        """Have the schema at hand that a record needs, if it is in the wire format; blocks while it is asked for.
+        """Fetch the schema that a record in the wire format needs, unless it is known; block.
 
         Raises:
-            RegistryAway: the registry gives no answer, or was asked for too many ids that it does not know.
+            RegistryAway: the registry does not respond, or was asked for too many ids that it does not know.
 
         """
         if value is not None and value.startswith(WIRE) and len(value) >= 5:
             schema_id = int.from_bytes(value[1:5], "big")
             if schema_id not in self._schemas and schema_id not in self._unknown and self._asked_too_much():
                 raise RegistryAway(
-                    f"it did not know {MOST_UNKNOWN} schemas within {UNKNOWN_FOR:g} s, and is left alone"
+                    f"it did not know {MOST_UNKNOWN} schemas within {UNKNOWN_FOR:g} s, and is not asked for now"
                 )
             try:
                 self.schema(schema_id)
             except LookupError:
-                return  # for whoever decodes the record
+                return  # decoding the record raises it again
 
     def knows(self, value: bytes | None) -> bool:
-        """Whether `learn` has nothing to ask for."""
+        """Tell whether `learn` has nothing to fetch."""
         return not (value and value.startswith(WIRE)) or int.from_bytes(value[1:5], "big") in self._schemas
 
     def schema(self, schema_id: int) -> Any:
@@ -76,20 +77,20 @@ class SchemaRegistry:
 
         Raises:
             LookupError: the registry has none under this id, or one of another kind; the text says which.
-            RegistryAway: it gives no answer.
+            RegistryAway: it does not respond.
 
         """
         known = self._schemas.get(schema_id)
         if known is not None:
             return known
-        with self._lock:  # one question at a time: many records ask for the same schema
+        with self._lock:  # one request at a time: many records need the same schema
             if schema_id not in self._schemas:
                 _keep(self._schemas, schema_id, self._asked(schema_id), MOST_KNOWN)
             return self._schemas[schema_id]
 
     def _asked_too_much(self) -> bool:
         with self._lock:
-            # The oldest stands first.
+            # The oldest is first.
             return len(self._unknown) >= MOST_UNKNOWN and next(iter(self._unknown.values()))[0] > self._clock()
 
     def _asked(self, schema_id: int) -> Any:
@@ -110,7 +111,7 @@ class SchemaRegistry:
 
 
 def _keep(known: dict[int, Any], schema_id: int, value: Any, most: int) -> None:
-    """Put a value behind the others, and forget the first if there are too many."""
+    """Append a value, and remove the first one if there are too many."""
     known.pop(schema_id, None)
     if len(known) >= most:
         del known[next(iter(known))]
@@ -118,7 +119,7 @@ def _keep(known: dict[int, Any], schema_id: int, value: Any, most: int) -> None:
 
 
 def _parsed(schema_id: int, fetch: Fetch) -> Any:
-    """Return the schema that the registry has under an id, with those that it needs."""
+    """Return the schema that the registry has under an id, with those that it references."""
     try:
         found = json.loads(fetch(f"schemas/ids/{schema_id}"))
         kind = found.get("schemaType", "AVRO")
@@ -133,20 +134,20 @@ def _parsed(schema_id: int, fetch: Fetch) -> Any:
         if type(error) in (LookupError, RegistryAway):
             raise
         why = type(error).__name__
-    except Exception as error:  # fastavro raises many kinds for what is no schema, and documents none
+    except Exception as error:  # fastavro raises many kinds for an invalid schema, and documents none
         why = str(error) if type(error) is ValueError else type(error).__name__
     raise LookupError(f"the schema {schema_id} of the schema registry can't be read: {why}")
 
 
 def _fetch_references(found: Any, fetch: Fetch, needed: dict[tuple[str, int], str]) -> None:
-    """Fetch the schemas that one needs, and those that these need, which come first."""
+    """Fetch the schemas that one references, each after those that it references itself."""
     for reference in found.get("references") or ():
         place = (str(reference["subject"]), int(reference["version"]))
         if place in needed:
             continue
         if len(needed) >= MOST_REFERENCES:
             raise ValueError(f"it needs more than {MOST_REFERENCES} schemas")
-        needed[place] = ""  # so that schemas that need each other come to an end
+        needed[place] = ""  # so that schemas that reference each other end the recursion
         other = json.loads(fetch(f"subjects/{quote(place[0], safe='')}/versions/{place[1]}"))
         _fetch_references(other, fetch, needed)
         del needed[place]
@@ -154,7 +155,7 @@ def _fetch_references(found: Any, fetch: Fetch, needed: dict[tuple[str, int], st
 
 
 def _fetcher(url: str) -> Fetch:
-    """Return what asks the registry; a user name and password in the URL become basic authentication."""
+    """Return a function that fetches a path; a user name and password in the URL become basic authentication."""
     parts = urlsplit(url)
     base = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
     headers = {"Accept": "application/vnd.schemaregistry.v1+json, application/json"}
@@ -175,9 +176,14 @@ def _fetcher(url: str) -> Fetch:
             with error:
                 if error.code == 404:
                     raise LookupError(f"the schema registry has no {path}") from None
-                raise RegistryAway(f"the schema registry answers {error.code}") from None
+                raise RegistryAway(f"the schema registry responds with {error.code}") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise RegistryAway(f"the schema registry does not answer: {type(reason).__name__}") from None
 
     return fetch
+
+
+def registry_of(settings: Settings) -> SchemaRegistry | None:
+    """Return the schema registry of an installation, if it has one."""
+    return SchemaRegistry(settings.schema_registry) if settings.schema_registry else None

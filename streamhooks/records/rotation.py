@@ -1,4 +1,4 @@
-"""Secrets that were replaced: each signs until its own end (docs/reference/hooks.md#secrets)."""
+"""Replaced secrets: each signs until its own end (docs/reference/hooks.md#secrets)."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.secret import SEALED
 
 MOST: Final = 2
-"""How many former secrets a record has places for, and so how many may sign at a time."""
+"""How many replaced secrets fit into a record, and so how many may sign at a time."""
 
 
-class Former(NamedTuple):
-    """A secret that was replaced, and until when it signs, in epoch seconds."""
+class Replaced(NamedTuple):
+    """A replaced secret, and until when it signs, in epoch seconds."""
 
     secret: str
     until: float
 
 
-def in_force(hook: Hook, now: float) -> list[Former]:
-    """Return the former secrets that sign at `now` (epoch seconds), the latest one first."""
+def in_force(hook: Hook, now: float) -> list[Replaced]:
+    """Return the replaced secrets that sign at `now` (epoch seconds), the most recent first."""
     return [
-        Former(secret, until)
+        Replaced(secret, until)
         for secret, until in _places(hook)
         if secret and until and now < until and secret != hook.secret and not secret.startswith(SEALED)
     ]
@@ -32,24 +32,24 @@ def in_force(hook: Hook, now: float) -> list[Former]:
 
 def signing_secrets(hook: Hook, now: float) -> tuple[str, ...]:
     """Return the secrets that sign at `now` (epoch seconds), the current one first."""
-    return (hook.secret, *(former.secret for former in in_force(hook, now)))
+    return (hook.secret, *(one.secret for one in in_force(hook, now)))
 
 
-def rotated(former: Hook, hook: Hook, now: float, overlap: float) -> Hook:
-    """Return `hook`, which has a new secret, with that of `former` signing too until `now` + `overlap` (seconds).
+def rotated(previous: Hook, hook: Hook, now: float, overlap: float) -> Hook:
+    """Return `hook`, which has a new secret; that of `previous` still signs until `now` + `overlap` (seconds).
 
-    What signed before goes on until its own end. Raise TooManySecrets if that would be more than a record holds.
+    Secrets that were replaced earlier sign until their own end. Raise TooManySecrets if they do not fit into a record.
     """
-    kept = [one for one in in_force(hook, now) if one.secret != former.secret]
-    if overlap > 0 and not former.secret.startswith(SEALED):  # what no key opens can't sign
+    kept = [one for one in in_force(hook, now) if one.secret != previous.secret]
+    if overlap > 0 and not previous.secret.startswith(SEALED):  # a secret that no key can decrypt can't sign
         if len(kept) == MOST:
             raise TooManySecrets(min(one.until for one in kept))
-        kept.insert(0, Former(former.secret, now + overlap))
-    return _with_former(hook, kept)
+        kept.insert(0, Replaced(previous.secret, now + overlap))
+    return _with_replaced(hook, kept)
 
 
 def without_expired(hook: Hook, now: float) -> Hook:
-    """Return the hook without the former secrets that sign no longer; what is sealed stays in its place."""
+    """Return the hook without the replaced secrets that have expired; an encrypted one stays in its place."""
     changed = hook
     if hook.previous_secret_until is not None and hook.previous_secret_until <= now:
         changed = replace(changed, previous_secret=None, previous_secret_until=None)
@@ -65,8 +65,8 @@ def _places(hook: Hook) -> tuple[tuple[str | None, float | None], ...]:
     )
 
 
-def _with_former(hook: Hook, kept: Sequence[Former]) -> Hook:
-    places: list[Former | None] = [*kept, None, None]
+def _with_replaced(hook: Hook, kept: Sequence[Replaced]) -> Hook:
+    places: list[Replaced | None] = [*kept, None, None]
     previous, earlier = places[:MOST]
     return replace(
         hook,

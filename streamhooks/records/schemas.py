@@ -1,4 +1,4 @@
-"""The Avro schemas of the records: `schemas/*.avsc`, their former versions, and their fingerprints.
+"""The Avro schemas of the records: `schemas/*.avsc`, their previous versions, and their fingerprints.
 
 Why: docs/decisions/0010-fastavro-beside-avro.md.
 """
@@ -18,14 +18,14 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Schemas:
-    """What is known of the schemas; a schema is in the parsed form of fastavro."""
+    """All schemas, in the parsed form of fastavro."""
 
     newest: Mapping[str, Any]
-    """The newest schema by the record's name, such as `Event`."""
+    """The newest schema, by the name of the record, such as `Event`."""
     by_fingerprint: Mapping[bytes, tuple[str, Any]]
-    """The record's name and the schema by its fingerprint, former versions included."""
+    """The name of the record and the schema, by fingerprint; previous versions included."""
     fingerprints: Mapping[str, bytes]
-    """The fingerprint of the newest schema by the record's name."""
+    """The fingerprint of the newest schema, by the name of the record."""
 
 
 def folder() -> Path:
@@ -54,7 +54,7 @@ def load() -> Schemas:
         text = path.read_text("utf-8")
         newest[path.stem] = _parse(text)
         fingerprints[path.stem] = fingerprint(text)
-        # After the former ones: what differs only in what a fingerprint leaves out is read as the newest.
+        # After the previous versions: one that differs only in what a fingerprint leaves out is read as the newest.
         by_fingerprint[fingerprints[path.stem]] = (path.stem, newest[path.stem])
     return Schemas(newest, by_fingerprint, fingerprints)
 

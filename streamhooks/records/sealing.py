@@ -1,12 +1,12 @@
-"""Secrets at rest: what of a hook is encrypted in its topic, and opened again in memory.
+"""Secrets at rest: encrypted in the topic, decrypted in memory.
 
-A sealed text is `fernet:bound:` and a Fernet token (https://github.com/fernet/spec) under a key that is derived
-(HKDF-SHA256, RFC 5869) from one of the keys, the hook's id and the field: a text that is copied into another hook, or
-into another field, is opened by no key. Plain texts are read as they are.
+An encrypted text is `fernet:bound:` and a Fernet token (https://github.com/fernet/spec). Its key is derived
+(HKDF-SHA256, RFC 5869) from one of the keys, the hook's id and the field: after a copy into another hook or field, no
+key can decrypt it. Plaintext is read unchanged.
 
-Version 0.1.0 wrote `fernet:` and a token under the key itself, which opens anywhere. Such *old texts* are opened until
-`streamhooks hooks reencrypt` has run: it leaves the record `OLD_TEXTS` in the topic `hook-states`, which only workers
-and whoever runs it may write.
+Version 0.1.0 wrote `fernet:` and a token under the key itself, which can be decrypted in any hook. Such *old texts* are
+decrypted until `streamhooks hooks reencrypt` has run. It writes the record `OLD_TEXTS` to the topic `hook-states`,
+which only workers and whoever runs that command may write.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.hook import Hook
-from streamhooks.records.own_headers import own_headers
+from streamhooks.records.own_headers import custom_headers
 from streamhooks.records.secret import SEALED, check_secret
 
 BOUND: Final = f"{SEALED}bound:"
-"""What a text begins with that is bound to its hook and field."""
+"""The prefix of an encrypted text that is bound to its hook and field."""
 OLD_TEXTS: Final = "old-secrets-are-refused"
-"""The key of the record in `hook-states` that says that old texts are opened no longer; a tombstone takes that back."""
+"""The key of the record in `hook-states` after which old texts are no longer decrypted; a tombstone reverts that."""
 
 _Change = Callable[[str, str], str]
-"""From the name of a field and its text to the text that takes its place."""
+"""Takes the name of a field and its text, and returns the new text."""
 
 
 class Keys:
-    """Fernet keys: the first encrypts, all decrypt. Without keys nothing is sealed, and nothing opened."""
+    """Fernet keys: the first encrypts, all decrypt. Without keys nothing is encrypted or decrypted."""
 
     def __init__(self, keys: Sequence[str] = ()) -> None:
-        """Take keys of 32 bytes in URL-safe base64; raises ValueError for what is none."""
+        """Take keys of 32 bytes in URL-safe base64; raise ValueError for an invalid one."""
         self._old = [Fernet(key) for key in keys]
         self._keys = [urlsafe_b64decode(key) for key in keys]
 
@@ -46,7 +46,7 @@ class Keys:
         return bool(self._keys)
 
     def sealed(self, hook: Hook) -> Hook:
-        """Return the hook as it is written: its secrets and the values of its own headers encrypted."""
+        """Return the hook as it is written: its secrets and the values of its custom headers encrypted."""
         if not self._keys:
             return hook
 
@@ -58,16 +58,17 @@ class Keys:
         return _changed(hook, seal)
 
     def opened(self, hook: Hook, *, old: bool = True) -> Hook:
-        """Return the hook in clear; what no key opens stays sealed (see `Hook.is_sealed`), as old texts without `old`.
+        """Return the hook decrypted.
 
-        Raises BrokenRecord if what was encrypted may not be in a hook.
+        Texts that no key can decrypt stay encrypted (see `Hook.is_sealed`), and so do old texts unless `old`.
+        Raises BrokenRecord if a decrypted text is not allowed in a hook.
         """
         if not hook.is_sealed or not self._keys:
             return hook
         return _changed(hook, lambda field, text: self._open(hook.id, field, text, old=old))
 
     def is_current(self, hook: Hook) -> bool:
-        """Tell whether all that is secret in a hook, as it was written, is bound and encrypted by the first key."""
+        """Tell whether all secret texts of a hook, as it was written, are bound and encrypted by the first key."""
         return all(self._is_current(hook.id, field, text) for field, text in _texts(hook).items())
 
     def _is_current(self, hook_id: str, field: str, text: str) -> bool:
@@ -91,14 +92,14 @@ class Keys:
 
 
 def holds_old_texts(hook: Hook) -> bool:
-    """Tell whether a hook, as it was written, has texts that are encrypted, but bound to nothing."""
+    """Tell whether a hook, as it was written, has encrypted texts that are not bound to it."""
     return hook.is_sealed and any(
         text.startswith(SEALED) and not text.startswith(BOUND) for text in _texts(hook).values()
     )
 
 
 def _bound(key: bytes, hook_id: str, field: str) -> Fernet:
-    # The id has 32 characters, so that no two pairs of id and field read the same.
+    # The id has 32 characters, so no two pairs of id and field give the same text.
     about = f"streamhooks {hook_id} {field}".encode()
     return Fernet(urlsafe_b64encode(HKDF(SHA256(), 32, salt=None, info=about).derive(key)))
 
@@ -111,7 +112,7 @@ def _decrypted(fernet: Fernet, token: str) -> bytes | None:
 
 
 def _texts(hook: Hook) -> dict[str, str]:
-    """Return all that is secret in a hook, by the name of its field."""
+    """Return all secret texts of a hook, by the name of their field."""
     texts = {"secret": hook.secret}
     if hook.previous_secret is not None:
         texts["previous_secret"] = hook.previous_secret
@@ -121,9 +122,9 @@ def _texts(hook: Hook) -> dict[str, str]:
 
 
 def _changed(hook: Hook, change: _Change) -> Hook:
-    """Return the hook with its secret texts changed.
+    """Return the hook with all its secret texts changed.
 
-    They are checked anew: encrypted, a line break in a header could not be seen.
+    They are checked again, since an encrypted header could hide a line break.
     """
     texts = {field: change(field, text) for field, text in _texts(hook).items()}
     headers = None if hook.headers is None else {name: texts[f"headers.{name}"] for name in hook.headers}
@@ -132,5 +133,5 @@ def _changed(hook: Hook, change: _Change) -> Hook:
         secret=check_secret(texts["secret"]),
         previous_secret=texts.get("previous_secret"),
         earlier_secret=texts.get("earlier_secret"),
-        headers=own_headers({"headers": headers}),
+        headers=custom_headers({"headers": headers}),
     )

@@ -1,4 +1,4 @@
-"""A hook's secret: how a new one is made, which may be used, and what may be shown of one."""
+"""A hook's secret: how it is generated, which ones are allowed, and how it is masked."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from streamhooks.errors import BrokenRecord
 
 SECRET_PREFIX: Final = "whsec_"
 SECRET_BYTES: Final = (24, 64)
-"""What a new secret may have behind `whsec_`, decoded: what Standard Webhooks allows."""
+"""The decoded bytes that a new secret may have after `whsec_`, as Standard Webhooks allows."""
 
 SEALED: Final = "fernet:"
-"""What an encrypted text begins with; see `records.sealing`."""
+"""The prefix of an encrypted text; see `records.sealing`."""
 
 _LONGEST_SEALED = 4096
 
@@ -25,9 +25,9 @@ def generate_secret() -> str:
 
 
 def check_secret(secret: str) -> str:
-    """Return the secret if it may be used; raise BrokenRecord otherwise, without the secret in its text.
+    """Return the secret if it is allowed; else raise BrokenRecord, without the secret in its text.
 
-    One that is encrypted is checked when it is opened.
+    An encrypted one is checked when it is decrypted.
     """
     if secret.startswith(SEALED) and len(secret) <= _LONGEST_SEALED:
         return secret
@@ -42,14 +42,14 @@ def check_secret(secret: str) -> str:
 
 
 def masked(secret: str) -> str:
-    """Return what may be shown of a secret: its kind, and neither its characters nor their number."""
+    """Return the mask of a secret: it shows its kind, but neither its characters nor their number."""
     return (SECRET_PREFIX if secret.startswith(SECRET_PREFIX) else "") + "********"
 
 
 def wrong_in_new_secret(secret: str) -> str | None:
-    """Return what is wrong with a new secret that `check_secret` lets pass."""
+    """Return what is wrong with a new secret that `check_secret` accepts."""
     if secret.startswith(SEALED):
-        return f"must be given in clear, not as {SEALED}…"
+        return f"must be plaintext, not {SEALED}…"
     if not secret.startswith(SECRET_PREFIX):
         return None
     low, high = SECRET_BYTES
@@ -57,4 +57,4 @@ def wrong_in_new_secret(secret: str) -> str | None:
         size = len(b64decode(secret.removeprefix(SECRET_PREFIX), validate=True))
     except (binascii.Error, ValueError):
         return f"must be base64 after {SECRET_PREFIX}"
-    return None if low <= size <= high else f"must have {low} to {high} bytes, as base64, after {SECRET_PREFIX}"
+    return None if low <= size <= high else f"must be the base64 of {low} to {high} bytes after {SECRET_PREFIX}"

@@ -1,4 +1,4 @@
-"""A stretch of a source partition that a hook has still to get: what it missed while it was disabled, or a replay."""
+"""Ranges of offsets that a hook has yet to receive: records that it missed while it was disabled, or a replay."""
 
 from __future__ import annotations
 
@@ -24,44 +24,45 @@ Why = Literal["disabled", "replay"]
 
 @dataclass(frozen=True, slots=True)
 class Stretch(Record):
-    """Offsets [next, end) of a partition; a value of the topic `hook-states`, under the key `<hook_id>/<id>`."""
+    """Offsets [next, end) of a source partition; a value of the topic `hook-states` with the key `<hook_id>/<id>`."""
 
     hook_id: str
     id: str
-    """`<topic>:<partition>:<first offset>` of what was passed over, `<replay>:<topic>:<partition>` of a replay."""
+    """`<topic>:<partition>:<first offset>:<8 hex>` for missed records (0.1.0 left out the last part),
+    `<replay>:<topic>:<partition>` for a replay."""
     why: Why
     topic: str
     partition: int
     next: int
-    """The first offset that the hook has still to get."""
+    """The first offset that the hook has yet to receive."""
     end: int | None
-    """The offset after the last one; None as long as the hook is disabled."""
+    """The offset after the last one; None while the hook is disabled."""
     since: float
     """When it began, epoch seconds."""
     after: float = 0.0
-    """The hook's `resumed_at` when it began: a later one decides about this stretch."""
+    """The hook's `resumed_at` when it began: a later decision applies to this range."""
     resume: str | None = None
-    """What was decided, as in a hook; None as long as nothing is."""
+    """The decision, as in a hook; None until it is made."""
     not_before: int | None = None
-    """Only records with this timestamp or a later one are meant, epoch milliseconds."""
+    """Only records with this timestamp or a later one, epoch milliseconds."""
     before: int | None = None
-    """Only records with an earlier timestamp are meant, epoch milliseconds."""
+    """Only records with an earlier timestamp, epoch milliseconds."""
     log: str | None = None
-    """The id of the topic: one that is made anew has another; None if it is not known."""
+    """The id of the topic; a recreated topic has another id. None if unknown."""
 
     @property
     def key(self) -> str:
-        """The record's key."""
+        """Return the record's key."""
         return f"{self.hook_id}/{self.id}"
 
     @property
     def tp(self) -> tuple[str, int]:
-        """The partition."""
+        """Return the topic and partition."""
         return self.topic, self.partition
 
     @property
     def between(self) -> Between:
-        """The times of the records that are meant."""
+        """Return the period of the records."""
         return Between(self.not_before, self.before)
 
     @classmethod

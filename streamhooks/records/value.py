@@ -1,4 +1,4 @@
-"""What a field holds, of whatever subject: how it is read from a record, what a new one may be, how it is shown."""
+"""The type of a field's value: how it is read from a record, what a new one may be, how it is shown."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from streamhooks.records.fields import LARGEST, is_number, listing, number, whol
 from streamhooks.records.json_schema import Schema, of_list, or_null
 
 Kind = Literal["line", "url", "events", "secret", "ids", "headers", "number", "whole", "delays", "other"]
-"""By which the command line and the page know how a value is given and shown."""
+"""Tells the command line and the page how a value is entered and shown."""
 Read = Callable[[dict[str, Any], str], Any]
-"""Read a field of a record by its name, where it is neither absent nor null or has no default; raise BrokenRecord that
-names it."""
+"""Reads a field of a record by its name; raises BrokenRecord naming the field. Absent and null are read only if the
+field has no default."""
 
 _MAX_RETRIES, _MAX_DELAY = 50, 30 * 86_400
 
@@ -32,33 +32,33 @@ def _as_it_is(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a field holds."""
+    """The type of a field's value."""
 
     kind: Kind
     read: Read
     schema: Schema
-    """JSON Schema of a new one."""
+    """JSON Schema of a new value."""
     wrong: Callable[[Any], str | None] = _nothing_wrong
-    """Return what is wrong with a new one, as it is given, that can be read. What is stored may break this."""
+    """Returns what is wrong with a new value that can be read, as it was given. A stored value may violate this."""
     stored: Schema | None = None
-    """JSON Schema of what is shown, where it is another one."""
+    """JSON Schema of the value as it is shown, if that is another one."""
     shown: Callable[[Any], Any] = _as_it_is
     has_default: bool = False
-    """Whether null in a change means its default."""
+    """Whether null in a change means the default."""
     emptied: Any = None
-    """What `hooks edit --unset` sends for that."""
+    """What `hooks edit --unset` sends for the default."""
     is_forgiven: bool = False
-    """Whether a record's is read as none if it is wrong."""
+    """Whether a wrong value in a record is read as null."""
 
     @property
     def longest(self) -> int | None:
-        """How many characters a new one may have; None if it is no text, or any number."""
+        """Return how many characters a new value may have; None if it is not a text, or has no bound."""
         of_text = (self.schema, *self.schema.get("anyOf", ()))
         return next((one["maxLength"] for one in of_text if "maxLength" in one), None)
 
 
 def line(longest: int, description: str) -> Value:
-    """Return a text for people of at most `longest` characters, in one line; a record's that can't be shown is none."""
+    """Return a text for people: one line of at most `longest` characters. A stored one that can't be shown is null."""
     wrong = partial(wrong_in_label, longest=longest)
     schema = or_null({"type": "string", "maxLength": longest, "pattern": patterns.LABEL})
     return Value(
@@ -72,7 +72,7 @@ def line(longest: int, description: str) -> Value:
 
 
 def above_zero(most: float) -> Value:
-    """Return a number above 0, which is at most `most`."""
+    """Return a number above 0 and at most `most`."""
     return Value(
         "number",
         partial(number, positive=True),
@@ -83,7 +83,7 @@ def above_zero(most: float) -> Value:
 
 
 def number_between(low: float, high: float) -> Value:
-    """Return a number from `low`, which is above 0, to `high`."""
+    """Return a number from `low` (above 0) to `high`."""
     schema = or_null({"type": "number", "minimum": low, "maximum": high})
     return Value("number", partial(number, positive=True), schema, _outside(low, high), has_default=True)
 

@@ -1,18 +1,18 @@
-"""How much memory a value takes when it is decoded."""
+"""The memory that a value takes when it is decoded."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: what has more bytes is large: it counts by its weight while it runs, and a call waits without its arguments, which
-#: are read when it is due
+#: a value with more bytes is large: it counts by its weight while it runs, and a large call waits without its
+#: arguments, which are read when it is due
 LARGE: Final = 16_384
-#: what a value inside of JSON takes in Python, about, and what an object takes besides: 900 KB of `{}` are 20 MB
+#: approximate bytes in Python of each value inside JSON, and the extra bytes of an object: 900 KB of `{}` take 20 MB
 _INSIDE, _OBJECT = 64, 128
 
 
 def weight(value: bytes | None) -> int:
-    """Return about how many bytes a value takes when it is decoded; of one that is not large its own bytes."""
+    """Return about how many bytes a value takes when it is decoded; if it is not large, its own number of bytes."""
     if value is None:
         return 0
     if len(value) <= LARGE:

@@ -1,7 +1,7 @@
-"""Which schemas of writers may be decoded with: those by which a few bytes can't make values without end.
+"""Which writers' schemas may be used: those with which a few bytes can't decode into unlimited values.
 
-fastavro makes as many values as a record says. Items without bytes (nulls) are a billion in six bytes; a type that
-holds itself is as deep as the record is long, which ends the process; and a decimal of a megabyte takes minutes.
+fastavro makes as many values as a record says. Six bytes can be a billion items without bytes (nulls). A type that
+contains itself is as deep as the record is long, which ends the process. A decimal of a megabyte takes minutes.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from fastavro.read import LOGICAL_READERS
 
 from streamhooks.records.exact_json import ExactNumber
 
-#: how many values a byte of a record pays for
+#: how many values each byte of a record allows
 PAID = 10
-#: how many values a record may have beyond what its bytes pay for
+#: how many values a record may have beyond those that its bytes allow
 FREE = 10_000
-#: how deep types may be nested
+#: how many levels types may be nested
 DEEPEST = 100
 
 _LEAST = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1}
 _DECIMAL = "streamhooks-decimal"
-#: how many bytes a decimal may have, and how many digits behind its point
+#: how many bytes a decimal may have, and how many digits after its point
 LARGEST_DECIMAL = 256
 LARGEST_SCALE = 500
 
 
 class _Cost(NamedTuple):
-    """What a value costs at most: values beyond what its bytes pay for (below 0, if they pay for more); levels."""
+    """The maximum cost of a value: values beyond those that its bytes allow (below 0 if they allow more); levels."""
 
     beyond: int
     levels: int
 
 
 def parse_writer(text: str, referenced: Iterable[str] = ()) -> Any:
-    """Return a schema as fastavro decodes with it; `referenced` are the schemas that it needs, in order of need.
+    """Return a schema as parsed by fastavro; `referenced` are the schemas that it needs, in order of need.
 
-    fastavro raises many kinds of errors for what is no schema, and documents none.
+    fastavro raises many kinds of errors for an invalid schema, and documents none.
 
     Raises:
-        ValueError: records by it could cost too much; the text says why.
+        ValueError: its records could cost too much; the text says why.
 
     """
     named: dict[str, Any] = {}
@@ -66,7 +66,7 @@ def _with_our_decimal(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _decimal(data: bytes, writer: Any, _reader: Any = None) -> ExactNumber:
-    """Return a decimal with all its digits: its bytes are an integer, big-endian, times ten to the minus scale."""
+    """Return a decimal with all its digits: its bytes are a big-endian integer, times ten to the minus scale."""
     if len(data) > LARGEST_DECIMAL:
         raise ValueError(f"a decimal of more than {LARGEST_DECIMAL} bytes")
     unscaled, scale = int.from_bytes(data, "big", signed=True), writer.get("scale", 0)
@@ -81,13 +81,13 @@ for _kind in ("bytes", "fixed"):
 
 
 class _Costs:
-    """Of the types of one schema; each named one is reckoned once."""
+    """The costs of the types of one schema; each named type is computed once."""
 
     def __init__(self) -> None:
         self._named: dict[str, _Cost] = {}
 
     def of(self, schema: Any) -> _Cost:
-        """Return the cost of a type; raise ValueError if there is no bound to it."""
+        """Return the cost of a type; raise ValueError if it is unbounded."""
         cost = self._of(schema)
         if cost.levels > DEEPEST:
             raise ValueError(f"its types are nested more than {DEEPEST} levels deep")
@@ -99,7 +99,7 @@ class _Costs:
             return _Cost(max(cost.beyond for cost in branches) - PAID, 1 + max(cost.levels for cost in branches))
         if isinstance(schema, str):
             if schema not in _LEAST and schema not in self._named:
-                raise ValueError(f"its type {schema:.100} holds itself")
+                raise ValueError(f"its type {schema:.100} contains itself")
             return self._named[schema] if schema in self._named else _Cost(1 - PAID * _LEAST[schema], 1)
         match schema["type"]:
             case "record" | "error":

@@ -1,1 +1,1 @@
-"""What fires: the source topics by kind, what their records ask for, and the calls that these cause."""
+"""The source topics by kind, what their records ask for, and the calls that they cause."""

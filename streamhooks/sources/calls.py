@@ -1,4 +1,4 @@
-"""The calls that source records cause: what their hooks get, when they are live, and when they are sent again."""
+"""The calls that source records cause, when they are live and when they are sent again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.metrics import DOUBLES
 from streamhooks.records.call import Resent
 from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.formats import Registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import ALERT_TRIGGERED
 from streamhooks.records.ids import derived_id
@@ -33,15 +34,16 @@ from streamhooks.webhooks.tasks import (
 )
 
 DeliveryParts = tuple[str, list[Any]]
-"""What each hook of an ask gets: a task, and its arguments behind the hook's id."""
+"""What each hook of an ask gets: a task, and its arguments after the hook's id."""
 FanOutParts = tuple[str, list[Any], str]
-"""A task that looks for its hooks when it runs, its arguments, and the event."""
+"""A task that finds its hooks when it runs, its arguments, and the event."""
 
 
 class Calls:
-    """Makes the calls of source records. One for the worker.
+    """Makes the calls of source records. One per worker.
 
-    `partition_of` gives the partition of a hook in `delayed`, of which there are `partitions`; `clock` epoch seconds.
+    `partition_of` gives the partition of a hook in `delayed`, which has `partitions` partitions; `clock` gives epoch
+    seconds.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Calls:
         partitions: int,
         duplicates: Doubles,
         clock: Callable[[], float],
+        registry: Registry | None = None,
     ) -> None:
         self._hooks = hooks
         self._topics = topics
@@ -60,12 +63,13 @@ class Calls:
         self._partitions = partitions
         self._duplicates = duplicates
         self._clock = clock
+        self._registry = registry
 
     def of(self, kind: SourceKind, record: Record, origin: Origin) -> list[Call]:
         """Return the calls of a live record.
 
         Raises:
-            BrokenRecord: it can't be read.
+            BrokenRecord: the record can't be read.
 
         """
         source = self._read(kind, record.value)
@@ -74,7 +78,7 @@ class Calls:
             DOUBLES.labels(record.topic).inc()
             return []
         fan_out, calls = fan_out_of(source), list[Call]()
-        if not isinstance(source, ResourceChange):  # of which the fan-out finds all hooks
+        if not isinstance(source, ResourceChange):  # its fan-out finds all hooks
             for ask in asks(source):
                 if fan_out is None or ask.hook_kind == "service":
                     calls += self._deliveries(source, ask, origin)
@@ -83,10 +87,9 @@ class Calls:
         return calls
 
     def again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
-        """Return the call that sends a record to a hook once more; None if the record does not fire it.
+        """Return the call that sends a record to a hook again; None if the record does not fire the hook.
 
-        `cause` is what sends it. `id_of` makes the call another one than that of the first time; its `webhook-id` is
-        the same.
+        `cause` is why it is sent again. `id_of` gives the call a new id, while its `webhook-id` stays the same.
 
         Raises:
             BrokenRecord: the record can't be read.
@@ -99,14 +102,14 @@ class Calls:
         origin = origin_of(record, int(self._clock() * 1000))
         if (delivery := delivery_of(source, ask)) is not None:
             return again(self._delivery(delivery, origin, ask, hook.id), cause, id_of)
-        # Its resource may not be there yet: the fan-out waits for it, and then is for this hook alone.
+        # Its resource may be missing so far: the fan-out waits for it, and is for this hook only.
         fan_out = fan_out_of(source, only=hook.id)
         return None if fan_out is None else again(self._fan_out(fan_out, origin), cause, id_of)
 
     def _read(self, kind: SourceKind | None, value: bytes | None) -> Source:
         if kind is None:
             raise BrokenRecord("it is of no source topic")
-        record = kind.read(value)
+        record = kind.read(value, self._registry)
         return HookNotice(record, self._hooks.get(record.hook_id)) if isinstance(record, Notice) else record
 
     def _deliveries(self, source: Source, ask: Ask, origin: Origin) -> list[Call]:
@@ -124,14 +127,14 @@ class Calls:
 
 
 def again(call: Call, cause: Resent, id_of: str) -> Call:
-    """The call as another one with the same `webhook-id`: what is known of the first one does not concern it."""
+    """Give the call a new id and the same `webhook-id`, so that the state of the original does not apply; return it."""
     call.id = derived_id(call.webhook_id, id_of)
     call.cause = cause
     return call
 
 
 def delivery_of(source: Source, ask: Ask) -> DeliveryParts | None:
-    """Return what each hook of an ask gets of its record; None for a change whose resource is still to be found."""
+    """Return what each hook of an ask gets for a record; None for a change whose resource must be looked up."""
     if isinstance(source, Event):
         return process_service_hook.name, [source]
     if isinstance(source, Alert):
@@ -151,7 +154,7 @@ def delivery_of(source: Source, ask: Ask) -> DeliveryParts | None:
 
 
 def fan_out_of(source: Source, only: str | None = None) -> FanOutParts | None:
-    """Return the task that finds the hooks of apps when it runs, `only` one of them; None if none is to be found so."""
+    """Return the task that finds the app hooks when it runs (if given, `only` this hook); None if none is needed."""
     if isinstance(source, (Event, HookNotice)):
         return None
     if isinstance(source, Alert):

@@ -1,8 +1,8 @@
-"""Records that a producer wrote twice: the same event under other coordinates, within a window (off by default).
+"""Records that a producer wrote twice: the same event at other coordinates, within a window (off by default).
 
-What is remembered is who was first. So whatever is done again for the first one, after a crash, as a retry or as a
-replay, is never taken for a double. It is kept in memory by the owner of a partition: exact while the partition stays,
-best effort when it moves.
+The first record is remembered. So what is repeated for that one, after a crash, as a retry or as a replay, never
+counts as a duplicate. The owner of a partition keeps this in memory: it is exact while the partition stays, and best
+effort when it moves.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 from streamhooks.times import steady
 
-#: how many keys are remembered, at least, before the oldest are forgotten
+#: at least this many keys are remembered before the oldest are forgotten
 MOST = 500_000
 
 
 class Doubles:
     """Remembers the first record of each key for `window` to twice `window` seconds; 0 remembers nothing.
 
-    With very many keys it is less: the last `MOST` to twice as many.
+    With very many keys the time is shorter: the last `MOST` to twice as many are remembered.
     """
 
     def __init__(self, window: float, clock: Callable[[], float] = steady) -> None:
@@ -29,7 +29,7 @@ class Doubles:
         self._old: dict[int, str] = {}
 
     def is_double(self, source_id: str, *key: str) -> bool:
-        """Whether another record had this key before; `source_id` tells which record asks."""
+        """Tell whether another record had this key before; `source_id` identifies this record."""
         if not self._window:
             return False
         now = self._clock()

@@ -1,4 +1,4 @@
-"""What every agent of a source topic does with a record: notice a hole, decode, start its calls, settle.
+"""What the agents of all source topics do with a record: detect a hole, decode, start its calls, settle.
 
 Why: docs/decisions/0017-delivery-in-the-agent.md.
 """
@@ -16,11 +16,10 @@ from streamhooks.in_flight.again import INTERNAL_ERROR, Do
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.reader import Record, reached
 from streamhooks.masking import LONGEST_TEXT, shown
-from streamhooks.metrics import HOLES, LOOPS, TOMBSTONES, UNSETTLED, records_of
-from streamhooks.records.call import HOPS_HEADER
+from streamhooks.metrics import HOLES, TOMBSTONES, UNSETTLED, records_of
 from streamhooks.records.registry import SchemaRegistry
 from streamhooks.records.weight import weight
-from streamhooks.sources.origin import Origin, origin_of
+from streamhooks.sources.origin import Origin, Origins
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.webhooks.runners import Runners
@@ -36,7 +35,7 @@ ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
 
 class Intake:
-    """Takes up records of the source topics. One for the worker."""
+    """Takes up records of the source topics. One per worker."""
 
     def __init__(
         self,
@@ -46,20 +45,19 @@ class Intake:
         *,
         read_range: ReadRange,
         is_natural_hole: Callable[[TP, int, int], bool],
-        clock: Callable[[], float],
-        max_hops: int = 5,
+        origins: Origins,
         registry: SchemaRegistry | None = None,
         tracing: Tracing | None = None,
     ) -> None:
         self._tracker = tracker
         self._runners = runners
-        # Asked when the metrics are read: cheaper than to tell it at each record, and right when one is settled, too.
+        # Computed when the metrics are read: cheaper than an update per record, and also right after a record is
+        # settled.
         UNSETTLED.set_function(lambda: tracker.in_flight)
         self._outputs = outputs
         self._read_range = read_range
         self._is_natural_hole = is_natural_hole
-        self._clock = clock
-        self._max_hops = max_hops
+        self._origins = origins
         self._registry = registry
         self._tracing = tracing
 
@@ -69,7 +67,7 @@ class Intake:
             await self.take_up(record, calls_of)
 
     async def take_up(self, record: Record, calls_of: CallsOf) -> None:
-        """Start what a record asks for. Returns when all of it has started."""
+        """Start the calls of a record; return when all of them have started."""
         tp = (record.topic, record.partition)
         expected = self._tracker.expected(tp)
         if expected is None or record.offset < expected or record.assignment != self._tracker.number(tp):
@@ -79,7 +77,7 @@ class Intake:
         await self._start(record, calls_of)
 
     async def _fill(self, tp: TP, start: int, end: int, calls_of: CallsOf) -> None:
-        """Read again what was not handed over; a hole that Kafka itself has is let go."""
+        """Read the records again that were not handed over; a hole that Kafka itself has is skipped."""
         log.error("%s:%d: the records from %d to %d were not handed over, reading them again", *tp, start, end)
         number = self._tracker.number(tp)
         while self._tracker.expected(tp) == start:
@@ -108,19 +106,15 @@ class Intake:
             return
         try:
             await self._start_record(record, calls_of, ticket)
-        except Exception as error:  # of ours: the stream goes on, one record must not hold up the others
+        except Exception as error:  # a defect of ours: the stream goes on, since one record must not block the others
             again = partial(self._start_record, record, calls_of, ticket)
             self._runners.insist(record.source, ticket, again, self._burying(record, INTERNAL_ERROR, ticket), error)
 
     async def _start_record(self, record: Record, calls_of: CallsOf, ticket: Ticket) -> None:
-        origin = origin_of(record, int(self._clock() * 1000))
-        if origin.hops >= self._max_hops:
-            LOOPS.labels(record.topic).inc()
-            self._bury(record, f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks", ticket)
-            return
-        if self._registry is not None and not self._registry.knows(record.value):
-            await self._learn(self._registry, record)
         try:
+            origin = self._origins.of(record)
+            if self._registry is not None and not self._registry.knows(record.value):
+                await self._learn(self._registry, record)
             calls = calls_of(record, origin)
         except BrokenRecord as error:
             self._bury(record, str(error), ticket)
@@ -138,7 +132,7 @@ class Intake:
 
     @staticmethod
     async def _learn(registry: SchemaRegistry, record: Record) -> None:
-        """Ask the registry outside of the event loop, until it answers: the record may be fine."""
+        """Ask the registry outside of the event loop until it responds, since the record may be valid."""
         while True:
             try:
                 return await asyncio.to_thread(registry.learn, record.value)

@@ -1,4 +1,4 @@
-"""The source topics: what their records are, and what those can fire (docs/reference/what-fires-what.md)."""
+"""The source topics: the types of their records, and what they can fire (docs/reference/what-fires-what.md)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.event import Alert, Event, ResourceChange
-from streamhooks.records.formats import decode
+from streamhooks.records.formats import Registry, decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import ALERT_TRIGGERED, EVENT_ALERT, EVENT_CREATED, NOTICED, fires
 from streamhooks.records.notice import Notice
@@ -18,10 +18,10 @@ SourceRecord = Event | Alert | ResourceChange | Notice
 
 
 class SourceKind(StrEnum):
-    """A source topic by its name without the prefix."""
+    """A source topic, by its name without the prefix."""
 
     record: type[SourceRecord]
-    """What the topic's values are."""
+    """The type of the topic's values."""
     service_events: tuple[str, ...]
     """The events of service hooks that its records fire."""
     app_events: tuple[str, ...] | None
@@ -30,7 +30,7 @@ class SourceKind(StrEnum):
     def __new__(
         cls, name: str, record: type[SourceRecord], service_events: tuple[str, ...], app_events: tuple[str, ...] | None
     ) -> Self:
-        """Make a kind of what stands beside its name."""
+        """Make a kind from its name and its attributes."""
         kind = str.__new__(cls, name)
         kind._value_ = name
         kind.record, kind.service_events, kind.app_events = record, service_events, app_events
@@ -43,19 +43,19 @@ class SourceKind(StrEnum):
 
     @staticmethod
     def of(topic: str, topics: Topics) -> SourceKind | None:
-        """Return the kind of a topic's records; None if it is no source topic of this installation."""
+        """Return the kind of a topic; None if it is not a source topic of this installation."""
         return _kinds(topics).get(topic)
 
     def topic(self, topics: Topics) -> str:
         """Return the topic's name."""
         return topics.prefix + self
 
-    def read(self, value: bytes | None) -> SourceRecord:
+    def read(self, value: bytes | None, registry: Registry | None) -> SourceRecord:
         """Return the record of a value; raise BrokenRecord if it can't be read, or is a tombstone."""
-        return decode(self.record, value)
+        return decode(self.record, value, registry)
 
     def can_fire(self, hook: Hook) -> bool:
-        """Tell whether its records can fire a hook."""
+        """Tell whether its records can fire the hook."""
         if hook.app_id is None:
             return any(event in hook.events for event in self.service_events)
         if self.app_events is None:
@@ -63,7 +63,7 @@ class SourceKind(StrEnum):
         return any(fires(hook.events, event) for event in self.app_events)
 
 
-#: those that users write
+#: the kinds that users write
 OF_USERS: Final = (SourceKind.EVENTS, SourceKind.ALERTS, SourceKind.RESOURCE_CHANGES)
 
 

@@ -1,4 +1,4 @@
-"""What happened to a hook, as it is told: a notice with the hook that it is about."""
+"""Notices as source records: each with the hook that it concerns."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from streamhooks.times import iso
 
 
 class HookNotice(NamedTuple):
-    """A record of `notices`, and the hook that it is about; None if that is none, or is deleted."""
+    """A record of `notices` and the hook concerned; None if it is not about a hook, or the hook is deleted."""
 
     notice: Notice
     about: Hook | None
 
 
 def notice_data(notice: Notice, about: Hook) -> dict[str, Any]:
-    """Return the `data` of a notice: the hook that it is about, why, and since when."""
-    # A hook over its bounds is cut as it is in the API: the notice must fit into a request.
+    """Return the `data` of a notice: the hook concerned, why, and since when."""
+    # A hook over its bounds is cut as in the API, since the notice must fit into a request.
     shown = {
         "id": about.id,
         "organization_id": about.organization_id,

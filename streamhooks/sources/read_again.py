@@ -1,4 +1,4 @@
-"""A source record that became a dead letter as a whole is taken up again, where it lies: its ids are those it has."""
+"""A source record that became a dead letter as a whole is read again from its topic, so its ids stay the same."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.kafka.topics import Topics
-from streamhooks.records.call import HOPS_HEADER
 from streamhooks.records.event import ResourceChange
+from streamhooks.records.registry import SchemaRegistry
 from streamhooks.sources.calls import delivery_of, fan_out_of
 from streamhooks.sources.kinds import SourceKind
-from streamhooks.sources.origin import origin_of
+from streamhooks.sources.origin import Origins
 from streamhooks.sources.rules import UserRecord, asks, read_source
 from streamhooks.tasks.task import Delivery
 from streamhooks.webhooks.tasks import process_resource_change
@@ -23,7 +23,7 @@ ReadOne = Callable[[str, int, int], Awaitable[Record | None]]
 
 
 class ReadAgain:
-    """Takes up source records. `read_one` gives the record at a place; `learn` asks a schema registry, and blocks."""
+    """Takes up source records. `read_one` gives the record at a place; `registry` knows schemas."""
 
     def __init__(
         self,
@@ -31,34 +31,32 @@ class ReadAgain:
         read_one: ReadOne,
         *,
         topics: Topics,
-        max_hops: int,
-        learn: Callable[[bytes | None], None] | None,
+        origins: Origins,
+        registry: SchemaRegistry | None,
     ) -> None:
         self._hooks = hooks
         self._read_one = read_one
         self._topics = topics
-        self._max_hops = max_hops
-        self._learn = learn
+        self._origins = origins
+        self._registry = registry
 
     async def deliveries_of(self, source: str) -> list[Delivery]:
-        """One delivery for each hook of the record.
+        """Return one delivery for each hook of the record.
 
         Raises:
-            BrokenRecord: it is still not readable, in a loop of webhooks, or gone.
+            BrokenRecord: it is still unreadable, in a loop of webhooks, or gone.
             TimeoutError: Kafka does not answer.
-            RegistryAway: the schema registry does not.
+            RegistryAway: the schema registry does not respond.
 
         """
         topic, partition, offset = coordinates(source)
         record = await self._read_one(topic, partition, offset)
         if record is None or record.value is None:
             raise BrokenRecord("Kafka does not hold its record any more")
-        origin = origin_of(record, 0)
-        if origin.hops >= self._max_hops:
-            raise BrokenRecord(f"{HOPS_HEADER}: {origin.hops} deliveries led to it, a loop of webhooks")
-        if self._learn is not None:
-            await asyncio.to_thread(self._learn, record.value)
-        found = read_source(SourceKind.of(topic, self._topics), record.value)
+        self._origins.of(record)
+        if self._registry is not None:
+            await asyncio.to_thread(self._registry.learn, record.value)
+        found = read_source(SourceKind.of(topic, self._topics), record.value, self._registry)
         if isinstance(found, ResourceChange) and (fan_out := fan_out_of(found)) is not None:
             _, args, _ = fan_out
             deliveries: list[Delivery] = await process_resource_change(*args)

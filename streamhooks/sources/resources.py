@@ -1,4 +1,4 @@
-"""Where the resources lie that users wrote to `resources`: an index, by which one is read when it is needed."""
+"""An index of the records that users wrote to `resources`; a resource is read when it is needed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import TP, Record
+from streamhooks.kafka.topic_reader import Table
 from streamhooks.records.exact_json import loads
 from streamhooks.records.packing import parse_json
 
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 
 
-class Resources:
+class Resources(Table):
     """Key to coordinates: resources may be many and large, and are needed for changes without instance only."""
 
     def __init__(self, topic: str, read_range: ReadRange) -> None:
@@ -22,9 +23,9 @@ class Resources:
         self._coordinates: dict[bytes, tuple[int, int]] = {}
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records of the topic; a tombstone deletes.
+        """Apply records of the topic; a tombstone deletes.
 
-        Returns: the broken ones, each with why; a former resource under such a key is gone.
+        Returns: the broken records, each with the reason; a previous resource with the same key is gone.
         """
         broken = []
         for record in records:
@@ -39,12 +40,12 @@ class Resources:
                 self._coordinates[record.key] = (record.partition, record.offset)
         return broken
 
-    def keys(self, partition: int) -> list[bytes]:
-        """The keys of the resources that lie in a partition."""
-        return [key for key, (where, _) in self._coordinates.items() if where == partition]
+    def keys(self, tp: TP) -> list[bytes]:
+        """Return the keys of the resources that lie in a partition."""
+        return [key for key, (where, _) in self._coordinates.items() if where == tp[1]]
 
     async def find(self, sender: str, instance_id: str) -> dict[str, Any] | None:
-        """The resource, or None while it is not there."""
+        """Return the resource, or None if it is missing so far."""
         key = f"{sender}:{instance_id}".encode()
         found = self._coordinates.get(key)
         if found is None:

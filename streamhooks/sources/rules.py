@@ -1,7 +1,7 @@
 """What a source record asks for: the rules of docs/reference/what-fires-what.md.
 
-Which hooks get it say `hooks/matching.py`, of one hook, and the hooks table, of all. What they get says
-`sources/calls.py`.
+`hooks/matching.py` decides whether a hook gets it; the hooks table finds all these hooks. `sources/calls.py` makes what
+they get.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import Ask
 from streamhooks.records.event import Alert, Event, ResourceChange
+from streamhooks.records.formats import Registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import EVENT_ALERT, EVENT_CREATED, EVERYTHING, NOTICES
 from streamhooks.records.notice import Notice
@@ -20,16 +21,16 @@ UserRecord = Event | Alert | ResourceChange
 Source = UserRecord | HookNotice
 
 
-def read_source(kind: SourceKind | None, value: bytes | None) -> UserRecord:
-    """Return a record that users write.
+def read_source(kind: SourceKind | None, value: bytes | None, registry: Registry | None) -> UserRecord:
+    """Return a record that users write; `registry` knows the schemas of those in the wire format.
 
     Raises:
-        BrokenRecord: it can't be read, is a tombstone, or of another topic.
+        BrokenRecord: it can't be read, is a tombstone, or belongs to another topic.
 
     """
-    source = None if kind is None else kind.read(value)
+    source = None if kind is None else kind.read(value, registry)
     if source is None or isinstance(source, Notice):
-        raise BrokenRecord(f"it is no record of {', '.join(OF_USERS)}")
+        raise BrokenRecord(f"it is not a record of {', '.join(OF_USERS)}")
     return source
 
 
@@ -48,7 +49,7 @@ def asks(source: Source) -> tuple[Ask, ...]:
 
 
 def duplicate_key(source: Source) -> tuple[str, ...]:
-    """Return what another record has as well that tells of the same; empty if a record tells of something new."""
+    """Return the key that is equal for duplicates of a record; empty if the record can't have duplicates."""
     if isinstance(source, Event):
         return (source.event_id,)
     if isinstance(source, Alert):
@@ -61,7 +62,7 @@ def _ask_of_project(event: Event, name: str) -> Ask:
 
 
 def _asks_of_notice(notice: Notice, about: Hook | None) -> tuple[Ask, ...]:
-    # Two hooks whose endpoints fail could have notices about each other sent without an end.
+    # Two hooks whose endpoints fail could cause notices about each other endlessly.
     if about is None or any(event == EVERYTHING or event.startswith(f"{NOTICES}.") for event in about.events):
         return ()
     return (Ask("app", about.organization_id, about.project_ids, f"{NOTICES}.{notice.what}"),)

@@ -1,6 +1,6 @@
 """Tasks.
 
-What they are (`task`, `retry`), what a running one can reach (`context`), how calls are sent (`sending`) and run
-(`runner`, `runs`, `lanes`), how a run ends (`endings`) and what it leaves behind (`settler`, `outputs`, `notes`). Calls
-of hooks are run by `webhooks.runner`.
+`task` and `retry` define them. `context` is what a running task can reach. Calls are sent by `sending` and run by
+`runner`, `runs` and `lanes`. `endings` says how a run ends; `settler`, `outputs` and `notes` write what it leaves
+behind. `webhooks.runner` runs the calls of hooks.
 """

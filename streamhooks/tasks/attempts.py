@@ -1,4 +1,4 @@
-"""What is told about one attempt, in `firings`."""
+"""The record of one attempt in `firings`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from streamhooks.delivery.outcomes import Request
 from streamhooks.records.firing import Attempt, Cause, Outcome
 from streamhooks.tasks.call import Call
 
-#: what an endpoint and a request may add to an attempt, in characters
+#: how much of a request and of a response is kept, in characters
 EXCERPT = 1024
 
 
 def attempt_of(call: Call, sent: Request, answer: Answer, outcome: Outcome, cause: Cause, *, bodies: bool) -> Attempt:
-    """Return what was sent for a call and how it ended; `bodies` keeps the beginnings of request and answer."""
+    """Return the attempt of a call and its outcome; `bodies` keeps the beginnings of request and response."""
     return Attempt(
         id=call.webhook_id,
         attempt=call.attempts,
@@ -31,5 +31,5 @@ def attempt_of(call: Call, sent: Request, answer: Answer, outcome: Outcome, caus
 
 
 def cause_of(call: Call) -> Cause:
-    """Return why the run of a call is made."""
+    """Return why the attempt of a call is made."""
     return call.cause or ("live" if call.attempt == 1 else "retry")

@@ -1,4 +1,4 @@
-"""A task call on its way: what a run needs to know, and its form in the topic `delayed`."""
+"""A task call: what a run needs to know, and its form in the topic `delayed`."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ class Call:
     id: str
     task: str
     partition: int
-    """Its partition of `delayed`."""
+    """Its partition in `delayed`."""
     created: int
-    """When it was called first, epoch milliseconds."""
+    """When it was first called, epoch milliseconds."""
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
     attempt: int = 1
-    """The run that comes next or is on, from 1."""
+    """The number of the next or current run, from 1."""
     due: int = 0
-    """When it was to run, epoch milliseconds."""
+    """When it is due, epoch milliseconds."""
     hook_id: str | None = None
     source: str | None = None
     event: str | None = None
     traceparent: str | None = None
     webhook_id: str = ""
     hops: int = 0
-    """How many deliveries, one causing the next, led to it."""
+    """How many deliveries, each causing the next, led to it."""
     redriven: int = 0
-    """How often it was given up and sent again."""
+    """How often it was dead-lettered and sent again."""
     cause: Resent | None = None
-    """What sends a source record again; None for a live one."""
+    """Why a source record is sent again; None for a live delivery."""
     letter: str | None = None
     """The key of the dead letter that it sends again."""
     earlier: int = 0
-    """How many attempts were made before its first run: those of its dead letter."""
+    """How many attempts were made before its first run: those that its dead letter had."""
     stored: bool = False
-    """Whether it has a record in `delayed`, which must be settled by a tombstone."""
+    """Whether it has a record in `delayed`, which a tombstone must settle."""
     size: int = 0
-    """The weight of the record that it comes from, if that is large."""
+    """The weight of the record that caused it, if that is large."""
     kept_at: int | None = None
-    """The offset of `delayed` at which its arguments lie, if they are still to be read."""
+    """The offset of its arguments in `delayed`, if they are still to be read."""
 
     def __post_init__(self) -> None:
         if not self.webhook_id:
@@ -55,11 +55,11 @@ class Call:
 
     @property
     def attempts(self) -> int:
-        """How many attempts were made when the run that comes next or is on has ended."""
+        """Return the total number of attempts, including the next or current run."""
         return self.earlier + self.attempt
 
     def record(self, *, attempt: int, due: int, reason: str, last: dict[str, Any] | None = None) -> bytes:
-        """The value that stores the call in `delayed` for this attempt."""
+        """Return the value that stores the call in `delayed` for this attempt; `due` is epoch milliseconds."""
         return DelayedCall(
             id=self.id,
             task=self.task,
@@ -84,7 +84,7 @@ class Call:
 
     @classmethod
     def from_record(cls, stored: DelayedCall, partition: int, size: int = 0, kept_at: int | None = None) -> Call:
-        """The call that a record in `delayed` stores; of a large one `stored` may lack the arguments."""
+        """Return the call that a record in `delayed` stores; if it is large, `stored` may lack the arguments."""
         return cls(
             id=stored.id,
             task=stored.task,
@@ -111,11 +111,11 @@ class Call:
 
 
 def as_of(call: Call, hook: Hook | None) -> None:
-    """Have a call of an active hook count as made after the hook was resumed: a clock that went back may deny it."""
+    """Make a call of an active hook count as made after the hook was resumed, even if the clock was set back."""
     if hook is not None:
         call.created = max(call.created, int(hook.resumed_at * 1000) + 1)
 
 
 def plain_arguments(args: list[Any]) -> list[Any]:
-    """The arguments as JSON: an event goes as its fields."""
+    """Return the arguments as JSON values: an event becomes its fields."""
     return [arg.fields if isinstance(arg, Event) else arg for arg in args]

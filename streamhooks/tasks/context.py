@@ -15,34 +15,34 @@ if TYPE_CHECKING:
     from streamhooks.tasks.task import Delivery
 
 
-#: the task that runs at a hook's home when any worker has found something about it
+#: the task that runs on a hook's owner when any worker has observed something about the hook
 NOTE_FINDING = "streamhooks.note_finding"
-#: the task that takes up a source record again that became a dead letter as a whole
+#: the task that reads a source record again that became a dead letter as a whole
 READ_AGAIN = "streamhooks.read_again"
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as tasks need it."""
+    """The parts of the hooks table that tasks need."""
 
     def get(self, hook_id: str) -> Hook | None:
-        """The hook, or None."""
+        """Return the hook, or None."""
 
     def is_active(self, hook_id: str) -> bool:
-        """Whether deliveries may be sent to it."""
+        """Tell whether deliveries may be sent to it."""
 
     def matching(self, ask: Ask) -> list[Hook]:
-        """The hooks, disabled ones too, that get what is asked for."""
+        """Return the hooks that match, including disabled ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the worker hands to its tasks."""
+    """What the worker gives to its tasks."""
 
     hooks: Hooks
     find_resource: Callable[[str, str], Awaitable[dict[str, Any] | None]]
     note_finding: Callable[[str, str, dict[str, Any]], Awaitable[None]]
     deliveries_of: Callable[[str], Awaitable[list[Delivery]]] | None = None
-    """Of the source record at `<topic>:<partition>:<offset>`; None where no source records are taken up."""
+    """Returns the deliveries of the source record at `<topic>:<partition>:<offset>`; None if that is not possible."""
 
 
 @dataclass(slots=True)
@@ -59,15 +59,15 @@ _current: ContextVar[Running | None] = ContextVar("running", default=None)
 
 
 def running() -> Running | None:
-    """The run that this code belongs to, or None outside of one."""
+    """Return the run that this code belongs to, or None outside of a run."""
     return _current.get()
 
 
 def current() -> Running:
-    """The run that this code belongs to.
+    """Return the run that this code belongs to.
 
     Raises:
-        RuntimeError: this task needs a worker around it.
+        RuntimeError: the code is not running in a worker.
 
     """
     found = _current.get()

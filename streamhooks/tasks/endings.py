@@ -1,4 +1,4 @@
-"""How a run ended, and what that means for its call: ended, again later, or given up."""
+"""How a run ended, and what that means for its call: done, retried, or dead-lettered."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ JITTER = 0.2
 #: characters of the reason that a call keeps
 LONGEST_REASON = 1000
 
-#: characters of a traceback, so that its ends are in the line of the log
+#: characters of a traceback, so that its beginning and end fit into the log line
 _TRACE = LONGEST_LINE - 2000
-#: what is no defect of a task's code
+#: errors that are not defects in a task's code
 _EXPECTED = (RetryTaskError, BrokenRecord, NotImplementedError)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Settings about retries; None leaves a task's own. They are for the tasks that they govern only.
+    """The settings about retries; None keeps those of the task. They only apply to the tasks that they govern.
 
-    `schedule` are the seconds before each retry. Its length is their number, unless `max_retries` says another; beyond
-    its end the last delay holds.
+    `schedule` has the seconds before each retry. Its length is the number of retries, unless `max_retries` replaces it.
+    Beyond its end, the last delay is repeated.
     """
 
     retry_delay: float
     max_retries: int | None
     schedule: tuple[float, ...] | None = None
+    jitter: float = JITTER
 
     def retries_of(self, task: Task) -> int:
-        """How often a task is tried again."""
+        """Return the number of retries of a task."""
         if not task.is_governed:
             return task.max_retries
         if self.max_retries is not None:
@@ -51,7 +52,7 @@ class Limits:
         return task.max_retries if self.schedule is None else len(self.schedule)
 
     def delay_of(self, task: Task, attempt: int) -> float:
-        """How long until it is tried again after this attempt, in seconds."""
+        """Return the delay before the retry after this attempt, in seconds."""
         if not task.is_governed:
             return task.default_retry_delay
         if self.schedule:
@@ -59,7 +60,7 @@ class Limits:
         return self.retry_delay
 
     def delays_of(self, task: Task) -> tuple[float, ...]:
-        """The seconds before each retry of a task."""
+        """Return the seconds before each retry of a task."""
         return tuple(self.delay_of(task, attempt) for attempt in range(1, self.retries_of(task) + 1))
 
 
@@ -75,7 +76,7 @@ class EndingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended; a retry is due in `delay` seconds, and `disables` is whether its hook wants no more."""
+    """How a run ended. A retry is due in `delay` seconds; `disables` means that the hook is disabled."""
 
     kind: EndingKind
     reason: str = ""
@@ -84,7 +85,7 @@ class Ending:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the call is tried again or given up."""
+        """Tell whether the call is retried or dead-lettered."""
         return self.kind is EndingKind.RETRY or self.kind is EndingKind.DEAD
 
 
@@ -98,22 +99,22 @@ _OUTCOMES: dict[EndingKind, Outcome] = {
 
 
 def outcome_of(ending: Ending) -> Outcome:
-    """How an attempt that ended so is shown: delivered, retried, dead; dropped where nothing was sent."""
+    """Return the outcome of an attempt that ended so: delivered, retried or dead; dropped if nothing was sent."""
     return _OUTCOMES.get(ending.kind, "delivered")
 
 
 def dead(reason: str) -> Ending:
-    """The ending of a call that is given up."""
+    """Return the ending of a call that is dead-lettered."""
     return Ending(EndingKind.DEAD, reason)
 
 
 def ending_after(
     call: Call, task: Task, attempted: Attempted, schedule: tuple[float, ...] | None, limits: Limits
 ) -> Ending:
-    """What an attempt to deliver means for its call; a failure is logged.
+    """Return what an attempt to deliver means for its call; log a failure.
 
-    `schedule` are the seconds before each retry of a hook that has its own, else the task and the limits decide. What
-    the endpoint asks for comes before both.
+    `schedule` has the seconds before each retry, if the hook has its own; else the task and the limits decide. The
+    endpoint's `Retry-After` takes precedence over both.
     """
     verdict = attempted.verdict
     if verdict.kind is VerdictKind.DELIVERED:
@@ -128,9 +129,9 @@ def ending_after(
 def ending_of(
     call: Call, task: Task, error: BaseException, limits: Limits, schedule: tuple[float, ...] | None = None
 ) -> Ending:
-    """What becomes of a run that raised, by the policy of its task; logged, as each failure is.
+    """Return the ending of a run that raised, by the policy of its task; log a failure.
 
-    `schedule` is as for `ending_after`. What the task asks for comes before it.
+    `schedule` is as for `ending_after`. The delay that the task asks for takes precedence.
     """
     reason = cut(str(error) or type(error).__name__, LONGEST_REASON)
     decision = task.policy.decide(error)
@@ -156,7 +157,7 @@ def _again(
     limits: Limits,
     trace: str = "",
 ) -> Ending:
-    """The ending of a run that is to be tried again, in `asked` seconds if given, unless its retries are used up."""
+    """Return a retry in `asked` seconds (by default as the schedule says), or dead if the retries are used up."""
     if call.attempt > (limits.retries_of(task) if schedule is None else len(schedule)):
         EXHAUSTED.labels(call.task).inc()
         _log_failure(call, reason, trace, retried=False)
@@ -165,7 +166,7 @@ def _again(
     if delay is None:
         delay = limits.delay_of(task, call.attempt) if schedule is None else schedule[call.attempt - 1]
     _log_failure(call, reason, trace, retried=True)
-    return Ending(EndingKind.RETRY, reason, delay * (1 + JITTER * random.random()))
+    return Ending(EndingKind.RETRY, reason, delay * (1 + limits.jitter * random.random()))
 
 
 def _log_failure(call: Call, reason: str, trace: str = "", *, retried: bool) -> None:

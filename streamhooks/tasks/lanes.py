@@ -1,4 +1,4 @@
-"""What calls wait for together: each hook is a lane, and so are our own tasks and those of users."""
+"""Lanes: calls of one lane wait for the same room. Each hook is a lane; so are built-in tasks and those of users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class HookLane:
 
 
 class TaskLane(Enum):
-    """The calls without a hook: neither kind waits for the other."""
+    """Calls without a hook: neither kind waits for the other."""
 
     BUILT_IN = "built-in"
     OF_USERS = "of users"
@@ -26,5 +26,5 @@ Lane = HookLane | TaskLane
 
 
 def task_lane(task: str) -> TaskLane:
-    """Return the lane of the calls of a task without a hook, by the name of the task."""
+    """Return the lane of calls without a hook, from the name of their task."""
     return TaskLane.BUILT_IN if task.startswith(_OURS) else TaskLane.OF_USERS

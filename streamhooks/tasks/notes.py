@@ -1,4 +1,4 @@
-"""Notes to a hook's home, the only writer of what was found about it: calls of `note_finding` in `delayed`."""
+"""Reports to a hook's owner, the only writer of its observed state: calls of `note_finding` in `delayed`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from streamhooks.hooks.findings import What
 from streamhooks.in_flight.again import nothing
 from streamhooks.records.ids import derived_id
 from streamhooks.tasks.call import Call
@@ -15,7 +16,7 @@ from streamhooks.tasks.runs import Runs
 
 
 class Notes:
-    """Tells homes. `partition_of` gives the partition of `delayed` of a hook, `clock` epoch seconds."""
+    """Reports to owners. `partition_of` gives the partition of a hook in `delayed`, `clock` epoch seconds."""
 
     def __init__(
         self, outputs: Outputs, runs: Runs, partition_of: Callable[[str], int], clock: Callable[[], float]
@@ -25,11 +26,11 @@ class Notes:
         self._partition_of = partition_of
         self._clock = clock
 
-    def tell(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
+    def tell(self, what: What, hook_id: str, found: dict[str, Any]) -> None:
         """Tell the hook's home what was found, without waiting for it."""
         self._runs.insist(f"{what} of {hook_id}", None, partial(self.write, what, hook_id, found), nothing)
 
-    async def write(self, what: str, hook_id: str, found: dict[str, Any]) -> None:
+    async def write(self, what: What, hook_id: str, found: dict[str, Any]) -> None:
         """Tell the hook's home what was found; returns when that is confirmed."""
         now = int(self._clock() * 1000)
         partition = self._partition_of(hook_id)

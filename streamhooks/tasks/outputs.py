@@ -22,7 +22,7 @@ from streamhooks.tasks.call import Call, plain_arguments
 
 log = logging.getLogger(__name__)
 
-#: of a source record that was written once more by us: how often it was
+#: the header of a source record that 0.1.0 wrote again: how often it was sent again
 REDRIVEN_HEADER = "streamhooks-redriven"
 
 
@@ -36,7 +36,7 @@ class Outputs:
         clock: Callable[[], float],
         is_gone: Callable[[str], bool] = lambda _letter: False,
     ) -> None:
-        """Write with `outbox`; `is_gone` tells whether a letter, by its key, is no longer on `dead-letters`."""
+        """Write with `outbox`; `is_gone` tells from the key of a letter whether it is gone from `dead-letters`."""
         self._outbox = outbox
         self._topics = topics
         self._clock = clock
@@ -45,7 +45,7 @@ class Outputs:
     async def store(
         self, call: Call, *, attempt: int, due: int, reason: str, last: dict[str, Any] | None = None
     ) -> None:
-        """Put the call into `delayed`, to run as this attempt when it is due (epoch milliseconds)."""
+        """Write the call to `delayed`, to run as this attempt when it is due (epoch milliseconds)."""
         value = call.record(attempt=attempt, due=due, reason=reason, last=last)
         try:
             await self._outbox.publish(self._topics.delayed, value, key=call.id, partition=call.partition)
@@ -65,9 +65,10 @@ class Outputs:
             )
 
     async def give_up(self, call: Call, reason: str, last: dict[str, Any] | None) -> None:
-        """Put the call into `dead-letters`, with all that is needed to send it again.
+        """Write the call to `dead-letters`, with all that is needed to send it again.
 
-        One whose arguments nobody has any more is truncated. What sends a letter again is that letter, open once more.
+        It is truncated if its arguments are gone. A call that sends a letter again becomes no new letter: its letter is
+        open again.
         """
         if call.letter is not None and not self._is_gone(call.letter):
             await self.end_letter(call, "open", reason, last)
@@ -101,9 +102,9 @@ class Outputs:
         *,
         ran: bool = True,
     ) -> None:
-        """Note how the try ended that this call is, if it sends a dead letter again; before the call is settled.
+        """Record how this try ended, if the call sends a dead letter again; to be called before the call is settled.
 
-        ran -- whether the attempt that was due was made.
+        ran -- whether the due attempt was made.
         """
         if call.letter is not None:
             at, why = int(self._clock() * 1000), reason[:LONGEST_REASON] if reason else None
@@ -111,7 +112,7 @@ class Outputs:
             await self.write_letter_state(known, call.partition)
 
     async def write_letter_state(self, known: LetterState, partition: int) -> None:
-        """Write what became of a letter; `partition` is that of its calls in `delayed`."""
+        """Write the state of a letter; `partition` is that of its calls in `delayed`."""
         value = known.to_json()
         await self._outbox.publish(self._topics.letter_states, value, key=known.letter, partition=partition)
 
@@ -120,9 +121,10 @@ class Outputs:
         await self._outbox.publish(self._topics.letter_states, None, key=letter, partition=partition)
 
     async def bury(self, record: Record, reason: str, truncated: bool = False) -> None:
-        """Put a record that can't be read into `dead-letters`, under its coordinates.
+        """Write an unreadable record to `dead-letters`, under its coordinates.
 
-        Of a hook the bytes are left out: they may hold its secret. `truncated` if they are not at hand.
+        The bytes of a record of `hooks` are left out, since they may contain a secret. `truncated` means that the bytes
+        are not available.
         """
         truncated = truncated or record.topic == self._topics.hooks
         BROKEN.labels(record.topic).inc()
@@ -147,7 +149,7 @@ class Outputs:
         try:
             await self._outbox.publish(self._topics.dead_letters, value, key=key)
         except RecordTooLarge:
-            # As a whole: what is kept names its source, from which it can be read again.
+            # Too large to be stored whole: the rest names its source, from which it can be read again.
             UNPUBLISHABLE.labels(self._topics.dead_letters).inc()
             short = replace(letter, task=None, raw=None, truncated=True, reason=letter.reason[:1000])
             await self._outbox.publish(self._topics.dead_letters, short.to_json(), key=key)

@@ -1,4 +1,4 @@
-"""What a call belongs to, and who waits for it to end."""
+"""What a call belongs to, and what waits for its end."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ class Owner(Protocol):
 
     @property
     def is_void(self) -> bool:
-        """It is somebody else's now: what did not start must not start."""
+        """Tell whether it belongs to another worker now: calls that did not start must not start."""
 
     def hold(self) -> None:
-        """One more thing must end."""
+        """Wait for one more thing to end."""
 
     def release(self) -> None:
-        """One thing has ended, and all that it left behind is confirmed."""
+        """Record that one thing has ended, and that all that it wrote is confirmed."""
 
 
 class PendingOwner(Owner, Protocol):
     """A pending call."""
 
     def give_back(self, seconds: float = 0.0) -> None:
-        """It can't run now, and waits again, for so long at least."""
+        """Make it wait again, for at least `seconds`: it can't run now."""
 
 
 class Family:
-    """The deliveries of a stored fan-out: its tombstone waits for all of them."""
+    """The deliveries of a fan-out that has a record in `delayed`: its tombstone waits for all of them."""
 
     def __init__(self, parent: Owner) -> None:
         self._parent = parent
@@ -38,16 +38,16 @@ class Family:
 
     @property
     def is_void(self) -> bool:
-        """Its parent is somebody else's now."""
+        """Tell whether its parent belongs to another worker now."""
         return self._parent.is_void
 
     def hold(self) -> None:
-        """One more delivery must end."""
+        """Wait for one more delivery."""
         self._holds += 1
         self._ended.clear()
 
     def release(self) -> None:
-        """One delivery has ended."""
+        """Record that one delivery has ended."""
         self._holds -= 1
         if self._holds == 0:
             self._ended.set()

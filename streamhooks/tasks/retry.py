@@ -1,4 +1,4 @@
-"""What an exception means for a task: the `@retry` decorator and its precedence (Sentry: ignore, exclude, on)."""
+"""The meaning of an exception for a task: the `@retry` decorator and its order (Sentry: ignore, exclude, on)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class RetryTaskError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Which exceptions end as done, are given up at once, or run the task again."""
+    """Which exceptions end a run as done, dead-letter it at once, or run the task again."""
 
     on: Exceptions = ()
     exclude: Exceptions = ()
     ignore: Exceptions = ()
 
     def decide(self, error: BaseException) -> Decision:
-        """What becomes of a run that raised this; what no list names is given up, as in Sentry."""
+        """Return the decision for an exception; one that no list names is dead-lettered, as in Sentry."""
         if isinstance(error, self.ignore):
             return "ignore"
         if isinstance(error, RetryTaskError):
@@ -50,9 +50,10 @@ def retry(
     exclude: Exceptions = (),
     ignore: Exceptions = (),
 ) -> F | Callable[[F], F]:
-    """Say which exceptions run a task again; goes between `@instrumented_task` and the function.
+    """Declare which exceptions run a task again; goes below `@instrumented_task`.
 
-    Bare `@retry` is every Exception. `ignore` ends as done and is counted, `exclude` is dead-lettered, `on` is retried.
+    `@retry` alone retries every Exception. `ignore` ends as done and is counted, `exclude` is dead-lettered, `on` is
+    retried.
     """
 
     def decorate(decorated: F) -> F:

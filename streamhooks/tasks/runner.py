@@ -1,4 +1,4 @@
-"""Running tasks: fan-outs, our notes, and the tasks of users."""
+"""Runs tasks without a hook: fan-outs, reports to owners, and the tasks of users."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from streamhooks.tasks.settler import Settler
 from streamhooks.tasks.task import Delivery, FanOut, Task
 from streamhooks.times import steady
 
-#: how many calls without a hook may run at once, each: fan-outs of records, and pending ones of each lane
+#: maximum running calls without a hook: of fan-outs of records, and of pending calls per lane
 AT_ONCE = 200
 
 StartDelivery = Callable[[Call, Owner], Awaitable[None]]
@@ -39,7 +39,7 @@ class Ran(NamedTuple):
 
 
 class TaskRunner:
-    """Starts calls without a hook, and settles them. One for the worker."""
+    """Starts calls without a hook, and settles them. One per worker."""
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class TaskRunner:
         self._again = dict.fromkeys(TaskLane, AT_ONCE)
 
     async def start(self, call: Call, owner: Owner) -> None:
-        """Start a call as soon as there is room; the owner is released when all that it causes has ended."""
+        """Start a call as soon as there is room; release its owner when all that it causes has ended."""
         await self._first.acquire()
         self._runs.start(call, owner, self._run(call, owner, self._first.release), self.start)
 
     def has_room(self, lane: TaskLane) -> bool:
-        """Whether a pending call of the lane may start."""
+        """Tell whether a pending call of the lane may start."""
         return self._again[lane] > 0
 
     def start_pending(self, call: Call, owner: PendingOwner) -> None:
@@ -98,7 +98,7 @@ class TaskRunner:
         finally:
             leave()
         if call.stored:
-            # Its record is settled by a tombstone only when all that it caused is.
+            # A tombstone settles its record only after all deliveries that it caused are settled.
             children = Family(owner)
             await self._start_deliveries(call, ran.deliveries, children)
             await children.ended()
@@ -121,7 +121,7 @@ class TaskRunner:
         except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_let_go():
                 raise
-            # A task that would end the process, or that was cancelled from inside, has failed like another.
+            # A task that would end the process, or was cancelled from inside, has failed like any other.
             return Ran(ending_of(call, task, error, self._limits), (), run.handles)
         else:
             return Ran(DONE, result if isinstance(task, FanOut) else (), run.handles)
@@ -139,7 +139,7 @@ class TaskRunner:
                 raise
 
     def _child(self, parent: Call, delivery: Delivery) -> Call:
-        # One delivery a hook and source record: its id is the same whether the fan-out ran here or as a retry.
+        # One delivery per hook and source record: its id is the same whether the fan-out ran here or as a retry.
         now = self._settler.now_ms()
         return Call(
             derived_id(parent.id, delivery.hook_id),

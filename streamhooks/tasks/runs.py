@@ -1,4 +1,4 @@
-"""What is running: each run a task of the event loop, run again when it ended in an error of streamhooks itself."""
+"""The calls that are running, each as a task of the event loop; after an internal error a call runs again."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from streamhooks.tasks.owners import Owner
 
 log = logging.getLogger(__name__)
 
-#: why a large pending call is given up whose arguments nobody has any more
-GONE = "its arguments are gone: neither its record in delayed nor its source is there any more"
+#: why a large pending call is dead-lettered when its arguments are gone
+GONE = "its arguments are gone: neither its record in delayed nor its source record exists any more"
 
 Run = Coroutine[Any, Any, None]
 GiveBack = Callable[..., None]
@@ -25,15 +25,15 @@ ReadArguments = Callable[[Call], Awaitable[bool]]
 
 
 async def has_them(_call: Call) -> bool:
-    """Take a call's arguments for read."""
+    """Tell that a call already has its arguments."""
     return True
 
 
 class Runs:
-    """What must end before the worker lets go of its partitions. One for the worker.
+    """All that must end before the worker gives up its partitions. One per worker.
 
-    Nothing starts while the gate is closed; `read_arguments` gives a large pending call its arguments, False if nobody
-    has them any more.
+    Nothing starts while the gate is closed. `read_arguments` gives a large pending call its arguments, and returns
+    False if they are gone.
     """
 
     def __init__(self, gate: Gate, outputs: Outputs, read_arguments: ReadArguments = has_them) -> None:
@@ -51,7 +51,7 @@ class Runs:
         start: Callable[[Call, Owner], Awaitable[None]],
         give_back: GiveBack | None = None,
     ) -> None:
-        """Run a call. After an error of ours it is given back, if it can be, or started again by `start`."""
+        """Run a call. After an internal error it is given back, if possible, or started again with `start`."""
         self.spawn(self._run_or_again(call, owner, run, start, give_back))
 
     async def _run_or_again(
@@ -84,13 +84,13 @@ class Runs:
         owner.release()
 
     async def has_arguments(self, call: Call, owner: Owner, give_back: GiveBack) -> bool:
-        """Read the arguments of a pending call, where that is still to be done; False if it does not run now."""
+        """Read the arguments of a pending call if they are missing; return False if the call does not run now."""
         if call.kept_at is None:
             return True
         try:
             is_whole = await self._read_arguments(call)
         except TimeoutError:
-            give_back()  # Kafka is away, which others tell
+            give_back()  # Kafka is away, which is reported elsewhere
             return False
         if owner.is_void:
             return False
@@ -99,11 +99,11 @@ class Runs:
         return is_whole
 
     def insist(self, key: str, owner: Owner | None, do: Do, give_up: Do, after: BaseException | None = None) -> None:
-        """Do something as `again.insist` does, before the worker lets go of its partitions."""
+        """Do the same as `again.insist`, before the worker gives up its partitions."""
         self.spawn(self.again.insist(key, owner, do, give_up, after))
 
     def spawn(self, run: Run) -> None:
-        """Run something that must end before the worker lets go of its partitions."""
+        """Run something that must end before the worker gives up its partitions."""
         task = asyncio.get_running_loop().create_task(run)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -111,18 +111,18 @@ class Runs:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Silence would hide a defect of ours.
+            # Else a defect of ours would go unnoticed.
             log.error("a run ended in an error of streamhooks itself", exc_info=error)
 
     async def idle(self, timeout: float) -> bool:
-        """Wait until nothing runs, for at most `timeout` seconds; whether nothing does."""
+        """Wait until nothing runs, for at most `timeout` seconds; return whether nothing runs."""
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=timeout)
         return not self._tasks
 
     def cancel(self) -> None:
-        """Let go of what is running: the next owner of its source will do it again."""
+        """Cancel all that is running: the next owner of its source will do it again."""
         loop = asyncio.get_running_loop()
         for task in self._tasks:
-            # Behind its first turn: one that is cancelled before it never gives its places back.
+            # After its first turn: a task that is cancelled before never gives back its places.
             loop.call_soon(task.cancel)

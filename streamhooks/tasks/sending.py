@@ -1,4 +1,7 @@
-"""Sending a task call: a record in `delayed` that is due now or later, from inside a worker or from any program."""
+"""Sending a task call: a record in `delayed` that is due now or later, from inside a worker or from any program.
+
+Why there is one sender per process: docs/decisions/0015-process-wide-registry.md.
+"""
 
 from __future__ import annotations
 
@@ -65,18 +68,28 @@ class Handle:
         return self.id
 
 
-_bound: Sender | None = None
+class _Process:
+    """What sends the calls of this process: a call is made by a plain function, so there is one place to look."""
+
+    def __init__(self) -> None:
+        self._worker: Sender | None = None
+
+    def bind(self, sender: Sender | None) -> None:
+        """Send every call of this process through `sender`; None: as any program does."""
+        self._worker = sender
+
+    @property
+    def sender(self) -> Sender:
+        return self._worker or _own_sender()
 
 
-def bind(sender: Sender | None) -> None:
-    """Send every call of this process through `sender`; None: as any program does."""
-    global _bound
-    _bound = sender
+_PROCESS = _Process()
+bind = _PROCESS.bind
 
 
 def send(task: str, args: list[Any], kwargs: dict[str, Any], countdown: float) -> Handle:
     """Store a call that is due in `countdown` seconds."""
-    sender = _bound or _own_sender()
+    sender = _PROCESS.sender
     running = context.running()
     now = int(time.time() * 1000)
     if running is None:

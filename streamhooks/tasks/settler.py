@@ -1,4 +1,4 @@
-"""What a run leaves behind, in order: what it counts for, the next run or the end of its call, and then its owner."""
+"""Writes what a run leaves behind, in order: its attempt, the next run or the end of its call; then its owner."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from streamhooks.tasks.task import Task
 
 
 class Counts(Protocol):
-    """What counts attempts."""
+    """Counts attempts."""
 
     def add(self, hook_id: str, attempt: Attempt, done: Callable[[], None]) -> None:
         """Count an attempt of a hook; `done` is called when that is confirmed."""
 
 
 class Hooks(Protocol):
-    """The hooks table, as far as it is needed here."""
+    """The parts of the hooks table that are needed here."""
 
     def get(self, hook_id: str) -> Hook | None:
-        """The hook, or None."""
+        """Return the hook, or None."""
 
 
 class Settler:
-    """Settles calls whose run has ended. One for the worker; `clock` gives epoch seconds."""
+    """Settles calls whose run has ended. One per worker; `clock` gives epoch seconds."""
 
     def __init__(
         self,
@@ -55,11 +55,11 @@ class Settler:
     def settle(
         self, call: Call, ending: Ending, owner: Owner, attempt: Attempt | None = None, handles: Sequence[Handle] = ()
     ) -> Coroutine[Any, Any, None] | None:
-        """Write what a run leaves behind, and release its owner in the end.
+        """Write what a run leaves behind, then release its owner.
 
-        `attempt` is what was sent to its hook, `handles` are the calls that it made. Never waits, so that a callback
-        may call it as well: returns None if all is done, as after most deliveries, else what is left to do, which the
-        caller awaits or spawns.
+        `attempt` is the attempt to deliver, `handles` are the calls that the run made. This never waits, so a callback
+        may call it as well. It returns None if all is done, as after most deliveries; else the rest, which the caller
+        awaits or spawns.
         """
         if attempt is not None:
             if call.stored or ending.kind is EndingKind.RETRY:
@@ -68,12 +68,12 @@ class Settler:
             self._firings.add(call.hook_id or "", attempt, owner.release)
         if handles or call.stored or call.letter is not None or ending.is_failure:
             return self._conclude(call, ending, owner, attempt, handles)
-        self._count_run(call, ending)
+        self.count(call, ending)
         owner.release()
         return None
 
     async def _count_and_conclude(self, call: Call, ending: Ending, owner: Owner, attempt: Attempt) -> None:
-        # What is written next makes this attempt one that nobody makes again: it has to be counted by then.
+        # After the next record, nobody makes this attempt again, so it must be counted before.
         counted = asyncio.Event()
         self._firings.add(call.hook_id or "", attempt, counted.set)
         await counted.wait()
@@ -82,14 +82,14 @@ class Settler:
     async def _conclude(
         self, call: Call, ending: Ending, owner: Owner, attempt: Attempt | None, handles: Sequence[Handle]
     ) -> None:
-        """Write what the ending asks for; in the end the call is settled or stored for its next run."""
+        """Write what the ending requires; at the end the call is settled, or stored for its next run."""
         try:
             for handle in handles:
                 await handle
         except RecordTooLarge as error:
             if not ending.is_failure:
                 ending = dead(f"a call that it made can't be stored: {error}")
-        self._count_run(call, ending)
+        self.count(call, ending)
         status = attempt.status if attempt is not None else None
         last: dict[str, Any] = {"status": status} if status else {"error": ending.reason}
         if ending.kind is EndingKind.RETRY:
@@ -102,7 +102,7 @@ class Settler:
                     await self._disable(call.hook_id or "", status)
                 await self._outputs.give_up(call, ending.reason, last)
             elif call.letter is not None:
-                # Where nothing was sent, since its hook is gone or disabled, it is as open as it was.
+                # If nothing was sent, since its hook is gone or disabled, the letter stays open.
                 ran = ending.kind is not EndingKind.DROPPED
                 await self._outputs.end_letter(call, "delivered" if ran else "open", ending.reason, ran=ran)
             await self._outputs.settle(call)
@@ -114,11 +114,12 @@ class Settler:
             found["enabled_at"] = hook.enabled_at
         await self._notes.write("disabled", hook_id, found)
 
-    def _count_run(self, call: Call, ending: Ending) -> None:
+    def count(self, call: Call, ending: Ending) -> None:
+        """Count a run that has ended."""
         tasks_of(call.task if call.task in self._registry else "unknown", ending.kind).inc()
 
     async def hand_over(self, call: Call, owner: Owner, due: int, reason: str) -> None:
-        """Store a call that does not run here, or not now, as it is; then release its owner."""
+        """Store a call that does not run here or not now; then release its owner. `due` is epoch milliseconds."""
         await self._outputs.store(call, attempt=call.attempt, due=due, reason=reason)
         owner.release()
 

@@ -1,6 +1,6 @@
 """Tasks and their calls: `@instrumented_task`, `.delay()`, `.apply_async()`, `NextTask` (Sentry's names).
 
-`@fan_out` makes a task of ours that causes deliveries.
+`@fan_out` makes a built-in task that causes deliveries.
 Why: docs/decisions/0014-tasks-on-the-wire.md, docs/decisions/0015-process-wide-registry.md.
 """
 
@@ -15,13 +15,13 @@ from streamhooks.tasks import sending
 from streamhooks.tasks.retry import RetryPolicy
 from streamhooks.tasks.threads import in_thread
 
-#: every task that was defined, by its name
+#: every task that was defined, by name
 registry: dict[str, Task] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """A function that workers run when it is called from anywhere.
+    """A function that workers run, called from anywhere.
 
     `default_retry_delay` is in seconds; `max_retries=5` means 6 runs.
     """
@@ -32,11 +32,11 @@ class Task:
     max_retries: int = 5
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     is_async: bool = field(init=False)
-    #: whether the settings about retries hold for it
+    #: whether the settings about retries apply to it
     is_governed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        # Asked once: it costs more than all else that a call of a coroutine function does.
+        # Computed once: it takes longer than all the rest of a call of a coroutine function.
         object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.function))
 
     def delay(self, *args: Any, **kwargs: Any) -> sending.Handle:
@@ -51,8 +51,8 @@ class Task:
     ) -> sending.Handle:
         """Call the task in `countdown` seconds.
 
-        A plain call, inside or outside a worker; await the handle to know that the broker has confirmed the call.
-        Inside a worker the running task is settled only when its calls are confirmed.
+        This is an ordinary call, inside or outside a worker; await the handle to wait until the broker has confirmed
+        it. Inside a worker, the running task is settled only when its calls are confirmed.
 
         Raises:
             TypeError: the arguments are not JSON.
@@ -61,20 +61,20 @@ class Task:
         return sending.send(self.name, list(args), dict(kwargs or {}), countdown or 0.0)
 
     async def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Run the function here and now; one that is not a coroutine function runs in a thread."""
+        """Run the function now, in this process; if it is not a coroutine function, in a thread."""
         if self.is_async:
             return await self.function(*args, **kwargs)
         return await in_thread(self.function, *args, **kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The function itself, for tests and for other tasks."""
+        """Call the function itself, for tests and for other tasks."""
         return self.function(*args, **kwargs)
 
 
 def instrumented_task(
     name: str, default_retry_delay: float = 300.0, max_retries: int = 5
 ) -> Callable[[Callable[..., Any]], Task]:
-    """Make a task of a function: its runs are counted, timed, logged when they fail, and run again as `@retry` says.
+    """Make a task of a function. Its runs are counted and timed; failures are logged, and retried as `@retry` says.
 
     Raises:
         ValueError: another function has this name.
@@ -92,13 +92,13 @@ def instrumented_task(
 
 
 def policy_of(function: Callable[..., Any]) -> RetryPolicy:
-    """Return what `@retry` says of a function."""
+    """Return the policy that `@retry` gave to a function."""
     found: RetryPolicy = getattr(function, "__retry_policy__", RetryPolicy())
     return found
 
 
 class FanOut(Task):
-    """A task of ours that causes deliveries: its function is a coroutine function that returns them."""
+    """A built-in task that causes deliveries: its function is a coroutine function that returns them."""
 
     __slots__ = ()
     is_governed: ClassVar[bool] = True
@@ -117,7 +117,7 @@ def fan_out(name: str, max_retries: int = 3) -> Callable[[Callable[..., Awaitabl
 
 @dataclass(frozen=True, slots=True)
 class NextTask:
-    """A call that is decided on now and made later, when all else has gone well (Sentry's relocation tasks)."""
+    """A call that is decided now and made later, when all else has succeeded (as in Sentry's relocation tasks)."""
 
     task: Task
     args: Sequence[Any] = ()
@@ -130,9 +130,9 @@ class NextTask:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a fan-out returns for each hook: a call that runs in place, on its own, with an id of its own.
+    """What a fan-out returns for each hook: a call with its own id, which runs at once and by itself.
 
-    `task` is the name of a task that delivers, `event` what it is about.
+    `task` is the name of a delivery task, `event` its event, such as `issue.created`.
     """
 
     task: str

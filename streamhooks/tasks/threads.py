@@ -1,7 +1,7 @@
-"""Functions that block, in threads of their own: they hold up neither the event loop nor the end of the process.
+"""Blocking functions run in threads of their own: they block neither the event loop nor the end of the process.
 
-A thread pool would do both: with all of its few threads taken, whatever else of the worker needs one waits as well,
-and Python waits at its end for what runs in a pool, however long that takes.
+A thread pool would block both. When all of its few threads are taken, every other part of the worker that needs one
+waits as well. At its end, Python waits for what runs in a pool, however long that takes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 
 async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call the function in a thread that ends with the process, with the context of the caller; return its result.
+    """Call the function in a daemon thread, with the context of the caller; return its result.
 
-    If the caller is cancelled, the function goes on, and nobody hears of what it came to.
+    If the caller is cancelled, the function goes on, and its result is lost.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Any] = loop.create_future()
@@ -27,7 +27,7 @@ async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> 
         result, error = None, None
         try:
             result = context.run(function, *args, **kwargs)
-        except BaseException as raised:  # whatever it is, the caller judges it
+        except BaseException as raised:  # of any kind: the caller judges it
             error = raised
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(end, result, error)
@@ -38,7 +38,7 @@ async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> 
         if error is None:
             ended.set_result(result)
         elif isinstance(error, StopIteration):
-            # No future takes it.
+            # A future does not accept it.
             ended.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
         else:
             ended.set_exception(error)

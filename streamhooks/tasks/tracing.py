@@ -1,8 +1,8 @@
-"""OpenTelemetry spans, if somebody wants them: of a source record, and of each delivery that it causes.
+"""OpenTelemetry spans (optional): one per source record, and one per attempt of a delivery that it causes.
 
-Off unless STREAMHOOKS_OTLP_ENDPOINT is set; then the packages of the extra `otel` are needed, and what the standard
-OTEL_* variables say about sampling, headers, resource and batches holds. Spans wait in a bounded queue of the SDK: when
-no collector takes them they are lost and counted, and nothing else happens.
+They are off unless STREAMHOOKS_OTLP_ENDPOINT is set. Then the packages of the extra `otel` are needed, and the standard
+variables OTEL_* configure sampling, headers, resource and batches. Spans wait in a bounded queue of the SDK. If no
+collector accepts them, they are lost and counted, and nothing else happens.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
     from opentelemetry.trace import Span
 
-#: how long spans that wait may take to go out when the worker ends, in seconds
+#: how long the export of waiting spans may take when the worker ends, in seconds
 LAST_EXPORT = 2.0
 
 
@@ -38,11 +38,11 @@ class Delivering:
 
     def __init__(self, span: Span) -> None:
         self._span = span
-        #: what names this span to the receiver (W3C Trace Context)
+        #: identifies this span to the receiver (W3C Trace Context)
         self.traceparent = _traceparent(span)
 
     def ended(self, attempted: Attempted | None, ending: Ending) -> None:
-        """Note what came of the attempt."""
+        """Record the result of the attempt."""
         from opentelemetry.trace import StatusCode
 
         span, (request, answer) = self._span, attempted[:2] if attempted is not None else (None, None)
@@ -60,7 +60,7 @@ class Delivering:
 
 
 class Tracing:
-    """Makes spans. One for the worker; `provider` is of the SDK."""
+    """Makes spans. One per worker; `provider` is that of the SDK."""
 
     def __init__(self, provider: TracerProvider) -> None:
         from opentelemetry.trace import SpanKind
@@ -71,7 +71,7 @@ class Tracing:
 
     @contextmanager
     def taking_up(self, record: Record, calls: Sequence[Call]) -> Iterator[None]:
-        """The span of a record, while its calls are started; theirs are its children, also those of retries."""
+        """Open the span of a record while its calls are started; the spans of all their attempts are its children."""
         parent = _context(calls[0].traceparent)
         attributes: dict[str, Any] = {
             "messaging.system": "kafka",
@@ -89,7 +89,7 @@ class Tracing:
 
     @contextmanager
     def delivering(self, call: Call) -> Iterator[Delivering]:
-        """The span of an attempt of a delivery."""
+        """Open the span of an attempt of a delivery."""
         attributes: dict[str, Any] = {
             "streamhooks.hook.id": shown(call.hook_id or ""),
             "streamhooks.webhook.id": shown(call.webhook_id),
@@ -103,18 +103,18 @@ class Tracing:
             yield Delivering(span)
 
     async def close(self) -> None:
-        """Send what waits, for a short while, and let go of the rest."""
-        # Not in a pool of threads, which the end of the process would wait for.
+        """Export the waiting spans for a short while, and drop the rest."""
+        # Not in a thread pool, since the end of the process would wait for that.
         ending = threading.Thread(target=self._provider.shutdown, name="tracing-shutdown", daemon=True)
         ending.start()
         await asyncio.to_thread(ending.join, LAST_EXPORT)
 
 
 def make_tracing(settings: Settings) -> Tracing | None:
-    """What the settings ask for; None without an endpoint.
+    """Return the tracing that the settings ask for; None without an endpoint.
 
     Raises:
-        Refusal: the packages are not there.
+        Refusal: the packages are not installed.
 
     """
     if settings.otlp_endpoint is None:
@@ -139,7 +139,7 @@ def make_tracing(settings: Settings) -> Tracing | None:
 
 
 def _counting(exporter: SpanExporter) -> SpanExporter:
-    """Count what the exporter could not send."""
+    """Count the spans that the exporter could not send."""
     from opentelemetry.sdk.trace.export import SpanExportResult
 
     send = exporter.export
@@ -155,7 +155,7 @@ def _counting(exporter: SpanExporter) -> SpanExporter:
 
 
 def _context(traceparent: str | None) -> Context:
-    """What a span with this parent begins in: an empty one without."""
+    """Return the context of a span with this parent; an empty one without a parent."""
     from opentelemetry.context import Context
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 

@@ -1,7 +1,7 @@
 """The page of a worker: one HTML document, its scripts and its style, from the files in `assets`.
 
-One script is generated from the table of a hook's fields. The files have no data and need no token: the page asks for a
-token and calls the API with it.
+Two scripts are generated from tables of the code. The files have no data and need no token: the page asks for a token
+and calls the API with it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from aiohttp import ETag, web
 
-from streamhooks.web import fields
+from streamhooks.web import fields, tables
 from streamhooks.web.http.messages import query
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.problems import not_found
@@ -79,6 +79,7 @@ def assets() -> Mapping[str, Asset]:
             body = file.read_bytes()
             found[file.name] = _asset(body, media)
     found[fields.NAME] = _asset(fields.script(), _TYPES["js"])
+    found[tables.NAME] = _asset(tables.script(), _TYPES["js"])
     return found
 
 

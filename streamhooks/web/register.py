@@ -75,8 +75,6 @@ _LETTER = "{letter:[^/]*:[^/]*}"
 
 Method = Callable[..., Any]
 
-_under_way: set[asyncio.Task[web.Response]] = set()
-
 
 def register(app: faust.App, parts: Callable[[], Parts]) -> None:
     """Add all views to the app, before it starts; `parts` is called at each request, when the app runs.
@@ -84,7 +82,8 @@ def register(app: faust.App, parts: Callable[[], Parts]) -> None:
     Faust's own views are not served: they would show tables, settings and the graph of the app.
     """
     app.web.blueprints = BlueprintManager()
-    forwarder = app.web.web_app[FORWARDER] = Forwarder()
+    forwarder, changes = Forwarder(), Changes()
+    app.web.web_app[FORWARDER] = forwarder
 
     async def close(_: web.Application) -> None:
         await forwarder.close()
@@ -92,12 +91,12 @@ def register(app: faust.App, parts: Callable[[], Parts]) -> None:
     app.web.web_app.on_cleanup.append(close)
     methods: dict[str, dict[str, Method]] = defaultdict(dict)
     for call in CALLS:
-        methods[call.path][call.method] = _method(call, parts, forwarder)
+        methods[call.path][call.method] = _method(call, parts, forwarder, changes)
     for path, of_path in methods.items():
         app.page(path.replace("{letter}", _LETTER), name=path)(_view(of_path))
 
 
-def _method(call: Call, parts: Callable[[], Parts], forwarder: Forwarder) -> Method:
+def _method(call: Call, parts: Callable[[], Parts], forwarder: Forwarder, changes: Changes) -> Method:
     handle, topic = HANDLERS[call.name], OWNED_BY.get(call.name)
     ends = call.method == "get" or call.name in ENDS_WITH_CALLER
 
@@ -112,23 +111,28 @@ def _method(call: Call, parts: Callable[[], Parts], forwarder: Forwarder) -> Met
     async def method(_view: View, request: web.Request, **_: str) -> web.Response:
         if ends:
             return await answered(request)
-        return await _to_its_end(answered(request))
+        return await changes.to_their_end(answered(request))
 
     return method
 
 
-async def _to_its_end(change: Coroutine[Any, Any, web.Response]) -> web.Response:
-    """Finish a change even if the caller hangs up: half a change would be worse than all or nothing."""
-    task = asyncio.create_task(change)
-    _under_way.add(task)
-    task.add_done_callback(_done)
-    return await asyncio.shield(task)
+class Changes:
+    """The running changes. Each is finished even if its caller hangs up: half a change would be worse."""
 
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[web.Response]] = set()
 
-def _done(task: asyncio.Task[web.Response]) -> None:
-    _under_way.discard(task)
-    if not task.cancelled():
-        task.exception()  # a waiting caller gets it; without this, asyncio would log it
+    async def to_their_end(self, change: Coroutine[Any, Any, web.Response]) -> web.Response:
+        """Finish a change, and return its answer."""
+        task = asyncio.create_task(change)
+        self._under_way.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[web.Response]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # a waiting caller gets it; without this, asyncio would log it
 
 
 def _view(methods: Mapping[str, Method]) -> type[View]:

@@ -1,1 +1,1 @@
-"""The deliveries: their tasks, how they run, what a request to a hook is made of, and tests with a sample."""
+"""The deliveries: their tasks, how they run, the requests to a hook, and tests with a sample."""

@@ -1,4 +1,4 @@
-"""Which hooks of apps a fan-out is for, by its arguments; `sources/rules.py` says the same of whole records."""
+"""The app hooks that a fan-out is for, from its arguments; `sources/rules.py` does the same for whole records."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from streamhooks.records.hook_events import ALERT_TRIGGERED
 
 
 def ask_of_app(event: Event, app_id: str) -> Ask:
-    """Return what an alert asks for of the app that it names."""
+    """Return what an alert asks of the app that it names."""
     return Ask("app", event.organization_id, (event.project_id,), ALERT_TRIGGERED, app_id)
 
 
 def ask_of_change(action: str, sender: str, organization_id: str, project_id: str | None) -> Ask:
-    """Return what the change of a resource asks for."""
+    """Return what a resource change asks for."""
     projects = () if project_id is None else (project_id,)
     return Ask("app", organization_id, projects, change_event(sender, action))

@@ -1,4 +1,4 @@
-"""One attempt to deliver a call: its hook looked up, rendered, sent and judged."""
+"""One attempt to deliver a call: find its hook, render, send and judge."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from streamhooks.webhooks.tasks import DeliveryTask
 if TYPE_CHECKING:
     from streamhooks.tasks.tracing import Tracing
 
-#: what was attempted, None if it did not come to that, and what becomes of the call
+#: the attempt, None if there was none, and the ending of the run
 Result = tuple[Attempted | None, Ending]
 
 _UNKNOWN = None, Ending(EndingKind.DROPPED, "unknown hook")
@@ -30,7 +30,7 @@ _DISABLED = None, Ending(EndingKind.DROPPED, "disabled hook")
 
 
 class Attempting:
-    """Makes attempts. One for the worker; `clock` gives epoch seconds."""
+    """Makes attempts. One per worker; `clock` gives epoch seconds."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Attempting:
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_let_go():
                 raise
-            # Its arguments can't be rendered, or it is a defect of ours: no endpoint is to blame.
+            # Its arguments can't be rendered, or it is a defect of ours; it is not the endpoint's fault.
             return None, ending_of(call, task, error, self._limits, hook.retry_schedule if hook else None)
         finally:
             TASK_SECONDS.observe(call.task, steady() - started)

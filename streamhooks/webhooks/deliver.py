@@ -1,4 +1,4 @@
-"""Sending a payload to a hook: signed now, judged by what comes back."""
+"""Sends a payload to a hook: signs it now, and judges the response."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ Post = Callable[[str, dict[str, str], bytes, float, str], Awaitable[Answer]]
 
 
 class Deliver(Protocol):
-    """What makes an attempt."""
+    """Makes an attempt."""
 
     async def __call__(
         self, call: Call, hook: Hook, payload: Payload, traceparent: str | None = None, *, is_shown: bool = False
     ) -> Attempted:
-        """Send the payload of a call to a hook and return what came of it.
+        """Send the payload of a call to a hook and return the result.
 
-        `traceparent` names the attempt to the receiver (W3C Trace Context); without one it is the call's. `is_shown`
-        is whether somebody waits to see both sides of the exchange, also of a delivery that went well.
+        `traceparent` is sent to the receiver (W3C Trace Context); by default that of the call. `is_shown` means that
+        somebody waits to see both sides of the exchange, even if it succeeds.
         """
 
 
 def deliverer(post: Post, *, clock: Callable[[], float], timeout: float, max_body: int) -> Deliver:
-    """Return what sends.
+    """Return the function that sends.
 
-    `post(url, headers, body, seconds, organization_id)` does the request; `timeout` is in seconds, for hooks
-    without their own; `max_body` in bytes; `clock` gives epoch seconds.
+    `post(url, headers, body, seconds, organization_id)` makes the request. `timeout` is in seconds, for hooks without
+    their own; `max_body` is in bytes. `clock` gives epoch seconds.
     """
 
     async def deliver(
@@ -68,9 +68,9 @@ def deliverer(post: Post, *, clock: Callable[[], float], timeout: float, max_bod
 
 
 def _kept(answer: Answer, hook: Hook, *, is_shown: bool) -> Answer:
-    """Return what may be kept of the answer: nothing that the endpoint may have echoed of our secrets.
+    """Return the parts of the response that may be kept, with our secrets masked in case the endpoint echoed them.
 
-    Of a delivery that went well the body is not kept, unless it `is_shown`: so it need not be masked.
+    The body of a successful delivery is not kept unless `is_shown`, so it need not be masked.
     """
     status, error, kind, retry_after, excerpt, duration_ms, well_formed, *_ = answer
     if error or excerpt or is_shown:
@@ -85,13 +85,13 @@ def _kept(answer: Answer, hook: Hook, *, is_shown: bool) -> Answer:
 
 
 def _written(answer: Answer, hook: Hook) -> Fields:
-    """Return the headers that went out, without our secrets."""
-    own = {name.lower() for name in hook.headers or {}}
-    return tuple((name, MASK if name.lower() in own else value) for name, value in fields_of(answer.written))
+    """Return the headers of the request, with our secrets masked."""
+    custom = {name.lower() for name in hook.headers or {}}
+    return tuple((name, MASK if name.lower() in custom else value) for name, value in fields_of(answer.written))
 
 
 def _came(answer: Answer, hook: Hook) -> Fields:
-    """Return the headers that came back, without our secrets."""
+    """Return the headers of the response, with our secrets masked."""
     secrets = tuple(_secret_parts(hook))
     return tuple((without(name, secrets), without(value, secrets)) for name, value in fields_of(answer.head))
 

@@ -1,4 +1,4 @@
-"""What goes out with a delivery: its body, and the headers of its family, which sign it."""
+"""The payload of a delivery: its body, and the headers that sign it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,16 @@ from typing import Any, NamedTuple
 
 from streamhooks.delivery.links import Links
 from streamhooks.delivery.outcomes import Attempted, not_sent
-from streamhooks.delivery.payloads import (
-    alert_data,
-    app_hook_body,
-    app_hook_headers,
-    service_hook_body,
-    service_hook_headers,
-)
+from streamhooks.delivery.payloads import FORMATS, alert_data, app_hook_headers, service_hook_headers
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 
-#: gives headers of a webhook-id, a timestamp in whole epoch seconds and a body
+#: returns the headers for a webhook-id, a timestamp in whole epoch seconds and a body
 Headers = Callable[[str, int, bytes], dict[str, str]]
 
 
 class Payload(NamedTuple):
-    """What is sent to a hook."""
+    """A body, and the function that makes its headers."""
 
     body: bytes
     headers: Headers
@@ -34,17 +28,18 @@ class Rendering:
     def __init__(self, links: Links) -> None:
         self._links = links
         self._last: Event | dict[str, Any] | None = None
+        self._version = 0
         self._body = b""
 
-    def event(self, event: Event | dict[str, Any]) -> bytes:
-        """Return payload v0 of an event; rendered once for all of its hooks, since they follow one another."""
-        if event is not self._last:
-            self._body = service_hook_body(_known(event), self._links)
-            self._last = event
+    def event(self, event: Event | dict[str, Any], version: int) -> bytes:
+        """Return the payload of an event; rendered once for all of its hooks, since they follow one another."""
+        if event is not self._last or version != self._version:
+            self._body = FORMATS[version].service(_known(event), self._links)
+            self._last, self._version = event, version
         return self._body
 
     def alert(self, event: Event | dict[str, Any], rule: str, key: str | None, payload: Any) -> dict[str, Any]:
-        """Return the `data` of an alert for an app; `key` and `payload` are what it brings besides."""
+        """Return the `data` of an alert to an app; `key` and `payload` are those of its additional payload."""
         return alert_data(_known(event), rule, self._links, key, payload)
 
 
@@ -60,11 +55,11 @@ def service_payload(hook: Hook, body: bytes) -> Payload:
 def app_payload(hook: Hook, event: str, data: Any, actor: dict[str, Any] | None) -> Payload:
     """Return the payload of an app hook; `event` is `<resource>.<action>`."""
     resource, action = event.split(".", 1)
-    return Payload(app_hook_body(action, hook.id, data, actor), app_headers(hook, resource))
+    return Payload(FORMATS[hook.version].app(action, hook.id, data, actor), app_headers(hook, resource))
 
 
 def app_headers(hook: Hook, resource: str) -> Headers:
-    """Return what gives the headers of an app hook."""
+    """Return the function that makes the headers of an app hook."""
 
     def headers(webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
         return app_hook_headers(resource, hook.secret, timestamp, body, webhook_id.removeprefix("msg_"))
@@ -77,7 +72,7 @@ _UNSUPPORTED = not_sent("unsupported payload version")
 
 def unsupported(hook: Hook) -> Attempted | None:
     """Return the outcome for a hook that wants a payload version that there is not."""
-    return _UNSUPPORTED if hook.version != 0 else None
+    return None if hook.version in FORMATS else _UNSUPPORTED
 
 
 def _known(event: Event | dict[str, Any]) -> Event:

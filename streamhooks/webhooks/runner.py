@@ -1,4 +1,4 @@
-"""Running deliveries: at most so many at once, in all and of each hook, and what becomes of each by how it ended."""
+"""Runs deliveries, bounded in all and per hook, and settles each by its ending."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Run = Coroutine[Any, Any, None]
 
 
 class Passing(Protocol):
-    """What keeps what comes for a disabled hook; see `backlog.passing`."""
+    """Keeps the records that a disabled hook misses; see `backlog.passing`."""
 
     def pass_over(self, hook: Hook, source: str) -> Awaitable[None]:
-        """Keep a record for a hook that was found disabled in this turn of the loop; await that it is confirmed."""
+        """Keep a record for a hook that was seen disabled in this turn of the loop; await the confirmation."""
 
 
 class DeliveryRunner:
-    """Starts calls of hooks, and settles them. One for the worker; `log_bodies` keeps the bodies of failures."""
+    """Starts calls of hooks, and settles them. One per worker; `log_bodies` keeps the bodies of failures."""
 
     def __init__(
         self,
@@ -59,10 +59,10 @@ class DeliveryRunner:
         IN_FLIGHT.set_function(lambda: self._in_flight)
 
     async def start(self, call: Call, owner: Owner) -> None:
-        """Start a call as soon as it may and there is room; the owner is released when it has ended.
+        """Start a call as soon as it is allowed and there is room; release its owner when it has ended.
 
-        Returns when it has started, so that the caller is held back when there is no room. What is over its hook's
-        bound is written to `delayed`, once, and waits there: the caller never waits for one hook.
+        Returns when it has started, so the caller waits if there is no room. A call over the bound of its hook is
+        written to `delayed`, once, and waits there: the caller never waits long for one hook.
         """
         if not call.size:
             self._runs.start(call, owner, await self._begun(call, owner, call.hook_id or ""), self.start)
@@ -77,7 +77,7 @@ class DeliveryRunner:
         self._runs.start(call, owner, leaving(begun, leave), self.start)
 
     async def _begun(self, call: Call, owner: Owner, hook_id: str) -> Run:
-        """What becomes of a delivery, once it may and there is room."""
+        """Return what to run for a delivery, after waiting for room if necessary."""
         if (disabled := self._disabled(hook_id)) is not None:
             return self._pass_over(disabled, call, owner)
         as_of(call, self._hooks.get(hook_id))
@@ -91,7 +91,7 @@ class DeliveryRunner:
         return self._run(call, owner, hook_id, self._bulkheads.leave)
 
     def start_pending(self, call: Call, owner: PendingOwner) -> None:
-        """Start a pending call, of whose hook the caller has taken the places."""
+        """Start a pending call; the caller has taken the places of its hook."""
         run = self._run(call, owner, call.hook_id or "", self._bulkheads.leave_again, owner.give_back)
         self._runs.start(call, owner, self._places.weighing(call.size, run), self.start, owner.give_back)
 
@@ -99,11 +99,11 @@ class DeliveryRunner:
         return None if self._hooks.is_active(hook_id) else self._hooks.get(hook_id)
 
     def _pass_over(self, hook: Hook, call: Call, owner: Owner) -> Run:
-        """Keep what comes for a disabled hook: its source is read again when it is enabled, if it has one."""
+        """Keep a call of a disabled hook: if it has a source record, that is read again when the hook is enabled."""
         HELD_BACK.labels("disabled").inc()
         if not call.source:
             return self._settler.hand_over(call, owner, self._settler.now_ms(), "paused")
-        # In the turn of the look: what is decided after it decides about this record, too.
+        # In the same turn as the check: a decision that is made later also applies to this record.
         return _release_kept(self._passing.pass_over(hook, call.source), owner)
 
     async def _run(
@@ -121,7 +121,7 @@ class DeliveryRunner:
                 await gate.wait_open()
             if owner.is_void:
                 return
-            if (disabled := self._disabled(hook_id)) is not None:  # since it was started
+            if (disabled := self._disabled(hook_id)) is not None:  # in the meantime
                 if give_back is not None:
                     give_back()
                 else:

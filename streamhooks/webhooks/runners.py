@@ -1,8 +1,8 @@
-"""The two runners as one: each call goes to the one that is for it, by whether it has a hook."""
+"""Both runners as one: deliveries go to one, calls without a hook to the other."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 from streamhooks.in_flight.again import Do
 from streamhooks.limits.places import Places
@@ -15,7 +15,7 @@ from streamhooks.webhooks.runner import DeliveryRunner
 
 
 class Runners:
-    """Starts calls. One for the worker."""
+    """Starts calls. One per worker."""
 
     def __init__(self, deliveries: DeliveryRunner, tasks: TaskRunner, places: Places, runs: Runs) -> None:
         self._deliveries = deliveries
@@ -27,11 +27,11 @@ class Runners:
         self.gate = runs.gate
 
     def start(self, call: Call, owner: Owner) -> Awaitable[None]:
-        """Start a call as soon as it may and there is room; the owner is released when all of it has ended."""
+        """Start a call as soon as it is allowed and there is room; release its owner when all of it has ended."""
         return (self._tasks if call.hook_id is None else self._deliveries).start(call, owner)
 
     async def start_held(self, call: Call, owner: Owner) -> None:
-        """Start a call that its owner waits for, besides what it waits for already."""
+        """Start a call that its owner waits for, in addition to what it already waits for."""
         owner.hold()
         try:
             await (self._tasks if call.hook_id is None else self._deliveries).start(call, owner)
@@ -40,13 +40,13 @@ class Runners:
             raise
 
     def insist(self, key: str, owner: Owner | None, do: Do, give_up: Do, after: BaseException | None = None) -> None:
-        """Do something as `Runs.insist` does."""
+        """Do the same as `Runs.insist`."""
         self._runs.insist(key, owner, do, give_up, after)
 
     # --- pending calls
 
     def has_room(self, lane: Lane, size: int) -> bool:
-        """Whether a pending call of so many bytes may start; 0 for one that is not large."""
+        """Tell whether a pending call of `size` bytes may start; the size is 0 if it is not large."""
         if not self._places.fits_again(size):
             return False
         if isinstance(lane, HookLane):
@@ -54,16 +54,12 @@ class Runners:
         return self._tasks.has_room(lane)
 
     def enter(self, lane: HookLane) -> bool:
-        """Take the places for a pending call of a hook; False if there are none."""
+        """Take the places for a pending call of a hook; False if they are not free."""
         return self._bulkheads.enter_again(lane.hook_id)
 
     def start_pending(self, call: Call, owner: PendingOwner) -> None:
-        """Start a pending call for which there is room; of a hook the caller has taken the places."""
+        """Start a pending call for which there is room; the caller has taken the places of its hook, if it has one."""
         if call.hook_id is None:
             self._tasks.start_pending(call, owner)
         else:
             self._deliveries.start_pending(call, owner)
-
-    def tell_of_room(self, tell: Callable[[], None]) -> None:
-        """Call this whenever places have become free."""
-        self._bulkheads.on_leave = tell

@@ -1,4 +1,4 @@
-"""A test of one hook, sent now and on its own: it is told as a test, and neither counted nor retried."""
+"""A test of one hook, sent now and by itself: it is listed as a test, and neither counted nor retried."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from streamhooks.webhooks.deliver import Deliver
 from streamhooks.webhooks.rendering import Payload, app_headers, service_payload, unsupported
 from streamhooks.webhooks.sample_bodies import sample_body
 
-#: tests that are sent at once: of a worker, and of one hook
+#: maximum tests in flight: per worker, and per hook
 AT_ONCE, AT_ONCE_OF_HOOK = 10, 1
 
 
 class Samples:
-    """Sends tests, a few at once.
+    """Sends tests, a few at a time.
 
-    `deliver` shares nothing with deliveries; `tell` takes what was sent to a hook; `log_bodies` is whether it has the
-    bodies of failures.
+    `deliver` shares nothing with ordinary deliveries. `tell` gets the attempts; with `log_bodies` they have the bodies
+    of failures.
     """
 
     def __init__(
@@ -47,22 +47,22 @@ class Samples:
         self._sent: Counter[str] = Counter()
 
     def body_of(self, hook: Hook, event: str) -> bytes:
-        """Return the body of a sample of this event."""
+        """Return the body of a sample for this event."""
         return sample_body(hook, event, self._links, self._clock())
 
     async def send(self, hook: Hook, event: str, body: bytes | None = None) -> dict[str, Any]:
-        """Send a test of an event to a hook, active or not; without a body, a sample of the event.
+        """Send a test of an event to a hook, active or not; without a body, a sample for the event is sent.
 
-        Returns: what was sent and what came back, as the API shows it.
+        Returns: the request and the response, as the API shows them.
 
         Raises:
-            Busy: too many are being sent at this moment, of this hook or in all.
+            Busy: too many are already being sent, to this hook or in all.
 
         """
         if self._sent[hook.id] >= AT_ONCE_OF_HOOK:
-            raise Busy("tests", "a test is being sent to this hook at this moment")
+            raise Busy("tests", "a test is already being sent to this hook")
         if self._sent.total() >= AT_ONCE:
-            raise Busy("tests", f"{AT_ONCE} tests are being sent by this worker at this moment")
+            raise Busy("tests", f"this worker is already sending {AT_ONCE} tests")
         self._sent[hook.id] += 1
         try:
             body = self.body_of(hook, event) if body is None else body
@@ -72,7 +72,7 @@ class Samples:
             if not self._sent[hook.id]:
                 del self._sent[hook.id]
         request, answer, verdict = attempted
-        # A test is sent once.
+        # A test is never retried.
         outcome: Outcome = "delivered" if verdict.kind is VerdictKind.DELIVERED else "failed"
         if request is not None and answer is not None:
             bodies = self._log_bodies and outcome == "failed"

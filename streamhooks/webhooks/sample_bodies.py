@@ -1,4 +1,4 @@
-"""Which events a hook can be tested with, and what the body of each looks like."""
+"""The events that a hook can be tested with, and the body of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from streamhooks.delivery.links import Links
-from streamhooks.delivery.payloads import alert_data, app_hook_body, resource_change_data, service_hook_body
+from streamhooks.delivery.payloads import FORMATS, alert_data, resource_change_data
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import NOTICES, fires, never_fire, sample_of, singles_of
@@ -17,30 +17,31 @@ _SINGLE = re.compile(r"[a-z0-9_-]{1,100}\.[a-z0-9_-]{1,100}")
 
 
 def events_of(hook: Hook) -> list[str]:
-    """Return the events that a hook can be tested with, of its patterns the known ones."""
+    """Return the events that a hook can be tested with; for patterns, the known events that match."""
     return sorted({single for event in _firing(hook) for single in singles_of(event)}) or [_usual(hook)]
 
 
 def usual_event(hook: Hook) -> str:
-    """Return the event of a test that names none: the first that the hook subscribed to."""
+    """Return the default event of a test: the first that the hook subscribed to."""
     return next(map(sample_of, _firing(hook)), _usual(hook))
 
 
 def can_get(hook: Hook, event: str) -> bool:
-    """Tell whether this event, which is no pattern, can fire the hook."""
+    """Tell whether this event, not a pattern, can fire the hook."""
     return event in events_of(hook) or bool(_SINGLE.fullmatch(event) and fires(_firing(hook), event))
 
 
 def sample_body(hook: Hook, event: str, links: Links, now: float) -> bytes:
     """Return what goes out for a made-up event of this name; `now` is epoch seconds."""
+    made = FORMATS.get(hook.version, FORMATS[0])  # of a version that there is not, nothing is sent
     if hook.app_id is None:
-        return service_hook_body(_made_up(hook, now), links)
+        return made.service(_made_up(hook, now), links)
     resource, action = event.split(".", 1)
     if resource == "event_alert":
         data = alert_data(_made_up(hook, now), "A sample rule", links)
     else:
         data = resource_change_data(resource, _about_a_hook(hook, action, now) if resource == NOTICES else _RESOURCE)
-    return app_hook_body(action, hook.id, data, None)
+    return made.app(action, hook.id, data, None)
 
 
 _RESOURCE = {"id": "1", "title": "A sample"}
@@ -51,7 +52,7 @@ def _usual(hook: Hook) -> str:
 
 
 def _firing(hook: Hook) -> list[str]:
-    """Return those of the hook's events that can fire it."""
+    """Return the hook's events that can fire it."""
     idle = never_fire(hook.events) if hook.app_id is not None else []
     return [event for event in hook.events if event not in idle]
 

@@ -1,4 +1,4 @@
-"""The tasks of the mission: what Sentry does with Celery for its service hooks and its apps' webhooks."""
+"""The built-in tasks: what Sentry does with Celery for its service hooks and the webhooks of its apps."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ Render = Callable[..., Payload]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DeliveryTask(FanOut):
-    """A task that sends to a hook what `render(rendering, hook, *args)` makes of its arguments behind the hook's id.
+    """A task that sends the payload `render(rendering, hook, *args)` to a hook; `args` follow the hook's id.
 
-    A call that is of no hook is a fan-out of one.
+    A call without a hook is a fan-out with one delivery.
     """
 
     render: Render
 
 
 def delivery(name: str, event: str = "", max_retries: int = 3) -> Callable[[Render], DeliveryTask]:
-    """Make a task that sends of a function that renders; calls of no hook that name no event are of this one."""
+    """Make a delivery task from a function that renders; `event` is for calls without a hook that name no event."""
 
     def decorate(render: Render) -> DeliveryTask:
         signature = inspect.signature(render)
@@ -57,8 +57,8 @@ def delivery(name: str, event: str = "", max_retries: int = 3) -> Callable[[Rend
 
 @delivery("streamhooks.process_service_hook", "event.created", max_retries=5)
 def process_service_hook(rendering: Rendering, hook: Hook, event: Event | dict[str, Any]) -> Payload:
-    """Render payload v0 of an event for a service hook."""
-    return service_payload(hook, rendering.event(event))
+    """Render an event for a service hook."""
+    return service_payload(hook, rendering.event(event, hook.version))
 
 
 @fan_out("streamhooks.send_alert_event")
@@ -69,7 +69,7 @@ async def send_alert_event(
     additional_payload_key: str | None = None,
     additional_payload: Any = None,
 ) -> list[Delivery]:
-    """One delivery for each hook of the app in the event's organization that subscribed to `event_alert.triggered`."""
+    """Return one delivery for each hook of the app that the alert fires."""
     known = event if isinstance(event, Event) else Event.from_fields(event)
     hooks = current().services.hooks.matching(ask_of_app(known, app_id))
     args = [known, rule, additional_payload_key, additional_payload]
@@ -103,13 +103,13 @@ async def process_resource_change(
     only: str | None = None,
     data: dict[str, Any] | None = None,
 ) -> list[Delivery]:
-    """One delivery for each app hook that subscribed to the change, so that one failing webhook fails alone.
+    """Return one delivery for each app hook that the change fires, so that one failing webhook fails alone.
 
-    `only` is the id of a hook that alone gets it, `data` what goes out instead of the resource under its name.
+    If given, `only` is the id of the one hook that gets it, and `data` is sent instead of the resource under its name.
 
     Raises:
-        RetryTaskError: the change ran ahead of its resource.
-        TimeoutError: Kafka did not hand the resource over in time.
+        RetryTaskError: the change arrived before its resource.
+        TimeoutError: Kafka did not return the resource in time.
 
     """
     services = current().services
@@ -142,20 +142,20 @@ async def process_resource_change(
 def send_resource_change_webhook(
     _rendering: Rendering, hook: Hook, event: str, data: dict[str, Any], actor: dict[str, Any] | None = None
 ) -> Payload:
-    """Render the change of a resource for one hook of an app."""
+    """Render a resource change for one hook of an app."""
     return app_payload(hook, event, data, actor)
 
 
 @instrumented_task(name=NOTE_FINDING, default_retry_delay=5, max_retries=1000)
 @retry
 async def note_finding(hook_id: str, what: str, found: dict[str, Any]) -> None:
-    """Note, at the hook's home, what a worker found about it: fields of `HookState`."""
+    """Record on the hook's owner what a worker observed: `found` are fields of `HookState`."""
     await current().services.note_finding(hook_id, what, found)
 
 
 @fan_out(READ_AGAIN)
 @retry(on=(RetryTaskError, TimeoutError, RegistryAway))
 async def read_again(source: str) -> list[Delivery]:
-    """One delivery for each hook of a source record that became a dead letter as a whole."""
+    """Return one delivery for each hook of a source record that became a dead letter as a whole."""
     deliveries_of = current().services.deliveries_of
     return [] if deliveries_of is None else await deliveries_of(source)

@@ -17,8 +17,8 @@ def add_agents(app: App, counting_app: App, topics: Topics) -> None:
     """Add the agents to the two apps, before they begin."""
 
     async def follow(kind: SourceKind, stream: Any) -> None:
-        system = _system_of(app)
-        await system.intake.follow(records_of(stream), partial(system.calls.of, kind))
+        running = _system_of(app).running
+        await running.intake.follow(records_of(stream), partial(running.calls.of, kind))
 
     @app.agent(_source(app, topics.events), name="events")
     async def events(stream: Any) -> None:

@@ -14,7 +14,7 @@ from streamhooks.counting.rollups import ROLLUPS, Rollup
 from streamhooks.errors import Refusal
 from streamhooks.faust_patches import commands as _commands  # noqa: F401 - they are there as soon as it is imported
 from streamhooks.faust_patches.aiokafka_fetching import AiokafkaFetching
-from streamhooks.faust_patches.app import App
+from streamhooks.faust_patches.app import App, Consuming
 from streamhooks.faust_patches.connections import expect_closed_transports
 from streamhooks.faust_patches.fetching import Fetching
 from streamhooks.faust_patches.librdkafka_fetching import LibrdkafkaFetching
@@ -33,6 +33,7 @@ from streamhooks.worker.agents import add_agents
 from streamhooks.worker.around import AroundCounting, AroundDelivering
 from streamhooks.worker.faust_conf import faust_conf
 from streamhooks.worker.system import System
+from streamhooks.worker.views import WorkerViews
 
 Prepare = Callable[[Settings], tuple[Settings, dict[str, int]]]
 
@@ -50,12 +51,15 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
     tracing = make_tracing(settings)
     conf, logs = faust_conf(settings), Logs(settings)
     parts = divided(settings.max_unsettled_mb * 1_000_000)
-    new_fetching = partial(_new_fetching, settings, parts.ahead)
-    common = {"grace": settings.grace, "logs": logs, "new_fetching": new_fetching, "ahead": parts.ahead, **conf}
+
+    def consuming(group: str, tracker: Tracker | None = None, *owned: str) -> Consuming:
+        new_fetching = partial(_new_fetching, settings, parts.ahead)
+        return Consuming(logs, Coordinator(settings, group), new_fetching, parts.ahead, tracker, frozenset(owned))
+
     # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
     # wait for that. It needs no such tracker: its cells know what they have counted.
     counting_group = f"{settings.topic_prefix}counting"
-    counting_app = App(counting_group, web=False, coordinator=Coordinator(settings, counting_group), **common)
+    counting_app = App(counting_group, consuming(counting_group), grace=settings.grace, web=False, **conf)
     tables: dict[Rollup, WindowTable] = {}
     windows = {}
     for rollup in ROLLUPS:
@@ -75,25 +79,25 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
 
         return make_parts
 
+    tracker = Tracker(most=settings.max_unsettled, most_bytes=parts.unsettled, tells_above=True)
     app = App(
         settings.app_id,
-        owned_topics=frozenset({topics.delayed}),
-        coordinator=Coordinator(settings, settings.app_id),
-        tracker=Tracker(most=settings.max_unsettled, most_bytes=parts.unsettled, tells_above=True),
+        consuming(settings.app_id, tracker, topics.delayed),
+        grace=settings.grace,
         counting=counting_app,
         windows=windows,
         prepare=prepare_worker,
-        **common,
+        **conf,
     )
     add_agents(app, counting_app, topics)
     register(app, partial(_views_of, app))
     return app
 
 
-def _views_of(app: App) -> System:
+def _views_of(app: App) -> WorkerViews:
     """Return what the views ask, which is there when a call comes."""
     assert isinstance(app.parts, AroundDelivering)
-    return app.parts.system
+    return app.parts.system.views
 
 
 async def _check_address(settings: Settings) -> None:

@@ -50,7 +50,7 @@ class AroundDelivering(_Around):
 
     def start_of(self, tp: TP, read: Reading | None, found: Log, kept: int | None) -> int:
         """Return where to start on a source partition."""
-        return self.system.moved.start_of(tp, read, found, kept)
+        return self.system.known.moved.start_of(tp, read, found, kept)
 
     def moved(self, tp: TP, start: int) -> None:
         """Measure how far behind we are from here on."""
@@ -59,26 +59,27 @@ class AroundDelivering(_Around):
     async def drain(self, grace: float) -> None:
         """Let what is in flight end, for at most `grace` seconds, and let go of the rest."""
         system, tracker = self.system, self._app.tracker
-        system.firings.flush()
-        await system.runs.idle(grace)
-        system.firings.flush()
+        system.outward.firings.flush()
+        await system.running.runs.idle(grace)
+        system.outward.firings.flush()
         if not await tracker.drain(min(grace, 0.5)):
             log.info("let go of %d records in flight", tracker.in_flight)
-        system.runs.cancel()
+        system.running.runs.cancel()
 
     async def taken_over(self, tps: set[TP]) -> None:
         """Read the pending calls of the partitions that came, and let deliveries start."""
-        delayed = self.system.topics.delayed
-        self.system.delayed_reader.follow((tp.topic, tp.partition) for tp in tps if tp.topic == delayed)
+        known = self.system.known
+        delayed = known.topics.delayed
+        known.delayed_reader.follow((tp.topic, tp.partition) for tp in tps if tp.topic == delayed)
         self._open()
 
     async def released(self, tps: set[TP]) -> None:
         """Forget what was known of these partitions."""
-        system = self.system
-        system.delayed_reader.follow(())
-        system.catch_up.let_go()
-        system.restraints.release()
-        system.scheduler.release(tp.partition for tp in tps if tp.topic == system.topics.delayed)
+        known, running = self.system.known, self.system.running
+        known.delayed_reader.follow(())
+        running.catch_up.let_go()
+        running.upkeep.restraints.release()
+        running.scheduler.release(tp.partition for tp in tps if tp.topic == known.topics.delayed)
 
 
 class AroundCounting(_Around):
@@ -86,7 +87,7 @@ class AroundCounting(_Around):
 
     def start_of(self, tp: TP, read: Reading | None, found: Log, kept: int | None) -> int:
         """Return where to start on a partition of `firings`."""
-        return self.system.moved.start_of_firings(tp, read, found, kept)
+        return self.system.known.moved.start_of_firings(tp, read, found, kept)
 
     def positioned(self, starts: dict[TP, int]) -> None:
         """Count from there."""
@@ -106,6 +107,6 @@ class AroundCounting(_Around):
     async def taken_over(self, tps: set[TP]) -> None:
         """Forget the hooks of partitions that went, and let counting start."""
         system = self.system
-        mine = {(tp.topic, tp.partition) for tp in tps if tp.topic == system.topics.firings}
+        mine = {(tp.topic, tp.partition) for tp in tps if tp.topic == system.known.topics.firings}
         system.counting.release(mine, system.ownership.partition_of)
         self._open()

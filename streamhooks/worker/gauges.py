@@ -50,7 +50,8 @@ class Gauges:
         self._pending = pending
         self._floors = floors
         self._measure = measure
-        self._not_ready = not_ready
+        #: why the worker is not ready; empty if it is
+        self.not_ready = not_ready
         self._clock = clock
         self._looking = asyncio.Lock()
         self._lags: dict[TP, Behind] = {}
@@ -69,7 +70,7 @@ class Gauges:
         DISABLED_HOOKS.set(tally.disabled)
         FAILING_HOOKS.set(tally.failing)
         BREAKERS_OPEN.set(tally.breakers_open)
-        READY.set(not self._not_ready())
+        READY.set(not self.not_ready())
         OLDEST_UNDELIVERED.set(await self.oldest_undelivered() or 0)
 
     async def oldest_undelivered(self) -> float | None:

@@ -36,6 +36,14 @@ class Ownership:
         """Tell whether the group still knows this worker."""
         return self._app.gate.holds_lease
 
+    def holds_counting(self) -> bool:
+        """Tell the same of the group that counts, and whether its partitions do not move."""
+        return self._counting_app.gate.holds_lease and not self._counting_app.rebalancing
+
+    def topic_id(self, tp: tuple[str, int]) -> str:
+        """Return the id of the topic of a partition of ours, as it is read; empty if it is not known."""
+        return self._app_of(tp[0]).topic_id(tp)
+
     def tells_of(self, tp: tuple[str, int]) -> bool:
         """Tell whether this worker writes the dead letters of a partition that is read whole."""
         topic, partition = tp

@@ -403,7 +403,7 @@ def test_a_new_hook_and_one_that_is_changed(browser: Browser, fake: Callable[...
     browser.fill("Events", "issue.created, comment")
     browser.fill("Projects", "3 4")
     browser.press("More")
-    browser.fill("Own headers", "X-Tenant: a:b")
+    browser.fill("Custom headers", "X-Tenant: a:b")
     browser.fill("Name", " Orders ")
     browser.fill("Seconds before", "10, 60")
     browser.press("Add it")
@@ -449,6 +449,7 @@ def test_a_worker_without_the_newer_calls(browser: Browser, fake: Callable[..., 
     browser.open(f"{worker.base}/#/hooks/{2:032x}")
     browser.press("Enable")
     assert browser.page.locator("button", has_text="Replay").is_disabled()  # it is a disabled hook
+    browser.find("dialog[open]", "Enable this hook")  # it opens when the worker has answered
     browser.press("Enable")
     eventually(lambda: worker.calls("PUT"))
     assert worker.calls("PUT") == [(f"/api/hooks/{2:032x}", {"status": "active"})]

@@ -1,4 +1,4 @@
-"""What Kafka held, what it holds no longer, and whether that was told: pure comparison."""
+"""What Kafka held, what it no longer holds, and whether the loss was reported: a pure comparison."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 _RANGE = re.compile(r"removed the offsets (\d+) to (\d+)")
 #: how soon an added partition is found, in seconds (STREAMHOOKS_METADATA_INTERVAL): before, nobody knows of it
 FOUND_WITHIN = 60.0
-_MOVED = {"was made anew": "anew", "is gone": "shorter"}
+_MOVED = {"was recreated": "anew", "has lost its records": "shorter"}
 #: topic (without the prefix), partition, offset, timestamp in epoch milliseconds
 Place = tuple[str, int, int, int]
 
@@ -26,7 +26,7 @@ class Record:
     timestamp: int
     """Epoch milliseconds."""
     life: int
-    """Counts on when the log of its topic was made anew or cut: offsets may come again in the next one."""
+    """Counts up when the topic is recreated or its log cut: offsets may repeat in the next life."""
     value: bytes
 
     @property
@@ -56,7 +56,7 @@ class Removal:
 
     @property
     def is_owed(self) -> bool:
-        """Whether the workers must tell, even if nothing is lost: the log is not as their position says."""
+        """Tell whether the workers must report it, even if nothing is lost: their position is not in the log."""
         return self.kind != "retention" and self.committed > self.first
 
     def takes(self, record: Record) -> bool:
@@ -68,7 +68,7 @@ class Removal:
         )
 
     def owes(self, record: Record) -> bool:
-        """Whether the loss of this record must be told.
+        """Tell whether the loss of this record must be reported.
 
         A log that lost its last records before anybody had read so far looks like one that never had them.
         """
@@ -86,17 +86,17 @@ class Told:
 
     @property
     def named(self) -> range | None:
-        """The offsets that it names as removed."""
+        """Return the offsets that it names as removed."""
         found = _RANGE.search(self.why)
         return range(int(found[1]), int(found[2]) + 1) if found else None
 
     @property
     def moved(self) -> str | None:
-        """What it says became of the log, as the metric calls it."""
+        """Return what it says happened to the log, in the metric's words."""
         return next((what for text, what in _MOVED.items() if text in self.why), None)
 
     def covers(self, removal: Removal, offset: int) -> bool:
-        """Whether this tells of the loss of this offset."""
+        """Tell whether this reports the loss of this offset."""
         named = self.named
         return (
             (self.topic, self.partition) == (removal.topic, removal.partition)
@@ -107,7 +107,7 @@ class Told:
 
 @dataclass
 class Account:
-    """What became of what was written."""
+    """What happened to the records that were written."""
 
     written: int = 0
     held: int = 0

@@ -45,9 +45,9 @@ def test_what_retention_took_is_told_offset_by_offset():
 
 def test_logs_that_moved_are_counted_by_what_became_of_them():
     notices = [
-        told("the topic was made anew, and its former log was read to 7: what there is now is read from 0 on"),
-        told("the log was read to 9, and what it had from 7 on is gone: it is read from 7 on"),
-        told("the log was read to 9, and what it had from 7 on is gone: it is read from 7 on", partition=1),
+        told("the topic was recreated, and its previous log was read to 7: the new log is read from 0 on"),
+        told("the log was read to 9, but has lost its records from 7 on: it is read from 7 on"),
+        told("the log was read to 9, but has lost its records from 7 on: it is read from 7 on", partition=1),
     ]
     assert must_be_counted(notices) == {"events anew": 1, "events shorter": 2}
 

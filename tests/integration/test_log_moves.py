@@ -75,7 +75,7 @@ def test_a_topic_is_made_anew_under_a_running_worker_again_and_again(install, or
         written(one, organization, count)
         eventually(lambda total=before + count: received(hook, total), timeout=60)
         eventually(lambda n=round_: len(told(one)) == n)
-    # While what the worker has fetched of the former log waits for room.
+    # While what the worker has fetched of the previous log waits for room.
     one.receiver.behave(slow.path, delay=5)
     written(one, organization, 3000, "2")
     slow.received(20)
@@ -84,7 +84,7 @@ def test_a_topic_is_made_anew_under_a_running_worker_again_and_again(install, or
     eventually(lambda: len(told(one)) == 3, timeout=60)
     one.receiver.behave(slow.path)
     eventually(lambda: received(hook, 52), timeout=60)
-    assert all("made anew" in why for why in told(one))
+    assert all("recreated" in why for why in told(one))
     assert metric(one, "moved_logs_total") == 3
     eventually(lambda: metric(one, "lag_records") == 0)
     # The commit is of the new log: nothing is read again, and nothing is told again.
@@ -149,7 +149,7 @@ def test_a_log_loses_its_end_and_grows_again(
             written(one, organization, 30)
             eventually(lambda: received(hook, 40), timeout=90)
             (why,) = eventually(lambda: told(one))
-            assert "read to 10, and what it had from 0 on is gone" in why
+            assert "read to 10, but has lost its records from 0 on" in why
             assert worker.stop() == 0
             # The same while no worker runs.
             kafka.kill()

@@ -44,7 +44,7 @@ def test_what_topics_refuse_for_a_while_is_written_in_the_end(
     for _ in range(5):
         one.produce("events", "11", event(organization))
     for name in refusing:
-        eventually(lambda name=name: f"does not take records on {one.prefix}{name}" in reasons(worker))
+        eventually(lambda name=name: f"refuses records on {one.prefix}{name}" in reasons(worker))
         assert f'streamhooks_refused_writes_total{{topic="{one.prefix}{name}"}}' in metrics(worker)
     assert UNSETTLED not in metrics(worker)
     assert slow.received(5)
@@ -66,7 +66,7 @@ def test_what_topics_refuse_for_a_while_is_written_in_the_end(
     # A worker that is stopped meanwhile ends in order, and the next one writes it.
     configure(one, "dead-letters", AlterConfigOpType.SET, "0")
     one.produce("events", "11", event(organization))
-    eventually(lambda: f"does not take records on {one.prefix}dead-letters" in reasons(worker))
+    eventually(lambda: f"refuses records on {one.prefix}dead-letters" in reasons(worker))
     assert worker.stop() == 0
     configure(one, "dead-letters", AlterConfigOpType.DELETE)
     worker.start()
@@ -102,7 +102,7 @@ def test_defects_of_a_worker(install: Callable[..., Installation], organization:
     worker = one.add_worker()
     failing = one.create_hook(organization, behaviour="status=500&fail=1")
 
-    # A reader that fails is started again, and until then the worker is not ready.
+    # A reader that fails is restarted, and until then the worker is not ready.
     (worker.data_dir / "reader").touch()
     eventually(lambda: "the reader of hooks has failed" in reasons(worker))
     (worker.data_dir / "reader").unlink()

@@ -97,7 +97,7 @@ def test_no_permission_to_read_the_hooks(one: Installation, organization: str) -
     hook = one.create_hook(organization)
     with denied(one.brokers, ResourceType.TOPIC, [f"{one.prefix}hooks"], AclOperation.READ):
         failed = eventually(lambda: next(iter(reasons(one)), None))
-        assert failed.startswith("the reader of hooks has failed, it is started again: ")
+        assert failed.startswith("the reader of hooks has failed, it will be restarted: ")
         assert "TOPIC_AUTHORIZATION_FAILED" in failed
     eventually(lambda: reasons(one) == [], timeout=60)
     one.produce("events", "1", event(organization))

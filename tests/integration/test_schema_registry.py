@@ -90,6 +90,12 @@ def test_events_and_hooks(install, registry: Registry, organization: str) -> Non
     assert {name: sent[name] for name in given} == given
     # Each schema was asked for once.
     assert sorted(registry.asked) == ["/registry/schemas/ids/1", "/registry/schemas/ids/4"]
+    # Whoever looks back asks the registry, too.
+    last = one.records("events")[-1]
+    explained = one.api.get(f"/api/explain?source=events:{last.partition()}:{last.offset()}").json
+    assert [hook["matched"] for hook in explained["hooks"]] == [True]
+    replay = one.api.post(f"/api/hooks/{hook_id}/replay", {"from": 0, "dry_run": True})
+    assert replay.json["matches"] == 2
     # What it does not know is broken, and the partition goes on.
     written = one.produce("events", "11", wire(Event.from_fields(given), 99))
     assert "no schemas/ids/99" in one.dead_letter_at(written)["reason"]
@@ -102,7 +108,7 @@ def test_events_and_hooks(install, registry: Registry, organization: str) -> Non
     }
     deep = one.produce("events", "11", b"\x00\x00\x00\x00\x0b" + b"\x02" * 500_000)
     wide = one.produce("events", "11", b"\x00\x00\x00\x00\x0c" + b"\xfe" + b"\xff" * 7 + b"\x7f")
-    assert "holds itself" in one.dead_letter_at(deep)["reason"]
+    assert "contains itself" in one.dead_letter_at(deep)["reason"]
     assert "too few bytes" in one.dead_letter_at(wide)["reason"]
     one.produce("events", "11", event(organization))
     eventually(lambda: one.receiver.count(path)["ids"] == 3)

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from streamhooks.delayed.pending import Entry, Pending
+from streamhooks.delayed.entries import Entry
+from streamhooks.delayed.log import DelayedLog
+from streamhooks.delayed.pending import Pending
+from streamhooks.delayed.queues import Queues
 from streamhooks.delayed.scheduler import Scheduler
 from streamhooks.delayed.upkeep import Upkeep
 from streamhooks.delivery.client import Answer
@@ -121,7 +124,8 @@ class World:
         self.restraints = Restraints(
             self.hooks, is_home=lambda _hook: True, tell=lambda *told: self.told.append(told), clock=lambda: NOW
         )
-        self.bulkheads = Bulkheads(100, lambda _hook: bound, lambda: NOW)
+        self.queues = Queues()
+        self.bulkheads = Bulkheads(100, lambda _hook: bound, lambda: NOW, self.queues.tell_of_room)
         self.places = places = Places(self.bulkheads, Weight(first), Weight(again))
         self.limits = Limits(**({"retry_delay": 300.0, "max_retries": None} | limits))
         self.runs = runs = Runs(self.gate, self.outputs, lambda call: self.read_arguments(call))
@@ -233,6 +237,7 @@ async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, 
     pending = Pending(lambda: NOW)
     scheduler = Scheduler(
         pending,
+        world.queues,
         world.runners,
         Upkeep(pending, world.outputs, None, "delayed", world.read_arguments, clock),
         Admission(wait),
@@ -240,7 +245,8 @@ async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, 
         clock=clock,
         **further,
     )
-    scheduler.apply(list(records))
+    world.log = DelayedLog(pending, world.queues.changed)
+    world.log.apply(list(records))
     running = asyncio.create_task(scheduler.run())
     try:
         yield scheduler

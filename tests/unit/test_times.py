@@ -16,6 +16,7 @@ OF_DAY = {
     "hooks/table.py",
     "limits/restraints.py",
     "tasks/sending.py",
+    "testing/parts.py",
     "worker/app.py",
     "worker/faust_conf.py",
     "worker/system.py",

@@ -4,13 +4,12 @@ import { hookPath, post, remove } from "./api.js";
 import { confirm } from "./dialogs.js";
 import { badge, button, cell, copyable, fill, h, keyed, table, toast } from "./dom.js";
 import { ago, at, cameBack, pretty } from "./format.js";
+import { OUTCOMES } from "./tables.js";
 
 /** A badge with the cause of an attempt, unless it is live or a retry. */
 export const causeBadge = (attempt) => attempt.cause && !["live", "retry"].includes(attempt.cause) ? [" ", badge(attempt.cause, "off")] : "";
 
-const KINDS = { delivered: "good", retried: "warn", dead: "bad", failed: "bad", dropped: "off" };
-
-export const outcomeBadge = (outcome) => badge(outcome, KINDS[outcome] ?? "");
+export const outcomeBadge = (outcome) => badge(outcome, OUTCOMES[outcome] ?? "");
 
 export function sourceLink(source) {
   return source ? h("a", { href: `#/explain?source=${encodeURIComponent(source)}`, title: "Explain this record" }, source) : "–";

@@ -13,6 +13,7 @@ import { FIELDS } from "./hook_fields.js";
 import { isApp, kindOf, projectsOf, stateBadges, titleOf } from "./hook_state.js";
 import { live } from "./live.js";
 import { enable, missedPanel, replay } from "./replay.js";
+import { OBSERVED } from "./tables.js";
 import { test } from "./testing.js";
 
 const ROLLUPS = [
@@ -109,7 +110,7 @@ function details(hook, defaults) {
     ["Replaced secrets sign until", hook.previous_secrets_until?.length ? hook.previous_secrets_until.map((one) => h("div", {}, at(one))) : null],
     ...FIELDS.filter((field) => field.fact).map((field) => [field.fact.title, fact(field)]),
     ["Created", hook.date_created ? at(hook.date_created) : null],
-    ["Failing since", hook.failing_since ? ago(hook.failing_since) : null],
+    ...OBSERVED.map(([name, title]) => [title, hook[name] ? ago(hook[name]) : null]),
   ]);
 }
 

@@ -5,9 +5,9 @@ import { change } from "./changing.js";
 import { form, open } from "./dialogs.js";
 import { button, fill, h, toast, write } from "./dom.js";
 import { at, isoOf, localInput, plural, zone } from "./format.js";
+import { isApp } from "./hook_state.js";
 import { live } from "./live.js";
-
-const TOPICS = ["events", "alerts", "resource-changes"];
+import { TOPICS } from "./tables.js";
 
 /** Ask what to do with missed records, and enable the hook; resolves to true if it was done. */
 export async function enable(id) {
@@ -47,7 +47,7 @@ export function replay(hook, began) {
     const now = Date.now();
     const from = h("input", { type: "datetime-local", id: "replay-from", step: 1, required: true, value: localInput(now - 3_600_000) });
     const to = h("input", { type: "datetime-local", id: "replay-to", step: 1 });
-    const topics = h("fieldset", {}, h("legend", {}, "Topics"), TOPICS.filter((name) => (hook.app_id === null ? name !== "resource-changes" : name !== "events")).map((name) =>
+    const topics = h("fieldset", {}, h("legend", {}, "Topics"), TOPICS[isApp(hook) ? "app" : "service"].map((name) =>
       h("label", { class: "line" }, h("input", { type: "checkbox", name: "topics", value: name, checked: true }), h("span", {}, name))));
     const found = h("p", { class: "found", role: "status" });
     let counted = "";

@@ -4,9 +4,9 @@ import { attemptsTable } from "./attempts.js";
 import { get } from "./api.js";
 import { button, h, write } from "./dom.js";
 import { absolute, isoOf, plural, zone } from "./format.js";
+import { OUTCOMES } from "./tables.js";
 
 const TEXTS = ["hook_id", "webhook_id", "outcome", "status", "event"];
-const OUTCOMES = ["delivered", "retried", "dead", "dropped", "failed"];
 /** The search pauses after finding this many. */
 const AT_ONCE = 50;
 
@@ -15,7 +15,7 @@ export function searchView(signal, query) {
   const inputs = {
     hook_id: input("hook_id", { pattern: "[0-9a-fA-F]{32}", title: "The id of a hook has 32 hex digits" }),
     webhook_id: input("webhook_id"),
-    outcome: h("select", { id: "s-outcome" }, ["", ...OUTCOMES].map((name) => h("option", { value: name, selected: name === query.get("outcome") }, name || "any"))),
+    outcome: h("select", { id: "s-outcome" }, ["", ...Object.keys(OUTCOMES)].map((name) => h("option", { value: name, selected: name === query.get("outcome") }, name || "any"))),
     status: input("status", { type: "number", min: 100, max: 999 }),
     event: input("event", { placeholder: "issue.created" }),
   };

@@ -6,17 +6,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from streamhooks.backlog.replays import Replays
+    from streamhooks.dead_letters.desk import LetterDesk
     from streamhooks.delayed.pending import Pending
     from streamhooks.delivery.addresses import AddressPolicy
     from streamhooks.history.history import History
     from streamhooks.hooks.table import HooksTable
     from streamhooks.hooks.writer import HookWriter
+    from streamhooks.kafka.looks import Looks
     from streamhooks.kafka.publisher import Published
     from streamhooks.kafka.reader import Record
     from streamhooks.kafka.topics import Topics
     from streamhooks.records.call import Resent
     from streamhooks.records.hook import Hook
-    from streamhooks.records.registry import SchemaRegistry
     from streamhooks.records.sealing import Keys
     from streamhooks.settings import Settings
     from streamhooks.tasks.call import Call
@@ -80,12 +82,20 @@ class Parts(Protocol):
         """Where deliveries may go."""
 
     @property
-    def registry(self) -> SchemaRegistry | None:
-        """The schema registry, if there is one: a record of its form can only be read once that was learned."""
+    def looks(self) -> Looks:
+        """Bounds what looks into the topics at once."""
 
     @property
     def history(self) -> History:
-        """What answers questions about the past, and sends it again."""
+        """What answers questions about the past."""
+
+    @property
+    def replays(self) -> Replays:
+        """What answers about what a hook has still to get, and about replays."""
+
+    @property
+    def dead_letters(self) -> LetterDesk:
+        """What answers about dead letters, sends them again, and drops them."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -119,6 +129,14 @@ class Parts(Protocol):
 
     def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
         """The latest attempts of an owned hook, newest first."""
+
+    async def learn(self, value: bytes | None) -> None:
+        """Ask the schema registry, if there is one, for what is needed to read a record.
+
+        Raises:
+            RegistryAway: it does not answer.
+
+        """
 
     def call_again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
         """The call that sends a source record to a hook once more; None if it does not fire the hook.

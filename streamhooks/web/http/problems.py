@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from streamhooks.errors import ProducerDead, PublishError, StreamhooksError
+from streamhooks.errors import ProducerDead, PublishError, RegistryAway, StreamhooksError
 
 RETRY_AFTER = {"Retry-After": "1"}
 #: time in which Kafka must confirm a change, in seconds; the publisher itself never stops trying
@@ -59,7 +59,7 @@ def try_again(detail: str, *, maybe_applied: bool = False) -> ProblemError:
 
 @asynccontextmanager
 async def kafka_answers(*, after_change: bool = False) -> AsyncIterator[None]:
-    """Turn a TimeoutError in the block, from reading Kafka, into a ProblemError with 503.
+    """Raise ProblemError with 503 if Kafka, or the schema registry, does not answer a read in the block.
 
     `after_change` is whether a change was made before.
     """
@@ -67,6 +67,8 @@ async def kafka_answers(*, after_change: bool = False) -> AsyncIterator[None]:
         yield
     except TimeoutError:
         raise try_again("Kafka does not answer in time", maybe_applied=after_change) from None
+    except RegistryAway as away:
+        raise try_again(str(away), maybe_applied=after_change) from None
 
 
 @asynccontextmanager

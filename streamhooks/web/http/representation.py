@@ -6,45 +6,40 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from streamhooks.backlog.summary import Missed
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.hooks.table import Status
 from streamhooks.hooks.trouble import Trouble
 from streamhooks.records.hook import CREATABLE, FIELDS, Hook, names_for
-from streamhooks.records.rotation import in_force
+from streamhooks.records.hook_state import HookState
 from streamhooks.times import iso
+from streamhooks.web.http.observed import BY_NAME, COLUMNS, Observed
 
-#: fields from the table of hooks, by the field that they follow
-_FOUND: Final[Mapping[str, tuple[str, ...]]] = {
-    "secret": ("previous_secrets_until",),
-    "status": ("status_reason", "disabled_since", "failing_since", "paused_until", "breaker", "trouble"),
-}
 #: the fields in order, each with the function that shows it, None if it is not a field of the hook
 _SHOWN: Final = [
     (one, FIELDS[one].value.shown if one in FIELDS else None)
     for name in dict.fromkeys(("id", "organization_id", "project_ids", *CREATABLE, *names_for("see")))
-    for one in (name, *_FOUND.get(name, ()))
+    for one in (name, *COLUMNS.get(name, ()))
 ]
 
 
 def shown_hook(
-    hook: Hook, status: Status, trouble: Trouble | None, revision: int, now: float, *, plaintext: bool = False
+    hook: Hook,
+    status: Status,
+    trouble: Trouble | None,
+    revision: int,
+    now: float,
+    *,
+    state: HookState | None = None,
+    plaintext: bool = False,
 ) -> dict[str, Any]:
     """Return a hook in the form of docs/reference/hooks.md, at `now` (epoch seconds).
 
-    `plaintext` shows its secret, to the caller who has just created or rotated it.
+    `state` is its observed state. `plaintext` shows its secret, to the caller who has just created or rotated it.
 
     Of a list over its bound, one item more than the bound is shown: otherwise a page of such hooks would be unbounded.
     """
-    found = {
-        "previous_secrets_until": [iso(previous.until) for previous in in_force(hook, now)],
-        "status_reason": status.reason,
-        "disabled_since": iso(status.disabled_since),
-        "failing_since": iso(status.failing_since),
-        "paused_until": iso(status.paused_until),
-        "breaker": status.breaker,
-        "trouble": trouble,
-    }
-    shown = {name: show(getattr(hook, name)) if show else found[name] for name, show in _SHOWN}
+    seen = Observed(hook, status, state or HookState(hook.id), trouble, now)
+    shown = {name: show(getattr(hook, name)) if show else BY_NAME[name].show(seen) for name, show in _SHOWN}
     # These two differ from the record.
     shown["status"], shown["revision"] = status.status, revision
     if plaintext:

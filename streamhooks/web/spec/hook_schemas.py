@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from streamhooks.hooks.trouble import TROUBLES
-from streamhooks.records import rotation
 from streamhooks.records.hook import CHANGEABLE, CREATABLE, FIELDS, names_for
 from streamhooks.records.hook_values import APP_EVENT, ID, SERVICE_EVENT, events_schema
 from streamhooks.records.json_schema import TEXT, Schema
 from streamhooks.records.json_schema import of_list as _list
 from streamhooks.records.json_schema import of_object as _object
 from streamhooks.records.json_schema import or_null as _or_null
+from streamhooks.web.http.observed import BY_NAME
 from streamhooks.web.rules.hook_input import REQUIRED, RESUME
 from streamhooks.web.spec.values import MOMENT
 from streamhooks.web.spec.values import of_ref as _ref
@@ -32,20 +31,7 @@ def _seen(*names: str) -> dict[str, Schema]:
 
 _SHOWN: Final[dict[str, Schema]] = {
     **_seen("id", *CREATABLE),
-    "previous_secrets_until": {
-        **_list(TEXT),
-        "maxItems": rotation.MOST,
-        "description": "ISO 8601; until when each replaced secret still signs, the most recent first",
-    },
-    "status_reason": _or_null(TEXT),
-    "disabled_since": {**_or_null(TEXT), "description": "ISO 8601"},
-    "failing_since": {**_or_null(TEXT), "description": "ISO 8601; since when every attempt failed"},
-    "paused_until": {**_or_null(TEXT), "description": "ISO 8601; until when the endpoint asked not to be called"},
-    "breaker": {"type": "string", "enum": ["closed", "open"]},
-    "trouble": {
-        "enum": [*TROUBLES, None],
-        "description": "the first of these that applies; null if none does, or its owner has disabled it",
-    },
+    **{name: one.schema for name, one in BY_NAME.items()},
     **_seen(*names_for("see")),
 }
 

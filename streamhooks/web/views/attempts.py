@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 from typing import cast, get_args
 
 from aiohttp import web
 
-from streamhooks.errors import BrokenRecord, RecordTooLarge, RegistryAway
+from streamhooks.errors import BrokenRecord, RecordTooLarge
 from streamhooks.history.attempts import Wanted
 from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.records.firing import Outcome
@@ -28,7 +27,6 @@ from streamhooks.web.http.problems import (
     confirmed,
     conflict,
     kafka_answers,
-    try_again,
     unknown_fields,
 )
 from streamhooks.web.http.representation import shown_attempt
@@ -43,7 +41,7 @@ async def search_attempts(parts: Parts, request: web.Request) -> web.Response:
     """Answer with attempts of all hooks or of one, newest first."""
     given = query(request, (*_FILTERS, "cursor", "limit"))
     limit, wanted, before = limit_of(given), _wanted(given), before_of(given)
-    with parts.history.long_look():
+    with parts.looks.long_place():
         async with kafka_answers():
             page = await parts.history.attempts(wanted, before, limit)
     shown = {
@@ -87,7 +85,7 @@ async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:
     topic, number, offset = coordinates(source)
     record = None
     if SourceKind.of(topic, parts.topics) is not None:  # else it belongs to another installation
-        with parts.history.short_look():
+        with parts.looks.short_place():
             async with kafka_answers():
                 record = await parts.history.record_at((topic, number), offset)
     if record is None or record.value is None:
@@ -102,13 +100,11 @@ async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:
 async def _call(parts: Parts, hook: Hook, record: Record) -> Call:
     """Return the call that sends a record to a hook again; raise ProblemError if the record can't fire it now."""
     try:
-        if parts.registry is not None:
-            await asyncio.to_thread(parts.registry.learn, record.value)
+        async with kafka_answers():
+            await parts.learn(record.value)
         call = parts.call_again(hook, record, "replay", secrets.token_hex(8))
     except BrokenRecord as broken:
         raise conflict(f"the record can't be read: {broken}") from None
-    except RegistryAway as away:
-        raise try_again(str(away)) from None
     if call is None:
         raise conflict("the record no longer fires this hook: its events or projects have changed")
     return call

@@ -85,7 +85,7 @@ async def change_hook(parts: Parts, request: web.Request) -> web.Response:
 async def _missed(parts: Parts, hook: Hook) -> dict[str, Any]:
     """Return the backlog of the hook in the API's form; raise ProblemError if a decision about it is missing."""
     async with kafka_answers():
-        missed = await parts.history.missed_of(hook.id)
+        missed = await parts.replays.missed_of(hook.id)
     shown = shown_missed(missed)
     if missed.undecided and hook.resume is None:
         records = "1 record was" if missed.undecided == 1 else f"{missed.undecided} records were"
@@ -156,7 +156,8 @@ def _shown(parts: Parts, hook: Hook, *, plaintext: bool = False) -> dict[str, An
     except KeyError:  # the hook was deleted in the meantime
         status = Status(hook.status, None, None)
     trouble = trouble_of(parts.hooks, hook)
-    return shown_hook(hook, status, trouble, _revision(parts, hook), parts.clock(), plaintext=plaintext)
+    state, revision = parts.hooks.state(hook.id), _revision(parts, hook)
+    return shown_hook(hook, status, trouble, revision, parts.clock(), state=state, plaintext=plaintext)
 
 
 def _with_warnings(shown: dict[str, Any], hook: Hook) -> dict[str, Any]:

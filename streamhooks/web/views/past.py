@@ -14,6 +14,7 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.history.explain import Explained, summary
 from streamhooks.history.history import EXPLAINED
 from streamhooks.kafka.reader import Record
+from streamhooks.records.firing import OUTCOMES
 from streamhooks.records.ids import webhook_id_of_call
 from streamhooks.sources.kinds import OF_USERS
 from streamhooks.times import Between, iso, moment
@@ -49,9 +50,10 @@ _FILTERS = (*_TEXTS, *_TIMES)
 async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
     """Answer with each hook of a record's organization: whether the record fired it, why not, and the attempts."""
     given = query(request, ("source", "event_id", "since", "until"))
-    with parts.history.long_look():
+    with parts.looks.long_place():
         async with kafka_answers():
             record = await _wanted_record(parts, given)
+            await parts.learn(record.value)
             try:
                 found = await parts.history.explain(record)
             except BrokenRecord as broken:
@@ -86,7 +88,7 @@ async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
 
 
 def _may_wait(one: Explained, attempts: list[dict[str, Any]]) -> bool:
-    return one.matched and (not attempts or attempts[-1]["outcome"] == "retried")
+    return one.matched and (not attempts or OUTCOMES[attempts[-1]["outcome"]].goes_on)
 
 
 async def _pending(parts: Parts, request: web.Request, one: Explained) -> list[dict[str, Any]]:
@@ -126,9 +128,9 @@ async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
         raise bad_fields({"state": f"must be one of {', '.join(WANTED)}"})
     wanted = _filter(given, time_of(given, "since"), time_of(given, "until"), cast(Wanted, state))
     before = before_of(given)
-    with parts.history.short_look():
+    with parts.looks.short_place():
         async with kafka_answers():
-            page = await parts.history.letters(wanted, before, limit)
+            page = await parts.dead_letters.page(wanted, before, limit)
     return answer({"dead_letters": [_shown(one) for one in page.found], "next_cursor": cursor_of(page.reached)})
 
 
@@ -138,9 +140,9 @@ async def get_dead_letter(parts: Parts, request: web.Request) -> web.Response:
     place = _LETTER.fullmatch(request.match_info["letter"])
     if place is None:
         raise not_found("dead letter")
-    with parts.history.short_look():
+    with parts.looks.short_place():
         async with kafka_answers():
-            found = await parts.history.letter(int(place[1]), int(place[2]))
+            found = await parts.dead_letters.one(int(place[1]), int(place[2]))
     if found is None:
         raise not_found("dead letter")
     fields = found.letter.to_fields()
@@ -154,7 +156,7 @@ async def redrive_dead_letters(parts: Parts, request: web.Request) -> web.Respon
     wanted = _wanted(fields, ("dry_run", "force"))
     dry_run = fields.get("dry_run", False)
     async with kafka_answers(), confirmed(within=600.0):
-        sent, skipped = await parts.history.redrive(wanted, force=fields.get("force", False), dry_run=dry_run)
+        sent, skipped = await parts.dead_letters.redrive(wanted, force=fields.get("force", False), dry_run=dry_run)
     return answer({"redriven": sent, "skipped": skipped}, 200 if dry_run else 202)
 
 
@@ -165,7 +167,7 @@ async def drop_dead_letters(parts: Parts, request: web.Request) -> web.Response:
     wanted = _wanted(fields, ("dry_run",))
     dry_run = fields.get("dry_run", False)
     async with kafka_answers(), confirmed(within=600.0):
-        dropped, skipped = await parts.history.drop(wanted, dry_run=dry_run)
+        dropped, skipped = await parts.dead_letters.drop(wanted, dry_run=dry_run)
     return answer({"dropped": dropped, "skipped": skipped})
 
 

@@ -20,9 +20,9 @@ async def get_missed(parts: Parts, request: web.Request) -> web.Response:
     """Answer with the backlog of a hook."""
     query(request)
     hook = await found_hook(parts, hook_id_of(request))
-    with parts.history.short_look():
+    with parts.looks.short_place():
         async with kafka_answers():
-            missed = await parts.history.missed_of(hook.id)
+            missed = await parts.replays.missed_of(hook.id)
     return answer(shown_missed(missed))
 
 
@@ -50,16 +50,16 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
         raise conflict("the hook is disabled: enable it first")
     between = Between.moments(since, until)
     # With `to`, the topics are read beyond it as well.
-    with parts.history.long_look() if dry_run or until is not None else parts.history.short_look():
+    with parts.looks.long_place() if dry_run or until is not None else parts.looks.short_place():
         async with kafka_answers():
             kinds = names and [kind for kind in OF_USERS if kind in names]
-            ranges = await parts.history.ranges(hook, kinds, between)
+            ranges = await parts.replays.ranges(hook, kinds, between)
             records = sum(end - start for start, end in ranges.values())
             if dry_run or not ranges:  # no topic fires a hook without events
-                return answer({"records": records, "matches": await parts.history.count(hook, ranges, between)})
+                return answer({"records": records, "matches": await parts.replays.count(hook, ranges, between)})
     async with confirmed():
         # All or nothing, even if the caller hangs up now.
-        replay_id = await asyncio.shield(asyncio.ensure_future(parts.history.replay(hook, ranges, between)))
+        replay_id = await asyncio.shield(asyncio.ensure_future(parts.replays.begin(hook, ranges, between)))
     return answer({"replay": replay_id, "records": records}, 202)
 
 
@@ -69,7 +69,7 @@ async def stop_replay(parts: Parts, request: web.Request) -> web.Response:
     hook_id = hook_id_of(request)
     await read_nothing(request)
     async with confirmed():
-        found = await parts.history.stop_replay(hook_id, request.match_info["replay_id"])
+        found = await parts.replays.stop(hook_id, request.match_info["replay_id"])
     if not found:
         raise not_found("replay")
     return web.Response(status=204)

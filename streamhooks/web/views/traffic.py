@@ -6,7 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.web.http.messages import answer, hook_id_of, limit_of, query, read_nothing
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.problems import confirmed, conflict, not_found

@@ -1,13 +1,13 @@
-"""What is sent of a stretch: by the timestamps of its records, and by the log that is there."""
+"""Which records of a stretch are sent: by their timestamps, and by the current log."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from streamhooks.backlog.catch_up import CatchUp, Ways
-from streamhooks.backlog.stretches import Stretches
+from streamhooks.backlog.catch_up import CatchUp
+from streamhooks.backlog.stretches import Backlog, Stretches
 from streamhooks.kafka import reader
 from streamhooks.kafka.reader import Record
 from streamhooks.limits.rates import Rate
@@ -19,7 +19,7 @@ TP = (TOPIC, 0)
 
 @dataclass
 class World:
-    """A partition with the timestamps of its records, a hook whose home is here, and what is started for it."""
+    """A partition with the timestamps of its records, a hook that this worker owns, and the calls started for it."""
 
     times: list[int]
     started: list[int] = field(default_factory=list)
@@ -31,15 +31,14 @@ class World:
         self.stretches = Stretches()
         self.hook = hook = SimpleNamespace(id=HOOK, resumed_at=1.0)
         self.catch_up = CatchUp(
-            self.stretches,
+            Backlog(self.stretches, self.write, self.forget, self.gone.append),
             SimpleNamespace(get=lambda _: hook, is_active=lambda _: True),
             self,
-            Ways(self.read_range, self.ends, self.offset_at, self.write, self.forget, self.topic_id, self.gone.append),
+            self,
+            again=lambda _hook, record, _cause, _id_of: record.offset,
             is_home=lambda _: True,
             may_send=lambda _: True,
-            call_for=lambda _hook, _stretch, record: record.offset,
             rate=Rate(10_000),
-            clock=lambda: 1000.0,
         )
 
     async def start(self, call: int, owner) -> None:
@@ -48,11 +47,11 @@ class World:
             self.hook.resumed_at += 1.0  # and enabled again, when the call was passed over
         owner.release()
 
-    async def read_range(self, topic, partition, start, end):
+    async def some(self, topic, partition, start, end):
         span = range(start, min(end, len(self.times)))
         return [Record(topic, partition, offset, self.times[offset], None, b"") for offset in span]
 
-    async def topic_id(self, _tp):
+    async def topic_id(self, _topic):
         return self.log_id
 
     async def ends(self, _tp):
@@ -89,13 +88,13 @@ def work_off(world: World, *stretches: dict) -> list[list[int]]:
 AHEAD = 3_600_000
 
 
-def test_a_resume_from_a_time_sends_what_is_as_late_and_no_more() -> None:
+def test_a_resume_from_a_time_sends_only_records_from_then_on() -> None:
     # Offset 1 is ahead, 2 and 4 came late, 3 and 5 are meant.
     world = World([100_000, AHEAD, 150_000, 200_000, 199_999, 300_000])
     assert work_off(world, {"resume": "200"}) == [[1, 3, 5]]
 
 
-def test_a_replay_sends_the_records_of_its_time_wherever_they_lie() -> None:
+def test_a_replay_sends_the_records_of_its_time_in_any_order() -> None:
     world = World([100, AHEAD, 200, 300, 150, 200])
     bounded = {"why": "replay", "resume": "all", "not_before": 150, "before": 300}
     assert work_off(world, bounded) == [[2, 4, 5]]
@@ -103,17 +102,17 @@ def test_a_replay_sends_the_records_of_its_time_wherever_they_lie() -> None:
     assert work_off(world, bounded | {"before": None}) == [[1, 2, 3, 4, 5]]
 
 
-def test_many_bytes_are_read_bit_by_bit(monkeypatch) -> None:
+def test_many_bytes_are_read_in_parts(monkeypatch) -> None:
     monkeypatch.setattr(reader, "SOME", 3)
     world = World([1] * 30)
-    whole, reads = world.read_range, []
+    whole, reads = world.some, []
 
     async def some(topic, partition, start, end):
         records = await whole(topic, partition, start, end)
         reads.append(start)
         return [record._replace(value=b"xy") for record in records[:2]]
 
-    world.catch_up._ways = replace(world.catch_up._ways, read_range=some)
+    world.some = some
     assert work_off(world, {"resume": "all"}) == [list(range(30))]
     assert reads == list(range(0, 30, 2))
 
@@ -123,11 +122,11 @@ def test_what_was_sent_of_a_log_says_nothing_about_another_one() -> None:
     assert work_off(world, {"resume": "all"}) == [list(range(50))]
     # A second owner's stretch of the same records: they were sent.
     assert work_off(world, {"resume": "all", "id": "other"}) == [[]]
-    world.times = [1] * 20  # the topic was made anew
+    world.times = [1] * 20  # the topic was recreated
     assert work_off(world, {"resume": "all", "id": "third"}) == [list(range(20))]
 
 
-def test_a_stretch_of_another_log_is_not_sent_from_this_one_and_that_is_told() -> None:
+def test_a_stretch_of_another_log_is_not_sent_and_that_is_reported() -> None:
     world = World([1] * 50)
     assert work_off(world, {"resume": "all", "log": "A"}, {"resume": "all", "log": None, "id": "old"}) == [
         list(range(50)),
@@ -137,11 +136,11 @@ def test_a_stretch_of_another_log_is_not_sent_from_this_one_and_that_is_told() -
     replay = {"why": "replay", "resume": "all", "log": "A"}
     assert work_off(world, {"resume": "all", "log": "A"}, replay) == [[], []]
     assert [stretch.why for stretch in world.gone] == ["disabled", "replay"]
-    # As long, and another one: what was sent of the former says nothing about it.
+    # A log of the same length, but another one: what was sent of the previous log says nothing about it.
     assert work_off(world, {"resume": "all", "log": "B"}) == [list(range(50))]
 
 
-def test_what_lies_before_what_was_sent_is_sent_too() -> None:
+def test_records_before_those_sent_are_sent_too() -> None:
     world = World([1] * 50)
     # A record that had to wait for its resource is passed over long after those behind it were sent.
     assert work_off(world, {"next": 20, "resume": "all"}, {"next": 10, "end": 11, "resume": "all", "id": "late"}) == [
@@ -150,12 +149,12 @@ def test_what_lies_before_what_was_sent_is_sent_too() -> None:
     ]
 
 
-def test_what_was_sent_from_a_time_on_is_not_all_that_was_missed() -> None:
+def test_records_sent_from_a_time_on_are_not_all_that_were_missed() -> None:
     world = World([100_000, 200_000])
     assert work_off(world, {"resume": "150"}, {"resume": "all", "id": "other"}) == [[1], [0, 1]]
 
 
-def test_what_was_passed_over_while_it_was_sent_was_not_sent() -> None:
+def test_records_passed_over_meanwhile_were_not_sent() -> None:
     world = World([1] * 50, disabled_at=20)
     assert work_off(world, {"resume": "all"}, {"next": 20, "resume": "all", "id": "passed over meanwhile"}) == [
         list(range(50)),

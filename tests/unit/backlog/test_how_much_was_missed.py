@@ -1,4 +1,4 @@
-"""How much a hook missed, since when, and how much of it nobody has decided about."""
+"""How much a hook missed, since when, and how much of it is undecided."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OPEN = Stretch("a" * 32, "e:0:5:ab", "disabled", "e", 0, next=5, end=None, since
 
 
 def missed(*stretches: Stretch, first: int = 0):
-    """A log of 20 records, each written a second after the one before."""
+    """A log of 20 records, written one second apart."""
 
     def read_one(tp, offset, *, stop):
         return Record(*tp, offset, 1_000_000 + offset * 1000, None, b"")
@@ -27,18 +27,18 @@ def test_it_goes_back_to_the_first_record_and_not_to_when_that_was_passed_over()
     assert (found.records, found.undecided, found.since, found.available_from) == (15, 15, 1005.0, None)
 
 
-def test_what_is_decided_and_replays_count_but_nobody_has_to_decide_about_them():
+def test_decided_stretches_and_replays_count_but_are_not_undecided():
     decided = replace(OPEN, id="e:0:8:cd", next=8, end=10, resume="all")
     found = missed(decided, replace(decided, why="replay"))
     assert (found.records, found.undecided) == (4, 0)
 
 
-def test_what_retention_removed_is_told_and_not_counted():
+def test_what_retention_removed_is_reported_and_not_counted():
     found = missed(OPEN, first=12)
     assert (found.records, found.since, found.available_from) == (8, 1012.0, 1012.0)
 
 
-def test_of_what_is_gone_whole_nothing_is_left_to_decide():
+def test_a_stretch_that_is_gone_leaves_nothing_to_decide():
     found = missed(replace(OPEN, end=None), first=20)
     assert (found.records, found.undecided, found.since) == (0, 0, 2000.0)
 

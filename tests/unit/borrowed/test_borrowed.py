@@ -1,4 +1,4 @@
-"""What is borrowed of Faust, mode, aiokafka and aiohttp stands in `streamhooks/borrowed`, and is as it was read."""
+"""What we borrow from Faust, mode, aiokafka and aiohttp is listed in `streamhooks/borrowed`, and is unchanged."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"
 
 
 def listed(module: str) -> set[str]:
-    """What the tables list for a module of ours."""
+    """Return what the tables list for a module of ours."""
     return {name for library in LIBRARIES for name in library.names.get(module, {})}
 
 
 def not_listed(module: ModuleType, known: set[str]) -> list[str]:
-    """What a module borrows that is not among `known`."""
+    """Return what a module borrows that is not among `known`."""
     borrowing = Borrowing(module, NAMES, PUBLISHED)
     # A class or a module whose members are listed need not be listed itself.
     beginnings = {name[: match.start()] for name in known for match in re.finditer(r"[.:]", name)}
@@ -73,7 +73,7 @@ def test_what_is_listed_is_borrowed() -> None:
     assert stale == []
 
 
-def test_a_change_is_told_with_what_relies_on_it() -> None:
+def test_a_change_is_reported_with_the_module_that_relies_on_it() -> None:
     names = {
         "_x": "faust.app.base:App._new_web",
         "_y": "faust.app.base:App._consumer",

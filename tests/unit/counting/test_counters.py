@@ -91,7 +91,7 @@ def test_a_cell_that_was_written_too_late_is_older():
     assert is_older([1, 1, 0, 100, 3, 7], [2, 2, 0, 101, 3, 7])
     assert is_older([1, 1, 0, 100], [2, 2, 0, 101, 3, 7])
     assert not is_older([2, 2, 0, 101, 3, 7], [1, 1, 0, 100, 3, 7])
-    # Of two logs nobody knows which is the former: the one that is read last holds.
+    # Of two logs nobody knows which came first: the one that is read last holds.
     assert not is_older([1, 1, 0, 100, 3, 7], [2, 2, 0, 101, 3, 8])
     assert not is_older([2, 2, 0, 101, 3, 8], [1, 1, 0, 100, 3, 7])
 

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 import pytest
 
 from streamhooks.dead_letters import listing as dead_letters
+from streamhooks.dead_letters.desk import LetterDesk
 from streamhooks.dead_letters.listing import DeadLetters, Filter, Found
 from streamhooks.dead_letters.states import LetterStates
 from streamhooks.errors import Busy
-from streamhooks.history.history import LONG, History
 from streamhooks.kafka.backwards import Place
+from streamhooks.kafka.looks import LONG, Looks
 from streamhooks.kafka.reader import Record
-from streamhooks.kafka.threads import Threads
 from streamhooks.settings import Settings
 
 STOP = threading.Event()
@@ -89,40 +89,40 @@ class Redriving:
             yield one
 
 
-def history_of(letters: DeadLetters, redriving: Redriving) -> History:
-    rest = dict.fromkeys(("write", "stop", "clock"))
-    return History(Settings(), None, None, None, None, letters, redriving, Threads(1), partitions=2, **rest)
+def desk_of(letters: DeadLetters, redriving: Redriving) -> tuple[LetterDesk, Looks]:
+    looks = Looks()
+    return LetterDesk(looks, letters, redriving), looks
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
 async def test_all_that_fit_are_sent_again_or_dropped(dry_run: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     redriving = Redriving()
-    history = history_of(letters_of(5000, 10, monkeypatch), redriving)
-    counts = await history.redrive(Filter(), force=False, dry_run=dry_run)
+    desk, looks = desk_of(letters_of(5000, 10, monkeypatch), redriving)
+    counts = await desk.redrive(Filter(), force=False, dry_run=dry_run)
     assert counts == ((4500, 500) if dry_run else (4000, 1000))
     assert len(redriving.sent) == (0 if dry_run else 4500)
     redriving.sent.clear()
-    assert await history.drop(Filter(), dry_run=dry_run) == (5000, 0)
+    assert await desk.drop(Filter(), dry_run=dry_run) == (5000, 0)
     assert len(redriving.sent) == (0 if dry_run else 5000)
-    history.close()
+    looks.close()
 
 
 async def test_it_ends_when_its_caller_hangs_up_and_few_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     redriving = Redriving()
     redriving.go_on.clear()
-    history = history_of(letters_of(1000, 10, monkeypatch), redriving)
-    running = [asyncio.create_task(history.redrive(Filter(), force=True, dry_run=False)) for _ in range(LONG)]
+    desk, looks = desk_of(letters_of(1000, 10, monkeypatch), redriving)
+    running = [asyncio.create_task(desk.redrive(Filter(), force=True, dry_run=False)) for _ in range(LONG)]
     await asyncio.to_thread(redriving.begun.wait)
     with pytest.raises(Busy):
-        await history.redrive(Filter(), force=True, dry_run=True)
+        await desk.redrive(Filter(), force=True, dry_run=True)
     running[0].cancel()
     await asyncio.wait(running[:1])
-    assert (await history.redrive(Filter(), force=True, dry_run=True)) == (1000, 0)
+    assert (await desk.redrive(Filter(), force=True, dry_run=True)) == (1000, 0)
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     assert redriving.sent == []
-    history.close()
+    looks.close()
 
 
 def test_nothing_is_told_before_it_is_known_what_became_of_them() -> None:

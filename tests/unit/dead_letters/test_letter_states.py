@@ -96,7 +96,7 @@ def test_what_was_asked_for_is_seen_until_the_log_tells_more():
 
 
 @pytest.mark.parametrize("value", [b"no", b"{}", LetterState("1:1:1", "open", 1, 1).to_json()])
-def test_a_broken_record_leaves_the_former_state(value):
+def test_a_broken_record_leaves_the_previous_state(value):
     states = LetterStates()
     states.apply([told("dropped", 0)])
     ((_, reason),) = states.apply([Record("letter-states", 0, 1, 0, KEY.encode(), value)])
@@ -107,7 +107,7 @@ def test_a_broken_record_leaves_the_former_state(value):
 def test_a_log_that_is_made_anew_gets_what_it_lacks():
     states = LetterStates()
     states.apply([told("delivered", 1, "1:1:1"), told("open", 1, "1:2:1"), told("open", 1, "1:3:1", partition=1)])
-    states.begin_anew(0)
+    states.begin_anew(("letter-states", 0))
     states.apply([told("open", 1, "1:2:1")])
     assert states.heals(0) == [("1:1:1", Known("delivered", 1))]
     assert states.heals(1) == []
@@ -139,7 +139,7 @@ def test_a_letter_that_was_written_since_the_ends_were_learnt_is_there():
     assert states.expired(lambda _: True, 100) == []
 
 
-def test_what_lies_behind_the_end_again_and_again_is_of_a_former_log():
+def test_what_is_beyond_the_end_again_and_again_is_of_a_previous_log():
     states = LetterStates()
     states.apply([told("open", 1, "0:9:1")])
     states.learn_bounds({0: (0, 2)})
@@ -160,7 +160,7 @@ def test_states_expire_with_their_letters_some_at_a_time():
     assert states.get("0:2:1").state == "delivered"
 
 
-def test_a_letter_whose_home_has_another_partition_by_now_has_one_state():
+def test_a_letter_whose_owner_has_another_partition_by_now_has_one_state():
     for first, second in ((0, 5), (5, 0)):
         states = LetterStates()
         states.apply([told("open", 1, partition=first), told("delivered", 2, partition=second)])

@@ -1,4 +1,4 @@
-"""What a home decides about dead letters: taken up, ended, healed, forgotten, opened again."""
+"""What an owner decides about dead letters: taken up, ended, healed, forgotten, reopened."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from streamhooks.dead_letters.lifecycle import CALL_GONE, Letters
 from streamhooks.dead_letters.states import Known, LetterStates
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.kafka.reader import Record
 from streamhooks.records.letter_state import LetterState
 
@@ -14,7 +14,7 @@ KEY = "3:17:5"
 
 
 class World:
-    """A home of partition 0; what it writes comes back from the log at once."""
+    """An owner of partition 0; what it writes comes back from the log at once."""
 
     def __init__(self, *told: tuple[str, int]) -> None:
         self.states = LetterStates()
@@ -81,7 +81,7 @@ async def test_any_other_call_runs():
     assert await world.ended() == []
 
 
-async def test_only_a_home_heals():
+async def test_only_an_owner_heals():
     world = World(("delivered", 1), ("sent", 1))
     world.is_home = False
     world.letters.heal()

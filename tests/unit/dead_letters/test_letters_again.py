@@ -92,7 +92,7 @@ async def test_a_try_that_has_ended_does_not_run():
     asked = []
     async with scheduling(world) as scheduler:
         scheduler._may_run = lambda entry: bool(asked.append(entry.letter))
-        scheduler.apply([redriven()])
+        world.log.apply([redriven()])
         await until_settled(world)
     assert (asked, ran, world.outputs.ended) == ([(KEY, 2)], [], [])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
 
 import orjson
 import pytest
@@ -15,6 +14,7 @@ from streamhooks.dead_letters.redriving import Redriving
 from streamhooks.dead_letters.states import Known, LetterStates
 from streamhooks.errors import RecordTooLarge
 from streamhooks.hooks.table import HooksTable
+from streamhooks.kafka.partitions import Partitioner
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
@@ -41,6 +41,15 @@ EVENT = {
 }  # fmt: skip
 
 
+class ByLength(Partitioner):
+    def of(self, key: str) -> int:
+        return len(key)
+
+
+def time() -> float:
+    return 2.0
+
+
 class World:
     def __init__(self) -> None:
         self.states = LetterStates()
@@ -48,16 +57,18 @@ class World:
         self.record: Record | None = None
         self.full = 0
         self.error: Exception | None = None
-        known: dict[str, Any] = {"partition_of": len, "partitions": 8, "clock": lambda: 2.0}
+        calls = Calls(
+            HooksTable("h", "s"), Topics("p."), partition_of=len, partitions=8, duplicates=Doubles(0), clock=time
+        )
         self.redriving = Redriving(
             self,
             self.write,
             Topics("p."),
             self.states,
-            get_hook=lambda hook_id: HOOK if hook_id == HOOK.id else None,
             source=lambda _letter, *, stop: self.record,
-            again=Calls(HooksTable("h", "s"), Topics("p."), duplicates=Doubles(0), **known).again,
-            **known,
+            again=calls.again,
+            partitioner=ByLength(8),
+            clock=time,
         )
 
     def begin(self, topic, value, **options) -> Future[Published]:
@@ -116,7 +127,7 @@ def test_letters_of_0_1_0_go_on_where_they_were():
     assert replace(old, known=Known("open", 4)).tries == 4
 
 
-def test_the_home_of_a_letter_without_a_hook_is_the_owner_of_its_source():
+def test_the_partition_of_its_source_decides_about_a_letter_without_a_hook():
     world = World()
     world.send(replace(FOUND, letter=replace(LETTER, hook_id=None)))
     assert world.begun[0][2]["partition"] == 13 % 8
@@ -135,7 +146,7 @@ def test_the_home_of_a_letter_without_a_hook_is_the_owner_of_its_source():
         ({"known": Known("sent", 1)}, True, False),
         ({"known": Known("delivered", 1)}, True, False),
         ({"known": Known("dropped", 0)}, True, False),
-        ({"letter": replace(LETTER, hook_id="b" * 32)}, True, False),
+        ({"hook": None}, True, False),
         ({"letter": replace(LETTER, hook_id=None, task=None)}, False, True),
         ({"letter": replace(LETTER, hook_id=None, task=None, source="p.hooks:0:1")}, True, False),
         ({"letter": replace(LETTER, hook_id=None, task=None, source=None)}, True, False),

@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamhooks.delayed.pending import MEMORY, Entry, Pending
+from streamhooks.delayed.pending import MEMORY, Pending
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
-from streamhooks.metrics import PENDING_BYTES
 from streamhooks.records.call import DelayedCall
-from streamhooks.records.weight import LARGE, weight
 
 
 class Clock:
@@ -47,16 +45,6 @@ def due(pending: Pending, now: int, ready=lambda _partition: True) -> list[str]:
     return found
 
 
-def test_a_call_is_due_at_its_time_the_oldest_first():
-    pending = Pending(Clock())
-    for name, at in (("b", 20), ("a", 10), ("c", 30)):
-        pending.apply(call(name, 1, due=at))
-    assert due(pending, 5) == []
-    assert due(pending, 25) == ["a", "b"]
-    assert due(pending, 25) == []
-    assert due(pending, 30) == ["c"]
-
-
 def test_what_a_log_that_is_read_once_more_does_not_hold_is_written_again():
     pending = Pending(Clock())
     for name in ("kept", "lost", "settled"):
@@ -83,13 +71,6 @@ def test_what_was_settled_stays_so_when_the_log_forgot_it():
     pending.apply(call("a", 2))  # its tombstone is gone
     assert image(pending) == {}
     assert [(heal.value, heal.attempt) for heal in pending.heals(0)] == [(None, 2)]
-
-
-def test_nothing_runs_before_its_partition_was_read_to_the_end():
-    pending = Pending(Clock())
-    pending.apply(call("a", 1, due=1))
-    assert due(pending, 10, ready=lambda _partition: False) == []
-    assert due(pending, 10) == ["a"]
 
 
 def test_the_next_attempt_replaces_and_its_tombstone_removes():
@@ -199,47 +180,6 @@ def test_two_owners_in_any_order_lose_no_live_call_and_resurrect_no_settled_one(
     assert image(restarted) == expected
 
 
-def test_what_is_due_in_a_partition_that_is_not_read_yet_is_not_looked_at_again_and_again():
-    pending = Pending(lambda: 0.0)
-    ready = {1}
-    for number in range(100):
-        for partition in (0, 1):
-            call = DelayedCall(f"c{partition}-{number}", "t", 1, number, 0, "retry", hook_id="h")
-            pending.apply(Record("delayed", partition, number, 0, call.id.encode(), call.to_json()))
-
-    def due() -> list[str]:
-        found = []
-        for entry in pending.pop_due(1000, lambda partition: partition in ready):
-            entry.state = "running"
-            found.append(entry.id)
-        return found
-
-    assert due() == [f"c1-{number}" for number in range(100)]
-    assert pending.next_due() is None
-    assert due() == []
-    late = DelayedCall("late", "t", 1, 50, 0, "retry", hook_id="h")
-    pending.apply(Record("delayed", 0, 200, 0, b"late", late.to_json()))
-    assert due() == []
-    ready.add(0)
-    found = due()
-    assert len(found) == 101
-    assert [int(name.split("-")[1]) for name in found if name != "late"] == list(range(100))
-    assert found.index("late") in (50, 51)
-
-
-def test_what_waited_for_its_log_and_went_away_is_forgotten():
-    pending = Pending(lambda: 0.0)
-    call = DelayedCall("c", "t", 1, 5, 0, "retry", hook_id="h")
-    record = Record("delayed", 0, 1, 0, b"c", call.to_json())
-    pending.apply(record)
-    assert list(pending.pop_due(10, lambda _partition: False)) == []
-    for _ in range(3):
-        pending.release([0])
-        pending.apply(record)
-    assert len(pending._heap) == 1
-    assert [entry.id for entry in pending.pop_due(10, lambda _partition: True)] == ["c"]
-
-
 def test_what_was_settled_here_is_gone_before_the_log_tells() -> None:
     pending = Pending(Clock())
     entry = pending.apply(call("a", 1))
@@ -256,99 +196,9 @@ def test_what_was_settled_here_is_gone_before_the_log_tells() -> None:
     assert (len(pending), pending.heals(0)) == (0, [])
 
 
-def test_a_later_attempt_is_not_settled_with_a_former_one() -> None:
+def test_a_later_attempt_is_not_settled_with_an_earlier_one() -> None:
     pending = Pending(Clock())
     entry = pending.apply(call("a", 1))
     pending.apply(call("a", 2))
     pending.settle(entry)
     assert image(pending) == {"a": 2}
-
-
-# --- large calls: their arguments are read when they are needed
-
-
-def large(attempt: int, offset: int, size: int = 2 * LARGE) -> Record:
-    value = DelayedCall(
-        "large", "t", attempt, 10, 5, "retry", ["x" * size], {"k": "v"}, hook_id="a" * 32, source="e:0:1"
-    )
-    return Record("delayed", 0, offset, 0, b"large", value.to_json())
-
-
-def entry_of(pending: Pending) -> Entry:
-    entry = pending.get(0, "large")
-    assert entry is not None
-    return entry
-
-
-def test_of_a_large_call_the_place_is_kept_and_not_the_arguments():
-    pending = Pending(Clock())
-    before = PENDING_BYTES._value.get()
-    record = large(1, offset=7)
-    pending.apply(record)
-    entry = entry_of(pending)
-    assert (entry.offset, entry.size) == (7, weight(record.value))
-    assert (entry.call().args, entry.call().kwargs) == ([], {})
-    assert (entry.call().source, entry.call().reason, entry.due) == ("e:0:1", "retry", 10)
-    assert 0 < PENDING_BYTES._value.get() - before < 1000
-    pending.apply(tombstone("large", 1))
-    assert PENDING_BYTES._value.get() == before
-
-
-def test_a_call_that_is_not_large_is_kept_whole():
-    pending = Pending(Clock())
-    pending.apply(large(1, offset=7, size=LARGE // 2))
-    assert (entry_of(pending).offset, entry_of(pending).size) == (None, 0)
-    assert len(entry_of(pending).call().args[0]) == LARGE // 2
-
-
-@pytest.mark.parametrize("attempt", [1, 2])
-def test_the_newest_record_of_a_large_call_is_the_one_that_compaction_keeps(attempt):
-    pending = Pending(Clock())
-    pending.apply(large(2, offset=7))
-    pending.apply(large(attempt, offset=9))  # of a former owner, or written once more
-    assert (entry_of(pending).offset, entry_of(pending).attempt) == (9, 2)
-    heals = pending.heals(0)
-    assert [(heal.large, heal.attempt) for heal in heals] == ([] if attempt == 2 else [(entry_of(pending), 2)])
-
-
-def test_a_large_call_that_a_log_lacks_is_written_again_with_its_arguments():
-    pending = Pending(Clock())
-    pending.apply(large(2, offset=7))
-    pending.apply(tombstone("large", 1))  # too late
-    assert [heal.large for heal in pending.heals(0)] == [entry_of(pending)]
-    pending.begin_anew(0)
-    assert [heal.large for heal in pending.heals(0)] == [entry_of(pending)]
-
-
-def stored(call_id: str, reason: str, due: int, created: int) -> Record:
-    value = DelayedCall(call_id, "t", 1, due, created, reason, hook_id="a" * 32).to_json()
-    return Record("delayed", 0, 0, 0, call_id.encode(), value)
-
-
-@pytest.mark.parametrize("reason", ["overflow", "paused", "resend"])
-def test_what_only_waits_to_be_let_in_waits_for_no_clock(reason: str):
-    hour = 3_600_000
-    pending = Pending(Clock())
-    for number in (2, 1):
-        pending.apply(stored(f"c{number}", reason, due=2 * hour + number, created=2 * hour))
-    pending.apply(stored("at once", "countdown", due=2 * hour, created=2 * hour))
-    pending.apply(stored("later", "countdown", due=2 * hour + 1, created=2 * hour))
-    assert due(pending, hour) == ["at once", "c1", "c2"]
-    assert pending.next_due() == 2 * hour + 1
-    assert due(pending, 2 * hour + 1) == ["later"]
-
-
-def test_it_waits_for_its_partition_all_the_same():
-    pending = Pending(Clock())
-    pending.apply(stored("a", "overflow", due=9, created=9))
-    assert due(pending, 5, lambda _partition: False) == []
-    assert pending.next_due() is None
-    assert due(pending, 5) == ["a"]
-
-
-def test_what_is_given_back_or_asked_for_runs_whatever_the_clock_says_by_then():
-    pending = Pending(Clock())
-    pending.apply(call("a", 2, due=1000))
-    (entry,) = pending.pop_due(1000, lambda _partition: True)
-    pending.run_at(entry, entry.due)
-    assert due(pending, 0) == ["a"]

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from support.runs import HOOK, NOW, World, pending_call, scheduling, sends
 
-from streamhooks.delayed.pending import Entry
+from streamhooks.delayed.entries import Entry
 from streamhooks.delayed.scheduler import TAKEN_AT_ONCE
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall

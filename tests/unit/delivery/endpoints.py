@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -142,3 +143,14 @@ def serving_context(path: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context
+
+
+def resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    real = socket.getaddrinfo
+
+    def fake(host: str, port: int, *rest: object, **options: object) -> list[object]:
+        if host != "hook.example":
+            return real(host, port, *rest, **options)  # type: ignore[arg-type,return-value]
+        return [info for a in addresses for info in real(a, port, 0, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", fake)

@@ -6,8 +6,9 @@ import ssl
 from pathlib import Path
 
 import pytest
-from endpoints import a_client, certificate, serving, serving_context
-from test_client import LONG, answer_with, resolves_to
+from behaviours import answer_with
+from endpoints import a_client, certificate, resolves_to, serving, serving_context
+from test_client import LONG
 
 from streamhooks.delivery.certificates import _of_the_system, verifying
 from streamhooks.delivery.client import Answer

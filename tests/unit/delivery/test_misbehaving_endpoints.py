@@ -3,14 +3,25 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
-import ssl
-from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Any
 
 import pytest
-import uvloop
-from endpoints import Behaviour, Peer, a_client, certificate, serving, serving_context
+from behaviours import (
+    CHUNKED,
+    EMPTY,
+    OK,
+    Run,
+    close_at_once,
+    closes_after_each,
+    drips,
+    hang,
+    repeats,
+    reset_at_once,
+    says,
+    says_in_two,
+    says_then_hangs,
+    says_then_resets,
+)
+from endpoints import Behaviour, Peer, a_client, serving
 
 from streamhooks.delivery import exchanges
 from streamhooks.delivery.client import EXCERPT_CHARACTERS, Answer
@@ -20,101 +31,7 @@ from streamhooks.delivery.outcomes import judge
 LONG = 10.0
 SHORT = 0.25
 
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
-
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    def run_in(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=request.param) as runner:
-            return runner.run(coroutine)
-
-    return run_in
-
-
-async def hang(peer: Peer) -> None:
-    await peer.hang()
-
-
-async def close_at_once(peer: Peer) -> None:
-    del peer
-
-
-async def reset_at_once(peer: Peer) -> None:
-    peer.reset()
-
-
-def says(answer: bytes) -> Behaviour:
-    """Answer and close."""
-
-    async def behave(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(answer)
-
-    return behave
-
-
-def says_then_hangs(answer: bytes) -> Behaviour:
-    async def behave(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(answer)
-        await peer.hang()
-
-    return behave
-
-
-def says_then_resets(answer: bytes) -> Behaviour:
-    async def behave(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(answer)
-        # What was sent must be read before the reset overtakes it.
-        await asyncio.sleep(0.05)
-        peer.reset()
-
-    return behave
-
-
-def says_in_two(head: bytes, body: bytes) -> Behaviour:
-    """Answer in two packets, then hang."""
-
-    async def behave(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(head)
-        await asyncio.sleep(0.05)
-        await peer.send(body)
-        await peer.hang()
-
-    return behave
-
-
-def repeats(head: bytes, part: bytes) -> Behaviour:
-    """Answer without an end, as fast as it is read."""
-
-    async def behave(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(head)
-        while True:
-            await peer.send(part)
-
-    return behave
-
-
-def drips(head: bytes, part: bytes, pause: float = 0.02) -> Behaviour:
-    """Answer without an end, and slowly."""
-
-    async def behave(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(head)
-        while True:
-            await peer.send(part)
-            await asyncio.sleep(pause)
-
-    return behave
-
-
-OK = b"HTTP/1.1 200 OK\r\n"
-EMPTY = b"Content-Length: 0\r\n\r\n"
-CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 BOMB = gzip.compress(bytes(50_000_000), 9)
 
 # name: (behaviour, kind of the answer, verdict)
@@ -324,161 +241,6 @@ def test_a_body_that_is_never_read_and_no_answer(run: Run) -> None:
             return await client.post(endpoint.url, {}, bytes(20_000_000), SHORT)
 
     assert run(attempt()).kind == "timeout"
-
-
-def tls_attempt(run: Run, served: Path, trusted: Path | None) -> tuple[Answer, int]:
-    async def attempt() -> tuple[Answer, int]:
-        context = None if trusted is None else ssl.create_default_context(cafile=str(trusted))
-        async with (
-            serving(says(OK + EMPTY), serving_context(served)) as endpoint,
-            a_client(context=context) as client,
-        ):
-            return await client.post(endpoint.url, {}, b"{}", LONG), len(endpoint.requests)
-
-    return run(attempt())  # type: ignore[no-any-return]
-
-
-def test_tls_with_a_trusted_certificate(run: Run, tmp_path: Path) -> None:
-    path = certificate(tmp_path)
-    answer, requests = tls_attempt(run, path, trusted=path)
-    assert (answer.status, requests) == (200, 1)
-
-
-@pytest.mark.parametrize("flaw", ["self-signed", "other host", "expired"])
-def test_tls_with_a_bad_certificate(run: Run, tmp_path: Path, flaw: str) -> None:
-    path = certificate(
-        tmp_path,
-        "other.example" if flaw == "other host" else "127.0.0.1",
-        days=-1 if flaw == "expired" else 1,
-    )
-    answer, requests = tls_attempt(run, path, trusted=None if flaw == "self-signed" else path)
-    assert (answer.kind, requests) == ("tls", 0)
-    assert answer.error is not None
-    assert "certificate" in answer.error
-    assert judge(answer, 0).kind == "retry"
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "kinds"),
-    [
-        (hang, {"timeout"}),
-        (close_at_once, {"connection", "tls"}),
-        (reset_at_once, {"connection", "tls"}),
-    ],
-    ids=["hangs", "closes", "resets"],
-)
-def test_a_tls_handshake_that_never_ends_well(run: Run, behaviour: Behaviour, kinds: set[str]) -> None:
-    async def attempt() -> Answer:
-        async with serving(behaviour) as endpoint, a_client() as client:
-            endpoint.scheme = "https"
-            return await client.post(endpoint.url, {}, b"{}", SHORT if kinds == {"timeout"} else LONG)
-
-    answer = run(attempt())
-    assert answer.kind in kinds
-    assert judge(answer, 0).kind == "retry"
-
-
-def test_https_to_a_server_without_tls(run: Run) -> None:
-    async def rude(peer: Peer) -> None:
-        await peer.reader.read(1)
-        await peer.send(b"HTTP/1.1 400 Bad Request\r\n" + EMPTY)
-        await peer.hang()
-
-    async def attempt() -> Answer:
-        async with serving(rude) as endpoint, a_client() as client:
-            endpoint.scheme = "https"
-            return await client.post(endpoint.url, {}, b"{}", LONG)
-
-    assert run(attempt()).kind == "tls"
-
-
-def test_http_to_a_server_with_tls(run: Run, tmp_path: Path) -> None:
-    async def attempt() -> Answer:
-        async with serving(hang, serving_context(certificate(tmp_path))) as endpoint, a_client() as client:
-            endpoint.scheme = "http"
-            return await client.post(endpoint.url, {}, b"{}", LONG)
-
-    answer = run(attempt())
-    assert answer.kind in {"connection", "garbage"}
-    assert judge(answer, 0).kind == "retry"
-
-
-async def closes_after_each(peer: Peer) -> None:
-    """Answer, and close without saying so: what we keep is gone when we use it."""
-    await peer.request()
-    await peer.send(OK + EMPTY)
-
-
-async def resets_after_each(peer: Peer) -> None:
-    await closes_after_each(peer)
-    await asyncio.sleep(0.005)
-    peer.reset()
-
-
-async def closes_when_used_again(peer: Peer) -> None:
-    await closes_after_each(peer)
-    await peer.request()
-
-
-async def resets_when_used_again(peer: Peer) -> None:
-    await closes_after_each(peer)
-    await peer.reader.read(1)
-    peer.reset()
-
-
-@pytest.mark.parametrize("behaviour", [closes_after_each, closes_when_used_again])
-def test_a_kept_connection_that_has_ended_costs_no_attempt(behaviour: Behaviour, run: Run) -> None:
-    async def attempts() -> list[int | str | None]:
-        async with serving(behaviour) as endpoint, a_client() as client:
-            found = []
-            for _ in range(10):
-                answer = await client.post(endpoint.url, {}, b"{}", LONG)
-                found.append(answer.status or answer.error)
-            assert endpoint.connections == 10
-            return found
-
-    assert run(attempts()) == [200] * 10
-
-
-@pytest.mark.parametrize("behaviour", [resets_after_each, resets_when_used_again])
-def test_an_endpoint_that_resets_a_kept_connection_has_failed_like_another(behaviour: Behaviour, run: Run) -> None:
-    """A reset is an answer of a kind (docs/reference/outcomes.md): the same attempt does not ask again."""
-
-    async def attempts() -> tuple[list[str], int]:
-        async with serving(behaviour) as endpoint, a_client() as client:
-            kinds = [(await client.post(endpoint.url, {}, b"{}", LONG)).kind for _ in range(2)]
-            return kinds, endpoint.connections
-
-    assert run(attempts()) == (["answered", "connection"], 1)
-
-
-def test_an_endpoint_that_breaks_off_its_answer_on_a_kept_connection_has_failed(run: Run) -> None:
-    async def breaks_off(peer: Peer) -> None:
-        await closes_after_each(peer)
-        await peer.request()
-        await peer.send(b"HTTP/1.1 20")
-
-    async def attempts() -> tuple[str, str, int]:
-        async with serving(breaks_off) as endpoint, a_client() as client:
-            first = await client.post(endpoint.url, {}, b"{}", LONG)
-            second = await client.post(endpoint.url, {}, b"{}", LONG)
-            return first.kind, second.kind, endpoint.connections
-
-    assert run(attempts()) == ("answered", "connection", 1)
-
-
-def test_an_endpoint_that_hangs_on_a_kept_connection_is_a_timeout(run: Run) -> None:
-    async def hangs(peer: Peer) -> None:
-        await closes_after_each(peer)
-        await peer.hang()
-
-    async def attempts() -> tuple[str, str, int]:
-        async with serving(hangs) as endpoint, a_client() as client:
-            first = await client.post(endpoint.url, {}, b"{}", LONG)
-            second = await client.post(endpoint.url, {}, b"{}", SHORT)
-            return first.kind, second.kind, endpoint.connections
-
-    assert run(attempts()) == ("answered", "timeout", 1)
 
 
 @pytest.mark.parametrize("part", [b"1\r\nx\r\n", b"A: b\r\n"], ids=["chunks", "headers"])

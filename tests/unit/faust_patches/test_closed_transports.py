@@ -12,7 +12,7 @@ from streamhooks.faust_patches.connections import expect_closed_transports
 
 
 async def closed_below(connection: AIOKafkaConnection) -> asyncio.Server:
-    """Connect, and close the transport without the connection's having noticed."""
+    """Connect, and close the transport unnoticed by the connection."""
     server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
     connection._reader, connection._writer = reader, writer

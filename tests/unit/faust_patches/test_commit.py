@@ -1,4 +1,4 @@
-"""What is committed when the brokers take less than usual, and when partitions are about to go."""
+"""Commits when brokers accept less metadata than usual, and before partitions are revoked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamhooks.kafka.logs import Reading
 A = TP("events", 0)
 
 
-async def test_what_the_brokers_do_not_take_is_made_shorter_until_they_do() -> None:
+async def test_refused_metadata_is_shortened_until_it_is_accepted() -> None:
     taken = {}
 
     async def commit(wanted) -> None:
@@ -41,7 +41,7 @@ async def test_what_the_brokers_do_not_take_is_made_shorter_until_they_do() -> N
     assert found.above == reading.above[: len(found.above)] != ()
 
 
-async def test_what_is_settled_while_a_commit_is_on_its_way_is_committed_before_partitions_go() -> None:
+async def test_offsets_settled_during_a_commit_are_committed_before_partitions_go() -> None:
     class World:
         commit, wait_empty = Consumer.commit, Consumer.wait_empty
         maybe_wait_for_commit_to_finish = Consumer.maybe_wait_for_commit_to_finish

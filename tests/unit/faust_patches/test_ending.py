@@ -1,4 +1,4 @@
-"""The end for a worker whose stop hangs."""
+"""The end of a worker whose stop hangs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_it_ends_with_the_code_and_says_so() -> None:
     process = started("read")
     _, said = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert b"not done within 0.1 s" in said
+    assert b"took longer than 0.1 s" in said
 
 
 def test_it_ends_although_nobody_reads_what_it_says() -> None:

@@ -1,4 +1,4 @@
-"""Faust's own command line as its users type it, where no Kafka answers: what needs none does not wait for one."""
+"""Faust's own command line without a Kafka: commands that need none do not wait for one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def listed(folder: Path, *words: str) -> list[dict[str, str]]:
 
 
 def refused(folder: Path, *words: str, **settings: object) -> str:
-    """Return the one line in which a command is refused."""
+    """Return the one line with which a command is refused."""
     done = faust(folder, *words, **settings)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
@@ -87,18 +87,18 @@ def test_the_fields_of_a_record(tmp_path: Path, name: str) -> None:
     assert found["group"]["default"] == "null"
 
 
-def test_a_record_that_there_is_not(tmp_path: Path) -> None:
+def test_an_unknown_record(tmp_path: Path) -> None:
     line = refused(tmp_path, "model", "Evnt")
     assert "Evnt" in line
     assert "Event" in line
 
 
-def test_an_agent_that_there_is_not(tmp_path: Path) -> None:
+def test_an_unknown_agent(tmp_path: Path) -> None:
     line = refused(tmp_path, "send", "@event", "{}")
     assert "@events" in line
 
 
-def test_a_value_that_is_no_such_record_is_not_sent(tmp_path: Path) -> None:
+def test_an_invalid_value_is_not_sent(tmp_path: Path) -> None:
     assert "organization: must be an object" in refused(tmp_path, "send", "-V", "Event", "@events", "{}")
 
 
@@ -109,16 +109,16 @@ def test_nothing_is_sent_where_no_kafka_answers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "named"), [(["--without-web"], "--without-web"), (["-b", "0.0.0.0"], "STREAMHOOKS_API_TOKEN")]
 )
-def test_what_a_worker_can_not_be_told(tmp_path: Path, words: list[str], named: str) -> None:
+def test_options_that_a_worker_does_not_take(tmp_path: Path, words: list[str], named: str) -> None:
     assert named in refused(tmp_path, "worker", *words)
 
 
-def test_a_mistyped_setting_is_told(tmp_path: Path) -> None:
+def test_a_mistyped_setting_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("STREAMHOOKS_MAX_RETRY=3\n")
     done = faust(tmp_path, "worker", "-b", "127.0.0.1", retry_delayy=3, start="fail", data_dir="/proc/none")
     assert "STREAMHOOKS_RETRY_DELAYY is no setting and does nothing: is STREAMHOOKS_RETRY_DELAY meant?" in done.stderr
     assert "is STREAMHOOKS_MAX_RETRIES meant?" in done.stderr
 
 
-def test_a_wrong_setting_is_told_before_anything_is_shown(tmp_path: Path) -> None:
+def test_a_wrong_setting_is_reported_before_any_other_output(tmp_path: Path) -> None:
     assert "STREAMHOOKS_PARTITIONS" in refused(tmp_path, "agents", partitions="many")

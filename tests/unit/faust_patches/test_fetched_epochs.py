@@ -10,7 +10,7 @@ from streamhooks.faust_patches.fetched_epochs import FetchedEpochs
 
 
 def batch(base: int, count: int, epoch: int) -> bytes:
-    """A batch as a broker sends it: with the offset and the epoch that its leader gave it."""
+    """A batch as a broker sends it, with the offset and epoch set by its leader."""
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 100_000)
     for number in range(count):
         builder.append(number, 1000, b"k", b"v" * 100, [])
@@ -46,12 +46,12 @@ async def test_each_record_has_the_epoch_of_its_batch(epochs) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 11, 16, 17, 40])
-async def test_a_batch_that_is_cut_short_says_no_more_than_it_holds(epochs, cut: int) -> None:
+async def test_a_batch_that_is_cut_short_is_read_as_far_as_it_goes(epochs, cut: int) -> None:
     await fetch(epochs, answer(batch(0, 3, 1) + batch(3, 3, 2)[:cut]))
     assert [epochs.of("t", 0, offset) for offset in range(3)] == [1, 1, 1]
 
 
-async def test_what_is_fetched_next_takes_the_place_of_what_was_fetched_before(epochs) -> None:
+async def test_the_next_fetch_replaces_the_previous_one(epochs) -> None:
     await fetch(epochs, answer(batch(0, 9, 4)))
     await fetch(epochs, answer(batch(0, 2, 1), partition=1))
     # The log was cut at 3, and grew again.
@@ -59,7 +59,7 @@ async def test_what_is_fetched_next_takes_the_place_of_what_was_fetched_before(e
     assert [epochs.of("t", 0, 3), epochs.of("t", 0, 8), epochs.of("t", 1, 1)] == [6, 6, 1]
 
 
-async def test_what_is_no_answer_with_records_is_let_through(epochs) -> None:
+async def test_other_responses_are_let_through(epochs) -> None:
     await fetch(epochs, answer(batch(0, 9, 4)))
     await fetch(epochs, answer(None))
     await fetch(epochs, answer(b""))

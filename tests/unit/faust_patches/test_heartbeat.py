@@ -1,4 +1,4 @@
-"""The lease on our partitions runs from when a heartbeat was sent: an answer that is read late proves nothing."""
+"""The lease on our partitions begins when a heartbeat is sent: an answer that is read late proves nothing."""
 
 from __future__ import annotations
 

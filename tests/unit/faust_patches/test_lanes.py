@@ -1,4 +1,4 @@
-"""The queue between what fetches and an agent is bounded in bytes as well."""
+"""The queue between a fetching client and an agent is bounded in bytes as well."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECORD = Record("events", 0, 0, 0, b"key", b"v" * 1000, (("name", b"value"),))
 SIZE = 3 + 1000 + 4 + 5
 
 
-def test_a_batch_counts_until_all_of_it_was_taken() -> None:
+def test_a_batch_counts_until_all_its_records_are_taken() -> None:
     waiting = Waiting()
     assert waiting.size(0) == 0
     waiting.come([RECORD] * 3)
@@ -26,7 +26,7 @@ def test_a_batch_counts_until_all_of_it_was_taken() -> None:
     assert waiting.size(0) == 0
 
 
-def test_nothing_of_what_a_rebalance_clears_is_counted_on() -> None:
+def test_records_cleared_by_a_rebalance_no_longer_count() -> None:
     waiting = Waiting()
     waiting.come([RECORD] * 100)
     assert waiting.size(0) == 0
@@ -35,7 +35,7 @@ def test_nothing_of_what_a_rebalance_clears_is_counted_on() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans(), st.integers(0, 10))))
-def test_at_least_what_waits_is_counted_and_at_most_a_batch_more(steps: list[tuple[int, int, bool, int]]) -> None:
+def test_the_count_exceeds_the_waiting_bytes_by_at_most_a_batch(steps: list[tuple[int, int, bool, int]]) -> None:
     waiting, queue = Waiting(), deque[Record]()
     for count, size, is_cleared, taken in steps:
         batch = [Record("events", 0, 0, 0, None, b"x" * size)] * count

@@ -11,7 +11,7 @@ from streamhooks.faust_patches.membership import ASK, ENOUGH, LOOK, SILENT, keep
 
 
 class Coordinator:
-    """As aiokafka's, as far as its errors go."""
+    """A stand-in for aiokafka's coordinator, as far as its errors go."""
 
     group_id = "g"
 
@@ -32,13 +32,13 @@ class Coordinator:
 
 
 @pytest.mark.parametrize("error", [GroupAuthorizationFailedError("g"), AssertionError("no node is known")])
-async def test_an_error_that_ended_the_heartbeats_is_taken_and_the_group_joined_again(error, caplog) -> None:
+async def test_after_an_error_that_ended_the_heartbeats_the_group_is_rejoined(error, caplog) -> None:
     coordinator = Coordinator(error)
     take_error(coordinator)
     take_error(coordinator)
     assert coordinator.joined_again == 1
     (line,) = caplog.messages
-    assert line.startswith("the group g is joined again, after: ")
+    assert line.startswith("rejoining the group g, after: ")
 
 
 async def test_an_error_that_ended_the_coordination_is_raised() -> None:
@@ -49,7 +49,7 @@ async def test_an_error_that_ended_the_coordination_is_raised() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("an odd answer"), None])
-async def test_metadata_is_asked_for_again_when_its_task_has_ended(error, caplog) -> None:
+async def test_the_metadata_task_is_restarted_when_it_has_ended(error, caplog) -> None:
     client = AIOKafkaClient(bootstrap_servers="127.0.0.1:1")
 
     async def update(*_: object) -> bool:
@@ -71,7 +71,7 @@ async def test_metadata_is_asked_for_again_when_its_task_has_ended(error, caplog
     async with asyncio.timeout(5):
         assert await waiting is True
     (line,) = caplog.messages
-    assert "asked for again" in line
+    assert line.startswith("restarting the metadata requests")
     task = client._sync_task
     keep_metadata(client)
     assert client._sync_task is task
@@ -92,7 +92,7 @@ async def test_where_a_task_stands() -> None:
 
 
 class World:
-    """A clock that only sleeping moves."""
+    """A clock that moves only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -119,7 +119,7 @@ class World:
 
 async def test_a_silent_member_whose_coordinator_answers_is_lost() -> None:
     world = World()
-    assert await world.watch() == "no heartbeat for 125 s, although the coordinator of the group answers"
+    assert await world.watch() == "no heartbeat for 125 s, although the group's coordinator answers"
     assert SILENT + (ENOUGH - 1) * ASK <= world.now <= SILENT + LOOK + (ENOUGH - 1) * ASK
 
 
@@ -149,5 +149,5 @@ async def test_a_member_whose_coordination_has_ended_is_lost_at_once() -> None:
             raise KafkaError("ended")
 
     world.heartbeats_at, world.takes = lambda _now: True, fails
-    assert "can't be joined any more: KafkaError" in await world.watch()
+    assert "can't be rejoined: KafkaError" in await world.watch()
     assert world.now < 5 + 2 * LOOK

@@ -1,4 +1,4 @@
-"""Where partitions are read: what is evidence, what the brokers' answers decide, what comes of it."""
+"""Where partitions are read: what counts as evidence, and what the brokers' answers decide."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ A, B = TP("events", 0), TP("events", 1)
 
 
 class World:
-    """Brokers, a fetching and what was told, with the partitions A and B."""
+    """Brokers, a fetching client and what was reported, with the partitions A and B."""
 
     def __init__(self) -> None:
         self.logs_now: dict[TP, Log] = {A: Log("id", 3, 0, 100), B: Log("id", 3, 0, 100)}
@@ -29,7 +29,7 @@ class World:
         self.assigned: list[dict[TP, Seek]] = []
         self.moves: list[dict[TP, Seek]] = []
         self.renewed: list[dict[TP, Seek]] = []
-        self.told: list[tuple[TP, str | None, int]] = []
+        self.reported: list[tuple[TP, str | None, int]] = []
         self.holes: list[tuple[TP, int, int]] = []
         self.moved: list[tuple[TP, int]] = []
         self.meanwhile = lambda: None
@@ -73,7 +73,7 @@ class World:
     def start_of(self, tp: TP, read: Reading | None, log: Log, kept: int | None) -> int:
         start = where_to_start(read, log, kept, wish="earliest", without="new")
         if start.why:
-            self.told.append((tp, start.moved, start.lost))
+            self.reported.append((tp, start.moved, start.lost))
         return start.offset
 
     # --- what a test does
@@ -108,24 +108,24 @@ async def test_partitions_begin_where_they_were_left() -> None:
     assert world.assigned == [{A: Seek(10, 3, 1), B: Seek(0, 3, 2)}]
     assert dict(world.tracker.committable()) == {B: Settled(0)}
     assert world.positions.reading(A, Settled(10)) == Reading(10, "id", 3)
-    assert world.told == []
+    assert world.reported == []
 
 
 async def test_where_all_is_well_nothing_is_moved_and_no_epoch_asked_for(world) -> None:
     world.fetched(10, 11, 12)
     world.logs_now[A] = Log("id", 3, 5, 13)
     await world.positions.check()
-    assert (world.moves, world.told, world.asked_epochs) == ([], [], [])
+    assert (world.moves, world.reported, world.asked_epochs) == ([], [], [])
 
 
-async def test_holes_are_noted_and_what_is_below_the_expected_is_evidence(world) -> None:
+async def test_gaps_are_noted_and_an_offset_below_the_expected_one_is_evidence(world) -> None:
     assert world.fetched(10, 14) == [True, True]
     assert world.holes == [(A, 11, 14)]
     assert world.fetched(3) == [False]
     await world.positions.check()
     # The brokers say that all is well: it is read on as before.
     assert world.moves == [{A: Seek(15, 3, 1)}]
-    assert world.told == []
+    assert world.reported == []
 
 
 async def test_retention_that_overtakes_skips_what_is_gone_and_keeps_what_is_in_flight(world) -> None:
@@ -134,7 +134,7 @@ async def test_retention_that_overtakes_skips_what_is_gone_and_keeps_what_is_in_
     world.logs_now[A] = Log("id", 3, 50, 100)
     world.positions.suspect([A])
     await world.positions.check()
-    assert world.told == [(A, "overtaken", 39)]
+    assert world.reported == [(A, "overtaken", 39)]
     assert world.moves == [{A: Seek(50, 3, 1)}]
     assert world.tracker.expected(A) == 50
     assert world.tracker.floor(A) == 10
@@ -142,18 +142,18 @@ async def test_retention_that_overtakes_skips_what_is_gone_and_keeps_what_is_in_
     assert world.tracker.floor(A) == 50
     assert world.fetched(50) == [True]
     await world.positions.check()
-    assert len(world.told) == 1
+    assert len(world.reported) == 1
 
 
-async def test_what_was_fetched_and_is_not_taken_up_comes_before_the_skip(world) -> None:
+async def test_fetched_records_come_before_the_skip(world) -> None:
     for offset in (10, 11):
         assert world.positions.note(Record(*A, offset, 0, None, b"", (), 3, 1))
     world.logs_now[A] = Log("id", 3, 50, 100)
     await world.positions.check()
-    assert world.told == []  # more of it may have been fetched
+    assert world.reported == []  # more of it may have been fetched
     world.positions.suspect([A])
     await world.positions.check()
-    assert world.told == [(A, "overtaken", 38)]
+    assert world.reported == [(A, "overtaken", 38)]
     for offset in (10, 11):
         world.tracker.start(A, offset, 1).release()
     assert (world.tracker.expected(A), world.tracker.floor(A)) == (50, 50)
@@ -164,29 +164,29 @@ async def test_another_topic_id_is_another_log_wherever_it_ends(world, end) -> N
     world.fetched(10, 11)
     world.logs_now[A] = Log("other", 0, 0, end)
     await world.positions.check()
-    assert world.told == [(A, "anew", 0)]
-    # The client knows the former topic: it is of no more use, nor for the partition that was not asked about yet.
+    assert world.reported == [(A, "anew", 0)]
+    # The client knows the previous topic: it is useless, even for the partition that was not checked yet.
     assert (world.moves, world.renewed) == ([], [{A: Seek(0, 0, 3), B: Seek(20, 3, 2)}])
     assert world.moved == [(A, 0)]
     assert world.tracker.expected(A) == 0
     assert dict(world.tracker.committable()) == {A: Settled(0)}
     assert world.positions.reading(A, Settled(0)) == Reading(0, "other", 0)
-    # What was fetched of the former one is nothing of this one.
+    # Records fetched of the previous log do not belong to this one.
     assert world.positions.note(Record(*A, 0, 0, None, b"", (), 3, 1)) is False
     assert world.tracker.start(A, 0, 1) is None
     await world.positions.check()
-    assert len(world.told) == 1
+    assert len(world.reported) == 1
 
 
-async def test_a_log_that_was_cut_and_grew_beyond_is_found_out(world) -> None:
+async def test_a_log_that_was_cut_and_has_grown_again_is_noticed(world) -> None:
     world.fetched(*range(10, 40))
     world.logs_now[A], world.ends[A] = Log("id", 5, 0, 1000), 25
     await world.positions.check()
     assert world.asked_epochs == [{A: 3}]
-    assert world.told == [(A, "shorter", 0)]
+    assert world.reported == [(A, "shorter", 0)]
     assert world.moves == [{A: Seek(25, 5, 3)}]
     await world.positions.check()
-    assert len(world.told) == 1
+    assert len(world.reported) == 1
 
 
 async def test_what_is_not_settled_below_the_cut_is_read_again(world) -> None:
@@ -196,7 +196,7 @@ async def test_what_is_not_settled_below_the_cut_is_read_again(world) -> None:
     world.logs_now[A], world.ends[A] = Log("id", 5, 0, 1000), 25
     await world.positions.check()
     assert world.moves == [{A: Seek(10, 5, 3)}]
-    head.release()  # of the former assignment: it settles nothing here
+    head.release()  # of the previous assignment: it settles nothing here
     assert world.tracker.floor(A) == 10
 
 
@@ -204,41 +204,41 @@ async def test_a_new_leader_that_has_everything_changes_nothing(world) -> None:
     world.fetched(*range(10, 40))
     world.logs_now[A], world.ends[A] = Log("id", 4, 0, 30), 40  # it does not know yet what the others have
     await world.positions.check()
-    assert (world.told, world.moves) == ([], [])
+    assert (world.reported, world.moves) == ([], [])
     # The epoch was held against the log: the next look needs no further one.
     world.logs_now[A] = Log("id", 4, 0, 40)
     await world.positions.check()
     assert world.asked_epochs == [{A: 3}]
 
 
-async def test_without_an_answer_nothing_is_decided_and_it_is_asked_again(world) -> None:
+async def test_without_an_answer_nothing_is_decided_and_brokers_are_asked_again(world) -> None:
     world.fetched(*range(10, 40))
     world.positions.suspect([A])
     del world.logs_now[A]
     await world.positions.check()
     world.logs_now[A], world.ends[A] = Log("id", 5, 0, 20), -7
     await world.positions.check()
-    assert (world.told, world.moves) == ([], [])
+    assert (world.reported, world.moves) == ([], [])
     world.ends[A] = 20
     await world.positions.check()
-    assert world.told == [(A, "shorter", 0)]
+    assert world.reported == [(A, "shorter", 0)]
 
 
-async def test_what_is_read_while_the_brokers_are_asked_is_held_against_no_older_answer(world) -> None:
+async def test_records_read_meanwhile_are_not_compared_with_an_older_answer(world) -> None:
     world.logs_now[A] = Log("id", 3, 0, 10)
     world.meanwhile = lambda: world.fetched(10, 11, 12) if world.tracker.expected(A) == 10 else None
     await world.positions.check()
-    assert (world.told, world.moves) == ([], [])
+    assert (world.reported, world.moves) == ([], [])
 
 
-async def test_an_answer_about_a_former_assignment_decides_nothing(world) -> None:
+async def test_an_answer_about_a_previous_assignment_decides_nothing(world) -> None:
     world.logs_now[A] = Log("other", 0, 0, 5)
     world.meanwhile = lambda: world.positions.forget([A])
     await world.positions.check()
-    assert (world.told, world.moves) == ([], [])
+    assert (world.reported, world.moves) == ([], [])
 
 
-async def test_a_partition_that_is_not_there_is_begun_when_it_is() -> None:
+async def test_a_missing_partition_is_started_once_it_exists() -> None:
     world = World()
     log = world.logs_now.pop(B)
     assert await world.positions.take_over([A, B]) == {A: 10}
@@ -252,12 +252,12 @@ async def test_a_partition_that_is_not_there_is_begun_when_it_is() -> None:
     assert world.moved == [(B, 20)]
 
 
-async def test_a_commit_of_another_log_is_nothing_to_begin_at() -> None:
+async def test_a_commit_of_another_log_is_not_a_start() -> None:
     world = World()
-    world.commits[A] = Reading(10, "former", 3)
+    world.commits[A] = Reading(10, "previous", 3)
     world.commits[B], world.ends[B] = Reading(20, "id", 2), 15
     assert await world.positions.take_over([A, B]) == {A: 0, B: 15}
-    assert [what for _, what, _ in world.told] == ["anew", "shorter"]
+    assert [what for _, what, _ in world.reported] == ["anew", "shorter"]
     assert dict(world.tracker.committable()) == {A: Settled(0), B: Settled(15)}
 
 
@@ -267,107 +267,20 @@ async def test_of_a_client_that_knows_no_epochs_the_leaders_epoch_is_used(world)
     await world.positions.check()
     # Whether 35 to 39 were read before or after the leader changed it can't tell: they are read again.
     assert world.moves == [{A: Seek(35, 4, 3)}]
-    # What is known to be whole is not looked at by a former epoch once more.
+    # A part known to be complete is not checked again by an earlier epoch.
     world.fetched(*range(35, 60), epoch=-1)
     world.logs_now[A], world.ends[A] = Log("id", 6, 0, 60), 60
     await world.positions.check()
     assert world.positions.reading(A, Settled(60)).epoch == 6
-    assert world.told == [(A, "shorter", 0)]
+    assert world.reported == [(A, "shorter", 0)]
 
 
-async def test_the_offsets_of_a_topic_are_gone_with_it_and_what_was_read_here_is_remembered(world) -> None:
+async def test_offsets_are_deleted_with_the_topic_but_our_position_is_remembered(world) -> None:
     world.fetched(10, 11)
     world.positions.forget([A, B])
     world.logs_now = {A: Log("other", 0, 0, 5), B: Log("id", 3, 0, 100)}
     world.commits = {A: None, B: None}
     assert await world.positions.take_over([A, B]) == {A: 0, B: 0}
-    assert world.told == [(A, "anew", 0)]
+    assert world.reported == [(A, "anew", 0)]
     assert dict(world.tracker.committable()) == {A: Settled(0), B: Settled(0)}
     assert len(world.renewed) == 1
-
-
-# --- what is settled above the offset
-
-
-def taken_up(world: World, tp: TP, offsets: range, epoch: int = 3) -> list[int]:
-    """Have these records come; return those that are taken up, which settles them."""
-    taken = []
-    for offset in offsets:
-        assert world.positions.note(Record(*tp, offset, 0, None, b"", (), epoch, world.tracker.number(tp) or 0))
-        ticket = world.tracker.start(tp, offset, world.tracker.number(tp) or 0)
-        if ticket is not None:
-            taken.append(offset)
-            ticket.release()
-    return taken
-
-
-async def with_above(*above: tuple[int, int]) -> World:
-    world = World()
-    world.commits[A] = Reading(10, "id", 3, above)
-    return await world.begin()
-
-
-async def test_what_is_settled_above_the_offset_is_not_taken_up_again() -> None:
-    world = await with_above((12, 14), (20, 30))
-    assert dict(world.tracker.committable()) == {}
-    assert world.positions.reading(A, Settled(10, ((12, 14),))) == Reading(10, "id", 3, ((12, 14),))
-    assert taken_up(world, A, range(10, 40)) == [10, 11, *range(14, 20), *range(30, 40)]
-    assert dict(world.tracker.committable()) == {A: Settled(40)}
-
-
-@pytest.mark.parametrize(
-    "read",
-    [
-        Reading(10, "former", 3, ((12, 14),)),
-        Reading(10, "", 3, ((12, 14),)),
-        Reading(10, "id", -1, ((12, 14),)),
-    ],
-    ids=["another log", "no topic id", "no epoch"],
-)
-async def test_of_a_log_that_may_be_another_one_nothing_above_the_offset_is_known(read: Reading) -> None:
-    world = World()
-    world.commits[A] = read
-    await world.begin()
-    start = world.tracker.expected(A) or 0
-    assert taken_up(world, A, range(start, 20)) == [*range(start, 20)]
-
-
-async def test_what_a_log_has_lost_above_the_offset_is_not_settled() -> None:
-    world = World()
-    world.commits[A], world.ends[A] = Reading(10, "id", 2, ((12, 30),)), 15
-    await world.begin()
-    assert world.told == []
-    assert dict(world.tracker.committable()) == {A: Settled(10, ((12, 15),))}
-    assert taken_up(world, A, range(10, 20)) == [10, 11, 15, 16, 17, 18, 19]
-
-
-async def test_retention_that_overtakes_leaves_what_is_settled_above() -> None:
-    world = World()
-    world.logs_now[A] = Log("id", 3, 25, 100)
-    world.commits[A] = Reading(10, "id", 3, ((20, 30), (40, 50)))
-    await world.begin()
-    assert world.told == [(A, "overtaken", 15)]
-    assert taken_up(world, A, range(25, 60)) == [*range(30, 40), *range(50, 60)]
-
-
-async def test_a_record_of_a_later_epoch_is_none_that_was_settled() -> None:
-    world = await with_above((20, 50))
-    assert taken_up(world, A, range(10, 25)) == [*range(10, 20)]
-    assert taken_up(world, A, range(25, 50), epoch=4) == [*range(25, 50)]
-
-
-@pytest.mark.parametrize(("kept", "taken"), [(30, range(30, 60)), (None, range(15, 60)), (80, range(50, 60))])
-async def test_where_the_epoch_ends_in_the_log_ends_what_is_settled(kept: int | None, taken: range) -> None:
-    world = await with_above((20, 50))
-    taken_up(world, A, range(10, 15))
-    world.logs_now[A], world.ends[A] = Log("id", 4, 0, 100), kept
-    await world.positions.check()
-    assert world.told == []
-    assert taken_up(world, A, range(15, 60), epoch=-1) == [*range(15, 20), *(n for n in taken if n >= 20)]
-
-
-async def test_a_log_that_moves_under_a_running_worker_takes_along_what_was_settled() -> None:
-    world = await with_above((20, 50))
-    world.logs_now[A] = Log("other", 0, 0, 100)
-    await world.positions.check()
-    assert taken_up(world, A, range(60), epoch=0) == [*range(60)]

@@ -1,4 +1,4 @@
-"""A recovery that Kafka does not answer is tried again; Faust takes the end of a waiting time for its own end."""
+"""A recovery without an answer of Kafka is tried again; Faust takes the timeout for its own end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streamhooks.faust_patches.recovery import Recovery
 
 
 def made(kind: type[FaustRecovery]) -> FaustRecovery:
-    """A recovery that was told of partitions, of one table."""
+    """A recovery of the partitions of one table."""
     conf = SimpleNamespace(
         broker_request_timeout=0.02, stream_recovery_delay=0.0, recovery_consistency_check=False, store="memory://"
     )
@@ -35,12 +35,12 @@ async def fails() -> None:
     raise TimeoutError
 
 
-async def test_the_end_of_a_waiting_time_is_none_of_the_recovery():
+async def test_a_timeout_does_not_end_the_recovery():
     with pytest.raises(TimeoutError):
         await made(Recovery)._wait(hangs(), timeout=0.01)
 
 
-async def test_the_end_of_the_service_is_one():
+async def test_the_end_of_the_service_does():
     recovery = made(Recovery)
     recovery._stopped.set()
     with pytest.raises(ServiceStopped):
@@ -72,6 +72,6 @@ async def test_it_is_tried_again(first: Callable[[], Awaitable[None]], monkeypat
 
 
 async def test_faust_itself_ends():
-    """The day that this fails, the mend is needed no more."""
+    """When this fails, the patch is no longer needed."""
     with pytest.raises(ServiceStopped):
         await made(FaustRecovery)._wait(hangs(), timeout=0.01)

@@ -1,4 +1,4 @@
-"""The end of a table recovery must not clear what has been fetched since the seek (faust #596)."""
+"""The end of a table recovery must not clear records fetched since the seek (faust #596)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Table:
 
 
 def world(kind: type[FaustRecovery]) -> tuple[FaustRecovery, ThrowableQueue]:
-    """A recovery of this kind at its end, and the queue of an agent."""
+    """A recovery of this class at its end, and the queue of an agent."""
     flow = FlowControlEvent()
     queue = ThrowableQueue(flow_control=flow, clear_on_resume=True)
     recovery = kind.__new__(kind)
@@ -65,7 +65,7 @@ def world(kind: type[FaustRecovery]) -> tuple[FaustRecovery, ThrowableQueue]:
     return recovery, queue
 
 
-async def test_what_comes_after_the_seek_stays():
+async def test_records_after_the_seek_stay():
     recovery, queue = world(Recovery)
     await recovery.on_recovery_completed(7)
     assert queue.qsize() == 1
@@ -81,7 +81,7 @@ async def test_an_outdated_recovery_touches_nothing():
 
 @pytest.mark.parametrize("kind", [FaustRecovery])
 async def test_faust_itself_loses_it(kind):
-    """The day that this fails, the mend is needed no more."""
+    """When this fails, the patch is no longer needed."""
     recovery, queue = world(kind)
     await recovery.on_recovery_completed(7)
     assert queue.qsize() == 0

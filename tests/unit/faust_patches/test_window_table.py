@@ -1,4 +1,4 @@
-"""Windows expire: also those that were recovered, and by the newest of them, not by a clock that can be set."""
+"""Windows expire, even recovered ones, and by the newest window, not by a clock that can be set."""
 
 from __future__ import annotations
 
@@ -61,22 +61,22 @@ def test_it_is_read_as_faust_reads_windows(table):
     assert len(table) == before
 
 
-def test_now_is_now_also_while_a_record_is_read(table):
+def test_now_is_the_clocks_even_while_a_record_is_read(table):
     class Event:
         message = SimpleNamespace(partition=0, timestamp=5.0)
 
     event = Event()
     table.wall_clock = lambda: 125.0
     table["hook1", window(FINEST, 120)] = [2, 1, 1, 7]
-    former = streams._current_event.set(weakref.ref(event))
+    previous = streams._current_event.set(weakref.ref(event))
     try:
         assert WindowWrapper(table).relative_to_now()["hook1"].now() == [2, 1, 1, 7]
     finally:
-        streams._current_event.reset(former)
+        streams._current_event.reset(previous)
 
 
 class Passing:
-    """Time that passes for a table: what its records say, and what the steady clock says."""
+    """Time as it passes for a table: by its records, and by the steady clock."""
 
     def __init__(self, table: WindowTable) -> None:
         self.table, self.steady, self.ahead = table, 50_000.0, 1_000_000.0
@@ -132,7 +132,7 @@ def test_a_clock_that_jumps_for_a_while_expires_no_window_early(table, passing, 
     assert min(ends) > passing.steady + passing.ahead - FINEST.kept - 120
 
 
-async def test_what_was_recovered_expires_as_well(table, passing):
+async def test_recovered_windows_expire_too(table, passing):
     for start in (0, 10, 5000):
         table.data.data["hook1", window(FINEST, start)] = [1, 1, 0, 7]
     await table.on_recovery_completed({TP("c", 1)}, set())
@@ -151,7 +151,7 @@ async def test_a_rebalance_makes_no_window_younger(table, passing):
     assert table.expire() == 1
 
 
-async def test_what_belongs_to_a_partition_that_went_away_is_forgotten(table):
+async def test_cells_of_a_revoked_partition_are_forgotten(table):
     table["hook1", window(FINEST, 0)] = [1, 1, 0, 7]
     table["ab", window(FINEST, 0)] = [2, 2, 0, 7]
     await table.on_recovery_completed({TP("c", 2)}, set())
@@ -166,16 +166,16 @@ def record(text: str, partition: int, cell: list[int]) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_what_lies_where_the_key_was_gives_way_to_what_lies_where_it_is(table, order):
+def test_a_record_in_the_keys_current_partition_wins(table, order):
     # The partition of "hook1" is 1; it was 0 when there were fewer.
-    former = [record("hook1", 0, [1, 1, 0, 40, 0, 7]), record("hook1", 0, [2, 2, 0, 41, 0, 7])]
+    previous = [record("hook1", 0, [1, 1, 0, 40, 0, 7]), record("hook1", 0, [2, 2, 0, 41, 0, 7])]
     present = [record("hook1", 1, [3, 3, 0, 0, 0, 8]), record("hook1", 1, [4, 4, 0, 1, 0, 8])]
     for which in order:
-        table.apply_changelog_batch((former, present)[which])
+        table.apply_changelog_batch((previous, present)[which])
     assert table.cells("hook1", [window(FINEST, 0)]) == [[4, 4, 0, 1, 0, 8]]
 
 
-def test_what_lies_where_the_key_was_is_taken_while_there_is_nothing_else(table):
+def test_a_record_in_its_previous_partition_counts_while_there_is_no_other(table):
     for cell in ([1, 1, 0, 40, 0, 7], [2, 2, 0, 41, 0, 7], [1, 1, 0, 40, 0, 7]):
         table.apply_changelog_batch([record("hook1", 0, cell)])
     assert table.cells("hook1", [window(FINEST, 0)]) == [[2, 2, 0, 41, 0, 7]]

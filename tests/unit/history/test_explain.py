@@ -27,7 +27,7 @@ CHANGE = {
 
 
 def explained(kind: SourceKind | None, value: dict[str, Any], *hooks: Hook) -> list[tuple[int, bool, str]]:
-    """The number of each hook, whether it matched, and why."""
+    """Return the number of each hook, whether it matched, and why."""
     table = HooksTable("hooks", "states")
     table.apply([Record("hooks", 0, 0, 0, one.id.encode(), one.to_json()) for one in hooks])
     record = Record(f"p.{kind}", 3, 7, 1_000_000, b"k", json.dumps(value).encode())
@@ -53,7 +53,7 @@ def test_those_that_it_fired_come_first_and_other_organizations_are_left_out() -
 
 def test_every_reason_is_named() -> None:
     made, other_event = "1970-01-01T01:00:00+00:00", "it did not subscribe to event.created"
-    of_app = "event.created is for service hooks, and it is an app hook"
+    of_app = "event.created is for service hooks, and this is an app hook"
     hooks = [
         hook(1, "event.alert", project_ids=["8"], date_created=made),
         hook(2, "issue.created", app_id="pager", project_ids=["8", "9"]),
@@ -62,7 +62,7 @@ def test_every_reason_is_named() -> None:
         (
             1,
             False,
-            f"{other_event}; the record is of project 7, and it gets those of 8; it was made later: {made}",
+            f"{other_event}; the record is of project 7, and it gets those of 8; it was created later: {made}",
         ),
         (
             2,
@@ -84,7 +84,7 @@ def test_of_an_alert_the_reason_is_that_of_the_hooks_kind() -> None:
         ),
     ]
     of_no_app = explained(SourceKind.ALERTS, ALERT | {"app_id": None}, hooks[1])
-    assert of_no_app == [(2, False, "event.alert is for service hooks, and it is an app hook")]
+    assert of_no_app == [(2, False, "event.alert is for service hooks, and this is an app hook")]
 
 
 def test_a_change_of_no_project_is_only_for_hooks_of_every_project() -> None:
@@ -103,7 +103,7 @@ def test_an_error_without_its_instance_says_so() -> None:
 
 
 @pytest.mark.parametrize("kind", [SourceKind.NOTICES, None])
-def test_what_users_do_not_write_is_not_explained(kind: SourceKind | None) -> None:
+def test_a_record_of_another_kind_is_not_explained(kind: SourceKind | None) -> None:
     notice = {"hook_id": "a" * 32, "what": "disabled", "why": "w", "since": None, "at": 1}
-    with pytest.raises(BrokenRecord, match="it is no record of events, alerts, resource-changes"):
+    with pytest.raises(BrokenRecord, match="it is not a record of events, alerts, resource-changes"):
         explained(kind, notice, hook(1, "*", app_id="a"))

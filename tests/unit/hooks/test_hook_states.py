@@ -23,12 +23,12 @@ def hook_id(number: int) -> str:
 
 
 class World:
-    """A home whose writes its own table reads at once; `notices` are those that it wrote."""
+    """An owner whose writes its own table reads at once; `notices` are those that it wrote."""
 
     def __init__(self, hooks: int = 1, **fields: Any) -> None:
         self.now = NOW
         self.table = HooksTable(TOPICS.hooks, TOPICS.hook_states)
-        self.table.is_live = True
+        self.table.go_live()
         self.notices: list[Notice] = []
         self.states = HookStates(self, TOPICS, self.table, self, lambda: self.now)  # type: ignore[arg-type]
         for number in range(hooks):
@@ -62,13 +62,13 @@ async def test_an_opening_is_written_and_noticed_once_whoever_tells_it() -> None
     assert "left alone" in notice.why
 
 
-async def test_what_opens_and_closes_all_the_time_is_noticed_once_an_hour_also_by_another_home() -> None:
+async def test_a_breaker_that_opens_and_closes_all_the_time_is_noticed_once_per_hour_also_by_another_owner() -> None:
     world = World()
     for _ in range(60):
         await world.opens()
         await world.closes()
         world.now += 59
-        # Its home is another worker from now on, which knows what the topic says.
+        # Its owner is another worker from now on, which knows what the topic says.
         world.states = HookStates(world, TOPICS, world.table, world, lambda: world.now)  # type: ignore[arg-type]
     assert len(world.notices) == 1
     world.now += 60
@@ -81,7 +81,7 @@ async def test_when_all_endpoints_fail_at_once_the_notices_have_a_bound() -> Non
     for number in range(MOST_OPENED + 50):
         await world.opens(number)
     assert len(world.notices) == MOST_OPENED
-    # What was not told of is told when it opens again.
+    # A breaker without a notice gets one when it opens again.
     world.now += WITHIN
     left_out = MOST_OPENED + 1
     state = world.table.state(hook_id(left_out))

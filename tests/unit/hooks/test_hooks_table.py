@@ -49,7 +49,7 @@ def ids(hooks: list[Hook]) -> set[int]:
     return {int(one.id, 16) for one in hooks}
 
 
-def test_a_change_replaces_all_that_the_former_version_matched():
+def test_a_change_replaces_all_that_the_previous_version_matched():
     made = table(written(hook(1, project_ids=["7", "8"])))
     made.apply([written(hook(1, project_ids=["9"]))])
     assert made.matching(created("7")) == []
@@ -83,14 +83,14 @@ def test_a_hook_that_its_owner_disabled_matches_too_so_that_what_comes_is_passed
 
 
 @pytest.mark.parametrize("value", [b"{", b"[]", b"\xff\xfe", b"{}", orjson.dumps({"id": "1" * 32})])
-def test_a_broken_record_leaves_the_former_version_in_force(value):
+def test_a_broken_record_leaves_the_previous_version_in_force(value):
     made = table(written(hook(1)))
     broken = made.apply([Record("hooks", 0, 5, 0, f"{1:032x}".encode(), value)])
     assert len(broken) == 1
     assert ids(made.matching(created("7"))) == {1}
 
 
-def test_doubles_are_no_more_than_one():
+def test_duplicates_count_as_one():
     one = hook(1, events=["event.created"] * 5000, project_ids=["7", 7] * 5000)
     assert (one.events, one.project_ids, one.blocked) == (("event.created",), ("7",), None)
 
@@ -154,7 +154,7 @@ def test_a_record_that_says_active_again_undoes_no_finding():
     assert not made.is_active(ID)
     assert made.status(ID).reason == "the endpoint answered 410"
     assert made.tally().disabled == 1
-    # Its home writes that it holds, and so it does for who knows the last record only.
+    # Its owner writes that it stays in force, also for readers who know only the last record.
     assert made.upheld == {ID: 1700.0}
     made.apply([found_state(**GONE | {"upheld_at": 1700.0})])
     assert (made.upheld, made.is_active(ID)) == ({}, False)

@@ -42,7 +42,7 @@ def world() -> World:
 
 @pytest.mark.parametrize("off", [-HOUR, 0.0, HOUR])
 def test_what_comes_lasts_from_now_on_though_the_writers_clock_is_another(world: World, off: float) -> None:
-    world.table.is_live = True
+    world.table.go_live()
     known = world.read(paused_until=WALL + off + 60, paused_for=60.0, open_since=WALL + off, failing_since=WALL + off)
     assert (known.pause_left(), known.open_since, known.failing_since) == (60.0, 500.0, 500.0)
 
@@ -61,18 +61,19 @@ def test_and_never_longer_than_it_was_to_last(world: World) -> None:
 
 @pytest.mark.parametrize("is_live", [False, True])
 def test_what_0_1_0_wrote_says_until_when(world: World, is_live: bool) -> None:
-    world.table.is_live = is_live
+    if is_live:
+        world.table.go_live()
     assert world.read(paused_until=WALL + 20).pause_left() == 20.0
     assert world.read(paused_until=WALL - 20).pause_left() == 0.0
 
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
 def test_a_jump_changes_nothing_that_is_known(world: World, jump: float) -> None:
-    world.table.is_live = True
+    world.table.go_live()
     before = world.read(paused_until=WALL + 60, paused_for=60.0, open_since=WALL, failing_since=WALL)
     world.steady, world.wall = 530.0, WALL + 30 + jump
     assert before.pause_left() == 30.0
-    # The home notes something else, and the hook is changed: what was found before is as old as it was.
+    # The owner records something else, and the hook is changed: what was observed before is as old as it was.
     again = world.read(
         paused_until=WALL + 60, paused_for=60.0, open_since=WALL, failing_since=WALL, warned_at=world.wall
     )
@@ -85,7 +86,7 @@ def test_a_jump_changes_nothing_that_is_known(world: World, jump: float) -> None
 
 
 def test_until_when_is_shown_by_the_clock_of_who_is_asked(world: World) -> None:
-    world.table.is_live = True
+    world.table.go_live()
     world.read(paused_until=WALL + 60, paused_for=60.0)
     world.steady, world.wall = 500.25, WALL + 0.5
     assert world.shown == WALL + 60

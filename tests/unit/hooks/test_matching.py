@@ -65,7 +65,7 @@ ASK = Ask("app", "1", ("7",), "issue.created", "a")
         (
             {"app_id": None, "events": ["event.created"], "organization_id": "2", "project_ids": ["8"]},
             [
-                "issue.created is for app hooks, and it is a service hook",
+                "issue.created is for app hooks, and this is a service hook",
                 "it belongs to organization 2, the record to 1",
                 "it did not subscribe to issue.created",
                 "the record is of project 7, and it gets those of 8",

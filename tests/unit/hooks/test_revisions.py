@@ -1,4 +1,4 @@
-"""Records of `hooks` by two homes and a GitOps, in any order, read live and after compaction."""
+"""Records of `hooks` by two owners and GitOps, in any order, read live and after compaction."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def number(one: HooksTable) -> int | None:
 
 
 @dataclass
-class Home:
-    """A worker that takes itself for the home of the hook; `at` is how far it has read."""
+class HookOwner:
+    """A worker that takes itself for the owner of the hook; `at` is how far it has read."""
 
     log: Log
     table: HooksTable = field(default_factory=table)
@@ -97,10 +97,10 @@ class Home:
             self.read()
 
 
-def test_a_home_that_wakes_up_undoes_nothing_and_the_log_is_healed() -> None:
+def test_a_paused_owner_that_wakes_up_undoes_nothing_and_the_log_is_healed() -> None:
     log = Log()
     log.put(hook(1), 1)
-    old, new = Home(log), Home(log)
+    old, new = HookOwner(log), HookOwner(log)
     old.read()
     new.read()
     assert new.change(2)
@@ -118,11 +118,11 @@ def test_a_home_that_wakes_up_undoes_nothing_and_the_log_is_healed() -> None:
 def test_a_deleted_hook_does_not_come_back(revision: int | None) -> None:
     log = Log()
     log.put(hook(1), 1)
-    old = Home(log)
+    old = HookOwner(log)
     old.read()
     log.put(hook(2), 2)
     log.put(None, revision)
-    new = Home(log)
+    new = HookOwner(log)
     new.read()
     assert old.change(3) is False
     new.heal()
@@ -135,25 +135,25 @@ def test_a_deleted_hook_does_not_come_back(revision: int | None) -> None:
 def test_what_a_gitops_wrote_wins_over_what_was_made_before() -> None:
     log = Log()
     log.put(hook(1), 1)
-    home = Home(log)
-    home.read()
+    owner = HookOwner(log)
+    owner.read()
     log.put(hook(5))
-    assert home.change(2) is False
-    assert number(home.table) == number(read(log)) == 5
-    home.heal()
-    assert home.change(3)
-    assert number(home.table) == number(read(log)) == 3
+    assert owner.change(2) is False
+    assert number(owner.table) == number(read(log)) == 5
+    owner.heal()
+    assert owner.change(3)
+    assert number(owner.table) == number(read(log)) == 3
 
 
 def test_a_log_of_copies_has_revisions_above_its_offsets() -> None:
     log = Log()
     log.put(hook(1), 500)
-    home = Home(log)
-    home.read()
+    owner = HookOwner(log)
+    owner.read()
     log.put(hook(2))
-    home.heal()
-    assert number(home.table) == 2
-    assert home.change(3)
+    owner.heal()
+    assert number(owner.table) == 2
+    assert owner.change(3)
     for keep in (1, 2, 3, 4):
         log.compact(keep)
         assert number(read(log)) == 3
@@ -203,39 +203,39 @@ def test_as_many_deleted_hooks_are_remembered() -> None:
 
 
 class Story:
-    """Two homes, which read when the steps say so, as those do that are paused; and a reader that is never late."""
+    """Two owners that read when the steps say so, like paused ones; and a reader that is never late."""
 
     def __init__(self, first: int) -> None:
         self.log = Log()
         self.log.put(hook(1001), first or None)
-        self.homes = (Home(self.log), Home(self.log))
-        self.live = Home(self.log)
-        for home in (*self.homes, self.live):
-            home.read()
+        self.owners = (HookOwner(self.log), HookOwner(self.log))
+        self.live = HookOwner(self.log)
+        for owner in (*self.owners, self.live):
+            owner.read()
         self.holds: int | None = 1001
         """The last that was told to hold, or that a GitOps wrote."""
         self.wished_at = 0
         """The offset of that."""
 
     def change(self, which: int, value: int | None) -> None:
-        home = self.homes[which]
-        had_read = home.at
-        if home.change(value):
+        owner = self.owners[which]
+        had_read = owner.at
+        if owner.change(value):
             assert self.wished_at < had_read, "it was made from a state before what holds"
             self.holds, self.wished_at = value, self.log.end - 1
 
     def read(self, which: int, _: int | None) -> None:
-        self.homes[which].read()
+        self.owners[which].read()
 
     def heal(self, which: int, _: int | None) -> None:
-        self.homes[which].heal()
+        self.owners[which].heal()
 
     def gitops(self, _: int, value: int | None) -> None:
         self.log.put(None if value is None else hook(value))
         self.holds, self.wished_at = value, self.log.end - 1
 
     def compact(self, _: int, keep: int | None) -> None:
-        # Kafka waits longer than a home needs to heal: it does not compact the newest segment.
+        # Kafka waits longer than an owner needs to heal: it does not compact the newest segment.
         self.live.heal()
         self.log.compact(keep or 1)
 
@@ -260,7 +260,7 @@ def test_in_any_order_all_readers_come_to_what_was_told(steps: list, first: int,
         assert number(story.live.table) == story.holds
         if heals_at_once:
             story.live.heal()
-    everyone = (story.live, *story.homes)
+    everyone = (story.live, *story.owners)
     for one in everyone:
         one.heal()
     for one in everyone:
@@ -270,7 +270,7 @@ def test_in_any_order_all_readers_come_to_what_was_told(steps: list, first: int,
     for keep in range(len(story.log.records), 0, -1):
         story.log.compact(keep)
         assert number(read(story.log)) == story.holds
-    fresh = Home(story.log)
+    fresh = HookOwner(story.log)
     fresh.read()
     if story.holds is not None:
         assert fresh.change(77)

@@ -31,7 +31,7 @@ def table(*records: Record) -> HooksTable:
     return made
 
 
-def test_in_memory_it_is_in_clear() -> None:
+def test_in_memory_it_is_plaintext() -> None:
     made = table(written(KEY, headers={"X": "hunter2"}))
     found = made.get(HOOK.id)
     assert (found.secret, found.headers) == (HOOK.secret, {"X": "hunter2"})
@@ -59,7 +59,7 @@ def test_what_is_known_need_not_be_told() -> None:
     assert made.seals_changed == set()
 
 
-def test_what_was_encrypted_is_checked_and_the_former_version_holds() -> None:
+def test_what_was_encrypted_is_checked_and_the_previous_version_stays_in_force() -> None:
     made = table(written(KEY))
     token = Fernet(KEY.encode()).encrypt(b"short").decode()
     fields = {**HOOK.to_fields(), "secret": f"fernet:{token}"}

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from streamhooks.delayed.admission import Admission
+from streamhooks.delayed.queues import Queues
 from streamhooks.hooks.seals import Seals
 from streamhooks.hooks.table import HooksTable
 from streamhooks.hooks.telling import TOLD
@@ -30,7 +31,7 @@ class World:
         self.told.append((what, found["sealed_since"]))
 
 
-def test_the_home_is_told_and_told_again_only_if_it_does_not_note_it():
+def test_the_owner_is_told_and_told_again_only_if_it_does_not_record_it():
     world = World()
     world.seals.tell()
     world.seals.tell()
@@ -75,17 +76,17 @@ def test_what_is_blocked_waits_and_catches_nothing_up(hook: Hook):
     hooks = HooksTable("hooks", "states")
     hooks.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), replace(hook, app_id="1").to_json())])
     restraints = Restraints(hooks, is_home=lambda _: True, tell=lambda *_: None, clock=lambda: 100.0)
-    admission = Admission(hooks, restraints, 10)
+    admission = Admission(hooks, restraints, Queues(), 10)
     assert hooks.is_active(HOOK.id)
     assert restraints.hold_back(HOOK.id) == 0.0
     assert admission.wait(HOOK.id) is None
-    assert not admission.may_catch_up(HOOK.id, lambda _: 0)
+    assert not admission.may_catch_up(HOOK.id)
     hooks.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), HOOK.to_json())])
     assert (restraints.hold_back(HOOK.id), admission.wait(HOOK.id)) == (None, 0.0)
-    assert admission.may_catch_up(HOOK.id, lambda _: 0)
+    assert admission.may_catch_up(HOOK.id)
 
 
-def test_what_is_sealed_is_held_back_for_the_home():
+def test_deliveries_of_a_sealed_hook_are_held_back_for_the_owner():
     world = World()
     restraints = Restraints(world.hooks, is_home=lambda _: True, tell=world.tell, clock=lambda: world.now)
     assert restraints.hold_back(HOOK.id) == 0.0

@@ -1,4 +1,4 @@
-"""That a finding holds against a record that says `active` again is told to the hook's home, once per record."""
+"""A disabling that a repeated `active` has not undone is reported to the hook's owner, once per record."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from streamhooks.hooks.telling import TOLD
 from streamhooks.hooks.upheld import Upheld
 
 
-def test_a_home_is_told_once_and_again_when_it_did_not_hear():
+def test_an_owner_is_told_once_and_again_if_it_did_not_record_it():
     now, told = [1000.0], []
     hooks = SimpleNamespace(upheld={"here": 5.0, "elsewhere": 5.0})
     upheld = Upheld(hooks, lambda hook_id: hook_id == "here", lambda *what: told.append(what), lambda: now[0])

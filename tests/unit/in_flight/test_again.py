@@ -1,4 +1,4 @@
-"""What ends in an error of streamhooks itself is run again, and given up only when all else goes well."""
+"""A run that fails with an internal error is retried, and given up only when others succeed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFECT = RuntimeError("a defect of ours")
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long it was waited; the waiting itself takes no time."""
+    """The pauses that were asked for; none takes any time."""
     found: list[float] = []
 
     def pause(failures: int) -> float:
@@ -30,7 +30,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 class Failing:
-    """Something that fails so often, and then does what it is there for."""
+    """A run that fails this often, and then succeeds."""
 
     def __init__(self, do, times: int, error: BaseException = DEFECT) -> None:
         self.do, self.times, self.error = do, times, error
@@ -54,7 +54,7 @@ FAILED = sends(500, "retry")
 
 
 @pytest.mark.parametrize("error", [DEFECT, asyncio.CancelledError()])
-async def test_a_retry_that_could_not_be_written_is_written_in_the_end(error, pauses, caplog):
+async def test_a_retry_that_could_not_be_written_is_written_later(error, pauses, caplog):
     world = World()
     world.outputs.store = Failing(world.outputs.store, 8, error)
     owner = await world.run(FAILED)
@@ -62,7 +62,7 @@ async def test_a_retry_that_could_not_be_written_is_written_in_the_end(error, pa
     assert len(world.outputs.stored) == 1
     assert world.outputs.dead == []
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert len([one for one in caplog.records if one.exc_info and "error of streamhooks itself" in one.message]) == 8
+    assert len([one for one in caplog.records if one.exc_info and "internal error" in one.message]) == 8
 
 
 @pytest.mark.parametrize("hook_id", [HOOK.id, None])
@@ -132,7 +132,7 @@ async def test_a_pending_call_waits_again():
     assert world.bulkheads.in_flight(HOOK.id) == 0
 
 
-async def test_what_is_somebody_elses_is_not_run_again():
+async def test_a_run_of_another_worker_is_not_retried():
     world = World()
     world.outputs.store = Failing(world.outputs.store, 10**9)
     owner, tried = Owner(), asyncio.Event()
@@ -159,7 +159,7 @@ async def test_nothing_is_settled_when_the_producer_is_dead(caplog):
     assert (owner.holds, world.outputs.dead, world.outputs.settled) == (1, [], [])
 
 
-async def test_what_is_found_is_told_in_the_end():
+async def test_a_finding_is_written_in_the_end():
     world = World()
     world.outputs.store = Failing(world.outputs.store, 3)
     world.notes.tell("paused", HOOK.id, {})
@@ -167,7 +167,7 @@ async def test_what_is_found_is_told_in_the_end():
     assert len(world.outputs.stored) == 1
 
 
-async def test_what_no_partition_holds_ends_by_itself():
+async def test_a_run_without_an_owner_ends_by_itself():
     one, done = Again(), asyncio.Event()
 
     async def do() -> None:

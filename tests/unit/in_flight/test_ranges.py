@@ -1,4 +1,4 @@
-"""Ranges of offsets as a text: short, and what does not fit is left out from above."""
+"""Ranges of offsets as a text: short, and ranges that do not fit are left out from the top."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_of_what_does_not_fit_the_lowest_is_kept(ranges: Ranges, room: int) -> N
 
 
 @given(st.text(alphabet="ABCabc019+/=", max_size=40) | st.text(max_size=10))
-def test_a_text_of_somebody_else_is_ranges_or_an_error(text: str) -> None:
+def test_a_foreign_text_is_ranges_or_an_error(text: str) -> None:
     try:
         ranges = from_text(7, text)
     except ValueError:

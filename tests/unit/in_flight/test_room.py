@@ -1,4 +1,4 @@
-"""The bytes of large calls that run are bounded, and who waits for room gets it in turn."""
+"""The bytes of running calls are bounded, and waiting calls get room in order of arrival."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owners of a partition, one after the other: none loses what was not settled, none repeats what was told."""
+"""Successive owners of a partition: none loses what was not settled, none repeats what was committed as settled."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ACTIONS = st.lists(
 
 
 @given(ACTIONS, st.sets(st.integers(0, 60)), st.sampled_from(ROOMS))
-def test_nothing_is_lost_and_nothing_that_was_told_is_repeated(actions, holes, room) -> None:
+def test_nothing_is_lost_and_nothing_committed_is_repeated(actions, holes, room) -> None:
     settled: set[int] = set()
     committed = (0, to_metadata(Reading(0, "log", 3)))
     owner = Owner(committed, holes)
@@ -77,7 +77,7 @@ def test_nothing_is_lost_and_nothing_that_was_told_is_repeated(actions, holes, r
 
 
 @given(ACTIONS)
-def test_where_all_of_it_fits_all_of_it_is_told(actions) -> None:
+def test_where_all_ranges_fit_all_are_committed(actions) -> None:
     settled: set[int] = set()
     owner = Owner((0, to_metadata(Reading(0, "log", 3))), set())
     for action, number in actions:

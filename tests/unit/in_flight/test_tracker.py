@@ -69,7 +69,7 @@ def test_what_was_taken_up_already_is_not_taken_up_again():
     assert made.start(("other", 0), 5) is None
 
 
-def test_a_hole_of_kafka_is_let_go_and_committed_past():
+def test_a_gap_in_kafkas_log_is_committed_past():
     made = tracker()
     first = made.start(TP, 0)
     second = made.start(TP, 7)
@@ -120,7 +120,7 @@ async def test_drain_waits_for_what_is_in_flight_and_gives_up_after_the_time():
 
 
 @pytest.mark.parametrize("holes", [[(0, 3)], [(1, 2), (4, 9)], [(0, 1), (1, 2)]])
-def test_holes_anywhere(holes):
+def test_gaps_anywhere(holes):
     made = tracker()
     last = max(end for _, end in holes)
     missing = {n for start, end in holes for n in range(start, end)}
@@ -169,7 +169,7 @@ def test_however_far_the_others_are_ahead_a_slow_one_does_not_make_them_wait():
 
 @pytest.mark.parametrize("ends", ["revoke", "assign"])
 @pytest.mark.parametrize("released", [0, 2, 3])
-def test_nothing_of_a_former_assignment_is_in_flight(ends, released):
+def test_nothing_of_a_previous_assignment_is_in_flight(ends, released):
     made = tracker()
     tickets = [made.start(TP, offset) for offset in (0, 1, 5, 6, 7)]  # and a hole
     for ticket in tickets[1 : 1 + released]:
@@ -185,7 +185,7 @@ def test_nothing_of_a_former_assignment_is_in_flight(ends, released):
     assert made.in_flight == 1
 
 
-def test_only_who_tells_what_is_above_the_floor_takes_it_over():
+def test_ranges_above_the_floor_are_taken_over_only_where_they_are_committed():
     for tells_above in (False, True):
         made = Tracker(tells_above=tells_above)
         made.assign(TP, 0, Settled(0, ((1, 3),)), above=((1, 3),))
@@ -193,7 +193,7 @@ def test_only_who_tells_what_is_above_the_floor_takes_it_over():
         assert taken == ([0, 3] if tells_above else [0, 1, 2, 3])
 
 
-def test_what_is_settled_is_not_reached_by_coming_to_it():
+def test_reached_covers_settled_offsets_above_the_start():
     made = Tracker(tells_above=True)
     made.assign(TP, 3, None, above=((5, 9),))
     assert (made.expected(TP), made.reached(TP)) == (3, 9)
@@ -203,7 +203,7 @@ def test_what_is_settled_is_not_reached_by_coming_to_it():
     assert made.reached(TP) == 10
 
 
-def test_a_commit_of_a_former_assignment_is_none_of_this_one():
+def test_a_commit_of_a_previous_assignment_is_none_of_this_one():
     made = Tracker(tells_above=True)
     made.assign(TP, 0, None, 1)
     made.assign(TP, 0, None, 2)
@@ -252,7 +252,7 @@ def test_the_last_record_may_be_larger_than_the_room_that_is_left():
     assert made.is_full(TP)
 
 
-async def test_who_waits_for_room_goes_on_when_something_is_settled():
+async def test_a_waiting_intake_goes_on_when_something_is_settled():
     made = bounded(most_bytes=100)
     ticket = made.start(TP, 0, size=100)
     waiting = asyncio.ensure_future(made.wait_for_room(TP))

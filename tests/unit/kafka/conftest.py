@@ -10,13 +10,13 @@ from streamhooks.settings import Settings
 
 @pytest.fixture
 def fatal() -> list[str]:
-    """Why `publisher` could not go on."""
+    """The reasons for which `publisher` died."""
     return []
 
 
 @pytest.fixture
 def publisher(fatal: list[str]) -> Iterator[Publisher]:
-    """One whose broker nobody reaches."""
+    """A publisher whose broker can't be reached."""
     one = Publisher(Settings(brokers=("127.0.0.1:1",)), fatal.append)
     yield one
     one._producer.purge()

@@ -25,7 +25,7 @@ if __name__ == "__main__":
 """
 
 
-async def test_it_runs_elsewhere_and_raises_here() -> None:
+async def test_it_runs_in_a_child_process_and_raises_here() -> None:
     apart = Apart()
     try:
         process = await apart.run(os.getpid)

@@ -1,4 +1,4 @@
-"""Who misses its answers asks with another client next time: one that knows no broker any more never gets any."""
+"""After a missing answer a new client asks: one that has lost all brokers never gets an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of a topic, newest first: each thing once, and never more read than is bounded."""
+"""Pages of a topic, newest first: each result once, and reading is bounded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T0 = 1_700_000_000_000
 
 
 class Topic:
-    """Records of two partitions; `first` is what retention has left of them."""
+    """Records of two partitions; `first` has the first offsets that retention has left."""
 
     def __init__(self, *partitions: list[bytes], first: int = 0) -> None:
         self.partitions = partitions
@@ -53,7 +53,7 @@ class Topic:
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 100, 10_000])
 @pytest.mark.parametrize("most", [1, 3, 100_000])
-def test_pages_together_have_each_thing_once_and_newest_first(limit: int, most: int) -> None:
+def test_all_pages_have_each_result_once_and_newest_first(limit: int, most: int) -> None:
     chance = random.Random(limit)
     topic = Topic(*([b"%d" % chance.choice((0, 0, 1, 3)) for _ in range(count)] for count in (40, 0, 13)), first=2)
     found, before = list[str](), {}
@@ -72,7 +72,7 @@ def test_pages_together_have_each_thing_once_and_newest_first(limit: int, most: 
     assert sorted(found) == sorted(wanted)
 
 
-def test_what_is_new_or_gone_meanwhile_disturbs_no_page() -> None:
+def test_records_added_or_removed_meanwhile_disturb_no_page() -> None:
     topic = Topic([b"3"] * 10)
     first = topic.page(4)
     assert (first.found[-1], first.reached, first.since) == ("0:8:0", {0: Place(9, 1)}, T0 + 8000)
@@ -83,7 +83,7 @@ def test_what_is_new_or_gone_meanwhile_disturbs_no_page() -> None:
     assert topic.page(3, {0: Place(99_999, 2), 7: Place(1)}).found == ["0:14:0", "0:14:1", "0:14:2"]
 
 
-def test_a_page_reads_so_many_bytes_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_reads_bounded_bytes_and_the_next_one_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backwards, "READ", 5_000_000)
     large = b"1" + b" " * 400_000
     topic = Topic([large] * 60, [b"0"] * 3000, [large] * 60)
@@ -97,7 +97,7 @@ def test_a_page_reads_so_many_bytes_and_the_next_one_goes_on(monkeypatch: pytest
     assert pages > 5
 
 
-def test_a_page_of_nothing_goes_on_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_page_continues_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backwards, "READ", 0)
     topic = Topic([b"1"] * 3000, [b""] * 3000)
     read = topic.read
@@ -110,7 +110,7 @@ def test_a_page_of_nothing_goes_on_all_the_same(monkeypatch: pytest.MonkeyPatch)
     assert found == 3000
 
 
-def test_few_goes_read_much_that_is_small() -> None:
+def test_few_chunks_read_many_small_records() -> None:
     topic = Topic([b"0"] * 20_000, [b"0"] * 20_000)
     assert topic.page(100).reached is None
     assert topic.reads < 60
@@ -131,7 +131,7 @@ def firing(hook: str, *found: dict[str, object]) -> bytes:
 
 
 class Kafka:
-    """Answers what is asked about offsets; a record lies under the time of its first attempt."""
+    """Offsets of a topic; a record has the timestamp of its first attempt."""
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
@@ -169,7 +169,7 @@ def found(monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def test_attempts_are_found_by_what_they_are(found) -> None:
+def test_attempts_are_found_by_their_fields(found) -> None:
     everything = [n for n in range(399, -1, -1) if n not in (301,)]
     everything.insert(everything.index(299), 299)
     assert found(500)[0] == everything
@@ -185,7 +185,7 @@ def test_attempts_are_found_by_what_they_are(found) -> None:
 
 def test_a_time_is_found_by_the_index(found) -> None:
     assert found(between=Between(T0 + 10_500, T0 + 13_000)) == ([12, 11], None)
-    # The rest of the topic is not read: as much as may have been told late.
+    # The rest of the topic is not read, apart from what may have been written late.
     read = found.topic.read_bytes / len(firing("a" * 32, attempt(1)))
     assert read < 400 * 0.9
     late = attempts.TOLD_WITHIN_MS // 1000 - 10
@@ -193,7 +193,7 @@ def test_a_time_is_found_by_the_index(found) -> None:
     assert found(between=Between(T0 + 10_500, T0 + 13_000)) == ([12, 11, 11], None)
 
 
-def test_a_search_ends_when_nobody_waits_for_it(found) -> None:
+def test_a_search_ends_when_its_caller_has_gone(found) -> None:
     found.stop.set()
     with pytest.raises(TimeoutError):
         found(webhook_id="msg_1")

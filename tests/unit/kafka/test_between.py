@@ -1,4 +1,4 @@
-"""Which offsets are looked at for the records between two moments, when their timestamps do not ascend."""
+"""The offsets that are read for the records between two moments, when timestamps do not ascend."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AHEAD = 9_000
 
 @dataclass
 class Log:
-    """A partition that begins at `first`, with the timestamps of its records, as Kafka's index tells of it."""
+    """A partition that begins at `first`, with the timestamps of its records, and Kafka's index over them."""
 
     times: list[int]
     first: int = 0
@@ -77,7 +77,7 @@ def test_a_record_from_the_future_and_one_that_came_late(monkeypatch, since, unt
     st.none() | st.integers(0, 21),
     st.none() | st.integers(0, 21),
 )
-def test_every_record_that_is_meant_lies_in_the_range(times, first, since, until) -> None:
+def test_every_matching_record_is_in_the_range(times, first, since, until) -> None:
     log, between = Log(times, first), Between(since, until)
     with pytest.MonkeyPatch.context() as patch:
         start, end = found(patch, log, between)
@@ -88,7 +88,7 @@ def test_every_record_that_is_meant_lies_in_the_range(times, first, since, until
         assert all(not between.holds(times[offset - first]) for offset in range(meant[-1] + 1, end))
 
 
-def test_what_the_index_tells_needs_no_reading() -> None:
+def test_ranges_that_the_index_knows_need_no_reading() -> None:
     assert certain_ranges(Log([100, 200, 300]), [TP], Between(100, None)) == ({TP: (0, 3)}, {})
     assert certain_ranges(Log([100, 200, 300]), [TP], Between(100, 301)) == ({TP: (0, 3)}, {})
     assert certain_ranges(Log([100, 200, 300]), [TP], Between(100, 200)) == ({TP: (0, 1)}, {TP: (1, 3)})
@@ -103,6 +103,6 @@ def test_moments_are_whole_milliseconds_and_the_beginning_of_time_is_no_bound() 
     shown = [1_795_740_000.122 + number / 1000 for number in range(100)]
     bounds = [Between.moments(moment, moment) for moment in shown]
     assert all(one.since == one.until for one in bounds)
-    assert {later.since - former.since for former, later in pairwise(bounds)} == {1}
+    assert {later.since - previous.since for previous, later in pairwise(bounds)} == {1}
     assert Between.moments(0.0, None).holds(-1)
     assert not Between.moments(0.001, None).holds(0)

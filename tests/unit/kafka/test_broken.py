@@ -32,7 +32,7 @@ class World:
         self.broken.found(Record("resources", partition, offset, 0, b"k", b"x" * size), f"why {offset}")
 
 
-async def test_each_is_told_once_in_order_when_the_partition_is_mine() -> None:
+async def test_each_is_reported_once_in_order_when_the_partition_is_mine() -> None:
     world = World()
     for offset in (5, 3, 5, 4):
         world.found(1, offset)
@@ -61,7 +61,7 @@ async def test_many_of_one_partition_leave_room_for_others(monkeypatch: pytest.M
     assert [record.offset for record, _, _ in world.buried] == [*range(10), 7]
 
 
-async def test_beyond_some_bytes_only_their_places_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_beyond_some_bytes_only_coordinates_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broken, "REMEMBERED_BYTES", 10_000)
     world = World()
     for offset in range(20):

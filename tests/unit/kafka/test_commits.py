@@ -1,4 +1,4 @@
-"""What the metadata of a commit tells, whoever wrote it."""
+"""The metadata of a commit, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from streamhooks.kafka.commits import ROOM, as_read, from_metadata, to_metadata
 from streamhooks.kafka.logs import Reading, log_number
 
 
-def test_what_was_committed_comes_back() -> None:
+def test_a_commit_is_read_as_it_was_written() -> None:
     reading = Reading(7, "GgO5W2AfSV2KpaJXRumP1Q", 3)
     assert from_metadata(7, to_metadata(reading)) == reading
 
 
-def test_what_is_settled_above_it_comes_back() -> None:
+def test_so_are_the_ranges_settled_above_it() -> None:
     reading = Reading(7, "GgO5W2AfSV2KpaJXRumP1Q", 3, ((8, 12), (100, 5000)))
     assert from_metadata(7, to_metadata(reading)) == reading
     assert len(to_metadata(reading)) < 80
 
 
 @pytest.mark.parametrize("room", [0, 50, 100, 1000, ROOM])
-def test_the_metadata_are_no_larger_than_kafka_takes(room: int) -> None:
+def test_the_metadata_is_no_larger_than_kafka_accepts(room: int) -> None:
     reading = Reading(7, "GgO5W2AfSV2KpaJXRumP1Q", 3, tuple((n, n + 9) for n in range(10, 100_000, 10)))
     metadata = to_metadata(reading, room)
     assert len(metadata.encode()) <= max(room, 70)
@@ -50,12 +50,12 @@ def test_the_metadata_are_no_larger_than_kafka_takes(room: int) -> None:
         '{"settled": "\u00fc"}',
     ],
 )
-def test_what_is_no_metadata_of_ours_tells_nothing(metadata: str | None) -> None:
+def test_foreign_metadata_says_nothing(metadata: str | None) -> None:
     assert from_metadata(7, metadata) == Reading(7)
 
 
 class Found:
-    """What confluent-kafka has read of a commit; `behind` is what lies behind it in memory."""
+    """A commit as confluent-kafka reads it; `behind` is what follows it in memory."""
 
     def __init__(self, offset: int, metadata: bytes, behind: bytes = b"") -> None:
         self.offset = offset
@@ -67,14 +67,14 @@ class Found:
 
 
 @pytest.mark.parametrize("behind", [b"", b"x", b"}{", b'{"log": "other"}', b" \x01\x7f"])
-def test_what_lies_behind_it_in_memory_is_not_read(behind: bytes) -> None:
+def test_garbage_after_it_in_memory_is_ignored(behind: bytes) -> None:
     reading = Reading(7, "GgO5W2AfSV2KpaJXRumP1Q", 3, ((8, 12),))
     assert as_read(Found(7, to_metadata(reading).encode(), behind)) == reading
     assert as_read(Found(7, to_metadata(reading).encode(), b"\xcd")) is None
     assert as_read(Found(-1001, b"")) == Reading(0)
 
 
-def test_keys_of_a_later_version_are_left_alone() -> None:
+def test_keys_of_a_later_version_are_ignored() -> None:
     assert from_metadata(7, '{"log": "A", "epoch": 3, "more": [1]}') == Reading(7, "A", 3)
 
 

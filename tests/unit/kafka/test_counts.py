@@ -1,4 +1,4 @@
-"""Partitions that are added under a running worker: which are welcome, and what is to be done about the others."""
+"""Partitions added under a running worker: where they are welcome, and what to do about the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def watch(followed: list | None = None) -> Watch:
 
 
 @pytest.mark.parametrize("name", sorted(FREE))
-def test_more_partitions_of_what_may_have_any_number(name: str, caplog) -> None:
+def test_more_partitions_of_a_topic_that_may_have_any_number(name: str, caplog) -> None:
     followed: list = []
     one = watch(followed)
     one.learn(BEFORE | {name: 9})
@@ -28,7 +28,7 @@ def test_more_partitions_of_what_may_have_any_number(name: str, caplog) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES.values()) - FREE))
-def test_another_number_where_keys_must_stay_tells_once_what_to_do(name: str, caplog) -> None:
+def test_a_changed_count_where_keys_must_stay_says_once_what_to_do(name: str, caplog) -> None:
     followed: list = []
     one = watch(followed)
     for _ in range(3):
@@ -42,11 +42,11 @@ def test_another_number_where_keys_must_stay_tells_once_what_to_do(name: str, ca
         assert f"t.{mate}" in line  # they must be equal
 
 
-def test_what_is_not_known_and_what_goes_back_is_no_trouble() -> None:
+def test_an_unknown_or_restored_count_is_no_trouble() -> None:
     one = watch()
     one.learn({})
     assert one.troubles == []
     one.learn(BEFORE | {"delayed": 9, "firings": 9})
     assert len(one.troubles) == 2
-    one.learn({"delayed": 8})  # made anew as it was
+    one.learn({"delayed": 8})  # recreated as it was
     assert len(one.troubles) == 1

@@ -1,4 +1,4 @@
-"""How far behind, by what Kafka tells and by what it does not tell."""
+"""The lag, as far as Kafka answers and when it does not."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ A, B = ("t.events", 0), ("t.events", 1)
 
 @dataclass
 class FakeLog:
-    """Partitions with records: offset and time. An end may lie behind the last record: a marker of a transaction."""
+    """Partitions with records (offset, time). The end may be after the last record: a transaction marker."""
 
     records: dict = field(default_factory=dict)
     markers: int = 0
     open_at: int | None = None
-    """Where an open transaction begins: nothing may be read from there on."""
+    """The offset of an open transaction: nothing can be read from there on."""
     away: bool = False
     unreadable: bool = False
     read: list = field(default_factory=list)
@@ -74,7 +74,7 @@ def test_markers_of_transactions_are_nothing_to_wait_for():
     assert world.at(a=1) == [Behind(0, None)]
 
 
-def test_what_lies_behind_an_open_transaction_is_behind_since_all_was_settled():
+def test_records_after_an_open_transaction_are_behind_since_all_was_settled():
     world = World(a={0: 900.0})
     assert world.at(a=1) == [Behind(0, None)]
     world.log.records[A] |= {1: 1005.0, 2: 1006.0, 3: 1007.0}

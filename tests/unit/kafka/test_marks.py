@@ -1,4 +1,4 @@
-"""Marks that can't be read or written now are tried again with another client: the former one may never answer."""
+"""After a failure, marks use a new client: the previous one may never answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the broker does not take: each kind of refusal means one thing, and nothing counts as written that is not."""
+"""Refused records: each kind of refusal means one thing, and nothing counts as written that is not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LATER = [
 
 
 class Broker:
-    """A publisher whose records are taken or not as `verdict` says, given the topic and the options."""
+    """A publisher whose records are accepted or refused by `verdict(topic, options)`."""
 
     def __init__(self, verdict: Callable[[str, dict], PublishError | None]) -> None:
         self.verdict = verdict
@@ -58,7 +58,7 @@ class Broker:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long it was waited; the waiting itself takes no time."""
+    """The pauses that were asked for; none takes any time."""
     found: list[float] = []
 
     def pause(failures: int) -> float:
@@ -70,14 +70,14 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def refusing(times: int, code: int = KafkaError.TOPIC_AUTHORIZATION_FAILED) -> Broker:
-    """Refuse so many records."""
+    """Refuse this many records."""
     broker = Broker(lambda *_: WriteRefused("not now", code) if len(broker.tried) <= times else None)
     return broker
 
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nothing tells of it
+        while not condition():  # noqa: ASYNC110 - no event reports it
             await asyncio.sleep(0)
 
 
@@ -87,7 +87,7 @@ def make(broker: Broker) -> Outbox:
 
 @pytest.mark.parametrize("code", LATER)
 @pytest.mark.parametrize("soon", [False, True])
-async def test_what_is_refused_now_is_tried_again_until_it_is_taken(code: int, soon: bool, pauses: list[float]) -> None:
+async def test_a_refused_record_is_retried_until_it_is_accepted(code: int, soon: bool, pauses: list[float]) -> None:
     broker = Broker(lambda *_: WriteRefused("not now", code) if len(broker.tried) <= 9 else None)
     outbox = make(broker)
     waiting = asyncio.wrap_future(outbox.publish_soon("t", b"1")) if soon else outbox.publish("t", b"1")
@@ -96,23 +96,23 @@ async def test_what_is_refused_now_is_tried_again_until_it_is_taken(code: int, s
     assert outbox.troubles == []
 
 
-async def test_the_trouble_is_told_as_long_as_it_lasts(pauses: list[float], caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refusal_is_reported_while_it_lasts(pauses: list[float], caplog: pytest.LogCaptureFixture) -> None:
     is_refused = True
     broker = Broker(lambda topic, _: WriteRefused("no right") if is_refused and topic == "t" else None)
     outbox = make(broker)
     waiting = [asyncio.ensure_future(outbox.publish("t", b"1")) for _ in range(50)]
     await until(lambda: outbox.troubles != [])
     await outbox.publish("other", b"1")
-    assert outbox.troubles == ["the broker does not take records on t: no right"]
+    assert outbox.troubles == ["the broker refuses records on t: no right"]
     assert len([record for record in caplog.records if record.levelname == "CRITICAL"]) == 1
     is_refused = False
     await asyncio.wait_for(asyncio.gather(*waiting), 5)
     assert outbox.troubles == []
-    assert "takes records on t again" in caplog.text
+    assert "accepts records on t again" in caplog.text
     assert outbox.oldest_unconfirmed() == 0.0
 
 
-async def test_those_who_wait_take_turns_and_the_others_do_not_try(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_waiting_record_at_a_time_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "pause_after", lambda _: 3600.0)
     broker = refusing(1)
     outbox = make(broker)
@@ -128,7 +128,7 @@ async def test_those_who_wait_take_turns_and_the_others_do_not_try(monkeypatch: 
     assert len(broker.tried) == 202
 
 
-async def test_one_that_alone_is_refused_does_not_hold_up_the_others(pauses: list[float]) -> None:
+async def test_a_record_that_alone_is_refused_does_not_hold_up_the_others(pauses: list[float]) -> None:
     broker = Broker(lambda _, options: WriteRefused("policy") if options.get("key") == "bad" else None)
     outbox = make(broker)
     bad = asyncio.ensure_future(outbox.publish("t", b"1", key="bad"))
@@ -154,20 +154,20 @@ async def test_a_refused_timestamp_is_replaced_by_the_present_one_at_once() -> N
     assert outbox.troubles == []
 
 
-async def test_what_was_in_a_batch_with_a_bad_record_is_tried_at_once() -> None:
+async def test_a_record_in_a_batch_with_a_bad_one_is_retried_at_once() -> None:
     outbox = make(refusing(3, KafkaError._INVALID_DIFFERENT_RECORD))
     assert (await asyncio.wait_for(outbox.publish("t", b"1"), 0.9)).offset == 4
 
 
 @pytest.mark.parametrize("error", [RecordTooLarge("too large"), ProducerDead("fenced")])
 @pytest.mark.parametrize("soon", [False, True])
-async def test_what_is_final_is_told_at_once(error: PublishError, soon: bool) -> None:
+async def test_a_final_error_is_raised_at_once(error: PublishError, soon: bool) -> None:
     outbox = make(Broker(lambda *_: error))
     with pytest.raises(type(error)):
         await (asyncio.wrap_future(outbox.publish_soon("t", b"1")) if soon else outbox.publish("t", b"1"))
 
 
-async def test_who_gives_up_on_a_refused_record_is_not_waited_for(pauses: list[float]) -> None:
+async def test_a_cancelled_record_is_not_retried(pauses: list[float]) -> None:
     broker = refusing(10**9)
     outbox = make(broker)
     futures = [outbox.publish_soon("t", b"1") for _ in range(3)]
@@ -180,7 +180,7 @@ async def test_who_gives_up_on_a_refused_record_is_not_waited_for(pauses: list[f
     assert len(broker.tried) == tried
 
 
-async def test_a_record_that_is_long_not_confirmed_is_a_trouble() -> None:
+async def test_a_record_that_stays_unconfirmed_is_a_trouble() -> None:
     broker = refusing(0)
     outbox = make(broker)
     for age, told in ((9.9, []), (10.1, ["the broker has not confirmed records for 10 s"])):
@@ -189,7 +189,7 @@ async def test_a_record_that_is_long_not_confirmed_is_a_trouble() -> None:
         assert outbox.oldest_unconfirmed() == age
 
 
-async def test_a_topic_that_refuses_now_and_then_is_told_of_once(
+async def test_a_topic_that_refuses_now_and_then_is_logged_once(
     pauses: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     broker = Broker(lambda *_: WriteRefused("not now") if len(broker.tried) % 2 else None)

@@ -1,4 +1,4 @@
-"""The publisher without a broker: what it hands over is purged, which ends it as a refusal of the broker would."""
+"""The publisher without a broker: its records are purged, which ends them as a refusal would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ended(publisher: Publisher, future: Future[Published]) -> BaseException | No
     return future.exception(timeout=5)
 
 
-async def test_who_gives_up_waiting_does_not_stop_the_confirmations_of_others(publisher: Publisher) -> None:
+async def test_a_cancelled_future_does_not_stop_other_confirmations(publisher: Publisher) -> None:
     impatient = publisher.publish("t", b"1")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.wrap_future(impatient), 0.01)
@@ -35,7 +35,7 @@ async def test_a_callback_that_raises_does_not_either(publisher: Publisher, capl
     publisher._producer.purge()
     patient = publisher.publish("t", b"2")
     assert isinstance(await asyncio.to_thread(ended, publisher, patient), WriteRefused)
-    assert "a confirmation could not be told" in caplog.text
+    assert "the callback of a confirmation failed" in caplog.text
 
 
 async def test_a_fatal_error_ends_the_producer_once(publisher: Publisher, fatal: list[str]) -> None:
@@ -48,7 +48,7 @@ async def test_a_fatal_error_ends_the_producer_once(publisher: Publisher, fatal:
     assert publisher.oldest_unconfirmed() == 0.0
 
 
-async def test_what_is_no_record_is_not_waited_for(publisher: Publisher) -> None:
+async def test_wrong_arguments_leave_nothing_to_wait_for(publisher: Publisher) -> None:
     with pytest.raises(TypeError):
         publisher.publish("t", b"1", partition="first")  # type: ignore[arg-type]
     assert publisher.oldest_unconfirmed() == 0.0
@@ -75,7 +75,7 @@ async def test_a_record_of_a_batch_that_is_too_large_is_sent_alone(publisher: Pu
     publisher._delivered(handed, too_large, Message(topic="t", partition=0, value=b"1", key=b"k", timestamp=(1, 5)))
     assert not handed.future.done()
     assert publisher._one_by_one is not None
-    assert len(publisher._one_by_one) > 0  # it counts what it has to tell, too
+    assert len(publisher._one_by_one) > 0  # it counts unreported records, too
     publisher._one_by_one.purge()
     assert isinstance(await asyncio.to_thread(handed.future.exception, 5), WriteRefused)
     # Alone it is the record itself that is too large.
@@ -85,7 +85,7 @@ async def test_a_record_of_a_batch_that_is_too_large_is_sent_alone(publisher: Pu
 
 
 class Crowded:
-    """A publisher whose buffer has no room for the first so many records."""
+    """A publisher whose buffer has no room for the first `times` records."""
 
     def __init__(self, times: int) -> None:
         self.times = times
@@ -100,7 +100,7 @@ class Crowded:
 
 
 @pytest.mark.parametrize("times", [0, 3])
-async def test_what_is_published_soon_waits_for_room_without_its_caller(times: int) -> None:
+async def test_publish_soon_waits_for_room_without_its_caller(times: int) -> None:
     outbox = Outbox(Crowded(times), asyncio.get_running_loop())  # type: ignore[arg-type]
     future = outbox.publish_soon("t", b"1", key="k", partition=1)
     assert (await asyncio.wait_for(asyncio.wrap_future(future), 5)).offset == 7

@@ -1,4 +1,4 @@
-"""When the producer is made anew: only for a topic that is another one, and when records are not confirmed."""
+"""When the producer is renewed: only if a topic was recreated and records stay unconfirmed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class World:
         self.renewed += 1
 
 
-async def test_it_is_renewed_once_for_a_topic_that_was_made_anew() -> None:
+async def test_it_is_renewed_once_for_a_recreated_topic() -> None:
     world = World()
     for _ in range(3):
         await world.renewal.look()
@@ -44,7 +44,7 @@ async def test_it_is_renewed_once_for_a_topic_that_was_made_anew() -> None:
 
 
 @pytest.mark.parametrize("ids", [{}, {"delayed": ""}, {"firings": "B"}])
-async def test_a_topic_that_is_missing_is_no_other_one(ids: dict[str, str]) -> None:
+async def test_a_missing_topic_is_not_a_recreated_one(ids: dict[str, str]) -> None:
     world = World()
     await world.renewal.look()
     world.age, world.ids = SUSPICIOUS + 1, ids
@@ -57,17 +57,17 @@ async def test_a_topic_that_is_missing_is_no_other_one(ids: dict[str, str]) -> N
     assert world.renewed == 1
 
 
-async def test_what_the_former_producer_had_is_written_by_the_new_one(publisher: Publisher) -> None:
+async def test_what_the_previous_producer_had_is_written_by_the_new_one(publisher: Publisher) -> None:
     outbox = Outbox(publisher, asyncio.get_running_loop())
     waiting = [asyncio.ensure_future(outbox.publish("t", b"1")) for _ in range(10)]
     waiting += [asyncio.ensure_future(asyncio.wrap_future(outbox.publish_soon("t", b"1"))) for _ in range(10)]
     await asyncio.sleep(0)
-    former = publisher._producer
+    previous = publisher._producer
     publisher.renew()
     async with asyncio.timeout(10):
-        while len(publisher._producer) < 20 or publisher._former:  # noqa: ASYNC110 - nothing tells of it
+        while len(publisher._producer) < 20 or publisher._previous:  # noqa: ASYNC110 - no event reports it
             await asyncio.sleep(0.01)
-    assert publisher._producer is not former
+    assert publisher._producer is not previous
     assert not any(one.done() for one in waiting)
     assert outbox.troubles == []
     for one in waiting:

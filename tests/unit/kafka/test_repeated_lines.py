@@ -1,4 +1,4 @@
-"""A line that is logged over and over is written now and then, with the number of those left out."""
+"""A repeated log line is written now and then, with the number of those left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streamhooks.kafka.repeated_lines import INTERVAL, RepeatedLines, limit_logs
 
 
 class Log:
-    """What a handler with the filter writes; `now` is its clock."""
+    """The lines that a handler with the filter writes; `now` is its clock."""
 
     def __init__(self) -> None:
         self.now = 5000.0
@@ -39,14 +39,14 @@ def test_one_line_of_a_kind_in_ten_seconds(log: Log) -> None:
     ]
 
 
-def test_what_tells_once_of_each_topic_is_not_told_less(log: Log) -> None:
+def test_a_logger_that_logs_once_per_topic_is_not_limited(log: Log) -> None:
     for topic in ("delayed", "dead-letters"):
-        log.say("streamhooks.kafka.refusals", "the broker takes records on %s again", topic, level=logging.WARNING)
-        log.say("streamhooks.kafka.renewal", "records are not confirmed, and %s was made anew", topic)
+        log.say("streamhooks.kafka.refusals", "the broker accepts records on %s again", topic, level=logging.WARNING)
+        log.say("streamhooks.kafka.renewal", "no confirmations, and %s was recreated", topic)
     assert len(log.lines) == 3
 
 
-def test_kinds_are_apart(log: Log) -> None:
+def test_kinds_are_limited_separately(log: Log) -> None:
     for _ in range(3):
         log.say("aiokafka", "a %s", 1)
         log.say("aiokafka", "b %s", 1)
@@ -74,7 +74,7 @@ def test_numbers_in_a_finished_text_are_no_kinds(log: Log, text: str) -> None:
         ("streamhooks.worker.system", logging.WARNING),
     ],
 )
-def test_what_talks_to_kafka_is_limited(log: Log, name: str, level: int) -> None:
+def test_loggers_that_talk_to_kafka_are_limited(log: Log, name: str, level: int) -> None:
     for _ in range(2):
         log.say(name, "away", level=level)
     assert log.lines == ["away"]
@@ -97,7 +97,7 @@ def test_other_lines_are_not(log: Log, name: str, level: int) -> None:
     assert log.lines == ["it", "it"]
 
 
-def test_what_is_remembered_is_bounded(log: Log) -> None:
+def test_the_number_of_kinds_is_bounded(log: Log) -> None:
     words = ["".join(chr(97 + int(digit)) for digit in str(number)) for number in range(5000)]
     for word in words:
         log.say("asyncio", word)

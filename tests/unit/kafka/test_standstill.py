@@ -1,4 +1,4 @@
-"""A partition stands still only if it has more, and for long."""
+"""A partition stands still only if it has more records and does not move for long."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class World:
 
 
 def looks(seconds: float) -> int:
-    """How many looks that many seconds are."""
+    """Return how many checks that many seconds are."""
     return int(seconds / LOOK)
 
 
-def test_one_that_has_more_and_does_not_go_on() -> None:
+def test_a_partition_with_more_records_that_does_not_move() -> None:
     world = World()
     for _ in range(looks(LONGEST)):
         world.look(3)
-    with pytest.raises(StandsStill, match="delayed:0 was not read on from offset 3, and ends at 5"):
+    with pytest.raises(StandsStill, match="delayed:0 stands still at offset 3, and ends at 5"):
         world.look(3)
 
 
-def test_one_that_is_at_its_end_or_goes_on() -> None:
+def test_a_partition_at_its_end_or_moving() -> None:
     world = World()
     for _ in range(3 * looks(LONGEST)):
         world.look(5)
@@ -59,7 +59,7 @@ def test_nobody_reads_while_kafka_is_away() -> None:
         world.look(3)
 
 
-def test_kafka_is_asked_now_and_then() -> None:
+def test_kafka_is_asked_once_per_interval() -> None:
     world = World()
     for _ in range(100):
         world.look(3, after=LOOK / 100)

@@ -1,4 +1,4 @@
-"""Where to start, by what is committed, what the log holds, and what was known of the installation."""
+"""Where to start, given the commit, the log and what was known of the installation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_committed_offset_that_the_log_has_is_all_that_counts(wish, without) -
         assert where_to_start(committed, 3, 9, wish=wish, without=without) == Start(committed)
 
 
-def test_what_retention_removed_is_told_and_counted() -> None:
+def test_offsets_that_retention_removed_are_reported_and_counted() -> None:
     start = where_to_start(3, 5, 9, wish="latest", without="new")
     assert (start.offset, start.lost, start.skipped) == (5, 2, 0)
     assert "3 to 4" in start.why
@@ -47,7 +47,7 @@ def test_a_log_that_lost_its_end_and_grew_again_is_read_from_there() -> None:
     assert where_to_start(10, 5, 9, epoch=3, topic_id="A", kept=12) == Start(10)
 
 
-def test_a_topic_that_was_made_anew_is_read_from_its_first_record() -> None:
+def test_a_recreated_topic_is_read_from_its_first_record() -> None:
     for committed in (0, 5, 7, 1000):
         start = where_to_start(committed, 0, 99, wish="latest", topic_id="B", epoch=3, kept=99)
         assert (start.offset, start.moved) == (0, "anew")
@@ -71,7 +71,7 @@ def test_an_added_partition_is_read_from_its_first_record_whatever_is_wished(wis
     assert "added" in start.why
 
 
-def test_offsets_that_expired_are_told() -> None:
+def test_expired_offsets_are_reported() -> None:
     again = where_to_start(None, 5, 9, wish="earliest", without="expired")
     assert (again.offset, again.skipped) == (5, 0)
     assert "5 to 8" in again.why
@@ -84,11 +84,11 @@ def test_offsets_that_expired_are_told() -> None:
 
 
 @pytest.mark.parametrize("wish", ["earliest", "latest"])
-def test_of_a_partition_without_records_there_is_nothing_to_tell(wish) -> None:
+def test_a_partition_without_records_is_not_reported(wish) -> None:
     assert where_to_start(None, 5, 5, wish=wish, without="expired") == Start(5)
 
 
-def test_what_tells_an_added_partition_from_a_new_group_and_from_expired_offsets() -> None:
+def test_an_added_partition_differs_from_a_new_group_and_from_expired_offsets() -> None:
     sources = {"events": 2, "alerts": 2}
     new = Known(sources, frozenset(), is_used=False)
     assert new.without_offset(("events", 1)) == "new"

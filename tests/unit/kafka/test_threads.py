@@ -1,4 +1,4 @@
-"""Looks into topics: few at once, on threads of their own, and ended when nobody waits for them."""
+"""Searches of topics: few at once, on their own threads, and ended when their caller has gone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamhooks.settings import Settings
 
 
 class Silence:
-    """A consumer of a Kafka that says nothing."""
+    """A consumer of a Kafka that does not answer."""
 
     def __init__(self) -> None:
         self.asked, self.closed = threading.Event(), threading.Event()
@@ -43,7 +43,7 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> Silence:
     return one
 
 
-async def test_a_look_ends_when_its_caller_is_cancelled(silence: Silence) -> None:
+async def test_a_search_ends_when_its_caller_is_cancelled(silence: Silence) -> None:
     threads = Threads(1)
     looking = asyncio.create_task(threads.run(look))
     await asyncio.to_thread(silence.asked.wait)
@@ -56,7 +56,7 @@ async def test_a_look_ends_when_its_caller_is_cancelled(silence: Silence) -> Non
     threads.close()
 
 
-async def test_looks_end_with_the_worker(silence: Silence) -> None:
+async def test_searches_end_with_the_worker(silence: Silence) -> None:
     threads = Threads(1)
     looking = asyncio.create_task(threads.run(look))
     await asyncio.to_thread(silence.asked.wait)
@@ -66,7 +66,7 @@ async def test_looks_end_with_the_worker(silence: Silence) -> None:
     assert silence.closed.is_set()
 
 
-async def test_one_that_waits_for_a_thread_is_not_begun_when_its_caller_goes() -> None:
+async def test_a_search_without_a_thread_is_not_begun_once_its_caller_has_gone() -> None:
     threads, go_on, begun = Threads(1), threading.Event(), []
     first = asyncio.create_task(threads.run(lambda *, stop: go_on.wait()))
     second = asyncio.create_task(threads.run(lambda *, stop: begun.append(stop)))
@@ -80,7 +80,7 @@ async def test_one_that_waits_for_a_thread_is_not_begun_when_its_caller_goes() -
 
 
 async def test_others_have_their_threads() -> None:
-    """However many look back, what else needs a thread gets one."""
+    """However many searches run, other work gets a thread."""
     threads, go_on = Threads(2), threading.Event()
     looks = [asyncio.create_task(threads.run(lambda *, stop: go_on.wait())) for _ in range(50)]
     assert await asyncio.to_thread(lambda: 1) == 1
@@ -101,14 +101,14 @@ def test_places() -> None:
 
 
 def count_until_stopped(folder: Path) -> str:
-    """What counts in the process apart."""
+    """Count in the child process."""
     (folder / "begun").touch()
     eventually(STOP.is_set)
     (folder / "ended").touch()
     return "counted"
 
 
-async def test_counting_apart_ends_when_its_caller_is_cancelled(tmp_path: Path) -> None:
+async def test_counting_in_a_child_process_ends_when_its_caller_is_cancelled(tmp_path: Path) -> None:
     apart = Apart()
     try:
         counting = asyncio.create_task(apart.run(count_until_stopped, tmp_path))

@@ -1,4 +1,4 @@
-"""A reader whose thread, or whose reader in the loop, fails: it is started again, and tells of it until it is well."""
+"""A reader that fails, in its thread or in the loop, is restarted, and reports the failure until it is healthy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError
 
 from streamhooks.kafka import reader_health, reading_thread, standstill
 from streamhooks.kafka.reader import TP, Record
-from streamhooks.kafka.topic_reader import TopicReader
+from streamhooks.kafka.topic_reader import Table, TopicReader
 
 HOOKS = ("hooks", 0)
 
@@ -49,7 +49,7 @@ class Message:
 
 
 class Kafka:
-    """Partitions of a few records each; every consumer reads them."""
+    """Partitions with a few records each, which every consumer reads."""
 
     def __init__(self, ends: dict[TP, int]) -> None:
         self.ends = ends
@@ -68,12 +68,12 @@ class Kafka:
             self.kafka = kafka
             kafka.is_silent = False
             self.at: dict[TP, int] = {}
-            self.told: set[TP] = set()
+            self.reported: set[TP] = set()
 
         def incremental_assign(self, found: list) -> None:
             for one in found:
                 self.at[one.topic, one.partition] = max(one.offset, 0)
-                self.told.discard((one.topic, one.partition))
+                self.reported.discard((one.topic, one.partition))
 
         def incremental_unassign(self, found: list) -> None:
             for one in found:
@@ -89,8 +89,8 @@ class Kafka:
                         raise RuntimeError("Too many open files")
                     self.at[tp] = at + 1
                     return Message(tp, at)
-                if tp not in self.told:
-                    self.told.add(tp)
+                if tp not in self.reported:
+                    self.reported.add(tp)
                     return Message(tp, at, KafkaError(KafkaError._PARTITION_EOF))
             return None
 
@@ -106,26 +106,27 @@ class Logs:
         return dict.fromkeys(topics, "A")
 
 
-class World:
+class World(Table):
     def __init__(self, kafka: Kafka) -> None:
         self.kafka = kafka
         self.handed: list[tuple[TP, int]] = []
         self.defects = 0
-        loop = asyncio.get_running_loop()
         self.reader = TopicReader(
             None,  # type: ignore[arg-type]
-            self.handle,
-            loop,
+            self,
             name="hooks",
             logs=Logs(),  # type: ignore[arg-type]
             ends=lambda _tps: kafka.ends,
+            on_broken=lambda _record, _reason: None,
+            on_anew=lambda _tp, _why: None,
         )
 
-    def handle(self, records: list[Record]) -> None:
+    def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
         if self.defects:
             self.defects -= 1
             raise ValueError("a defect of ours")
         self.handed += [((record.topic, record.partition), record.offset) for record in records]
+        return []
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - nothing tells of it
+        while not condition():  # noqa: ASYNC110 - no event reports it
             await asyncio.sleep(0.001)
 
 
@@ -160,10 +161,10 @@ async def test_a_thread_that_fails_goes_on_where_it_was(
     assert sorted(world.handed) == sorted([*ALL, (HOOKS, 3), (HOOKS, 4)])
     await until(lambda: world.reader.trouble is None)
     assert world.kafka.consumers == 1 + times
-    assert caplog.text.count("the reader of hooks has failed, it is started again: RuntimeError: Too many") == times
+    assert caplog.text.count("the reader of hooks has failed, it will be restarted: RuntimeError: Too many") == times
 
 
-async def test_as_long_as_it_fails_that_is_told(world: World) -> None:
+async def test_a_failure_is_reported_while_it_lasts(world: World) -> None:
     world.kafka.fails = 10**9
     world.reader.start()
     await until(lambda: world.reader.trouble is not None)
@@ -176,7 +177,7 @@ async def test_as_long_as_it_fails_that_is_told(world: World) -> None:
 
 
 @pytest.mark.parametrize("defects", [1, 4])
-async def test_what_was_not_taken_in_comes_again(world: World, defects: int) -> None:
+async def test_records_that_were_not_applied_are_read_again(world: World, defects: int) -> None:
     world.defects = defects
     world.reader.start()
     await asyncio.wait_for(world.reader.wait_ready(), 10)
@@ -196,10 +197,10 @@ async def test_a_client_that_gets_nothing_more_is_replaced(
     await until(lambda: world.reader.position[HOOKS] == 5)
     assert sorted(world.handed) == sorted([*ALL, (HOOKS, 3), (HOOKS, 4)])
     await until(lambda: world.reader.trouble is None)
-    assert "hooks:0 was not read on from offset 3, and ends at 5" in caplog.text
+    assert "hooks:0 stands still at offset 3, and ends at 5" in caplog.text
 
 
-async def test_a_thread_that_is_gone_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_thread_that_has_ended_is_reported(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world.reader._thread._thread, "_target", lambda: None)
     assert world.reader.trouble is None  # it was not started
     world.reader.start()

@@ -25,7 +25,7 @@ THERE = KafkaError(KafkaError.TOPIC_ALREADY_EXISTS)
 
 
 class Admin:
-    """Answers each try to make a topic with the next of its answers."""
+    """Answers each try to create a topic with its next answer."""
 
     def __init__(self, **answers: list[KafkaError | None]) -> None:
         self.answers = answers
@@ -61,12 +61,12 @@ def test_brokers_that_were_just_started_are_waited_for(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("answers", "said"), [([TOO_FEW], "only 1 broker"), ([FENCED] * 100, "fenced")])
-def test_what_does_not_pass_ends_the_start(monkeypatch: pytest.MonkeyPatch, answers: list, said: str) -> None:
+def test_an_error_that_does_not_pass_ends_the_start(monkeypatch: pytest.MonkeyPatch, answers: list, said: str) -> None:
     with pytest.raises(Refusal, match=said):
         make(Admin(a=answers), monkeypatch)
 
 
-def test_all_that_may_not_be_made_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_forbidden_topics_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     admin = Admin(a=[FORBIDDEN], b=[None], c=[FORBIDDEN], d=[THERE], e=[FENCED, FORBIDDEN])
     with pytest.raises(Refusal, match=r"not allowed to create the topics a, c, e: .*`streamhooks topics commands`"):
         make(admin, monkeypatch)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.virtual_time import in_virtual_time
 
 from streamhooks.limits.bulkheads import PATIENCE, Bulkheads
 
@@ -95,6 +96,7 @@ async def test_whoever_gives_up_waiting_for_room_leaves_no_place_taken():
     assert made.in_flight("b") == 0
 
 
+@in_virtual_time
 async def test_a_hook_with_few_places_that_answers_in_time_holds_nobody_up_for_long():
     # Answered within the patience each time, and yet all others would get a turn ten times a second only.
     loop = asyncio.get_running_loop()
@@ -111,6 +113,7 @@ async def test_a_hook_with_few_places_that_answers_in_time_holds_nobody_up_for_l
     assert refused >= 10
 
 
+@in_virtual_time
 async def test_a_hook_that_lets_some_hang_and_answers_others_holds_nobody_up_for_long():
     loop = asyncio.get_running_loop()
     made = Bulkheads(100, lambda _hook: 3, loop.time)
@@ -126,6 +129,7 @@ async def test_a_hook_that_lets_some_hang_and_answers_others_holds_nobody_up_for
     assert refused >= 10
 
 
+@in_virtual_time
 async def test_a_quick_hook_is_waited_for_however_much_there_is_to_send():
     loop = asyncio.get_running_loop()
     made = Bulkheads(100, lambda _hook: 10, loop.time)

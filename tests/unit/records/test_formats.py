@@ -174,7 +174,7 @@ def test_a_record_of_another_topic():
         decode(Alert, encode_avro(Event.from_fields(EVENT)))
 
 
-def test_former_schemas_are_resolved_to_the_newest():
+def test_previous_schemas_are_resolved_to_the_newest():
     old = by_schema("former/Event-1", pack("Event", {name: EVENT[name] for name in EVENT if name != "release"}))
     event = decode(Event, old)
     assert event.fields == Event.from_fields(changed(EVENT, "release", ...)).fields

@@ -16,7 +16,7 @@ parts = st.lists(st.text("a1:", max_size=3), min_size=1, max_size=4)
 
 
 def test_ids_never_change():
-    """Receivers drop doubles by them, so another version of streamhooks must give the same."""
+    """Receivers drop duplicates by them, so another version of streamhooks must give the same."""
     assert webhook_id("streamhooks.events", 3, 17, 1769860800000, "a" * 32) == "msg_a8dc55545172aebe0eed4080bf0ce544"
     assert derived_id("call", "event.created", 2) == "msg_836adaf16b4ef08bf88b00ecc791e4e4"
 

@@ -33,7 +33,7 @@ def rotate(hook: Hook, number: int, now: float, overlap: float = 100.0) -> Hook:
     return rotated(hook, replace(hook, secret=SECRETS[number]), now, overlap)
 
 
-def test_each_former_secret_signs_until_its_own_end() -> None:
+def test_each_replaced_secret_signs_until_its_own_end() -> None:
     hook = rotate(rotate(HOOK, 1, 1000.0), 2, 1060.0)
     assert signing_secrets(hook, 1060.0) == (SECRETS[2], SECRETS[1], SECRETS[0])
     assert signing_secrets(hook, 1099.9) == (SECRETS[2], SECRETS[1], SECRETS[0])
@@ -42,7 +42,7 @@ def test_each_former_secret_signs_until_its_own_end() -> None:
     assert signing_secrets(hook, 1160.0) == (SECRETS[2],)
 
 
-def test_a_third_former_secret_is_refused_until_the_first_has_ended() -> None:
+def test_a_third_replaced_secret_is_refused_until_the_first_has_ended() -> None:
     hook = rotate(rotate(HOOK, 1, 1000.0), 2, 1060.0)
     with pytest.raises(TooManySecrets) as raised:
         rotate(hook, 3, 1099.9)
@@ -65,7 +65,7 @@ def test_without_an_overlap_a_secret_ends_at_once_and_those_before_it_go_on() ->
     assert signing_secrets(hook, 1003.0) == (SECRETS[3], SECRETS[0])
 
 
-def test_who_goes_back_to_a_former_secret_takes_no_further_place() -> None:
+def test_going_back_to_a_replaced_secret_takes_no_further_place() -> None:
     hook = HOOK
     for step in range(1, 8):
         hook = rotate(hook, step % 2, 1000.0 + step)

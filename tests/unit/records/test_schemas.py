@@ -72,16 +72,16 @@ def test_an_alert_holds_the_newest_event():
     assert {"namespace": "streamhooks", **inner} == event
 
 
-def test_there_are_former_versions():
+def test_there_are_previous_versions():
     assert FORMER
 
 
 @pytest.mark.parametrize("path", FORMER, ids=lambda path: path.stem)
-def test_former_versions_are_compatible(path):
+def test_previous_versions_are_compatible(path):
     former = path.read_text("utf-8")
     newest = newest_of(path)
     assert schemas.fingerprint(former) != schemas.fingerprint(newest)
-    assert can_read(newest, former), "the newest schema must read what was written by a former one"
+    assert can_read(newest, former), "the newest schema must read what a previous one wrote"
     assert can_read(former, newest), "an older worker must read what a newer one writes, during a rolling update"
 
 

@@ -190,7 +190,7 @@ def test_a_text_of_0_1_0_as_it_lies_in_a_topic() -> None:
 
 
 def test_version_0_1_0_sees_a_new_text_as_one_that_no_key_opens() -> None:
-    # It would send what does not begin with `fernet:` as if it were in clear.
+    # It would send what does not begin with `fernet:` as if it were plaintext.
     for text in texts_of(Keys([NEW]).sealed(PLAIN)).values():
         assert text.startswith("fernet:")
 
@@ -200,5 +200,5 @@ def test_an_opened_hook_is_checked_in_time_that_does_not_depend_on_its_events() 
     opened = Keys([NEW]).opened(Keys([NEW]).sealed(hook))
     assert opened == hook
     assert opened.blocked is not None
-    # Encrypted headers are longer: they are not counted as what they are in clear.
+    # Encrypted headers are longer: the bound is for plaintext.
     assert Keys([LOST]).sealed(PLAIN).over_bounds == {}

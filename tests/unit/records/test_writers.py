@@ -44,7 +44,7 @@ def nested(levels: int, kind: object) -> object:
 
 NOTHING = {"type": "fixed", "name": "Nothing", "size": 0}
 ITEMS = "items that take too few bytes"
-ITSELF = "holds itself"
+ITSELF = "contains itself"
 REFUSED = {
     "nulls": (many("null"), ITEMS),
     "nulls in objects": (many({"type": "null"}), ITEMS),

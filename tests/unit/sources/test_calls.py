@@ -176,8 +176,8 @@ def test_what_another_record_told_before_is_told_once() -> None:
 def test_what_is_of_no_source_topic_is_sent_to_nobody(topic: str) -> None:
     with pytest.raises(BrokenRecord):
         calls().again(SERVICE, record(SourceKind.EVENTS, EVENT)._replace(topic=topic), "replay", "x")
-    with pytest.raises(BrokenRecord, match="it is no record of events, alerts, resource-changes"):
-        read_source(SourceKind.of(topic, TOPICS), b"{}")
+    with pytest.raises(BrokenRecord, match="it is not a record of events, alerts, resource-changes"):
+        read_source(SourceKind.of(topic, TOPICS), b"{}", None)
 
 
 events_of_apps = st.lists(st.sampled_from(["event_alert", "event_alert.*", "issue", "comment.*", "*", "hook.failing"]))
@@ -195,6 +195,6 @@ def test_a_hook_is_only_matched_by_kinds_that_can_fire_it(one: Hook) -> None:
         SourceKind.RESOURCE_CHANGES: CHANGE | {"instance": {}},
     }
     for kind in OF_USERS:
-        source = read_source(kind, json.dumps(values[kind]).encode())
+        source = read_source(kind, json.dumps(values[kind]).encode(), None)
         if any(matches(one, ask) for ask in asks(source)):
             assert kind.can_fire(one), [list(reasons_against(one, ask)) for ask in asks(source)]

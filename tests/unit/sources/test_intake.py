@@ -16,6 +16,7 @@ from streamhooks.kafka import reader
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import HOLES
 from streamhooks.sources.intake import Intake
+from streamhooks.sources.origin import Origins
 
 TP = ("events", 0)
 TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -35,7 +36,12 @@ class World:
         self.kafka, self.natural = set(kafka), set(natural)
         self.origins: list = []
         self.intake = Intake(
-            self.tracker, self, self, read_range=self.read, is_natural_hole=self.is_natural, clock=lambda: 9.0
+            self.tracker,
+            self,
+            self,
+            read_range=self.read,
+            is_natural_hole=self.is_natural,
+            origins=Origins(lambda: 9.0, 5),
         )
 
     async def read(self, topic, partition, start, end):

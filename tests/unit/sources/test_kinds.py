@@ -11,7 +11,7 @@ import pytest
 import streamhooks
 from streamhooks.kafka.topics import NAMES, Topics
 from streamhooks.records.hook import Hook
-from streamhooks.sources.kinds import OF_USERS, SourceKind
+from streamhooks.sources.kinds import SourceKind
 
 PACKAGE = Path(streamhooks.__file__).parent
 TOPICS = Topics("a.")
@@ -72,8 +72,3 @@ def _takes_off(node: ast.AST) -> bool:
 def _is_prefix(node: ast.expr) -> bool:
     # What is written in capitals is the beginning of a secret, or the like.
     return re.search(r"(^|[._])prefix$", ast.unparse(node)) is not None
-
-
-def test_the_page_offers_the_topics_that_users_write() -> None:
-    text = (PACKAGE / "web" / "assets" / "replay.js").read_text()
-    assert f"const TOPICS = {list(map(str, OF_USERS))};".replace("'", '"') in text

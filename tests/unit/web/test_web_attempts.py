@@ -32,7 +32,7 @@ async def test_what_is_shown_of_a_page() -> None:
     async with serving(parts) as client:
         last = {"attempts": [], "next_cursor": None, "looked_back_to": None}
         assert await (await client.get(PATH)).json() == last
-        parts.history.page = Page([ATTEMPT], {11: Place(18, 4), 2: Place(7)}, 1_000_500)
+        parts.history.attempts_page = Page([ATTEMPT], {11: Place(18, 4), 2: Place(7)}, 1_000_500)
         page = await (await client.get(PATH)).json()
         assert page == {
             "attempts": [{"webhook_id": "msg_1", **ATTEMPT}],
@@ -85,7 +85,7 @@ async def test_few_searches_run_at_once_and_kafka_may_be_away() -> None:
     async with serving(parts) as client:
         answer = await client.get(PATH)
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
-        with parts.history.long_look(), parts.history.long_look():
+        with parts.looks.long_place(), parts.looks.long_place():
             answer = await client.get(PATH)
         assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
 

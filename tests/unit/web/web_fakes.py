@@ -18,7 +18,7 @@ from streamhooks.delayed.pending import Pending
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.links import Links
 from streamhooks.dev.ports import free_port
-from streamhooks.faust_patches.app import App
+from streamhooks.faust_patches.app import App, Consuming
 from streamhooks.hooks.table import HooksTable
 from streamhooks.hooks.writer import HookWriter
 from streamhooks.kafka.backwards import Page, Place
@@ -71,12 +71,12 @@ class FakeHistory:
         self.found: list[Found] = []
         self.reached: dict[int, Place] | None = None
         self.record: Record | None = None
-        self.page: Page[dict[str, Any]] = Page([], None, None)
+        self.attempts_page: Page[dict[str, Any]] = Page([], None, None)
 
-    def long_look(self):
+    def long_place(self):
         return self.places.place()
 
-    short_look = long_look
+    short_place = long_place
 
     async def missed_of(self, hook_id: str) -> Missed:
         return self.missed
@@ -88,11 +88,11 @@ class FakeHistory:
     async def count(self, hook, ranges, between) -> int:
         return 7
 
-    async def replay(self, hook, ranges, between) -> str:
+    async def begin(self, hook, ranges, between) -> str:
         self.asked.append(("replay", hook.id, ranges))
         return "r1"
 
-    async def stop_replay(self, hook_id, replay_id) -> bool:
+    async def stop(self, hook_id, replay_id) -> bool:
         return replay_id == "r1"
 
     async def record_at(self, tp, offset):
@@ -105,13 +105,13 @@ class FakeHistory:
 
     async def attempts(self, wanted, before, limit):
         self.asked.append(("attempts", wanted, before, limit))
-        return self.page
+        return self.attempts_page
 
-    async def letters(self, wanted, before, limit):
+    async def page(self, wanted, before, limit):
         self.asked.append(("letters", wanted, before, limit))
         return Page(self.found[:limit], self.reached, None)
 
-    async def letter(self, partition, offset):
+    async def one(self, partition, offset):
         return next((one for one in self.found if (one.partition, one.offset) == (partition, offset)), None)
 
     async def redrive(self, wanted, *, force, dry_run):
@@ -198,6 +198,12 @@ class FakeParts:
     async def oldest_undelivered(self) -> float | None:
         return None
 
+    @property
+    def looks(self) -> FakeHistory:
+        return self.history
+
+    replays = dead_letters = looks
+
     def workers(self) -> list[str]:
         return ["http://127.0.0.1:6066"]
 
@@ -209,6 +215,10 @@ class FakeParts:
 
     def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
         return self.attempts
+
+    async def learn(self, value: bytes | None) -> None:
+        if self.registry is not None:
+            self.registry.learn(value)
 
     def call_again(self, hook, record, cause, id_of):
         if self.failure:
@@ -301,11 +311,8 @@ async def listening(parts: FakeParts, ssl_context: ssl.SSLContext | None = None)
     fetching: Any = None  # nothing is fetched here
     app = App(
         "a-test",
+        Consuming(fetching, fetching, fetching, 1),
         grace=0,
-        logs=fetching,
-        coordinator=fetching,
-        new_fetching=fetching,
-        ahead=1,
         **app_conf(parts),
         web_ssl_context=ssl_context,
     )

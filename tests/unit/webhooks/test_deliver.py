@@ -59,13 +59,15 @@ async def test_one_hop_more_goes_out(hops: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("previous_until", "earlier_until", "formers"),
+    ("previous_until", "earlier_until", "replaced"),
     [(2000.0, 1500.0, (5, 7)), (2000.0, 1000.0, (5,)), (1000.0, 1500.0, (7,)), (1000.0, 999.0, ())],
 )
-async def test_each_secret_that_is_in_force_signs_the_current_one_first(previous_until, earlier_until, formers) -> None:
+async def test_each_secret_that_is_in_force_signs_the_current_one_first(
+    previous_until, earlier_until, replaced
+) -> None:
     hook = replace(HOOK, previous_secret_until=previous_until, earlier_secret_until=earlier_until)
     sent, _ = await deliver(Answer(200, None, "answered", (), "", 1), hook)
-    secrets = [f"hunter{number}" * 3 for number in (1, *formers)]
+    secrets = [f"hunter{number}" * 3 for number in (1, *replaced)]
     signed = [standard_signature([secret], sent[0]["webhook-id"], 1000, b"{}") for secret in secrets]
     assert sent[0]["webhook-signature"] == " ".join(signed)
 

@@ -1,0 +1,167 @@
+"""A worker without a Kafka: calls are kept until a test has them run.
+
+A call is encoded, kept, decoded, run, retried and given up by the code of a real worker. Only what lies outside is
+replaced: the broker by a list, the clock by one that stands until calls are run, endpoints by `answers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from streamhooks.delivery.client import Answer
+from streamhooks.records.call import DelayedCall
+from streamhooks.records.dead_letter import DeadLetter
+from streamhooks.records.formats import decode
+from streamhooks.tasks import sending
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import NOTE_FINDING
+from streamhooks.tasks.endings import Ending, EndingKind
+from streamhooks.testing.kafka import Sender
+from streamhooks.testing.parts import Parts
+
+#: after so many runs in one go it is said that there is no end
+MOST_RUNS = 10_000
+
+
+class GivenUp(AssertionError):
+    """A call became a dead letter, which the test did not expect."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCall:
+    """A call that is to run as `attempt`, from 1, at `at`, in seconds since the test began."""
+
+    task: str
+    args: list[Any] = field(default_factory=list)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    attempt: int = 1
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run(KeptCall):
+    """A run of a call, and how it ended.
+
+    `outcome` is done, ignored, retry, dead, or dropped: its hook is gone or disabled. `retry_at` is as `at`.
+    """
+
+    outcome: str = "done"
+    reason: str = ""
+    retry_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A request to a hook, at `at`, in seconds since the test began."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: float
+
+
+class LocalWorker:
+    """Keeps the calls that are made while it is entered, and runs them when `run` is called.
+
+    `hooks` are hooks as in the topic `hooks`: their fields. The clock begins at the time of day.
+    """
+
+    def __init__(self, hooks: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._parts = Parts(hooks, self._post, self._ended)
+        self._began = self._parts.now
+        self.calls: list[KeptCall] = []
+        self.runs: list[Run] = []
+        self.webhooks: list[Webhook] = []
+        #: the statuses with which endpoints answer, one after the other; then it is 200
+        self.answers: list[int] = []
+
+    def __enter__(self) -> Self:
+        sending.bind(
+            Sender(self._parts.kafka, lambda: self._parts.now, lambda made: self.calls.append(self._kept(made)))
+        )
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        sending.bind(None)
+
+    @property
+    def now(self) -> float:
+        """The time, in seconds since the test began. Only `run` moves it."""
+        return self._at(self._parts.now)
+
+    @property
+    def waiting(self) -> list[KeptCall]:
+        """The calls that wait, the next one first."""
+        kafka, entries = self._parts.kafka, self._parts.waiting()
+        return [self._kept(decode(DelayedCall, kafka.value_of(entry)), entry.due) for entry in entries]
+
+    @property
+    def dead_letters(self) -> list[DeadLetter]:
+        """The calls that were given up, with their `reason`."""
+        return self._parts.dead_letters
+
+    def run(self, seconds: float = math.inf, *, check: bool = True) -> list[Run]:
+        """Run what becomes due within `seconds`, one after the other; the clock is set to the time of each.
+
+        Nothing sleeps. `run(0)` runs what is due now. Without `seconds` it ends when no call waits. Returns the runs.
+
+        Raises:
+            GivenUp: a call became a dead letter; with `check=False` it is only in `dead_letters`.
+            RuntimeError: there is no end to the calls; or this is an async test, which awaits `run_async`.
+
+        """
+        if _is_async():
+            raise RuntimeError("this test has an event loop: await run_async() in place of run()")
+        return asyncio.run(self.run_async(seconds, check=check))
+
+    async def run_async(self, seconds: float = math.inf, *, check: bool = True) -> list[Run]:
+        """Do as `run` does, in the event loop of an async test."""
+        parts, first, letters = self._parts, len(self.runs), len(self.dead_letters)
+        until = parts.now + seconds * 1000
+        runners, runs = parts.make_runners()
+        try:
+            while (entry := parts.next_due(until)) is not None:
+                if len(self.runs) - first >= MOST_RUNS:
+                    raise RuntimeError(f"after {MOST_RUNS} runs calls still wait, such as one of {entry.call().task}")
+                await parts.run(entry, runners, runs)
+        finally:
+            runs.cancel()
+        if until < math.inf:
+            parts.now = int(until)
+        if check and (given_up := self.dead_letters[letters:]):
+            raise GivenUp("; ".join(f"{one.task['name'] if one.task else one.id}: {one.reason}" for one in given_up))
+        return self.runs[first:]
+
+    # --- what is told
+
+    def _at(self, ms: int) -> float:
+        return (ms - self._began) / 1000
+
+    def _kept(self, call: DelayedCall, due: int | None = None) -> KeptCall:
+        return KeptCall(call.task, call.args, call.kwargs, call.attempt, self._at(call.due if due is None else due))
+
+    def _ended(self, call: Call, ending: Ending) -> None:
+        if call.task == NOTE_FINDING:  # what a worker tells itself
+            return
+        is_again, now = ending.kind is EndingKind.RETRY, self._parts.now
+        retry_at = self._at(now + int(ending.delay * 1000)) if is_again else None
+        what = call.task, call.args, call.kwargs, call.attempt
+        self.runs.append(Run(*what, self._at(now), ending.kind.value, ending.reason, retry_at))
+
+    async def _post(
+        self, url: str, headers: dict[str, str], body: bytes, _seconds: float, _organization: str
+    ) -> Answer:
+        self.webhooks.append(Webhook(url, headers, body, self.now))
+        return Answer(self.answers.pop(0) if self.answers else 200, None, "answered", (), "", 0)
+
+
+def _is_async() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,56 @@
+"""The part of a worker that counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from streamhooks.counting.agent import Counting
+from streamhooks.counting.counters import is_older
+from streamhooks.counting.rollups import Rollup
+from streamhooks.faust_patches.app import App
+from streamhooks.faust_patches.table import WindowTable
+from streamhooks.in_flight.again import INTERNAL_ERROR, Again, Do
+from streamhooks.in_flight.tracker import Ticket
+from streamhooks.kafka.outbox import Outbox
+from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reads import Reads
+from streamhooks.tasks.outputs import Outputs
+from streamhooks.times import steady
+from streamhooks.worker.ownership import Ownership
+
+
+def new_counting(
+    counting_app: App,
+    tables: Mapping[Rollup, WindowTable],
+    ownership: Ownership,
+    outbox: Outbox,
+    outputs: Outputs,
+    reads: Reads,
+    again: Again,
+) -> Counting:
+    """Return what counts in these tables."""
+    for table in tables.values():
+        table.tie(ownership.partition_of, outbox.publish_soon, is_older)
+    return Counting(
+        dict(tables),
+        counting_app.tracker,
+        counting_app.gate,
+        reads.some,
+        partial(_bury, outputs, again),
+        steady,
+        counting_app.topic_id,
+    )
+
+
+def _bury(outputs: Outputs, again: Again, record: Record, reason: str, ticket: Ticket) -> None:
+    """Give up a firing. Not as a run: those end when the partitions of the other app move."""
+
+    def burying(reason: str) -> Do:
+        async def bury() -> None:
+            await outputs.bury(record, reason)
+            ticket.release()
+
+        return bury
+
+    again.start(record.source, ticket, burying(reason), burying(INTERNAL_ERROR))

@@ -1,0 +1,129 @@
+"""What a worker knows of the installation: the tables of the topics that it reads whole, and how it reads others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from streamhooks.backlog.stretches import Stretches
+from streamhooks.delayed.log import DelayedLog
+from streamhooks.delayed.pending import Pending
+from streamhooks.delayed.queues import Queues
+from streamhooks.faust_patches.app import App
+from streamhooks.hooks.table import HooksTable
+from streamhooks.kafka.broken import BrokenRecords
+from streamhooks.kafka.counts import Counts
+from streamhooks.kafka.ends import Ends
+from streamhooks.kafka.marks import Marks
+from streamhooks.kafka.reads import Reads
+from streamhooks.kafka.starts import look_around
+from streamhooks.kafka.topic_reader import TopicReader
+from streamhooks.kafka.topics import Topics
+from streamhooks.records.registry import registry_of
+from streamhooks.records.sealing import Keys
+from streamhooks.settings import Settings
+from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.resources import Resources
+from streamhooks.worker.moved_logs import MovedLogs
+from streamhooks.worker.outward import Outward
+from streamhooks.worker.ownership import Ownership
+from streamhooks.worker.supervisor import Part
+from streamhooks.worker.whole import HookRecords, Partitions
+
+log = logging.getLogger(__name__)
+
+
+class Knowledge:
+    """`counts` is how many partitions each topic has, by its name without the prefix."""
+
+    def __init__(
+        self,
+        app: App,
+        settings: Settings,
+        counts: Counts,
+        outward: Outward,
+        ownership: Ownership,
+        clock: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self._counts = counts
+        self.topics = topics = Topics(settings.topic_prefix)
+        self.keys = Keys(settings.secret_keys)
+        self.registry = registry_of(settings)
+        self.ends = Ends(settings)
+        self.reads = Reads(settings, app.logs)
+        self.moved = MovedLogs(outward.outbox, topics, settings.start, ownership.tells_of, clock)
+        self._marks = Marks(settings, app.logs, "broken")
+        self.broken = BrokenRecords(self._marks, outward.outputs.bury, ownership.tells_of)
+
+        self.partitions = Partitions(settings.topic_prefix, counts)
+        self.hooks = HooksTable(topics.hooks, topics.hook_states, self.keys, self.registry)
+        self.stretches = Stretches()
+        self.resources = Resources(topics.resources, self.reads.some)
+        self.pending, self.queues = Pending(), Queues()
+
+        reading = partial(
+            TopicReader,
+            settings,
+            logs=app.logs,
+            ends=self.ends.now,
+            on_broken=self.broken.found,
+            on_anew=self.moved.read_once_more,
+        )
+        hook_records = HookRecords(self.hooks, topics.hooks, self.stretches, self.partitions)
+        self.hooks_reader = reading(hook_records, name="hooks", prepare=self.learn)
+        self.resources_reader = reading(self.resources, name="resources")
+        self.letters_reader = reading(outward.letter_states, name="letter-states")
+        self.delayed_reader = reading(DelayedLog(self.pending, self.queues.changed), name="delayed")
+        self.readers = (self.hooks_reader, self.resources_reader, self.delayed_reader, self.letters_reader)
+        self.follow({})
+
+    def follow(self, counts: Counts) -> None:
+        """Read all partitions of what is read whole; `counts` are those that have changed."""
+        self.partitions.learn(counts)
+        self.hooks_reader.follow(self.partitions.all_of("hooks", "hook-states"))
+        self.resources_reader.follow(self.partitions.all_of("resources"))
+        self.letters_reader.follow(self.partitions.all_of("letter-states"))
+
+    def learn(self, value: bytes | None) -> None:
+        """Ask the schema registry, if there is one, for what is needed to read a value; block."""
+        if self.registry is not None:
+            self.registry.learn(value)
+
+    def is_read(self, partition: int) -> bool:
+        """Tell whether the pending calls of a partition of ours are known, and what became of the dead letters."""
+        return self.delayed_reader.is_ready((self.topics.delayed, partition)) and self.letters_reader.is_ready()
+
+    def parts(self) -> Iterator[Part]:
+        """Return what starts and stops."""
+        yield Part("what was known", start=self._look_around)
+        yield Part("marks", stop=self._marks.close)
+        for reader in self.readers:
+            yield Part("reader", start=reader.start, stop=reader.stop)
+        yield Part("hooks", start=self._know_hooks)
+        yield Part("reads", stop=self.reads.close)
+        yield Part("broken records", run=self.broken.run)
+
+    async def _look_around(self) -> None:
+        """Learn what was there before this worker writes anything."""
+        sources = {kind.topic(self.topics): self._counts[kind] for kind in SourceKind}
+        while True:
+            try:
+                known = await asyncio.to_thread(look_around, self.settings, sources, self._counts)
+            except TimeoutError as error:
+                log.warning("the start waits: %s", error)
+                await asyncio.sleep(1.0)
+            else:
+                self.moved.learn(known)
+                return
+
+    async def _know_hooks(self) -> None:
+        """Know all hooks before the first record is taken up."""
+        if not self.keys:
+            text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
+            log.warning(text, self.topics.hooks)
+        await self.hooks_reader.wait_ready()
+        self.hooks.go_live()
+        log.info("%d hooks are known", len(self.hooks))

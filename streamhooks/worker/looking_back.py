@@ -1,0 +1,55 @@
+"""What answers questions about the past of the installation, and sends it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from streamhooks.backlog.replays import Replays
+from streamhooks.dead_letters.desk import LetterDesk
+from streamhooks.dead_letters.redriving import Redriving
+from streamhooks.history.history import History
+from streamhooks.kafka.logs import Logs
+from streamhooks.kafka.looks import Looks
+from streamhooks.kafka.partitions import Partitioner
+from streamhooks.kafka.together import write_together
+from streamhooks.settings import Settings
+from streamhooks.worker.knowledge import Knowledge
+from streamhooks.worker.outward import Outward
+from streamhooks.worker.running import Running
+from streamhooks.worker.supervisor import Part
+
+
+class LookingBack:
+    """`partitions` is how many `delayed` and `firings` have."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        logs: Logs,
+        outward: Outward,
+        known: Knowledge,
+        running: Running,
+        partitions: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self.looks = Looks()
+        self.history = History(settings, self.looks, known.hooks, known.registry, partitions)
+        self.replays = Replays(
+            settings, self.looks, logs, running.upkeep.backlog, stop=running.catch_up.stop, clock=clock
+        )
+        redriving = Redriving(
+            outward.outbox,
+            partial(write_together, settings),
+            known.topics,
+            outward.letter_states,
+            source=running.dead_letters.source,
+            again=running.calls.again,
+            partitioner=Partitioner(partitions),
+            clock=clock,
+        )
+        self.letters = LetterDesk(self.looks, running.dead_letters, redriving)
+
+    def parts(self) -> Iterator[Part]:
+        """Return what stops."""
+        yield Part("looks", stop=self.looks.close)

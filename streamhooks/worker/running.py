@@ -1,0 +1,169 @@
+"""What runs calls: those of source records, those that are pending, and those that a hook has still to get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from streamhooks.backlog.catch_up import CatchUp
+from streamhooks.backlog.passing import Missed
+from streamhooks.dead_letters.lifecycle import Letters
+from streamhooks.dead_letters.listing import DeadLetters
+from streamhooks.delayed.admission import Admission
+from streamhooks.delayed.kept import KeptArguments
+from streamhooks.delayed.scheduler import Scheduler
+from streamhooks.delayed.upkeep import Upkeep
+from streamhooks.delivery.links import Links
+from streamhooks.faust_patches.app import App
+from streamhooks.in_flight.room import Weight, divided
+from streamhooks.limits.bulkheads import Bulkheads
+from streamhooks.limits.places import Places
+from streamhooks.limits.rates import Rate
+from streamhooks.settings import Settings
+from streamhooks.sources.calls import Calls
+from streamhooks.sources.duplicates import Doubles
+from streamhooks.sources.intake import Intake
+from streamhooks.sources.origin import Origins
+from streamhooks.sources.read_again import ReadAgain
+from streamhooks.tasks.context import Services
+from streamhooks.tasks.endings import Limits
+from streamhooks.tasks.runner import TaskRunner
+from streamhooks.tasks.runs import Runs
+from streamhooks.tasks.settler import Settler
+from streamhooks.tasks.task import registry
+from streamhooks.tasks.tracing import Tracing
+from streamhooks.webhooks.attempting import Attempting
+from streamhooks.webhooks.deliver import deliverer
+from streamhooks.webhooks.rendering import Rendering
+from streamhooks.webhooks.runner import DeliveryRunner
+from streamhooks.webhooks.runners import Runners
+from streamhooks.webhooks.sample import Samples
+from streamhooks.worker.hook_upkeep import HookUpkeep
+from streamhooks.worker.knowledge import Knowledge
+from streamhooks.worker.outward import Outward
+from streamhooks.worker.ownership import Ownership
+from streamhooks.worker.supervisor import Part
+
+
+class Running:
+    """`tracing` gives each call its span, if there is one."""
+
+    def __init__(
+        self,
+        app: App,
+        settings: Settings,
+        outward: Outward,
+        known: Knowledge,
+        ownership: Ownership,
+        tracing: Tracing | None,
+        clock: Callable[[], float],
+    ) -> None:
+        outputs, hooks, topics, partition_of = outward.outputs, known.hooks, known.topics, ownership.partition_of
+        kept = KeptArguments(known.reads.one, topics, known.registry)
+        self.runs = runs = Runs(app.gate, outputs, kept.read)
+        self.upkeep = upkeep = HookUpkeep(settings, outward, known, ownership, runs, clock)
+
+        # how many run at once
+        admission = Admission(hooks, upkeep.restraints, known.queues, settings.hook_max_in_flight)
+        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, on_leave=known.queues.tell_of_room)
+        size = settings.max_unsettled_mb * 1_000_000
+        places = Places(bulkheads, Weight(size), Weight(divided(size).again))
+
+        # deliveries and tasks
+        self.limits = Limits(settings.retry_delay, settings.max_retries, settings.retry_schedule)
+        links = Links(settings.base_url, settings.group_url, settings.event_url)
+        delivering = partial(deliverer, clock=clock, timeout=settings.request_timeout, max_body=settings.max_body)
+        origins = Origins(clock, settings.max_hops)
+        read_again = ReadAgain(hooks, known.reads.one, topics=topics, origins=origins, registry=known.registry)
+        settler = Settler(outputs, outward.firings, upkeep.notes, hooks, registry, clock)
+        self.missed = Missed(upkeep.backlog, hooks, app.tracker, ownership, clock=clock)
+        deliver = delivering(outward.client.post)
+        deliveries = DeliveryRunner(
+            Attempting(registry, hooks, Rendering(links), deliver, self.limits, clock, tracing),
+            hooks,
+            places,
+            upkeep.restraints,
+            self.missed,
+            settler,
+            runs,
+            log_bodies=settings.log_bodies,
+        )
+        services = Services(hooks, known.resources.find, upkeep.hook_states.note, read_again.deliveries_of)
+        tasks = TaskRunner(registry, services, settler, runs, places, self.limits, partition_of, deliveries.start)
+        self.runners = Runners(deliveries, tasks, places, runs)
+        self.samples = Samples(
+            delivering(outward.sample_client.post),
+            links,
+            clock,
+            partial(outward.firings.add, done=_nothing_waits),
+            log_bodies=settings.log_bodies,
+        )
+
+        # where calls come from
+        self.calls = Calls(
+            hooks,
+            topics,
+            partition_of=partition_of,
+            partitions=ownership.partitions,
+            duplicates=Doubles(settings.idempotence_window),
+            clock=clock,
+            registry=known.registry,
+        )
+        self.intake = Intake(
+            app.tracker,
+            self.runners,
+            outputs,
+            read_range=known.reads.some,
+            is_natural_hole=app.is_natural_hole,
+            origins=origins,
+            registry=known.registry,
+            tracing=tracing,
+        )
+        self.dead_letters = DeadLetters(settings, outward.letter_states, hooks.get, known.letters_reader.is_ready)
+        self.letters = Letters(
+            outward.letter_states,
+            outputs,
+            partitions=ownership.partitions,
+            is_home=partial(_is_home_of_letters, ownership, known),
+            pending=known.pending.snapshot,
+            bounds=self.dead_letters.ends,
+            clock=clock,
+        )
+        self.scheduler = Scheduler(
+            known.pending,
+            known.queues,
+            self.runners,
+            Upkeep(known.pending, outputs, outward.outbox, topics.delayed, kept.read, clock),
+            admission,
+            is_ready=known.is_read,
+            clock=clock,
+            may_run=self.letters.may_run,
+        )
+        self.catch_up = CatchUp(
+            upkeep.backlog,
+            hooks,
+            self.runners,
+            known.reads,
+            again=self.calls.again,
+            is_home=ownership.is_home,
+            may_send=admission.may_catch_up,
+            rate=Rate(settings.resume_rate),
+        )
+
+    def parts(self) -> Iterator[Part]:
+        """Return what runs and stops."""
+        yield Part("dead letters", stop=self.dead_letters.close)
+        yield Part("runs", stop=self.runs.cancel)
+        yield Part("scheduler", run=self.scheduler.run)
+        yield Part("states of dead letters", run=self.letters.run)
+        yield from self.upkeep.parts()
+        yield Part("what is passed over", run=self.missed.run)
+        yield Part("catching up", run=self.catch_up.run)
+
+
+def _is_home_of_letters(ownership: Ownership, known: Knowledge, partition: int) -> bool:
+    return ownership.is_mine(known.topics.delayed, partition) and known.is_read(partition)
+
+
+def _nothing_waits() -> None:
+    """What was told in `firings` is confirmed, and nothing is to be settled by it."""

@@ -1,0 +1,67 @@
+"""The topics that a worker reads whole, with all their partitions, also those that are added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from streamhooks.backlog.stretches import Stretches
+from streamhooks.hooks.table import HooksTable
+from streamhooks.kafka.counts import Counts
+from streamhooks.kafka.partitions import partition_of
+from streamhooks.kafka.reader import TP, Record
+from streamhooks.kafka.topic_reader import Table
+
+
+class Partitions:
+    """The partitions of the topics, whose number may grow; `counts` are by the names without the prefix."""
+
+    def __init__(self, prefix: str, counts: Counts) -> None:
+        self._prefix = prefix
+        self._counts = dict(counts)
+
+    def learn(self, counts: Counts) -> None:
+        """Take these counts for those of their topics."""
+        self._counts |= counts
+
+    def all_of(self, *names: str) -> list[TP]:
+        """Return all partitions of these topics."""
+        return [(self._prefix + name, number) for name in names for number in range(self._counts[name])]
+
+    def of_key(self, name: str, key: str) -> TP:
+        """Return the partition of a key."""
+        return self._prefix + name, partition_of(key, self._counts[name])
+
+    def of_hook(self, hook_id: str) -> list[TP]:
+        """Return the partitions that hold what is known about a hook."""
+        return [self.of_key(name, hook_id) for name in ("hooks", "hook-states")]
+
+
+class HookRecords(Table):
+    """`hooks` and `hook-states`, which one reader reads; the second holds findings about hooks and stretches."""
+
+    def __init__(self, hooks: HooksTable, hooks_topic: str, stretches: Stretches, partitions: Partitions) -> None:
+        self._hooks = hooks
+        self._hooks_topic = hooks_topic
+        self._stretches = stretches
+        self._partitions = partitions
+
+    def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
+        """Take in records; return those that can't be read, each with the reason."""
+        of_hooks: list[Record] = []
+        of_stretches: list[Record] = []
+        for record in records:
+            is_stretch = record.topic != self._hooks_topic and Stretches.holds(record)
+            (of_stretches if is_stretch else of_hooks).append(record)
+        return self._hooks.apply(of_hooks) + self._stretches.apply(of_stretches)
+
+    def keys(self, tp: TP) -> Iterable[bytes]:
+        """Return the keys of a partition that hold."""
+        if tp[0] == self._hooks_topic:
+            return [hook.id.encode() for hook in self._hooks]
+        keys = [*self._hooks.found_about(), *(stretch.key for stretch in self._stretches)]
+        return [key.encode() for key in keys if self._partitions.of_key("hook-states", key) == tp]
+
+    def begin_anew(self, tp: TP) -> None:
+        """Forget which records of hooks hold: their log is another one."""
+        if tp[0] == self._hooks_topic:
+            self._hooks.revisions.begin_anew()
