@@ -66,7 +66,7 @@ def left_to_send(api: Api, hooks: Iterable[Hook]) -> str:
     for hook in hooks:
         answer = api.get(f"/api/hooks/{hook.id}/missed")
         if answer.status != 200:
-            return f"{hook.id} does not tell missed records: {answer.status}"
+            return f"{hook.id} does not tell what it missed: {answer.status}"
         if answer.json["stretches"]:
-            return f"{hook.id} has still to get missed records: {answer.json['stretches'][:2]}"
+            return f"{hook.id} has still to get what it missed: {answer.json['stretches'][:2]}"
     return ""
