@@ -31,11 +31,11 @@ class JsonValue(click.ParamType):
 
 
 _JSON = JsonValue()
-_ORGANIZATION = click.option("--organization", metavar="ID[:SLUG]", help="Required without FILE.")
+_ORGANIZATION = click.option("--organization", metavar="ID[:SLUG]", help="The organization. Required without FILE.")
 _EVENT = (
     _ORGANIZATION,
-    click.option("--project", metavar="ID[:SLUG]", help="Required without FILE."),
-    click.option("--group", metavar="ID", help="Id of an issue; default: none."),
+    click.option("--project", metavar="ID[:SLUG]", help="The project. Required without FILE."),
+    click.option("--group", metavar="ID", help="The issue; default: none."),
     click.option("--type", metavar="TEXT", help="Type of the event; default: error."),
     click.option("--event-id", metavar="HEX", help="Id of the event; default: a new one."),
     click.option("--data", type=_JSON, help="An object with any content."),
@@ -48,12 +48,12 @@ _ALERT = (
 )
 _CHANGE = (
     _ORGANIZATION,
-    click.option("--project", metavar="ID", help="Default: none, which means the whole organization."),
+    click.option("--project", metavar="ID", help="The project; default: the whole organization."),
     click.option(
-        "--sender", metavar="NAME", help="Group (an issue), Error, Comment, or any other. Required without FILE."
+        "--sender", metavar="NAME", help="Kind of resource: Group (an issue), Error, Comment, … Required without FILE."
     ),
-    click.option("--action", metavar="NAME", help="created, resolved, … Required without FILE."),
-    click.option("--instance-id", metavar="ID", help="Required without FILE."),
+    click.option("--action", metavar="NAME", help="What happened: created, resolved, … Required without FILE."),
+    click.option("--instance-id", metavar="ID", help="Id of the resource. Required without FILE."),
     click.option("--instance", type=_JSON, help="The resource, an object."),
     click.option("--actor", type=_JSON, help="Who made the change, an object."),
 )

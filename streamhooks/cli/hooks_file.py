@@ -41,7 +41,7 @@ _ID, _SECRET = "0" * 32, "x" * 16  # stand-ins where a file has none
 
 
 @dataclass(frozen=True)
-class Wish:
+class Entry:
     """A hook of the file. `fields` are in the API's form, without those that stay as they are."""
 
     place: str
@@ -60,7 +60,7 @@ class Wish:
 class File:
     """The content of a file; `organizations` are those whose other hooks may be deleted."""
 
-    hooks: Sequence[Wish]
+    hooks: Sequence[Entry]
     organizations: frozenset[str]
 
 
@@ -91,47 +91,47 @@ def read_file(text: str | bytes) -> File:
     if not isinstance(data, dict) or not isinstance(data.get("hooks"), list):
         raise Refusal("the file must be a list of hooks, or have one under `hooks:`")
     wrong = [f"{name}: unknown" for name in data if name not in ("hooks", "organizations")]
-    wishes = []
-    for number, entry in enumerate(data["hooks"], 1):
+    entries = []
+    for number, raw in enumerate(data["hooks"], 1):
         try:
-            wishes.append(_wish(f"hook {number}", entry))
+            entries.append(_entry(f"hook {number}", raw))
         except BrokenRecord as broken:
             wrong.append(f"hook {number}: {broken}")
     named = data.get("organizations") or []
     if not isinstance(named, list) or not all(isinstance(one, str | int) for one in named):
         wrong.append("organizations: must be a list of ids")
         named = []
-    wrong += _duplicates(wishes)
+    wrong += _duplicates(entries)
     if wrong:
         raise Refusal("; ".join(wrong))
-    organizations = {str(one) for one in named} | {wish.fields["organization_id"] for wish in wishes}
-    return File(wishes, frozenset(organizations))
+    organizations = {str(one) for one in named} | {entry.fields["organization_id"] for entry in entries}
+    return File(entries, frozenset(organizations))
 
 
-def plan(wishes: Iterable[Wish], present: Sequence[JSON]) -> list[Step]:
-    """Return one step per wish, so that the hooks in `present` (in the API's form) match the wishes.
+def plan(entries: Iterable[Entry], present: Sequence[JSON]) -> list[Step]:
+    """Return one step per entry, so that the hooks in `present` (in the API's form) match the entries.
 
-    Raise Refusal that lists every ambiguous or impossible wish.
+    Raise Refusal that lists every ambiguous or impossible entry.
     """
     by_id = {hook["id"]: hook for hook in present}
-    wishes = list(wishes)
-    taken = {wish.id for wish in wishes if wish.id is not None}
+    entries = list(entries)
+    taken = {entry.id for entry in entries if entry.id is not None}
     by_key: dict[Key, list[JSON]] = {}
     for hook in present:
         if hook["id"] not in taken:
             by_key.setdefault(_key(hook), []).append(hook)
     steps, wrong = [], []
-    for wish in wishes:
-        found = by_key.get(wish.key, []) if wish.id is None else [by_id[wish.id]] if wish.id in by_id else []
-        if wish.id is not None and not found:
-            wrong.append(f"{wish.place}: there is no hook {wish.id} (a new hook gets its id from the worker)")
+    for entry in entries:
+        found = by_key.get(entry.key, []) if entry.id is None else [by_id[entry.id]] if entry.id in by_id else []
+        if entry.id is not None and not found:
+            wrong.append(f"{entry.place}: there is no hook {entry.id} (a new hook gets its id from the worker)")
         elif len(found) > 1:
             ids = " and ".join(hook["id"] for hook in found)
-            wrong.append(f"{wish.place}: could be {ids}; give it one of these ids")
-        elif found and (fixed := [name for name in _FIXED[1:] if found[0][name] != wish.fields[name]]):
-            wrong.append(f"{wish.place}: {' and '.join(fixed)} of {wish.id} can't be changed")
+            wrong.append(f"{entry.place}: could be {ids}; give it one of these ids")
+        elif found and (fixed := [name for name in _FIXED[1:] if found[0][name] != entry.fields[name]]):
+            wrong.append(f"{entry.place}: {' and '.join(fixed)} of {entry.id} can't be changed")
         else:
-            steps.append(_change(wish, found[0]) if found else _creation(wish))
+            steps.append(_change(entry, found[0]) if found else _creation(entry))
     if wrong:
         raise Refusal("; ".join(wrong))
     return steps
@@ -139,42 +139,42 @@ def plan(wishes: Iterable[Wish], present: Sequence[JSON]) -> list[Step]:
 
 def superfluous(file: File, steps: Iterable[Step], present: Iterable[JSON]) -> list[Step]:
     """Return a deletion for each hook of the file's organizations that is not in the file."""
-    wished = {step.id for step in steps}
+    kept = {step.id for step in steps}
     return [
         Step("delete", hook["id"], hook["url"], hook["organization_id"], revision=hook.get("revision"))
         for hook in present
-        if hook["id"] not in wished and hook["organization_id"] in file.organizations
+        if hook["id"] not in kept and hook["organization_id"] in file.organizations
     ]
 
 
-def _wish(place: str, entry: Any) -> Wish:
-    if not isinstance(entry, dict):
+def _entry(place: str, raw: Any) -> Entry:
+    if not isinstance(raw, dict):
         raise BrokenRecord("must have fields")
-    if unknown := [str(name) for name in entry if name not in (*_FIXED, *_COMPARED, *_KEPT, _RESUME)]:
+    if unknown := [str(name) for name in raw if name not in (*_FIXED, *_COMPARED, *_KEPT, _RESUME)]:
         raise BrokenRecord(f"{', '.join(unknown)}: unknown")
-    if isinstance(entry.get("headers"), dict) and not all(isinstance(name, str) for name in entry["headers"]):
+    if isinstance(raw.get("headers"), dict) and not all(isinstance(name, str) for name in raw["headers"]):
         raise BrokenRecord("headers: each name must be text")
-    resume = _resume(entry)
-    entry = {name: value for name, value in entry.items() if name != _RESUME}
-    hook = Hook.from_fields({"id": _ID, "secret": _SECRET} | {n: v for n, v in entry.items() if v is not None})
-    for name, problem in (hook.over_bounds | _forgiven(entry)).items():
+    resume = _resume(raw)
+    raw = {name: value for name, value in raw.items() if name != _RESUME}
+    hook = Hook.from_fields({"id": _ID, "secret": _SECRET} | {n: v for n, v in raw.items() if v is not None})
+    for name, problem in (hook.over_bounds | _forgiven(raw)).items():
         raise BrokenRecord(f"{name}: {problem}")
     shown = {**hook.to_fields(), "headers": hook.headers or None}
     fields = {name: shown[name] for name in (*_FIXED[1:], *_COMPARED)}
-    fields |= {name: entry[name] for name in _KEPT if entry.get(name) is not None}
-    return Wish(place, hook.id if entry.get("id") is not None else None, fields, resume)
+    fields |= {name: raw[name] for name in _KEPT if raw.get(name) is not None}
+    return Entry(place, hook.id if raw.get("id") is not None else None, fields, resume)
 
 
-def _forgiven(entry: JSON) -> dict[str, str]:
-    wrong = {name: FIELDS[name].value.wrong(entry[name]) for name in _FORGIVEN if entry.get(name) is not None}
+def _forgiven(raw: JSON) -> dict[str, str]:
+    wrong = {name: FIELDS[name].value.wrong(raw[name]) for name in _FORGIVEN if raw.get(name) is not None}
     return {name: problem for name, problem in wrong.items() if problem}
 
 
-def _resume(entry: JSON) -> str | None:
-    resume = entry.get(_RESUME)
+def _resume(raw: JSON) -> str | None:
+    resume = raw.get(_RESUME)
     if resume is None:
         return None
-    if entry.get("status") != "active":
+    if raw.get("status") != "active":
         raise BrokenRecord("resume: goes with status: active")
     if resume in ("skip", "all"):
         return str(resume)
@@ -185,9 +185,9 @@ def _resume(entry: JSON) -> str | None:
     return iso(since)
 
 
-def _duplicates(wishes: Iterable[Wish]) -> list[str]:
-    ids = Counter(wish.id for wish in wishes if wish.id is not None)
-    keys = Counter(wish.key for wish in wishes if wish.id is None)
+def _duplicates(entries: Iterable[Entry]) -> list[str]:
+    ids = Counter(entry.id for entry in entries if entry.id is not None)
+    keys = Counter(entry.key for entry in entries if entry.id is None)
     wrong = [f"{hook_id} appears {number} times" for hook_id, number in ids.items() if number > 1]
     wrong += [
         f"{url} of organization {organization} appears {number} times: give each its id"
@@ -197,22 +197,22 @@ def _duplicates(wishes: Iterable[Wish]) -> list[str]:
     return wrong
 
 
-def _creation(wish: Wish) -> Step:
-    body = {name: value for name, value in wish.fields.items() if value is not None}
+def _creation(entry: Entry) -> Step:
+    body = {name: value for name, value in entry.fields.items() if value is not None}
     changes = [
         (name, None, _shown(name, value)) for name, value in body.items() if name not in _SEEN and value not in ([], 0)
     ]
-    return Step("create", None, wish.fields["url"], wish.fields["organization_id"], body, changes)
+    return Step("create", None, entry.fields["url"], entry.fields["organization_id"], body, changes)
 
 
-def _change(wish: Wish, hook: JSON) -> Step:
-    wanted = wish.fields
+def _change(entry: Entry, hook: JSON) -> Step:
+    wanted = entry.fields
     names = [name for name in (*_COMPARED, "status") if name in wanted]
     # A worker of 0.1.0 shows no names.
     different = [name for name in names if _comparable(name, wanted[name]) != _comparable(name, hook.get(name))]
     # A masked value can't be compared. It is sent; if it is the same, the change has no effect.
     unseen = [name for name in ("headers", "secret") if name not in different and _has_values(wanted.get(name))]
-    order = {_RESUME: wish.resume} if wish.resume and "status" in different else {}
+    order = {_RESUME: entry.resume} if entry.resume and "status" in different else {}
     return Step(
         "change" if different else "keep",
         hook["id"],

@@ -29,7 +29,7 @@ class Outcome:
     broken: tuple[str, ...]
 
 
-class _Wishes:
+class _InForce:
     """The record in force of each key; for a key with only broken records, the last one."""
 
     def __init__(self) -> None:
@@ -70,17 +70,17 @@ def reencrypt(read: Read, write: Write, keys: Keys, *, now: float, old: bool = T
         return keys.opened(without_expired(hook, now), old=old)
 
     def rewritten(record: Record) -> tuple[Record, bytes | None]:
-        revision = wishes.next(record)
+        revision = in_force.next(record)
         if record.value is None:
             return record._replace(headers=((REVISION_HEADER, str(revision).encode()),)), None
         hook = opened(decode(Hook, record.value).written_at(record.timestamp))
         return record, replace(keys.sealed(hook), revision=revision).to_json()
 
-    wishes = _Wishes()
-    wishes.take(read(0))
+    in_force = _InForce()
+    in_force.take(read(0))
     stale: list[tuple[Record, bytes | None]] = []
     current, unopened, broken = 0, list[str](), list[str]()
-    for record in wishes.latest.values():
+    for record in in_force.latest.values():
         if record.value is None:
             continue
         name = _name(record)
@@ -101,8 +101,8 @@ def reencrypt(read: Read, write: Write, keys: Keys, *, now: float, old: bool = T
     outcome = Outcome(len(stale), current, tuple(sorted(unopened)), tuple(sorted(broken)))
     while stale:
         ours = {record.key: offset for (record, _), offset in zip(stale, write(stale), strict=True)}
-        wishes.take(read(wishes.end))
-        stale = [rewritten(record) for record in wishes.latest.values() if record.offset < ours.get(record.key, 0)]
+        in_force.take(read(in_force.end))
+        stale = [rewritten(record) for record in in_force.latest.values() if record.offset < ours.get(record.key, 0)]
     return outcome
 
 

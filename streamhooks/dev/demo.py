@@ -218,8 +218,8 @@ def _create_hooks(base: str, receiver: str) -> list[Target]:
             _answer("PUT", f"{base}/api/hooks/{hook_id}", {"url": url})
             hook = _answer("POST", f"{base}/api/hooks/{hook_id}/rotate-secret")
         else:
-            wish = {"organization_id": ORGANIZATION["id"], "url": url, **endpoint.hook}
-            hook = _answer("POST", f"{base}/api/hooks", wish)
+            body = {"organization_id": ORGANIZATION["id"], "url": url, **endpoint.hook}
+            hook = _answer("POST", f"{base}/api/hooks", body)
         secrets[hook["id"]] = hook["secret"]
         targets.append(Target(hook["id"], endpoint.path, endpoint.behaviour))
     _answer("PUT", f"{receiver}/_secrets", secrets)

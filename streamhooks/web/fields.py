@@ -1,4 +1,4 @@
-"""The script `hook_fields.js` of the page: what its form and its facts have to know of a hook's fields."""
+"""The script `hook_fields.js` of the page: the hook fields for its form and its facts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NAME = "hook_fields.js"
 
 def script() -> bytes:
     """Return the script, in UTF-8."""
-    told = [_told(name, said) for name, said in FIELDS.items() if said.input or said.fact]
-    return b"// Made by streamhooks/web/fields.py.\nexport const FIELDS = " + dumps(told) + b";\n"
+    entries = [_entry(name, said) for name, said in FIELDS.items() if said.input or said.fact]
+    return b"// Made by streamhooks/web/fields.py.\nexport const FIELDS = " + dumps(entries) + b";\n"
 
 
-def _told(name: str, said: HookField) -> dict[str, Any]:
+def _entry(name: str, said: HookField) -> dict[str, Any]:
     return {
         "name": name,
         "kind": said.value.kind,

@@ -1,7 +1,7 @@
 """The page of a worker: one HTML document, its scripts and its style, from the files in `assets`.
 
-Two scripts are made of tables of the code. They hold no data and so need no token: the page asks for one and
-calls the API with it.
+Two scripts are generated from tables of the code. The files have no data and need no token: the page asks for a token
+and calls the API with it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _TYPES: Final[Mapping[str, str]] = {
     "svg": "image/svg+xml",
 }
 _CACHING: Final[Mapping[str, str]] = {
-    # Asked for again each time, and answered with a 304: a worker of another version may serve the next page.
+    # Checked each time, and answered with a 304: a worker of another version may serve the next page.
     "Cache-Control": "no-cache",
-    # What receivers answer is shown on the page. It is shown as text; should that ever fail, no script of theirs runs.
+    # The page shows responses of receivers as text. Should that ever fail, no script in them runs.
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
     ),
@@ -51,7 +51,7 @@ class Asset:
 
 
 async def index(parts: Parts, request: web.Request) -> web.Response:
-    """Answer a browser with the page, and others with what this is, in JSON."""
+    """Answer a browser with the page, and other programs with name and version in JSON."""
     if _wants_html(request):
         found = _answer(request, assets()[_INDEX])
     else:
@@ -71,7 +71,7 @@ async def asset(_parts: Parts, request: web.Request) -> web.Response:
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """Return the files of the page by name. Nothing else is ever served: no path is made of what is asked for."""
+    """Return the files of the page by name. Nothing else is ever served: no path is built from a request."""
     found = {}
     for file in (files("streamhooks.web") / "assets").iterdir():
         media = _TYPES.get(file.name.rpartition(".")[2])
@@ -98,7 +98,7 @@ def _answer(request: web.Request, found: Asset) -> web.Response:
 
 
 def _wants_html(request: web.Request) -> bool:
-    """Tell whether HTML is asked for by name, as every browser does; `*/*` is what programs send."""
+    """Tell whether the request names HTML, as every browser does; programs send `*/*`."""
     for entry in request.headers.get("Accept", "").split(","):
         media, *parameters = (part.strip().lower() for part in entry.split(";"))
         if media == "text/html":

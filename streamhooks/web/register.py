@@ -1,4 +1,4 @@
-"""Every view, tied to a Faust app by `register`."""
+"""Add every view to a Faust app, with `register`."""
 
 from __future__ import annotations
 
@@ -64,22 +64,22 @@ OWNED_BY: Mapping[str, str] = {
     "stop_replay": "delayed",
 }
 
-#: changes of a hook that is there, which its home makes
-AT_HOME = frozenset({"change_hook", "delete_hook", "rotate_secret"})
+#: changes of an existing hook, made by its owner
+BY_HOOK_OWNER = frozenset({"change_hook", "delete_hook", "rotate_secret"})
 
-#: besides what reads: what begins with a long look, or only sends a test, ends when its caller hangs up
+#: calls that end when their caller hangs up, besides reading ones: they begin with a long search, or only send a test
 ENDS_WITH_CALLER = frozenset({"send_test", "begin_replay", "redrive_dead_letters", "drop_dead_letters"})
 
-#: in a path: else `/api/dead-letters/redrive` would be a letter for every method that it does not have
+#: with this pattern, `/api/dead-letters/redrive` is not taken for a letter when its method is wrong
 _LETTER = "{letter:[^/]*:[^/]*}"
 
 Method = Callable[..., Any]
 
 
 def register(app: faust.App, parts: Callable[[], Parts]) -> None:
-    """Add all views to the app, before it starts; `parts` is asked at each call, when the app runs.
+    """Add all views to the app, before it starts; `parts` is called at each request, when the app runs.
 
-    None of Faust's own views is served: they would show tables, settings and the graph of the app.
+    Faust's own views are not served: they would show tables, settings and the graph of the app.
     """
     app.web.blueprints = BlueprintManager()
     forwarder, changes = Forwarder(), Changes()
@@ -102,8 +102,8 @@ def _method(call: Call, parts: Callable[[], Parts], forwarder: Forwarder, change
 
     async def answered(request: web.Request) -> web.Response:
         known = parts()
-        if call.name in AT_HOME:
-            return await forwarder.at_home(known, request, handle)
+        if call.name in BY_HOOK_OWNER:
+            return await forwarder.by_hook_owner(known, request, handle)
         if topic is None:
             return await handle(known, request)
         return await forwarder.by_owner(known, request, getattr(known.topics, topic), handle)
@@ -117,13 +117,13 @@ def _method(call: Call, parts: Callable[[], Parts], forwarder: Forwarder, change
 
 
 class Changes:
-    """The changes that are being made: each goes on when its caller hangs up, since half of one would be worse."""
+    """The running changes. Each is finished even if its caller hangs up: half a change would be worse."""
 
     def __init__(self) -> None:
         self._under_way: set[asyncio.Task[web.Response]] = set()
 
     async def to_their_end(self, change: Coroutine[Any, Any, web.Response]) -> web.Response:
-        """Make a change, and return its answer."""
+        """Finish a change, and return its answer."""
         task = asyncio.create_task(change)
         self._under_way.add(task)
         task.add_done_callback(self._done)
@@ -132,10 +132,10 @@ class Changes:
     def _done(self, task: asyncio.Task[web.Response]) -> None:
         self._under_way.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever still waits for it is told; asyncio would log it otherwise
+            task.exception()  # a waiting caller gets it; without this, asyncio would log it
 
 
 def _view(methods: Mapping[str, Method]) -> type[View]:
     names = {name.upper() for name in methods} | ({"HEAD"} if "get" in methods else set())
-    # Faust adds HEAD to every view, also where there is nothing to GET.
+    # Faust adds HEAD to every view, even without a GET.
     return type("ApiView", (View,), {**methods, "get_methods": lambda _self: names})

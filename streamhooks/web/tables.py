@@ -1,4 +1,4 @@
-"""The script `tables.js` of the page: outcomes, source topics, and what is known of hooks, as the code has them."""
+"""The script `tables.js` of the page: outcomes, source topics and observed values of hooks, from the code's tables."""
 
 from __future__ import annotations
 

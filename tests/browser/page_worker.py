@@ -130,7 +130,7 @@ class PageWorker:
             self.log.append((request.method, request.path_qs, await request.json() if request.body_exists else None))
             self.bodies.append(await request.read())
             if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
-                return web.json_response({"detail": "a valid token is needed"}, status=401)
+                return web.json_response({"detail": "a valid token is required"}, status=401)
             if self.failing:
                 return web.json_response({"detail": "the partition is moving"}, status=self.failing)
             if self.older and any(part in request.path for part in NEWER):
@@ -271,7 +271,7 @@ class PageWorker:
     async def _resend(self, request: web.Request) -> web.Response:
         source = (await request.json())["source"]
         if source.endswith(":1199"):
-            text = f"Kafka does not hold the record {source} any more: its request can't be sent again"
+            text = f"Kafka no longer has the record {source}: its request can't be sent again"
             return web.json_response({"detail": text}, status=404)
         webhook_id = request.match_info["webhook_id"]
         return web.json_response({"call_id": "c", "webhook_id": webhook_id, "source": source}, status=202)

@@ -13,8 +13,8 @@ def test_requests_are_searched_for(browser: Browser, fake: Callable[..., PageWor
     worker = fake()
     one = full(worker)
     browser.open(f"{worker.base}/#/hooks/{one}")
-    browser.press("Search all that are kept")
-    browser.wait_text("That is all that is kept. 12 requests found. Looked back to")
+    browser.press("Search all requests")
+    browser.wait_text("No more are kept. 12 requests found. Searched back to")
     assert len(browser.all("table tbody").all()) == 12
     browser.fill("Outcome", "dead")
     browser.fill("webhook-id", f"msg_{3:032x}")
@@ -26,23 +26,23 @@ def test_requests_are_searched_for(browser: Browser, fake: Callable[..., PageWor
 
     worker.slow = True
     browser.press("Find")
-    browser.wait_text("Looking …")
+    browser.wait_text("Searching …")
     browser.press("Cancel")
     browser.wait_text("Cancelled. 0 requests found.")
     eventually(lambda: worker.cancelled == 1)
     browser.press("Find")
-    browser.wait_text("Looking …")
+    browser.wait_text("Searching …")
     browser.press("Explain")  # who leaves waits for it no longer
     eventually(lambda: worker.cancelled == 2)
     browser.page.go_back()
-    browser.wait_text("Looking …")
+    browser.wait_text("Searching …")
     browser.press("Cancel")
     worker.slow = False
-    browser.press("Look further back")
-    browser.wait_text("That is all that is kept. 1 request found.")
+    browser.press("Search further back")
+    browser.wait_text("No more are kept. 1 request found.")
     browser.fill("webhook-id", "msg_0")
     browser.press("Find")
-    browser.wait_text("That is all that is kept. 0 requests found.")
+    browser.wait_text("No more are kept. 0 requests found.")
     assert browser.complaints() == []
     worker.failing = 429
     browser.press("Find")
@@ -56,13 +56,13 @@ def test_a_request_is_sent_once_more(browser: Browser, fake: Callable[..., PageW
     browser.open(f"{worker.base}/#/attempts?webhook_id=msg_{3:032x}")
     browser.press("Show")
     browser.press("Resend")
-    browser.wait_text("The request is sent once more")
+    browser.wait_text("The request is sent again")
     path = f"/api/hooks/{one}/requests/msg_{3:032x}/resend"
     assert worker.calls("POST") == [(path, {"source": "streamhooks.events:3:1197"})]
     browser.open(f"{worker.base}/#/hooks/{one}")
     browser.press("Show", 1)
     browser.press("Resend")
-    browser.wait_text("Kafka does not hold the record streamhooks.events:3:1199 any more")
+    browser.wait_text("Kafka no longer has the record streamhooks.events:3:1199")
     worker.attempts = [{**worker.attempts[0], "cause": "test", "source": None}]
     browser.open(f"{worker.base}/#/hooks/{one}")
     browser.press("Show")

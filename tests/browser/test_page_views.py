@@ -80,7 +80,7 @@ def test_a_test_has_the_event_and_the_body_that_are_chosen(browser: Browser, fak
     eventually(lambda: body.input_value() == '{\n  "sample of": "issue.created"\n}')
     browser.fill("Body", "{mine}")
     browser.press("Send it")
-    browser.wait_text("The body is no JSON")
+    browser.wait_text("The body is not JSON")
     assert len(worker.calls("POST")) == 1
     browser.press("Close")
     browser.wait_gone("Body (JSON)")
@@ -313,9 +313,9 @@ def test_what_can_be_done_with_a_hook(browser: Browser, fake: Callable[..., Page
     eventually(lambda: (path, {"status": "disabled"}) in worker.calls("PUT"))
     worker.missed = {**worker.missed, "records": 12, "since": "2026-11-22T10:00:00.000+00:00"}
     browser.press("Enable")
-    browser.wait_text("12 records passed by")
+    browser.wait_text("It missed 12 records")
     eventually(lambda: browser.run("return document.querySelector('dialog [type=submit]')?.disabled"))
-    browser.fill("is sent", "")
+    browser.fill("Send all", "")
     browser.press("Enable")
     eventually(lambda: worker.calls("PUT")[-1] == (path, {"status": "active", "resume": "all"}))
 
@@ -339,12 +339,12 @@ def test_replay_counts_first_and_can_be_stopped(browser: Browser, fake: Callable
     browser.fill("alerts", "")
     browser.press("Count first")
     browser.press("Send 37 deliveries")
-    browser.wait_text("1,200 records still to be looked at.")
+    browser.wait_text("1,200 records left to examine.")
     dry, begun = (body for _, body in worker.calls("POST", "/replay")[-2:])
     assert dry == {**begun, "dry_run": True}
     assert begun["topics"] == ["events"]
     worker.missed = {**worker.missed, "records": 300}
-    browser.wait_text("300 records still")
+    browser.wait_text("300 records left")
     assert browser.run("return document.querySelector('progress').value") == 900
     browser.press("Stop the replay")
     browser.wait_gone("Catching up")
@@ -437,7 +437,7 @@ def test_a_worker_without_the_newer_calls(browser: Browser, fake: Callable[..., 
     browser.open(worker.base)
     browser.wait_text("receiver-1.example.com")
     for path, text in (
-        ("#/dead-letters", "This worker has no view of dead letters."),
+        ("#/dead-letters", "This worker can't list dead letters."),
         (f"#/explain?source={SOURCE}", "This worker can't explain records."),
     ):
         browser.open(f"{worker.base}/{path}")

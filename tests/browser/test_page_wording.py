@@ -105,10 +105,10 @@ def test_plain_words(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker.missed = {**worker.missed, "records": 1, "since": "2026-11-22T10:00:00.000+00:00"}
     browser.open(f"{worker.base}/#/hooks/{one}")
     browser.find("h2", "Missed")
-    browser.wait_text("1 record passed by")
+    browser.wait_text("1 record missed while")
     worker.missed = {**worker.missed, "sending": True}
     browser.find("h2", "Catching up")
-    browser.wait_text("1 record still to be looked at.")
+    browser.wait_text("1 record left to examine.")
 
 
 def test_how_many_wait_is_told_whichever_tab_is_chosen(browser: Browser, fake: Callable[..., PageWorker]) -> None:
@@ -168,13 +168,13 @@ def test_a_choice_that_was_made_is_not_asked_for(browser: Browser, fake: Callabl
     one = full(worker)
     worker.missed = {**worker.missed, "records": 2, "since": "2026-11-22T10:00:00.000+00:00"}
     browser.open(f"{worker.base}/#/hooks/{one}")
-    browser.wait_text("2 records passed by while it was disabled.")
-    assert "You choose" not in browser.text()
+    browser.wait_text("2 records missed while it was disabled.")
+    assert "you choose" not in browser.text()
     worker.hooks[one]["status"] = "disabled"
-    browser.wait_text("2 records passed by while it was disabled. You choose what becomes of them when you enable it.")
+    browser.wait_text("2 records missed while it was disabled. When you enable it, you choose what to do with them.")
     browser.press("Enable")
-    browser.wait_text("2 records passed by since 22 Nov, 10:00:00 UTC.")
-    browser.wait_text("is sent from this time on (UTC):")
+    browser.wait_text("It missed 2 records since 22 Nov, 10:00:00 UTC.")
+    browser.wait_text("Send those from this time on (UTC):")
 
 
 def test_a_replay_of_nothing_can_not_be_begun(browser: Browser, fake: Callable[..., PageWorker]) -> None:

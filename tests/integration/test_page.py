@@ -21,8 +21,8 @@ eventually = partial(_eventually, timeout=90.0)
 MOMENT = r"\d{1,2} \w{3,4}, \d\d:\d\d:\d\d UTC"
 CELLS = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim().replace(/\\s+/g, ' ')))"
 TASK = "streamhooks.process_service_hook"
-SECRET = "This is the secret of the hook. It is shown now and never again: give it to the receiver, or keep it."
-COUNTED = "Each attempt of a webhook-id is counted once, in all: a replay is not counted again. Tests are not counted."
+SECRET = "This is the secret of the hook. It is not shown again: give it to the receiver, or keep it."
+COUNTED = "Each attempt of a webhook-id is counted once, even if it is replayed. Tests are not counted."
 
 
 class Reader:
@@ -118,13 +118,13 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
         reader.step("added")
         (secret,) = re.findall(r"whsec_\S+", browser.page.get_by_role("dialog").inner_text())
         press("I have it")
-        browser.wait_text("Nothing was sent to this hook yet.")
+        browser.wait_text("Nothing has been sent to this hook yet.")
         receiver.learn(browser.url[-32:], secret)
         return browser.url[-32:]
 
     # Add a hook, and one of another project.
     browser.open(installation.worker.base)
-    browser.wait_text("There is no hook yet. Add the first one.")
+    browser.wait_text("There are no hooks yet. Add the first one.")
     idle = {"failing": "0", "breakers_open": "0", "pending_here": "0", "oldest_undelivered": "none"}
     reader.overview(active="0", disabled="0", **idle)
     add(url_of_other, "12", "")
@@ -208,7 +208,7 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
     reader.counts(6, 2, 4)
     reader.step("given-up")
     press("Dead letters")
-    browser.wait_text("What was given up")
+    browser.wait_text("Calls that failed after the last retry")
     reader.shows(
         "Dead letters",
         f" | T | open | status 404 | {url} | {TASK} | 1 | 404 | {refused_at} | Show Redrive Drop",
@@ -250,7 +250,7 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
     reader.dialog("4 deliveries out of 4 records.")
     reader.step("replay")
     press("Send 4 deliveries")
-    browser.wait_text("The replay of 4 records has begun")
+    browser.wait_text("The replay of 4 records has started")
     assert sorted(got(13)[-4:]) == sorted([*ids, broken, refused])
     replayed = ["1 replay | delivered | 200"] * 4
     reader.attempts(*replayed, *redriven, *failed, *delivered)
@@ -267,7 +267,7 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
     (fresh,) = re.findall(r"whsec_\S+", browser.page.get_by_role("dialog").inner_text())
     receiver.learn(hook_id, fresh)
     press("I have it")
-    eventually(lambda: re.search(rf"Former secrets sign until\s+{MOMENT}", browser.text()))
+    eventually(lambda: re.search(rf"Replaced secrets sign until\s+{MOMENT}", browser.text()))
     send()
     got(14)
     reader.counts(9, 5, 4)
@@ -280,24 +280,24 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
     press("Disable")
     browser.wait_text("\ndisabled\n")
     send(), send()
-    told = "2 records passed by while it was disabled."
-    browser.wait_text(f"{told} You choose what becomes of them when you enable it.")
+    told = "2 records missed while it was disabled."
+    browser.wait_text(f"{told} When you enable it, you choose what to do with them.")
     got(14)
     reader.step("missed")
 
     # Resume.
     press("Enable")
-    reader.dialog("Enable this hook", "is thrown away", "is sent", "is sent from this time on (UTC):")
+    reader.dialog("Enable this hook", "Skip them", "Send all", "Send those from this time on (UTC):")
     shown = browser.page.get_by_role("dialog").inner_text()
-    assert re.search(rf"2 records passed by since {MOMENT}\.", shown)
+    assert re.search(rf"It missed 2 records since {MOMENT}\.", shown)
     reader.step("enable")
-    fill("is sent", "")
+    fill("Send all", "")
     press("Enable")
     browser.wait_text("\nactive\n")
     resumed = ["1 resume | delivered | 200"] * 2
     got(16)
     reader.attempts(*resumed, "1 | delivered | 200", *replayed, *redriven, *failed, *delivered)
-    browser.wait_gone("passed by")
+    browser.wait_gone("missed while it was disabled")
     reader.counts(11, 7, 4)
     reader.step("resumed")
 

@@ -104,14 +104,14 @@ def test_attempts_are_found_and_one_is_sent_once_more(install: Callable[..., Ins
     assert resend(good, {**first, "source": coordinates(written[failing.id])}, 0)["status"] == 404
     assert one.api.put(f"/api/hooks/{failing.id}", {"project_ids": ["99"]}).status == 200
     refused = resend(failing, dead, 0)
-    assert (refused["status"], "does not fire this hook any more" in refused["detail"]) == (409, True)
+    assert (refused["status"], "no longer fires this hook" in refused["detail"]) == (409, True)
     admin = AdminClient({"bootstrap.servers": one.brokers})
     number = int(first["source"].split(":")[1])
     behind = max(record.offset() for record in one.records("events") if record.partition() == number) + 1
     for future in admin.delete_records([TopicPartition(f"{one.prefix}events", number, behind)]).values():
         future.result()
     refused = resend(good, first, 0)
-    gone = f"Kafka does not hold the record {first['source']} any more: its request can't be sent again"
+    gone = f"Kafka no longer has the record {first['source']}: its request can't be sent again"
     assert (refused["status"], refused["detail"]) == (404, gone)
     assert len(search(one, webhook_id=first["webhook_id"])) == 3, "what was told of it stays"
     assert one.worker.stop() == 0

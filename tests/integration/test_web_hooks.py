@@ -132,7 +132,7 @@ def test_a_test_send_is_signed_and_tells_what_came_back(installation: Installati
     receiver.learn("*", hook["secret"])
     path = f"/api/hooks/{hook['id']}/test"
     assert client.post(path, {"event": "issue.created"}).json == {
-        "event": "'issue.created' is no event that this hook can get, such as order.created"
+        "event": "'issue.created' can't fire this hook; these can: order.created"
     }
     sample = client.get(path, event="order.paid").json
     assert (sample["events"], sample["body"]["action"]) == (["order.created"], "paid")

@@ -88,7 +88,7 @@ class FakeWorker:
             raise not_found("hook")
         wanted = call.headers.get("If-Match")
         if wanted is not None and wanted != f'"{hook.revision}"':
-            raise ProblemError(412, {"detail": "the hook has changed meanwhile"})
+            raise ProblemError(412, {"detail": "the hook has changed in the meantime"})
         now = time.time()
         match call.method, parts[1:]:
             case "GET", []:
@@ -103,13 +103,13 @@ class FakeWorker:
             case "POST", ["rotate-secret"]:
                 fresh = new_hook({**_FIELDS}, hook.id, now, lambda _url: None).secret
                 self._write(rotated_hook(hook, Hook.from_fields({**hook.to_fields(), "secret": fresh}), now, 9))
-                return 200, self._shown(self.hooks[hook.id], in_clear=True)
+                return 200, self._shown(self.hooks[hook.id], plaintext=True)
         raise not_found("view")
 
     def _create(self, fields: JSON) -> JSON:
         hook = new_hook(fields, secrets.token_hex(16), time.time(), lambda _url: None)
         self._write(hook)
-        return self._shown(self.hooks[hook.id], in_clear=True)
+        return self._shown(self.hooks[hook.id], plaintext=True)
 
     def _write(self, hook: Hook) -> None:
         self.hooks[hook.id] = replace(hook, revision=(hook.revision or 0) + 1)
@@ -124,9 +124,9 @@ class FakeWorker:
         return {"hooks": list(map(self._shown, page)), "next_cursor": page[-1].id if len(found) > size else None}
 
     @staticmethod
-    def _shown(hook: Hook, *, in_clear: bool = False) -> JSON:
+    def _shown(hook: Hook, *, plaintext: bool = False) -> JSON:
         status = Status(hook.status, None, None)
-        return shown_hook(hook, status, None, hook.revision or 0, time.time(), in_clear=in_clear)
+        return shown_hook(hook, status, None, hook.revision or 0, time.time(), plaintext=plaintext)
 
 
 _FIELDS = {"organization_id": "1", "url": "http://e.test/", "events": ["event.created"]}

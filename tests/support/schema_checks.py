@@ -9,13 +9,13 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 #: how fields of a request belong together, or to what is stored: the document says it in words
 _TOGETHER = (
-    r"give this, or event_id",
-    r"the URL goes to another origin: give the values of .* again, or take them away",
+    r"give either this or event_id",
+    r"the URL moves to another origin: give the values of .* again, or remove them",
     r"start must be before or equal to end",
     r"more than [0-9]+ points",
     r"must not be after to",
     r"'.*' is (no|not an) event of (a service|an app) hook",
-    r"'.*' is no event that this hook can get, .*",
+    r"'.*' can't fire this hook; these can: .*",
     r"(must be at most 100|names and values must have at most 8192 bytes of UTF-8 together|a name is given twice)",
     r"[0-9a-fA-F.:]+ is .*",
 )

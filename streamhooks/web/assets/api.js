@@ -1,18 +1,18 @@
-// Calls of the HTTP API, with the token that the reader gave; it is kept for this tab alone.
+// Calls of the HTTP API, with the reader's token, which is kept for this tab only.
 
 const KEY = "streamhooks.token";
 
-/** An answer that is none of 2xx: `fields` is a map of fields to texts, or holds `detail`. */
+/** A response other than 2xx: `fields` maps fields to texts, or has `detail`. */
 export class Problem extends Error {
   constructor(status, { maybe_applied: maybeApplied = false, ...fields }) {
     super(fields.detail ?? Object.entries(fields).map(([name, text]) => `${name}: ${text}`).join("; "));
     this.status = status;
     this.fields = fields;
-    /** Whether a change may have been made, or be made later. */
+    /** Whether the change may have been made, or may be made later. */
     this.maybeApplied = maybeApplied;
   }
 
-  /** Whether this worker has no such call, as an older one. */
+  /** Whether this worker does not have the call, because it is older. */
   get isUnknownCall() {
     return this.status === 404 && this.fields.detail === "not found";
   }
@@ -21,7 +21,7 @@ export class Problem extends Error {
 let askForToken = null;
 let asked = null;
 
-/** `ask(wasRefused)` resolves to a token. */
+/** Set the function that asks for a token: `ask(wasRefused)` resolves to one. */
 export function onTokenNeeded(ask) {
   askForToken = ask;
 }
@@ -29,7 +29,7 @@ export function onTokenNeeded(ask) {
 export const hasToken = () => sessionStorage.getItem(KEY) !== null;
 export const forgetToken = () => sessionStorage.removeItem(KEY);
 
-/** Call the API and return {data, headers}; throws Problem, or TypeError if nobody answers. `ifMatch` is a revision, `json` a body as it is. */
+/** Call the API and return {data, headers}; throw Problem, or TypeError if no worker answers. `ifMatch` is a revision, `json` a serialized body. */
 export async function call(method, path, { query = {}, body, json = JSON.stringify(body), signal, ifMatch } = {}) {
   const wanted = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined));
   const url = `.${path}${wanted.size ? `?${wanted}` : ""}`;
@@ -54,7 +54,7 @@ export const get = async (path, query, signal) => (await call("GET", path, { que
 export const post = async (path, body) => (await call("POST", path, { body })).data;
 export const remove = async (path) => (await call("DELETE", path)).data;
 
-/** Like `get`, but null where the worker has no such call. */
+/** Like `get`, but return null if the worker does not have the call. */
 export async function getIfKnown(path, query, signal) {
   try {
     return await get(path, query, signal);
@@ -67,13 +67,13 @@ export async function getIfKnown(path, query, signal) {
 export const hookPath = (id, rest = "") => `/api/hooks/${encodeURIComponent(id)}${rest}`;
 
 async function renewToken(refused) {
-  // Another call may have renewed it meanwhile, or be asking.
+  // Another call may have renewed it in the meantime, or may be asking now.
   if (sessionStorage.getItem(KEY) !== refused) return;
   asked ??= askForToken(refused !== null).finally(() => { asked = null; });
   sessionStorage.setItem(KEY, await asked);
 }
 
-/** A header holds bytes; a token may hold any character, and the worker compares its UTF-8. */
+/** Return a text as a header value: a header holds bytes, a token any characters, and the worker compares its UTF-8. */
 function bytesOf(text) {
   return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 }

@@ -1,4 +1,4 @@
-// Attempts and pending calls as rows, for the view of a hook and for what explains a record.
+// Attempts and pending calls as rows of tables.
 
 import { hookPath, post, remove } from "./api.js";
 import { confirm } from "./dialogs.js";
@@ -6,7 +6,7 @@ import { badge, button, cell, copyable, fill, h, keyed, table, toast } from "./d
 import { ago, at, cameBack, pretty } from "./format.js";
 import { OUTCOMES } from "./tables.js";
 
-/** Why an attempt was made, where that is not plain. */
+/** A badge with the cause of an attempt, unless it is live or a retry. */
 export const causeBadge = (attempt) => attempt.cause && !["live", "retry"].includes(attempt.cause) ? [" ", badge(attempt.cause, "off")] : "";
 
 export const outcomeBadge = (outcome) => badge(outcome, OUTCOMES[outcome] ?? "");
@@ -16,11 +16,11 @@ export function sourceLink(source) {
 }
 
 /**
- * Attempts as rows: {node, update(attempts)}. Each can be unfolded, failures to what was sent and came back.
- * `hookId` is whose they are, null if each tells it; `changed` is called after a request was sent once more.
+ * Return a table of attempts: {node, update(attempts)}. Each row has details; those of failures include the bodies.
+ * `hookId` is their hook, null if each attempt names its own; `changed` is called after a request was sent again.
  */
 export function attemptsTable(hookId, changed) {
-  const columns = ["Time", hookId === null && "Hook", "Event", "Attempt", "Outcome", "Came back", "Took", "Details"].filter(Boolean);
+  const columns = ["Time", hookId === null && "Hook", "Event", "Attempt", "Outcome", "Response", "Took", "Details"].filter(Boolean);
   const node = table(hookId === null ? "Requests" : "Latest requests", columns, hookId === null ? "cards framed" : "cards");
   return { node, update: (attempts) => keyed(node, attempts, keyOf, (attempt) => attemptRow(attempt, hookId, changed)) };
 }
@@ -43,7 +43,7 @@ function attemptRow(attempt, hookId, changed) {
         cell("Event", attempt.event ?? "–"),
         cell("Attempt", String(attempt.attempt), causeBadge(attempt)),
         cell("Outcome", outcomeBadge(attempt.outcome)),
-        cell("Came back", h("span", { class: "clip" }, cameBack(attempt))),
+        cell("Response", h("span", { class: "clip" }, cameBack(attempt))),
         cell("Took", `${Math.round(attempt.duration_ms)} ms`),
         cell("Details", unfold)),
       more),
@@ -55,7 +55,7 @@ function attemptDetails(attempt, hookId, changed) {
     facts([
       ["webhook-id", copyable(attempt.webhook_id, "webhook-id")],
       ["Record", sourceLink(attempt.source)],
-      ["Sent to", h("code", {}, attempt.url ?? "–")],
+      ["URL", h("code", {}, attempt.url ?? "–")],
       ["Error", attempt.error],
     ]),
     "request" in attempt || "response" in attempt
@@ -68,12 +68,12 @@ function resend(attempt, hookId, changed) {
   const path = hookPath(hookId, `/requests/${encodeURIComponent(attempt.webhook_id)}/resend`);
   const send = button("Resend", async () => {
     send.disabled = true;
-    await attemptTo(() => post(path, { source: attempt.source }), "The request is sent once more");
+    await attemptTo(() => post(path, { source: attempt.source }), "The request is sent again");
     send.disabled = false;
     changed();
   });
   return h("div", { class: "actions" }, send,
-    h("span", { class: "hint" }, "It is made again from its record, for the hook as it is now, with the same webhook-id. It is listed as a replay, and not counted again."));
+    h("span", { class: "hint" }, "The request is made from its record, for the hook's current settings, with the same webhook-id. It is listed as a replay, and not counted again."));
 }
 
 export function body(title, text) {
@@ -81,13 +81,13 @@ export function body(title, text) {
   return h("div", {}, h("h4", {}, title), text ? h("pre", { tabindex: 0, "aria-label": title }, pretty(text)) : h("p", { class: "hint" }, "empty"));
 }
 
-/** A list of names and values; those without a value are left out. */
+/** Return a list of names and values, without empty values. */
 export function facts(pairs) {
   return h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) =>
     h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 
-/** The pending calls of a hook: {node, update(calls)}; `changed` is called after a person ran or dropped one. */
+/** Return a table of a hook's pending calls: {node, update(calls)}; `changed` is called after one was run or dropped. */
 export function pendingTable(hookId, changed) {
   const node = table("Pending calls", ["Due", "Event", "Next attempt", "Why", "Last", "Record", "Actions"], "cards");
   return { node, update: (calls) => keyed(node, calls, (one) => one.call_id, () => pendingRow(hookId, changed)) };
@@ -109,7 +109,7 @@ function pendingRow(hookId, changed) {
         changed();
       }, { "data-does": "run", disabled: pending.state === "running" });
       const drop = button("Drop", async () => {
-        await confirm("Drop this call?", "It is not sent again. What was sent before stays as it is.", "Drop it", () => remove(path));
+        await confirm("Drop this call?", "It will not be sent. Earlier attempts stay as they are.", "Drop it", () => remove(path));
         changed();
       }, { "data-does": "drop", class: "danger-quiet" });
       fill(node, h("tr", { role: "row" },
@@ -125,7 +125,7 @@ function pendingRow(hookId, changed) {
   };
 }
 
-/** Do what a button asks for, and say how it went. */
+/** Do the work of a button, and show the result. */
 export async function attemptTo(work, done) {
   try {
     const result = await work();

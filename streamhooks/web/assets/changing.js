@@ -1,8 +1,8 @@
-// Changes of a hook. Where a worker can't tell whether one was made, the hook is read before it is tried again.
+// Changes of a hook. If a change may have been made, the hook is read before a retry.
 
 import { Problem, call, get, hookPath } from "./api.js";
 
-/** Change the fields of a hook, and return it. */
+/** Change the fields of a hook, and return the hook. */
 export async function change(id, body) {
   try {
     return await send("PUT", hookPath(id), body);
@@ -23,7 +23,7 @@ export async function removeHook(id) {
   }
 }
 
-/** Give a hook a new secret, once, and return it with that. */
+/** Give a hook a new secret, exactly once, and return the hook with it. */
 export async function rotate(id) {
   const { revision } = await get(hookPath(id));
   const path = hookPath(id, "/rotate-secret");
@@ -32,13 +32,13 @@ export async function rotate(id) {
   } catch (problem) {
     const now = await seen(problem, id);
     if (revision !== undefined && now?.revision === revision) return send("POST", path, undefined, revision);
-    throw new Error("The hook has changed: it may have a new secret that was not shown. Rotate again to see one.");
+    throw new Error("The hook has changed. It may have a new secret that was not shown: rotate again to see one.");
   }
 }
 
 const send = async (method, path, body, revision) => (await call(method, path, { body, ifMatch: revision })).data;
 
-/** The hook as it is, null if there is none; throws the problem again if nothing was changed. */
+/** Return the current hook, null if it does not exist; throw the problem again if nothing was changed. */
 async function seen(problem, id) {
   if (!(problem instanceof Problem && problem.maybeApplied)) throw problem;
   try {

@@ -14,7 +14,7 @@ function draw(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** The chart {node, update(points, seconds)}; points are {ts, fired, delivered, failed}, seconds those of a bucket. */
+/** Return a chart: {node, update(points, seconds)}; points are {ts, fired, delivered, failed}, `seconds` is the length of a bucket. */
 export function chart() {
   const svg = draw("svg", { height: HEIGHT, "aria-hidden": "true" });
   const readout = h("p", { class: "readout" });
@@ -25,7 +25,7 @@ export function chart() {
   }, svg);
   const rows = h("tbody");
   const numbers = h("details", {}, h("summary", {}, "The numbers"), h("div", { class: "scroll" }, h("table", { class: "plain" },
-    h("caption", { class: "unseen" }, "Counts a bucket, those that are not zero, the newest first"),
+    h("caption", { class: "unseen" }, "Counts per bucket, without zeros, newest first"),
     h("thead", {}, h("tr", {}, ["From", "Fired", "Delivered", "Failed"].map((name) => h("th", { scope: "col" }, name)))),
     rows)));
   const node = h("div", { class: "chart" }, legend, plot, readout, numbers);
@@ -51,7 +51,7 @@ export function chart() {
     if (!width || !all.length) return;
     svg.setAttribute("width", width);
     const inner = { width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
-    // On a narrow screen there is no room for each: a bar is then the sum of a few.
+    // On a narrow screen, there is no room for each point: a bar is then the sum of several.
     const together = Math.ceil((2 * all.length) / inner.width);
     [points, seconds] = [sums(all, together), bucket * together];
     if (selected !== null && selected >= points.length) selected = null;
@@ -70,7 +70,7 @@ export function chart() {
         const sum = point.delivered + point.failed;
         bars.push(draw("rect", { ...place, class: "failed", y: y(sum), height: y(point.delivered) - y(sum) }));
       }
-      // More was fired than ended in one of the two: doubles, which count as delivered once.
+      // More fired than delivered or failed: duplicates, which count as delivered once.
       if (point.fired > point.delivered + point.failed) {
         bars.push(draw("rect", { ...place, class: "fired", y: y(point.fired) - 1, height: 2 }));
       }
@@ -117,7 +117,7 @@ export function chart() {
   return { node, update };
 }
 
-/** A line without axes for a row of a table; `values` from left to right. */
+/** Return a chart without axes for a row of a table; `values` are from left to right. */
 export function sparkline(values) {
   const width = 80;
   const height = 18;
@@ -129,7 +129,7 @@ export function sparkline(values) {
   })));
 }
 
-/** Sums of so many points that follow each other, from the newest back. */
+/** Return sums of `together` neighbouring points, counted from the newest. */
 function sums(points, together) {
   if (together === 1) return points;
   const found = [];
@@ -141,7 +141,7 @@ function sums(points, together) {
   return found;
 }
 
-/** Lines at whole multiples of 1, 2 or 5 times a power of ten, at most six, and the highest. */
+/** Return at most six lines at multiples of 1, 2 or 5 times a power of ten, and the highest. */
 function axis(most) {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, most / 5)));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((value) => value * 5 >= most);

@@ -1,4 +1,4 @@
-// What was given up, of one hook or of all: look at it, send it again, or drop it.
+// Dead letters of one hook or of all: show, resend or drop them.
 
 import { attemptTo, body, facts, sourceLink } from "./attempts.js";
 import { Problem, get, getIfKnown, post } from "./api.js";
@@ -9,10 +9,10 @@ import { live } from "./live.js";
 
 const FILTERS = ["hook_id", "url", "organization_id", "task", "reason", "since", "until"];
 
-/** How a state is shown, and in which colour. */
+/** The label and the colour of each state. */
 const STATES = { open: ["open", "bad"], sent: ["sent again", "warn"], delivered: ["delivered", "good"], dropped: ["dropped", "off"] };
 
-/** Dead letters as rows: {node, update(letters)}; `changed` is called after one was sent again. */
+/** Return a table of dead letters: {node, update(letters)}; `changed` is called after one was resent or dropped. */
 export function lettersTable(changed, { chosen = null, withHook = false } = {}) {
   const columns = [chosen && "Choose", "Time", "State", "Reason", withHook && "Hook", "Task", "Attempts", "Last", "Record", "Actions"].filter(Boolean);
   const node = table("Dead letters", columns, withHook ? "cards framed" : "cards");
@@ -44,11 +44,11 @@ function letterRow(changed, chosen, withHook) {
         cell("Actions", h("span", { class: "actions" },
           button("Show", () => showResult(`Dead letter ${letter.letter}`, () => letterDetails(letter)), { class: "quiet" }),
           letter.state === "open" && button("Redrive", async () => {
-            await attemptTo(() => redrive({ letters: [letter.letter] }), told);
+            await attemptTo(() => redrive({ letters: [letter.letter] }), reportRedriven);
             changed();
           }),
           letter.state === "open" && button("Drop", async () => {
-            await attemptTo(() => drop({ letters: [letter.letter] }), toldDropped);
+            await attemptTo(() => drop({ letters: [letter.letter] }), reportDropped);
             changed();
           }, { class: "quiet" })))));
     },
@@ -64,7 +64,7 @@ async function letterDetails(letter) {
   const whole = await get(`/api/dead-letters/${encodeURIComponent(letter.letter)}`);
   return [
     facts([["Reason", whole.reason], ["webhook-id", whole.webhook_id && copyable(whole.webhook_id, "webhook-id")], ["Attempts", String(whole.attempts)], ["Record", sourceLink(whole.source)]]),
-    whole.truncated ? h("p", { class: "hint" }, "It was too large to be kept whole: it is read from its record when it is redriven.") : null,
+    whole.truncated ? h("p", { class: "hint" }, "It was too large to be kept complete. A redrive reads it from its record.") : null,
     whole.task ? body("Task", JSON.stringify(whole.task)) : null,
     whole.raw ? body("Raw bytes", textOf(whole.raw)) : null,
   ].filter(Boolean);
@@ -82,15 +82,15 @@ async function drop(body) {
   return post("/api/dead-letters/drop", body);
 }
 
-const SKIPPED = "they were redriven 3 times, are not open, or have lost their hook or record";
+const SKIPPED = "redriven 3 times, not open, or without their hook or record";
 
-const told = (result) => `${plural(result.redriven, "dead letter")} sent again`
+const reportRedriven = (result) => `${plural(result.redriven, "dead letter")} sent again`
   + (result.skipped ? `, ${count(result.skipped)} skipped: ${SKIPPED}` : "");
 
-const toldDropped = (result) => `${plural(result.dropped, "dead letter")} dropped`
-  + (result.skipped ? `, ${count(result.skipped)} skipped: they are not open` : "");
+const reportDropped = (result) => `${plural(result.dropped, "dead letter")} dropped`
+  + (result.skipped ? `, ${count(result.skipped)} skipped: not open` : "");
 
-/** Count what matches, ask, and send it again. */
+/** Count the matching letters, ask, and send them again. */
 export async function redriveMatching(filter, changed) {
   await open("Redrive", (close) => {
     const found = h("p", { role: "status" }, "Counting …");
@@ -103,27 +103,27 @@ export async function redriveMatching(filter, changed) {
     force.addEventListener("change", recount);
     recount();
     return [found, form(
-      h("label", { class: "line" }, force, h("span", {}, "Also those that were redriven 3 times or more")),
+      h("label", { class: "line" }, force, h("span", {}, "Also those that were redriven 3 times")),
       "Redrive", async () => {
         const result = await redrive({ ...filter, force: force.checked });
-        await attemptTo(async () => result, told);
+        await attemptTo(async () => result, reportRedriven);
         changed();
         return true;
       }, close)];
   });
 }
 
-/** Count what matches, ask, and drop it. */
+/** Count the matching letters, ask, and drop them. */
 async function dropMatching(filter, changed) {
   await open("Drop", (close) => {
     const found = h("p", { role: "status" }, "Counting …");
     drop({ ...filter, dry_run: true }).then(
-      (result) => write(found, `${plural(result.dropped, "dead letter")} would be dropped: not shown here any more, and not sent again.`),
+      (result) => write(found, `${plural(result.dropped, "dead letter")} would be dropped: no longer listed, and not sent again.`),
       (problem) => write(found, problem.message),
     );
     return form(found, "Drop", async () => {
       const result = await drop(filter);
-      await attemptTo(async () => result, toldDropped);
+      await attemptTo(async () => result, reportDropped);
       changed();
       return true;
     }, close);
@@ -155,20 +155,20 @@ export function deadLettersView(signal, query) {
     empty.hidden = letters.length > 0;
     const isFiltered = Object.values(filter).some(Boolean) || !["open", "all"].includes(state);
     const none = isFiltered ? "No dead letter matches." : state === "open" ? "No open dead letters." : "No dead letters.";
-    write(empty, found === null ? "This worker has no view of dead letters." : none);
+    write(empty, found === null ? "This worker can't list dead letters." : none);
     next = found?.next_cursor ?? null;
     onward.disabled = next === null;
     back.disabled = cursors.length === 1;
   });
 
-  const withChosen = (label, change, tell, options = {}) => button(label, async () => {
-    await attemptTo(() => change({ letters: chosen.all() }), tell);
+  const withChosen = (label, change, report, options = {}) => button(label, async () => {
+    await attemptTo(() => change({ letters: chosen.all() }), report);
     chosen.clear();
     for (const box of list.node.querySelectorAll("[type=checkbox]")) box.checked = false;
     read();
   }, { disabled: true, ...options });
-  const some = withChosen("Redrive chosen", redrive, told);
-  const someDropped = withChosen("Drop chosen", drop, toldDropped, { class: "quiet" });
+  const some = withChosen("Redrive chosen", redrive, reportRedriven);
+  const someDropped = withChosen("Drop chosen", drop, reportDropped, { class: "quiet" });
   const isNone = () => !Object.values(filter).some(Boolean);
   const matching = button("Redrive all that match …", () => redriveMatching(given(), read), { disabled: isNone() });
   const matchingDropped = button("Drop all that match …", () => dropMatching(given(), read), { class: "quiet", disabled: isNone() });
@@ -199,7 +199,7 @@ export function deadLettersView(signal, query) {
   };
   return h("div", {},
     h("h1", { tabindex: "-1" }, "Dead letters"),
-    h("p", { class: "hint" }, "What was given up: after the last retry, because of an answer that no retry mends, or because it could not be read."),
+    h("p", { class: "hint" }, "Calls that failed after the last retry, calls with a response that is not retried, and records that could not be read."),
     h("form", { class: "filters", role: "search", on: { submit } },
       h("div", { class: "grow" }, h("label", { for: "f-hook" }, "Hook (id)"), inputs.hook_id),
       h("div", { class: "grow" }, h("label", { for: "f-url" }, "URL contains"), inputs.url),
@@ -215,7 +215,7 @@ export function deadLettersView(signal, query) {
     h("div", { class: "actions pages" }, back, onward));
 }
 
-/** The letters that are chosen, over all pages. */
+/** The chosen letters, over all pages. */
 class Choice {
   #letters = new Set();
 

@@ -1,24 +1,24 @@
-// What holds for a hook that says nothing: this worker's defaults.
+// The worker's defaults for the fields that a hook leaves out.
 
 import { getIfKnown } from "./api.js";
 import { count } from "./format.js";
 import { FIELDS } from "./hook_fields.js";
 
-/** The defaults by the names of a hook's fields; null where the worker does not tell them. */
+/** Return the defaults by the names of a hook's fields; null if the worker does not have them. */
 export async function readDefaults(signal) {
   const overview = await getIfKnown("/api/overview", {}, signal).catch(() => null);
   return overview?.defaults ?? null;
 }
 
-/** The default of each field with a setting in words, of a hook of an app or of a service hook. */
+/** Return the default of each field with a setting in words, for an app hook or a service hook. */
 export function inWords(defaults, ofApp) {
-  const told = (text) => (text === null ? "the worker's default" : `${text} (the worker's default)`);
+  const withSource = (text) => (text === null ? "the worker's default" : `${text} (the worker's default)`);
   const of = (value) => (value !== null && typeof value === "object" && !Array.isArray(value) ? value[ofApp ? "app" : "service_hook"] : value);
   return Object.fromEntries(FIELDS.filter((field) => field.has_setting)
-    .map((field) => [field.name, told(defaults && shown(field, of(defaults[field.name])))]));
+    .map((field) => [field.name, withSource(defaults && shown(field, of(defaults[field.name])))]));
 }
 
-/** What a field holds in words; null if it is nothing. */
+/** Return the value of a field in words; null if it is empty. */
 export function shown(field, value) {
   if (value === null || value === undefined) return null;
   switch (field.kind) {
@@ -32,7 +32,7 @@ export function shown(field, value) {
 
 const withUnit = (field, text) => (field.unit ? `${text} ${field.unit}` : String(text));
 
-/** Seconds before each retry in words: "5, each after 300 s", "after 10 s, 60 s", "none". */
+/** Return the seconds before each retry in words: "5, each after 300 s", "after 10 s, 60 s", "none". */
 function retries(delays) {
   if (!delays.length) return "none";
   if (delays.length > 1 && delays.every((one) => one === delays[0])) return `${count(delays.length)}, each after ${delays[0]} s`;

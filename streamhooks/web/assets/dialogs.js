@@ -1,10 +1,10 @@
-// Dialogs: the browser's own, which keep the focus inside and give it back.
+// The browser's own dialogs, which keep the focus inside and return it.
 
 import { button, copyable, fill, h, write } from "./dom.js";
 
 let number = 0;
 
-/** Open a dialog; `build(close)` returns its children. Resolves to what `close(value)` was given, null if cancelled. */
+/** Open a dialog; `build(close)` returns its children. Resolves to the argument of `close(value)`, null if cancelled. */
 export function open(title, build, { keep = false } = {}) {
   return new Promise((resolve) => {
     const id = `dialog-${(number += 1)}`;
@@ -19,14 +19,14 @@ export function open(title, build, { keep = false } = {}) {
       node.remove();
       resolve(result);
     });
-    // What is shown once must not go away by a slip of the finger.
+    // A secret that is shown once must not disappear by accident.
     if (keep) node.addEventListener("cancel", (event) => event.preventDefault());
     document.body.append(node);
     node.showModal();
   });
 }
 
-/** A form in a dialog: `submit` may throw, which is shown; what it returns closes the dialog. */
+/** Return a form for a dialog. An error of `submit` is shown; its return value closes the dialog. */
 export function form(fields, label, submit, close, { danger = false, extra = [], leave = "Cancel" } = {}) {
   const problem = h("p", { class: "wrong", role: "alert" });
   const go = h("button", { type: "submit", class: danger ? "danger" : "primary" }, label);
@@ -54,7 +54,7 @@ export function form(fields, label, submit, close, { danger = false, extra = [],
   );
 }
 
-/** Ask before something is done that can't be undone; true if it was done. `action` may throw. */
+/** Ask before doing something that can't be undone; resolves to true if it was done. `action` may throw. */
 export async function confirm(title, text, label, action) {
   const done = await open(title, (close) => [
     h("p", {}, text),
@@ -68,7 +68,7 @@ export async function confirm(title, text, label, action) {
 
 export function showSecret(hook, title) {
   return open(title, (close) => [
-    h("p", {}, "This is the secret of the hook. It is shown now and never again: give it to the receiver, or keep it."),
+    h("p", {}, "This is the secret of the hook. It is not shown again: give it to the receiver, or keep it."),
     h("p", { class: "secret" }, copyable(hook.secret, "Secret")),
     h("div", { class: "actions" }, button("I have it", () => close(true), { class: "primary", autofocus: true })),
   ], { keep: true });
@@ -91,16 +91,16 @@ export function askToken(wasRefused) {
         },
         h("label", { for: "token" }, "API token"),
         input,
-        h("p", { class: "hint" }, "It is kept in this tab until you close it (STREAMHOOKS_API_TOKEN of the worker)."),
+        h("p", { class: "hint" }, "The worker's STREAMHOOKS_API_TOKEN. It is kept until you close this tab."),
         h("div", { class: "actions" }, h("button", { type: "submit", class: "primary" }, "Use it")),
       ),
     ];
   }, { keep: true });
-  // Nothing can be shown without it: whoever closes the dialog all the same is asked again.
+  // Nothing can be shown without a token: if the dialog is closed anyway, ask again.
   return ask().then((token) => token ?? askToken(wasRefused));
 }
 
-/** A dialog that shows what an action came to while and after it runs. */
+/** Open a dialog that shows the result of an action once it has ended. */
 export function showResult(title, work) {
   return open(title, (close) => {
     const place = h("div", { "aria-live": "polite" }, h("p", {}, "One moment …"));

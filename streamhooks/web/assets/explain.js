@@ -1,4 +1,4 @@
-// Why a record fired which hooks, and why not the others.
+// Which hooks a record fired, and why it did not fire the others.
 
 import { facts, body, causeBadge, outcomeBadge } from "./attempts.js";
 import { Problem, get } from "./api.js";
@@ -14,7 +14,7 @@ export function explainView(signal, query) {
 
   async function show(asked, address) {
     history.replaceState(null, "", `#/explain?${new URLSearchParams(address)}`);
-    fill(result, h("p", { class: "empty" }, "Looking …"));
+    fill(result, h("p", { class: "empty" }, "Searching …"));
     try {
       const found = await get("/api/explain", asked, signal);
       if (!signal.aborted) fill(result, explanation(found));
@@ -39,7 +39,7 @@ export function explainView(signal, query) {
 
   return h("div", {},
     h("h1", { tabindex: "-1" }, "Explain"),
-    h("p", { class: "hint" }, "Which hooks did a record of Kafka fire, and why not the others?"),
+    h("p", { class: "hint" }, "Which hooks did a Kafka record fire, and why did it not fire the others?"),
     h("form", { class: "filters", on: { submit: bySource } },
       h("div", { class: "grow" }, h("label", { for: "e-source" }, "Record: topic:partition:offset"), source),
       h("button", { type: "submit", class: "primary" }, "Explain the record")),

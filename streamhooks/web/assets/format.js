@@ -1,4 +1,4 @@
-// Times, numbers and durations as a person reads them.
+// Times, numbers and durations for people.
 
 import { h } from "./dom.js";
 
@@ -17,7 +17,7 @@ export function plural(number, one, many = `${one}s`) {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-/** A few seconds, minutes, hours or days; `seconds` is not negative. */
+/** Return a duration in seconds, minutes, hours or days; `seconds` must not be negative. */
 export function span(seconds) {
   if (seconds < 1) return "< 1 s";
   if (seconds < 120) return `${Math.round(seconds)} s`;
@@ -32,18 +32,18 @@ export function relative(milliseconds, now = Date.now()) {
   return seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`;
 }
 
-/** A moment with its date and the reader's time zone; the year only of another one than this. */
+/** Return a time (epoch milliseconds) with its date and the reader's time zone; with the year unless it is this one. */
 export function absolute(milliseconds) {
   const date = new Date(milliseconds);
   return (date.getFullYear() === new Date().getFullYear() ? dated : ofAnotherYear).format(date);
 }
 
-/** The reader's time zone, as it is now: "CET". */
+/** Return the reader's current time zone: "CET". */
 export function zone() {
   return dated.formatToParts(new Date()).find((part) => part.type === "timeZoneName").value;
 }
 
-/** A moment (epoch milliseconds or ISO 8601) that is kept true by `tick`. */
+/** Return how long ago a time (epoch milliseconds or ISO 8601) was; `tick` keeps it up to date. */
 export function ago(moment) {
   const milliseconds = typeof moment === "number" ? moment : Date.parse(moment);
   if (!Number.isFinite(milliseconds)) return String(moment);
@@ -87,12 +87,12 @@ export function pretty(text) {
   }
 }
 
-/** ISO 8601 of a datetime-local input, whose value is in the reader's time zone; "" for none. */
+/** Return ISO 8601 for a datetime-local input, whose value is in the reader's time zone; "" if it is empty. */
 export function isoOf(input) {
   return input.value ? new Date(input.value).toISOString() : "";
 }
 
-/** The value of a datetime-local input for epoch milliseconds. */
+/** Return the value of a datetime-local input for epoch milliseconds. */
 export function localInput(milliseconds) {
   const date = new Date(milliseconds);
   date.setMinutes(date.getMinutes() - date.getTimezoneOffset());

@@ -1,4 +1,4 @@
-// One hook: its chart, what was sent, what waits, what was given up, and all that can be done about it.
+// One hook: its chart, requests, pending calls, dead letters and settings, with all actions.
 
 import { attemptsTable, facts, pendingTable } from "./attempts.js";
 import { Problem, call, get, getIfKnown, hookPath } from "./api.js";
@@ -30,7 +30,7 @@ export function hookView(signal, _query, id) {
   const why = h("p", { class: "hint" });
   const about = h("div");
   const bar = h("div", { class: "actions" });
-  const gone = h("p", { class: "empty", hidden: true }, "There is no such hook (any more). ", h("a", { href: "#/" }, "All hooks"));
+  const gone = h("p", { class: "empty", hidden: true }, "This hook does not exist (any more). ", h("a", { href: "#/" }, "All hooks"));
   let hook = null;
   let defaults = null;
 
@@ -69,7 +69,7 @@ export function hookView(signal, _query, id) {
 
   const toggle = button("Disable", async () => {
     const done = hook.status === "active"
-      ? await confirm("Disable this hook?", "Nothing is sent to it until it is enabled again; then you choose whether it gets what it missed.",
+      ? await confirm("Disable this hook?", "Nothing is sent to it until it is enabled again. Then you choose whether it gets the missed records.",
         "Disable", () => change(id, { status: "disabled" }))
       : await enable(id);
     if (done) readHook();
@@ -82,12 +82,12 @@ export function hookView(signal, _query, id) {
     again,
     button("Rotate secret …", async () => {
       let rotated = null;
-      if (await confirm("Rotate the secret?", "The hook gets a new secret. The former one signs too for a while, so that the receiver can change over (STREAMHOOKS_SECRET_OVERLAP). At most two former ones sign at a time.",
+      if (await confirm("Rotate the secret?", "The hook gets a new secret. The previous one keeps signing for a while, so that the receiver can switch (STREAMHOOKS_SECRET_OVERLAP). At most two replaced secrets sign at a time.",
         "Rotate", async () => { rotated = await rotate(id); })) await showSecret(rotated, "The new secret");
     }),
     h("a", { class: "button", href: `#/hooks/${id}/edit` }, "Edit"),
     button("Delete …", async () => {
-      if (await confirm("Delete this hook?", "Its deliveries stop, and what waits for it is dropped. This can't be undone.",
+      if (await confirm("Delete this hook?", "Its deliveries stop, and its pending calls are dropped. This can't be undone.",
         "Delete", () => removeHook(id))) location.hash = "#/";
     }, { class: "danger-quiet" }),
   );
@@ -107,7 +107,7 @@ function details(hook, defaults) {
     ["Projects", projectsOf(hook)],
     ["Events", hook.events.join(", ")],
     ["Secret", h("code", {}, hook.secret)],
-    ["Former secrets sign until", hook.previous_secrets_until?.length ? hook.previous_secrets_until.map((one) => h("div", {}, at(one))) : null],
+    ["Replaced secrets sign until", hook.previous_secrets_until?.length ? hook.previous_secrets_until.map((one) => h("div", {}, at(one))) : null],
     ...FIELDS.filter((field) => field.fact).map((field) => [field.fact.title, fact(field)]),
     ["Created", hook.date_created ? at(hook.date_created) : null],
     ...OBSERVED.map(([name, title]) => [title, hook[name] ? ago(hook[name]) : null]),
@@ -134,10 +134,10 @@ function chartSection(id, signal) {
     h("span", {}, rollup[1])));
   return h("section", {}, h("div", { class: "heading" }, h("h2", {}, "Attempts"),
     h("fieldset", { class: "choices" }, h("legend", { class: "unseen" }, "Time"), choices)), picture.node,
-    h("p", { class: "hint" }, "Each attempt of a webhook-id is counted once, in all: a replay is not counted again. Tests are not counted."));
+    h("p", { class: "hint" }, "Each attempt of a webhook-id is counted once, even if it is replayed. Tests are not counted."));
 }
 
-/** What was sent, what waits and what was given up, behind tabs: only what is shown is asked for. */
+/** Return tabs with requests, pending calls and dead letters; only the open tab is read. */
 function listsSection(id, signal) {
   const attempts = attemptsTable(id, () => read());
   const pending = pendingTable(id, () => read());
@@ -150,30 +150,30 @@ function listsSection(id, signal) {
   const tabs = [["requests", "Requests"], ["pending", "Pending"], ["letters", "Dead letters"]].map(([name, text]) =>
     h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "list", on: { click: () => choose(name) } }, text));
   const place = h("div", { role: "tabpanel", id: "list", tabindex: 0 });
-  const bar = h("div", { role: "tablist", "aria-label": "Of this hook", on: { keydown: onKey } }, tabs);
+  const bar = h("div", { role: "tablist", "aria-label": "Lists of this hook", on: { keydown: onKey } }, tabs);
 
   const kinds = {
     async requests() {
       const found = await get(hookPath(id, "/requests"), { limit: LATEST }, signal);
-      const search = h("a", { href: `#/attempts?hook_id=${id}` }, "Search all that are kept");
-      return [attempts, found, "Nothing was sent to this hook yet.", [found.length === LATEST ? `The latest ${LATEST}. ` : "", search], null];
+      const search = h("a", { href: `#/attempts?hook_id=${id}` }, "Search all requests");
+      return [attempts, found, "Nothing has been sent to this hook yet.", [found.length === LATEST ? `The latest ${LATEST}. ` : "", search], null];
     },
     async pending() {
       const { data, headers } = await call("GET", hookPath(id, "/pending"), { query: { limit: LATEST }, signal });
-      const total = tellPending(data, headers);
-      return [pending, data, "Nothing waits for this hook.", total > data.length ? `The next ${data.length} of ${count(total)}.` : "", null];
+      const total = showPending(data, headers);
+      return [pending, data, "No pending calls.", total > data.length ? `The next ${data.length} of ${count(total)}.` : "", null];
     },
     async letters() {
       const found = await getIfKnown("/api/dead-letters", { hook_id: id, limit: LATEST }, signal);
-      if (found === null) return [letters, [], "This worker has no view of dead letters.", "", null];
+      if (found === null) return [letters, [], "This worker can't list dead letters.", "", null];
       const more = found.next_cursor ? [`The newest ${found.dead_letters.length}. `, h("a", { href: `#/dead-letters?hook_id=${id}` }, "All of them")] : "";
       const all = found.dead_letters.length ? button("Redrive all of this hook …", () => redriveMatching({ hook_id: id }, read)) : null;
       return [letters, found.dead_letters, "No open dead letters.", more, all];
     },
   };
 
-  /** Write on its tab how many calls wait. */
-  function tellPending(data, headers) {
+  /** Show the number of pending calls on the tab. */
+  function showPending(data, headers) {
     const total = Number(headers.get("X-Total-Count") ?? data.length);
     write(tabs[1], total ? `Pending (${count(total)})` : "Pending");
     return total;
@@ -192,7 +192,7 @@ function listsSection(id, signal) {
     if (Boolean(extra) !== above.hasChildNodes()) fill(above, extra);
     if (name === "pending") return;
     const { data, headers } = await call("GET", hookPath(id, "/pending"), { query: { limit: 1 }, signal });
-    if (!signal.aborted) tellPending(data, headers);
+    if (!signal.aborted) showPending(data, headers);
   });
 
   function choose(name) {

@@ -1,4 +1,4 @@
-// The form of a new hook, and of one that is changed.
+// The form for a new hook, and for changes of a hook.
 
 import { Problem, get, hookPath, post } from "./api.js";
 import { change } from "./changing.js";
@@ -11,16 +11,16 @@ import { isApp } from "./hook_state.js";
 const SERVICE_EVENTS = ["event.created", "event.alert"];
 const KNOWN = ["issue", "issue.created", "issue.resolved", "error.created", "comment", "comment.created", "event_alert.triggered"];
 
-const APP_HINT = "Such as issue.created. issue alone means its known actions, issue.* all actions, * everything.";
+const APP_HINT = "Such as issue.created. issue means its known actions, issue.* all actions, * everything.";
 
 const EMPTY = "Empty: the worker's default.";
 
 const list = (text) => text.split(/[\s,]+/).filter(Boolean);
-/** What is no number stays a text, which the API refuses with a reason. */
+/** A text that is not a number stays a text, which the API rejects with a reason. */
 const numberOf = (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
 const numberOrNull = (text) => (text.trim() === "" ? null : numberOf(text.trim()));
 
-/** The fields that can be set, by name: their control, what it is called, and how it is read. */
+/** The input fields by name: the control, its label, and how it is read. */
 class Fields {
   constructor() {
     this.all = new Map();
@@ -43,13 +43,13 @@ class Fields {
     return Object.fromEntries([...this.all].filter(([, one]) => !one.node.hidden).map(([name, one]) => [name, one.read()]));
   }
 
-  /** Say of each field with a default what holds if it is left empty. */
-  tellDefaults(defaults, ofApp) {
+  /** Show the default of each field that has one. */
+  showDefaults(defaults, ofApp) {
     for (const [name, text] of Object.entries(inWords(defaults, ofApp))) write(this.all.get(name).note, `Empty: ${text}.`);
   }
 
-  /** Tell what is wrong at each field; returns what belongs to none of them. */
-  tell(wrong) {
+  /** Show the problem of each field; return the problems without a field. */
+  showProblems(wrong) {
     const rest = [];
     for (const [, { control, problem }] of this.all) {
       write(problem, "");
@@ -79,7 +79,7 @@ export function newView(signal) {
   const kinds = h("fieldset", { on: { change: choose } }, h("legend", {}, "What it gets"), service, app);
   const organization = fields.add("organization_id", "Organization", h("input", { required: true, autocomplete: "off" }), () => organizationInput().value.trim());
   const organizationInput = () => fields.all.get("organization_id").control;
-  const appId = fields.add("app_id", "App", h("input", { autocomplete: "off" }), () => fields.all.get("app_id").control.value.trim() || null, "The id of the app whose hook this is.");
+  const appId = fields.add("app_id", "App", h("input", { autocomplete: "off" }), () => fields.all.get("app_id").control.value.trim() || null, "The id of the hook's app.");
   let defaults = null;
   const places = h("div", {});
   const common = commonFields(fields, null, places);
@@ -97,12 +97,12 @@ export function newView(signal) {
       ? fields.add("events", "Events", appEvents, () => list(appEvents.value), APP_HINT)
       : fields.add("events", "Events", serviceEvents, () => checked(serviceEvents)));
     appId.hidden = !ofApp;
-    fields.tellDefaults(defaults, ofApp);
+    fields.showDefaults(defaults, ofApp);
   }
 
   readDefaults(signal).then((found) => {
     defaults = found;
-    fields.tellDefaults(defaults, isOfApp());
+    fields.showDefaults(defaults, isOfApp());
   });
   choose();
   return formView("Add a hook", "#/", fields, [organization, kinds, appId, common], "Add it", async () => {
@@ -121,9 +121,9 @@ export function editView(signal, _query, id) {
     const events = fields.add("events", "Events", control, () => (hook.app_id === null ? checked(control) : list(control.value)), hook.app_id === null ? "" : APP_HINT);
     const common = commonFields(fields, hook, events);
     const before = fields.values();
-    readDefaults(signal).then((found) => fields.tellDefaults(found, isApp(hook)));
+    readDefaults(signal).then((found) => fields.showDefaults(found, isApp(hook)));
     fill(place, formView("Edit", `#/hooks/${id}`, fields, common, "Save", async () => {
-      // Only what was changed: what another person changed meanwhile stays.
+      // Only the changed fields, so that another person's changes in the meantime stay.
       const now = fields.values();
       const changed = Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
       const saved = Object.keys(changed).length ? await change(id, changed) : {};
@@ -150,11 +150,11 @@ function formView(title, back, fields, nodes, label, submit) {
           event.preventDefault();
           go.disabled = true;
           write(problem, "");
-          fields.tell({});
+          fields.showProblems({});
           try {
             await submit();
           } catch (error) {
-            write(problem, (error instanceof Problem ? fields.tell(error.fields) : [error.message]).join("; "));
+            write(problem, (error instanceof Problem ? fields.showProblems(error.fields) : [error.message]).join("; "));
           } finally {
             go.disabled = false;
           }
@@ -163,7 +163,7 @@ function formView(title, back, fields, nodes, label, submit) {
     }, nodes, problem, h("div", { class: "actions" }, go, h("a", { class: "button", href: back }, "Cancel"))));
 }
 
-/** How a field is given, by its kind: its control, how what is typed is read, and what is to be said besides of a hook that there is. */
+/** The input of a field by its kind: its control, how it is read, and a further hint for an existing hook. */
 const KINDS = {
   line: { control: (value, field) => input({ value: value ?? "", maxlength: field.maxlength, dir: "auto" }), read: (text) => text.trim() || null },
   url: {
@@ -174,7 +174,7 @@ const KINDS = {
   headers: {
     control: (value, field) => h("textarea", { rows: 3, spellcheck: "false", placeholder: field.input.placeholder }, headerText(value)),
     read: headersOf,
-    ofChange: " A value that is shown as ******** stays as it is; if the URL goes to another origin, give each value again.",
+    hintOfChange: " A value shown as ******** stays as it is. If the URL moves to another origin, give each value again.",
   },
   number: { control: (value) => input({ inputmode: "decimal", value: value ?? "" }), read: numberOrNull },
   whole: { control: (value) => input({ inputmode: "numeric", value: value ?? "" }), read: numberOrNull },
@@ -190,14 +190,14 @@ const KINDS = {
 
 const input = (attributes) => h("input", { autocomplete: "off", ...attributes });
 
-/** The fields of a new hook, or of one that there is; `events` is the place of what it subscribes to. */
+/** Return the fields of a new or an existing hook; `events` is the node for its events. */
 function commonFields(fields, hook, events) {
   const add = (field) => {
     if (field.kind === "events") return events;
-    const { control, read, ofChange } = KINDS[field.kind];
+    const { control, read, hintOfChange } = KINDS[field.kind];
     const { label, hint } = field.input;
     const node = control(hook?.[field.name], field);
-    return fields.add(field.name, label, node, () => read(node.value), field.has_setting ? EMPTY : hint + (hook && ofChange ? ofChange : ""));
+    return fields.add(field.name, label, node, () => read(node.value), field.has_setting ? EMPTY : hint + (hook && hintOfChange ? hintOfChange : ""));
   };
   const of = (place) => FIELDS.filter((field) => field.input?.place === place).map(add);
   return [...of("main"), h("details", { class: "more-fields" }, h("summary", {}, "More"), of("more"), hook ? null : of("new"))];
@@ -214,7 +214,7 @@ function eventText(chosen) {
 
 const checked = (fieldset) => [...fieldset.querySelectorAll(":checked")].map((box) => box.value);
 
-/** Null is left out: it is the default of every field of a new hook. */
+/** Return the values without nulls: null is the default of every field of a new hook. */
 function given(values) {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
 }

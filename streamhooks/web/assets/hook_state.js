@@ -1,4 +1,4 @@
-// What a hook's fields say about its state, as badges.
+// The state of a hook, as badges.
 
 import { badge } from "./dom.js";
 import { span } from "./format.js";
@@ -19,7 +19,7 @@ export function stateBadges(hook) {
 
 export const isApp = (hook) => hook.app_id !== null;
 
-/** What a hook is called: its name, or its URL. */
+/** Return the title of a hook: its name, else its URL. */
 export const titleOf = (hook) => hook.name ?? hook.url;
 
 export function kindOf(hook) {

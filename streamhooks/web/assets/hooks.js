@@ -1,4 +1,4 @@
-// All hooks, a page at a time; the counts are asked for only of the rows that are on the screen.
+// The list of hooks, page by page; counts are read only for the rows on the screen.
 
 import { call, get, getIfKnown, hookPath } from "./api.js";
 import { sparkline } from "./chart.js";
@@ -14,7 +14,7 @@ const STATES = [
   ["", "any state"], ["trouble", "in trouble"], ["active", "active"], ["disabled", "disabled"], ["disabled_by_system", "disabled by the system"],
   ["disabled_by_owner", "disabled by its owner"], ["blocked", "blocked"], ["breaker_open", "breaker open"], ["failing", "failing"], ["paused", "paused"],
 ];
-/** What stands in the address only if it is something else. */
+/** The defaults, which are left out of the address. */
 const USUAL = { sort: "trouble", limit: "25" };
 const TEXTS = ["q", "organization_id", "app_id", "project_id"];
 const FILTERS = [...TEXTS, "state"];
@@ -26,7 +26,7 @@ export function hooksView(signal, query) {
 
   const input = (name, attributes) => h("input", { type: "search", id: name, value: state[name], autocomplete: "off", ...attributes });
   const inputs = {
-    q: input("q", { placeholder: "a part of the name, the URL or the id" }),
+    q: input("q", { placeholder: "a part of the name, URL or id" }),
     organization_id: input("organization_id", {}),
     app_id: input("app_id", {}),
     project_id: input("project_id", {}),
@@ -103,7 +103,7 @@ export function hooksView(signal, query) {
     write(summary, total === null ? plural(data.hooks.length, "hook") : plural(Number(total), "hook"));
     list.hidden = data.hooks.length === 0;
     empty.hidden = !list.hidden;
-    fill(empty, FILTERS.some((name) => state[name]) ? "No hook matches." : ["There is no hook yet. ", h("a", { href: "#/new" }, "Add the first one"), "."]);
+    fill(empty, FILTERS.some((name) => state[name]) ? "No hook matches." : ["There are no hooks yet. ", h("a", { href: "#/new" }, "Add the first one"), "."]);
   });
 
   const readCounts = live(signal, 10, async () => {
@@ -138,12 +138,12 @@ export function hooksView(signal, query) {
     h("div", { class: "actions pages" }, back, onward));
 }
 
-/** How many hooks are in a state, which leads to them. */
+/** Return the number of hooks in a state, as a link to them. */
 function those(state, number) {
   return h("a", { href: `#/?state=${state}` }, count(number));
 }
 
-/** A row; its node is watched, and asked for counts when it is on the screen. */
+/** Return a row; the observer reads its counts when it is on the screen. */
 function row(observer) {
   const link = h("a", { dir: "auto" });
   const description = h("span", { class: "minor", dir: "auto" });
@@ -184,7 +184,7 @@ function row(observer) {
   };
 }
 
-/** Counts of one hook; null where its owner can't tell at this moment. */
+/** Return the counts of one hook; null if its owner can't answer now. */
 async function countsOf(id, signal) {
   const until = Math.floor(Date.now() / 1000);
   const span = { until, since: until - MINUTES * 60 + 1, resolution: "10s" };

@@ -1,4 +1,4 @@
-// What is shown is read again every few seconds, while the page is visible and the reader has not paused it.
+// Read the shown data again every few seconds, while the page is visible and not paused.
 
 const pulse = new EventTarget();
 let paused = false;
@@ -16,12 +16,12 @@ document.addEventListener("visibilitychange", () => {
   if (isLive()) pulse.dispatchEvent(new Event("resume"));
 });
 
-/** `tell(error or null)` is called when reading begins to fail, and when it works again. */
-export function onTrouble(tell) {
-  listener = tell;
+/** Set the function that is called with an error when reading begins to fail, and with null when it works again. */
+export function onTrouble(report) {
+  listener = report;
 }
 
-/** Do `work(signal)` now and every few seconds, until the signal ends it. Returns a function that does it at once. */
+/** Do `work(signal)` now and every few seconds, until the signal ends it. Return a function that does it at once. */
 export function live(signal, seconds, work) {
   const me = {};
   let timer = 0;
@@ -62,7 +62,7 @@ export function live(signal, seconds, work) {
   return run;
 }
 
-/** Do `work` for each item, a few at a time. */
+/** Do `work` for each item, at most `most` at a time. */
 export async function fewAtATime(items, most, work) {
   const queue = [...items];
   await Promise.all(Array.from({ length: most }, async () => {

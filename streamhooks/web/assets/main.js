@@ -1,4 +1,4 @@
-// Which view is shown, by what is behind the # of the address.
+// Show the view that the part after the # of the address names.
 
 import { forgetToken, hasToken, onTokenNeeded } from "./api.js";
 import { askToken } from "./dialogs.js";

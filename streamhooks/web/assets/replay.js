@@ -1,4 +1,4 @@
-// Enabling a hook with what it missed, replaying a stretch of time, and how far both are.
+// Enabling a hook with its missed records, replaying a period, and the progress of both.
 
 import { call, getIfKnown, hookPath, post, remove } from "./api.js";
 import { change } from "./changing.js";
@@ -9,22 +9,22 @@ import { isApp } from "./hook_state.js";
 import { live } from "./live.js";
 import { TOPICS } from "./tables.js";
 
-/** Ask what becomes of what a hook missed, and enable it; true if it was done. */
+/** Ask what to do with missed records, and enable the hook; resolves to true if it was done. */
 export async function enable(id) {
   const missed = await getIfKnown(hookPath(id, "/missed")).catch(() => ({ records: null, since: null }));
-  // Null: a worker that keeps nothing. Where it can't be told, it may have missed something.
+  // Null: an older worker that keeps no missed records. After an error, the hook may have missed some.
   const asks = missed !== null && missed.records !== 0;
   return (await open("Enable this hook", (close) => {
     const time = h("input", { type: "datetime-local", step: 1, "aria-label": "From this time on", value: localInput(Date.parse(missed?.since ?? "") || Date.now() - 3_600_000) });
     const choice = (value, text) => h("label", { class: "line" },
       h("input", { type: "radio", name: "resume", value, required: true }), h("span", {}, text));
-    const choices = h("fieldset", {}, h("legend", {}, "What it missed"),
-      choice("skip", "is thrown away"),
-      choice("all", "is sent"),
-      choice("time", [`is sent from this time on (${zone()}): `, time]));
+    const choices = h("fieldset", {}, h("legend", {}, "Missed records"),
+      choice("skip", "Skip them"),
+      choice("all", "Send all"),
+      choice("time", [`Send those from this time on (${zone()}): `, time]));
     time.addEventListener("input", () => { choices.querySelector("[value=time]").checked = true; });
-    const known = missed && h("p", {}, !asks ? "It missed nothing." : missed.records === null ? "How much it missed can't be told now." : [
-      `${plural(missed.records, "record")} passed by`, missed.since ? [" since ", at(missed.since)] : "", ".",
+    const known = missed && h("p", {}, !asks ? "It missed no records." : missed.records === null ? "The number of missed records can't be read now." : [
+      `It missed ${plural(missed.records, "record")}`, missed.since ? [" since ", at(missed.since)] : "", ".",
       missed.available_from ? [" Kafka's retention has removed those before ", at(missed.available_from), "."] : ""]);
     const asked = form(asks ? choices : [], "Enable", async () => {
       const chosen = asks ? choices.querySelector(":checked").value : null;
@@ -41,7 +41,7 @@ export async function enable(id) {
   })) === true;
 }
 
-/** Ask for a stretch of time, count, and send again what the hook would have got; `began(records)` when it has begun. */
+/** Ask for a period, count, and send again what the hook would have got; `began(records)` is called at the start. */
 export function replay(hook, began) {
   return open("Replay", (close) => {
     const now = Date.now();
@@ -58,10 +58,10 @@ export function replay(hook, began) {
       topics: [...topics.querySelectorAll(":checked")].map((box) => box.value),
     });
     const node = form([
-      h("p", {}, "What this hook would have got is sent beside the live traffic. Every delivery has the webhook-id that it had, so a receiver can drop what it has."),
+      h("p", {}, "Everything that this hook would have got is sent again, alongside the live traffic. Each delivery has its original webhook-id, so a receiver can drop duplicates."),
       h("div", { class: "pair" },
         h("div", {}, h("label", { for: "replay-from" }, `From (${zone()})`), from),
-        h("div", {}, h("label", { for: "replay-to" }, "To (the end, if empty)"), to)),
+        h("div", {}, h("label", { for: "replay-to" }, "To (empty: the end)"), to)),
       topics,
       found,
     ], "Count first", async () => {
@@ -81,11 +81,11 @@ export function replay(hook, began) {
       }
       const begun = await post(hookPath(hook.id, "/replay"), body);
       began(begun.records);
-      toast(`The replay of ${plural(begun.records, "record")} has begun`);
+      toast(`The replay of ${plural(begun.records, "record")} has started`);
       return true;
     }, (value) => { if (value !== undefined) close(value); });
     const go = node.querySelector("[type=submit]");
-    // What was counted is no longer what is asked for.
+    // The count no longer belongs to the input.
     node.addEventListener("input", () => {
       counted = "";
       write(go, "Count first");
@@ -95,7 +95,7 @@ export function replay(hook, began) {
   });
 }
 
-/** What a hook still has to get of the past: {node, read, began}. Hidden while there is nothing. */
+/** Return a panel of the hook's backlog: {node, read, began}. It is hidden while there is none. */
 export function missedPanel(id, signal, isDisabled) {
   const bar = h("progress", { "aria-label": "Progress" });
   const text = h("p", {});
@@ -119,8 +119,8 @@ export function missedPanel(id, signal, isDisabled) {
     bar.value = most - missed.records;
     write(title, missed.sending ? "Catching up" : "Missed");
     write(text, missed.sending
-      ? `${plural(missed.records, "record")} still to be looked at.`
-      : `${plural(missed.records, "record")} passed by while it was disabled.${isDisabled() ? " You choose what becomes of them when you enable it." : ""}`);
+      ? `${plural(missed.records, "record")} left to examine.`
+      : `${plural(missed.records, "record")} missed while it was disabled.${isDisabled() ? " When you enable it, you choose what to do with them." : ""}`);
     const replays = [...new Set(stretches.filter((one) => one.why === "replay").map((one) => one.id))];
     if (stops.dataset.of !== replays.join()) {
       stops.dataset.of = replays.join();

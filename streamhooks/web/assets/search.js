@@ -1,4 +1,4 @@
-// Searching requests as far back as they are kept: page after page, until enough is found or a person has it end.
+// Search requests as far back as they are kept, page by page, until enough are found or the search is cancelled.
 
 import { attemptsTable } from "./attempts.js";
 import { get } from "./api.js";
@@ -7,7 +7,7 @@ import { absolute, isoOf, plural, zone } from "./format.js";
 import { OUTCOMES } from "./tables.js";
 
 const TEXTS = ["hook_id", "webhook_id", "outcome", "status", "event"];
-/** So many are found before a person is asked whether to go on. */
+/** The search pauses after finding this many. */
 const AT_ONCE = 50;
 
 export function searchView(signal, query) {
@@ -23,10 +23,10 @@ export function searchView(signal, query) {
   const until = h("input", { id: "s-until", type: "datetime-local", step: 1 });
 
   const list = attemptsTable(null, () => {});
-  const told = h("p", { class: "found", role: "status" });
+  const status = h("p", { class: "found", role: "status" });
   const wrong = h("p", { class: "wrong", role: "alert" });
   const cancel = button("Cancel", () => looking.abort());
-  const onward = button("Look further back", () => look());
+  const onward = button("Search further back", () => look());
   list.node.hidden = cancel.hidden = onward.hidden = true;
   let looking = new AbortController();
   let wanted = {};
@@ -34,12 +34,12 @@ export function searchView(signal, query) {
   let next = null;
   let back = null;
 
-  function tell(text) {
-    const looked = back === null ? "" : ` Looked back to ${absolute(Date.parse(back))}.`;
-    write(told, `${text} ${plural(found.length, "request")} found.${looked}`);
+  function report(text) {
+    const looked = back === null ? "" : ` Searched back to ${absolute(Date.parse(back))}.`;
+    write(status, `${text} ${plural(found.length, "request")} found.${looked}`);
   }
 
-  /** Go on where the last page ended, for some more. */
+  /** Continue where the last page ended. */
   async function look() {
     looking.abort();
     const mine = looking = new AbortController();
@@ -47,7 +47,7 @@ export function searchView(signal, query) {
     const enough = found.length + AT_ONCE;
     write(wrong, "");
     [cancel.hidden, onward.hidden] = [false, true];
-    tell("Looking …");
+    report("Searching …");
     let text = "";
     try {
       do {
@@ -58,16 +58,16 @@ export function searchView(signal, query) {
         back = page.looked_back_to ?? back;
         list.update(found);
         list.node.hidden = found.length === 0;
-        tell("Looking …");
+        report("Searching …");
       } while (next !== null && found.length < enough);
-      text = next === null ? "That is all that is kept." : "There may be more.";
+      text = next === null ? "No more are kept." : "There may be more.";
     } catch (problem) {
       if (!ended.aborted) write(wrong, problem.message);
       text = ended.aborted ? "Cancelled." : "The search failed.";
     }
     if (signal.aborted || looking !== mine) return;
-    [cancel.hidden, onward.hidden] = [true, text.startsWith("That is all")];
-    tell(text);
+    [cancel.hidden, onward.hidden] = [true, text.startsWith("No more")];
+    report(text);
   }
 
   signal.addEventListener("abort", () => looking.abort());
@@ -87,7 +87,7 @@ export function searchView(signal, query) {
   const field = (name, label, control, grow = false) => h("div", grow ? { class: "grow" } : {}, h("label", { for: `s-${name}` }, label), control);
   return h("div", {},
     h("h1", { tabindex: "-1" }, "Requests"),
-    h("p", { class: "hint" }, "What was sent, newest first, as far back as the topic firings goes (7 days by default)."),
+    h("p", { class: "hint" }, "Attempts, newest first, as far back as the topic firings goes (7 days by default)."),
     h("form", { class: "filters", role: "search", on: { submit } },
       field("hook_id", "Hook (id)", inputs.hook_id, true),
       field("webhook_id", "webhook-id", inputs.webhook_id, true),
@@ -97,6 +97,6 @@ export function searchView(signal, query) {
       field("since", `Since (${zone()})`, since),
       field("until", `Until (${zone()})`, until),
       h("button", { type: "submit", class: "primary" }, "Find")),
-    told, wrong, list.node,
+    status, wrong, list.node,
     h("div", { class: "actions" }, cancel, onward));
 }

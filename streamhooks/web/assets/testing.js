@@ -1,4 +1,4 @@
-// A test of a hook: which event, with which body; then what was sent and what came back.
+// A test of a hook: choose event and body, then see the request and the response.
 
 import { body, facts, outcomeBadge } from "./attempts.js";
 import { call, get, hookPath } from "./api.js";
@@ -6,7 +6,7 @@ import { form, open } from "./dialogs.js";
 import { button, copyable, fill, h, write } from "./dom.js";
 import { visible } from "./format.js";
 
-/** Ask for an event and a body, send them as often as is wished, and show both sides each time. */
+/** Ask for an event and a body, send them as often as the reader likes, and show request and response each time. */
 export function test(id) {
   return open("Send a test", (close) => {
     const event = h("select", { id: "test-event", required: true });
@@ -14,7 +14,7 @@ export function test(id) {
     const result = h("div", { "aria-live": "polite" });
     let sample = "";
 
-    /** Fetch the sample of an event; it replaces the body, unless that was edited. */
+    /** Fetch the sample of an event; it replaces the body unless that was edited. */
     async function read(chosen) {
       const found = await get(hookPath(id, "/test"), { event: chosen });
       if (chosen === undefined) fill(event, found.events.map((name) => h("option", { value: name, selected: name === found.event }, name)));
@@ -35,31 +35,31 @@ export function test(id) {
       extra: [button("Reset to the sample", () => { text.value = sample; })], leave: "Close",
     });
     const problem = node.querySelector(".wrong");
-    const tell = (error) => write(problem, error.message);
-    event.addEventListener("change", () => read(event.value).then(() => write(problem, ""), tell));
-    read().catch(tell);
+    const report = (error) => write(problem, error.message);
+    event.addEventListener("change", () => read(event.value).then(() => write(problem, ""), report));
+    read().catch(report);
     return [node, result];
   });
 }
 
-/** The text, which is sent as it is: parsed and written again, its numbers could be others. */
+/** Return the text unchanged if it is JSON: parsing and writing it again could change its numbers. */
 function checked(text) {
   try {
     JSON.parse(text);
   } catch (error) {
-    throw new Error(`The body is no JSON: ${error.message}`);
+    throw new Error(`The body is not JSON: ${error.message}`);
   }
   return text;
 }
 
-function shown(told) {
-  const answered = told.status !== null;
+function shown(result) {
+  const answered = result.status !== null;
   return [
-    h("p", {}, outcomeBadge(told.outcome), ` ${told.status ?? ""} ${told.error ?? ""} in ${Math.round(told.duration_ms)} ms`),
-    facts([["webhook-id", copyable(told.webhook_id, "webhook-id")], ["Sent to", h("code", {}, told.url)]]),
-    told.request === null ? h("p", { class: "hint" }, "Nothing was sent.") : [
-      headersOf("Request headers", told.request_headers), body("Request body", told.request)],
-    answered ? [headersOf("Response headers", told.response_headers), body("Response body", told.response)] : null,
+    h("p", {}, outcomeBadge(result.outcome), ` ${result.status ?? ""} ${result.error ?? ""} in ${Math.round(result.duration_ms)} ms`),
+    facts([["webhook-id", copyable(result.webhook_id, "webhook-id")], ["URL", h("code", {}, result.url)]]),
+    result.request === null ? h("p", { class: "hint" }, "Nothing was sent.") : [
+      headersOf("Request headers", result.request_headers), body("Request body", result.request)],
+    answered ? [headersOf("Response headers", result.response_headers), body("Response body", result.response)] : null,
   ].filter(Boolean);
 }
 

@@ -1,1 +1,1 @@
-"""What every view needs: access, forwarding to the worker that knows, messages, problems."""
+"""What every view needs: access, forwarding to another worker, messages, problems."""

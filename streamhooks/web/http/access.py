@@ -1,6 +1,6 @@
-"""Who may call: tokens with scopes (RFC 6750), or, without any token, programs and pages of this machine alone.
+"""Access control: tokens with scopes (RFC 6750). Without tokens, only programs and pages of this machine may call.
 
-A call that another worker has handed on carries no token: it is signed.
+A call that another worker has forwarded has a signature instead of a token.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from yarl import URL
 from streamhooks.settings import is_loopback
 from streamhooks.web.http.messages import read_body
 from streamhooks.web.http.problems import ProblemError, try_again
-from streamhooks.web.http.signing import Handed, KeySettings, Refused, Scope, Signer, TooManyCalls, has_body
+from streamhooks.web.http.signing import ForwardedCall, KeySettings, Refused, Scope, Signer, TooManyCalls, has_body
 from streamhooks.web.http.wrong_tokens import WrongTokens
 
-#: what a call that another worker has handed on is signed with
+#: the header with the signature of a forwarded call
 FORWARDED: Final = "X-Streamhooks-Forwarded"
-#: what a call may do
+#: the scope of a call: `read` or `write`
 SCOPE: Final = web.RequestKey("scope", str)
-#: whether another worker has handed it on
+#: whether another worker has forwarded the call
 IS_FORWARDED: Final = web.RequestKey("is_forwarded", bool)
 
 _OPEN = frozenset({"/", "/openapi.json", "/health/live", "/health/ready"})
@@ -33,23 +33,22 @@ _AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
 
 
 class WebSettings(KeySettings, Protocol):
-    """The settings that concern the web views."""
+    """The settings of the web views."""
 
     @property
     def advertised_host(self) -> str:
-        """The host under which other workers reach this one."""
+        """Return the host under which other workers reach this one."""
 
     @property
     def advertised_url(self) -> str:
-        """The base URL under which other workers reach this one."""
+        """Return the base URL under which other workers reach this one."""
 
 
 def access(settings: WebSettings, clock: Callable[[], float]) -> Middleware:
-    """Return a middleware that lets in who may call, and answers 401 or 403 to others; `clock` gives epoch seconds.
+    """Return a middleware that answers 401 or 403 to calls without access; `clock` returns epoch seconds.
 
-    401 is for no valid token, 403 for one that may only read. Without any token in the settings, 403 is for calls
-    from other machines, and for those that a browser was led to by a strange page: under a strange host name, and
-    changes from another site.
+    401 means no valid token, 403 a token that may only read. Without tokens in the settings, 403 means calls from other
+    machines and cross-site browser requests: calls to an unknown host name, and changes from another site.
     """
     tokens: list[tuple[Scope, str]] = list(settings.api_tokens)
     if settings.api_token:
@@ -82,35 +81,37 @@ def access(settings: WebSettings, clock: Callable[[], float]) -> Middleware:
 
 
 async def _signed_scope(signer: Signer, request: web.Request, target: str) -> Scope:
-    """Return the scope of a call that another worker has handed on; raise ProblemError if it is not signed right."""
+    """Return the scope of a forwarded call; raise ProblemError if its signature is wrong."""
     given = request.headers[FORWARDED]
     try:
-        scope = signer.check(given, handed(target, request))
+        scope = signer.check(given, forwarded_call(target, request))
     except Refused as refused:
         raise ProblemError(401, {"detail": f"the forwarded call is refused: {refused}"}) from None
     except TooManyCalls:
         raise try_again("too many forwarded calls at once") from None
     if not has_body(given, await read_body(request)):
-        raise ProblemError(401, {"detail": "the forwarded call is refused: its body is not the one that was signed"})
+        raise ProblemError(401, {"detail": "the forwarded call is refused: its body is not the signed one"})
     request[IS_FORWARDED] = True
     return scope
 
 
-def handed(target: str, request: web.Request) -> Handed:
-    """Return what is signed of a call that is handed on to `target`, a base URL."""
+def forwarded_call(target: str, request: web.Request) -> ForwardedCall:
+    """Return the signed parts of a call that is forwarded to `target`, a base URL."""
     url, content_type = request.rel_url, request.headers.get("Content-Type", "")
     if_match = request.headers.get("If-Match", "")
-    # The group and the settings may write one address in two ways.
-    return Handed(str(URL(target).origin()), request.method, url.raw_path, url.raw_query_string, content_type, if_match)
+    # Only the origin: the consumer group and the settings may write one address in two ways.
+    return ForwardedCall(
+        str(URL(target).origin()), request.method, url.raw_path, url.raw_query_string, content_type, if_match
+    )
 
 
 def _peer(request: web.Request) -> str:
-    """Return the address that the call comes from; empty if there is none any more."""
+    """Return the address of the caller; empty if the connection is gone."""
     return request.remote or ""
 
 
 def _is_open(request: web.Request) -> bool:
-    """Tell by the route that will handle the call, not by how its path is written."""
+    """Tell whether the call needs no access. The route that will handle it decides, not the spelling of its path."""
     resource = request.match_info.route.resource
     place = request.path if resource is None else resource.canonical
     return place in _OPEN or place == "/assets" or place.startswith("/assets/")
@@ -118,16 +119,16 @@ def _is_open(request: web.Request) -> bool:
 
 def _check_scope(scopes: set[Scope], changes: bool) -> None:
     if not scopes:
-        raise ProblemError(401, {"detail": "a valid token is needed"}, {"WWW-Authenticate": "Bearer"})
+        raise ProblemError(401, {"detail": "a valid token is required"}, {"WWW-Authenticate": "Bearer"})
     if changes and "write" not in scopes:
         challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="write"'}
         raise ProblemError(403, {"detail": "this token may only read"}, challenge)
 
 
 def _scopes(tokens: Sequence[tuple[Scope, str]], headers: Mapping[str, str]) -> set[Scope]:
-    """Return the scopes of the token that is given; each is compared, so that the time does not tell which fits."""
+    """Return the scopes of the given token. All tokens are compared, so that the time does not reveal which matches."""
     scheme, _, given = headers.get("Authorization", "").partition(" ")
-    # What is no UTF-8 comes with surrogates, which compare_digest does not take in a text.
+    # Bytes that aren't UTF-8 arrive as surrogates, which compare_digest does not accept in a text.
     text = given.strip().encode(errors="surrogateescape")
     found = {scope for scope, token in tokens if hmac.compare_digest(text, token.encode())}
     return found if scheme.lower() == "bearer" else set()
@@ -135,18 +136,18 @@ def _scopes(tokens: Sequence[tuple[Scope, str]], headers: Mapping[str, str]) -> 
 
 def _check_peer(peer: str) -> None:
     if not is_loopback(peer.removeprefix("::ffff:").partition("%")[0]):
-        raise ProblemError(403, {"detail": "without a token, only calls from this machine are answered"})
+        raise ProblemError(403, {"detail": "without tokens, only calls from this machine are answered"})
 
 
 def _check_origin(headers: Mapping[str, str], advertised: str, changes: bool) -> None:
-    if not _is_host_of_ours(headers.get("Host", ""), advertised):
-        # A page can give its own name our address (DNS rebinding); then only the Host tells.
-        raise ProblemError(403, {"detail": "without a token, only calls to a loopback host are answered"})
+    if not _is_own_host(headers.get("Host", ""), advertised):
+        # A page can point its own name to our address (DNS rebinding); then only the Host reveals it.
+        raise ProblemError(403, {"detail": "without tokens, only calls to a loopback host are answered"})
     if changes and _is_cross_site(headers):
-        raise ProblemError(403, {"detail": "without a token, pages of other sites may not change anything"})
+        raise ProblemError(403, {"detail": "without tokens, pages of other sites may not change anything"})
 
 
-def _is_host_of_ours(given: str, advertised: str) -> bool:
+def _is_own_host(given: str, advertised: str) -> bool:
     authority = _AUTHORITY.fullmatch(given)
     if authority is None:
         return False
@@ -155,7 +156,7 @@ def _is_host_of_ours(given: str, advertised: str) -> bool:
 
 
 def _is_cross_site(headers: Mapping[str, str]) -> bool:
-    """Tell by what every browser sends with a change (Fetch Metadata, else RFC 6454), and other programs do not."""
+    """Tell by the headers that every browser sends with a change (Fetch Metadata, else RFC 6454), unlike programs."""
     site = headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in ("same-origin", "none")

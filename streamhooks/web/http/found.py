@@ -1,4 +1,4 @@
-"""The hook that a call is about."""
+"""Look up the hook that a call is about."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from streamhooks.web.http.problems import kafka_answers, not_found
 
 
 async def found_hook(parts: Parts, hook_id: str) -> Hook:
-    """Return the hook, which may have been made on another worker a moment ago.
+    """Return the hook, even if another worker created it a moment ago.
 
-    Raise ProblemError: 404 if there is none, 503 if Kafka does not answer.
+    Raise ProblemError: 404 if it does not exist, 503 if Kafka does not answer.
     """
     if parts.hooks.get(hook_id) is None and not parts.hooks.revisions.is_gone(hook_id):
         async with kafka_answers():
@@ -19,7 +19,7 @@ async def found_hook(parts: Parts, hook_id: str) -> Hook:
 
 
 def known_hook(parts: Parts, hook_id: str) -> Hook:
-    """Return the hook; raise ProblemError with 404 if this worker knows none."""
+    """Return the hook; raise ProblemError with 404 if this worker does not know it."""
     hook = parts.hooks.get(hook_id)
     if hook is None:
         raise not_found("hook")

@@ -17,7 +17,7 @@ from streamhooks.records.exact_json import dumps, loads
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """urllib would take the caller's token along to wherever it is sent."""
+    """Follow no redirect: urllib would send the caller's token to the new place."""
 
     def redirect_request(self, *_arguments: object) -> None:
         return None
@@ -33,7 +33,7 @@ def _opener(proxies: bool, tls: ssl.SSLContext | None) -> urllib.request.OpenerD
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer, whatever its status; `json` is None for an empty body."""
+    """An HTTP response with any status; `json` is None for an empty body."""
 
     status: int
     headers: Message
@@ -50,11 +50,11 @@ def call(
     proxies: bool = False,
     tls: ssl.SSLContext | None = None,
 ) -> Answer:
-    """Send `body` as JSON, if there is one, and return what came back; redirects are not followed.
+    """Send `body` as JSON, unless it is None, and return the response. Redirects are not followed.
 
-    timeout -- seconds. proxies -- go by those of the environment; what is on this machine is reached without.
-    tls -- what is trusted; what the system trusts, by default.
-    Raises OSError if nobody answers in time, or with something else than JSON.
+    timeout -- seconds. proxies -- use the proxies of the environment; never for this machine.
+    tls -- the trusted certificates; None means those of the system.
+    Raise OSError if there is no response in time, or one that is not JSON.
     """
     data = None if body is None else dumps(body)
     request = urllib.request.Request(url, data, dict(headers or {}), method=method)

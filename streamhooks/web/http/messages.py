@@ -1,4 +1,4 @@
-"""Requests read and answers written, the same way by every view."""
+"""Read requests and write answers, the same way in every view."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from streamhooks.records.packing import parse_json
 from streamhooks.times import moment
 from streamhooks.web.http.problems import ProblemError, bad_fields, bad_request, not_found, unknown_fields
 
-#: more than any body that makes sense: own headers at their bound are 25 KB
+#: bytes; more than any sensible body: custom headers at their bound are 25 KB
 MAX_BODY = 65_536
-#: how long a body may take to come, in seconds
+#: time in which a body must arrive, in seconds
 BODY_WITHIN = 10.0
-#: what is wrong with a time that is none
+#: the problem with an invalid time
 NO_TIME = "must be epoch seconds or ISO 8601"
 
 _ID = re.compile(r"[0-9a-fA-F]{32}")
@@ -39,14 +39,14 @@ def answer(data: Any, status: int = 200, headers: Mapping[str, str] | None = Non
 
 
 async def read_fields(request: web.Request, *, optional: bool = False, exact: bool = False) -> dict[str, Any]:
-    """Return the JSON object in the body; `optional` allows an empty body, `exact` keeps what goes out as it came.
+    """Return the JSON object in the body. `optional` allows an empty body, `exact` keeps the digits of numbers.
 
-    Raise ProblemError: 400 for what is no JSON object, 415 for another content type. What is longer than
+    Raise ProblemError: 400 if it is not a JSON object, 415 for another content type. A body longer than
     the application's `client_max_size` raises aiohttp's 413.
     """
     if optional and not request.body_exists:
         return {}
-    # Browsers send JSON to a strange host only after asking it: so a web page can't change hooks on localhost.
+    # Browsers send JSON to another site only after asking that site, so a web page can't change hooks on localhost.
     if request.content_type != "application/json":
         raise ProblemError(415, {"detail": "Content-Type must be application/json"})
     body = await read_body(request)
@@ -62,24 +62,24 @@ async def read_fields(request: web.Request, *, optional: bool = False, exact: bo
 
 
 async def read_body(request: web.Request) -> bytes:
-    """Return the body; raise ProblemError: 400 if it is not encoded as its headers say, 408 if it comes too slowly."""
+    """Return the body; raise ProblemError: 400 if its encoding contradicts its headers, 408 if it is too slow."""
     try:
         async with asyncio.timeout(BODY_WITHIN):
             return await request.read()
     except TimeoutError:
-        raise ProblemError(408, {"detail": f"the body did not come within {BODY_WITHIN:g} s"}) from None
+        raise ProblemError(408, {"detail": f"the body did not arrive within {BODY_WITHIN:g} s"}) from None
     except RequestPayloadError:
-        raise bad_request("the body is not what its headers say") from None
+        raise bad_request("the body does not match its headers") from None
 
 
 async def read_nothing(request: web.Request) -> None:
-    """Check that the call has no fields; raise ProblemError with 400 for those that it has."""
+    """Check that the call has no fields; raise ProblemError with 400 if it has any."""
     if fields := await read_fields(request, optional=True):
         raise bad_fields(unknown_fields(fields))
 
 
 def query(request: web.Request, allowed: Collection[str] = ()) -> dict[str, str]:
-    """Return the query; an empty value is an absent one. Raise ProblemError with 400 for what is not allowed."""
+    """Return the query without empty values; raise ProblemError with 400 for unknown or repeated parameters."""
     given = request.query
     wrong = {name[:100]: "unknown parameter" for name in given if name not in allowed}
     wrong |= {name: "given more than once" for name in allowed if len(given.getall(name, [])) > 1}
@@ -89,7 +89,7 @@ def query(request: web.Request, allowed: Collection[str] = ()) -> dict[str, str]
 
 
 def limit_of(given: Mapping[str, str]) -> int:
-    """Return the `limit` of a query, 100 without one; raise ProblemError with 400 if it is not from 1 to 500."""
+    """Return the `limit` of a query, by default 100; raise ProblemError with 400 if it is not from 1 to 500."""
     text = given.get("limit", "100")
     if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= 500:
         raise bad_fields({"limit": "must be a whole number from 1 to 500"})
@@ -97,7 +97,7 @@ def limit_of(given: Mapping[str, str]) -> int:
 
 
 def time_of(given: Mapping[str, str], name: str) -> float | None:
-    """Return a moment of a query as epoch seconds; raise ProblemError with 400 for what is none."""
+    """Return a time of a query in epoch seconds, None if absent; raise ProblemError with 400 if it is invalid."""
     if name not in given:
         return None
     found = moment(given[name])
@@ -107,12 +107,12 @@ def time_of(given: Mapping[str, str], name: str) -> float | None:
 
 
 def is_hook_id(text: str) -> bool:
-    """Tell whether this can be the id of a hook."""
+    """Tell whether the text has the form of a hook's id."""
     return _ID.fullmatch(text) is not None
 
 
 def hook_id_of(request: web.Request) -> str:
-    """Return the hook's id in the path; raise ProblemError with 404 if it can't be one."""
+    """Return the hook's id from the path in lower case; raise ProblemError with 404 if it has another form."""
     hook_id = request.match_info["hook_id"]
     if not is_hook_id(hook_id):
         raise not_found("hook")

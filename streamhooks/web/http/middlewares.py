@@ -1,4 +1,4 @@
-"""Around every call: who may not call is turned away, and whatever goes wrong becomes JSON."""
+"""The middlewares of every call: access control, and errors as JSON."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from streamhooks.web.http.problems import RETRY_AFTER, ProblemError
 
 log = logging.getLogger(__name__)
 
-#: answers may hold secrets, and are data, whatever a browser takes them for
+#: answers may hold secrets, so nobody may cache them; and a browser must not guess another type
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def application_options(settings: WebSettings, clock: Callable[[], float]) -> dict[str, Any]:
-    """Return Faust's `web_application_options`: the middlewares and the bound of request bodies."""
+    """Return Faust's `web_application_options`: the middlewares and the maximum size of request bodies."""
     return {"middlewares": [json_errors, access(settings, clock)], "client_max_size": MAX_BODY}
 
 
 @web.middleware
 async def json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer with JSON, also when something goes wrong."""
+    """Answer with JSON, even after an error."""
     response: web.StreamResponse
     try:
         response = await handler(request)
@@ -42,7 +42,7 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
         response = answer({"detail": error.reason.lower()}, error.status, headers)
     except Exception as error:
-        # Its text may hold what the caller sent: only where it happened is told.
+        # Its text may contain what the caller sent, so only its place is logged.
         log.error("%s %s failed: %s", shown(request.method), shown(request.path), where(error))
         response = answer({"detail": "internal error"}, 500)
     for name, value in _ALWAYS.items():

@@ -1,4 +1,4 @@
-"""What is shown of a hook beside the fields of its record: each column, its schema, and its line on the page."""
+"""The observed state of a hook in the API: each value, its schema, and its line on the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamhooks.times import iso
 
 
 class Observed(NamedTuple):
-    """A hook and what this worker knows about it at `now`, in epoch seconds."""
+    """A hook and what this worker knows about it at `now` (epoch seconds)."""
 
     hook: Hook
     status: Status
@@ -27,12 +27,12 @@ class Observed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One value that is shown."""
+    """A value that the API shows."""
 
     show: Callable[[Observed], Any]
     schema: Schema
     title: str = ""
-    """The title of its line on the page, which says how long ago a moment was; empty if it has no such line."""
+    """The title of its line on the page, which shows how long ago a time was; empty if there is no line."""
 
 
 _MOMENT: Final = or_null(TEXT)

@@ -1,4 +1,4 @@
-"""The cursor of pages that read a topic backwards: where each partition was left, as a text."""
+"""The cursor of pages that read a topic backwards: the position in each partition, as a text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST = 10_000
 
 
 def before_of(given: Mapping[str, str]) -> dict[int, Place]:
-    """Return where the page before ended, by the `cursor` of a query; raise ProblemError with 400 if it is none."""
+    """Return where the previous page ended, from the `cursor` of a query; raise ProblemError with 400 if invalid."""
     if "cursor" not in given:
         return {}
     places = [_PLACE.fullmatch(part) for part in given["cursor"].split(".")]
@@ -24,8 +24,8 @@ def before_of(given: Mapping[str, str]) -> dict[int, Place]:
 
 
 def cursor_of(reached: Mapping[int, Place] | None) -> str | None:
-    """Return the `next_cursor` of a page that ended there; None if there is no more."""
+    """Return the `next_cursor` of a page that ended at `reached`; None after the last page."""
     if reached is None:
         return None
     places = sorted(reached.items())
-    return ".".join(f"{number}:{offset}" + (f":{told}" if told else "") for number, (offset, told) in places)
+    return ".".join(f"{number}:{offset}" + (f":{item}" if item else "") for number, (offset, item) in places)

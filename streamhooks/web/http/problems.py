@@ -1,4 +1,4 @@
-"""What goes wrong with a call, as its caller is told: a status and a JSON object, never a stack trace."""
+"""Errors for callers: a status and a JSON object, never a stack trace."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from streamhooks.errors import ProducerDead, PublishError, RegistryAway, StreamhooksError
 
 RETRY_AFTER = {"Retry-After": "1"}
-#: how long Kafka may take to confirm a change, in seconds; the publisher itself tries for ever
+#: time in which Kafka must confirm a change, in seconds; the publisher itself never stops trying
 CONFIRMED_WITHIN = 10.0
 
 
 class ProblemError(StreamhooksError):
-    """A call that ends here; `body` has `detail`, or is a map of fields to what is wrong with each.
+    """Ends a call with a problem; `body` has `detail`, or maps each invalid field to its problem.
 
-    With `detail` may come `"maybe_applied": true`, and what the caller needs to decide.
+    Next to `detail` there may be `"maybe_applied": true`, and what the caller needs for a decision.
     """
 
     def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
@@ -38,7 +38,7 @@ def bad_fields(fields: Mapping[str, str]) -> ProblemError:
 
 
 def unknown_fields(fields: Iterable[str], known: Collection[str] = ()) -> dict[str, str]:
-    """Return what is wrong with the fields of a body that are not among the known ones, for `bad_fields`."""
+    """Return the problems of the fields that are not in `known`, for `bad_fields`."""
     return {name[:100]: "unknown field" for name in fields if name not in known}
 
 
@@ -48,7 +48,7 @@ def not_found(what: str) -> ProblemError:
 
 
 def conflict(detail: str, **more: Any) -> ProblemError:
-    """Return a 409; `more` is what the caller needs to decide."""
+    """Return a 409; `more` is what the caller needs for a decision."""
     return ProblemError(409, {"detail": detail, **more})
 
 
@@ -59,9 +59,9 @@ def try_again(detail: str, *, maybe_applied: bool = False) -> ProblemError:
 
 @asynccontextmanager
 async def kafka_answers(*, after_change: bool = False) -> AsyncIterator[None]:
-    """Turn it into a ProblemError with 503 if Kafka, or the schema registry, does not answer in the body.
+    """Raise ProblemError with 503 if Kafka, or the schema registry, does not answer a read in the block.
 
-    `after_change` tells whether a change was made before.
+    `after_change` is whether a change was made before.
     """
     try:
         yield
@@ -73,16 +73,16 @@ async def kafka_answers(*, after_change: bool = False) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def confirmed(within: float | None = None, *, after_change: bool = False) -> AsyncIterator[None]:
-    """Turn what keeps Kafka from confirming the writes in the body into a ProblemError with 503.
+    """Turn a failure to get the writes in the block confirmed by Kafka into a ProblemError with 503.
 
-    `within` is in seconds, CONFIRMED_WITHIN if it is not given. `after_change` tells whether a change was made before.
+    `within` is in seconds, by default CONFIRMED_WITHIN. `after_change` is whether a change was made before.
     """
     try:
         async with asyncio.timeout(CONFIRMED_WITHIN if within is None else within):
             yield
     except TimeoutError:
-        text = "Kafka has not confirmed the change yet; it may come into force later"
+        text = "Kafka has not confirmed the change yet; it may take effect later"
         raise try_again(text, maybe_applied=True) from None
     except PublishError as error:
         maybe = after_change or isinstance(error, ProducerDead)
-        raise try_again(f"Kafka does not take the change: {error}", maybe_applied=maybe) from None
+        raise try_again(f"Kafka rejected the change: {error}", maybe_applied=maybe) from None

@@ -1,4 +1,4 @@
-"""A hook and a pending call as they are shown: never an own header's value, nor a secret but when it is new."""
+"""How the API shows hooks and pending calls. Custom header values are masked; a secret is shown once, when new."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streamhooks.records.hook_state import HookState
 from streamhooks.times import iso
 from streamhooks.web.http.observed import BY_NAME, COLUMNS, Observed
 
-#: what is shown in its order, and how a field of the hook is
+#: the fields in order, each with the function that shows it, None if it is not a field of the hook
 _SHOWN: Final = [
     (one, FIELDS[one].value.shown if one in FIELDS else None)
     for name in dict.fromkeys(("id", "organization_id", "project_ids", *CREATABLE, *names_for("see")))
@@ -30,30 +30,30 @@ def shown_hook(
     now: float,
     *,
     state: HookState | None = None,
-    in_clear: bool = False,
+    plaintext: bool = False,
 ) -> dict[str, Any]:
-    """Return a hook as docs/reference/hooks.md says, at `now` (epoch seconds).
+    """Return a hook in the form of docs/reference/hooks.md, at `now` (epoch seconds).
 
-    `state` is what was found about it. `in_clear` shows its secret, for who has just made it.
+    `state` is its observed state. `plaintext` shows its secret, to the caller who has just created or rotated it.
 
-    Of what is over its bound one more is shown than there may be: a page of such hooks would have no bound either.
+    Of a list over its bound, one item more than the bound is shown: otherwise a page of such hooks would be unbounded.
     """
     seen = Observed(hook, status, state or HookState(hook.id), trouble, now)
     shown = {name: show(getattr(hook, name)) if show else BY_NAME[name].show(seen) for name, show in _SHOWN}
-    # Not as the record has them.
+    # These two differ from the record.
     shown["status"], shown["revision"] = status.status, revision
-    if in_clear:
+    if plaintext:
         shown["secret"] = hook.secret
     return shown
 
 
 def shown_attempt(attempt: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of an attempt as they are shown: with its id by the name that receivers see, too."""
+    """Return the fields of an attempt in the API's form: also with `webhook_id`, the name that receivers see."""
     return {"webhook_id": attempt["id"], **attempt}
 
 
 def shown_call(entry: Entry) -> dict[str, Any]:
-    """Return a pending call without its arguments, which hold what users send; times in epoch milliseconds."""
+    """Return a pending call in the API's form, times in epoch milliseconds, without its arguments: users' data."""
     call = entry.call()
     return {
         "webhook_id": entry.webhook_id,
@@ -71,7 +71,7 @@ def shown_call(entry: Entry) -> dict[str, Any]:
 
 
 def shown_missed(missed: Missed) -> dict[str, Any]:
-    """Return what a hook has still to get as it is shown."""
+    """Return the backlog of a hook in the API's form."""
     return {
         "records": missed.records,
         "since": iso(missed.since),

@@ -1,4 +1,4 @@
-"""TLS of the views: what they are served with, and what callers trust."""
+"""TLS of the views: the server's certificate, and the authorities that callers trust."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from streamhooks.settings import Settings
 
 
 def server_context(settings: Settings) -> ssl.SSLContext | None:
-    """What the views are served with; None without TLS.
+    """Return the TLS context of the views; None without TLS.
 
-    Raises:
-        BadSettings: a file can't be read or is none; one line that names its variable.
-
+    Raise BadSettings with one line that names the variable if a file can't be read or is not PEM.
     """
     if settings.web_tls_cert is None or settings.web_tls_key is None:
         return None
@@ -22,19 +20,17 @@ def server_context(settings: Settings) -> ssl.SSLContext | None:
     _check("KEY", settings.web_tls_key)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        # With a password to give, nobody is asked for one.
+        # With a password given, OpenSSL does not ask for one at the terminal.
         context.load_cert_chain(settings.web_tls_cert, settings.web_tls_key, password="")
     except OSError as error:  # ssl.SSLError is one
-        raise BadSettings(f"STREAMHOOKS_WEB_TLS_CERT, _WEB_TLS_KEY: {_told(error)}") from None
+        raise BadSettings(f"STREAMHOOKS_WEB_TLS_CERT, _WEB_TLS_KEY: {_reason(error)}") from None
     return context
 
 
 def client_context(ca: Path | None) -> ssl.SSLContext:
-    """What callers of the views trust: the authorities in a file, or those of the system.
+    """Return the TLS context of callers: it trusts the authorities in a file, or those of the system.
 
-    Raises:
-        BadSettings: the file can't be read or is none.
-
+    Raise BadSettings if the file can't be read or is not PEM.
     """
     if ca is None:
         return ssl.create_default_context()
@@ -42,7 +38,7 @@ def client_context(ca: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca)
     except OSError as error:
-        raise BadSettings(f"STREAMHOOKS_WEB_TLS_CA: {_told(error)}") from None
+        raise BadSettings(f"STREAMHOOKS_WEB_TLS_CA: {_reason(error)}") from None
 
 
 def _check(name: str, path: Path) -> None:
@@ -53,7 +49,7 @@ def _check(name: str, path: Path) -> None:
         raise BadSettings(f"STREAMHOOKS_WEB_TLS_{name}: {path} can't be read: {error.strerror}") from None
 
 
-def _told(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
-        return f"it holds nothing in PEM that fits ({error.reason or error.args[-1]})"
+        return f"not the expected PEM ({error.reason or error.args[-1]})"
     return str(error)

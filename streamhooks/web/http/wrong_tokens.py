@@ -1,4 +1,4 @@
-"""Wrong tokens are answered slowly, so that trying them is slow; right ones are never held up."""
+"""Answer wrong tokens slowly, so that guessing is slow. Valid tokens are never delayed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from streamhooks.times import steady
 #: wrong tokens from one address within `WINDOW` seconds that are answered at once
 FREE = 10
 WINDOW = 60.0
-#: how much later the others are answered, in seconds
+#: delay of further answers, in seconds
 DELAY = 1.0
-#: answers that are held back at once; each holds a connection
-HELD_BACK = 50
-#: addresses that are remembered, the latest
+#: answers delayed at once; each holds a connection
+DELAYED_AT_ONCE = 50
+#: addresses to remember, the most recent ones
 REMEMBERED = 1000
 
 
 class WrongTokens:
-    """Counts wrong tokens by the address that they come from. `clock` gives seconds."""
+    """Counts wrong tokens by the caller's address. `clock` returns seconds."""
 
     def __init__(
         self, clock: Callable[[], float] = steady, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -30,27 +30,25 @@ class WrongTokens:
         self._clock = clock
         self._sleep = sleep
         self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
-        self._held_back = 0
+        self._delayed = 0
 
     async def slow_down(self, address: str) -> None:
-        """Note a wrong token; return when it may be answered.
+        """Count a wrong token; return when it may be answered.
 
-        Raises:
-            Busy: too many such answers are held back at this moment.
-
+        Raise Busy if too many answers are delayed already.
         """
-        if self._noted(_network(address)) <= FREE:
+        if self._counted(_network(address)) <= FREE:
             return
-        if self._held_back >= HELD_BACK:
+        if self._delayed >= DELAYED_AT_ONCE:
             raise Busy("wrong_tokens", "too many wrong tokens")
-        self._held_back += 1
+        self._delayed += 1
         try:
             await self._sleep(DELAY)
         finally:
-            self._held_back -= 1
+            self._delayed -= 1
 
-    def _noted(self, network: str) -> int:
-        """Count one more of a network; return how many came in this window."""
+    def _counted(self, network: str) -> int:
+        """Count a wrong token of a network; return its number in this window."""
         now = self._clock()
         since, count = self._counts.pop(network, (now, 0))
         if now - since >= WINDOW:
@@ -62,7 +60,7 @@ class WrongTokens:
 
 
 def _network(address: str) -> str:
-    """The address; of IPv6 its /64, which is what one caller has at least."""
+    """Return the address; for IPv6 its /64, because a single caller has at least that."""
     try:
         known = ip_address(address)
     except ValueError:

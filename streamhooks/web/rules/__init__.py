@@ -1,1 +1,1 @@
-"""What a caller may ask for: the fields of a hook, patterns, the bounds of lists and windows."""
+"""Check what callers send: the fields of a hook, patterns, the bounds of lists and windows."""

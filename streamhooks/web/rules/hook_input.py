@@ -1,4 +1,4 @@
-"""From the body of a POST or PUT to the hook that is wished: what may be set, and within which bounds."""
+"""Turn the body of a POST or PUT into the desired hook: which fields may be set, within which bounds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESUME: Final = "resume"
 FIXED: Final = names_for("create", "see")
 REQUIRED: Final = tuple(name for name, said in FIELDS.items() if said.is_needed)
 
-#: a hook that is right, in which each field is tried by itself
+#: a valid hook in which each field is tried separately
 _RIGHT: Final[Mapping[str, Any]] = {
     "id": "0" * 32, "organization_id": "any", "url": "http://any", "events": [], "secret": "0" * 16,
 }  # fmt: skip
@@ -35,9 +35,9 @@ _MASKS = (MASK, SECRET_PREFIX + MASK)
 
 
 def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: CheckUrl) -> Hook:
-    """Return the hook that a POST asks for; null and absent are the same.
+    """Return the hook for a POST; null and absent are the same.
 
-    `now` is epoch seconds; `check_url` raises BadUrl. Raise ProblemError with 400 and a map of the wrong fields.
+    `now` is epoch seconds; `check_url` raises BadUrl. Raise ProblemError with 400 and a map of the invalid fields.
     """
     given = {name: _whole(value) for name, value in fields.items() if value is not None}
     wrong = unknown_fields(fields, CREATABLE)
@@ -59,28 +59,28 @@ def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: Che
 def changed_hook(
     hook: Hook, fields: Mapping[str, Any], now: float, overlap: float, check_url: CheckUrl, status: Status
 ) -> Hook:
-    """Return the hook with the fields that a PUT gives; null means the default, where there is one.
+    """Return the hook with the fields of a PUT; null means the default, where there is one.
 
-    A header whose value is the mask keeps its value, unless the URL goes to another origin: whoever may change hooks
-    may not read their headers. A hook that is over a bound must be brought within it. A new secret has the former one
-    sign too for `overlap` seconds; a former one that signs no longer is dropped with any change.
+    A header whose value is the mask keeps its value, unless the URL moves to another origin: whoever may change hooks
+    may not read their headers. A hook over a bound must be brought within it. When a secret is replaced, the previous
+    one keeps signing for `overlap` seconds. Any change drops previous secrets that no longer sign.
 
-    `status: active` forgives what the system found until `now` (epoch seconds), and decides by `resume` what becomes
-    of what a hook missed that is disabled, as `status` has it; without it nobody has decided.
+    `status: active` undoes what the system found until `now` (epoch seconds). If the hook is disabled according to
+    `status`, `resume` decides about the missed records; without it, the decision is open.
 
-    Raise ProblemError with 400 and a map of the wrong fields, and with 409 as `rotated_hook` does.
+    Raise ProblemError with 400 and a map of the invalid fields, or with 409 as `rotated_hook` does.
     """
     wrong = unknown_fields(fields, (*CHANGEABLE, *FIXED, RESUME))
     wrong |= {name: "can't be changed" for name in FIXED if name in fields}
-    # The record may read a null as its default, which here would enable a hook by accident.
+    # The record reads a null as its default, which here would enable a hook by accident.
     wrong |= {name: "must not be null" for name in CHANGEABLE if fields.get(name, 0) is None and not _has_default(name)}
     given = {name: _whole(fields[name]) for name in CHANGEABLE if name in fields}
     if given.get("secret") == hook.secret:
-        del given["secret"]  # it is not a new one, and may be older than the bounds of those
+        del given["secret"]  # not a new one; it may be older than the bounds of new ones
     wrong |= {name: bound for name, bound in hook.over_bounds.items() if name not in given}
     if kept := _kept_at_another_origin(hook, given):
         names = ", ".join(name[:MAX_NAME] for name in kept[:MAX_HEADERS])
-        wrong["headers"] = f"the URL goes to another origin: give the values of {names} again, or take them away"
+        wrong["headers"] = f"the URL moves to another origin: give the values of {names} again, or remove them"
         given.pop("headers", None)
     elif isinstance(given.get("headers"), dict):
         given["headers"] = _unmasked(given["headers"], hook.headers or {})
@@ -93,7 +93,7 @@ def changed_hook(
         changed = without_expired(changed, now)
     if given.get("status") != "active":
         return changed
-    # Later than what it is to undo, whatever the clock of another worker said.
+    # Later than the disabling that it undoes, even if another worker's clock was ahead.
     changed = replace(changed, enabled_at=max(now, (status.disabled_since or 0.0) + 0.001, hook.enabled_at + 0.001))
     if RESUME in fields or status.status == "disabled":
         changed = replace(changed, resume=resume, resumed_at=max(now, hook.resumed_at + 0.001))
@@ -101,7 +101,7 @@ def changed_hook(
 
 
 def _resume(fields: Mapping[str, Any], wrong: dict[str, str]) -> str | None:
-    """Return what becomes of what was missed, as a hook has it; note in `wrong` what is wrong with it."""
+    """Return the decision about missed records in a hook's form; add its problem to `wrong` if it is invalid."""
     if RESUME not in fields:
         return None
     resume = fields[RESUME]
@@ -115,33 +115,33 @@ def _resume(fields: Mapping[str, Any], wrong: dict[str, str]) -> str | None:
     return f"{since or 0.0:.3f}"
 
 
-def rotated_hook(former: Hook, hook: Hook, now: float, overlap: float) -> Hook:
-    """Return `hook` with the secret of `former` as one that signs too until `now` + `overlap` (seconds).
+def rotated_hook(previous: Hook, hook: Hook, now: float, overlap: float) -> Hook:
+    """Return `hook` in which the secret of `previous` keeps signing until `now` + `overlap` (seconds).
 
-    Raise ProblemError with 409 if as many former ones sign still as may.
+    Raise ProblemError with 409 if the maximum number of replaced secrets still sign.
     """
     try:
-        return rotated(former, hook, now, overlap)
+        return rotated(previous, hook, now, overlap)
     except TooManySecrets as error:
         raise conflict(
-            f"{MOST} former secrets still sign, which is the most: the secret can be replaced again from"
+            f"{MOST} replaced secrets still sign, and no more can: the secret can be replaced again from"
             f" {iso(error.until)} on"
         ) from None
 
 
 def _whole(value: Any) -> Any:
-    """Return a number as JSON Schema has it, also those in a list: 1.0 is an integer."""
+    """Return a number as in JSON Schema, where 1.0 is an integer; also the numbers in a list."""
     if isinstance(value, list):
         return [_whole(one) for one in value]
-    # What is larger was rounded when it was read.
+    # A larger number was rounded when it was read.
     is_whole = isinstance(value, float) and value.is_integer() and WHOLE[0] < value <= WHOLE[1]
     return int(value) if is_whole else value
 
 
 def _check(given: Mapping[str, Any], app: bool, wrong: dict[str, str], check_url: CheckUrl) -> None:
-    """Raise ProblemError that names `wrong` and all that is wrong with the given fields, of an app hook or not."""
+    """Raise ProblemError with `wrong` and the problems of all given fields; `app` is whether it is an app hook."""
     for name, value in given.items():
-        # Each field by itself in a hook that is right otherwise, so that the caller learns of all that is wrong.
+        # Each field separately, in a hook that is valid otherwise, so that the caller learns of all problems.
         problem = _problem(name, value, app, check_url)
         if problem:
             wrong[name] = problem
@@ -151,7 +151,7 @@ def _check(given: Mapping[str, Any], app: bool, wrong: dict[str, str], check_url
 
 def _problem(name: str, value: Any, app: bool, check_url: CheckUrl) -> str | None:
     if name == "secret" and value in _MASKS:
-        return "is the mask of a secret, and no secret"
+        return "is the mask of a secret, not a secret"
     try:
         hook = Hook.from_fields({**_RIGHT, "app_id": "any" if app else None, name: value})
     except BrokenRecord as broken:
@@ -164,12 +164,12 @@ def _problem(name: str, value: Any, app: bool, check_url: CheckUrl) -> str | Non
         except BadUrl as bad:
             return str(bad)
     if name == "events" and app and (idle := never_fire(hook.events)):
-        return f"{idle[0]!r} is no event of an app hook"
+        return f"{idle[0]!r} is not an event of an app hook"
     return FIELDS[name].value.wrong(value) or hook.over_bounds.get(name)
 
 
 def _kept_at_another_origin(hook: Hook, given: Mapping[str, Any]) -> list[str]:
-    """Return the own headers whose values would go to another origin than before without being given again."""
+    """Return the custom headers whose values would move to another origin without being given again."""
     url = given.get("url")
     if not isinstance(url, str) or _origin(url) == _origin(hook.url):
         return []
@@ -189,5 +189,5 @@ def _has_default(name: str) -> bool:
     return FIELDS[name].value.has_default
 
 
-def _unmasked(given: Mapping[Any, Any], former: Mapping[str, str]) -> dict[Any, Any]:
-    return {name: former.get(name, value) if value == MASK else value for name, value in given.items()}
+def _unmasked(given: Mapping[Any, Any], present: Mapping[str, str]) -> dict[Any, Any]:
+    return {name: present.get(name, value) if value == MASK else value for name, value in given.items()}

@@ -1,4 +1,4 @@
-"""The list of hooks: which of them are wanted, in which order, a page at a time."""
+"""The list of hooks: filters, order and pages."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FILTERS: Final = ("organization_id", "project_id", "app_id", "status", "state", 
 PARAMETERS: Final = (*FILTERS, "sort", "cursor", "limit")
 SORTS: Final = ("id", "trouble")
 
-#: hooks that are looked at in one go
+#: hooks checked between two pauses
 _AT_ONCE = 2500
 _CURSOR = re.compile(HOOKS_CURSOR)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A checked query: those that pass all `tests`, `limit` of them behind the place `after`."""
+    """A checked query: the first `limit` hooks after the place `after` that pass all `tests`."""
 
     tests: Sequence[Test]
     by_trouble: bool
@@ -46,7 +46,7 @@ class Page:
 
 
 def wanted_of(given: Mapping[str, str]) -> Wanted:
-    """Check the query of the list; raise ProblemError with 400 and a map of what is wrong."""
+    """Check the query of the list; raise ProblemError with 400 and a map of the problems."""
     limit = limit_of(given)
     wrong = {}
     for name, allowed in (("status", get_args(Status)), ("state", STATES), ("sort", SORTS)):
@@ -62,14 +62,14 @@ def wanted_of(given: Mapping[str, str]) -> Wanted:
 
 
 async def find(hooks: HooksTable, wanted: Wanted) -> Page:
-    """Look through all hooks, with pauses in which deliveries go on."""
+    """Search all hooks, with pauses in which deliveries continue."""
     everything, found = list(hooks), list[Place]()
     for start in range(0, len(everything), _AT_ONCE):
         for hook in everything[start : start + _AT_ONCE]:
             if all(test(hooks, hook) for test in wanted.tests):
                 found.append(place_of(hooks, hook) if wanted.by_trouble else (0, 0, hook.id))
         await asyncio.sleep(0)
-    # One more than the page holds tells whether there is another.
+    # One more than the page has shows whether there is another page.
     places = heapq.nsmallest(wanted.limit + 1, (place for place in found if place > wanted.after))
     page = places[: wanted.limit]
     cursor = None
@@ -84,7 +84,7 @@ def _cursor(place: Place) -> str:
 
 
 def _place(cursor: str, *, by_trouble: bool) -> Place:
-    """Return the place behind which the page begins; a cursor of the other order counts by its id alone."""
+    """Return the place after which the page begins; of a cursor of the other order, only the id counts."""
     *place, hook_id = cursor.lower().split(".")
     rank, since = map(int, place) if place and by_trouble else (0, 0)
     return rank, since, hook_id

@@ -1,7 +1,7 @@
-"""What texts of callers look like, as regular expressions of JSON Schema: what fits is accepted, what does not is not.
+"""The patterns of callers' texts, as regular expressions of JSON Schema: a text is accepted if and only if it matches.
 
-They are strict where a client may send anything, so that a program which makes requests from the OpenAPI document makes
-none that is refused. Tests hold each against the code that checks it.
+They are strict, so that a program that generates requests from the OpenAPI document generates no invalid one. Tests
+check each against the code that reads the text.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ MOMENT: Final = rf"^(?:[0-9]{{1,11}}(?:\.[0-9]{{1,9}})?|{_DAY}(?:{_TIME})?)$"
 
 HOOK_ID: Final = "^[0-9a-fA-F]{32}$"
 EVENT_ID: Final = HOOK_ID
-#: of the list of hooks: an id, and in the order of trouble the rank and since when before it
+#: cursor of the list of hooks: an id; sorted by trouble, first the rank and the time since when
 HOOKS_CURSOR: Final = r"^(?:[0-9]\.[0-9]{1,15}\.)?[0-9a-fA-F]{32}$"
 _PLACE = "[0-9]{1,9}:[0-9]{1,18}"
 LETTER: Final = rf"^{_PLACE}$"
-#: letters that one call may name
+#: maximum number of letters in one call
 MOST_LETTERS: Final = 1000
 SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(OF_USERS)}):{_PLACE}$"
-#: of what is sent: a request may also be of a notice
+#: source of a request, which may also be a notice
 SENT_SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SourceKind)}):{_PLACE}$"
 _PLACE_IN_RECORD = rf"{_PLACE}(?::[0-9]{{1,9}})?"
-#: of pages that read a topic backwards
+#: cursor of pages that read a topic backwards
 PLACES_CURSOR: Final = rf"^{_PLACE_IN_RECORD}(?:\.{_PLACE_IN_RECORD})*$"
-#: what may come back as a status
+#: possible statuses of a response
 STATUSES: Final = range(100, 1000)
 
-#: every way to write a rollup: 3600s, 60m and 1h are one
+#: every spelling of a rollup: 3600s, 60m and 1h are the same
 RESOLUTIONS: Final = tuple(
     f"{rollup.seconds // size}{unit}"
     for rollup in ROLLUPS

@@ -1,6 +1,6 @@
-"""The rules of a stats call: which rollup, which buckets. Sentry's TSDB and its stats endpoint are their source.
+"""The rules of a stats call: rollup and buckets, as in Sentry's TSDB and its stats endpoint.
 
-Times are whole microseconds since the epoch, as Sentry's datetimes are: on floats a boundary may go astray.
+Times are whole microseconds since the epoch, like Sentry's datetimes: with floats, a boundary may be off.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from streamhooks.counting.rollups import ROLLUPS
 from streamhooks.web.http.problems import bad_fields, bad_request
 
 SAMPLES: Final[Mapping[int, int]] = {rollup.seconds: rollup.samples for rollup in ROLLUPS}
-"""Seconds of a rollup, the finest first, and how many buckets of it are kept."""
+"""The number of buckets kept, by the seconds of the rollup, the finest first."""
 OUTCOMES: Final = ("fired", "delivered", "failed")
 PARAMETERS: Final = ("since", "until", "resolution", "outcome")
 MAX_POINTS: Final = 10_000
@@ -32,7 +32,7 @@ Count = Callable[[int, list[int]], list[tuple[int, int, int]]]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A checked stats call; `since` and `until` in microseconds, `rollup` in seconds."""
+    """A checked stats call; `since` and `until` are in microseconds, `rollup` in seconds."""
 
     since: int
     until: int
@@ -41,9 +41,9 @@ class Query:
 
 
 def parse_query(given: Mapping[str, str], now: float) -> Query:
-    """Check a stats call; `now` in epoch seconds.
+    """Return the checked query of a stats call; `now` is epoch seconds.
 
-    Raise ProblemError with 400 for the first that is wrong of resolution, until, since, outcome, number of points.
+    Raise ProblemError with 400 for the first problem, in this order: resolution, until, since, outcome, points.
     """
     resolution = parse_resolution(given["resolution"]) if "resolution" in given else None
     until, since = _microseconds(now), None
@@ -65,7 +65,7 @@ def parse_query(given: Mapping[str, str], now: float) -> Query:
 
 
 def parse_resolution(text: str) -> int:
-    """Return the seconds of `<int><s|m|h|d>`; raise ProblemError with 400 if they are no rollup."""
+    """Return the seconds of `<int><s|m|h|d>`; raise ProblemError with 400 if there is no such rollup."""
     parts = _RESOLUTION.fullmatch(text)
     seconds = int(parts[1]) * _UNITS[parts[2]] if parts else 0
     if seconds not in SAMPLES:
@@ -74,7 +74,7 @@ def parse_resolution(text: str) -> int:
 
 
 def optimal_rollup(since: int, until: int) -> int:
-    """Return the finest rollup that keeps as long a time as this (microseconds), else the coarsest."""
+    """Return the finest rollup (seconds) that is kept for the whole time (microseconds), else the coarsest."""
     for rollup, samples in SAMPLES.items():
         if rollup * samples * _SECOND >= until - since:
             return rollup
@@ -94,7 +94,7 @@ def series(since: int, until: int, rollup: int) -> list[int]:
 
 
 def points(query: Query, now: float, count: Count) -> list[dict[str, int]]:
-    """Return `{"ts", "total"}` for each bucket; `count(rollup, starts)` is asked for those that are kept."""
+    """Return `{"ts", "total"}` for each bucket; `count(rollup, starts)` returns the counts of kept buckets."""
     starts = series(query.since, query.until, query.rollup)
     span = query.rollup * SAMPLES[query.rollup]
     kept = [start for start in starts if start + span > now]

@@ -1,1 +1,1 @@
-"""The OpenAPI document, made from the calls and the shapes of their answers."""
+"""The OpenAPI document, built from the calls and the schemas of their answers."""

@@ -28,18 +28,18 @@ _OF_LIST: Final[Mapping[str, Schema]] = {
     "status": STATUS,
     "state": {
         "enum": list(STATES),
-        "description": "a hook may be in several; trouble is any in which it needs a person",
+        "description": "hooks in this state; a hook may be in several. trouble: any that needs attention",
     },
-    "q": {**TEXT, "description": "a part of the name, the URL or the id, in any case"},
+    "q": {**TEXT, "description": "a part of the name, the URL or the id, ignoring case"},
     "sort": {
         "enum": list(SORTS),
         "default": "id",
-        "description": "trouble: those first that need a person; a hook that changes may come twice or not at all",
+        "description": "trouble: hooks that need attention first; a hook that changes may appear twice or not at all",
     },
     "cursor": {
         "type": "string",
         "pattern": patterns.HOOKS_CURSOR,
-        "description": "next_cursor of the former page, in the same order",
+        "description": "next_cursor of the previous page, in the same order",
     },
     "limit": LIMIT,
 }
@@ -53,33 +53,33 @@ _OF_EXPLAIN: Final[Mapping[str, Schema]] = {
     "source": {
         "type": "string",
         "pattern": patterns.SOURCE,
-        "description": "TOPIC:PARTITION:OFFSET; this or event_id",
+        "description": "TOPIC:PARTITION:OFFSET; give this or event_id",
     },
     "event_id": {
         "type": "string",
         "pattern": patterns.EVENT_ID,
-        "description": "32 hex characters; the first record with it between since and until",
+        "description": "32 hex characters; finds the first record with it between since and until",
     },
-    "since": {**MOMENT, "description": "a day before until, unless given"},
-    "until": {**MOMENT, "description": "now, unless given"},
+    "since": {**MOMENT, "description": "epoch seconds or ISO 8601, inclusive; default: a day before until"},
+    "until": {**MOMENT, "description": "epoch seconds or ISO 8601, exclusive; default: now"},
 }
 _CURSOR: Final[Schema] = {
     "type": "string",
     "pattern": patterns.PLACES_CURSOR,
-    "description": "next_cursor of the former page",
+    "description": "next_cursor of the previous page",
 }
 _OF_ATTEMPTS: Final[Mapping[str, Schema]] = {
-    "hook_id": {"type": "string", "pattern": patterns.HOOK_ID, "description": "of all hooks, unless given"},
+    "hook_id": {"type": "string", "pattern": patterns.HOOK_ID, "description": "default: all hooks"},
     "webhook_id": TEXT,
     "outcome": ATTEMPT_OUTCOME,
     "status": {
         "type": "integer",
         "minimum": patterns.STATUSES[0],
         "maximum": patterns.STATUSES[-1],
-        "description": "the HTTP status that came back",
+        "description": "HTTP status of the response",
     },
     "event": TEXT,
-    "since": {**MOMENT, "description": "when the attempt began; as far back as firings goes, unless given"},
+    "since": {**MOMENT, "description": "start of the attempt; default: as far back as firings goes"},
     "until": MOMENT,
     "cursor": _CURSOR,
     "limit": LIMIT,
@@ -94,7 +94,7 @@ _OF_LETTERS: Final[Mapping[str, Schema]] = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the API. `answers` is the name of the schema of its JSON answer, None for an answer without."""
+    """One call of the API. `answers` names the schema of its JSON answer, None if there is none."""
 
     name: str
     method: str
@@ -103,41 +103,41 @@ class Call:
     answers: str | None
     status: int = 200
     dry_run: bool = False
-    """Whether it can be tried, and then answers 200."""
+    """Whether it has a dry run, which answers with 200."""
     problems: tuple[int, ...] = ()
     query: Mapping[str, Schema] | None = None
     body: str | None = None
     body_needed: bool = True
     is_open: bool = False
     is_change: bool = False
-    """Whether it changes a hook that is there, and takes `If-Match`."""
+    """Whether it changes an existing hook and accepts `If-Match`."""
     media: str = "application/json"
 
 
 CALLS: Final = (
-    Call("index", "get", "/", "What this is; for a browser (Accept: text/html), the page", "Any", is_open=True),
+    Call("index", "get", "/", "Name and version; for a browser (Accept: text/html), the page", "Any", is_open=True),
     Call(
         "asset", "get", "/assets/{name}", "A file of the page", None,
         problems=(400, 404), is_open=True, media="text/*",
     ),
     Call("openapi", "get", "/openapi.json", "This document", "Any", is_open=True),
-    Call("live", "get", "/health/live", "Whether the process lives", "Live", is_open=True),
+    Call("live", "get", "/health/live", "Whether the process is alive", "Live", is_open=True),
     Call(
-        "ready", "get", "/health/ready", "Whether tables are recovered and the broker is reachable; 503 if not",
+        "ready", "get", "/health/ready", "Whether the worker is ready, with the reasons if not (503)",
         "Ready", is_open=True,
     ),
-    Call("metrics", "get", "/metrics", "Prometheus' text format", None, media="text/plain"),
+    Call("metrics", "get", "/metrics", "The metrics, in Prometheus' text format", None, media="text/plain"),
     Call(
-        "list_hooks", "get", _HOOKS, "The hooks, a page at a time; how many match is in X-Total-Count", "Hooks",
+        "list_hooks", "get", _HOOKS, "List hooks; X-Total-Count has the total number", "Hooks",
         problems=(400,), query=_OF_LIST,
     ),
     Call(
-        "create_hook", "post", _HOOKS, "Make a hook; the answer shows its secret", "Hook", 201,
+        "create_hook", "post", _HOOKS, "Create a hook; the response has its secret", "Hook", 201,
         problems=(400, 503), body="NewHook",
     ),
-    Call("get_hook", "get", _HOOK, "A hook, as this worker knows it", "Hook", problems=(400, 404, 503)),
+    Call("get_hook", "get", _HOOK, "Get a hook, from this worker's own copy", "Hook", problems=(400, 404, 503)),
     Call(
-        "change_hook", "put", _HOOK, "Change the fields that are given; `active` enables again", "ChangedHook",
+        "change_hook", "put", _HOOK, "Change the given fields; `status: active` enables the hook again", "ChangedHook",
         problems=(400, 404, 409, 412, 503), body="HookChange", is_change=True,
     ),
     Call(
@@ -145,11 +145,11 @@ CALLS: Final = (
     ),
     Call(
         "rotate_secret", "post", f"{_HOOK}/rotate-secret",
-        "A new secret, which the answer shows; the former one signs too for a grace time", "Hook",
+        "Replace the secret; the response has the new one, and the previous one keeps signing for a while", "Hook",
         problems=(400, 404, 409, 412, 503), is_change=True,
     ),
     Call(
-        "get_test", "get", _TEST, "What a test of an event would send", "Sample",
+        "get_test", "get", _TEST, "Get the test that would be sent for an event", "Sample",
         problems=(400, 404, 503), query={"event": EVENT},
     ),
     Call(
@@ -157,31 +157,32 @@ CALLS: Final = (
         "Tested", problems=(400, 404, 503), body="NewTest", body_needed=False,
     ),
     Call(
-        "get_stats", "get", f"{_HOOK}/stats", "Counts a bucket, ascending and zero-filled", "Points",
+        "get_stats", "get", f"{_HOOK}/stats", "Counts per bucket, ascending and zero-filled", "Points",
         problems=(400, 404, 503), query=_OF_STATS,
     ),
     Call(
-        "list_requests", "get", f"{_HOOK}/requests", "The latest attempts, newest first", "Attempts",
+        "list_requests", "get", f"{_HOOK}/requests", "List the latest attempts, newest first", "Attempts",
         problems=(400, 404, 503), query={"limit": LIMIT},
     ),
     Call(
         "list_pending", "get", f"{_HOOK}/pending",
-        "The calls that wait, the next one first; their number is in X-Total-Count", "PendingCalls",
+        "List pending calls, the next one first; X-Total-Count has the total number", "PendingCalls",
         problems=(400, 404, 503), query={"limit": LIMIT},
     ),
     Call(
-        "retry_pending", "post", f"{_CALL}/retry", "Run what waits with this webhook-id now", "PendingCall", 202,
+        "retry_pending", "post", f"{_CALL}/retry", "Run the pending calls with this webhook-id now", "PendingCall", 202,
         problems=(400, 404, 503),
     ),
     Call(
-        "drop_pending", "delete", _CALL, "Drop what waits with this webhook-id", None, 204,
+        "drop_pending", "delete", _CALL, "Drop the pending calls with this webhook-id", None, 204,
         problems=(400, 404, 409, 503),
     ),
     Call(
-        "get_missed", "get", f"{_HOOK}/missed", "What a hook has still to get", "Missed", problems=(400, 404, 503),
+        "get_missed", "get", f"{_HOOK}/missed", "Get the backlog of a hook: missed records and replays", "Missed",
+        problems=(400, 404, 503),
     ),
     Call(
-        "begin_replay", "post", _REPLAY, "Send what a hook got between two moments again; 200 for a dry run", "Replay",
+        "begin_replay", "post", _REPLAY, "Send a hook's records of a period again; 200 for a dry run", "Replay",
         202, dry_run=True, problems=(400, 404, 409, 503), body="NewReplay",
     ),
     Call(
@@ -189,24 +190,25 @@ CALLS: Final = (
     ),
     Call(
         "search_attempts", "get", "/api/attempts",
-        "Attempts as far back as firings goes, newest first; a page may have few or none before the last one",
+        "Search attempts as far back as firings goes, newest first; pages before the last may have few or none",
         "FoundAttempts", problems=(400, 503), query=_OF_ATTEMPTS,
     ),
     Call(
-        "resend_request", "post", _RESEND, "Send a request once more, made again from its record", "Resent", 202,
+        "resend_request", "post", _RESEND, "Send a request again, from its record", "Resent", 202,
         problems=(400, 404, 409, 503), body="Resend",
     ),
     Call(
         "get_explanation", "get", "/api/explain",
-        "Which hooks a source record fired, why not the others, and the attempts", "Explanation",
+        "Explain which hooks a source record fired, why not the others, with the attempts", "Explanation",
         problems=(400, 404, 503), query=_OF_EXPLAIN,
     ),
     Call(
-        "list_dead_letters", "get", _LETTERS, "What was given up and is open, newest first", "DeadLetters",
+        "list_dead_letters", "get", _LETTERS,
+        "List dead letters, newest first; by default the open ones", "DeadLetters",
         problems=(400, 503), query=_OF_LETTERS,
     ),
     Call(
-        "get_dead_letter", "get", f"{_LETTERS}/{{letter}}", "A dead letter as a whole", "WholeDeadLetter",
+        "get_dead_letter", "get", f"{_LETTERS}/{{letter}}", "Get a complete dead letter", "WholeDeadLetter",
         problems=(400, 404, 503),
     ),
     Call(
@@ -218,5 +220,8 @@ CALLS: Final = (
         "drop_dead_letters", "post", f"{_LETTERS}/drop", "Drop open dead letters", "DroppedLetters",
         problems=(400, 503), body="DropLetters",
     ),
-    Call("get_overview", "get", "/api/overview", "All hooks in a few numbers", "Overview", problems=(400,)),
+    Call(
+        "get_overview", "get", "/api/overview", "All hooks in a few numbers, and the worker's defaults", "Overview",
+        problems=(400,),
+    ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The JSON schemas of hooks: as they are made, changed and shown."""
+"""The JSON schemas of hooks: when they are created, changed and shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SETTABLE: Final = {name: FIELDS[name].value.schema for name in CHANGEABLE}
 
 
 def _changed(name: str) -> Schema:
-    """Null means the default, where there is one."""
+    """Return the schema of a field in a change; null means the default, where there is one."""
     value = FIELDS[name].value
     has_null = {"type": "null"} in value.schema.get("anyOf", ())
     return _or_null(value.schema) if value.has_default and not has_null else value.schema
@@ -37,12 +37,12 @@ _SHOWN: Final[dict[str, Schema]] = {
 
 _WARNINGS: Final[Schema] = {
     **_list(TEXT),
-    "description": "what may be a slip, when a hook was made or changed: an unknown action of a known resource",
+    "description": "possible mistakes in the events of a created or changed hook: unknown actions of known resources",
 }
 
 
 def _new_hook(of_kind: dict[str, Schema], *required: str) -> Schema:
-    """Null and absent are the same where a field is not needed."""
+    """Return the schema of a new hook; where a field is not required, null and absent are the same."""
     at_creation = {name: FIELDS[name].value.schema for name in names_for("create") if name not in of_kind}
     fields = {**at_creation, **_SETTABLE, **of_kind}
     needed = (*REQUIRED, *required)
@@ -59,8 +59,8 @@ OF_HOOKS: Final[dict[str, Schema]] = {
                 **{name: _changed(name) for name in CHANGEABLE},
                 RESUME: {
                     "anyOf": [{"enum": ["skip", "all"]}, *MOMENT["anyOf"]],
-                    "description": "skip, all, or from when on: what becomes of what it missed; needed if it did."
-                    " With status: active",
+                    "description": "what to do with missed records: skip, all, or the time from which they are sent."
+                    " Only with status: active; required if records were missed",
                 },
             }
         ),

@@ -18,24 +18,27 @@ _PATH_PARAMETERS: Final[Mapping[str, Schema]] = {
     "name": TEXT,
     "letter": LETTER,
 }
-_IF_MATCH: Final[Schema] = {**TEXT, "description": "ETags: the change is only made if the hook has one of them, or *"}
+_IF_MATCH: Final[Schema] = {
+    **TEXT,
+    "description": "ETags; the change is made only if the hook has one of them, or for *",
+}
 _PROBLEMS: Final[Mapping[int, str]] = {
-    400: "something in the query or the body is wrong",
-    401: "a valid token is needed",
-    403: "the token may only read; or, without tokens, a strange page of a browser calls",
+    400: "the query or the body is wrong",
+    401: "a valid token is required",
+    403: "the token may only read; or, without tokens configured, a cross-site browser request",
     404: "not found",
     409: "not possible now",
-    408: "the body comes too slowly",
-    412: "the hook is not as If-Match says",
+    408: "the body arrived too slowly",
+    412: "the hook does not match If-Match",
     413: "the body is too large",
     415: "the body is not application/json",
-    429: "too many such calls run at this moment, or too many wrong tokens came; see Retry-After",
-    503: "not possible at this moment; see Retry-After, and `maybe_applied`",
+    429: "too many such calls are running, or too many wrong tokens arrived; see Retry-After",
+    503: "not possible right now; see Retry-After and `maybe_applied`",
 }
 
 
 def document(version: str, *, tokens: bool = True) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of all calls; `version` is the API's, `tokens` whether any is needed."""
+    """Return the OpenAPI 3.1 document of all calls; `version` is the API's, `tokens` whether calls need one."""
     paths: dict[str, dict[str, Any]] = {}
     for call in CALLS:
         paths.setdefault(call.path, {})[call.method] = _operation(call)
@@ -89,7 +92,7 @@ def _operation(call: Call) -> dict[str, Any]:
 def _response(call: Call) -> dict[str, Any]:
     response: dict[str, Any] = {"description": "no content" if call.status == 204 else "done"}
     if call.answers in ("Hook", "ChangedHook"):
-        response["headers"] = {"ETag": {"schema": {**TEXT, "description": "the revision, in quotes"}}}
+        response["headers"] = {"ETag": {"schema": {**TEXT, "description": "the hook's revision, in quotes"}}}
     if call.answers:
         response["content"] = _content(call.answers)
     elif call.status != 204:

@@ -21,13 +21,13 @@ _MS: Final[Schema] = {"type": "integer", "description": "epoch milliseconds"}
 
 _ATTEMPT: Final[dict[str, Schema]] = {
     "webhook_id": TEXT,
-    "id": {**TEXT, "description": "the webhook-id, under its name of 0.1.0"},
+    "id": {**TEXT, "description": "the webhook-id, under its name in 0.1.0"},
     "attempt": {"type": "integer", "minimum": 1},
     "at": _MS,
     "outcome": ATTEMPT_OUTCOME,
     "cause": {
         "enum": [*get_args(Cause), None],
-        "description": "why it was made; retries of a replay, a resume or a redrive are told as that",
+        "description": "why it was made; retries of a replay, a resume or a redrive have that cause",
     },
     "status": {"type": ["integer", "null"]},
     "error": {"type": ["string", "null"]},
@@ -35,15 +35,15 @@ _ATTEMPT: Final[dict[str, Schema]] = {
     "source": {"type": ["string", "null"], "description": "<topic>:<partition>:<offset>"},
     "event": {"type": ["string", "null"]},
     "url": {"type": ["string", "null"]},
-    "request": {**TEXT, "description": "of failures; cut to 1,024 characters"},
-    "response": {**TEXT, "description": "of failures; cut to 1,024 characters"},
+    "request": {**TEXT, "description": "body, only of failures; truncated to 1,024 characters"},
+    "response": {**TEXT, "description": "body, only of failures; truncated to 1,024 characters"},
 }
 
 #: the event of a test
 EVENT: Final[Schema] = {
     "type": "string",
     "pattern": patterns.SINGLE_EVENT,
-    "description": "one that the hook can get, no pattern; the first that it subscribed to, unless given",
+    "description": "an event that can fire the hook, not a pattern; default: the first that it subscribed to",
 }
 
 _HEADERS: Final[Schema] = _list(_object({"name": TEXT, "value": TEXT}, "name", "value"))
@@ -60,18 +60,18 @@ _TESTED: Final[dict[str, Schema]] = {
     "response_headers": {
         **_HEADERS,
         "maxItems": MAX_HEADERS,
-        "description": "all of the last answer, at most 16 KiB; our secrets in them are masked",
+        "description": "all of the final response, at most 16 KiB; our secrets in them are masked",
     },
     "response": {**TEXT, "description": "the first 1,024 characters of the body"},
 }
 
-#: what dead letters are chosen by
+#: the filters of dead letters
 CHOSEN_BY: Final[dict[str, Schema]] = {
     "hook_id": TEXT,
-    "reason": {**TEXT, "description": "a part of it, in any case"},
-    "task": {**TEXT, "description": "the name of its task"},
-    "url": {**TEXT, "description": "a part of the hook's URL, in any case"},
-    "organization_id": {**TEXT, "description": "the hook's"},
+    "reason": {**TEXT, "description": "a part of the reason, ignoring case"},
+    "task": {**TEXT, "description": "the name of the task"},
+    "url": {**TEXT, "description": "a part of the hook's URL, ignoring case"},
+    "organization_id": {**TEXT, "description": "the hook's organization"},
     "since": MOMENT,
     "until": MOMENT,
 }
@@ -79,14 +79,17 @@ CHOSEN_BY: Final[dict[str, Schema]] = {
 _LETTER: Final[dict[str, Schema]] = {
     "letter": {**TEXT, "description": "PARTITION:OFFSET"},
     "webhook_id": {**_or_null(TEXT), "description": "null without a hook"},
-    "id": {**TEXT, "description": "of the record in dead-letters, as in 0.1.0"},
+    "id": {**TEXT, "description": "id of the record in dead-letters, as in 0.1.0"},
     "at": TEXT,
-    "state": {"enum": ["open", "sent", "delivered", "dropped"], "description": "sent: it was sent again and waits"},
-    "reason": {**TEXT, "description": "why it was given up the last time"},
+    "state": {
+        "enum": ["open", "sent", "delivered", "dropped"],
+        "description": "sent: sent again, outcome not known yet",
+    },
+    "reason": {**TEXT, "description": "why it failed the last time"},
     "hook_id": _or_null(TEXT),
-    "url": {**_or_null(TEXT), "description": "the hook's, as it is now"},
-    "organization_id": {**_or_null(TEXT), "description": "the hook's"},
-    "task": {**_or_null(TEXT), "description": "its name"},
+    "url": {**_or_null(TEXT), "description": "the hook's current URL; null if it is deleted"},
+    "organization_id": {**_or_null(TEXT), "description": "the hook's current organization; null if it is deleted"},
+    "task": {**_or_null(TEXT), "description": "the name of the task"},
     "event": _or_null(TEXT),
     "attempts": {"type": "integer"},
     "last": {"type": ["object", "null"]},
@@ -97,7 +100,7 @@ _LETTER: Final[dict[str, Schema]] = {
 
 
 def _some_letters(**options: Schema) -> Schema:
-    """Letters by their places, or by what they have in common."""
+    """Return the schema of a body that chooses letters by their places or by filters."""
     options = {"dry_run": {"type": "boolean", "default": False}, **options}
     places = {**_list(LETTER), "minItems": 1, "maxItems": patterns.MOST_LETTERS}
     return {
@@ -118,39 +121,40 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "FoundAttempts": _object(
         {
             "attempts": _list({"type": "object", "properties": {"hook_id": TEXT, **_ATTEMPT}}),
-            "next_cursor": {**_or_null(TEXT), "description": "null when firings holds no more"},
-            "looked_back_to": {**_or_null(TEXT), "description": "ISO 8601; the time up to which this page has looked"},
+            "next_cursor": {**_or_null(TEXT), "description": "null on the last page"},
+            "looked_back_to": {**_or_null(TEXT), "description": "ISO 8601; time of the last record examined"},
         },
         "attempts",
         "next_cursor",
         "looked_back_to",
     ),
     "Resend": _object(
-        {"source": {"type": "string", "pattern": patterns.SENT_SOURCE, "description": "that of the attempt"}}, "source"
+        {"source": {"type": "string", "pattern": patterns.SENT_SOURCE, "description": "the source of the attempt"}},
+        "source",
     ),
     "Resent": _object({"call_id": TEXT, "webhook_id": TEXT, "source": TEXT}, "call_id", "webhook_id", "source"),
     "PendingCall": {
         "type": "object",
         "properties": {
             "webhook_id": TEXT,
-            "call_id": {**TEXT, "description": "the key of its record in delayed; 0.1.0 named calls by it"},
+            "call_id": {**TEXT, "description": "key of its record in delayed; its identifier in 0.1.0"},
             "task": TEXT,
             "event": {"type": ["string", "null"]},
-            "attempt": {"type": "integer", "minimum": 1, "description": "the run that comes next"},
+            "attempt": {"type": "integer", "minimum": 1, "description": "number of the next run"},
             "due": _MS,
             "created": _MS,
             "reason": {"enum": ["retry", "countdown", "overflow", "paused", "resend"]},
             "state": {"enum": ["waiting", "queued", "running", "gone"]},
-            "last": {"type": ["object", "null"], "description": "what the last run came to"},
+            "last": {"type": ["object", "null"], "description": "status or error of the last run"},
             "source": {"type": ["string", "null"]},
         },
     },
     "PendingCalls": _list(_ref("PendingCall")),
     "Missed": _object(
         {
-            "records": {"type": "integer", "description": "source records that are still to be looked at"},
+            "records": {"type": "integer", "description": "number of source records left to examine"},
             "since": _or_null(TEXT),
-            "available_from": {**_or_null(TEXT), "description": "where retention has removed the beginning"},
+            "available_from": {**_or_null(TEXT), "description": "ISO 8601; set if retention has removed the beginning"},
             "sending": {"type": "boolean"},
             "stretches": _list(
                 _object(
@@ -159,8 +163,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
                         "why": {"enum": ["disabled", "replay"]},
                         "topic": TEXT,
                         "partition": {"type": "integer"},
-                        "next": {"type": "integer", "description": "the first offset that is still to be looked at"},
-                        "end": {"type": ["integer", "null"], "description": "null as long as the hook is disabled"},
+                        "next": {"type": "integer", "description": "the first offset left to examine"},
+                        "end": {
+                            "type": ["integer", "null"],
+                            "description": "the offset after the last; null while the hook is disabled",
+                        },
                         "sending": {"type": "boolean"},
                     }
                 )
@@ -174,12 +181,12 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "NewReplay": _object(
         {
-            "from": {**MOMENT, "description": "epoch seconds or ISO 8601; not after to"},
-            "to": {**MOMENT, "description": "the end of the log, unless given"},
+            "from": {**MOMENT, "description": "epoch seconds or ISO 8601, inclusive; not after to"},
+            "to": {**MOMENT, "description": "epoch seconds or ISO 8601, exclusive; default: the end of the log"},
             "topics": {
                 **_list({"enum": [kind.value for kind in OF_USERS]}),
                 "minItems": 1,
-                "description": "those that can fire the hook, unless given",
+                "description": "default: those that can fire the hook",
             },
             "dry_run": {"type": "boolean", "default": False},
         },
@@ -187,9 +194,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "Replay": _object(
         {
-            "replay": {**TEXT, "description": "its id; not of a dry run"},
-            "records": {"type": "integer", "description": "source records to be looked at"},
-            "matches": {"type": "integer", "description": "those that fire the hook; of a dry run"},
+            "replay": {**TEXT, "description": "id of the replay; absent in a dry run"},
+            "records": {"type": "integer", "description": "number of source records to examine"},
+            "matches": {"type": "integer", "description": "number of those that fire the hook; only in a dry run"},
         },
         "records",
     ),
@@ -206,7 +213,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                         "hook_id": HOOK_ID,
                         "url": TEXT,
                         "matched": {"type": "boolean"},
-                        "why": {**TEXT, "description": "or why not"},
+                        "why": {**TEXT, "description": "why it matched, or why not"},
                         "webhook_id": TEXT,
                         "attempts": _ref("Attempts"),
                         "pending": _ref("PendingCalls"),
@@ -219,7 +226,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "DeadLetter": _object(_LETTER),
     "WholeDeadLetter": _object({**_LETTER, "task": {"type": ["object", "null"]}, "raw": _or_null(TEXT)}),
     "Redrive": _some_letters(
-        force={"type": "boolean", "default": False, "description": "also what was sent again in vain too often"}
+        force={"type": "boolean", "default": False, "description": "include letters that were redriven 3 times"}
     ),
     "Redriven": _object({"redriven": {"type": "integer"}, "skipped": {"type": "integer"}}, "redriven", "skipped"),
     "DropLetters": _some_letters(),
@@ -231,10 +238,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Problem": {
         "type": "object",
         "properties": {
-            "maybe_applied": {"const": True, "description": "of a 503: the change may have been, or be, written"},
+            "maybe_applied": {"const": True, "description": "with a 503: the change may have been or may be written"},
             "missed": _ref("Missed"),
         },
         "additionalProperties": TEXT,
-        "description": "`detail`, or what is wrong with each field",
+        "description": "`detail`, or a problem for each wrong field",
     },
 }

@@ -15,7 +15,7 @@ TIME: Final[Schema] = {
     "type": "number",
     "minimum": -stats.LATEST,
     "maximum": stats.LATEST,
-    "description": f"epoch seconds; since is not after until, and there are at most {stats.MAX_POINTS} points",
+    "description": f"epoch seconds; since must not be after until, with at most {stats.MAX_POINTS} points between",
 }
 MOMENT: Final[Schema] = {
     "anyOf": [
@@ -29,11 +29,11 @@ STATUS: Final = hook_values.STATUS.schema
 OUTCOME: Final[Schema] = {"enum": list(stats.OUTCOMES), "default": "fired"}
 ATTEMPT_OUTCOME: Final[Schema] = {
     "enum": list(get_args(Outcome)),
-    "description": "failed is a test that was not delivered",
+    "description": "failed: a test that was not delivered",
 }
 RESOLUTION: Final[Schema] = {"enum": list(patterns.RESOLUTIONS), "description": "a rollup: 10s, 1h, 60m, 1d, 24h"}
 
 
 def of_ref(name: str) -> Schema:
-    """A reference to a schema of the document."""
+    """Return a reference to a schema of the document."""
     return {"$ref": f"#/components/schemas/{name}"}

@@ -1,4 +1,4 @@
-"""The views of single attempts: those that `firings` holds, and a request that is sent once more."""
+"""The views of single attempts: search `firings`, and send a request again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SOURCE = re.compile(SENT_SOURCE)
 
 
 async def search_attempts(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with attempts, newest first, of all hooks or of one."""
+    """Answer with attempts of all hooks or of one, newest first."""
     given = query(request, (*_FILTERS, "cursor", "limit"))
     limit, wanted, before = limit_of(given), _wanted(given), before_of(given)
     with parts.looks.long_place():
@@ -53,7 +53,7 @@ async def search_attempts(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def resend_request(parts: Parts, request: web.Request) -> web.Response:
-    """Send one request once more, made again from its record."""
+    """Send one request again, from its record."""
     query(request)
     hook = await found_hook(parts, hook_id_of(request))
     fields = await read_fields(request)
@@ -73,32 +73,32 @@ async def resend_request(parts: Parts, request: web.Request) -> web.Response:
         try:
             await parts.outbox.publish(parts.topics.delayed, value, key=call.id, partition=call.partition)
         except RecordTooLarge:
-            text = "the record is too large to be sent by itself: replay the time in which it was written"
+            text = "the record is too large to be sent alone: replay the period in which it was written"
             raise conflict(text) from None
-    # Not the call's: a fan-out has another one, and the delivery that it makes has this one.
+    # Not the call's id: a fan-out has another one, but the delivery that it makes has this one.
     wanted = request.match_info["webhook_id"]
     return answer({"call_id": call.id, "webhook_id": wanted, "source": record.source}, 202)
 
 
 async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:
-    """Return the record of a request; raise ProblemError with 404 if Kafka does not hold it any more."""
+    """Return the record of a request; raise ProblemError with 404 if Kafka no longer has it."""
     topic, number, offset = coordinates(source)
     record = None
-    if SourceKind.of(topic, parts.topics) is not None:  # one of another installation is none of ours
+    if SourceKind.of(topic, parts.topics) is not None:  # else it belongs to another installation
         with parts.looks.short_place():
             async with kafka_answers():
                 record = await parts.history.record_at((topic, number), offset)
     if record is None or record.value is None:
-        text = f"Kafka does not hold the record {source} any more: its request can't be sent again"
+        text = f"Kafka no longer has the record {source}: its request can't be sent again"
     elif webhook_id(topic, number, offset, record.timestamp, hook.id) != wanted:
-        text = f"the request {wanted[:100]} of this hook was not made from the record that is at {source} now"
+        text = f"the request {wanted[:100]} of this hook was not made from the record that is now at {source}"
     else:
         return record
     raise ProblemError(404, {"detail": text})
 
 
 async def _call(parts: Parts, hook: Hook, record: Record) -> Call:
-    """Return the call that sends a record to a hook once more; raise ProblemError if there is none."""
+    """Return the call that sends a record to a hook again; raise ProblemError if the record can't fire it now."""
     try:
         async with kafka_answers():
             await parts.learn(record.value)
@@ -106,7 +106,7 @@ async def _call(parts: Parts, hook: Hook, record: Record) -> Call:
     except BrokenRecord as broken:
         raise conflict(f"the record can't be read: {broken}") from None
     if call is None:
-        raise conflict("the record does not fire this hook any more: its events or projects have changed")
+        raise conflict("the record no longer fires this hook: its events or projects have changed")
     return call
 
 

@@ -35,46 +35,46 @@ from streamhooks.web.rules.hook_list import PARAMETERS, find, wanted_of
 
 
 async def list_hooks(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with the hooks that match, a page at a time; how many there are is in `X-Total-Count`."""
+    """Answer with a page of the matching hooks; `X-Total-Count` has their total number."""
     page = await find(parts.hooks, wanted_of(query(request, PARAMETERS)))
     body = {"hooks": [_shown(parts, hook) for hook in page.hooks], "next_cursor": page.next_cursor}
     return answer(body, headers={"X-Total-Count": str(page.total)})
 
 
 async def create_hook(parts: Parts, request: web.Request) -> web.Response:
-    """Make a hook."""
+    """Create a hook."""
     query(request)
     fields = await read_fields(request)
     hook = new_hook(fields, secrets.token_hex(16), parts.clock(), parts.addresses.check_url)
     async with confirmed():
         hook = await parts.hook_writer.create(hook)
-    shown = _with_warnings(_shown(parts, hook, in_clear=True), hook)
+    shown = _with_warnings(_shown(parts, hook, plaintext=True), hook)
     return _answer(shown, 201, {"Location": f"/api/hooks/{hook.id}"})
 
 
 async def get_hook(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with what this worker knows about a hook."""
+    """Answer with a hook, from this worker's own copy."""
     query(request)
     return _answer(_shown(parts, await found_hook(parts, hook_id_of(request))))
 
 
 async def change_hook(parts: Parts, request: web.Request) -> web.Response:
-    """Change the fields that are given."""
+    """Change the given fields of a hook."""
     query(request)
     hook_id = hook_id_of(request)
     fields = await read_fields(request)
-    async with _changing(parts, request, hook_id) as former:
+    async with _changing(parts, request, hook_id) as present:
         overlap = parts.settings.secret_overlap
         status = parts.hooks.status(hook_id)
-        hook = changed_hook(former, fields, parts.clock(), overlap, parts.addresses.check_url, status)
-        missed = await _missed(parts, hook) if hook.resumed_at > former.resumed_at else None
-        if hook != former:
+        hook = changed_hook(present, fields, parts.clock(), overlap, parts.addresses.check_url, status)
+        missed = await _missed(parts, hook) if hook.resumed_at > present.resumed_at else None
+        if hook != present:
             async with confirmed():
                 hook = await parts.hook_writer.write(hook)
         if status.status == "disabled" and parts.hooks.is_active(hook_id):
-            why = f"enabled by its owner; what it missed: {hook.resume or 'all'}"
+            why = f"enabled by its owner; missed records: {hook.resume or 'all'}"
             notice = Notice(hook_id, "resumed", why, status.disabled_since, int(parts.clock() * 1000))
-            async with confirmed(after_change=hook != former):
+            async with confirmed(after_change=hook != present):
                 await parts.outbox.publish(parts.topics.notices, notice.to_json(), key=hook_id)
         shown = _with_warnings(_shown(parts, hook), hook)
     if missed is not None:
@@ -83,19 +83,19 @@ async def change_hook(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def _missed(parts: Parts, hook: Hook) -> dict[str, Any]:
-    """Return what a hook has missed that becomes `hook`; raise ProblemError if that is to be decided first."""
+    """Return the backlog of the hook in the API's form; raise ProblemError if a decision about it is missing."""
     async with kafka_answers():
         missed = await parts.replays.missed_of(hook.id)
     shown = shown_missed(missed)
     if missed.undecided and hook.resume is None:
         records = "1 record was" if missed.undecided == 1 else f"{missed.undecided} records were"
-        detail = f"{records} missed since {iso(missed.since)}: say by resume what becomes of them"
-        raise conflict(f"{detail} (skip, all, or from when on)", missed=shown)
+        detail = f"{records} missed since {iso(missed.since)}: set resume to decide what to do with them"
+        raise conflict(f"{detail} (skip, all, or the time from which they are sent)", missed=shown)
     return shown
 
 
 async def delete_hook(parts: Parts, request: web.Request) -> web.Response:
-    """Forget a hook, and what was found about it."""
+    """Delete a hook and its observed state."""
     query(request)
     hook_id = hook_id_of(request)
     await read_nothing(request)
@@ -105,25 +105,25 @@ async def delete_hook(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def rotate_secret(parts: Parts, request: web.Request) -> web.Response:
-    """Give a hook a new secret; the former one signs too for a grace time."""
+    """Give a hook a new secret; the previous one keeps signing for a while."""
     query(request)
     hook_id = hook_id_of(request)
     await read_nothing(request)
-    async with _changing(parts, request, hook_id) as former:
-        if former.over_bounds:
-            raise bad_fields(former.over_bounds)
-        hook = replace(former, secret=generate_secret())
-        hook = rotated_hook(former, hook, parts.clock(), parts.settings.secret_overlap)
+    async with _changing(parts, request, hook_id) as present:
+        if present.over_bounds:
+            raise bad_fields(present.over_bounds)
+        hook = replace(present, secret=generate_secret())
+        hook = rotated_hook(present, hook, parts.clock(), parts.settings.secret_overlap)
         async with confirmed():
             hook = await parts.hook_writer.write(hook)
-    return _answer(_shown(parts, hook, in_clear=True))
+    return _answer(_shown(parts, hook, plaintext=True))
 
 
 @asynccontextmanager
 async def _changing(parts: Parts, request: web.Request, hook_id: str) -> AsyncIterator[Hook]:
-    """Give the hook as it is, and let nobody else change it meanwhile; only on its home.
+    """Yield the present hook, and let nobody else change it in the block; only on its owner.
 
-    Raise ProblemError: 404 if there is none, 412 if it is not as the caller knows it, 503 if it can't be changed now.
+    Raise ProblemError: 404 if it does not exist, 412 if it does not match `If-Match`, 503 if it can't be changed now.
     """
     try:
         async with kafka_answers(), parts.hook_writer.alone(hook_id):
@@ -137,9 +137,9 @@ async def _changing(parts: Parts, request: web.Request, hook_id: str) -> AsyncIt
 def _check_match(request: web.Request, revision: int) -> None:
     """Raise ProblemError with 412 if the call is for another state of the hook (RFC 9110, 13.1.1)."""
     wanted = request.if_match
-    # A weak one never matches.
+    # A weak ETag never matches.
     if wanted is not None and all(one.is_weak or one.value not in (str(revision), "*") for one in wanted):
-        raise ProblemError(412, {"detail": "the hook has changed meanwhile"}, {"ETag": f'"{revision}"'})
+        raise ProblemError(412, {"detail": "the hook has changed in the meantime"}, {"ETag": f'"{revision}"'})
 
 
 def _revision(parts: Parts, hook: Hook) -> int:
@@ -150,17 +150,17 @@ def _answer(shown: dict[str, Any], status: int = 200, headers: Mapping[str, str]
     return answer(shown, status, {"ETag": f'"{shown["revision"]}"', **(headers or {})})
 
 
-def _shown(parts: Parts, hook: Hook, *, in_clear: bool = False) -> dict[str, Any]:
+def _shown(parts: Parts, hook: Hook, *, plaintext: bool = False) -> dict[str, Any]:
     try:
         status = parts.hooks.status(hook.id)
-    except KeyError:  # it was deleted meanwhile
+    except KeyError:  # the hook was deleted in the meantime
         status = Status(hook.status, None, None)
     trouble = trouble_of(parts.hooks, hook)
     state, revision = parts.hooks.state(hook.id), _revision(parts, hook)
-    return shown_hook(hook, status, trouble, revision, parts.clock(), state=state, in_clear=in_clear)
+    return shown_hook(hook, status, trouble, revision, parts.clock(), state=state, plaintext=plaintext)
 
 
 def _with_warnings(shown: dict[str, Any], hook: Hook) -> dict[str, Any]:
-    """Return what is shown, with what may be a slip in what the hook subscribed to."""
+    """Return the shown hook with warnings about its events, if there are any."""
     found = list(warnings_about(hook.events)) if hook.app_id is not None else []
     return {**shown, "warnings": found} if found else shown

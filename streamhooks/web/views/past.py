@@ -1,4 +1,4 @@
-"""The views of what was: why a record fired a hook or did not, and what was given up."""
+"""The views of the past: why a record fired a hook or did not, and dead letters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ from streamhooks.times import Between, iso, moment
 from streamhooks.web.http.messages import NO_TIME, answer, limit_of, query, read_fields, time_of
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.places import before_of, cursor_of
-from streamhooks.web.http.problems import bad_fields, bad_request, confirmed, kafka_answers, not_found, unknown_fields
+from streamhooks.web.http.problems import (
+    ProblemError,
+    bad_fields,
+    bad_request,
+    confirmed,
+    kafka_answers,
+    not_found,
+    unknown_fields,
+)
 from streamhooks.web.http.representation import shown_attempt
 from streamhooks.web.http.routing import FORWARDER
 from streamhooks.web.rules.patterns import MOST_LETTERS, SOURCE
@@ -29,18 +37,18 @@ from streamhooks.web.rules.patterns import MOST_LETTERS, SOURCE
 _LETTER = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
 _SOURCE = re.compile(SOURCE)
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{32}")
-#: workers that are asked at once for pending calls
+#: workers asked for pending calls at once
 _ASKED_AT_ONCE = 20
-#: how far back an event is looked for without `since`, in seconds
+#: how far back an event is searched for without `since`, in seconds
 _DAY = 86_400
-#: what letters are chosen by
+#: the filters of letters
 _TEXTS = ("hook_id", "reason", "task", "url", "organization_id")
 _TIMES = ("since", "until")
 _FILTERS = (*_TEXTS, *_TIMES)
 
 
 async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with each hook of a record's organization: whether it fired it, why not, and its attempts."""
+    """Answer with each hook of a record's organization: whether the record fired it, why not, and the attempts."""
     given = query(request, ("source", "event_id", "since", "until"))
     with parts.looks.long_place():
         async with kafka_answers():
@@ -90,12 +98,12 @@ async def _pending(parts: Parts, request: web.Request, one: Explained) -> list[d
 
 async def _wanted_record(parts: Parts, given: dict[str, str]) -> Record:
     if ("source" in given) == ("event_id" in given):
-        raise bad_fields({"source": "give this, or event_id"})
+        raise bad_fields({"source": "give either this or event_id"})
     if "source" in given:
         if not _SOURCE.fullmatch(given["source"]):
             raise bad_fields({"source": f"must be TOPIC:PARTITION:OFFSET of {', '.join(OF_USERS)}"})
         topic, number, offset = given["source"].rsplit(":", 2)
-        # The prefix may be left out. One of another installation is none of ours.
+        # The prefix may be left out. Topics of other installations are not found.
         kind = next((kind for kind in OF_USERS if topic in (kind, kind.topic(parts.topics))), None)
         ours = (kind.topic(parts.topics), int(number)) if kind else None
         record = await parts.history.record_at(ours, int(offset)) if ours else None
@@ -107,12 +115,12 @@ async def _wanted_record(parts: Parts, given: dict[str, str]) -> Record:
             since = (parts.clock() if until is None else until) - _DAY
         record = await parts.history.record_of(given["event_id"], Between.moments(since, until))
     if record is None or record.value is None:
-        raise not_found("record, or Kafka holds it no longer,")
+        raise ProblemError(404, {"detail": "the record does not exist, or Kafka no longer has it"})
     return record
 
 
 async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with dead letters, newest first; with those that are open, unless `state` says otherwise."""
+    """Answer with dead letters, newest first; by default the open ones."""
     given = query(request, (*_FILTERS, "state", "cursor", "limit"))
     limit = limit_of(given)
     state = given.get("state", "open")
@@ -127,7 +135,7 @@ async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def get_dead_letter(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with a dead letter as a whole."""
+    """Answer with a complete dead letter."""
     query(request)
     place = _LETTER.fullmatch(request.match_info["letter"])
     if place is None:
@@ -153,7 +161,7 @@ async def redrive_dead_letters(parts: Parts, request: web.Request) -> web.Respon
 
 
 async def drop_dead_letters(parts: Parts, request: web.Request) -> web.Response:
-    """Drop open dead letters: they are not shown, and not sent again."""
+    """Drop open dead letters: they are no longer listed or sent again."""
     query(request)
     fields = await read_fields(request)
     wanted = _wanted(fields, ("dry_run",))
@@ -164,7 +172,7 @@ async def drop_dead_letters(parts: Parts, request: web.Request) -> web.Response:
 
 
 def _wanted(fields: dict[str, Any], options: tuple[str, ...]) -> Filter | list[tuple[int, int]]:
-    """The letters that a body names, or those that fit its filters; raise ProblemError for a wrong body."""
+    """Return the letters that a body names, or its filters; raise ProblemError for an invalid body."""
     wrong = unknown_fields(fields, ("letters", *options, *_FILTERS))
     wrong |= {name: "must be true or false" for name in options if not isinstance(fields.get(name, False), bool)}
     wrong |= {name: NO_TIME for name in _TIMES if name in fields and moment(fields[name]) is None}
@@ -172,7 +180,7 @@ def _wanted(fields: dict[str, Any], options: tuple[str, ...]) -> Filter | list[t
     given = [name for name in _FILTERS if name in fields]
     letters = fields.get("letters")
     if ("letters" in fields) == bool(given):
-        wrong["letters"] = f"give these, or one at least of {', '.join(_FILTERS)}"
+        wrong["letters"] = f"give either these or at least one of {', '.join(_FILTERS)}"
     elif "letters" in fields and not _are_letters(letters):
         wrong["letters"] = f"must be a list of at most {MOST_LETTERS} texts PARTITION:OFFSET"
     if wrong:

@@ -1,4 +1,4 @@
-"""The views of what is sent once more to one hook: what it missed, and replays."""
+"""The views of a hook's backlog: missed records and replays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamhooks.web.http.representation import shown_missed
 
 
 async def get_missed(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with what a hook has still to get."""
+    """Answer with the backlog of a hook."""
     query(request)
     hook = await found_hook(parts, hook_id_of(request))
     with parts.looks.short_place():
@@ -27,7 +27,7 @@ async def get_missed(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
-    """Count what a hook would get again, or send it."""
+    """Count what a hook would get again in a dry run, else send it."""
     query(request)
     hook = await found_hook(parts, hook_id_of(request))
     fields = await read_fields(request)
@@ -49,16 +49,16 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
     if not dry_run and not parts.hooks.is_active(hook.id):
         raise conflict("the hook is disabled: enable it first")
     between = Between.moments(since, until)
-    # With `to` the rest of the topics is read, too.
+    # With `to`, the topics are read beyond it as well.
     with parts.looks.long_place() if dry_run or until is not None else parts.looks.short_place():
         async with kafka_answers():
             kinds = names and [kind for kind in OF_USERS if kind in names]
             ranges = await parts.replays.ranges(hook, kinds, between)
             records = sum(end - start for start, end in ranges.values())
-            if dry_run or not ranges:  # what subscribed to nothing is fired by no topic
+            if dry_run or not ranges:  # no topic fires a hook without events
                 return answer({"records": records, "matches": await parts.replays.count(hook, ranges, between)})
     async with confirmed():
-        # All of it or nothing, also when the caller hangs up now.
+        # All or nothing, even if the caller hangs up now.
         replay_id = await asyncio.shield(asyncio.ensure_future(parts.replays.begin(hook, ranges, between)))
     return answer({"replay": replay_id, "records": records}, 202)
 

@@ -1,4 +1,4 @@
-"""The views of the worker itself: what it is, whether it lives and is ready, its metrics."""
+"""The views of the worker itself: name and version, health, metrics, overview."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streamhooks.webhooks.tasks import process_service_hook, send_resource_chang
 
 
 async def index(_parts: Parts, _request: web.Request) -> web.Response:
-    """Say what this is."""
+    """Answer with name and version."""
     return answer({"name": "streamhooks", "version": version("streamhooks"), "openapi": "/openapi.json"})
 
 
@@ -30,7 +30,7 @@ async def live(_parts: Parts, _request: web.Request) -> web.Response:
 
 
 async def ready(parts: Parts, _request: web.Request) -> web.Response:
-    """Tell whether the worker should get calls."""
+    """Answer with 200 if the worker is ready, else with 503 and the reasons."""
     reasons = parts.not_ready()
     return answer({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
@@ -42,7 +42,7 @@ async def metrics(parts: Parts, _request: web.Request) -> web.Response:
 
 
 async def overview(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with all hooks in a few numbers, and what waits on this worker."""
+    """Answer with all hooks in a few numbers, and the pending calls of this worker."""
     query(request)
     tally = parts.hooks.tally()
     return answer(
@@ -61,7 +61,7 @@ async def overview(parts: Parts, request: web.Request) -> web.Response:
 
 
 def _defaults(parts: Parts) -> dict[str, object]:
-    """What holds for a hook that says nothing, by the names of its fields."""
+    """Return the worker's defaults by the names of a hook's fields."""
     settings, limits = parts.settings, parts.limits
     return {
         "timeout": settings.request_timeout,

@@ -1,4 +1,4 @@
-"""The views of tests: what one would send, and one that is sent now."""
+"""The views of tests: the test that would be sent, and sending one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIELDS: Final = ("event", "body")
 
 
 async def get_test(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with what a test of an event would send, and all events of which there can be one."""
+    """Answer with the test that would be sent for an event, and all events that can be tested."""
     given = query(request, ("event",))
     hook = await found_hook(parts, hook_id_of(request))
     event = _event(hook, given.get("event"))
@@ -28,7 +28,7 @@ async def get_test(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def send_test(parts: Parts, request: web.Request) -> web.Response:
-    """Send a test and answer with what was sent and what came back."""
+    """Send a test, and answer with the request and the response."""
     query(request)
     hook = await found_hook(parts, hook_id_of(request))
     fields = await read_fields(request, optional=True, exact=True)
@@ -51,12 +51,12 @@ def _event(hook: Hook, event: str | None) -> str:
         return usual_event(hook)
     if not can_get(hook, event):
         names = ", ".join(events_of(hook))
-        raise bad_fields({"event": f"{event[:200]!r} is no event that this hook can get, such as {names}"[:1000]})
+        raise bad_fields({"event": f"{event[:200]!r} can't fire this hook; these can: {names}"[:1000]})
     return event
 
 
 def _rendered(body: dict[str, Any], most: int) -> bytes:
-    """Return a body as bodies go out; raise ProblemError with 400 if it has more than `most` bytes."""
+    """Return a body in the form in which it is sent; raise ProblemError with 400 if it has over `most` bytes."""
     rendered = in_ascii(dumps(body))
     if len(rendered) > most:
         raise bad_fields({"body": f"has {len(rendered)} bytes, more than {most} (STREAMHOOKS_MAX_BODY)"})

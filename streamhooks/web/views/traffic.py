@@ -1,4 +1,4 @@
-"""The views of what was sent to a hook and what waits; each is answered by the owner of the hook's partition."""
+"""The views of a hook's counts, requests and pending calls; the owner of the hook's partition answers them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streamhooks.web.rules.stats import PARAMETERS, parse_query, points
 
 
 async def get_stats(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with counts a bucket."""
+    """Answer with counts per bucket."""
     now = parts.clock()
     asked = parse_query(query(request, PARAMETERS), now)
     return answer(points(asked, now, partial(parts.count, hook_id_of(request))))
@@ -28,7 +28,7 @@ async def list_requests(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def list_pending(parts: Parts, request: web.Request) -> web.Response:
-    """Answer with the calls that wait, the next one first; how many there are is in `X-Total-Count`."""
+    """Answer with pending calls, the next one first; `X-Total-Count` has their total number."""
     limit = limit_of(query(request, ("limit",)))
     hook_id = hook_id_of(request)
     entries = parts.pending.of_hook(parts.partition_of(hook_id), hook_id)
@@ -37,7 +37,7 @@ async def list_pending(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def retry_pending(parts: Parts, request: web.Request) -> web.Response:
-    """Let what waits with a `webhook-id` run now; answer with the next one of it."""
+    """Run the pending calls with a `webhook-id` now; answer with the first of them."""
     query(request)
     await read_nothing(request)
     entries = _named(parts, request)
@@ -48,20 +48,20 @@ async def retry_pending(parts: Parts, request: web.Request) -> web.Response:
 
 
 async def drop_pending(parts: Parts, request: web.Request) -> web.Response:
-    """Settle what waits with a `webhook-id` without running it."""
+    """Drop the pending calls with a `webhook-id`."""
     query(request)
     await read_nothing(request)
     entries = _named(parts, request)
     async with confirmed():
         dropped = [await parts.scheduler.drop(entry.partition, entry.id) for entry in entries]
     if not all(dropped):
-        raise conflict("the call runs at this moment")
+        raise conflict("the call is running")
     return web.Response(status=204)
 
 
 def _named(parts: Parts, request: web.Request) -> list[Entry]:
     hook_id = hook_id_of(request)
-    # A call of another hook is as unknown as none: ids are no keys to others' calls.
+    # A call of another hook is not found: an id gives no access to the calls of other hooks.
     found = parts.pending.named(parts.partition_of(hook_id), hook_id, request.match_info["webhook_id"])
     if not found:
         raise not_found("pending call")

@@ -26,7 +26,7 @@ def test_a_worker_that_is_away_is_named():
     [
         (400, {"url": "must be http", "events": "must be a list"}, "url: must be http; events: must be a list"),
         (400, {"detail": "Invalid resolution"}, "Invalid resolution"),
-        (401, {"detail": "a valid token is needed"}, "requires a token (--token, STREAMHOOKS_API_TOKEN)"),
+        (401, {"detail": "a valid token is required"}, "requires a token (--token, STREAMHOOKS_API_TOKEN)"),
         (403, {"detail": "this token may only read"}, "not allowed: this token may only read"),
         (404, {"detail": "hook not found"}, "Error: hook not found"),
         (500, {"detail": "oops"}, "answered with 500: oops"),
@@ -44,7 +44,7 @@ def test_each_problem_is_one_line(worker_api, status, body, said):
 
 
 def test_a_wrong_token_is_told_from_none(worker_api):
-    worker_api.say("GET", "/api/hooks", (401, {"detail": "a valid token is needed"}))
+    worker_api.say("GET", "/api/hooks", (401, {"detail": "a valid token is required"}))
     result = worker_api.run("hooks", "list", "--token", "secret-token")
     assert "rejects this token" in result.stderr
     assert "secret-token" not in result.stderr

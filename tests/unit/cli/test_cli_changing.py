@@ -86,7 +86,7 @@ def test_what_somebody_else_changed_meanwhile_stays(worker_api):
     hook = worker_api.add()
     before = worker_api.hooks[hook].revision
     changing.put(client(worker_api), hook, {"timeout": 7})
-    with pytest.raises(ProblemAnswer, match="has changed meanwhile: look at it"):
+    with pytest.raises(ProblemAnswer, match="has changed in the meantime: look at it"):
         changing.put(client(worker_api), hook, {"timeout": 3}, before)
     Late(worker_api, MAYBE, is_made=False)
     with pytest.raises(ProblemAnswer, match="by this command or somebody else"):
@@ -115,7 +115,7 @@ def test_apply_changes_only_what_it_has_looked_at(worker_api):
         text = _file(4) if not options else '{"organizations": [1], "hooks": []}'
         result = worker_api.run("hooks", "apply", "-f", "-", *options, input=text)
         assert result.exit_code == 1
-        assert "has changed meanwhile" in result.stderr
+        assert "has changed in the meantime" in result.stderr
     assert worker_api.hooks[hook].timeout == 9
 
 

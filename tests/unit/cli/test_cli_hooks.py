@@ -146,7 +146,7 @@ def test_an_endpoint_at_another_origin_needs_the_headers_again(worker_api):
     for more, missing in (((), "X-A, X-B"), (("--header", "X-A: 3"), "X-B")):
         refused = worker_api.run(*moved, *more)
         assert refused.exit_code == 1
-        assert f"headers: the URL goes to another origin: give the values of {missing} again" in refused.stderr
+        assert f"headers: the URL moves to another origin: give the values of {missing} again" in refused.stderr
     assert worker_api.run(*moved, "--header", "X-A: 3", "--header", "X-B:").exit_code == 0
     assert worker_api.hooks[hook].headers == {"X-A": "3"}
 

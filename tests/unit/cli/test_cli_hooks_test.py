@@ -97,9 +97,9 @@ def test_a_sample_is_printed_to_be_edited(worker_api):
 
 def test_an_event_that_the_hook_can_not_get_is_told(worker_api):
     hook = worker_api.add()
-    worker_api.say("POST", f"/api/hooks/{hook}/test", (400, {"event": "'x.y' is no event that this hook can get"}))
+    worker_api.say("POST", f"/api/hooks/{hook}/test", (400, {"event": "'x.y' can't fire this hook"}))
     result = worker_api.run("hooks", "test", hook, "--event", "x.y")
-    assert (result.exit_code, result.stderr) == (1, "Error: event: 'x.y' is no event that this hook can get\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: event: 'x.y' can't fire this hook\n")
 
 
 def test_events_of_the_hook_are_completed(worker_api, monkeypatch):

@@ -86,7 +86,7 @@ def test_a_request_is_sent_once_more(worker_api):
     worker_api.say("GET", ATTEMPTS, found())
     result = worker_api.run("resend", HOOK, "msg_1")
     assert (result.exit_code, "no attempt of msg_1 with a source was found" in result.stderr) == (1, True)
-    gone = "Kafka does not hold the record t.events:3:17 any more: its request can't be sent again"
+    gone = "Kafka no longer has the record t.events:3:17: its request can't be sent again"
     worker_api.say("POST", path, (404, {"detail": gone}))
     result = worker_api.run("resend", HOOK, "msg_1", "--source", "t.events:3:17")
     assert (result.exit_code, result.stderr) == (1, f"Error: {gone}\n")
@@ -106,5 +106,5 @@ def test_calls_are_run_and_dropped(worker_api):
     worker_api.say("DELETE", f"{PATH}/pending/two%2F..", None, status=204)
     result = worker_api.run("pending", HOOK, "--retry", "one", "--drop", "two/..")
     assert (result.exit_code, result.stdout) == (0, "1 call set to run now, 1 call dropped\n")
-    worker_api.say("DELETE", f"{PATH}/pending/three", (409, {"detail": "the call runs at this moment"}))
-    assert worker_api.run("pending", HOOK, "--drop", "three").stderr == "Error: the call runs at this moment\n"
+    worker_api.say("DELETE", f"{PATH}/pending/three", (409, {"detail": "the call is running"}))
+    assert worker_api.run("pending", HOOK, "--drop", "three").stderr == "Error: the call is running\n"

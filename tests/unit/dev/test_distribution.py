@@ -56,9 +56,7 @@ def test_a_jar_that_is_not_the_pinned_one_is_refused(tmp_path):
         jars(folder)
         (folder / "two.jar").write_text("something else")
 
-    with pytest.raises(
-        Refusal, match=r"^\S+/two\.jar is not the pinned jar of Apache Kafka .*; it was removed$"
-    ) as refusal:
+    with pytest.raises(Refusal, match=r"^\S+/two\.jar is not the pinned jar .*; it was removed$") as refusal:
         fetched(tmp_path, tampered, SUMS)
     assert SUMS["two.jar"] in str(refusal.value)
     # What was fetched with it is not used either.

@@ -20,7 +20,7 @@ async def test_which_calls_need_the_token(call) -> None:
             assert answer.status == 200
         else:
             assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
-            assert await answer.json() == {"detail": "a valid token is needed"}
+            assert await answer.json() == {"detail": "a valid token is required"}
         answer = await client.request(call.method, path_of(call), headers={"Authorization": f"Bearer {TOKEN}"})
         assert answer.status != 401
 

@@ -142,7 +142,7 @@ async def test_one_address_may_be_written_in_two_ways() -> None:
 
 def test_a_worker_takes_nothing_from_before_its_start() -> None:
     # In its life before, it may have taken the call already.
-    call = signing.Handed("http://a", "GET", "/", "", "")
+    call = signing.ForwardedCall("http://a", "GET", "/", "", "")
     given = signing.Signer(FakeSettings(TOKEN), lambda: 1000.0).signed(call, "read", b"")
     with pytest.raises(signing.Refused):
         signing.Signer(FakeSettings(TOKEN), lambda: 1001.0).check(given, call)
@@ -158,7 +158,7 @@ async def test_no_more_calls_are_remembered_than_there_is_room_for(monkeypatch: 
     monkeypatch.setattr(signing, "REMEMBERED", 3)
     now = 1000.0
     signer = signing.Signer(FakeSettings(TOKEN), lambda: now)
-    call = signing.Handed("http://a", "GET", "/", "", "")
+    call = signing.ForwardedCall("http://a", "GET", "/", "", "")
     for _ in range(3):
         assert signer.check(signer.signed(call, "read", b""), call) == "read"
     with pytest.raises(signing.TooManyCalls):
@@ -188,7 +188,7 @@ async def test_no_more_calls_are_remembered_than_there_is_room_for(monkeypatch: 
     ],
 )  # fmt: skip
 def test_keys(sender: dict, receiver: dict, scope: signing.Scope, taken: bool) -> None:
-    call = signing.Handed("http://a", "GET", "/", "", "")
+    call = signing.ForwardedCall("http://a", "GET", "/", "", "")
     given = signing.Signer(FakeSettings(**sender), lambda: 1000.0).signed(call, scope, b"")
     checking = signing.Signer(FakeSettings(**receiver), lambda: 1000.0)
     if taken:
@@ -277,7 +277,7 @@ def test_a_clock_that_jumps_refuses_no_new_call(jump: float) -> None:
     """The clock of all workers of a machine, injected: also before the time at which this one began."""
     wall = passed = 10_000.0
     signer = signing.Signer(FakeSettings(TOKEN), lambda: wall, lambda: passed)
-    call = signing.Handed("http://a", "GET", "/", "", "")
+    call = signing.ForwardedCall("http://a", "GET", "/", "", "")
     wall, passed = 10_300.0 + jump, 10_300.0
     assert signer.check(signer.signed(call, "read", b""), call) == "read"
 
@@ -285,7 +285,7 @@ def test_a_clock_that_jumps_refuses_no_new_call(jump: float) -> None:
 def test_a_clock_that_goes_back_takes_no_call_twice() -> None:
     wall = passed = 1000.0
     signer = signing.Signer(FakeSettings(TOKEN), lambda: wall, lambda: passed)
-    call = signing.Handed("http://a", "GET", "/", "", "")
+    call = signing.ForwardedCall("http://a", "GET", "/", "", "")
     wall = passed = 5000.0
     given = signer.signed(call, "read", b"")
     assert signer.check(given, call) == "read"

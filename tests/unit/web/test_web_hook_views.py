@@ -220,7 +220,7 @@ async def test_enabling_asks_what_becomes_of_what_was_missed_and_changes_nothing
         refused = await client.put(url, json={"status": "active", "timeout": 3})
         body = await refused.json()
         assert refused.status == 409
-        assert body["detail"].startswith("7 records were missed since 2023-11-14T22:13:20.000+00:00: say by resume")
+        assert body["detail"].startswith("7 records were missed since 2023-11-14T22:13:20.000+00:00: set resume")
         assert (body["missed"]["records"], body["missed"]["since"]) == (7, "2023-11-14T22:13:20.000+00:00")
         now = await (await client.get(url)).json()
         assert (now["status"], now["timeout"]) == ("disabled", None)

@@ -73,7 +73,7 @@ async def test_a_change_for_another_state_is_refused(method: str, path: str, bod
             for client in (near, far):
                 answer = await client.request(method, url, json=body, headers={"If-Match": tag})
                 assert (answer.status, answer.headers["ETag"]) == (412, '"1"'), tag
-                assert await answer.json() == {"detail": "the hook has changed meanwhile"}
+                assert await answer.json() == {"detail": "the hook has changed in the meantime"}
         assert len(second.published) == 1
         second_tag = '"7", "1"' if method == "PUT" else "*"
         assert (await near.request(method, url, json=body, headers={"If-Match": second_tag})).status in (200, 204)

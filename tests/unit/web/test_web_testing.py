@@ -40,9 +40,9 @@ async def test_a_test_is_of_the_event_and_the_body_that_are_asked_for(
     [
         (
             {"event": "event.alert"},
-            {"event": "'event.alert' is no event that this hook can get, such as event.created"},
+            {"event": "'event.alert' can't fire this hook; these can: event.created"},
         ),
-        ({"event": ""}, {"event": "'' is no event that this hook can get, such as event.created"}),
+        ({"event": ""}, {"event": "'' can't fire this hook; these can: event.created"}),
         ({"event": 1, "body": "{}"}, {"event": "must be a text", "body": "must be a JSON object"}),
         ({"body": []}, {"body": "must be a JSON object"}),
         ({"secret": "x"}, {"secret": "unknown field"}),

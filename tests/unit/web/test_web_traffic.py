@@ -77,7 +77,7 @@ async def test_retry_and_drop() -> None:
         assert parts.dropped == [place]
         parts.pending.get(*place).state = "running"
         answer = await client.delete(url)
-        assert (answer.status, await answer.json()) == (409, {"detail": "the call runs at this moment"})
+        assert (answer.status, await answer.json()) == (409, {"detail": "the call is running"})
 
 
 @pytest.mark.parametrize("source", ["t.events:0:1", None])

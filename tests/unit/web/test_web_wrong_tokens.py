@@ -11,7 +11,7 @@ from support.web_parts import TOKEN, FakeParts, FakeSettings, serving
 
 from streamhooks.errors import Busy
 from streamhooks.web.http import wrong_tokens
-from streamhooks.web.http.wrong_tokens import FREE, HELD_BACK, REMEMBERED, WINDOW, WrongTokens
+from streamhooks.web.http.wrong_tokens import DELAYED_AT_ONCE, FREE, REMEMBERED, WINDOW, WrongTokens
 
 
 class Slept:
@@ -65,7 +65,7 @@ async def test_few_answers_are_held_back() -> None:
     for _ in range(FREE):
         await wrong.slow_down("10.0.0.1")
     slept.go_on.clear()
-    held = [asyncio.create_task(wrong.slow_down("10.0.0.1")) for _ in range(HELD_BACK)]
+    held = [asyncio.create_task(wrong.slow_down("10.0.0.1")) for _ in range(DELAYED_AT_ONCE)]
     await asyncio.sleep(0)
     with pytest.raises(Busy):
         await wrong.slow_down("10.0.0.1")
@@ -83,7 +83,7 @@ async def test_few_addresses_are_remembered() -> None:
 
 async def test_right_ones_are_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wrong_tokens, "DELAY", 3600.0)
-    monkeypatch.setattr(wrong_tokens, "HELD_BACK", 1)
+    monkeypatch.setattr(wrong_tokens, "DELAYED_AT_ONCE", 1)
     monkeypatch.setattr(web.BaseRequest, "remote", "10.0.0.1")
     async with serving(FakeParts(settings=FakeSettings(TOKEN))) as client:
         for _ in range(FREE):
