@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -173,6 +174,12 @@ def browser(chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[Brow
         if report is None or report.failed:
             with contextlib.suppress(Exception):  # it may have died
                 print(one.text())
+
+
+def pytest_collection_finish() -> None:
+    # Seven thousand tests and what they import stay to the end: they need not be looked at for garbage time and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -273,6 +273,53 @@ def test_an_error_is_logged_with_its_traceback(shop: Shop, mark: str) -> None:
     assert 'raise ValueError("any")' in log
 
 
+#: of `mark`: each way in which a run ends, and calls that tasks make
+CALLS = """
+shop.parent.delay(mark)
+shop.blocking_parent.delay(mark)
+for kind in ("temporary", "hopeless", "other", "fine"):
+    shop.fail.delay(mark, kind)
+shop.bare.delay(mark)
+shop.no_policy.delay(mark)
+shop.asks.delay(mark)
+shop.greet.delay(mark, (1, 2.50), greeting={"a": None})
+"""
+
+IN_A_TEST = f"""
+from dataclasses import asdict
+from streamhooks.testing import LocalWorker
+with LocalWorker() as worker:
+    {CALLS.replace(chr(10), chr(10) + "    ")}
+    worker.run(check=False)
+import json
+print(json.dumps([asdict(one) for one in worker.dead_letters]))
+"""
+
+
+def test_a_test_without_a_kafka_shows_the_same(shop: Shop, mark: str) -> None:
+    def ends(mark: str, letters: list[JSON]) -> list[str]:
+        runs = [{name: value for name, value in one.items() if name not in ("at", "pid")} for one in shop.notes(mark)]
+        told = [{name: one[name] for name in ("reason", "attempts", "task", "last", "hook_id")} for one in letters]
+        return sorted(json.dumps(one).replace(mark, "mark") for one in [*runs, *told])
+
+    in_a_test = f"{mark}-test"
+    letters = json.loads(shop.call(f"mark = {in_a_test!r}\n{IN_A_TEST}"))
+    expected = ends(in_a_test, letters)
+    assert len(letters) == 6
+    shop.call(f"mark = {mark!r}\n{CALLS}")
+    of_mark = f'"{mark}"'
+    assert (
+        eventually(
+            lambda: (
+                len(found := ends(mark, shop._installation.dead_letters(lambda one: of_mark in json.dumps(one))))
+                >= len(expected)
+                and found
+            )
+        )
+        == expected
+    )
+
+
 BLOCKING = """
 
 @instrumented_task(name="shop.blocks")

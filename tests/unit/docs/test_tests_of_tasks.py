@@ -17,8 +17,8 @@ PAGE = ROOT / "docs" / "reference" / "tasks.md"
 def test_the_tests_pass(tmp_path: Path) -> None:
     for one in snippets(PAGE, "python"):
         (tmp_path / one.mark).write_text(one.text)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_billing.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis"]
+    done = subprocess.run([*command, "test_billing.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "2 passed" in done.stdout, done.stdout
 
 

@@ -77,7 +77,7 @@ def test_round_trips(record, data):
 
 @every_record
 @given(data=st.data())
-@examples(100)
+@examples(60)
 def test_garbage_is_a_broken_record(record, data):
     """Bytes out of nothing, and real ones with a few bytes changed, cut off or put in."""
     made = record.from_fields(data.draw(RECORDS[record]))
