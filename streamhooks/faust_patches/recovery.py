@@ -98,5 +98,6 @@ class TableManager(FaustTableManager):
 
     async def on_start(self) -> None:
         """Register the tables at once. Faust waits a second for more of them; ours are there before the app starts."""
-        await self._update_channels()
-        await self.recovery.start()
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()

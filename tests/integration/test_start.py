@@ -68,12 +68,6 @@ def test_bad_settings_that_every_worker_of_the_tests_has(install, name: str, val
     assert f"STREAMHOOKS_{name}: " in refusal(worker)
 
 
-def test_all_bad_settings_at_once(install) -> None:
-    line = refusal(install().add_worker(start=False, partitions="many", web_port="none"))
-    assert "STREAMHOOKS_PARTITIONS" in line
-    assert "STREAMHOOKS_WEB_PORT" in line
-
-
 def test_a_file_of_tls_that_is_not_there(install) -> None:
     line = refusal(install().add_worker(start=False, security_protocol="SSL", tls_ca="/there/is/none"))
     assert "STREAMHOOKS_TLS_CA" in line

@@ -12,13 +12,14 @@ from streamhooks.faust_patches.recovery import TableManager
 from streamhooks.faust_patches.worker import Worker
 
 
-async def test_tables_are_registered_without_a_pause(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("is_stopping", [False, True])
+async def test_tables_are_registered_without_a_pause(monkeypatch: pytest.MonkeyPatch, is_stopping: bool):
     manager = TableManager.__new__(TableManager)
     manager._update_channels, manager._recovery = AsyncMock(), SimpleNamespace(start=AsyncMock())
     monkeypatch.setattr(TableManager, "sleep", AsyncMock(side_effect=AssertionError("it sleeps")))
+    monkeypatch.setattr(TableManager, "should_stop", is_stopping)
     await manager.on_start()
-    manager._update_channels.assert_awaited_once()
-    manager._recovery.start.assert_awaited_once()
+    assert manager._update_channels.await_count == manager._recovery.start.await_count == int(not is_stopping)
 
 
 async def test_the_end_waits_for_what_was_cancelled(monkeypatch: pytest.MonkeyPatch):
