@@ -264,7 +264,7 @@ def test_a_hook_by_the_command_line_alone(
     fresh = said.stdout.strip()
     assert re.fullmatch(r"whsec_\S+", fresh)
     assert fresh != secret
-    kept = rf"keep it: it is not shown again; the former one signs too until {TIME} UTC\n"
+    kept = rf"keep it: it is not shown again; the previous one keeps signing until {TIME} UTC\n"
     assert re.fullmatch(kept, said.stderr)
     listener.start(fresh)
     send()
