@@ -15,30 +15,8 @@ from streamhooks.worker.system import System
 
 def add_agents(app: App, counting_app: App, topics: Topics) -> None:
     """Add the agents to the two apps, before they begin."""
-
-    async def follow(kind: SourceKind, stream: Any) -> None:
-        running = _system_of(app).running
-        await running.intake.follow(records_of(stream), partial(running.calls.of, kind))
-
-    @app.agent(_source(app, topics.events), name="events")
-    async def events(stream: Any) -> None:
-        """Fires the service hooks that subscribed to the project of an event."""
-        await follow(SourceKind.EVENTS, stream)
-
-    @app.agent(_source(app, topics.alerts), name="alerts")
-    async def alerts(stream: Any) -> None:
-        """Fires the app hooks that an alert is for."""
-        await follow(SourceKind.ALERTS, stream)
-
-    @app.agent(_source(app, topics.resource_changes), name="resource-changes")
-    async def resource_changes(stream: Any) -> None:
-        """Fires the app hooks that subscribed to what happened to a resource."""
-        await follow(SourceKind.RESOURCE_CHANGES, stream)
-
-    @app.agent(_source(app, topics.notices), name="notices")
-    async def notices(stream: Any) -> None:
-        """Tells app hooks what happened to hooks of their organization."""
-        await follow(SourceKind.NOTICES, stream)
+    for kind in SourceKind:
+        _add_agent(app, kind, topics)
 
     @counting_app.agent(_source(counting_app, topics.firings), name="firings")
     async def firings(stream: Any) -> None:
@@ -46,6 +24,14 @@ def add_agents(app: App, counting_app: App, topics: Topics) -> None:
         parts = counting_app.parts
         assert isinstance(parts, AroundCounting)
         await parts.system.counting.follow(records_of(stream))
+
+
+def _add_agent(app: App, kind: SourceKind, topics: Topics) -> None:
+    @app.agent(_source(app, kind.topic(topics)), name=kind.value)
+    async def fires(stream: Any) -> None:
+        """Fires the hooks that a source topic's records are for."""
+        running = _system_of(app).running
+        await running.intake.follow(records_of(stream), partial(running.calls.of, kind))
 
 
 def _system_of(app: App) -> System:
