@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streamhooks.hooks.matching import Ask, HookKind, kind_of
+from streamhooks.hooks.matching import Ask, HookKind, kind_of, narrowed
 from streamhooks.records.bounds import MAX_EVENTS
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import names_of
@@ -42,7 +42,7 @@ class Index:
 
     def matching(self, ask: Ask) -> list[Hook]:
         """Return the hooks that match, including disabled ones."""
-        kind, organization_id, project_ids, event, app_id = ask
+        kind, organization_id, project_ids, event, _ = ask
         names = names_of(event) if kind == "app" else (event,)
         # By id: several patterns and projects of a hook may match, but it gets the record once.
         found: dict[str, Hook] = {}
@@ -56,9 +56,7 @@ class Index:
                 found.update(
                     (hook_id, hook) for hook_id, hook in wide.items() if not self._events[hook_id].isdisjoint(names)
                 )
-        if app_id is None:
-            return list(found.values())
-        return [hook for hook in found.values() if hook.app_id == app_id]
+        return narrowed(found.values(), ask)
 
     def __len__(self) -> int:
         """Return the number of entries, in time that grows with the number of keys."""

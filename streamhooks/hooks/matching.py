@@ -5,11 +5,12 @@ The hooks table finds the same hooks by its index (`hooks/index.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
-from streamhooks.records.hook_events import fires
+from streamhooks.records.hook_events import ALERT_TRIGGERED, fires
 
 HookKind = Literal["service", "app"]
 
@@ -27,6 +28,28 @@ class Ask(NamedTuple):
     event: str
     app_id: str | None = None
     """The only app that it is for; None for every app."""
+
+
+def ask_of_project(event: Event, name: str) -> Ask:
+    """Return what an event or an alert, which fires `name`, asks of the service hooks of its project."""
+    return Ask("service", event.organization_id, (event.project_id,), name)
+
+
+def ask_of_app(event: Event, app_id: str) -> Ask:
+    """Return what an alert asks of the app that it names."""
+    return Ask("app", event.organization_id, (event.project_id,), ALERT_TRIGGERED, app_id)
+
+
+def ask_of_change(event: str, organization_id: str, project_id: str | None) -> Ask:
+    """Return what a resource change asks for; `event` is `<resource>.<action>`."""
+    return Ask("app", organization_id, () if project_id is None else (project_id,), event)
+
+
+def narrowed(hooks: Iterable[Hook], ask: Ask) -> list[Hook]:
+    """Return those of the hooks that get what is asked for; they match in all that the index of hooks knows."""
+    if ask.app_id is None:
+        return list(hooks)
+    return [hook for hook in hooks if hook.app_id == ask.app_id]
 
 
 def matches(hook: Hook, ask: Ask) -> bool:

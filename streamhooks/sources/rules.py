@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
 from streamhooks.errors import BrokenRecord
-from streamhooks.hooks.matching import Ask
+from streamhooks.hooks.matching import Ask, ask_of_app, ask_of_change, ask_of_project
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.formats import Registry
 from streamhooks.records.hook import Hook
@@ -18,7 +18,6 @@ from streamhooks.records.hook_events import ALERT_TRIGGERED, EVENT_ALERT, EVENT_
 from streamhooks.records.notice import Notice
 from streamhooks.sources.kinds import OF_USERS, SourceKind
 from streamhooks.sources.notices import HookNotice, notice_data
-from streamhooks.webhooks.asking import ask_of_app, ask_of_change
 from streamhooks.webhooks.tasks import (
     process_resource_change,
     process_service_hook,
@@ -60,15 +59,16 @@ def read_source(kind: SourceKind | None, value: bytes | None, registry: Registry
 def asks(source: Source) -> tuple[Ask, ...]:
     """Return what a record asks for."""
     if isinstance(source, Event):
-        return (_ask_of_project(source, EVENT_CREATED),)
+        return (ask_of_project(source, EVENT_CREATED),)
     if isinstance(source, Alert):
-        of_project = _ask_of_project(source.event, EVENT_ALERT)
+        of_project = ask_of_project(source.event, EVENT_ALERT)
         return (of_project,) if source.app_id is None else (of_project, ask_of_app(source.event, source.app_id))
     if isinstance(source, HookNotice):
         return _asks_of_notice(source.notice, source.about)
     if source.data is None and source.instance is None and source.sender == "Error":
         return ()  # as in Sentry
-    return (ask_of_change(source.action, source.sender, source.organization_id, source.project_id),)
+    event = change_event(source.sender, source.action)
+    return (ask_of_change(event, source.organization_id, source.project_id),)
 
 
 def duplicate_key(source: Source) -> tuple[str, ...]:
@@ -118,10 +118,6 @@ def fan_out_of(source: Source, only: str | None = None) -> FanOutParts | None:
         args.append(only)
     event = change_event(source.sender, source.action)
     return FanOutParts(process_resource_change.name, args, event, finds_all=True)
-
-
-def _ask_of_project(event: Event, name: str) -> Ask:
-    return Ask("service", event.organization_id, (event.project_id,), name)
 
 
 def _asks_of_notice(notice: Notice, about: Hook | None) -> tuple[Ask, ...]:

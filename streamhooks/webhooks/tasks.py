@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from streamhooks.delivery.payloads import resource_change_data, resource_name
+from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
 from streamhooks.errors import RegistryAway
+from streamhooks.hooks.matching import ask_of_app, ask_of_change
 from streamhooks.masking import shown
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
@@ -17,7 +18,6 @@ from streamhooks.records.hook_events import ALERT_TRIGGERED
 from streamhooks.tasks.context import NOTE_FINDING, READ_AGAIN, current
 from streamhooks.tasks.retry import RetryTaskError, retry
 from streamhooks.tasks.task import Delivery, FanOut, fan_out, instrumented_task, registry
-from streamhooks.webhooks.asking import ask_of_app, ask_of_change
 from streamhooks.webhooks.rendering import Payload, Rendering, app_payload, service_payload
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ async def process_resource_change(
 
     """
     services = current().services
-    ask = ask_of_change(action, sender, organization_id, project_id)
+    ask = ask_of_change(change_event(sender, action), organization_id, project_id)
     hooks = services.hooks.matching(ask)
     if only is not None:
         hooks = [hook for hook in hooks if hook.id == only]
