@@ -24,6 +24,7 @@ PARTS = (
     ("prometheus_client/", "metrics"),
     ("streamhooks/metrics.py", "metrics"),
     ("streamhooks/counting/agent.py", "counting app"),
+    ("streamhooks/counting/recalls.py", "counting app"),
     ("streamhooks/counting/counters.py", "counting app"),
     ("streamhooks/counting/latest.py", "counting app"),
     ("streamhooks/faust_patches/table.py", "counting app"),

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 from streamhooks.counting.counters import Counters, counts, window
 from streamhooks.counting.latest import LatestRequests
+from streamhooks.counting.recalls import Recalls
 from streamhooks.counting.rollups import Rollup
 from streamhooks.errors import BrokenRecord, RecordTooLarge
 from streamhooks.in_flight.again import INTERNAL_ERROR
-from streamhooks.in_flight.backoff import pause_after
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.logs import log_number
@@ -32,12 +32,6 @@ COUNTED_AT_ONCE = 25
 WRITTEN_AT_ONCE = 25
 #: interval of the checks for expired windows, in seconds
 EXPIRY = 10.0
-#: records of a partition that are read again when it is taken over, for the ids that were counted
-RECALLED = 20_000
-#: how many of them are in memory at the same time: for a busy hook, each takes tens of kilobytes
-READ_AT_ONCE = 1000
-#: attempts recalled before the loop gets a turn
-RECALLED_AT_ONCE = 500
 
 ReadRange = Callable[[str, int, int, int], Awaitable[list[Record]]]
 Bury = Callable[[Record, str, Ticket], None]
@@ -88,8 +82,7 @@ class Counting:
         self._counters = Counters(self._cell_of)
         self._tickets: list[Ticket] = []
         self._flushing = asyncio.Lock()
-        self._recalls: dict[TP, asyncio.Task[None]] = {}
-        self._troubles: dict[TP, str] = {}
+        self._recalls = Recalls(self._read_again, self._recall, self._known_below)
         self._unconfirmed: list[Future[Any]] = []
         self._known: dict[TP, int] = {}  # the offset below which the ids are known; also of previous partitions
         self.latest = LatestRequests()
@@ -110,9 +103,7 @@ class Counting:
         tp = (record.topic, record.partition)
         # A record that starts while partitions move would be remembered as counted, but not written.
         await self._gate.wait_open()
-        recall = self._recalls.get(tp)
-        if recall is not None and not recall.done():
-            await asyncio.wait([recall])
+        await self._recalls.wait(tp)
         expected, number = self._tracker.expected(tp), self._tracker.number(tp)
         if expected is not None and record.offset > expected and record.assignment == number:
             async for missed in self._read_again(tp, expected, record.offset):
@@ -223,73 +214,40 @@ class Counting:
         if any(self._known.get(tp, 0) > start for tp, start in starts.items()):
             self._counters.forget()
             self._known.clear()
-            self._drop_recalls(set(self._recalls))
+            self._recalls.drop([*self._recalls.tasks])
             self.latest.release(lambda _hook_id: True)
         for tp, start in starts.items():
             known = self._known.get(tp, 0) if self.is_whole(tp) else 0
             if known == start and self.is_whole(tp):
                 continue
-            self._drop_recalls({tp})
-            first = max(0, start - RECALLED, known)
-            self._recalls[tp] = asyncio.get_running_loop().create_task(self._recall_in_the_end(tp, first, start))
+            self._recalls.drop({tp})
+            self._recalls.begin(tp, start, known)
 
     def begin_anew(self, tp: TP, start: int) -> None:
         """Begin at this offset, since the log of the partition has changed; what was counted stays counted."""
         self._known[tp] = start
-        if tp not in self._recalls:
-            recalling = self._recall_in_the_end(tp, max(0, start - RECALLED), start)
-            self._recalls[tp] = asyncio.get_running_loop().create_task(recalling)
+        if tp not in self._recalls.tasks:
+            self._recalls.begin(tp, start)
 
-    def _drop_recalls(self, tps: set[TP]) -> None:
-        for tp in tps:
-            if recall := self._recalls.pop(tp, None):
-                recall.cancel()
+    def _recall(self, firing: Firing) -> None:
+        self._counters.recall(firing.attempts)
+        self.latest.add(firing.hook_id, firing.attempts)
 
-    async def _recall_in_the_end(self, tp: TP, first: int, start: int) -> None:
-        """Recall, and retry until it succeeds: without the ids, attempts may be counted twice."""
-        failures = 0
-        try:
-            while True:
-                try:
-                    return await self._recall(tp, first, start)
-                except Exception as error:  # of any kind
-                    failures += 1
-                    self._troubles[tp] = str(error) or type(error).__name__
-                    log.exception("%s:%d: what was counted before can't be read, will be tried again", *tp)
-                    await asyncio.sleep(pause_after(failures))
-        finally:
-            self._troubles.pop(tp, None)
+    def _known_below(self, tp: TP, offset: int) -> None:
+        self._known[tp] = offset
 
     @property
     def troubles(self) -> list[str]:
         """Return why counting is stuck, one line per partition."""
-        text = "what was counted before can't be read"
-        return [f"{topic}:{number}: {text}: {error}" for (topic, number), error in sorted(self._troubles.items())]
-
-    async def _recall(self, tp: TP, first: int, start: int) -> None:
-        attempts = 0
-        for begin in range(first, start, READ_AT_ONCE):
-            async for record in self._read_again(tp, begin, min(begin + READ_AT_ONCE, start)):
-                try:
-                    firing = decode(Firing, record.value)
-                except BrokenRecord:
-                    continue
-                self._counters.recall(firing.attempts)
-                self.latest.add(firing.hook_id, firing.attempts)
-                attempts += len(firing.attempts)
-                if attempts >= RECALLED_AT_ONCE:
-                    attempts = 0
-                    await asyncio.sleep(0)  # deliveries run in the same loop
-        self._known[tp] = start
+        return self._recalls.troubles
 
     def is_whole(self, tp: TP) -> bool:
         """Tell whether what was counted before has been recalled."""
-        recall = self._recalls.get(tp)
-        return recall is not None and recall.done() and not recall.cancelled() and recall.exception() is None
+        return self._recalls.is_whole(tp)
 
     def release(self, mine: set[TP], partition_of: Callable[[str], int]) -> None:
         """Forget all partitions but these, which are still ours."""
-        self._drop_recalls(self._recalls.keys() - mine)
+        self._recalls.drop(self._recalls.tasks.keys() - mine)
         partitions = {partition for _, partition in mine}
         self.latest.release(lambda hook_id: partition_of(hook_id) not in partitions)
 

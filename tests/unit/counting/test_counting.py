@@ -7,8 +7,9 @@ import asyncio
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from streamhooks.counting import agent as firings
-from streamhooks.counting.agent import READ_AT_ONCE, Counting
+from streamhooks.counting import recalls
+from streamhooks.counting.agent import Counting
+from streamhooks.counting.recalls import READ_AT_ONCE
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka import reader
@@ -40,7 +41,7 @@ async def test_what_was_counted_before_is_recalled_in_parts() -> None:
     end = 3 * READ_AT_ONCE + 7
     counting.take_over({TP: end})
     assert not counting.is_whole(TP)
-    await asyncio.wait(counting._recalls.values())
+    await asyncio.wait(counting._recalls.tasks.values())
     assert counting.is_whole(TP)
     assert [end for _, end in reads] == [READ_AT_ONCE, *(n * READ_AT_ONCE for n in (2, 2, 3)), end]
     counted = [not counting._counters.remember(Attempt(f"msg_{n}", 1, n, "delivered")) for n in range(end + 1)]
@@ -56,7 +57,7 @@ async def test_what_was_counted_before_is_recalled_bit_by_bit(monkeypatch: pytes
 
     counting = Counting({}, Tracker(), Gate(lambda: True), read_range, lambda *_: None, lambda: 9.0)
     counting.take_over({TP: 20})
-    await asyncio.wait(counting._recalls.values())
+    await asyncio.wait(counting._recalls.tasks.values())
     assert not any(counting._counters.remember(Attempt(f"msg_{n}", 1, n, "delivered")) for n in range(20) if n != 5)
 
 
@@ -66,14 +67,14 @@ async def test_where_nothing_was_counted_nothing_is_read() -> None:
 
     counting = Counting({}, Tracker(), Gate(lambda: True), read_range, lambda *_: None, lambda: 9.0)
     counting.take_over({TP: 0})
-    await asyncio.wait(counting._recalls.values())
+    await asyncio.wait(counting._recalls.tasks.values())
     assert counting.is_whole(TP)
 
 
 async def test_a_recall_that_fails_is_tried_again_and_the_partition_is_not_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(firings, "pause_after", lambda _: 0.0)
+    monkeypatch.setattr(recalls, "pause_after", lambda _: 0.0)
     failures, seen = 3, []
 
     async def read_range(topic: str, partition: int, start: int, end: int) -> list[Record]:
@@ -87,7 +88,7 @@ async def test_a_recall_that_fails_is_tried_again_and_the_partition_is_not_whole
 
     counting = Counting({}, Tracker(), Gate(lambda: True), read_range, lambda *_: None, lambda: 9.0)
     counting.take_over({TP: 3})
-    await asyncio.wait(counting._recalls.values())
+    await asyncio.wait(counting._recalls.tasks.values())
     assert counting.is_whole(TP)
     assert not counting._counters.remember(Attempt("msg_2", 1, 2, "delivered"))
     assert [whole for whole, _ in seen] == [False] * 4
@@ -103,6 +104,6 @@ async def test_a_recall_that_was_cancelled_is_not_whole() -> None:
     counting = Counting({}, Tracker(), Gate(lambda: True), read_range, lambda *_: None, lambda: 9.0)
     counting.take_over({TP: 3})
     await asyncio.sleep(0)
-    counting._recalls[TP].cancel()
-    await asyncio.wait(counting._recalls.values())
+    counting._recalls.tasks[TP].cancel()
+    await asyncio.wait(counting._recalls.tasks.values())
     assert not counting.is_whole(TP)
