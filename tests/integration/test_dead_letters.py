@@ -218,3 +218,40 @@ def test_kills_while_many_are_sent_again(installation: Installation, organizatio
 
 def ids(hook: Hook) -> set[str]:
     return {one["id"] for one in hook.requests()}
+
+
+def test_dead_letters_are_listed_and_sent_again(installation: Installation, organization: str) -> None:
+    hook = installation.create_hook(organization)
+    installation.receiver.behave(hook.path, status=404)
+    fire(installation, organization, 3)
+    hook.received(3)
+    listed = eventually(
+        lambda: (
+            (found := installation.api.get("/api/dead-letters", hook_id=hook.id).json["dead_letters"])
+            and len(found) == 3
+            and found
+        )
+    )
+    assert {letter["reason"] for letter in listed} == {"status 404"}
+    one = installation.api.get("/api/dead-letters", hook_id=hook.id, limit=1).json
+    two = installation.api.get("/api/dead-letters", hook_id=hook.id, limit=2, cursor=one["next_cursor"]).json
+    assert [*one["dead_letters"], *two["dead_letters"]] == listed
+    whole = installation.api.get(f"/api/dead-letters/{listed[0]['letter']}").json
+    assert whole["task"]["name"] == "streamhooks.process_service_hook"
+    # Still broken: each is the same letter, with one more try.
+    again = {"hook_id": hook.id, "reason": "STATUS 4"}
+    redrive = "/api/dead-letters/redrive"
+    assert installation.api.post(redrive, {**again, "dry_run": True}).json == {"redriven": 3, "skipped": 0}
+    assert installation.api.post(redrive, again).json == {"redriven": 3, "skipped": 0}
+
+    def tries() -> list[int]:
+        found = installation.api.get("/api/dead-letters", hook_id=hook.id).json["dead_letters"]
+        return [letter["redriven"] for letter in found]
+
+    eventually(lambda: tries() == [1, 1, 1])
+    installation.receiver.behave(hook.path)
+    named = [letter["letter"] for letter in listed]
+    assert installation.api.post(redrive, {"letters": named}).json == {"redriven": 3, "skipped": 0}
+    eventually(lambda: tries() == [])
+    hook.received(9)
+    assert len(ids(hook)) == 3

@@ -13,18 +13,14 @@ from confluent_kafka import Producer
 from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
+from fetchers import new, nothing_comes, offsets, suspected, take
 from support import create_topic, make_anew, produce
 
 from streamhooks.dev.kafka import EmbeddedKafka
-from streamhooks.faust_patches.aiokafka_fetching import AiokafkaFetching
 from streamhooks.faust_patches.fetching import AT_ONCE, Fetching, Seek
-from streamhooks.faust_patches.librdkafka_fetching import LibrdkafkaFetching
-from streamhooks.kafka.clients import aiokafka_options
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.reader import OneReader, Record, read_range, scan
 from streamhooks.settings import Settings
-
-AHEAD = 1_000_000
 
 
 @pytest.fixture
@@ -40,13 +36,6 @@ async def fetching(request: pytest.FixtureRequest, brokers: str) -> AsyncIterato
     await one.stop()
 
 
-def new(fetcher: str, brokers: str) -> Fetching:
-    settings = Settings(brokers=brokers)
-    if fetcher == "librdkafka":
-        return LibrdkafkaFetching(settings, AHEAD)
-    return AiokafkaFetching(aiokafka_options(settings), AHEAD, lambda: False)
-
-
 @pytest.fixture
 def write(brokers: str, topic: str) -> Callable[..., None]:
     def write(count: int, partition: int = 0, value: bytes = b"v", **config: object) -> None:
@@ -57,34 +46,6 @@ def write(brokers: str, topic: str) -> Callable[..., None]:
         assert producer.flush(30) == 0
 
     return write
-
-
-async def take(fetching: Fetching, count: int) -> list[Record]:
-    """Take so many records, and no more than come with them."""
-    found: list[Record] = []
-    async with asyncio.timeout(30):
-        while len(found) < count:
-            found += await fetching.getmany(timeout=0.5)
-    return found
-
-
-async def nothing_comes(fetching: Fetching) -> None:
-    for _ in range(3):
-        assert await fetching.getmany(timeout=0.3) == []
-
-
-async def suspected(fetching: Fetching) -> set[TP]:
-    """Wait until a broker has refused something; nothing may come of it before."""
-    found: set[TP] = set()
-    async with asyncio.timeout(30):
-        while not found:
-            assert await fetching.getmany(timeout=0.3) == []
-            found = fetching.suspects()
-    return found
-
-
-def offsets(records: list[Record], partition: int = 0) -> list[int]:
-    return [record.offset for record in records if record.partition == partition]
 
 
 async def test_what_is_assigned_is_read_in_order_from_where_it_is_told(fetching, topic, write) -> None:

@@ -12,8 +12,6 @@ from typing import Any
 import faust
 from aiohttp.test_utils import TestClient, TestServer
 
-from streamhooks.backlog.summary import Missed
-from streamhooks.dead_letters.listing import Found
 from streamhooks.delayed.pending import Pending
 from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.links import Links
@@ -21,10 +19,8 @@ from streamhooks.dev.ports import free_port
 from streamhooks.faust_patches.app import App, Consuming
 from streamhooks.hooks.table import HooksTable
 from streamhooks.hooks.writer import HookWriter
-from streamhooks.kafka.backwards import Page, Place
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record
-from streamhooks.kafka.threads import Places
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.hook_state import HookState
@@ -34,6 +30,7 @@ from streamhooks.tasks.call import Call
 from streamhooks.tasks.endings import Limits
 from streamhooks.web.register import application_options, register
 from streamhooks.webhooks.sample_bodies import sample_body
+from support.looks import FakeHistory
 
 NOW = 1_700_000_000.0
 TOKEN = "a-good-token"
@@ -58,69 +55,6 @@ class FakeSettings:
     request_timeout: float = 5.0
     hook_max_in_flight: int = 50
     max_body: int = 1_000_000
-
-
-class FakeHistory:
-    """What the views ask about the past: nothing was, unless a test says so."""
-
-    def __init__(self) -> None:
-        self.places = Places(2, "too many")
-        self.missed = Missed(0, None, None, ())
-        self.asked: list[tuple[Any, ...]] = []
-        self.found_ranges: dict[tuple[str, int], tuple[int, int]] = {}
-        self.found: list[Found] = []
-        self.reached: dict[int, Place] | None = None
-        self.record: Record | None = None
-        self.attempts_page: Page[dict[str, Any]] = Page([], None, None)
-
-    def long_place(self):
-        return self.places.place()
-
-    short_place = long_place
-
-    async def missed_of(self, hook_id: str) -> Missed:
-        return self.missed
-
-    async def ranges(self, hook, kinds, between):
-        self.asked.append(("ranges", kinds, between))
-        return self.found_ranges
-
-    async def count(self, hook, ranges, between) -> int:
-        return 7
-
-    async def begin(self, hook, ranges, between) -> str:
-        self.asked.append(("replay", hook.id, ranges))
-        return "r1"
-
-    async def stop(self, hook_id, replay_id) -> bool:
-        return replay_id == "r1"
-
-    async def record_at(self, tp, offset):
-        self.asked.append(("record", tp, offset))
-        return self.record
-
-    async def record_of(self, event_id, between):
-        self.asked.append(("event", event_id, between))
-        return self.record
-
-    async def attempts(self, wanted, before, limit):
-        self.asked.append(("attempts", wanted, before, limit))
-        return self.attempts_page
-
-    async def page(self, wanted, before, limit):
-        self.asked.append(("letters", wanted, before, limit))
-        return Page(self.found[:limit], self.reached, None)
-
-    async def one(self, partition, offset):
-        return next((one for one in self.found if (one.partition, one.offset) == (partition, offset)), None)
-
-    async def redrive(self, wanted, *, force, dry_run):
-        self.asked.append(("redrive", wanted, force, dry_run))
-        return 2, 1
-
-    async def drop(self, wanted, *, dry_run):
-        self.asked.append(("drop", wanted, dry_run))
-        return 2, 1
 
 
 @dataclass
