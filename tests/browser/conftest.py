@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from page_worker import PageWorker, hook
+from page_data import hook
+from page_worker import PageWorker
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from page_worker import PageWorker, full
+from page_data import full
+from page_worker import PageWorker
 from support import eventually
 from support.browser import Browser
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from page_worker import EVIL, PageWorker, full
+from page_data import EVIL, full
+from page_worker import PageWorker
 from support import eventually
 from support.browser import Browser
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from page_worker import PageWorker, full, iso
+from page_data import full, iso
+from page_worker import PageWorker
 from support.browser import Browser
 
 #: a moment as it is to be read anywhere on the page, in Berlin's zone
