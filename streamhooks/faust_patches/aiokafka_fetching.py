@@ -133,7 +133,9 @@ class AiokafkaFetching:
 
     async def stop(self) -> None:
         """Stop fetching."""
-        if self._client is not None:
+        if self._client is None:
+            return
+        try:
             await self._client.stop()
         except asyncio.CancelledError:
             # aiokafka waits for the fetches that it cancels: one that waits for a broker raises this.
