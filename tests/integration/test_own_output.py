@@ -131,4 +131,4 @@ def test_defects_of_a_worker(install: Callable[..., Installation], organization:
     # So does anything else in the background.
     (worker.data_dir / "background").touch()
     assert worker.wait() == 1
-    assert "the worker ends, since a part of it can't go on: Seals: RuntimeError: inj" in worker.log.read_text()
+    assert "the worker ends, since a part of it can't go on: seals: RuntimeError: inj" in worker.log.read_text()
