@@ -6,7 +6,7 @@ StreamhooksError
 ├── BadUrl                  a hook's URL is not allowed (syntax, scheme, port, user name, address)
 ├── TooManySecrets          the secret of a hook can't be replaced yet
 ├── Busy                    too many API calls of this kind are running
-├── NotHome                 another worker owns a hook
+├── NotOwner                 another worker owns a hook
 ├── Overtaken               another worker has changed a hook in the meantime
 ├── PublishError            a record was not written
 │   ├── RecordTooLarge      the broker will never accept it
@@ -51,7 +51,7 @@ class Busy(StreamhooksError):
         self.what = what
 
 
-class NotHome(StreamhooksError):
+class NotOwner(StreamhooksError):
     """Another worker owns a hook, or may own it, so this worker does not change it."""
 
 

@@ -98,7 +98,7 @@ class CatchUp:
         reads: Reads,
         *,
         again: Again,
-        is_home: Callable[[str], bool],
+        is_owner: Callable[[str], bool],
         may_send: Callable[[str], bool],
         rate: Rate,
     ) -> None:
@@ -107,7 +107,7 @@ class CatchUp:
         self._starter = starter
         self._reads = reads
         self._again = again
-        self._is_home = is_home
+        self._is_owner = is_owner
         self._may_send = may_send
         self._rate = rate
         self._room = asyncio.Semaphore(AT_ONCE)
@@ -126,7 +126,7 @@ class CatchUp:
     def look(self) -> None:
         """Begin with hooks that have something to get."""
         for hook_id in self._backlog.stretches.hooks():
-            if hook_id not in self._working and self._is_home(hook_id) and any(self._ready(hook_id)):
+            if hook_id not in self._working and self._is_owner(hook_id) and any(self._ready(hook_id)):
                 task = asyncio.get_running_loop().create_task(self._work_off(hook_id))
                 self._working[hook_id] = task
                 task.add_done_callback(partial(self._ended, hook_id))
@@ -251,7 +251,7 @@ class CatchUp:
         """Wait until the hook may get more, and return it; None if it is no longer ours to send."""
         while True:
             hook = self._hooks.get(hook_id)
-            if hook is None or not self._hooks.is_active(hook_id) or not self._is_home(hook_id):
+            if hook is None or not self._hooks.is_active(hook_id) or not self._is_owner(hook_id):
                 return None
             if self._may_send(hook_id):
                 return hook

@@ -76,7 +76,7 @@ class _Own:
     """Done when the stretch is confirmed and those that it replaces are forgotten."""
 
 
-class Missed:
+class PassedOver:
     """Begins and ends stretches on the source partitions of this worker. One per worker.
 
     `clock` gives epoch seconds.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import matches
-from streamhooks.kafka.apart import STOP
 from streamhooks.kafka.between import Ranges
+from streamhooks.kafka.child_process import STOP
 from streamhooks.kafka.reader import scan
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook

@@ -68,14 +68,14 @@ class Replays:
         if between.until is None:
             return await self._looks.short(ranges_between, self._settings, topics, between)
         # It has to read the topic's rest.
-        return await self._looks.apart(ranges_between, self._settings, topics, between)
+        return await self._looks.in_child_process(ranges_between, self._settings, topics, between)
 
     async def count(self, hook: Hook, ranges: Ranges, between: Between) -> int:
         """Return how many records of these ranges and this time fire the hook."""
         if not ranges:
             return 0
         # A million records are a minute.
-        return await self._looks.apart(count_matches, self._settings, hook, ranges, between)
+        return await self._looks.in_child_process(count_matches, self._settings, hook, ranges, between)
 
     async def begin(self, hook: Hook, ranges: Ranges, between: Between) -> str:
         """Have these records sent to the hook; return the replay's id when that is confirmed."""

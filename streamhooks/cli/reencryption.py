@@ -67,14 +67,14 @@ def reencrypt(read: Read, write: Write, keys: Keys, *, now: float, old: bool = T
     """
 
     def opened(hook: Hook) -> Hook:
-        return keys.opened(without_expired(hook, now), old=old)
+        return keys.decrypted(without_expired(hook, now), old=old)
 
     def rewritten(record: Record) -> tuple[Record, bytes | None]:
         revision = in_force.next(record)
         if record.value is None:
             return record._replace(headers=((REVISION_HEADER, str(revision).encode()),)), None
         hook = opened(decode(Hook, record.value).written_at(record.timestamp))
-        return record, replace(keys.sealed(hook), revision=revision).to_json()
+        return record, replace(keys.encrypted(hook), revision=revision).to_json()
 
     in_force = _InForce()
     in_force.take(read(0))

@@ -41,7 +41,7 @@ class Outputs(Protocol):
 class Letters:
     """Decides about the letters of the owned partitions of `delayed`. One per worker.
 
-    `is_home` tells whether this worker owns a partition and has read it to its end. `pending` gives the current pending
+    `is_owner` tells whether this worker owns a partition and has read it to its end. `pending` gives the pending
     calls. `bounds` gives the first and next offsets of `dead-letters`; it blocks, and raises TimeoutError. `clock`
     gives epoch seconds.
     """
@@ -52,7 +52,7 @@ class Letters:
         outputs: Outputs,
         *,
         partitions: int,
-        is_home: Callable[[int], bool],
+        is_owner: Callable[[int], bool],
         pending: Callable[[], Iterable[Entry]],
         bounds: Callable[[], Bounds],
         clock: Callable[[], float],
@@ -60,7 +60,7 @@ class Letters:
         self._states = states
         self._outputs = outputs
         self._partitions = partitions
-        self._is_home = is_home
+        self._is_owner = is_owner
         self._pending = pending
         self._bounds = bounds
         self._clock = clock
@@ -100,7 +100,7 @@ class Letters:
 
     def heal(self) -> None:
         """Write the states again that the log of an owned partition lacks."""
-        for partition in filter(self._is_home, range(self._partitions)):
+        for partition in filter(self._is_owner, range(self._partitions)):
             for letter, known in self._states.heals(partition):
                 log.info("healing the state of the letter %s", shown(letter))
                 self._write(letter, known, partition)
@@ -113,7 +113,7 @@ class Letters:
 
         """
         self._states.learn_bounds(await asyncio.to_thread(self._bounds))
-        owned = set(filter(self._is_home, range(self._partitions)))
+        owned = set(filter(self._is_owner, range(self._partitions)))
         expired = await asyncio.to_thread(self._states.expired, owned.__contains__, MOST)
         for start in range(0, len(expired), AT_ONCE):  # deliveries get their turns in between
             some = expired[start : start + AT_ONCE]
@@ -121,7 +121,7 @@ class Letters:
         # By now, each call that existed when its letter was recorded as sent has been read.
         missing = await asyncio.to_thread(self._without_call, owned)
         for partition, letter, number in missing:
-            if (letter, number) in self._missing and self._is_home(partition):
+            if (letter, number) in self._missing and self._is_owner(partition):
                 self._write(letter, Known("open", number, CALL_GONE), partition)
         self._missing = {(letter, number) for _, letter, number in missing}
 

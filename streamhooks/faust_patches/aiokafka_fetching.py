@@ -18,7 +18,7 @@ from faust.types import TP
 from streamhooks.faust_patches.fetched_epochs import FetchedEpochs
 from streamhooks.faust_patches.fetching import AT_ONCE, Seek
 from streamhooks.faust_patches.patience import patient
-from streamhooks.in_flight.cancelling import is_let_go
+from streamhooks.in_flight.cancelling import is_being_cancelled
 from streamhooks.kafka.clients import FETCH
 from streamhooks.kafka.reader import Record
 from streamhooks.times import steady
@@ -139,6 +139,6 @@ class AiokafkaFetching:
             await self._client.stop()
         except asyncio.CancelledError:
             # aiokafka waits for the fetches that it cancels: one that waits for a broker raises this.
-            if is_let_go():
+            if is_being_cancelled():
                 raise
             await self._client._client.close()

@@ -18,7 +18,7 @@ from faust.tables.recovery import Recovery as FaustRecovery
 from faust.tables.recovery import ServiceStopped
 from mode import Service
 
-from streamhooks.in_flight.cancelling import is_let_go
+from streamhooks.in_flight.cancelling import is_being_cancelled
 from streamhooks.masking import LONGEST_TEXT, shown
 
 #: pause before another try, in seconds
@@ -75,7 +75,7 @@ class Recovery(FaustRecovery):
             except (TimeoutError, KafkaError) as error:
                 reason = repr(error)
             except asyncio.CancelledError:
-                if is_let_go():
+                if is_being_cancelled():
                     raise
                 reason = "what it waited for was cancelled"
             if not self.should_stop:

@@ -31,13 +31,13 @@ class Seals:
     def __init__(
         self,
         hooks: Hooks,
-        is_home: Callable[[str], bool],
+        is_owner: Callable[[str], bool],
         tell: Tell,
         clock: Callable[[], float],
         steady_clock: Callable[[], float] = steady,
     ) -> None:
         self._hooks = hooks
-        self._is_home = is_home
+        self._is_owner = is_owner
         self._tell_owner = tell
         self._clock = clock
         self._steady = steady_clock
@@ -56,7 +56,7 @@ class Seals:
         self._told = {hook_id: until for hook_id, until in self._told.items() if until > now and hook_id in changed}
         for hook_id in changed - self._told.keys():
             hook = self._hooks.get(hook_id)
-            if hook is not None and self._is_home(hook_id):
+            if hook is not None and self._is_owner(hook_id):
                 self._told[hook_id] = now + TOLD
                 if hook.blocked:
                     self._tell_owner("sealed", hook_id, {"sealed_since": self._clock()})

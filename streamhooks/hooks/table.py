@@ -118,7 +118,7 @@ class HooksTable:
         written = None if record.value is None else decode(Hook, record.value, self._registry)
         former = self._hooks.get(hook_id)
         wish = None if written is None else following(written, former, record.timestamp)
-        hook = None if wish is None else self._keys.opened(wish, old=self._opens_old)
+        hook = None if wish is None else self._keys.decrypted(wish, old=self._opens_old)
         if hook is not None and hook.id != hook_id:
             raise BrokenRecord("id: is not the record's key")
         if not self._holds(hook_id, record, written):
@@ -142,7 +142,7 @@ class HooksTable:
         self._opens_old = opens
         for hook_id, wish in self._old.items():
             with suppress(BrokenRecord):  # what was encrypted may not be in a hook: it stays sealed
-                self._replace(hook_id, self._keys.opened(wish, old=opens), self._states.get(hook_id))
+                self._replace(hook_id, self._keys.decrypted(wish, old=opens), self._states.get(hook_id))
 
     def _replace(self, hook_id: str, hook: Hook | None, state: HookState | None) -> None:
         former = self._hooks.pop(hook_id, None)

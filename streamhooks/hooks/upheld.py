@@ -29,10 +29,10 @@ class Upheld:
     """Reports on the hooks that this worker owns. One per worker."""
 
     def __init__(
-        self, hooks: Hooks, is_home: Callable[[str], bool], tell: Tell, clock: Callable[[], float] = steady
+        self, hooks: Hooks, is_owner: Callable[[str], bool], tell: Tell, clock: Callable[[], float] = steady
     ) -> None:
         self._hooks = hooks
-        self._is_home = is_home
+        self._is_owner = is_owner
         self._tell_owner = tell
         self._clock = clock
         self._told: dict[tuple[str, float], float] = {}
@@ -49,6 +49,6 @@ class Upheld:
         upheld = set(self._hooks.upheld.items())
         self._told = {one: until for one, until in self._told.items() if until > now and one in upheld}
         for hook_id, written in upheld - self._told.keys():
-            if self._is_home(hook_id):
+            if self._is_owner(hook_id):
                 self._told[hook_id, written] = now + TOLD
                 self._tell_owner("upheld", hook_id, {"upheld_at": written})

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
-from streamhooks.errors import NotHome, Overtaken, PublishError
+from streamhooks.errors import NotOwner, Overtaken, PublishError
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.reader import TP
@@ -52,7 +52,7 @@ class HookWriter:
         reader: TopicReader,
         keys: Keys,
         *,
-        is_home: Callable[[str], bool],
+        is_owner: Callable[[str], bool],
         places: Callable[[str], list[TP]],
         ends: Callable[[Iterable[TP]], Awaitable[Mapping[TP, int]]],
     ) -> None:
@@ -61,7 +61,7 @@ class HookWriter:
         self._hooks = hooks
         self._reader = reader
         self._keys = keys
-        self._is_home = is_home
+        self._is_owner = is_owner
         self._places = places
         self._ends = ends
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -103,7 +103,7 @@ class HookWriter:
         """Make the changes of one hook one after the other: each starts from the result of all earlier ones, anywhere.
 
         Raises:
-            NotHome: another worker is its owner, or may be.
+            NotOwner: another worker is its owner, or may be.
             TimeoutError: Kafka does not answer in time.
 
         """
@@ -120,7 +120,7 @@ class HookWriter:
         """Write a changed hook, within `alone`; return it as it was written.
 
         Raises:
-            NotHome: another worker is its owner, or may be; nothing was written.
+            NotOwner: another worker is its owner, or may be; nothing was written.
             Overtaken: another worker has changed it in the meantime; the written record has no effect.
             PublishError: the broker does not accept it.
 
@@ -141,11 +141,11 @@ class HookWriter:
         return self._hooks.revisions.of(hook_id) + 1
 
     def _check(self, hook_id: str) -> None:
-        if not self._is_home(hook_id):
-            raise NotHome("this worker is not the owner of the hook")
+        if not self._is_owner(hook_id):
+            raise NotOwner("this worker is not the owner of the hook")
 
     async def _write(self, hook: Hook) -> Hook:
-        await self._publish(self._topics.hooks, hook.id, self._keys.sealed(hook).to_json())
+        await self._publish(self._topics.hooks, hook.id, self._keys.encrypted(hook).to_json())
         return hook
 
     async def _publish(self, topic: str, hook_id: str, value: bytes | None, **options: object) -> None:
@@ -169,12 +169,12 @@ class HookWriter:
 
     async def heal(self) -> None:
         """Write the record in force again, for the hooks of this worker whose log ends with another record."""
-        for hook_id in [one for one in self._hooks.revisions.to_heal if self._is_home(one)]:
+        for hook_id in [one for one in self._hooks.revisions.to_heal if self._is_owner(one)]:
             try:
                 async with asyncio.timeout(2 * WITHIN), self.alone(hook_id):
                     if hook_id in self._hooks.revisions.to_heal:
                         await self._heal(hook_id)
-            except (NotHome, Overtaken, PublishError, TimeoutError) as error:
+            except (NotOwner, Overtaken, PublishError, TimeoutError) as error:
                 log.info("the hook %s will be healed later: %s", shown(hook_id), type(error).__name__)
 
     async def _heal(self, hook_id: str) -> None:

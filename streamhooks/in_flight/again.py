@@ -10,7 +10,7 @@ from typing import Protocol
 
 from streamhooks.errors import ProducerDead
 from streamhooks.in_flight.backoff import pause_after
-from streamhooks.in_flight.cancelling import is_let_go
+from streamhooks.in_flight.cancelling import is_being_cancelled
 from streamhooks.masking import shown
 from streamhooks.metrics import REPEATED_RUNS
 
@@ -88,7 +88,7 @@ class Again:
         except ProducerDead:
             return None
         except asyncio.CancelledError as error:
-            if is_let_go():
+            if is_being_cancelled():
                 raise
             return error
         except Exception as error:  # whatever it is

@@ -55,7 +55,7 @@ class Tracker:
     """All partitions of this worker.
 
     At most `most` records and `most_bytes` bytes are in flight (see `Room`), and the next offset of a partition is at
-    most `window` ahead of its floor. With `tells_above`, offsets settled above the floors are committed as well.
+    most `window` ahead of its floor. With `commits_above`, offsets settled above the floors are committed as well.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class Tracker:
         most: int = sys.maxsize,
         most_bytes: int = sys.maxsize,
         window: int = sys.maxsize,
-        tells_above: bool = False,
+        commits_above: bool = False,
     ) -> None:
         #: records in flight
         self.room: Final = Room(most, most_bytes)
         self._window: Final = window
-        self._tells_above: Final = tells_above
+        self._commits_above: Final = commits_above
         self._partitions: dict[TP, Progress] = {}
         self._changed = asyncio.Event()
 
@@ -85,7 +85,7 @@ class Tracker:
         previous assignment of the partition settle nothing here.
         """
         self._end(tp)
-        previous = within(above, start, sys.maxsize) if self._tells_above else ()
+        previous = within(above, start, sys.maxsize) if self._commits_above else ()
         self._partitions[tp] = Progress(start, committed, number, previous)
         self._changed.set()
 
@@ -195,7 +195,7 @@ class Tracker:
     def committable(self) -> Iterator[tuple[TP, Settled]]:
         """Give the partitions with more settled than committed, each with what is settled."""
         for tp, progress in self._partitions.items():
-            settled = progress.settled() if self._tells_above else Settled(progress.floor)
+            settled = progress.settled() if self._commits_above else Settled(progress.floor)
             if settled != progress.committed:
                 yield tp, settled
 

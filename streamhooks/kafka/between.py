@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from streamhooks.kafka.apart import STOP
+from streamhooks.kafka.child_process import STOP
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import TP, Stop, scan
 from streamhooks.settings import Settings

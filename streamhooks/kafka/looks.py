@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from streamhooks.kafka.apart import Apart
+from streamhooks.kafka.child_process import ChildProcess
 from streamhooks.kafka.threads import Places, Threads
 
 R = TypeVar("R")
@@ -19,7 +19,7 @@ class Looks:
     """Runs looks. One for the worker. A look ends soon after its caller is cancelled."""
 
     def __init__(self) -> None:
-        self._apart = Apart()
+        self._process = ChildProcess()
         self._short, self._long = Threads(SHORT), Threads(LONG)
         self._long_places = Places(LONG, f"{LONG} long looks into the topics are taken at this moment")
         self._short_places = Places(SHORT_CALLS, f"{SHORT_CALLS} looks into the topics are taken at this moment")
@@ -50,12 +50,12 @@ class Looks:
         """Return what `work(*args, stop=…)` returns, in a thread of the long looks."""
         return await self._long.run(work, *args)
 
-    async def apart(self, work: Callable[..., R], *args: Any) -> R:
-        """Return what `work(*args)` returns, in a process of its own: for what takes the CPU for seconds."""
-        return await self._apart.run(work, *args)
+    async def in_child_process(self, work: Callable[..., R], *args: Any) -> R:
+        """Return what `work(*args)` returns, in a child process: for what takes the CPU for seconds."""
+        return await self._process.run(work, *args)
 
     def close(self) -> None:
-        """End what still looks, and the process apart, if there is one."""
-        self._apart.close()
+        """End what still looks, and the child process, if there is one."""
+        self._process.close()
         self._short.close()
         self._long.close()

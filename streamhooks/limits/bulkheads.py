@@ -40,7 +40,7 @@ class Bulkheads:
         total: int,
         bound_of: Callable[[str], int],
         clock: Callable[[], float] = steady,
-        on_leave: Callable[[], None] = nothing_waits,
+        on_free: Callable[[], None] = nothing_waits,
     ) -> None:
         self._room = asyncio.Semaphore(total)
         self._room_again = max(1, total // 4)
@@ -53,7 +53,7 @@ class Bulkheads:
         self._in_vain_at = clock()
         self._patience: dict[str, float] = {}  # of hooks with which there is less than at first
         #: called when a delivery left
-        self.on_leave = on_leave
+        self.on_free = on_free
 
     def enter(self, hook_id: str) -> bool:
         """Take a place of the hook; False if all are taken."""
@@ -161,7 +161,7 @@ class Bulkheads:
             if not waiter.done():
                 waiter.set_result(None)
                 break
-        self.on_leave()
+        self.on_free()
 
     def in_flight(self, hook_id: str) -> int:
         """Return how many deliveries of the hook are in flight."""

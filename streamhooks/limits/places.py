@@ -33,7 +33,7 @@ class Places:
 
     def _lighter(self, size: int) -> None:
         self.again.give_back(size)
-        self.bulkheads.on_leave()
+        self.bulkheads.on_free()
 
 
 async def leaving(run: Run, leave: Callable[[], None]) -> None:

@@ -52,7 +52,7 @@ class Restraints:
         self,
         hooks: Hooks,
         *,
-        is_home: Callable[[str], bool],
+        is_owner: Callable[[str], bool],
         tell: Tell,
         clock: Callable[[], float] = steady,
         wall: Callable[[], float] = time.time,
@@ -60,7 +60,7 @@ class Restraints:
         failing: float = FAILING,
     ) -> None:
         self._hooks = hooks
-        self._is_home = is_home
+        self._is_owner = is_owner
         self._tell_owner = tell
         self._clock = clock
         self._wall = wall
@@ -91,7 +91,7 @@ class Restraints:
         if self._is_open(hook_id, now):
             HELD_BACK.labels("breaker").inc()
             return 0.0
-        if hook is not None and hook.rate_limit and (not self._is_home(hook_id) or self._rate(hook).take(now)):
+        if hook is not None and hook.rate_limit and (not self._is_owner(hook_id) or self._rate(hook).take(now)):
             HELD_BACK.labels("rate").inc()
             return 0.0
         return None

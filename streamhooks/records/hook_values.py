@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.masking import MASK
-from streamhooks.records import own_headers, patterns
+from streamhooks.records import custom_headers, patterns
 from streamhooks.records.bounds import MAX_EVENTS, MAX_HEADER_BYTES, MAX_PROJECTS, MAX_URL
 from streamhooks.records.fields import (
     choice,
@@ -180,23 +180,23 @@ SECRET: Final = Value(
 )
 HEADERS: Final = Value(
     "headers",
-    lambda fields, _name: own_headers.custom_headers(fields),
+    lambda fields, _name: custom_headers.custom_headers(fields),
     or_null(
         {
             "type": "object",
             "additionalProperties": {
                 "type": "string",
-                "maxLength": own_headers.MAX_VALUE,
+                "maxLength": custom_headers.MAX_VALUE,
                 "pattern": patterns.HEADER_VALUE,
             },
-            "propertyNames": {"maxLength": own_headers.MAX_NAME, "pattern": patterns.HEADER_NAME},
-            "maxProperties": own_headers.MAX_HEADERS,
+            "propertyNames": {"maxLength": custom_headers.MAX_NAME, "pattern": patterns.HEADER_NAME},
+            "maxProperties": custom_headers.MAX_HEADERS,
             "description": "custom headers, masked when shown; all names and values together have at most"
             f" {MAX_HEADER_BYTES} bytes of UTF-8. In a change, the mask as a value keeps the value,"
             " unless the URL moves to another origin",
         }
     ),
-    own_headers.wrong_in_new_headers,
+    custom_headers.wrong_in_new_headers,
     {**or_null({"type": "object", "additionalProperties": TEXT}), "description": "values are masked"},
     _masked_headers,
     has_default=True,

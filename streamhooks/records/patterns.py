@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from streamhooks.records.bounds import BLANK
-from streamhooks.records.own_headers import RESERVED
+from streamhooks.records.custom_headers import RESERVED
 from streamhooks.records.secret import SEALED
 
 

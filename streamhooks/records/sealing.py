@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.records.custom_headers import custom_headers
 from streamhooks.records.hook import Hook
-from streamhooks.records.own_headers import custom_headers
 from streamhooks.records.secret import SEALED, check_secret
 
 BOUND: Final = f"{SEALED}bound:"
@@ -45,7 +45,7 @@ class Keys:
     def __bool__(self) -> bool:
         return bool(self._keys)
 
-    def sealed(self, hook: Hook) -> Hook:
+    def encrypted(self, hook: Hook) -> Hook:
         """Return the hook as it is written: its secrets and the values of its custom headers encrypted."""
         if not self._keys:
             return hook
@@ -57,7 +57,7 @@ class Keys:
 
         return _changed(hook, seal)
 
-    def opened(self, hook: Hook, *, old: bool = True) -> Hook:
+    def decrypted(self, hook: Hook, *, old: bool = True) -> Hook:
         """Return the hook decrypted.
 
         Texts that no key can decrypt stay encrypted (see `Hook.is_sealed`), and so do old texts unless `old`.

@@ -9,13 +9,13 @@ from streamhooks.hooks.matching import Ask, matches
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
-from streamhooks.metrics import DOUBLES
+from streamhooks.metrics import DUPLICATES
 from streamhooks.records.call import Resent
 from streamhooks.records.formats import Registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
 from streamhooks.records.notice import Notice
-from streamhooks.sources.duplicates import Doubles
+from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.notices import HookNotice
 from streamhooks.sources.origin import Origin, call_from, origin_of
@@ -37,7 +37,7 @@ class Calls:
         *,
         partition_of: Callable[[str], int],
         partitions: int,
-        duplicates: Doubles,
+        duplicates: Duplicates,
         clock: Callable[[], float],
         registry: Registry | None = None,
     ) -> None:
@@ -58,8 +58,8 @@ class Calls:
         """
         source = self._read(kind, record.value)
         key = duplicate_key(source)
-        if key and self._duplicates.is_double(origin.id, record.topic, *key):
-            DOUBLES.labels(record.topic).inc()
+        if key and self._duplicates.is_duplicate(origin.id, record.topic, *key):
+            DUPLICATES.labels(record.topic).inc()
             return []
         fan_out, calls = fan_out_of(source), list[Call]()
         if fan_out is None or not fan_out.finds_all:

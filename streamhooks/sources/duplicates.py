@@ -15,7 +15,7 @@ from streamhooks.times import steady
 MOST = 500_000
 
 
-class Doubles:
+class Duplicates:
     """Remembers the first record of each key for `window` to twice `window` seconds; 0 remembers nothing.
 
     With very many keys the time is shorter: the last `MOST` to twice as many are remembered.
@@ -28,7 +28,7 @@ class Doubles:
         self._young: dict[int, str] = {}
         self._old: dict[int, str] = {}
 
-    def is_double(self, source_id: str, *key: str) -> bool:
+    def is_duplicate(self, source_id: str, *key: str) -> bool:
         """Tell whether another record had this key before; `source_id` identifies this record."""
         if not self._window:
             return False

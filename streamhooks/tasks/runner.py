@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from streamhooks.in_flight.cancelling import is_let_go
+from streamhooks.in_flight.cancelling import is_being_cancelled
 from streamhooks.limits.places import Places
 from streamhooks.masking import shown
 from streamhooks.metrics import QUEUE_SECONDS, TASK_SECONDS
@@ -81,7 +81,7 @@ class TaskRunner:
 
     def _leave(self, lane: TaskLane) -> None:
         self._again[lane] += 1
-        self._places.bulkheads.on_leave()
+        self._places.bulkheads.on_free()
 
     async def _run(
         self, call: Call, owner: Owner, leave: Callable[[], None], give_back: GiveBack | None = None
@@ -119,7 +119,7 @@ class TaskRunner:
         try:
             result = await task.run(call.args, call.kwargs)
         except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and is_let_go():
+            if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
                 raise
             # A task that would end the process, or was cancelled from inside, has failed like any other.
             return Ran(ending_of(call, task, error, self._limits), (), run.handles)

@@ -67,7 +67,7 @@ class Parts:
         self._hooks = HooksTable(TOPICS.hooks, TOPICS.hook_states, clock=self.clock, steady_clock=self.clock)
         self._restraints = Restraints(
             self._hooks,
-            is_home=lambda _hook: True,
+            is_owner=lambda _hook: True,
             tell=lambda *told: self._notes.tell(*told),
             clock=self.clock,
             wall=self.clock,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from streamhooks.delivery.outcomes import Attempted
-from streamhooks.in_flight.cancelling import is_let_go
+from streamhooks.in_flight.cancelling import is_being_cancelled
 from streamhooks.masking import shown
 from streamhooks.metrics import QUEUE_SECONDS, TASK_SECONDS
 from streamhooks.tasks.call import Call
@@ -80,7 +80,7 @@ class Attempting:
                 attempted = await self._deliver(call, hook, payload, traceparent)
             return attempted, ending_after(call, task, attempted, hook.retry_schedule, self._limits)
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and is_let_go():
+            if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
                 raise
             # Its arguments can't be rendered, or it is a defect of ours; it is not the endpoint's fault.
             return None, ending_of(call, task, error, self._limits, hook.retry_schedule if hook else None)

@@ -79,7 +79,7 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
 
         return make_parts
 
-    tracker = Tracker(most=settings.max_unsettled, most_bytes=parts.unsettled, tells_above=True)
+    tracker = Tracker(most=settings.max_unsettled, most_bytes=parts.unsettled, commits_above=True)
     app = App(
         settings.app_id,
         consuming(settings.app_id, tracker, topics.delayed),

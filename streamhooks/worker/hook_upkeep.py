@@ -33,7 +33,7 @@ class HookUpkeep:
         runs: Runs,
         clock: Callable[[], float],
     ) -> None:
-        outbox, topics, hooks, is_home = outward.outbox, known.topics, known.hooks, ownership.is_home
+        outbox, topics, hooks, is_owner = outward.outbox, known.topics, known.hooks, ownership.is_owner
         self.hook_states = HookStates(outbox, topics, hooks, known.hooks_reader, clock)
         self.hook_writer = HookWriter(
             outbox,
@@ -41,7 +41,7 @@ class HookUpkeep:
             hooks,
             known.hooks_reader,
             known.keys,
-            is_home=ownership.may_write,
+            is_owner=ownership.may_write,
             places=known.partitions.of_hook,
             ends=known.ends.of,
         )
@@ -49,13 +49,13 @@ class HookUpkeep:
         self.notes = Notes(outward.outputs, runs, ownership.partition_of, clock)
         self.restraints = Restraints(
             hooks,
-            is_home=is_home,
+            is_owner=is_owner,
             tell=self.notes.tell,
             breaker=settings.breaker,
             failing=settings.failing_days * DAY,
         )
-        self._seals = Seals(hooks, is_home, self.notes.tell, clock)
-        self._upheld = Upheld(hooks, is_home, self.notes.tell)
+        self._seals = Seals(hooks, is_owner, self.notes.tell, clock)
+        self._upheld = Upheld(hooks, is_owner, self.notes.tell)
 
     def parts(self) -> Iterator[Part]:
         """Return what runs."""

@@ -24,13 +24,13 @@ class Ownership:
         """Tell whether this worker owns the partition."""
         return self._app_of(topic).is_mine(topic, partition)
 
-    def is_home(self, hook_id: str) -> bool:
+    def is_owner(self, hook_id: str) -> bool:
         """Tell whether this worker is the home of the hook: the owner of its partition of `delayed`."""
         return self.is_mine(self._topics.delayed, self.partition_of(hook_id))
 
     def may_write(self, hook_id: str) -> bool:
         """Tell whether this worker is its home, and no other may have become it."""
-        return self.is_home(hook_id) and self.holds_lease()
+        return self.is_owner(hook_id) and self.holds_lease()
 
     def holds_lease(self) -> bool:
         """Tell whether the group still knows this worker."""

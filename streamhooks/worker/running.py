@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from streamhooks.backlog.catch_up import CatchUp
-from streamhooks.backlog.passing import Missed
+from streamhooks.backlog.passing import PassedOver
 from streamhooks.dead_letters.lifecycle import Letters
 from streamhooks.dead_letters.listing import DeadLetters
 from streamhooks.delayed.admission import Admission
@@ -21,7 +21,7 @@ from streamhooks.limits.places import Places
 from streamhooks.limits.rates import Rate
 from streamhooks.settings import Settings
 from streamhooks.sources.calls import Calls
-from streamhooks.sources.duplicates import Doubles
+from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.intake import Intake
 from streamhooks.sources.origin import Origins
 from streamhooks.sources.read_again import ReadAgain
@@ -65,7 +65,7 @@ class Running:
 
         # how many run at once
         admission = Admission(hooks, upkeep.restraints, known.queues, settings.hook_max_in_flight)
-        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, on_leave=known.queues.tell_of_room)
+        bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, on_free=known.queues.tell_of_room)
         size = settings.max_unsettled_mb * 1_000_000
         places = Places(bulkheads, Weight(size), Weight(divided(size).again))
 
@@ -76,14 +76,14 @@ class Running:
         origins = Origins(clock, settings.max_hops)
         read_again = ReadAgain(hooks, known.reads.one, topics=topics, origins=origins, registry=known.registry)
         settler = Settler(outputs, outward.firings, upkeep.notes, hooks, registry, clock)
-        self.missed = Missed(upkeep.backlog, hooks, app.tracker, ownership, clock=clock)
+        self.passed_over = PassedOver(upkeep.backlog, hooks, app.tracker, ownership, clock=clock)
         deliver = delivering(outward.client.post)
         deliveries = DeliveryRunner(
             Attempting(registry, hooks, Rendering(links), deliver, self.limits, clock, tracing),
             hooks,
             places,
             upkeep.restraints,
-            self.missed,
+            self.passed_over,
             settler,
             runs,
             log_bodies=settings.log_bodies,
@@ -105,7 +105,7 @@ class Running:
             topics,
             partition_of=partition_of,
             partitions=ownership.partitions,
-            duplicates=Doubles(settings.idempotence_window),
+            duplicates=Duplicates(settings.idempotence_window),
             clock=clock,
             registry=known.registry,
         )
@@ -124,7 +124,7 @@ class Running:
             outward.letter_states,
             outputs,
             partitions=ownership.partitions,
-            is_home=partial(_is_home_of_letters, ownership, known),
+            is_owner=partial(_owns_letters, ownership, known),
             pending=known.pending.snapshot,
             bounds=self.dead_letters.ends,
             clock=clock,
@@ -145,7 +145,7 @@ class Running:
             self.runners,
             known.reads,
             again=self.calls.again,
-            is_home=ownership.is_home,
+            is_owner=ownership.is_owner,
             may_send=admission.may_catch_up,
             rate=Rate(settings.resume_rate),
         )
@@ -157,11 +157,11 @@ class Running:
         yield Part("scheduler", run=self.scheduler.run)
         yield Part("states of dead letters", run=self.letters.run)
         yield from self.upkeep.parts()
-        yield Part("what is passed over", run=self.missed.run)
+        yield Part("what is passed over", run=self.passed_over.run)
         yield Part("catching up", run=self.catch_up.run)
 
 
-def _is_home_of_letters(ownership: Ownership, known: Knowledge, partition: int) -> bool:
+def _owns_letters(ownership: Ownership, known: Knowledge, partition: int) -> bool:
     return ownership.is_mine(known.topics.delayed, partition) and known.is_read(partition)
 
 

@@ -55,7 +55,7 @@ class World:
         self.told: list = []
         self.passed_over: list = []
         self.restraints = Restraints(
-            self.hooks, is_home=lambda _hook: True, tell=lambda *told: self.told.append(told), clock=lambda: NOW
+            self.hooks, is_owner=lambda _hook: True, tell=lambda *told: self.told.append(told), clock=lambda: NOW
         )
         self.queues = Queues()
         self.bulkheads = Bulkheads(100, lambda _hook: bound, lambda: NOW, self.queues.tell_of_room)

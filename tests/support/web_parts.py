@@ -105,7 +105,7 @@ class FakeParts:
                     self.hooks,
                     self,
                     self.keys,
-                    is_home=lambda hook_id: (
+                    is_owner=lambda hook_id: (
                         self.whole and self.is_mine(self.topics.delayed, self.partition_of(hook_id))
                     ),
                     places=lambda _: [(self.topics.hooks, 0), (self.topics.hook_states, 0)],

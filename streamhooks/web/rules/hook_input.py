@@ -12,10 +12,10 @@ from yarl import URL
 from streamhooks.errors import BadUrl, BrokenRecord, TooManySecrets
 from streamhooks.hooks.table import Status
 from streamhooks.masking import MASK
+from streamhooks.records.custom_headers import MAX_HEADERS, MAX_NAME
 from streamhooks.records.hook import CHANGEABLE, CREATABLE, FIELDS, Hook, names_for
 from streamhooks.records.hook_events import never_fire
 from streamhooks.records.hook_values import WHOLE
-from streamhooks.records.own_headers import MAX_HEADERS, MAX_NAME
 from streamhooks.records.rotation import MOST, rotated, without_expired
 from streamhooks.records.secret import SECRET_PREFIX, generate_secret
 from streamhooks.times import iso, moment

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from streamhooks.errors import NotHome, Overtaken
+from streamhooks.errors import NotOwner, Overtaken
 from streamhooks.hooks.table import Status
 from streamhooks.hooks.trouble import trouble_of
 from streamhooks.records.hook import Hook
@@ -130,7 +130,7 @@ async def _changing(parts: Parts, request: web.Request, hook_id: str) -> AsyncIt
             hook = known_hook(parts, hook_id)
             _check_match(request, _revision(parts, hook))
             yield hook
-    except (NotHome, Overtaken) as error:
+    except (NotOwner, Overtaken) as error:
         raise try_again(str(error)) from None
 
 

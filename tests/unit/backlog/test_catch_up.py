@@ -36,7 +36,7 @@ class World:
             self,
             self,
             again=lambda _hook, record, _cause, _id_of: record.offset,
-            is_home=lambda _: True,
+            is_owner=lambda _: True,
             may_send=lambda _: True,
             rate=Rate(10_000),
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from support.examples import HOOK
 
-from streamhooks.backlog.passing import UNDECIDED, Missed
+from streamhooks.backlog.passing import UNDECIDED, PassedOver
 from streamhooks.backlog.stretches import Backlog, Stretches
 from streamhooks.errors import ProducerDead
 from streamhooks.hooks.decisions import Decisions
@@ -36,7 +36,7 @@ class World:
         self.error: Exception | None = None
         self.log_id = ""
         self.gone: list[Stretch] = []
-        self.missed = Missed(
+        self.missed = PassedOver(
             Backlog(self.stretches, self.write, self.forget, self.gone.append),
             self,
             self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from streamhooks.backlog.passing import Missed
+from streamhooks.backlog.passing import PassedOver
 from streamhooks.backlog.stretches import Backlog, Stretches
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
@@ -89,7 +89,7 @@ class Worker:
         self.passed: dict[int, int] = {}
         self.ending: asyncio.Task[None] | None = None
         self.frozen: set[str] = set()
-        self.missed = Missed(
+        self.missed = PassedOver(
             Backlog(
                 self.stretches,
                 lambda stretch: self.write(stretch, stretch.to_json()),

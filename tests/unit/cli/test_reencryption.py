@@ -65,7 +65,7 @@ class Topic:
 
 
 def put(topic: Topic, one: Hook, key: str | None = None) -> None:
-    topic.put(one.id, Keys([key] if key else []).sealed(one).to_json())
+    topic.put(one.id, Keys([key] if key else []).encrypted(one).to_json())
 
 
 def test_all_are_under_the_first_key_afterwards() -> None:
@@ -83,7 +83,7 @@ def test_all_are_under_the_first_key_afterwards() -> None:
     assert topic.run() == Outcome(2, 1, (hook(5).id,), ("another's key", "nonsense"))
     assert [record.key for record in topic.records[before:]] == [hook(1).id.encode(), hook(2).id.encode()]
     assert all(KEYS.is_current(topic.last(number)) for number in (1, 2, 3))
-    assert Keys([NEW]).opened(topic.last(1)) == hook(1, timeout=3, revision=3)
+    assert Keys([NEW]).decrypted(topic.last(1)) == hook(1, timeout=3, revision=3)
     assert topic.run() == Outcome(0, 3, (hook(5).id,), ("another's key", "nonsense"))
     assert topic.writes == 1
 
@@ -92,14 +92,14 @@ def test_no_key_is_needed_for_what_signs_no_longer() -> None:
     topic = Topic()
     formers = {"previous_secret": "hunter3hunter3-1", "earlier_secret": "hunter4hunter4-1"}
     kept = {"previous_secret_until": NOW + 1}
-    sealed = Keys([LOST]).sealed(hook(1, **formers, **kept, earlier_secret_until=NOW))
+    sealed = Keys([LOST]).encrypted(hook(1, **formers, **kept, earlier_secret_until=NOW))
     one = hook(1, **formers, **kept, earlier_secret_until=NOW)
-    mixed = Keys([OLD]).sealed(one).to_fields() | {"earlier_secret": sealed.earlier_secret}
+    mixed = Keys([OLD]).encrypted(one).to_fields() | {"earlier_secret": sealed.earlier_secret}
     put(topic, Hook.from_fields(mixed))
     assert topic.run() == Outcome(1, 0, (), ())
     last = topic.last(1)
     assert KEYS.is_current(last)
-    assert Keys([NEW]).opened(last) == hook(1, previous_secret="hunter3hunter3-1", **kept, revision=2)
+    assert Keys([NEW]).decrypted(last) == hook(1, previous_secret="hunter3hunter3-1", **kept, revision=2)
 
 
 def test_what_somebody_wrote_meanwhile_holds() -> None:
@@ -115,10 +115,10 @@ def test_what_somebody_wrote_meanwhile_holds() -> None:
     topic.before_write = meanwhile
     topic.after_write = lambda: put(topic, hook(3, timeout=9), OLD) if topic.writes == 1 else None
     topic.run()
-    assert Keys([NEW]).opened(topic.last(1)) == hook(1, timeout=7, revision=5)
+    assert Keys([NEW]).decrypted(topic.last(1)) == hook(1, timeout=7, revision=5)
     assert topic.last(2) is None
     # It came after ours: it holds as it is.
-    assert Keys([OLD]).opened(topic.last(3)) == hook(3, timeout=9)
+    assert Keys([OLD]).decrypted(topic.last(3)) == hook(3, timeout=9)
 
 
 def test_what_a_worker_changed_meanwhile_holds() -> None:
@@ -169,7 +169,7 @@ def test_the_last_wish_of_somebody_else_always_holds(rounds) -> None:
     topic.run()
     for number, timeout in wishes.items():
         last = topic.last(number)
-        assert (None if last is None else KEYS.opened(last).timeout) == timeout
+        assert (None if last is None else KEYS.decrypted(last).timeout) == timeout
 
 
 def test_without_keys_it_is_refused() -> None:
@@ -199,7 +199,7 @@ def test_what_0_1_0_wrote_is_bound_afterwards_and_by_then_opens_no_more():
     for number in (1, 2):
         last = topic.last(number)
         assert all(text.startswith(BOUND) for text in (last.secret, *last.headers.values()))
-        assert KEYS.opened(last, old=False).headers == {"X": "x"}
+        assert KEYS.decrypted(last, old=False).headers == {"X": "x"}
     # Who pastes an old text afterwards does not get it encrypted anew, as a text of his own hook.
     pasted = hook(2, headers={"X": old_form("x")}).to_json()
     topic.put(hook(2).id, pasted)

@@ -22,12 +22,12 @@ class World:
         self.forgotten: list[str] = []
         self.pending: list[Entry] = []
         self.ends = {3: (0, 100)}
-        self.is_home = True
+        self.is_owner = True
         self.letters = Letters(
             self.states,
             self,
             partitions=2,
-            is_home=lambda partition: self.is_home and partition == 0,
+            is_owner=lambda partition: self.is_owner and partition == 0,
             pending=lambda: self.pending,
             bounds=lambda: self.ends,
             clock=lambda: 1.0,
@@ -83,10 +83,10 @@ async def test_any_other_call_runs():
 
 async def test_only_an_owner_heals():
     world = World(("delivered", 1), ("sent", 1))
-    world.is_home = False
+    world.is_owner = False
     world.letters.heal()
     assert await world.ended() == []
-    world.is_home = True
+    world.is_owner = True
     world.letters.heal()
     assert await world.ended() == [(KEY, "delivered", 1)]
 

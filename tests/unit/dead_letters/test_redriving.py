@@ -22,7 +22,7 @@ from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.sources.calls import Calls
-from streamhooks.sources.duplicates import Doubles
+from streamhooks.sources.duplicates import Duplicates
 from streamhooks.times import Between
 
 HOOK = Hook(
@@ -58,7 +58,7 @@ class World:
         self.full = 0
         self.error: Exception | None = None
         calls = Calls(
-            HooksTable("h", "s"), Topics("p."), partition_of=len, partitions=8, duplicates=Doubles(0), clock=time
+            HooksTable("h", "s"), Topics("p."), partition_of=len, partitions=8, duplicates=Duplicates(0), clock=time
         )
         self.redriving = Redriving(
             self,

@@ -33,7 +33,7 @@ class World:
         self.holes: list[tuple[TP, int, int]] = []
         self.moved: list[tuple[TP, int]] = []
         self.meanwhile = lambda: None
-        self.tracker = Tracker(tells_above=True)
+        self.tracker = Tracker(commits_above=True)
         self.positions = Positions(
             self,
             {"events": self},

@@ -17,7 +17,7 @@ HOOK = Hook(id="a" * 32, organization_id="1", url="https://example.com/", events
 
 
 def written(key: str | None = None, **fields) -> Record:
-    hook = Keys([key] if key else []).sealed(Hook.from_fields({**HOOK.to_fields(), **fields}))
+    hook = Keys([key] if key else []).encrypted(Hook.from_fields({**HOOK.to_fields(), **fields}))
     return Record("hooks", 0, 0, 0, HOOK.id.encode(), hook.to_json())
 
 
@@ -93,7 +93,7 @@ def mark(value: bytes | None = b'{"since":1.0}') -> Record:
 
 
 def test_a_text_that_was_copied_from_another_hook_is_sealed_there() -> None:
-    victim = Keys([KEY]).sealed(Hook.from_fields({**HOOK.to_fields(), "id": "b" * 32, "headers": {"X": "hunter2"}}))
+    victim = Keys([KEY]).encrypted(Hook.from_fields({**HOOK.to_fields(), "id": "b" * 32, "headers": {"X": "hunter2"}}))
     made = table(written(KEY, headers={"X": victim.headers["X"]}), mark())
     assert made.get(HOOK.id).headers == {"X": victim.headers["X"]}
     assert "STREAMHOOKS_SECRET_KEYS" in made.status(HOOK.id).reason

@@ -75,7 +75,7 @@ def test_what_is_over_a_bound_is_told_too():
 def test_what_is_blocked_waits_and_catches_nothing_up(hook: Hook):
     hooks = HooksTable("hooks", "states")
     hooks.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), replace(hook, app_id="1").to_json())])
-    restraints = Restraints(hooks, is_home=lambda _: True, tell=lambda *_: None, clock=lambda: 100.0)
+    restraints = Restraints(hooks, is_owner=lambda _: True, tell=lambda *_: None, clock=lambda: 100.0)
     admission = Admission(hooks, restraints, Queues(), 10)
     assert hooks.is_active(HOOK.id)
     assert restraints.hold_back(HOOK.id) == 0.0
@@ -88,7 +88,7 @@ def test_what_is_blocked_waits_and_catches_nothing_up(hook: Hook):
 
 def test_deliveries_of_a_sealed_hook_are_held_back_for_the_owner():
     world = World()
-    restraints = Restraints(world.hooks, is_home=lambda _: True, tell=world.tell, clock=lambda: world.now)
+    restraints = Restraints(world.hooks, is_owner=lambda _: True, tell=world.tell, clock=lambda: world.now)
     assert restraints.hold_back(HOOK.id) == 0.0
     world.hooks.get = lambda _: HOOK
     assert restraints.hold_back(HOOK.id) is None

@@ -21,7 +21,7 @@ class Owner:
     def __init__(self, commit: tuple[int, str], holes: set[int]) -> None:
         reading = from_metadata(*commit)
         self.told = {n for start, end in reading.above for n in range(start, end)} | {*range(reading.offset)}
-        self.tracker = Tracker(tells_above=True)
+        self.tracker = Tracker(commits_above=True)
         self.tracker.assign(TP, reading.offset, Settled(reading.offset, reading.above), above=reading.above)
         self.holes = holes
         self.next = reading.offset

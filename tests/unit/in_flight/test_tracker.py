@@ -156,7 +156,7 @@ async def test_a_partition_that_goes_makes_room():
 
 
 def test_however_far_the_others_are_ahead_a_slow_one_does_not_make_them_wait():
-    made = Tracker(most=2, tells_above=True)
+    made = Tracker(most=2, commits_above=True)
     made.assign(TP, 0, None)
     made.start(TP, 0)
     for offset in range(1, 300_001):
@@ -186,15 +186,15 @@ def test_nothing_of_a_previous_assignment_is_in_flight(ends, released):
 
 
 def test_ranges_above_the_floor_are_taken_over_only_where_they_are_committed():
-    for tells_above in (False, True):
-        made = Tracker(tells_above=tells_above)
+    for commits_above in (False, True):
+        made = Tracker(commits_above=commits_above)
         made.assign(TP, 0, Settled(0, ((1, 3),)), above=((1, 3),))
         taken = [offset for offset in range(4) if made.start(TP, offset) is not None]
-        assert taken == ([0, 3] if tells_above else [0, 1, 2, 3])
+        assert taken == ([0, 3] if commits_above else [0, 1, 2, 3])
 
 
 def test_reached_covers_settled_offsets_above_the_start():
-    made = Tracker(tells_above=True)
+    made = Tracker(commits_above=True)
     made.assign(TP, 3, None, above=((5, 9),))
     assert (made.expected(TP), made.reached(TP)) == (3, 9)
     made.cut(TP, 7)
@@ -204,7 +204,7 @@ def test_reached_covers_settled_offsets_above_the_start():
 
 
 def test_a_commit_of_a_previous_assignment_is_none_of_this_one():
-    made = Tracker(tells_above=True)
+    made = Tracker(commits_above=True)
     made.assign(TP, 0, None, 1)
     made.assign(TP, 0, None, 2)
     made.committed(TP, Settled(0), 1)

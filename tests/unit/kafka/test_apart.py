@@ -10,14 +10,14 @@ import pytest
 from support import eventually
 from support.processes import ended
 
-from streamhooks.kafka.apart import Apart
+from streamhooks.kafka.child_process import ChildProcess
 
 _PARENT = """
 import asyncio, os, time
-from streamhooks.kafka.apart import Apart
+from streamhooks.kafka.child_process import ChildProcess
 
 async def main():
-    print(await Apart().run(os.getpid), flush=True)
+    print(await ChildProcess().run(os.getpid), flush=True)
     time.sleep(60)
 
 if __name__ == "__main__":
@@ -26,7 +26,7 @@ if __name__ == "__main__":
 
 
 async def test_it_runs_in_a_child_process_and_raises_here() -> None:
-    apart = Apart()
+    apart = ChildProcess()
     try:
         process = await apart.run(os.getpid)
         assert process != os.getpid()
@@ -39,7 +39,7 @@ async def test_it_runs_in_a_child_process_and_raises_here() -> None:
 
 
 async def test_one_that_was_killed_is_replaced() -> None:
-    apart = Apart()
+    apart = ChildProcess()
     try:
         process = await apart.run(os.getpid)
         with pytest.raises(TimeoutError):

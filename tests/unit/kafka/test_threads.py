@@ -11,7 +11,7 @@ from support import eventually
 
 from streamhooks.errors import Busy
 from streamhooks.kafka import reader
-from streamhooks.kafka.apart import STOP, Apart
+from streamhooks.kafka.child_process import STOP, ChildProcess
 from streamhooks.kafka.threads import Places, Threads
 from streamhooks.settings import Settings
 
@@ -109,7 +109,7 @@ def count_until_stopped(folder: Path) -> str:
 
 
 async def test_counting_in_a_child_process_ends_when_its_caller_is_cancelled(tmp_path: Path) -> None:
-    apart = Apart()
+    apart = ChildProcess()
     try:
         counting = asyncio.create_task(apart.run(count_until_stopped, tmp_path))
         waiting = asyncio.create_task(apart.run(int, "7"))

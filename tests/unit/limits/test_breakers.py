@@ -182,7 +182,7 @@ def test_several_workers_that_see_it_trip_bring_one_notice():
     world, other = World(), World(owner=False)
     other.tell, other.state, other.lasting = world.tell, world.state, world.lasting
     other.restraints = Restraints(
-        other, is_home=lambda _hook: False, tell=world.tell, clock=lambda: world.now, wall=lambda: world.now
+        other, is_owner=lambda _hook: False, tell=world.tell, clock=lambda: world.now, wall=lambda: world.now
     )
     world.ends("retry", "timeout", times=TIMEOUTS)
     other.ends("retry", "timeout", times=TIMEOUTS)

@@ -37,7 +37,7 @@ class World:
         self.write = True
         self.notices: list[str] = []
         self.restraints = Restraints(
-            self, is_home=lambda _hook: owner, tell=self.tell, clock=lambda: self.now, wall=lambda: self.wall
+            self, is_owner=lambda _hook: owner, tell=self.tell, clock=lambda: self.now, wall=lambda: self.wall
         )
 
     @property

@@ -73,7 +73,7 @@ def test_going_back_to_a_replaced_secret_takes_no_further_place() -> None:
 
 
 def test_what_no_key_opens_neither_signs_nor_takes_a_place() -> None:
-    sealed = Keys([KEY]).sealed(rotate(rotate(HOOK, 1, 1000.0), 2, 1001.0))
+    sealed = Keys([KEY]).encrypted(rotate(rotate(HOOK, 1, 1000.0), 2, 1001.0))
     assert in_force(sealed, 1002.0) == []
     assert signing_secrets(rotate(sealed, 3, 1002.0), 1003.0) == (SECRETS[3],)
 
@@ -86,7 +86,7 @@ def test_what_has_ended_is_dropped_and_the_rest_stays_in_its_place() -> None:
     assert (dropped.earlier_secret, dropped.earlier_secret_until) == (SECRETS[0], 1500.0)
     # What is sealed is bound to its place: it must not move.
     keys = Keys([KEY])
-    assert keys.opened(without_expired(keys.sealed(first), 1030.0)) == dropped
+    assert keys.decrypted(without_expired(keys.encrypted(first), 1030.0)) == dropped
     assert without_expired(first, 1500.0) == replace(HOOK, secret=SECRETS[2])
 
 
@@ -130,9 +130,9 @@ def test_whatever_is_done_what_was_handed_out_signs_until_its_own_end(
                 assert raised.value.until == min(ends[one] for one in living() - {secret})
         hook = without_expired(hook, now)
         if through_topic:
-            sealed = keys.sealed(hook)
+            sealed = keys.encrypted(hook)
             assert not any(one in sealed.to_json().decode() for one in SECRETS)
-            hook = keys.opened(decode(Hook, encode_avro(sealed)))
+            hook = keys.decrypted(decode(Hook, encode_avro(sealed)))
         first, *others = signing_secrets(hook, now)
         assert first == hook.secret
         assert len(others) == len(set(others)) <= 2

@@ -33,7 +33,7 @@ SECRETS = ("secret", "previous_secret", "earlier_secret")
 
 
 def test_all_that_is_secret_is_sealed_and_opened_again() -> None:
-    sealed = Keys([OLD]).sealed(PLAIN)
+    sealed = Keys([OLD]).encrypted(PLAIN)
     written = sealed.to_json().decode()
     for secret in ("0123456789abcdef", "hunter2", "hunter3", "the one before it", "and the one before that"):
         assert secret not in written
@@ -42,44 +42,44 @@ def test_all_that_is_secret_is_sealed_and_opened_again() -> None:
     assert sealed.headers is not None
     assert all(text.startswith(BOUND) for text in texts_of(sealed).values())
     assert (sealed.url, sealed.headers.keys()) == (PLAIN.url, PLAIN.headers.keys())
-    assert Keys([NEW, OLD]).opened(sealed) == PLAIN
+    assert Keys([NEW, OLD]).decrypted(sealed) == PLAIN
 
 
 @given(hooks)
 def test_any_hook_comes_back_also_through_its_forms(fields: dict[str, Any]) -> None:
     keys, hook = Keys([NEW]), Hook.from_fields(fields)
-    sealed = keys.sealed(hook)
-    assert keys.opened(decode(Hook, sealed.to_json())) == hook
-    assert keys.opened(decode(Hook, encode_avro(sealed))) == hook
-    assert keys.sealed(sealed) == sealed
+    sealed = keys.encrypted(hook)
+    assert keys.decrypted(decode(Hook, sealed.to_json())) == hook
+    assert keys.decrypted(decode(Hook, encode_avro(sealed))) == hook
+    assert keys.encrypted(sealed) == sealed
 
 
 def test_without_keys_nothing_is_sealed() -> None:
     assert not Keys()
-    assert Keys().sealed(PLAIN) is PLAIN
-    assert Keys().opened(PLAIN) is PLAIN
+    assert Keys().encrypted(PLAIN) is PLAIN
+    assert Keys().decrypted(PLAIN) is PLAIN
 
 
 def test_the_first_key_encrypts_and_all_decrypt() -> None:
-    assert Keys([NEW]).opened(Keys([NEW, OLD]).sealed(PLAIN)) == PLAIN
-    assert Keys([OLD]).opened(Keys([NEW, OLD]).sealed(PLAIN)).is_sealed
+    assert Keys([NEW]).decrypted(Keys([NEW, OLD]).encrypted(PLAIN)) == PLAIN
+    assert Keys([OLD]).decrypted(Keys([NEW, OLD]).encrypted(PLAIN)).is_sealed
 
 
 @pytest.mark.parametrize("keys", [Keys(), Keys([NEW])])
 def test_what_no_key_opens_stays_as_it_is(keys: Keys) -> None:
-    sealed = Keys([LOST]).sealed(PLAIN)
-    assert keys.opened(sealed) == sealed
-    assert keys.sealed(sealed) == sealed
+    sealed = Keys([LOST]).encrypted(PLAIN)
+    assert keys.decrypted(sealed) == sealed
+    assert keys.encrypted(sealed) == sealed
 
 
 @pytest.mark.parametrize("text", ["fernet:", "fernet:nonsense", "fernet:\u00e9", "fernet:" + "A" * 4000])
 def test_what_only_looks_sealed_is_not_opened(text: str) -> None:
     hook = Hook.from_fields(HOOK | {"secret": text})
-    assert Keys([NEW]).opened(hook).is_sealed
+    assert Keys([NEW]).decrypted(hook).is_sealed
 
 
 def test_one_sealed_part_is_enough() -> None:
-    sealed = Keys([LOST]).sealed(PLAIN)
+    sealed = Keys([LOST]).encrypted(PLAIN)
     for part in SECRETS:
         assert Hook.from_fields(HOOK | {part: getattr(sealed, part)}).is_sealed
     assert sealed.headers is not None
@@ -99,16 +99,16 @@ def test_what_was_encrypted_is_checked_too(field: str, plain: bytes) -> None:
     text = SEALED + Fernet(NEW.encode()).encrypt(plain).decode()
     hook = Hook.from_fields(HOOK | {field: {"X-Key": text} if field == "headers" else text})
     with pytest.raises(BrokenRecord) as broken:
-        Keys([NEW]).opened(hook)
+        Keys([NEW]).decrypted(hook)
     assert plain.decode(errors="replace") not in str(broken.value)
 
 
 def test_which_hooks_are_under_the_first_key() -> None:
     keys = Keys([NEW, OLD])
-    assert keys.is_current(keys.sealed(PLAIN))
+    assert keys.is_current(keys.encrypted(PLAIN))
     assert not keys.is_current(PLAIN)
-    assert not keys.is_current(Keys([OLD]).sealed(PLAIN))
-    mixed = {**keys.sealed(PLAIN).to_fields(), "headers": {"X-Key": "plain"}}
+    assert not keys.is_current(Keys([OLD]).encrypted(PLAIN))
+    mixed = {**keys.encrypted(PLAIN).to_fields(), "headers": {"X-Key": "plain"}}
     assert not keys.is_current(Hook.from_fields(mixed))
     assert not Keys().is_current(PLAIN)
 
@@ -155,14 +155,14 @@ def with_text(hook: Hook, field: str, text: str) -> Hook:
 def test_a_text_opens_only_in_the_hook_and_field_for_which_it_was_encrypted(source, target, other) -> None:
     keys = Keys([NEW, OLD])
     victim = Hook.from_fields(HOOK | {"id": "b" * 32}) if other else PLAIN
-    pasted = texts_of(keys.sealed(victim))[source]
-    opened = keys.opened(with_text(keys.sealed(PLAIN), target, pasted))
+    pasted = texts_of(keys.encrypted(victim))[source]
+    opened = keys.decrypted(with_text(keys.encrypted(PLAIN), target, pasted))
     if not other and source == target:
         assert opened == PLAIN
         return
     assert opened.is_sealed
     assert texts_of(opened)[target] == pasted
-    assert not keys.is_current(with_text(keys.sealed(PLAIN), target, pasted))
+    assert not keys.is_current(with_text(keys.encrypted(PLAIN), target, pasted))
 
 
 def test_what_0_1_0_wrote_opens_until_it_may_not() -> None:
@@ -174,30 +174,30 @@ def test_what_0_1_0_wrote_opens_until_it_may_not() -> None:
     )
     plain = replace(PLAIN, earlier_secret=None, earlier_secret_until=None)
     keys = Keys([NEW, OLD])
-    assert keys.opened(old) == plain
-    assert keys.opened(old, old=False) == old
+    assert keys.decrypted(old) == plain
+    assert keys.decrypted(old, old=False) == old
     assert holds_old_texts(old)
     assert not keys.is_current(old)
-    anew = keys.sealed(keys.opened(old))
-    assert (holds_old_texts(anew), keys.is_current(anew), keys.opened(anew, old=False)) == (False, True, plain)
+    anew = keys.encrypted(keys.decrypted(old))
+    assert (holds_old_texts(anew), keys.is_current(anew), keys.decrypted(anew, old=False)) == (False, True, plain)
     assert not holds_old_texts(PLAIN)
 
 
 def test_a_text_of_0_1_0_as_it_lies_in_a_topic() -> None:
     hook = Hook.from_fields(HOOK | {"headers": {"X-Key": WRITTEN_BY_0_1_0}})
-    assert Keys(["A" * 43 + "="]).opened(hook).headers == {"X-Key": "hunter2"}
+    assert Keys(["A" * 43 + "="]).decrypted(hook).headers == {"X-Key": "hunter2"}
 
 
 def test_version_0_1_0_sees_a_new_text_as_one_that_no_key_opens() -> None:
     # It would send what does not begin with `fernet:` as if it were plaintext.
-    for text in texts_of(Keys([NEW]).sealed(PLAIN)).values():
+    for text in texts_of(Keys([NEW]).encrypted(PLAIN)).values():
         assert text.startswith("fernet:")
 
 
 def test_an_opened_hook_is_checked_in_time_that_does_not_depend_on_its_events() -> None:
     hook = Hook.from_fields(HOOK | {"app_id": "1", "events": [f"m{number}.x" for number in range(500)]})
-    opened = Keys([NEW]).opened(Keys([NEW]).sealed(hook))
+    opened = Keys([NEW]).decrypted(Keys([NEW]).encrypted(hook))
     assert opened == hook
     assert opened.blocked is not None
     # Encrypted headers are longer: the bound is for plaintext.
-    assert Keys([LOST]).sealed(PLAIN).over_bounds == {}
+    assert Keys([LOST]).encrypted(PLAIN).over_bounds == {}

@@ -19,7 +19,7 @@ from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id, webhook_id
 from streamhooks.sources.calls import Calls
-from streamhooks.sources.duplicates import Doubles
+from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.kinds import OF_USERS, SourceKind
 from streamhooks.sources.origin import Origin, origin_of
 from streamhooks.sources.rules import asks, read_source
@@ -53,7 +53,7 @@ def calls(*hooks: Hook, window: float = 0.0) -> Calls:
         TOPICS,
         partition_of=lambda hook_id: int(hook_id, 16),
         partitions=4,
-        duplicates=Doubles(window),
+        duplicates=Duplicates(window),
         clock=lambda: 2.0,
     )
 

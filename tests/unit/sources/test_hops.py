@@ -14,7 +14,7 @@ from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.sources.calls import Calls
-from streamhooks.sources.duplicates import Doubles
+from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import hops_of
 from streamhooks.tasks.call import Call
@@ -66,7 +66,7 @@ async def test_calls_carry_the_hops_of_their_record_through_retries() -> None:
     world, found = World(), list[Call]()
     hooks = HooksTable("hooks", "states")
     hooks.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), HOOK.to_json())])
-    topics, duplicates = Topics(""), Doubles(0, lambda: 0.0)
+    topics, duplicates = Topics(""), Duplicates(0, lambda: 0.0)
     calls = Calls(hooks, topics, partition_of=lambda _: 0, partitions=1, duplicates=duplicates, clock=lambda: 0.0)
 
     def collect(record, origin):

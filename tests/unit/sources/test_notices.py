@@ -15,7 +15,7 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
 from streamhooks.records.notice import Notice
 from streamhooks.sources.calls import Calls
-from streamhooks.sources.duplicates import Doubles
+from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import Origin
 from streamhooks.webhooks.sample_bodies import sample_body
@@ -38,7 +38,7 @@ def told(what: str, about: Hook | str, *others: Hook) -> list:
 
 
 def calls_of(table: HooksTable) -> Calls:
-    return Calls(table, Topics(""), partition_of=lambda _: 3, partitions=8, duplicates=Doubles(0), clock=lambda: 0.0)
+    return Calls(table, Topics(""), partition_of=lambda _: 3, partitions=8, duplicates=Duplicates(0), clock=lambda: 0.0)
 
 
 def ids(*hooks: Hook) -> set[str]:

@@ -22,12 +22,12 @@ def sealing() -> FakeParts:
 def lost(parts: FakeParts, **fields) -> str:
     """Write a hook that no key opens, and return its id."""
     hook = Hook.from_fields(new_hook(id="a" * 32, **SECRETS, **fields))
-    value = Keys([LOST]).sealed(hook).to_json()
+    value = Keys([LOST]).encrypted(hook).to_json()
     assert parts.hooks.apply([Record(parts.topics.hooks, 0, 0, 0, hook.id.encode(), value)]) == []
     return hook.id
 
 
-async def test_no_secret_reaches_the_topic_in_clear() -> None:
+async def test_no_secret_reaches_the_topic_in_plaintext() -> None:
     parts = sealing()
     async with serving(parts) as client:
         made = await created(client, **SECRETS)
@@ -87,7 +87,7 @@ async def test_other_changes_leave_what_is_sealed() -> None:
 
 @pytest.mark.parametrize("fields", [{"secret": "fernet:" + "A" * 100}, {"headers": {"X-Key": "fernet:AAAA"}}])
 @pytest.mark.parametrize("keys", [Keys(), Keys([KEY])])
-async def test_a_caller_gives_secrets_in_clear(fields, keys: Keys) -> None:
+async def test_a_caller_gives_secrets_in_plaintext(fields, keys: Keys) -> None:
     async with serving(FakeParts(keys=keys)) as client:
         answer = await client.post("/api/hooks", json=new_hook(**fields))
         assert (answer.status, (await answer.json()).keys()) == (400, fields.keys())

@@ -36,7 +36,7 @@ async def test_who_waits_for_room_is_told_when_there_is_some(lane: str) -> None:
     for size in (0, 90):
         made, owner = world(), Owner()
         found: list[tuple[bool, bool]] = []
-        made.bulkheads.on_leave = lambda made=made, found=found: found.append(
+        made.bulkheads.on_free = lambda made=made, found=found: found.append(
             (made.runners.has_room(LANES[lane], 0), made.runners.has_room(LANES[lane], 90))
         )
         if lane == "hook":

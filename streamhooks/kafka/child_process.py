@@ -29,7 +29,7 @@ class _Stop:
 STOP = _Stop()
 
 
-class Apart:
+class ChildProcess:
     """Run one function at a time in a child process, which is started on first use and ends with this process."""
 
     def __init__(self) -> None:
