@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 from installation import Installation, event
-from support import Receiver, api, eventually
+from support import Receiver, eventually
 
 from streamhooks.dev.kafka import EmbeddedKafka
 
@@ -171,12 +171,15 @@ def test_an_event_produced_twice_fires_once_and_a_redelivery_still_fires(install
     other = event(organization)
     one.produce("events", "1", other)
     hook.received(2)
+    eventually(lambda: doubles(one) == 1)
     worker.kill()
     one.receiver.behave(hook.path)
     worker.start()
     eventually(lambda: one.totals(hook)[1] == 2, timeout=60)
     assert one.receiver.count(hook.path)["ids"] == 2
-    doubles = [
-        line for line in api(worker).get("/metrics").body.decode().splitlines() if "double_records_total{" in line
-    ]
-    assert sum(float(line.split()[-1]) for line in doubles) == 1.0
+    assert doubles(one) <= 1  # it comes once more, unless that it was settled is committed
+
+
+def doubles(one: Installation) -> float:
+    lines = one.api.get("/metrics").body.decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if "double_records_total{" in line)
