@@ -45,13 +45,13 @@ REMEMBERED = 20_000
 
 TP = tuple[str, int]
 _Place = tuple[str, TP, str | None, int | None, float]
-"""A hook, a partition, the id of its topic, from which time on records are meant, and when the hook was resumed."""
+"""A hook, a partition, the id of its topic, the time from which on records are sent, and when the hook was resumed."""
 Again = Callable[[Hook, Record, Resent, str], Call | None]
 """See `sources.calls.Calls.again`."""
 
 
 class Hooks(Protocol):
-    """What is used of the hooks table."""
+    """The hooks table, as far as it is needed here."""
 
     def get(self, hook_id: str) -> Hook | None:
         """Return the hook as its owner wants it; None if unknown."""
@@ -61,26 +61,26 @@ class Hooks(Protocol):
 
 
 class Starter(Protocol):
-    """What is used of the runner of calls."""
+    """The runner of calls, as far as it is needed here."""
 
     def start(self, call: Call, owner: Owner) -> Awaitable[None]:
         """Start a call as soon as there is room; await that it has started."""
 
 
 class Reads(Protocol):
-    """What reads from Kafka; see `kafka.reads.Reads`."""
+    """Reads from Kafka; see `kafka.reads.Reads`."""
 
     async def some(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
         """Return the first records of [start, end)."""
 
     async def ends(self, tp: TP) -> tuple[int, int]:
-        """Return the first offset that Kafka still holds, and the one that comes next."""
+        """Return the first offset that Kafka still holds, and the next one to be written."""
 
     async def offset_at(self, tp: TP, milliseconds: int) -> int:
         """Return the offset of the first record at or after a moment, in epoch milliseconds."""
 
     async def topic_id(self, topic: str) -> str:
-        """Return the id of a topic now; empty if it is not known."""
+        """Return the current id of a topic; empty if unknown."""
 
 
 class CatchUp:

@@ -61,7 +61,7 @@ class Group(Protocol):
         """Tell whether our partitions are still ours."""
 
     def topic_id(self, tp: TP) -> str:
-        """Return the id of a partition's topic, as it is read; empty if it is not known."""
+        """Return the id of a partition's topic, as it is read; empty if unknown."""
 
 
 @dataclass(slots=True, eq=False)
@@ -151,9 +151,9 @@ class PassedOver:
         return own
 
     def _replaceable(self, hook: Hook, tp: TP) -> list[Stretch]:
-        """The open stretches that a new one takes in: else there would be one more with each assignment."""
+        """Return the open stretches that a new one absorbs: else each assignment would add one."""
         if self._partitions.number(tp) is None or not self._group.holds_lease():
-            return []  # they may be those of the owner after us
+            return []  # the next owner may have begun them
         logs = (None, self._group.topic_id(tp) or None)  # 0.1.0 did not write it
         return [
             one
@@ -184,7 +184,7 @@ class PassedOver:
         return known is not None and known.end is None
 
     def _is_gone(self, stretch: Stretch) -> bool:
-        """Whether the log that a stretch is of is another one by now."""
+        """Tell whether the log of a stretch has been replaced."""
         current = self._group.topic_id(stretch.tp)
         return bool(current and stretch.log and stretch.log != current)
 
@@ -199,7 +199,7 @@ class PassedOver:
     async def end(self) -> None:
         """End the stretches that are to be ended now."""
         if not self._group.holds_lease():
-            return  # what is open may be of the owner after us, who has not reached what we have
+            return  # the next owner may have begun the open ones, and has not reached our offset
         open_ones = [one for one in self._stretches if one.end is None]
         self._forget_others(open_ones)
         ending = []

@@ -1,4 +1,4 @@
-"""Replays: stretches that a hook gets again, and how many of their records would fire it."""
+"""Makes the stretches of a replay, and counts the records that would fire the hook."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMEOUT = 300.0
 def stretches_of(
     hook: Hook, replay_id: str, ranges: Ranges, between: Between, now: float, ids: Mapping[str, str]
 ) -> list[Stretch]:
-    """Return the stretches of a replay; `ids` has the ids of the topics, as far as they are known."""
+    """Return the stretches of a replay; `ids` has the known ids of the topics by name."""
     return [
         Stretch(
             hook.id,
@@ -47,10 +47,10 @@ def stretches_of(
 
 
 def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Between) -> int:
-    """Count the records of these ranges and this time that fire the hook; blocks, better run in a child process.
+    """Count the records in these ranges and this period that fire the hook; blocks, so run it in a child process.
 
     Raises:
-        TimeoutError: Kafka does not answer, or nobody waits for it any more.
+        TimeoutError: Kafka does not answer, or the caller was cancelled.
         RegistryAway: the schema registry does not answer.
 
     """

@@ -1,4 +1,4 @@
-"""What callers of the views ask about what a hook has still to get, and replays: counted, begun and stopped."""
+"""Answers the API about the backlog of a hook; counts, begins and stops replays."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from streamhooks.settings import Settings
 from streamhooks.sources.kinds import OF_USERS, SourceKind
 from streamhooks.times import Between
 
-#: how long reading a record may take, in seconds
+#: timeout of reading a record, in seconds
 TIMEOUT = 10.0
 
 
 class Replays:
-    """Answers for one worker. `stop` sends no more of some stretches of a hook; `clock` gives epoch seconds.
+    """Answers for one worker. `stop` stops sending stretches of a hook; `clock` gives epoch seconds.
 
     Each method raises TimeoutError when Kafka does not answer.
     """
@@ -51,34 +51,34 @@ class Replays:
         self._offsets = Offsets(settings)
 
     async def missed_of(self, hook_id: str) -> Missed:
-        """Return what a hook has still to get."""
+        """Return a summary of what a hook has yet to get."""
         stretches = self._backlog.stretches.of_hook(hook_id)
         return await self._looks.short(
             missed_of, stretches, self._offsets, partial(read_one, self._settings, timeout=TIMEOUT)
         )
 
     async def ranges(self, hook: Hook, kinds: Collection[SourceKind] | None, between: Between) -> Ranges:
-        """Return the offsets at which the source records of a time lie that can fire the hook.
+        """Return the offset ranges, by partition, of source records of a period that can fire the hook.
 
-        With `kinds`, only theirs.
+        `kinds` limits them to these kinds of records.
         """
         topics = [kind.topic(Topics(self._settings.topic_prefix)) for kind in kinds or firing_kinds(hook)]
         if not topics:
             return {}
         if between.until is None:
             return await self._looks.short(ranges_between, self._settings, topics, between)
-        # It has to read the topic's rest.
+        # Finding the end of a period reads the rest of the topic.
         return await self._looks.in_child_process(ranges_between, self._settings, topics, between)
 
     async def count(self, hook: Hook, ranges: Ranges, between: Between) -> int:
-        """Return how many records of these ranges and this time fire the hook."""
+        """Return the number of records in these ranges and this period that fire the hook."""
         if not ranges:
             return 0
-        # A million records are a minute.
+        # A million records take a minute.
         return await self._looks.in_child_process(count_matches, self._settings, hook, ranges, between)
 
     async def begin(self, hook: Hook, ranges: Ranges, between: Between) -> str:
-        """Have these records sent to the hook; return the replay's id when that is confirmed."""
+        """Begin to send these records to the hook; return the replay's id when its stretches are confirmed."""
         replay_id = secrets.token_hex(8)
         topics = [topic for topic, _ in ranges]
         ids = await self._looks.short(lambda *, stop: self._logs.ids(topics))
@@ -87,7 +87,7 @@ class Replays:
         return replay_id
 
     async def stop(self, hook_id: str, replay_id: str) -> bool:
-        """Send no more of a replay of a hook of ours; return False if there is none."""
+        """Stop a replay of a hook that this worker owns; return False if there is none."""
         found = [
             stretch
             for stretch in self._backlog.stretches.of_hook(hook_id)

@@ -12,7 +12,7 @@ from streamhooks.records.formats import decode
 from streamhooks.records.stretch import Stretch
 
 Write = Callable[[Stretch], Awaitable[None]]
-"""Writes a stretch (or forgets it), and returns when this worker's table has it so."""
+"""Writes or removes a stretch, and returns when this worker's table has the change."""
 
 
 class Stretches:
@@ -47,7 +47,7 @@ class Stretches:
         self._of_hooks.setdefault(hook_id, {})[stretch_id] = stretch
 
     def get(self, stretch: Stretch) -> Stretch | None:
-        """Return a stretch as it is now; None if it is forgotten."""
+        """Return the current version of a stretch; None if it was removed."""
         return self._of_hooks.get(stretch.hook_id, {}).get(stretch.id)
 
     def of_hook(self, hook_id: str) -> list[Stretch]:
@@ -66,10 +66,10 @@ class Stretches:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """The stretches, and what changes them."""
+    """The stretches, and the functions that change them."""
 
     stretches: Stretches
     write: Write
     forget: Write
     on_gone: Callable[[Stretch], None]
-    """Told of a stretch whose log is gone."""
+    """Called with a stretch whose log is gone."""

@@ -1,4 +1,4 @@
-"""What callers of the views ask of dead letters: pages of them, one of them, to send them again, and to drop them."""
+"""Lists, resends and drops dead letters for the API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streamhooks.kafka.looks import Looks
 from streamhooks.kafka.reader import Stop
 
 Wanted = Filter | list[tuple[int, int]]
-"""Dead letters: those that fit, or those at these partitions and offsets."""
+"""Dead letters: those that match a filter, or those at these partitions and offsets."""
 
 
 class LetterDesk:
@@ -28,19 +28,21 @@ class LetterDesk:
         return await self._looks.short(self._letters.page, wanted, before, limit)
 
     async def one(self, partition: int, offset: int) -> Found | None:
-        """Return one dead letter."""
+        """Return the dead letter at this place; None if it is gone."""
         return await self._looks.short(self._one, partition, offset)
 
     def _one(self, partition: int, offset: int, *, stop: Stop) -> Found | None:
         return next(iter(self._letters.at([(partition, offset)], stop=stop)), None)
 
     async def redrive(self, wanted: Wanted, *, force: bool, dry_run: bool) -> tuple[int, int]:
-        """Send open dead letters again: those that fit and are there now, or those at these places.
+        """Resend open dead letters: those that match and exist now, or those at these places.
 
-        Returns: how many were sent (or would be), and how many not.
+        `force` is passed on to `Redriving.may_send`. `dry_run` only counts.
+
+        Returns: the number that was (or would be) sent, and the number that was not.
 
         Raises:
-            Busy: too many long looks are taken.
+            Busy: too many long searches are running.
 
         """
 
@@ -52,10 +54,10 @@ class LetterDesk:
             return await self._looks.long(self._each, wanted, may_send, send)
 
     async def drop(self, wanted: Wanted, *, dry_run: bool) -> tuple[int, int]:
-        """Drop open dead letters, as `redrive` sends them again; return how many, and how many not.
+        """Drop open dead letters, chosen as by `redrive`; return the number that was dropped, and that was not.
 
         Raises:
-            Busy: too many long looks are taken.
+            Busy: too many long searches are running.
 
         """
         drop = _count if dry_run else self._redriving.drop
@@ -65,7 +67,7 @@ class LetterDesk:
     def _each(
         self, wanted: Wanted, may: Callable[[Found], bool], do: Callable[..., int], *, stop: Stop
     ) -> tuple[int, int]:
-        """Do something with the letters with which it may be done; return with how many, and with how many not."""
+        """Apply `do` to the wanted letters that `may` accepts; return the number done, and the number left out."""
         seen = named = 0
         if isinstance(wanted, Filter):
             letters = self._letters.all(wanted, stop=stop)
@@ -77,7 +79,7 @@ class LetterDesk:
             nonlocal seen
             for one in letters:
                 if stop.is_set():
-                    raise TimeoutError("nobody waits for it any more")
+                    raise TimeoutError("the caller was cancelled")
                 seen += 1
                 if may(one):
                     yield one

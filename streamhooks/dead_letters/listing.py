@@ -161,10 +161,10 @@ class DeadLetters:
         return None if record is None else self._found(record)
 
     def at(self, places: Iterable[tuple[int, int]], *, stop: Stop) -> Generator[Found]:
-        """The letters that lie at these places."""
+        """Yield the letters at these places."""
         known = self._offsets.partitions(self._topic)
         for partition, offset in places:
-            # Kafka gives no answer about a partition that is not there.
+            # Kafka gives no answer about a missing partition.
             if partition in known and (one := self.one(partition, offset, stop=stop)) is not None:
                 yield one
 
@@ -184,7 +184,7 @@ class DeadLetters:
         return self._reader.read(topic, partition, offset, timeout=TIMEOUT, stop=stop)
 
     def ends(self) -> dict[int, tuple[int, int]]:
-        """Return the first offset that Kafka still holds, and the one that comes next, by partition."""
+        """Return the first offset that Kafka still holds, and the next one to be written, by partition."""
         return self._offsets.bounds(self._topic)
 
     def _check(self) -> None:

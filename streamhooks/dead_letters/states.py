@@ -111,7 +111,7 @@ class LetterStates(Table):
         self._stale.get(partition, set()).discard(key)
 
     def begin_anew(self, tp: TP) -> None:
-        """Take note that the log of a partition is read once more: what it lacks is to be healed."""
+        """Note that a recreated or truncated log is read again: `heals` then returns the states that it lacks."""
         self._unseen[tp[1]] = set(self._known.get(tp[1], ()))
 
     def heals(self, partition: int) -> list[tuple[str, Known]]:

@@ -1,4 +1,4 @@
-"""A pending call as it is kept in memory, and what must be written of it so that the log says what holds."""
+"""Pending calls in memory, and the records that heal the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamhooks.records.formats import decode
 from streamhooks.records.ids import webhook_id_of_call
 from streamhooks.records.weight import LARGE, weight
 
-#: a tombstone without an attempt was written by hand: it settles whatever there is
+#: the attempt of a tombstone that was written by hand: it settles every attempt
 ANY_ATTEMPT = 2**31
 
 State = Literal["waiting", "queued", "running", "gone"]
@@ -27,51 +27,53 @@ class Entry:
     due: int
     """Epoch milliseconds."""
     created: int
-    """When it was called first, epoch milliseconds."""
+    """When it was first called, epoch milliseconds."""
     hook_id: str | None
     value: bytes
-    """Of a large call without its arguments."""
+    """The record's value; that of a large call has no arguments."""
     state: State = "waiting"
     offset: int | None = None
-    """Where the whole of a large call lies."""
+    """The offset of the complete record of a large call."""
     size: int = 0
-    """Its weight."""
+    """The weight of a large call; see `records.weight`."""
     at_once: bool = False
-    """Whether it waits for no time of day: its due time only says when it was written."""
+    """Whether it waits for no time of day. Then its due time is when it was written."""
     letter: tuple[str, int] | None = None
-    """The key of the dead letter that it sends again, and which try that is."""
+    """The key of the dead letter that it resends, and the number of the try."""
     webhook_id: str = ""
-    """What receivers know it by; what sends something once more has that of the first time."""
+    """The `webhook-id` for receivers. A call that sends something again has that of the first time."""
 
     def call(self) -> DelayedCall:
-        """The call; a large one without its arguments."""
+        """Return the call; a large one has no arguments."""
         return decode(DelayedCall, self.value)
 
 
 def _is_at_once(call: DelayedCall) -> bool:
-    # Only a time that lies ahead when it is written means a wait; others came here to be held back, or not at all.
+    # A call waits for a time only if that was in the future when it was written. Others were deferred.
     return call.reason in ("overflow", "paused", "resend") or call.due <= call.created
 
 
 @dataclass(frozen=True, slots=True)
 class Heal:
-    """What must be written again so that the log says what holds: a value, or a tombstone for an attempt."""
+    """What must be written to heal the log: a value, or a tombstone for an attempt."""
 
     id: str
     partition: int
     value: bytes | None
     attempt: int
     large: Entry | None = None
-    """The call of which the value lacks the arguments."""
+    """The call, if it is large: then the value lacks its arguments."""
 
 
 def entry_of(record: Record, call: DelayedCall) -> Entry:
-    """Return the entry of a record of `delayed`, whose value is the call."""
+    """Return the entry of a record of `delayed` that holds this call."""
     value = record.value or b""
     entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
     entry.at_once = _is_at_once(call)
     known = call.webhook_id or webhook_id_of_call(call.id, call.source)
-    entry.webhook_id = call.id if known == call.id else known  # mostly, and then it takes no memory
+    entry.webhook_id = (
+        call.id if known == call.id else known
+    )  # mostly they are equal, and the same object takes no memory
     if call.letter is not None:
         entry.letter = (call.letter, call.redriven)
     if len(value) > LARGE:
@@ -81,13 +83,13 @@ def entry_of(record: Record, call: DelayedCall) -> Entry:
 
 
 def heal_of(entry: Entry) -> Heal:
-    """Return what writes the entry once more."""
+    """Return the heal that writes the entry again."""
     large = None if entry.offset is None else entry
     return Heal(entry.id, entry.partition, entry.value, entry.attempt, large)
 
 
 def attempt_of(record: Record) -> int:
-    """Return the attempt that a tombstone settles, ANY_ATTEMPT if it names none."""
+    """Return the attempt that a tombstone settles; ANY_ATTEMPT if it names none."""
     for name, value in record.headers:
         if name == ATTEMPT_HEADER:
             try:

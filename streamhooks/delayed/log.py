@@ -1,4 +1,4 @@
-"""The topic `delayed`, as it is read whole: pending calls come from it, and what became of them."""
+"""The topic `delayed`, read as a whole: calls, and tombstones of settled calls."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from streamhooks.kafka.topic_reader import Table
 
 
 class DelayedLog(Table):
-    """Has the pending calls of the owned partitions follow the log; `changed` is set when it has told something."""
+    """Applies the log to the pending calls of the owned partitions; sets `changed` after each batch."""
 
     def __init__(self, pending: Pending, changed: asyncio.Event) -> None:
         self._pending = pending
         self._changed = changed
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records; return those that can't be read, each with the reason."""
+        """Apply records; return the broken ones, each with the reason."""
         broken = broken_among(records, self._pending.apply)
         self._changed.set()
         return broken
 
     def begin_anew(self, tp: TP) -> None:
-        """Forget what the former log of a partition said."""
+        """Prepare for a partition that is read again, because its log was recreated or truncated."""
         self._pending.begin_anew(tp[1])

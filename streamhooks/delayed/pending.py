@@ -1,12 +1,12 @@
-"""The pending calls: the topic `delayed` is the table, this is its image in the memory of the partition's owner.
+"""The pending calls. The topic `delayed` is the table; this is its image in the memory of the partition's owner.
 
-Around a hand-over two owners may write, in any order. What holds: the record of attempt n+1 says that n is done; a
-record with an attempt at or below one that is done changes nothing; a tombstone removes only its own attempt and those
-before it. A record that changes nothing is still the last of its key, which compaction would keep: then the log is
-*healed*, by writing what holds once more.
+Around a rebalance, two owners may write in any order. So the record of attempt n+1 means that attempt n is done. A
+record whose attempt is already done is ignored. A tombstone removes only its own attempt and earlier ones. An ignored
+record is still the last one of its key, so compaction would keep it. Then the log is *healed*: the current state is
+written again.
 
-Of a large call only the coordinates are here: its arguments are read from the log when it is due. Compaction keeps the
-newest record of a call, so of several that tell the same it is the one to read.
+Of a large call, only the coordinates are in memory. Its arguments are read from the log when it is due. Compaction
+keeps the newest record of a call, so the newest of several equal records is the one to read.
 
 Why: docs/decisions/0003-delayed-is-its-own-table.md.
 """
@@ -25,11 +25,11 @@ from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
 from streamhooks.times import steady
 
-#: how long what is settled is remembered, so that a late record can't bring it back, in seconds
+#: how long settled calls are remembered, in seconds, so that a late record can't bring them back
 MEMORY = 600.0
 
 _Item = tuple[bool, int, str, int]
-"""Whether it waits for a time of day, when it is due, its id, its partition."""
+"""Whether a call waits for a time of day, its due time, its id, its partition."""
 
 
 class Pending:
@@ -39,22 +39,22 @@ class Pending:
         self._clock = clock
         self._entries: dict[int, dict[str, Entry]] = {}
         self._heap: list[_Item] = []
-        self._unread: dict[int, list[_Item]] = {}  # due, of partitions that are being read
+        self._unread: dict[int, list[_Item]] = {}  # due calls of partitions that are being read
         self._settled: dict[str, int] = {}
         self._settled_before: dict[str, int] = {}
         self._rotated = clock()
         self._stale: dict[tuple[int, str], Heal] = {}
-        self._unseen: dict[int, set[str]] = {}  # of partitions that are read once more
+        self._unseen: dict[int, set[str]] = {}  # ids not seen yet, of partitions that are read again
 
     # --- the log
 
     def apply(self, record: Record) -> Entry | None:
-        """Take in a record of `delayed`.
+        """Apply a record of `delayed`.
 
-        Returns: the entry if it is new or now due at another time.
+        Returns: the entry if it is new or its due time has changed.
 
         Raises:
-            BrokenRecord: it is no call; nothing was changed.
+            BrokenRecord: it is not a valid call; nothing was changed.
 
         """
         key = (record.key or b"").decode("utf-8", "replace")
@@ -102,7 +102,7 @@ class Pending:
             del self._entries[record.partition][key]
 
     def settle(self, entry: Entry) -> None:
-        """Its tombstone is confirmed: what the log will tell in a moment holds already."""
+        """Remove a call whose tombstone is confirmed, without waiting to read that."""
         entries = self._entries.get(entry.partition, {})
         if entries.get(entry.id) is entry:
             self._remember(entry.id, entry.attempt)
@@ -110,11 +110,11 @@ class Pending:
             del entries[entry.id]
 
     def begin_anew(self, partition: int) -> None:
-        """The log of a partition is not as it was read, and is read once more: what it lacks is to be healed."""
+        """Note that a recreated or truncated log is read again: `heals` then returns the calls that it lacks."""
         self._unseen[partition] = set(self._entries.get(partition, ()))
 
     def heals(self, partition: int) -> list[Heal]:
-        """What must be written so that the log of a partition, read to its end, says what holds; each is told once."""
+        """Return what to write to heal the log of a partition that was read to its end; each heal is returned once."""
         found = [heal for heal in self._stale.values() if heal.partition == partition]
         for heal in found:
             del self._stale[partition, heal.id]
@@ -123,9 +123,9 @@ class Pending:
         return found + [heal_of(entry) for entry in lost]
 
     def release(self, partitions: Iterable[int]) -> None:
-        """The partitions are somebody else's: forget their calls."""
+        """Forget the calls of partitions that were revoked."""
         gone = set(partitions)
-        # When they come back they are read, and pushed, again.
+        # If they are assigned again, they are read and pushed again.
         self._heap = [item for item in self._heap if item[-1] not in gone]
         heapq.heapify(self._heap)
         for partition in gone:
@@ -155,9 +155,9 @@ class Pending:
         heapq.heappush(self._heap, (not entry.at_once, entry.due, entry.id, entry.partition))
 
     def pop_due(self, now_ms: int, is_ready: Callable[[int], bool]) -> Iterator[Entry]:
-        """Take the calls that are due of the partitions that were read to their end.
+        """Take the due calls of partitions that were read to their end.
 
-        First those that wait for no time of day, the oldest first, then the others as they are due.
+        First come those that wait for no time of day, oldest first, then the others by due time.
         """
         for partition in [partition for partition in self._unread if is_ready(partition)]:
             for item in self._unread.pop(partition):
@@ -171,13 +171,13 @@ class Pending:
             if is_ready(partition):
                 yield entry
             else:
-                # Kept apart: it may be many, and they are not to be looked at each time.
+                # Kept apart, since there may be many and they need not be checked each time.
                 self._unread.setdefault(partition, []).append(item)
 
     def next_due(self) -> int | None:
-        """When the next call is due, epoch milliseconds; it may be one that is gone by now.
+        """Return when the next call is due, in epoch milliseconds; None without any. The call may be gone by now.
 
-        Without what is due and waits for its partition to be read.
+        Ignore due calls whose partition is being read.
         """
         if not self._heap:
             return None
@@ -185,33 +185,33 @@ class Pending:
         return due if waits else 0
 
     def run_at(self, entry: Entry, due: int) -> None:
-        """Let a waiting call run as soon as it can, as one that was due then, as long as this owner lives."""
+        """Let a call run as soon as possible, in the order of `due` (epoch milliseconds); this is not written."""
         entry.due = due
         entry.state = "waiting"
         entry.at_once = True
         self._push(entry)
 
-    # --- looking
+    # --- queries
 
     def get(self, partition: int, call_id: str) -> Entry | None:
-        """One call."""
+        """Return a call; None if unknown."""
         return self._entries.get(partition, {}).get(call_id)
 
     def of_hook(self, partition: int, hook_id: str) -> list[Entry]:
-        """The calls of a hook, the next one first."""
+        """Return the calls of a hook by due time."""
         found = [e for e in self._entries.get(partition, {}).values() if e.hook_id == hook_id]
         return sorted(found, key=lambda entry: entry.due)
 
     def named(self, partition: int, hook_id: str, name: str) -> list[Entry]:
-        """The calls of a hook with this `webhook-id`, the next one first; else the one with this id."""
+        """Return the calls of a hook with this `webhook-id` by due time; without any, the call with this id."""
         found = [entry for entry in self.of_hook(partition, hook_id) if entry.webhook_id == name]
         alone = self.get(partition, name)
         return found or [entry for entry in (alone,) if entry is not None and entry.hook_id == hook_id]
 
     def oldest(self, hook_id: str) -> int | None:
-        """When the oldest call of a hook that still waits was called first, epoch milliseconds.
+        """Return when the oldest pending call of a hook was first called, in epoch milliseconds; None without any.
 
-        For one hook: who wants it of many asks `oldest_by_hook` once, in a thread.
+        It visits all calls: for many hooks use `oldest_by_hook` once, in a thread.
         """
         return min(
             (e.created for entries in self._entries.values() for e in entries.values() if e.hook_id == hook_id),
@@ -219,11 +219,11 @@ class Pending:
         )
 
     def snapshot(self) -> list[Entry]:
-        """All calls as they are now, for who looks at them in another thread: there may be a million."""
+        """Return all current calls, for use in another thread: there may be a million."""
         return list(chain.from_iterable(entries.values() for entries in self._entries.values()))
 
     def partitions(self) -> list[int]:
-        """The partitions of which something was read."""
+        """Return the partitions of which a record was read."""
         return list(self._entries)
 
     def __len__(self) -> int:
@@ -231,7 +231,7 @@ class Pending:
 
 
 def oldest_by_hook(entries: Iterable[Entry]) -> dict[str, int]:
-    """When the oldest of these calls was called first, of each hook, epoch milliseconds."""
+    """Return when the oldest of these calls was first called, per hook, in epoch milliseconds."""
     oldest: dict[str, int] = {}
     for entry in entries:
         hook_id = entry.hook_id

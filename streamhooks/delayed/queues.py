@@ -1,4 +1,4 @@
-"""The calls that are due and wait for a place: a queue per lane, which take turns."""
+"""The queues of due calls that wait for a place: one per lane. The lanes take turns."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from streamhooks.tasks.lanes import HookLane, Lane, task_lane
 
 
 class Queues:
-    """One for the worker.
+    """The queues of the lanes. One per worker.
 
     Attributes:
-        changed: set when a call may have come, or may start: the scheduler looks then.
+        changed: set when there may be a new call or a free place; wakes the scheduler.
 
     """
 
@@ -22,13 +22,13 @@ class Queues:
         self._lanes: dict[Lane, deque[Entry]] = {}
 
     def add(self, entry: Entry) -> None:
-        """Queue a call that is due."""
+        """Add a due call to the queue of its lane."""
         entry.state = "queued"
         lane = HookLane(entry.hook_id) if entry.hook_id is not None else task_lane(entry.call().task)
         self._lanes.setdefault(lane, deque()).append(entry)
 
     def lanes(self) -> list[Lane]:
-        """Return the lanes in which calls wait."""
+        """Return the lanes with waiting calls."""
         return list(self._lanes)
 
     def first(self, lane: Lane) -> Entry | None:
@@ -42,14 +42,14 @@ class Queues:
         return None
 
     def take(self, lane: Lane) -> Entry:
-        """Take the first call out of its queue."""
+        """Remove and return the first call of a lane."""
         return self._lanes[lane].popleft()
 
     def waiting(self, hook_id: str) -> int:
-        """Return how many calls of a hook are due and wait for it."""
+        """Return the number of due calls of a hook that wait for a place."""
         return len(self._lanes.get(HookLane(hook_id), ()))
 
     def tell_of_room(self) -> None:
-        """Have the scheduler look, if any call waits: a place has become free."""
+        """Wake the scheduler, if any call waits, because a place has become free."""
         if self._lanes:
             self.changed.set()

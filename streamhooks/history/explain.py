@@ -51,7 +51,7 @@ class Explained:
 def find_event(
     settings: Settings, event_id: str, between: Between, registry: Registry | None, *, stop: Stop
 ) -> Record | None:
-    """The first record of `events`, else of `alerts`, with this event id, of this time; blocks.
+    """Return the first record of `events`, else of `alerts`, with this event id in this period; blocks.
 
     Raises:
         TimeoutError: Kafka does not answer, or `stop` was set.
@@ -61,7 +61,7 @@ def find_event(
     wanted = (event_id.lower().encode(), event_id.upper().encode())
     for kind in (SourceKind.EVENTS, SourceKind.ALERTS):
         ranges = ranges_between(settings, [kind.topic(Topics(settings.topic_prefix))], between, stop=stop)
-        first: Record | None = None  # kept alone, since there may be many
+        first: Record | None = None  # only the first is kept, because there may be many
         for record in scan(settings, ranges, timeout=TIMEOUT, stop=stop):
             if not between.holds(record.timestamp) or not any(text in (record.value or b"") for text in wanted):
                 continue
@@ -86,7 +86,7 @@ def _event_id(kind: SourceKind, record: Record, registry: Registry | None) -> st
 def explain(
     record: Record, kind: SourceKind | None, hooks: HooksTable, registry: Registry | None = None
 ) -> tuple[UserRecord, list[Explained]]:
-    """What a source record asked for, and each hook of its organization: those that it fires first.
+    """Return a source record and each hook of its organization, with the hooks that it fires first.
 
     Raises:
         BrokenRecord: the record can't be read.

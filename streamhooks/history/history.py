@@ -1,4 +1,4 @@
-"""What callers of the views ask about the past: the record of an event, why it fired whom, and attempts."""
+"""Answers questions about the past: the record of an event, why it fired a hook or not, and attempts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.rules import UserRecord
 from streamhooks.times import Between
 
-#: hooks of which the attempts are looked up, at most
+#: the most hooks whose attempts are searched
 EXPLAINED = 100
-#: how long reading a record may take, in seconds
+#: timeout of reading a record, in seconds
 TIMEOUT = 10.0
 
 
@@ -37,7 +37,7 @@ class Explanation:
 
 
 class History:
-    """Answers for one worker; `partitions` is how many `firings` has.
+    """Answers for one worker; `partitions` is the partition count of `firings`.
 
     Each method raises TimeoutError when Kafka does not answer.
     """
@@ -54,20 +54,20 @@ class History:
         self._offsets = Offsets(settings)
 
     async def record_at(self, tp: TP, offset: int) -> Record | None:
-        """Return the record at an offset, if Kafka holds one."""
+        """Return the record at an offset; None if Kafka does not hold it."""
         return await self._looks.short(self._record_at, tp, offset)
 
     def _record_at(self, tp: TP, offset: int, *, stop: Stop) -> Record | None:
         if tp[1] not in self._offsets.partitions(tp[0]):
-            return None  # Kafka gives no answer about one that is not there
+            return None  # Kafka gives no answer about a missing partition
         return read_one(self._settings, tp, offset, timeout=TIMEOUT, stop=stop)
 
     async def record_of(self, event_id: str, between: Between) -> Record | None:
-        """Return the record of an event, of this time."""
+        """Return the record of an event that was written in this period; None if there is none."""
         return await self._looks.long(find_event, self._settings, event_id, between, self._registry)
 
     async def explain(self, record: Record) -> Explanation:
-        """Return why a record fired a hook, or did not, and what came of it.
+        """Return why a record fired each hook or not, and the attempts.
 
         Raises:
             BrokenRecord: the record can't be read.

@@ -43,10 +43,10 @@ class HookStates:
         self._opened: deque[float] = deque(maxlen=MOST_OPENED)
 
     async def note(self, hook_id: str, what: str, found: dict[str, Any]) -> None:
-        """Write what was found about a hook, one finding after the other; only its home may.
+        """Write a finding about a hook, one after another; only the hook's owner may do so.
 
         Raises:
-            BrokenRecord: `what` is no finding that is known.
+            BrokenRecord: `what` is an unknown finding.
 
         """
         finding = known_finding(what)

@@ -1,4 +1,4 @@
-"""All hooks, on every worker, and what was found about them."""
+"""All hooks and the findings about them, on every worker."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Wish and finding together, as the API shows them."""
+    """The status of a hook from its owner's settings and the findings, as the API shows it."""
 
     status: str
     reason: str | None
     disabled_since: float | None
     failing_since: float | None = None
-    """Since when every attempt failed; this and the next are epoch seconds."""
+    """Since when every attempt has failed. This and the next are epoch seconds."""
     paused_until: float | None = None
     breaker: str = "closed"
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many hooks are in trouble; failing and open breakers are those of active hooks."""
+    """The number of hooks in trouble; only active hooks count as failing or with an open breaker."""
 
     disabled: int
     failing: int
@@ -50,7 +50,7 @@ class Tally:
 
 
 class HooksTable:
-    """The hooks as wished and what was found about them."""
+    """The hooks as their owners want them, and the findings about them."""
 
     def __init__(
         self,
@@ -69,29 +69,29 @@ class HooksTable:
         self._hooks_topic = hooks_topic
         self._states_topic = states_topic
         self._hooks: dict[str, Hook] = {}
-        #: which of the records of a hook holds
+        #: which record of a hook is in force
         self.revisions = Revisions()
         self._states: dict[str, HookState] = {}
         self._lasting: dict[str, Lasting] = {}
         self._index = Index()
-        #: hooks with secrets in the old form, as they were written
+        #: hooks with secrets encrypted in the old form, as they were written
         self._old: dict[str, Hook] = {}
         self._opens_old = True
         self._active: set[str] = set()
         self._wishes = Wishes()
-        #: when the record was written that has not undone what was found, where that must be told to the hook's home
+        #: when a hook was enabled without effect (epoch seconds), by the hooks whose owner has to record that
         self.upheld: dict[str, float] = {}
-        #: the hooks that are blocked, or not, other than was found about them, which must be told to their home
+        #: the hooks that have become blocked or unblocked, and whose owner has to record that
         self.seals_changed: set[str] = set()
 
     def go_live(self) -> None:
-        """Take what comes from now on as written a moment ago, not before this worker began to read."""
+        """Treat records from now on as just written, not as older than this worker."""
         self._is_live = True
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records of `hooks` and `hook-states`.
+        """Apply records of `hooks` and `hook-states`.
 
-        Returns: the broken ones, each with why; the former version of such a hook stays in force.
+        Returns: the broken ones, each with the reason; the previous version of such a hook stays in force.
         """
         broken = broken_among(records, self._apply)
         HOOKS.set(len(self._hooks))
@@ -103,7 +103,7 @@ class HooksTable:
             try:
                 self._apply_wish(hook_id, record)
             except BrokenRecord:
-                # Where one worker can't read what another one can, they must agree on the revision all the same.
+                # Workers must agree on the revision, even if only some of them can read the record.
                 self.revisions.take(hook_id, record, None)
                 raise
         elif hook_id == OLD_TEXTS:
@@ -116,14 +116,14 @@ class HooksTable:
 
     def _apply_wish(self, hook_id: str, record: Record) -> None:
         written = None if record.value is None else decode(Hook, record.value, self._registry)
-        former = self._hooks.get(hook_id)
-        wish = None if written is None else following(written, former, record.timestamp)
+        previous = self._hooks.get(hook_id)
+        wish = None if written is None else following(written, previous, record.timestamp)
         hook = None if wish is None else self._keys.decrypted(wish, old=self._opens_old)
         if hook is not None and hook.id != hook_id:
             raise BrokenRecord("id: is not the record's key")
         if not self._holds(hook_id, record, written):
             return
-        self._wishes.note(hook_id, former, written, hook)
+        self._wishes.note(hook_id, previous, written, hook)
         self._old.pop(hook_id, None)
         if wish is not None and holds_old_texts(wish):
             self._old[hook_id] = wish
@@ -133,21 +133,21 @@ class HooksTable:
         holds = self.revisions.take(hook_id, record, wish.revision if wish else revision_of_tombstone(record))
         if holds is False and self._is_live:
             REJECTED_HOOKS.inc()
-            text = "the record %s was made from an older state of the hook %s: it changes nothing"
+            text = "the record %s is based on an old revision of hook %s: it is ignored"
             log.warning(text, record.source, shown(hook_id))
         return holds is True
 
     def _open_old(self, opens: bool) -> None:
-        """Open secrets in the old form from now on, or no longer."""
+        """Decrypt secrets in the old form from now on, or no longer."""
         self._opens_old = opens
         for hook_id, wish in self._old.items():
-            with suppress(BrokenRecord):  # what was encrypted may not be in a hook: it stays sealed
+            with suppress(BrokenRecord):  # the plaintext is invalid: the hook stays sealed
                 self._replace(hook_id, self._keys.decrypted(wish, old=opens), self._states.get(hook_id))
 
     def _replace(self, hook_id: str, hook: Hook | None, state: HookState | None) -> None:
-        former = self._hooks.pop(hook_id, None)
-        if former is not None:
-            self._index.remove(former)
+        previous = self._hooks.pop(hook_id, None)
+        if previous is not None:
+            self._index.remove(previous)
         self._states.pop(hook_id, None)
         known = self._lasting.pop(hook_id, None)
         if state is not None:
@@ -175,23 +175,23 @@ class HooksTable:
     # --- one hook
 
     def get(self, hook_id: str) -> Hook | None:
-        """The hook as wished."""
+        """Return a hook as its owner wants it; None if unknown."""
         return self._hooks.get(hook_id)
 
     def state(self, hook_id: str) -> HookState | None:
-        """What was found about the hook."""
+        """Return the findings about a hook; None if there are none."""
         return self._states.get(hook_id)
 
     def lasting(self, hook_id: str) -> Lasting | None:
-        """The same, with the moments by the steady clock."""
+        """Return the findings with times of the steady clock; None if there are none."""
         return self._lasting.get(hook_id)
 
     def is_active(self, hook_id: str) -> bool:
-        """Whether deliveries may be sent to it."""
+        """Tell whether deliveries may be sent to the hook."""
         return hook_id in self._active
 
     def status(self, hook_id: str) -> Status:
-        """Whether the hook is active: the user has not disabled it, and the system not since it was last enabled."""
+        """Return the status of a hook: active unless its owner disabled it, or the system since it was last enabled."""
         hook, state = self._hooks[hook_id], self._states.get(hook_id) or HookState(hook_id)
         breaker = "closed" if state.open_since is None else "open"
         found = (state.failing_since, self._paused_until(hook_id, state.paused_until), breaker)
@@ -200,38 +200,38 @@ class HooksTable:
         if self._was_disabled(hook, state):
             return Status("disabled", state.status_reason, state.disabled_since, *found)
         blocked = hook.blocked
-        return Status("active", f"{blocked}; what it would get waits" if blocked else None, None, *found)
+        return Status("active", f"{blocked}; its deliveries wait" if blocked else None, None, *found)
 
     def _was_disabled(self, hook: Hook, state: HookState) -> bool:
-        """Whether the system has disabled the hook since a user last enabled it."""
+        """Tell whether the system has disabled the hook since its owner last enabled it."""
         if state.disabled_since is None:
             return False
-        if state.upheld_at is None:  # of 0.1.0, where each record that says `active` without `enabled_at` enables
+        if state.upheld_at is None:  # 0.1.0 wrote it: there, each `active` record without `enabled_at` enables
             return state.disabled_since > hook.enabled_at
         return state.disabled_since > self._wishes.enabled_at(hook) or state.upheld_at >= hook.enabled_at
 
     def decided(self, hook_id: str, after: float) -> str | None:
-        """What was decided first after this moment (epoch seconds) about what a hook missed; None if nothing was."""
+        """Return the first decision after this time (epoch seconds) about missed records; None if there is none."""
         return self._wishes.decided(hook_id, after)
 
-    def _paused_until(self, hook_id: str, told: float | None) -> float | None:
-        """What was told, unless a clock was set since."""
+    def _paused_until(self, hook_id: str, written: float | None) -> float | None:
+        """Return the end of a pause (epoch seconds), corrected if the time of day was changed since."""
         known, now = self._lasting.get(hook_id), self._clock()
-        if told is None or known is None:
-            return told
+        if written is None or known is None:
+            return written
         until = now + known.pause_left()
         if until == now:
-            return told if told <= now else None
-        return told if abs(told - until) < 1.0 else until
+            return written if written <= now else None
+        return written if abs(written - until) < 1.0 else until
 
     # --- many
 
     def matching(self, ask: Ask) -> list[Hook]:
-        """The hooks, disabled ones too, that get what is asked for: those that `matches` is true of."""
+        """Return the hooks, including disabled ones, for which `matches` is true."""
         return self._index.matching(ask)
 
     def tally(self) -> Tally:
-        """How many hooks are in trouble; looks at each."""
+        """Count the hooks in trouble; visits each hook."""
         disabled = failing = breakers_open = 0
         for hook_id, hook in self._hooks.items():
             state = self._states.get(hook_id)
@@ -243,7 +243,7 @@ class HooksTable:
         return Tally(disabled, failing, breakers_open)
 
     def found_about(self) -> list[str]:
-        """The ids of the hooks about which something was found."""
+        """Return the ids of the hooks with findings."""
         return list(self._states)
 
     def __iter__(self) -> Iterator[Hook]:

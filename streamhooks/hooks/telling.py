@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from streamhooks.hooks.findings import What
 
-#: how long a worker that has told the home something waits before it tells it again, in seconds
+#: how long a worker waits before it reports the same finding to the owner again, in seconds
 TOLD = 15.0
 
 Tell = Callable[[What, str, dict[str, object]], None]

@@ -1,4 +1,4 @@
-"""The thread of a `TopicReader`: it reads the partitions that are wanted, each from its start, and tells the loop."""
+"""The thread of a `TopicReader`. It reads partitions from their start, and calls back in the loop."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
-#: how long after the first one more records are waited for, in seconds: a loop that is woken for each has no time left
+#: how long to wait for more records after the first one, in seconds: waking the loop for each one would keep it busy
 GATHERED = 0.01
-#: a record of more bytes is handed over alone: many of them at once take much memory
+#: records with more bytes are handed over one by one: a batch of them would take much memory
 ALONE = 262_144
-MADE_ANEW = "the topic was made anew"
-#: how often is looked whether the topics are those that are read, in seconds
+RECREATED = "the topic was recreated"
+#: interval of checking whether a topic was recreated, in seconds
 LOOK = 5.0
-#: how long is waited for a client to close, in seconds
+#: how long to wait for a client to close, in seconds
 CLOSED = 2.0
 
 
-class Told(NamedTuple):
-    """What is called in the loop. A partition has a number for each assignment."""
+class Callbacks(NamedTuple):
+    """Functions that are called in the loop. Each assignment of a partition has a number."""
 
     receive: Callable[[list[Record], Mapping[TP, int], set[TP], Mapping[TP, int]], None]
-    """Records, the next offset of each partition, those that were read to the end, and the numbers of all."""
+    """Called with records, the next offset of each partition, the partitions read to their end, and all numbers."""
     begin_anew: Callable[[TP, int, str], None]
-    """A partition of that number has another log than the one that was read, and why."""
-    on_anew: Callable[[TP, str], None]
-    """A partition has had another log before it was read again, and why."""
+    """Called when the log of the assignment with this number was recreated or truncated, with the reason."""
+    on_reread: Callable[[TP, str], None]
+    """Called when a partition was recreated while it was not assigned, with the reason."""
 
 
 class ReadingThread:
-    """Reads until it is stopped, also after an error: from where it had come to."""
+    """Reads until it is stopped. After an error it continues at the offset that it had reached."""
 
     def __init__(
         self,
         settings: Settings,
         name: str,
         loop: asyncio.AbstractEventLoop,
-        told: Told,
+        callbacks: Callbacks,
         *,
         logs: Logs,
         ends: Callable[[Iterable[TP]], Mapping[TP, int]],
@@ -62,20 +62,20 @@ class ReadingThread:
         self._settings = settings
         self._name = name
         self._loop = loop
-        self._told = told
+        self._callbacks = callbacks
         self._logs = logs
         self._ends = ends
         self._prepare = prepare
         self._health = health
-        self._ids: dict[int, str] = {}  # of the topic, by the number of the assignment
-        self._id_of: dict[str, str] = {}  # by topic, the last one that was known
+        self._ids: dict[int, str] = {}  # topic ids by the number of the assignment
+        self._id_of: dict[str, str] = {}  # the last known topic id, by topic
         self._is_stale = False
         self._stopping = threading.Event()
-        self._free = threading.Semaphore(4)  # batches on their way to the loop: bounds memory
+        self._free = threading.Semaphore(4)  # batches on their way to the loop, to bound memory
         self._thread = threading.Thread(target=self._run, name=f"reader-{name}", daemon=True)
         #: the partitions to read, each with the number of its assignment; always replaced as a whole
         self.wanted: dict[TP, int] = {}
-        #: set when other ones are wanted
+        #: set when `wanted` has changed
         self.changed = threading.Event()
         #: the next offset, by the number of the assignment
         self.reached: dict[int, int] = {}
@@ -93,30 +93,30 @@ class ReadingThread:
             await asyncio.to_thread(self._thread.join, 5)
 
     def want(self, wanted: dict[TP, int]) -> None:
-        """Read these partitions, and no others, from now on."""
+        """From now on, read only these partitions, given with the numbers of their assignments."""
         self.wanted = wanted
         self.changed.set()
 
     def received(self) -> None:
-        """Take note that a batch has come to the loop."""
+        """Note that a batch has reached the loop, so that another one may be read."""
         self._free.release()
 
     @property
     def is_dead(self) -> bool:
-        """Whether it has ended although nobody stopped it."""
+        """Tell whether it has ended although nobody stopped it."""
         return self._thread.ident is not None and not self._thread.is_alive() and not self._stopping.is_set()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._read()
-            except BaseException as error:  # whatever it is: nobody else would read on
+            except BaseException as error:  # whatever it is, reading must continue
                 pause = self._health.failed(error, self.wanted)
                 self.changed.set()
                 self._stopping.wait(pause)
 
     def _read(self) -> None:
-        """Read until it shall stop, from where it had come to."""
+        """Read from the reached offsets until stopped."""
         consumer = self._new_consumer()
         assigned: dict[TP, int] = {}
         looked, standstill = steady(), Standstill(self._ends)
@@ -126,7 +126,7 @@ class ReadingThread:
                     self.changed.clear()
                     wanted = self.wanted
                     if wanted.items() - assigned.items():
-                        self._look(wanted)  # before it is read, so that what comes later is another log
+                        self._look(wanted)  # before reading, so that a later change is noticed
                     if self._is_stale:
                         close_aside(consumer, CLOSED)
                         consumer, assigned, self._is_stale = self._new_consumer(), {}, False
@@ -157,22 +157,22 @@ class ReadingThread:
         self.reached = {number: self.reached[number] for number in wanted.values() if number in self.reached}
 
     def _look(self, assigned: Mapping[TP, int]) -> None:
-        """See whether the topics are those that are read."""
+        """Check whether topics were recreated."""
         found = self._logs.ids({topic for topic, _ in assigned}) if assigned else {}
         ids = {number: self._ids.get(number) or found.get(tp[0], "") for tp, number in assigned.items()}
         for tp, number in assigned.items():
             if found.get(tp[0], ids[number]) != ids[number]:
-                self._anew(tp, number, MADE_ANEW)
+                self._reread(tp, number, RECREATED)
             elif number not in self._ids and ids[number] and ids[number] != self._id_of.get(tp[0], ids[number]):
-                # While nobody followed it.
-                self._in_loop(self._told.on_anew, tp, MADE_ANEW)
+                # It was recreated while it was not assigned.
+                self._in_loop(self._callbacks.on_reread, tp, RECREATED)
         self._ids = ids
-        # A client that knows the former topic goes on asking with its epochs, which the new one has not had.
+        # A client that knows the previous topic would keep using its epochs, which the new one has not reached.
         self._is_stale |= any(found.get(topic, known) != known for topic, known in self._id_of.items())
         self._id_of |= {topic: topic_id for topic, topic_id in found.items() if topic_id}
 
-    def _anew(self, tp: TP, number: int, why: str) -> None:
-        self._in_loop(self._told.begin_anew, tp, number, why)
+    def _reread(self, tp: TP, number: int, why: str) -> None:
+        self._in_loop(self._callbacks.begin_anew, tp, number, why)
 
     def _in_loop(self, call: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -192,30 +192,30 @@ class ReadingThread:
                 reached[tp] = message.offset()
                 ended.add(tp)
             elif error.code() in NOT_THERE and tp in assigned:
-                self._look(assigned)  # which knows more of it, if the topic was made anew
-                self._anew(tp, assigned[tp], f"its log is not as it was read: {error.str()}")
+                self._look(assigned)  # it knows the reason if the topic was recreated
+                self._reread(tp, assigned[tp], f"its log was recreated or truncated: {error.str()}")
             elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                raise KafkaException(error)  # it comes once: whether it is over, a new client finds out
+                raise KafkaException(error)  # it is reported only once: a new client must find out whether it persists
             else:
                 log.debug("reading %s: %s", self._name, error.str())
         self.reached |= {assigned[tp]: offset for tp, offset in reached.items() if tp in assigned}
         if reached:
             self._free.acquire()
-            self._in_loop(self._told.receive, records, reached, ended, assigned)
+            self._in_loop(self._callbacks.receive, records, reached, ended, assigned)
 
     def _prepare_value(self, value: bytes | None) -> None:
         while self._prepare is not None and not self._stopping.is_set():
             try:
                 self._prepare(value)
             except RegistryAway as away:
-                log.warning("the reader of %s waits: %s", self._name, away)
+                log.warning("the reader of %s can't continue yet, will be tried again: %s", self._name, away)
                 self._stopping.wait(1.0)
             else:
                 return
 
 
 def _next(consumer: Consumer) -> list[Message]:
-    """What comes next: `consume` alone would wait for its full time whenever there is less than it may bring."""
+    """Return the next messages. `consume` alone would wait its full timeout for fewer messages than requested."""
     first = consumer.poll(0.1)
     if first is None:
         return []

@@ -1,4 +1,4 @@
-"""Single records, ranges of records and offsets, read beside the consumer without blocking the event loop."""
+"""Reads single records, ranges and offsets outside of the consumer, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from streamhooks.kafka.reader import TP, OneReader, Record, read_some
 from streamhooks.kafka.threads import Threads
 from streamhooks.settings import Settings
 
-#: how long Kafka may take to hand over records, in seconds
+#: timeout of reading records, in seconds
 WITHIN = 10.0
-#: single records that are read at once
+#: the most single records that are read at once
 AT_ONCE = 4
 
 
 class Reads:
-    """Reads from Kafka. One for the worker.
+    """Reads from Kafka. One per worker.
 
     Each method raises TimeoutError when Kafka does not answer.
     """
@@ -31,7 +31,7 @@ class Reads:
         self._one_reader = OneReader(settings)
 
     async def some(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
-        """Return the first records of [start, end) that Kafka still holds; `kafka.reader.reached` tells how far."""
+        """Return the first records of [start, end) that Kafka still holds; see `kafka.reader.reached`."""
         return await asyncio.to_thread(read_some, self._settings, topic, partition, start, end, timeout=WITHIN)
 
     async def one(self, topic: str, partition: int, offset: int) -> Record | None:
@@ -39,7 +39,7 @@ class Reads:
         return await self._threads.run(partial(self._one_reader.read, timeout=WITHIN), topic, partition, offset)
 
     async def ends(self, tp: TP) -> tuple[int, int]:
-        """Return the first offset that Kafka still holds, and the one that comes next."""
+        """Return the first offset that Kafka still holds, and the next one to be written."""
         return (await asyncio.to_thread(self._offsets.ends, [tp]))[tp]
 
     async def offset_at(self, tp: TP, milliseconds: int) -> int:
@@ -47,10 +47,10 @@ class Reads:
         return (await asyncio.to_thread(self._offsets.at, [tp], milliseconds))[tp]
 
     async def topic_id(self, topic: str) -> str:
-        """Return the id of a topic now; empty if it is not known."""
+        """Return the current id of a topic; empty if unknown."""
         return (await asyncio.to_thread(self._logs.ids, [topic])).get(topic, "")
 
     async def close(self) -> None:
-        """Take up nothing more, and close the idle clients."""
+        """Accept no more work, and close the idle clients."""
         self._threads.close()
         await asyncio.to_thread(self._one_reader.close)

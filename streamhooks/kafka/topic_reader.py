@@ -1,4 +1,4 @@
-"""Topics that are read whole, and partitions that are read from their start, outside of the consumer group.
+"""Reads topics as a whole, and partitions from their start, outside of the consumer group.
 
 Why: docs/decisions/0004-hooks-by-a-plain-reader.md.
 """
@@ -13,39 +13,39 @@ from typing import Protocol
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.reader import TP, Record
 from streamhooks.kafka.reader_health import ReaderHealth
-from streamhooks.kafka.reading_thread import ReadingThread, Told
+from streamhooks.kafka.reading_thread import Callbacks, ReadingThread
 from streamhooks.settings import Settings
 
 
 class Table(Protocol):
-    """What takes in topics that are read whole; the methods are called in the event loop."""
+    """A table in memory of topics that are read as a whole; its methods are called in the event loop."""
 
     @abstractmethod
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records; return those that can't be read, each with the reason."""
+        """Apply records; return the broken ones, each with the reason."""
 
     def keys(self, _tp: TP) -> Iterable[bytes]:
-        """Return the keys of a partition that hold: those that its log lacks when it is read once more are deleted."""
+        """Return the current keys of a partition. Those that a recreated or truncated log lacks are then deleted."""
         return ()
 
     def begin_anew(self, _tp: TP) -> None:
-        """Take note that the log of a partition is not as it was read, and comes once more."""
-        return  # most tables need not know
+        """Prepare for a partition that is read again, because its log was recreated or truncated."""
+        return  # most tables need no preparation
 
 
 class TopicReader:
     """Follows partitions from their start, in a thread; hands batches to a table, in the event loop.
 
-    A partition is *ready* when everything was handed over that it held when it was assigned. The end may be a record
-    that compaction removed, or a marker of a transaction: only Kafka's end-of-partition event tells.
+    A partition is *ready* when everything that it held when it was assigned has been handed over. Its end may be a
+    record that compaction removed, or a marker of a transaction: only Kafka's end-of-partition event is reliable.
 
-    A partition whose log is not as it was left (it was made anew, or lost what had been read) is read from its start
-    once more. What it does not hold any more is handed over as a tombstone of each such key when it is ready again.
+    A partition whose log was recreated or truncated is read again from its start. When it is ready again, the table
+    gets a tombstone for each key that the log no longer holds.
 
-    `ends` tells where partitions end: one that is not read on although it has more is read by a new client.
-    `prepare` is called in the thread with each value before it is handed over, again as long as it raises RegistryAway;
-    `on_broken` is called with each record that the table can't read, `on_anew` with each partition that is read once
-    more, both with the reason and in the loop.
+    `ends` gives the ends of partitions: a reader that makes no progress before the end gets a new client. `prepare` is
+    called in the thread with each value before it is handed over, and again as long as it raises RegistryAway.
+    `on_broken` is called with each record that the table can't read, `on_reread` with each partition that is read
+    again, both with the reason and in the loop.
     """
 
     def __init__(
@@ -57,25 +57,25 @@ class TopicReader:
         logs: Logs,
         ends: Callable[[Iterable[TP]], Mapping[TP, int]],
         on_broken: Callable[[Record, str], None],
-        on_anew: Callable[[TP, str], None],
+        on_reread: Callable[[TP, str], None],
         prepare: Callable[[bytes | None], None] | None = None,
     ) -> None:
         self._table = table
         self._on_broken = on_broken
-        self._on_anew = on_anew
+        self._on_reread = on_reread
         self._loop = loop = asyncio.get_running_loop()
         self._name = name
-        self._former: dict[TP, set[bytes]] = {}  # keys that held before, and did not come again
-        # A partition that goes and comes back is another one: it is read from its start again.
+        self._previous: dict[TP, set[bytes]] = {}  # keys of the previous log that have not come again
+        # Counts assignments, since a partition that is assigned again is read from its start again.
         self._assignments = 0
-        #: the offset that comes next, by partition; only what was handed over counts
+        #: the next offset to be handed over, by partition
         self.position: dict[TP, int] = {}
         self._ready: set[TP] = set()
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._health = ReaderHealth(name)
-        told = Told(self._receive, self._begin_anew, self._tell_of_anew)
+        callbacks = Callbacks(self._receive, self._begin_anew, self._report_reread)
         self._thread = ReadingThread(
-            settings, name, loop, told, logs=logs, ends=ends, prepare=prepare, health=self._health
+            settings, name, loop, callbacks, logs=logs, ends=ends, prepare=prepare, health=self._health
         )
 
     def start(self) -> None:
@@ -87,38 +87,38 @@ class TopicReader:
         await self._thread.stop()
 
     def follow(self, partitions: Iterable[TP]) -> None:
-        """Read these partitions, and no others, from now on; new ones from their start."""
+        """From now on, read only these partitions; new ones from their start."""
         partitions = set(partitions)
         wanted = {tp: number for tp, number in self._thread.wanted.items() if tp in partitions}
         for gone in self._thread.wanted.keys() - wanted.keys():
             self._ready.discard(gone)
             self.position.pop(gone, None)
-            self._former.pop(gone, None)
+            self._previous.pop(gone, None)
         for new in partitions - wanted.keys():
             self._assignments += 1
             wanted[new] = self._assignments
         self._thread.want(wanted)
 
     def is_ready(self, partition: TP | None = None) -> bool:
-        """Whether this partition, or each that is followed, was read to the end it had when it was assigned."""
+        """Tell whether this partition (or each one) has been read to the end that it had when it was assigned."""
         if partition is not None:
             return partition in self._ready
         return bool(self._thread.wanted) and self._thread.wanted.keys() <= self._ready
 
     @property
     def trouble(self) -> str | None:
-        """Why it does not read now; None if it does."""
+        """Return why it is not reading; None if it is."""
         return f"the reader of {self._name} has ended" if self._thread.is_dead else self._health.trouble
 
     async def wait_ready(self) -> None:
-        """Wait until each partition that is followed is ready."""
+        """Wait until each partition is ready."""
         await self._wait_for(self.is_ready)
 
     async def wait_applied(self, topic: str, partition: int, offset: int) -> None:
-        """Wait until the record at this offset was handed over."""
+        """Wait until the record at this offset has been handed over."""
         tp = (topic, partition)
         number = self._thread.wanted.get(tp)
-        # When the partition is read once more, the record was handed over, or is gone with its log.
+        # When the partition is read again, the record has been handed over, or is gone with its log.
         await self._wait_for(lambda: self.position.get(tp, 0) > offset or self._thread.wanted.get(tp) != number)
 
     async def _wait_for(self, condition: Callable[[], bool]) -> None:
@@ -131,37 +131,37 @@ class TopicReader:
         finally:
             self._waiters = [w for w in self._waiters if w[1] is not waiter]
 
-    # --- what the thread tells
+    # --- callbacks of the thread
 
     def _begin_anew(self, tp: TP, number: int, why: str) -> None:
         if self._thread.wanted.get(tp) != number:
             return
-        self._tell_of_anew(tp, why)
+        self._report_reread(tp, why)
         self._assignments += 1
         self._ready.discard(tp)
         self.position.pop(tp, None)
-        self._former[tp] = set(self._table.keys(tp))
+        self._previous[tp] = set(self._table.keys(tp))
         self._thread.want({**self._thread.wanted, tp: self._assignments})
         self._wake()
 
-    def _tell_of_anew(self, tp: TP, why: str) -> None:
+    def _report_reread(self, tp: TP, why: str) -> None:
         self._table.begin_anew(tp)
-        self._on_anew(tp, why)
+        self._on_reread(tp, why)
 
     def _receive(
         self, records: list[Record], reached: Mapping[TP, int], ended: set[TP], assigned: Mapping[TP, int]
     ) -> None:
         self._thread.received()
-        # What was on its way when the assignment changed belongs to nobody.
+        # Records that were on their way when the assignment changed are dropped.
         current = {tp for tp in reached if tp in self._thread.wanted and self._thread.wanted[tp] == assigned.get(tp)}
         records = [record for record in records if (record.topic, record.partition) in current]
-        if self._former:
+        if self._previous:
             records += self._gone(records, ended & current)
         if records:
             try:
                 for record, reason in self._table.apply(records):
                     self._on_broken(record, reason)
-            except Exception as error:  # whatever it is: what was not taken in must come again
+            except Exception as error:  # whatever it is, the records must come again
                 self._read_again(current, self._health.failed(error, self._thread.wanted))
                 return
         self._health.came(current, self._thread.wanted)
@@ -171,7 +171,7 @@ class TopicReader:
         self._wake()
 
     def _read_again(self, partitions: set[TP], pause: float) -> None:
-        """Read these partitions on from what was taken in last; what is on its way counts no more."""
+        """Continue these partitions after the last applied record; drop batches that are on their way."""
         for tp in partitions:
             self._assignments += 1
             self._thread.wanted = {**self._thread.wanted, tp: self._assignments}
@@ -182,11 +182,11 @@ class TopicReader:
         self._wake()
 
     def _gone(self, records: list[Record], ended: set[TP]) -> list[Record]:
-        """Tombstones of what a log that is read once more does not hold."""
+        """Return tombstones for the keys that a log that is read again no longer holds."""
         for record in records:
-            if record.key is not None and (former := self._former.get((record.topic, record.partition))):
-                former.discard(record.key)
-        return [Record(*tp, -1, 0, key, None) for tp in ended for key in self._former.pop(tp, ())]
+            if record.key is not None and (previous := self._previous.get((record.topic, record.partition))):
+                previous.discard(record.key)
+        return [Record(*tp, -1, 0, key, None) for tp in ended for key in self._previous.pop(tp, ())]
 
     def _wake(self) -> None:
         for condition, waiter in self._waiters:

@@ -71,7 +71,7 @@ class Restraints:
         self._probing: dict[str, Probing] = {}
         self._rates: dict[str, Rate] = {}
         self._told: Deadlines[tuple[What, str]] = Deadlines()
-        # What this worker saw and the home has not written yet.
+        # What this worker has found and the owner has not written yet.
         self._paused: Deadlines[str] = Deadlines()
         self._open: Deadlines[str] = Deadlines()
 

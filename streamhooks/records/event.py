@@ -1,4 +1,4 @@
-"""The records that the users' systems write: events, alerts and changes of resources."""
+"""The records that users' systems write: events, alerts and changes of resources."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Event(Record):
 
     @property
     def key(self) -> str:
-        """The key of the record in its topic."""
+        """Return the key of the record in its topic."""
         return self.project_id
 
     @property
@@ -127,7 +127,7 @@ class Event(Record):
         return None if group is None else cast(str, group["id"])
 
     def summary(self) -> dict[str, Any]:
-        """Return what the record is about, without the contents that its users wrote."""
+        """Return the ids of the record and related ones, without any content that users wrote."""
         return {
             "event_id": self.event_id,
             "type": self.type,
@@ -174,16 +174,16 @@ class Alert(Record):
 
     @property
     def key(self) -> str:
-        """The key of the record in its topic."""
+        """Return the key of the record in its topic."""
         return self.event.key
 
     @property
     def organization_id(self) -> str:
-        """The id of the event's organization."""
+        """Return the id of the event's organization."""
         return self.event.organization_id
 
     def summary(self) -> dict[str, Any]:
-        """Return what the record is about, without the contents that its users wrote."""
+        """Return the ids of the record and related ones, without any content that users wrote."""
         return {**self.event.summary(), "rule": self.rule, "app_id": self.app_id}
 
 
@@ -203,7 +203,7 @@ class ResourceChange(Record):
     instance: dict[str, Any] | None = None
     actor: dict[str, Any] | None = None
     data: dict[str, Any] | None = None
-    """The whole `data` to send; without it, the resource under its name."""
+    """The whole `data` to send. Without it, the resource is sent under its name."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -236,11 +236,11 @@ class ResourceChange(Record):
 
     @property
     def key(self) -> str:
-        """The key of the record in its topic."""
+        """Return the key of the record in its topic."""
         return f"{self.sender}:{self.instance_id}"
 
     def summary(self) -> dict[str, Any]:
-        """Return what the record is about, without the contents that its users wrote."""
+        """Return the ids of the record and related ones, without any content that users wrote."""
         return {
             "action": self.action,
             "sender": self.sender,

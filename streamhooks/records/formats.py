@@ -1,4 +1,4 @@
-"""The forms of a record on a topic: JSON, Avro single-object encoding, a schema registry's wire format."""
+"""The encodings of a record: JSON, Avro single-object encoding, and the wire format of schema registries."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Registry(Protocol):
     def schema(self, schema_id: int) -> Any:
         """Return the writer's schema, parsed by fastavro; raise LookupError with the reason if there is none.
 
-        Other errors (no answer) go through `decode` as they are, since the record may be fine.
+        `decode` does not catch other errors, such as a timeout, because the record may be valid.
         """
         ...
 
 
 def decode(record: type[R], value: bytes | None, registry: Registry | None = None) -> R:
-    """Return the record that a topic's value holds, in any of the three forms, told apart by the first bytes.
+    """Return the record in a value of a topic, in any of the three encodings, distinguished by the first bytes.
 
-    Raises BrokenRecord with the reason for whatever can't be decoded or breaks the schema, and "tombstone"
-    for None. Errors of the registry other than LookupError go through.
+    Raise BrokenRecord with the reason if the value can't be decoded or violates the schema, and with "tombstone" for
+    None. Errors of the registry other than LookupError are not caught.
     """
     if value is None:
         raise BrokenRecord("tombstone")
@@ -66,7 +66,7 @@ def encode_avro(record: Record) -> bytes:
 
 def _single_object(record: type[Record], value: bytes) -> dict[str, Any]:
     if len(value) < 10:
-        raise BrokenRecord("Avro: the fingerprint is cut short")
+        raise BrokenRecord("Avro: the fingerprint is cut off")
     written, writer = schemas.load().by_fingerprint.get(value[2:10], (None, None))
     if written is None:
         raise BrokenRecord(f"Avro: no schema has the fingerprint {value[2:10].hex()}")
@@ -93,12 +93,12 @@ def _wire(record: type[Record], value: bytes, registry: Registry | None) -> dict
 
 
 def _datum(value: bytes, start: int, writer: Any, reader: Any = None) -> dict[str, Any]:
-    """Decode the Avro that begins at `start`, resolved from the writer's schema to the reader's, if there is one."""
+    """Decode Avro from `start` on, and resolve it to the reader's schema, if given."""
     body = BytesIO(value)
     body.seek(start)
     try:
         datum = fastavro.schemaless_reader(body, writer, reader)
-    except Exception as error:  # fastavro raises many kinds for bytes that are no Avro, and documents none
+    except Exception as error:  # fastavro raises many undocumented kinds for invalid bytes
         raise BrokenRecord(f"Avro: {type(error).__name__}: {error}"[:200]) from None
     if not isinstance(datum, dict):
         raise BrokenRecord("Avro: the value is not a record")

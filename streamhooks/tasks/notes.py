@@ -27,11 +27,11 @@ class Notes:
         self._clock = clock
 
     def tell(self, what: What, hook_id: str, found: dict[str, Any]) -> None:
-        """Tell the hook's home what was found, without waiting for it."""
+        """Report a finding to the hook's owner, without waiting."""
         self._runs.insist(f"{what} of {hook_id}", None, partial(self.write, what, hook_id, found), nothing)
 
     async def write(self, what: What, hook_id: str, found: dict[str, Any]) -> None:
-        """Tell the hook's home what was found; returns when that is confirmed."""
+        """Report a finding to the hook's owner; return when the record is confirmed."""
         now = int(self._clock() * 1000)
         partition = self._partition_of(hook_id)
         note = Call(derived_id(hook_id, what, now), NOTE_FINDING, partition, now, [hook_id, what, found])

@@ -111,8 +111,8 @@ class Runs:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Else a defect of ours would go unnoticed.
-            log.error("a run ended in an error of streamhooks itself", exc_info=error)
+            # Nobody awaits the task, so the error would go unnoticed.
+            log.error("a run ended in an internal error", exc_info=error)
 
     async def idle(self, timeout: float) -> bool:
         """Wait until nothing runs, for at most `timeout` seconds; return whether nothing runs."""

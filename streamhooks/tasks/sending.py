@@ -1,4 +1,4 @@
-"""Sending a task call: a record in `delayed` that is due now or later, from inside a worker or from any program.
+"""Sends task calls, from a worker or any other program. A call is a record in `delayed`, due now or later.
 
 Why there is one sender per process: docs/decisions/0015-process-wide-registry.md.
 """
@@ -27,12 +27,12 @@ from streamhooks.tasks.retry import RetryTaskError
 
 log = logging.getLogger(__name__)
 
-#: how long a program that ends waits for the broker to confirm its calls, in seconds
+#: how long a program waits at its end for the broker to confirm its calls, in seconds
 FLUSH_AT_EXIT = 30.0
 
 
 class Sender(Protocol):
-    """What a call needs to be stored; the worker binds its own, any other program gets one from its settings."""
+    """Stores calls. A worker binds its own sender; any other program gets one from its settings."""
 
     topic: str
     partitions: int
@@ -40,7 +40,7 @@ class Sender(Protocol):
     def publish(
         self, topic: str, value: bytes | None, *, key: str | None = None, partition: int = -1
     ) -> Future[Published]:
-        """Hand a record over."""
+        """Publish a record; return a future of the confirmation."""
 
 
 class Handle:
@@ -53,12 +53,12 @@ class Handle:
         self._future = future
 
     def __await__(self) -> Generator[Any, None, str]:
-        # Who gives up waiting does not take the call back: the run waits for it, too.
+        # Cancelling the wait must not cancel the call, because the run waits for it, too.
         yield from asyncio.shield(asyncio.wrap_future(self._future)).__await__()
         return self.id
 
     def result(self, timeout: float | None = None) -> str:
-        """Wait, at most `timeout` seconds, outside of an event loop; the id of the call.
+        """Wait for at most `timeout` seconds, outside of an event loop; return the id of the call.
 
         Raises:
             TimeoutError: the broker has not confirmed it yet.
@@ -69,13 +69,13 @@ class Handle:
 
 
 class _Process:
-    """What sends the calls of this process: a call is made by a plain function, so there is one place to look."""
+    """The sender of this process. Calls are made by plain functions, so there is one per process."""
 
     def __init__(self) -> None:
         self._worker: Sender | None = None
 
     def bind(self, sender: Sender | None) -> None:
-        """Send every call of this process through `sender`; None: as any program does."""
+        """Send all calls of this process through `sender`; None restores the sender from the settings."""
         self._worker = sender
 
     @property
@@ -97,7 +97,7 @@ def send(task: str, args: list[Any], kwargs: dict[str, Any], countdown: float) -
         source, traceparent, hops = None, None, 0
         partition = partition_of(call_id, sender.partitions)
     else:
-        # A run that is repeated after a crash makes the same calls again: under the same ids they are the same.
+        # A run that is repeated after a crash makes the same calls again. With the same ids they are no duplicates.
         parent = running.call
         call_id = derived_id(parent.id, parent.attempt, len(running.handles), task)
         source, traceparent, hops = parent.source, parent.traceparent, parent.hops
@@ -112,17 +112,17 @@ def send(task: str, args: list[Any], kwargs: dict[str, Any], countdown: float) -
     except BufferError:
         if running is None:
             raise
-        # Kafka has been away for long. The run is repeated, and makes the same calls.
+        # Kafka has been unavailable for long. The run will be repeated, and makes the same calls.
         raise RetryTaskError("the buffer of records is full", countdown=1.0) from None
-    future.add_done_callback(partial(_tell_of_failure, task, call_id))
+    future.add_done_callback(partial(_log_failure, task, call_id))
     handle = Handle(call_id, future)
     if running is not None:
         running.handles.append(handle)
     return handle
 
 
-def _tell_of_failure(task: str, call_id: str, future: Future[Published]) -> None:
-    """Log what the broker will never take: a handle that nobody awaits would keep it to itself."""
+def _log_failure(task: str, call_id: str, future: Future[Published]) -> None:
+    """Log a call that the broker refused: a handle that nobody awaits would hide it."""
     error = None if future.cancelled() else future.exception()
     if error is not None:
         log.error("a call of %s was not taken and is lost: id=%s reason=%s", shown(task), call_id, shown(error))
@@ -134,7 +134,7 @@ class _OwnSender:
         self.topic = Topics(settings.topic_prefix).delayed
         found = admin_client(settings).list_topics(self.topic, timeout=10).topics[self.topic]
         if not found.partitions:
-            raise LookupError(f"there is no topic {self.topic}: has a worker been started on this Kafka?")
+            raise LookupError(f"the topic {self.topic} does not exist: has a worker been started on this Kafka?")
         self.partitions = len(found.partitions)
         self._publisher = Publisher(settings)
         self.publish = _patient(self._publisher.publish)
@@ -142,7 +142,7 @@ class _OwnSender:
 
 
 def _patient(publish: Callable[..., Future[Published]]) -> Callable[..., Future[Published]]:
-    """Publish as soon as the buffer has room: a program may make calls faster than Kafka takes them."""
+    """Wait for room in the buffer: a program may make calls faster than Kafka accepts them."""
 
     def patient(*args: Any, **options: Any) -> Future[Published]:
         while True:

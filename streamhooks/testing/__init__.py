@@ -1,4 +1,4 @@
-"""Tests of your own tasks without a Kafka: docs/reference/tasks.md says how."""
+"""The test kit for your own tasks, without a Kafka; see docs/reference/tasks.md."""
 
 from __future__ import annotations
 

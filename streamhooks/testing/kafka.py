@@ -1,4 +1,4 @@
-"""What stands for Kafka: a list of records, and what stores the calls that are made."""
+"""A replacement of Kafka for tests: a list of records, and a sender of calls."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
 
-#: bytes of a record that a Kafka takes, unless it was told otherwise
+#: the size limit of a record, in bytes: about Kafka's default
 LARGEST = 1_000_000
 
 TOPICS = Topics("")
 
 
 class Kafka:
-    """The records that were written, in one partition of each topic; an offset counts those of all topics."""
+    """The written records. Each topic has one partition, and offsets count the records of all topics."""
 
     def __init__(self) -> None:
         self._records: list[Record] = []
@@ -33,7 +33,7 @@ class Kafka:
     def publish(
         self, topic: str, value: bytes | None, *, key: str | None = None, headers: Headers | None = None, **_: Any
     ) -> Future[Published]:
-        """Take a record, as `kafka.publisher` does; from any thread."""
+        """Add a record, as `kafka.publisher` does; callable from any thread."""
         future: Future[Published] = Future()
         if len(value or b"") > LARGEST:
             future.set_exception(RecordTooLarge(f"a record of more than {LARGEST} bytes"))
@@ -45,23 +45,23 @@ class Kafka:
         return future
 
     def unread(self) -> Iterator[Record]:
-        """Read on."""
+        """Yield the records that were not read before."""
         while self._read < len(self._records):
             self._read += 1
             yield self._records[self._read - 1]
 
     async def read_one(self, _topic: str, _partition: int, offset: int) -> Record:
-        """Read a record again."""
+        """Return the record at an offset."""
         return self._records[offset]
 
     def value_of(self, entry: Entry) -> bytes | None:
-        """Return the whole of a pending call."""
+        """Return the complete value of a pending call, including large arguments."""
         return entry.value if entry.offset is None else self._records[entry.offset].value
 
 
 @dataclass(slots=True)
 class Sender:
-    """Stores the calls that are made; `now` gives epoch milliseconds, `made` is told of each call."""
+    """Stores calls; `now` gives epoch milliseconds, `made` is called with each call."""
 
     kafka: Kafka
     now: Callable[[], int]
@@ -72,7 +72,7 @@ class Sender:
     def publish(
         self, topic: str, value: bytes | None, *, key: str | None = None, partition: int = -1
     ) -> Future[Published]:
-        """Store a call: what was made by the time of day is due by our clock."""
+        """Store a call, with its times converted from the time of day to the clock of the test."""
         call = decode(DelayedCall, value)
         now = self.now()
         call = replace(call, created=now, due=now + call.due - call.created)

@@ -1,7 +1,7 @@
-"""A worker without a Kafka: calls are kept until a test has them run.
+"""A worker without a Kafka: calls are kept until the test runs them.
 
-A call is encoded, kept, decoded, run, retried and given up by the code of a real worker. Only what lies outside is
-replaced: the broker by a list, the clock by one that stands until calls are run, endpoints by `answers`.
+The code of a real worker encodes, decodes, runs, retries and gives up the calls. Only its surroundings are replaced:
+the broker by a list, the clock by one that moves only when calls run, and endpoints by `answers`.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from streamhooks.tasks.endings import Ending, EndingKind
 from streamhooks.testing.kafka import Sender
 from streamhooks.testing.parts import Parts
 
-#: after so many runs in one go it is said that there is no end
+#: the most runs per call of `run`: more are taken for an endless loop
 MOST_RUNS = 10_000
 
 
 class GivenUp(AssertionError):
-    """A call became a dead letter, which the test did not expect."""
+    """A call unexpectedly became a dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptCall:
-    """A call that is to run as `attempt`, from 1, at `at`, in seconds since the test began."""
+    """A call that waits: `attempt` counts from 1, and it is due at `at`, in seconds since the test began."""
 
     task: str
     args: list[Any] = field(default_factory=list)
@@ -44,9 +44,10 @@ class KeptCall:
 
 @dataclass(frozen=True, slots=True)
 class Run(KeptCall):
-    """A run of a call, and how it ended.
+    """A run of a call, and its outcome.
 
-    `outcome` is done, ignored, retry, dead, or dropped: its hook is gone or disabled. `retry_at` is as `at`.
+    `outcome` is done, ignored, retry, dead, or dropped (its hook is gone or disabled). `retry_at` is in seconds since
+    the test began.
     """
 
     outcome: str = "done"
@@ -56,7 +57,7 @@ class Run(KeptCall):
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A request to a hook, at `at`, in seconds since the test began."""
+    """A request to a hook, sent at `at`, in seconds since the test began."""
 
     url: str
     headers: Mapping[str, str]
@@ -65,9 +66,9 @@ class Webhook:
 
 
 class LocalWorker:
-    """Keeps the calls that are made while it is entered, and runs them when `run` is called.
+    """Keeps the calls that are made inside of its `with` block, and runs them when `run` is called.
 
-    `hooks` are hooks as in the topic `hooks`: their fields. The clock begins at the time of day.
+    `hooks` are the fields of hooks, as in the topic `hooks`. The clock begins at the time of day.
     """
 
     def __init__(self, hooks: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -76,7 +77,7 @@ class LocalWorker:
         self.calls: list[KeptCall] = []
         self.runs: list[Run] = []
         self.webhooks: list[Webhook] = []
-        #: the statuses with which endpoints answer, one after the other; then it is 200
+        #: the statuses of the next responses of endpoints, in order; further ones are 200
         self.answers: list[int] = []
 
     def __enter__(self) -> Self:
@@ -90,32 +91,33 @@ class LocalWorker:
 
     @property
     def now(self) -> float:
-        """The time, in seconds since the test began. Only `run` moves it."""
+        """Return the time, in seconds since the test began. Only `run` moves it."""
         return self._at(self._parts.now)
 
     @property
     def waiting(self) -> list[KeptCall]:
-        """The calls that wait, the next one first."""
+        """Return the waiting calls by due time."""
         kafka, entries = self._parts.kafka, self._parts.waiting()
         return [self._kept(decode(DelayedCall, kafka.value_of(entry)), entry.due) for entry in entries]
 
     @property
     def dead_letters(self) -> list[DeadLetter]:
-        """The calls that were given up, with their `reason`."""
+        """Return the dead letters of calls that were given up, with their `reason`."""
         return self._parts.dead_letters
 
     def run(self, seconds: float = math.inf, *, check: bool = True) -> list[Run]:
-        """Run what becomes due within `seconds`, one after the other; the clock is set to the time of each.
+        """Run the calls that become due within `seconds`, one after another, each with the clock at its due time.
 
-        Nothing sleeps. `run(0)` runs what is due now. Without `seconds` it ends when no call waits. Returns the runs.
+        Nothing sleeps. `run(0)` runs the calls that are due now. Without `seconds` it ends when no call waits. Returns
+        the runs.
 
         Raises:
-            GivenUp: a call became a dead letter; with `check=False` it is only in `dead_letters`.
-            RuntimeError: there is no end to the calls; or this is an async test, which awaits `run_async`.
+            GivenUp: a call became a dead letter; with `check=False` it is only added to `dead_letters`.
+            RuntimeError: the calls do not end, or this is an async test, which must await `run_async`.
 
         """
         if _is_async():
-            raise RuntimeError("this test has an event loop: await run_async() in place of run()")
+            raise RuntimeError("this test has an event loop: await run_async() instead of run()")
         return asyncio.run(self.run_async(seconds, check=check))
 
     async def run_async(self, seconds: float = math.inf, *, check: bool = True) -> list[Run]:
@@ -126,7 +128,9 @@ class LocalWorker:
         try:
             while (entry := parts.next_due(until)) is not None:
                 if len(self.runs) - first >= MOST_RUNS:
-                    raise RuntimeError(f"after {MOST_RUNS} runs calls still wait, such as one of {entry.call().task}")
+                    raise RuntimeError(
+                        f"calls still wait after {MOST_RUNS} runs, for example one of {entry.call().task}"
+                    )
                 await parts.run(entry, runners, runs)
         finally:
             runs.cancel()
@@ -136,7 +140,7 @@ class LocalWorker:
             raise GivenUp("; ".join(f"{one.task['name'] if one.task else one.id}: {one.reason}" for one in given_up))
         return self.runs[first:]
 
-    # --- what is told
+    # --- what the test sees
 
     def _at(self, ms: int) -> float:
         return (ms - self._began) / 1000
@@ -145,7 +149,7 @@ class LocalWorker:
         return KeptCall(call.task, call.args, call.kwargs, call.attempt, self._at(call.due if due is None else due))
 
     def _ended(self, call: Call, ending: Ending) -> None:
-        if call.task == NOTE_FINDING:  # what a worker tells itself
+        if call.task == NOTE_FINDING:  # calls of the worker itself, not of the test
             return
         is_again, now = ending.kind is EndingKind.RETRY, self._parts.now
         retry_at = self._at(now + int(ending.delay * 1000)) if is_again else None

@@ -1,4 +1,4 @@
-"""The parts of a worker that run calls, around a Kafka, a clock and endpoints that are none."""
+"""The parts of a worker that run calls, with replacements of Kafka, the clock and endpoints."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ TellEnding = Callable[[Call, Ending], None]
 
 
 class Parts:
-    """What a worker knows, and the clock that it goes by. `post` sends, `ended` is told how each run ended."""
+    """The parts and the clock. `post` sends a request, `ended` is called with each call and its ending."""
 
     def __init__(self, hooks: Iterable[Mapping[str, Any]], post: Post, ended: TellEnding) -> None:
-        #: what the clock shows, epoch milliseconds
+        #: the time of the clock, epoch milliseconds
         self.now = int(time.time()) * 1000
         self.kafka = Kafka()
         self.dead_letters: list[DeadLetter] = []
@@ -71,7 +71,7 @@ class Parts:
             tell=lambda *told: self._notes.tell(*told),
             clock=self.clock,
             wall=self.clock,
-            breaker=False,  # it goes by the steady clock of the machine, too
+            breaker=False,  # it also uses the steady clock of the machine
         )
         self._admission = Admission(self._hooks, self._restraints, Queues(), _DEFAULTS.hook_max_in_flight)
         for fields in hooks:
@@ -80,11 +80,11 @@ class Parts:
 
     def clock(self) -> float:
         """Return epoch seconds."""
-        # Half a millisecond more, so that whole ones come of it again.
+        # Add half a millisecond, so that rounding gives the same milliseconds again.
         return (self.now + 0.5) / 1000
 
     def take_in(self) -> None:
-        """Read what was written."""
+        """Apply the records that were written."""
         for record in self.kafka.unread():
             if record.topic == TOPICS.delayed:
                 self._pending.apply(record)
@@ -94,12 +94,12 @@ class Parts:
                 self._hooks.apply([record])
 
     def waiting(self) -> list[Entry]:
-        """Return the calls that wait, in the order of their time, and then as they were made."""
+        """Return the waiting calls by due time, then in the order of their creation."""
         self.take_in()
         return sorted((one for one in self._pending.snapshot() if one.state == "waiting"), key=lambda one: one.due)
 
     def next_due(self, until: float) -> Entry | None:
-        """Set the clock to the time of the next call, and return it; None if there is none until then."""
+        """Set the clock to the due time of the next call, and return the call; None if none is due by `until`."""
         while entries := [one for one in self.waiting() if one.due <= until and not self._is_held(one)]:
             entry = entries[0]
             self.now = max(self.now, entry.due)
@@ -110,7 +110,7 @@ class Parts:
         return None
 
     def _is_held(self, entry: Entry) -> bool:
-        """Whether the call waits for its hook to be enabled."""
+        """Tell whether the call waits until its hook is enabled."""
         hook = self._hooks.get(entry.hook_id or "")
         return hook is not None and bool(hook.blocked or not self._hooks.is_active(hook.id))
 
@@ -118,7 +118,7 @@ class Parts:
         self._pending.run_at(entry, self.now + math.ceil(seconds * 1000))
 
     async def run(self, entry: Entry, runners: Runners, runs: Runs) -> None:
-        """Run a call that waits; return when all has ended that it caused in place."""
+        """Run a waiting call; return when it and all calls that it started in place have ended."""
         entry.state = "running"
         if entry.hook_id is not None:
             runners.enter(HookLane(entry.hook_id))
@@ -127,7 +127,7 @@ class Parts:
             pass
 
     def make_runners(self) -> tuple[Runners, Runs]:
-        """Make what runs calls, in the event loop that runs now, as `worker.system` does."""
+        """Make the runners of calls in the current event loop, as `worker.running` does."""
         clock, hooks, limits = self.clock, self._hooks, Limits(_DEFAULTS.retry_delay, None, jitter=0.0)
         outbox = Outbox(cast(Publisher, self.kafka), asyncio.get_running_loop())
         outputs = Outputs(outbox, TOPICS, clock)
@@ -151,20 +151,20 @@ class Parts:
 
 @dataclass
 class _Owner:
-    """What a run belongs to: a call that waits again if it is given back."""
+    """The owner of a run: `give_back` lets its call wait again."""
 
     give_back: Callable[..., None]
     is_void: bool = False
 
     def hold(self) -> None:
-        """Nothing waits for it."""
+        """Do nothing, because nothing waits for the release."""
 
     release = hold
 
 
 @dataclass
 class _Rest:
-    """What else a run asks for: attempts are not counted, and nothing is passed over, since no call has a source."""
+    """Other parts of a run. Attempts are not counted; nothing is passed over, because no call has a source."""
 
     take_in: Callable[[], None]
 
@@ -176,7 +176,7 @@ class _Rest:
         """Keep nothing."""
 
     async def wait_applied(self, _topic: str, _partition: int, _offset: int) -> None:
-        """Have what was written about a hook in force."""
+        """Apply the written records of hooks."""
         self.take_in()
 
 

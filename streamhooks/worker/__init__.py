@@ -1,1 +1,1 @@
-"""A worker: its parts, how they are tied to Faust, how it starts and ends, and how it watches itself."""
+"""A worker: its parts, how they are tied to Faust, how it starts and stops, and how it monitors itself."""

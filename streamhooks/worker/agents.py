@@ -1,4 +1,4 @@
-"""The agents: one per topic that a worker follows."""
+"""The agents: one per topic that a worker consumes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from streamhooks.worker.system import System
 
 
 def add_agents(app: App, counting_app: App, topics: Topics) -> None:
-    """Add the agents to the two apps, before they begin."""
+    """Add the agents to the two apps, before these start."""
     for kind in SourceKind:
         _add_agent(app, kind, topics)
 
     @counting_app.agent(_source(counting_app, topics.firings), name="firings")
     async def firings(stream: Any) -> None:
-        """Counts every attempt in the windowed tables, and keeps the latest ones per hook."""
+        """Count every attempt in the windowed tables, and keep the latest ones per hook."""
         parts = counting_app.parts
         assert isinstance(parts, AroundCounting)
         await parts.system.counting.follow(records_of(stream))
@@ -29,18 +29,18 @@ def add_agents(app: App, counting_app: App, topics: Topics) -> None:
 def _add_agent(app: App, kind: SourceKind, topics: Topics) -> None:
     @app.agent(_source(app, kind.topic(topics)), name=kind.value)
     async def fires(stream: Any) -> None:
-        """Fires the hooks that a source topic's records are for."""
+        """Fire the hooks that match the records of a source topic."""
         running = _system_of(app).running
         await running.intake.follow(records_of(stream), partial(running.calls.of, kind))
 
 
 def _system_of(app: App) -> System:
-    """Return the parts of the worker, which are there when an agent runs."""
+    """Return the parts of the worker. They exist whenever an agent runs."""
     assert isinstance(app.parts, AroundDelivering)
     return app.parts.system
 
 
 def _source(app: App, name: str) -> Any:
-    """A topic whose records are taken as they are: a broken one must not crash an agent."""
+    """Return a topic whose records are not decoded by Faust: a broken one must not crash an agent."""
     app.plain_topics.add(name)
     return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")

@@ -12,7 +12,7 @@ from functools import partial
 
 from streamhooks.counting.rollups import ROLLUPS, Rollup
 from streamhooks.errors import Refusal
-from streamhooks.faust_patches import commands as _commands  # noqa: F401 - they are there as soon as it is imported
+from streamhooks.faust_patches import commands as _commands  # noqa: F401 - importing it adds the commands
 from streamhooks.faust_patches.aiokafka_fetching import AiokafkaFetching
 from streamhooks.faust_patches.app import App, Consuming
 from streamhooks.faust_patches.connections import expect_closed_transports
@@ -39,12 +39,12 @@ Prepare = Callable[[Settings], tuple[Settings, dict[str, int]]]
 
 
 def create_app(settings: Settings, prepare: Prepare) -> App:
-    """Return the Faust app of a worker, which as such asks nobody.
+    """Return the Faust app of a worker. This alone makes no connection.
 
-    `prepare` makes ready what a worker needs, and returns the settings that hold for it and the number of partitions
-    of each topic, as `kafka.topics.ensure_topics` does.
+    `prepare` is called when the worker starts. It returns the effective settings, and the partition count of each
+    topic as `kafka.topics.ensure_topics` does.
 
-    Raise Refusal if the packages for traces, or files of TLS, are not there.
+    Raise Refusal if the packages for tracing or TLS files are missing.
     """
     expect_closed_transports()
     topics = Topics(settings.topic_prefix)
@@ -56,8 +56,8 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
         new_fetching = partial(_new_fetching, settings, parts.ahead)
         return Consuming(logs, Coordinator(settings, group), new_fetching, parts.ahead, tracker, frozenset(owned))
 
-    # Counting has an app and a group of its own: its tables are recovered at each rebalance, and deliveries must not
-    # wait for that. It needs no such tracker: its cells know what they have counted.
+    # Counting has its own app and group: its tables are recovered at each rebalance, and deliveries must not wait for
+    # that. It needs no such tracker, because each cell holds the offset up to which it has counted.
     counting_group = f"{settings.topic_prefix}counting"
     counting_app = App(counting_group, consuming(counting_group), grace=settings.grace, web=False, **conf)
     tables: dict[Rollup, WindowTable] = {}
@@ -95,16 +95,16 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
 
 
 def _views_of(app: App) -> WorkerViews:
-    """Return what the views ask, which is there when a call comes."""
+    """Return what the views ask. It exists whenever a request comes."""
     assert isinstance(app.parts, AroundDelivering)
     return app.parts.system.views
 
 
 async def _check_address(settings: Settings) -> None:
-    """Listen for a moment where the views will: Faust would crash with a traceback, and later.
+    """Try to listen on the address of the views: Faust would crash later, and with a traceback.
 
     Raises:
-        Refusal: another process listens there, or it is no address of this machine.
+        Refusal: another process listens there, or the address is not one of this machine.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""What happens when somebody asks for `streamhooks.app`, and when a worker is made of it."""
+"""Builds `streamhooks.app`, and prepares the process when it becomes a worker."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ log = logging.getLogger(__name__)
 
 
 def build_app() -> App:
-    """The app of this process, for `faust -A streamhooks …`; what only a worker needs is done by `prepare`.
+    """Return the app of this process, for `faust -A streamhooks …`; `prepare` does what only a worker needs.
 
     Raises:
         Refusal: a setting is wrong.
 
     """
-    # Python looks for cycles after each 700 objects that were made and not freed: with a thousand deliveries in flight
-    # that is all the time. There are few cycles, and they are still found.
+    # By default Python looks for cycles whenever 700 more objects exist. With a thousand deliveries in flight, it would
+    # never stop doing so. There are few cycles, and they are still found.
     gc.set_threshold(20_000, 20, 20)
     if logging.lastResort is not None:
-        limit_logs([logging.lastResort])  # what writes until Faust has set up the log
+        limit_logs([logging.lastResort])  # it writes the log until Faust has configured logging
     if sys.platform != "win32":
         import uvloop
 
@@ -51,18 +51,18 @@ def build_app() -> App:
 
 
 def prepare(settings: Settings) -> tuple[Settings, dict[str, int]]:
-    """Make ready what a worker needs; blocks until Kafka answers and the topics are there.
+    """Prepare this process and Kafka for a worker; blocks until Kafka answers and the topics exist.
 
-    Returns: the settings with the options of the command line, and the number of partitions of each topic.
+    Returns: the settings with the options of the command line, and the partition count of each topic.
 
     Raises:
-        Refusal: a setting or an option is wrong, Kafka does not answer, or a topic is not as it must be.
+        Refusal: a setting or an option is wrong, Kafka does not answer, or a topic has a wrong configuration.
 
     """
     for name, nearest in unknown_settings({**os.environ, **dotenv_values(".env")}):
-        log.warning("%s is no setting and does nothing: is %s meant?", shown(name), nearest)
+        log.warning("%s is not a setting and has no effect: did you mean %s?", shown(name), nearest)
     settings = with_options(settings, click.get_current_context(silent=True))
-    # What is wrong with files of TLS is told before the first client stumbles over them.
+    # Report wrong TLS files here: a client would report them late and less clearly.
     tls_context(settings)
     client_context(settings.web_tls_ca)
     _make_folder(settings.data_dir)
@@ -88,6 +88,6 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadSettings(f"STREAMHOOKS_DATA_DIR: {folder} can't be made: {error.strerror}") from None
+        raise BadSettings(f"STREAMHOOKS_DATA_DIR: {folder} can't be created: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadSettings(f"STREAMHOOKS_DATA_DIR: {folder} can't be written to")

@@ -1,4 +1,4 @@
-"""The part of a worker that counts."""
+"""The counting part of a worker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def new_counting(
     reads: Reads,
     again: Again,
 ) -> Counting:
-    """Return what counts in these tables."""
+    """Return the part that counts in these tables."""
     for table in tables.values():
         table.tie(ownership.partition_of, outbox.publish_soon, is_older)
     return Counting(
@@ -44,7 +44,7 @@ def new_counting(
 
 
 def _bury(outputs: Outputs, again: Again, record: Record, reason: str, ticket: Ticket) -> None:
-    """Give up a firing. Not as a run: those end when the partitions of the other app move."""
+    """Give up a firing. This is not a run, because a rebalance of the other app would cancel it."""
 
     def burying(reason: str) -> Do:
         async def bury() -> None:

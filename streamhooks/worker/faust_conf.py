@@ -1,4 +1,4 @@
-"""Faust's own settings, as a worker needs them."""
+"""The settings of Faust for a worker."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ def _credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCredent
 
 
 def faust_conf(settings: Settings) -> dict[str, Any]:
-    """Return Faust's own settings. Its own views, which show tables to everybody, are off."""
+    """Return the settings of Faust. Its built-in views are off, because they show tables to everybody."""
     return {
         "broker": ";".join(f"kafka://{broker}" for broker in settings.brokers),
         "broker_credentials": _credentials(settings),
-        # The windows fit into memory, and their changelogs are in Kafka.
+        # The windows fit into memory, and their changelogs are in Kafka: docs/decisions/0002-tables-in-memory.md.
         "store": "memory://",
         "datadir": settings.data_dir,
-        # What there is, is named in this module; topics are made, with their policies, by `kafka.topics`.
+        # Agents and tables are added explicitly, and `kafka.topics` creates topics with their policies.
         "autodiscover": False,
         "topic_allow_declare": False,
         "topic_disable_leader": True,
         "reply_create_topic": False,
-        # There are no tables to stand by for: it makes Faust use its own assignor, which tells who owns what.
+        # There are no tables that need standbys. It makes Faust use its own assignor, which knows the owners.
         "table_standby_replicas": 1,
-        # What was settled since the last commit is sent again after a kill. A commit takes some 0.5 ms of CPU.
+        # After a kill, everything settled since the last commit is sent again. A commit takes some 0.5 ms of CPU.
         "broker_commit_interval": 0.25,
         "broker_session_timeout": settings.session_timeout,
         "broker_heartbeat_interval": min(1.0, settings.session_timeout / 6),
-        # Faust refuses one below the session timeout.
+        # Faust refuses a value below the session timeout.
         "broker_request_timeout": max(30.0, settings.session_timeout + 5),
         "broker_rebalance_timeout": 60.0,
-        # How many records one fetch hands over, and how many may wait in the queue of an agent.
+        # The records per fetch, and (stream_buffer_maxsize) the records in the queue of an agent.
         "broker_max_poll_records": 500,
-        # How soon the group learns of partitions that were added.
+        # The time until the group notices added partitions.
         "consumer_metadata_max_age_ms": int(settings.metadata_interval * 1000),
         "stream_buffer_maxsize": 4096,
         "stream_recovery_delay": 0.0,
-        # By default a record that no broker takes is waited for during 20 minutes.
+        # By default, Faust waits 20 minutes for a record that no broker accepts.
         "producer_request_timeout": 30.0,
         "web_bind": settings.web_bind,
         "web_port": settings.web_port,

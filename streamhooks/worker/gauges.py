@@ -1,4 +1,4 @@
-"""The gauges that are computed when somebody reads the metrics, so that no record and no delivery pays for them."""
+"""Gauges that are computed when the metrics are read, so that they cost nothing per record or delivery."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from streamhooks.metrics import (
 )
 from streamhooks.times import steady
 
-#: how long what was looked up holds, in seconds: several who ask at once must not have it looked up as often
+#: how long a result is reused, in seconds: simultaneous requests must not each ask Kafka
 FRESH = 1.0
 
 Floors = Mapping[TP, int]
 
 
 class Gauges:
-    """Brings the gauges up to date. One for the worker.
+    """Updates the gauges. One per worker.
 
-    `floors` gives the owned partitions, each with the offset below which all is settled; `measure` asks Kafka how far
-    they are behind, and blocks; `not_ready` gives the reasons why the worker is not ready.
+    `floors` gives the owned partitions, each with the offset below which everything is settled. `measure` asks Kafka
+    for their lag, and blocks. `not_ready` gives the reasons why the worker is not ready.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Gauges:
         self._looking = asyncio.Lock()
         self._lags: dict[TP, Behind] = {}
         self._lags_at = -FRESH
-        self._waiting: list[tuple[int, str]] = []  # the oldest call of each hook, the oldest first
+        self._waiting: list[tuple[int, str]] = []  # the oldest call per hook, ordered by age
         self._waiting_at = -FRESH
 
     async def refresh(self) -> None:
-        """Bring all of them up to date; takes a few seconds at most, when Kafka does not answer."""
+        """Update all gauges; takes a few seconds at most, if Kafka does not answer."""
         async with self._looking:
             if self._is_old(self._lags_at):
                 self._lags = await asyncio.to_thread(self._measure, self._floors())
@@ -74,14 +74,14 @@ class Gauges:
         OLDEST_UNDELIVERED.set(await self.oldest_undelivered() or 0)
 
     async def oldest_undelivered(self) -> float | None:
-        """The age of the oldest pending delivery of an active hook, in seconds; None without any."""
+        """Return the age of the oldest pending delivery of an active hook, in seconds; None without any."""
         async with self._looking:
             if self._is_old(self._waiting_at):
-                # A look at each pending call takes long.
+                # There may be a million pending calls.
                 oldest = await asyncio.to_thread(oldest_by_hook, self._pending.snapshot())
                 self._waiting = sorted((at, hook_id) for hook_id, at in oldest.items())
                 self._waiting_at = self._steady()
-        # What a disabled hook left behind waits for a person: its age tells nothing about the worker.
+        # The calls of a disabled hook wait for a person, so their age says nothing about the worker.
         oldest_at = next((at for at, hook_id in self._waiting if self._hooks.is_active(hook_id)), None)
         return None if oldest_at is None else max(0.0, self._clock() - oldest_at / 1000)
 
@@ -95,7 +95,7 @@ class Gauges:
         for (topic, _), behind in self._lags.items():
             records[topic] += behind.records
             seconds[topic] = max(seconds[topic], 0.0 if behind.since is None else now - behind.since)
-        # A topic of which nothing is ours any more is somebody else's to tell about.
+        # Topics without a partition of ours are reported by other workers.
         LAG_RECORDS.clear()
         LAG_SECONDS.clear()
         for topic in records:

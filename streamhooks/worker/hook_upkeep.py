@@ -1,4 +1,4 @@
-"""What keeps the records about hooks: what users wish, what was found, and what a hook has still to get."""
+"""The parts that write records about hooks: changes by users, findings, and what a hook has yet to get."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DAY = 86_400
 
 
 class HookUpkeep:
-    """`runs` is what runs calls: a finding is one, until it is written."""
+    """The writers of hooks and findings. `runs` runs the calls that write findings."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class HookUpkeep:
         self._upheld = Upheld(hooks, is_owner, self.notes.tell)
 
     def parts(self) -> Iterator[Part]:
-        """Return what runs."""
+        """Yield the parts that run."""
         yield Part("seals", run=self._seals.run)
         yield Part("hooks that stay disabled", run=self._upheld.run)
         yield Part("writer of hooks", run=self.hook_writer.run)

@@ -1,4 +1,4 @@
-"""What a worker knows of the installation: the tables of the topics that it reads whole, and how it reads others."""
+"""What a worker knows: the tables of the topics that it reads as a whole, and the readers of other topics."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class Knowledge:
-    """`counts` is how many partitions each topic has, by its name without the prefix."""
+    """The tables and readers of a worker. `counts` has the partition counts by topic name without the prefix."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Knowledge:
             logs=app.logs,
             ends=self.ends.now,
             on_broken=self.broken.found,
-            on_anew=self.moved.read_once_more,
+            on_reread=self.moved.read_once_more,
         )
         hook_records = HookRecords(self.hooks, topics.hooks, self.stretches, self.partitions)
         self.hooks_reader = reading(hook_records, name="hooks", prepare=self.learn)
@@ -81,24 +81,24 @@ class Knowledge:
         self.follow({})
 
     def follow(self, counts: Counts) -> None:
-        """Read all partitions of what is read whole; `counts` are those that have changed."""
+        """Read all partitions of the topics that are read as a whole; `counts` has the changed partition counts."""
         self.partitions.learn(counts)
         self.hooks_reader.follow(self.partitions.all_of("hooks", "hook-states"))
         self.resources_reader.follow(self.partitions.all_of("resources"))
         self.letters_reader.follow(self.partitions.all_of("letter-states"))
 
     def learn(self, value: bytes | None) -> None:
-        """Ask the schema registry, if there is one, for what is needed to read a value; block."""
+        """Fetch the schema of a value from the schema registry, if one is configured; blocks."""
         if self.registry is not None:
             self.registry.learn(value)
 
     def is_read(self, partition: int) -> bool:
-        """Tell whether the pending calls of a partition of ours are known, and what became of the dead letters."""
+        """Tell whether the pending calls of a partition of ours and the states of dead letters have been read."""
         return self.delayed_reader.is_ready((self.topics.delayed, partition)) and self.letters_reader.is_ready()
 
     def parts(self) -> Iterator[Part]:
-        """Return what starts and stops."""
-        yield Part("what was known", start=self._look_around)
+        """Yield the parts that start, run and stop."""
+        yield Part("first look", start=self._look_around)
         yield Part("marks", stop=self._marks.close)
         for reader in self.readers:
             yield Part("reader", start=reader.start, stop=reader.stop)
@@ -107,23 +107,23 @@ class Knowledge:
         yield Part("broken records", run=self.broken.run)
 
     async def _look_around(self) -> None:
-        """Learn what was there before this worker writes anything."""
+        """Find out whether the installation is new, before this worker writes anything."""
         sources = {kind.topic(self.topics): self._counts[kind] for kind in SourceKind}
         while True:
             try:
                 known = await asyncio.to_thread(look_around, self.settings, sources, self._counts)
             except TimeoutError as error:
-                log.warning("the start waits: %s", error)
+                log.warning("the worker can't start yet, will be tried again: %s", error)
                 await asyncio.sleep(1.0)
             else:
                 self.moved.learn(known)
                 return
 
     async def _know_hooks(self) -> None:
-        """Know all hooks before the first record is taken up."""
+        """Wait for all hooks before the first record is processed."""
         if not self.keys:
-            text = "STREAMHOOKS_SECRET_KEYS is not set: secrets and own headers lie in the topic %s in clear"
+            text = "STREAMHOOKS_SECRET_KEYS is not set: the topic %s has secrets and custom headers in plaintext"
             log.warning(text, self.topics.hooks)
         await self.hooks_reader.wait_ready()
         self.hooks.go_live()
-        log.info("%d hooks are known", len(self.hooks))
+        log.info("%d hooks have been read", len(self.hooks))

@@ -1,4 +1,4 @@
-"""What answers questions about the past of the installation, and sends it again."""
+"""The parts that search the topics for the API: history, replays and dead letters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from streamhooks.worker.supervisor import Part
 
 
 class LookingBack:
-    """`partitions` is how many `delayed` and `firings` have."""
+    """The searching parts of a worker. `partitions` is the partition count of `delayed` and of `firings`."""
 
     def __init__(
         self,
@@ -51,5 +51,5 @@ class LookingBack:
         self.letters = LetterDesk(self.looks, running.dead_letters, redriving)
 
     def parts(self) -> Iterator[Part]:
-        """Return what stops."""
+        """Yield the part that stops."""
         yield Part("looks", stop=self.looks.close)

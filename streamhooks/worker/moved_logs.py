@@ -1,4 +1,4 @@
-"""What is told when a log is not as it was left: counted, logged as an error, and written to `notices`."""
+"""Reports a log that was recreated or truncated: counts it, logs an error, and writes to `notices`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from faust.types import TP
 from streamhooks.errors import Refusal
 from streamhooks.kafka.logs import Log, Reading
 from streamhooks.kafka.outbox import Outbox
+from streamhooks.kafka.reading_thread import RECREATED
 from streamhooks.kafka.starts import Start, Wish, Without, where_to_start
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import shown
@@ -22,18 +23,18 @@ log = logging.getLogger(__name__)
 
 
 class Known(Protocol):
-    """What was known of the installation before this worker wrote anything."""
+    """The state of the installation before this worker wrote anything; see `kafka.starts.Known`."""
 
     def without_offset(self, tp: tuple[str, int]) -> Without:
-        """Why a partition has no committed offset."""
+        """Return why a partition has no committed offset."""
 
 
 class MovedLogs:
-    """Says where to read on, and tells why. One for the worker.
+    """Decides where reading starts, and reports why. One per worker.
 
-    It learns what was known before the first partition comes.
+    `learn` must be called before the first partition is assigned.
 
-    `tells_of` gives whether this worker is the one that tells about a partition that several read.
+    `tells_of` tells whether this worker writes the notice about a partition that several workers read.
     """
 
     _known: Known
@@ -53,44 +54,44 @@ class MovedLogs:
         self._clock = clock
 
     def learn(self, known: Known) -> None:
-        """Take what was known of the installation before anything was written."""
+        """Set the state of the installation before anything was written."""
         self._known = known
 
     def start_of(self, tp: TP, read: Reading | None, found: Log, kept: int | None) -> int:
-        """Where to start on a source partition; what is not as it was left is told, never silent.
+        """Return the offset at which to start on a source partition; report a changed log and skipped offsets.
 
         Raises:
-            Refusal: there is no committed offset, and STREAMHOOKS_START says that this ends the start.
+            Refusal: there is no committed offset, and STREAMHOOKS_START is `fail`.
 
         """
-        # The topic of notices is ours: nobody else can say where it is to be read.
+        # Only workers write notices, so users need not decide where reading starts.
         is_ours = tp.topic == self._topics.notices
         wish = "earliest" if is_ours and self._wish == "fail" else self._wish
         try:
             start = where_to_start(read, found, kept, wish=wish, without=self._known.without_offset(tp))
         except Refusal as refusal:
             raise Refusal(f"{tp.topic}:{tp.partition} {refusal}") from None
-        return self._told(tp, start)
+        return self._report(tp, start)
 
     def start_of_firings(self, tp: TP, read: Reading | None, found: Log, kept: int | None) -> int:
-        """Where to start counting; the same is told."""
-        return self._told(tp, where_to_start(read, found, kept, wish="earliest", without="new"))
+        """Return the offset at which to start counting; report as `start_of` does."""
+        return self._report(tp, where_to_start(read, found, kept, wish="earliest", without="new"))
 
     def read_once_more(self, tp: tuple[str, int], why: str) -> None:
-        """Tell that what is read whole is read once more: each worker does, and one of them writes the notice."""
+        """Report that a topic is read again from its start: each worker logs it, one writes the notice."""
         MOVED_LOGS.labels(tp[0], "read once more").inc()
-        why = f"{why}: it is read from its start once more"
+        why = f"{why}: it is read again from its start"
         log.error("%s:%d: %s", *tp, why)
         if self._tells_of(tp):
             self._write(f"{tp[0]}:{tp[1]}", why)
 
     def gone(self, stretch: Stretch) -> None:
-        """Tell that what a hook has still to get is gone with its log."""
-        why = f"what it had still to get of {stretch.topic}:{stretch.partition} is gone: the topic was made anew"
+        """Report that records that a hook has yet to get are gone with their log."""
+        why = f"the records of {stretch.topic}:{stretch.partition} that it had yet to get are gone: {RECREATED}"
         log.error("hook %s: %s", shown(stretch.hook_id), why)
         self._write(stretch.hook_id, why, stretch.since)
 
-    def _told(self, tp: TP, start: Start) -> int:
+    def _report(self, tp: TP, start: Start) -> int:
         if start.why is not None:
             for counter, count in ((OVERTAKEN, start.lost), (UNREAD, start.skipped)):
                 if count:

@@ -1,4 +1,4 @@
-"""How many files the process may have open: each delivery in flight, and each connection that is kept, is one."""
+"""Raises the limit of open files: each delivery in flight and each kept connection is one."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import logging
 
 log = logging.getLogger(__name__)
 
-#: more than a worker needs, and not so many that what is sized by them grows
+#: more than a worker needs, but few enough for programs that allocate a table of this size
 WANTED = 65_536
-#: for Kafka and whatever else, and for the connections of the web views
+#: files for Kafka and others, and for the connections of the web views
 REST = 256 + 1000
 
 
 def allow_many(in_flight: int) -> int | None:
-    """Raise the soft limit of this process as far as it goes; the limit then, or None where there is none.
+    """Raise the soft limit of this process as far as possible; return the new limit, or None without one.
 
-    Many systems start programs with 1,024, which are used up by as many endpoints that hang: then every delivery fails.
+    Many systems start programs with a limit of 1,024. When as many endpoints hang, every further delivery would fail.
     """
     try:
         import resource
@@ -28,7 +28,7 @@ def allow_many(in_flight: int) -> int | None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
             soft = limit
         except (OSError, ValueError) as error:
-            log.warning("the limit of open files can't be raised: %s", error)
+            log.warning("can't raise the limit of open files: %s", error)
     if soft != resource.RLIM_INFINITY and soft < 2 * in_flight + REST:
         text = "only %d files may be open: raise the limit (ulimit -n), or lower STREAMHOOKS_MAX_IN_FLIGHT"
         log.warning(text, soft)

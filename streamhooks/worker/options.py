@@ -1,4 +1,4 @@
-"""What somebody typed behind `faust -A streamhooks worker`, as settings of ours."""
+"""Options of `faust -A streamhooks worker` as our settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from streamhooks.errors import BadSettings
 from streamhooks.settings import Settings, load_settings
 
-#: options of Faust, and the settings that they stand for
+#: the names of our settings by those of Faust's options
 _SETTINGS = {
     "web_port": "web_port",
     "web_bind": "web_bind",
@@ -20,17 +20,17 @@ _SETTINGS = {
 
 
 def with_options(settings: Settings, command: click.Context | None) -> Settings:
-    """Return the settings with the options of a command line, which come before the environment.
+    """Return the settings with the options of a command line, which override the environment.
 
     Raises:
-        BadSettings: a value is wrong, or no worker can have the option.
+        BadSettings: a value is wrong, or the option is not supported.
 
     """
     typed = _typed(command)
     if not typed.get("with_web", True):
-        raise BadSettings("--without-web: a worker needs its views, by which the others and its health are asked")
+        raise BadSettings("--without-web: a worker needs its views: other workers and health checks call them")
     if getattr(typed.get("web_transport"), "scheme", "tcp") != "tcp":
-        raise BadSettings("--web-transport: the views are served over TCP (STREAMHOOKS_WEB_BIND, _WEB_PORT)")
+        raise BadSettings("--web-transport: must be TCP; set STREAMHOOKS_WEB_BIND and _WEB_PORT for the views")
     given = {_SETTINGS[name]: value for name, value in typed.items() if name in _SETTINGS}
     return load_settings(**{**dict(settings), **given}) if given else settings
 

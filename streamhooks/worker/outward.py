@@ -1,4 +1,4 @@
-"""What a worker sends: records to Kafka, and requests to endpoints."""
+"""The parts of a worker that send: records to Kafka, and requests to endpoints."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ from streamhooks.worker.supervisor import Part
 log = logging.getLogger(__name__)
 
 USER_AGENT = f"streamhooks/{version('streamhooks')}"
-#: how long what was written may take to be confirmed when the worker ends, in seconds
+#: how long to wait for confirmations when the worker ends, in seconds
 CONFIRMED_WITHIN = 5.0
 
 
 class Outward:
-    """`end` is called, from any thread, when nothing can be written any more; `partitions` are those of `delayed`."""
+    """The sending parts of a worker. `end` is called from any thread when the producer is dead.
+
+    `partitions` is the partition count of `delayed` and of `firings`.
+    """
 
     def __init__(
         self,
@@ -50,12 +53,12 @@ class Outward:
             settings.allowed_networks, frozenset(settings.allowed_ports) or None, settings.denied_networks
         )
         self.client = HookClient(self.addresses, limit=settings.max_in_flight * 2, user_agent=USER_AGENT)
-        # Tests are sent when a caller of the API says so: on connections of their own, and few.
+        # Callers of the API send tests, so these have few connections, separate from those of deliveries.
         self.sample_client = HookClient(self.addresses, limit=AT_ONCE, user_agent=USER_AGENT)
         self._sender = _WorkerSender(self.outbox, topics.delayed, partitions)
 
     def parts(self) -> Iterator[Part]:
-        """Return what starts and stops."""
+        """Yield the parts that start and stop."""
         yield Part("test client", stop=self.sample_client.close)
         yield Part("client", stop=self.client.close)
         yield Part("producer", stop=self._close_publisher)
@@ -64,7 +67,7 @@ class Outward:
     async def _close_publisher(self) -> None:
         left = await asyncio.to_thread(self.publisher.close, CONFIRMED_WITHIN)
         if left:
-            log.warning("%d records of ours are not confirmed; what caused them will be read again", left)
+            log.warning("%d written records are not confirmed: their source records will be processed again", left)
 
 
 class _WorkerSender:

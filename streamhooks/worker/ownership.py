@@ -1,4 +1,4 @@
-"""Which partitions are this worker's, and whose the others are, as the two groups tell."""
+"""The owners of partitions, by the assignments of the two groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streamhooks.kafka.topics import Topics
 
 
 class Ownership:
-    """Answers for both apps; `partitions` is how many `delayed` and `firings` have."""
+    """Answers for both apps; `partitions` is the partition count of `delayed` and of `firings`."""
 
     def __init__(self, app: App, counting_app: App, topics: Topics, partitions: int) -> None:
         self._app = app
@@ -25,11 +25,11 @@ class Ownership:
         return self._app_of(topic).is_mine(topic, partition)
 
     def is_owner(self, hook_id: str) -> bool:
-        """Tell whether this worker is the home of the hook: the owner of its partition of `delayed`."""
+        """Tell whether this worker owns the hook, that is, its partition of `delayed`."""
         return self.is_mine(self._topics.delayed, self.partition_of(hook_id))
 
     def may_write(self, hook_id: str) -> bool:
-        """Tell whether this worker is its home, and no other may have become it."""
+        """Tell whether this worker owns the hook, and no other can have become its owner."""
         return self.is_owner(hook_id) and self.holds_lease()
 
     def holds_lease(self) -> bool:
@@ -37,15 +37,15 @@ class Ownership:
         return self._app.gate.holds_lease
 
     def holds_counting(self) -> bool:
-        """Tell the same of the group that counts, and whether its partitions do not move."""
+        """Tell whether the counting group still knows this worker, and is not rebalancing."""
         return self._counting_app.gate.holds_lease and not self._counting_app.rebalancing
 
     def topic_id(self, tp: tuple[str, int]) -> str:
-        """Return the id of the topic of a partition of ours, as it is read; empty if it is not known."""
+        """Return the topic id of a partition of ours, as it is read; empty if unknown."""
         return self._app_of(tp[0]).topic_id(tp)
 
     def tells_of(self, tp: tuple[str, int]) -> bool:
-        """Tell whether this worker writes the dead letters of a partition that is read whole."""
+        """Tell whether this worker writes dead letters and notices about a partition that several workers read."""
         topic, partition = tp
         if topic in (self._topics.delayed, self._topics.letter_states):
             return self.is_mine(self._topics.delayed, partition)
@@ -54,17 +54,17 @@ class Ownership:
         return self.is_mine(self._topics.delayed, 0)
 
     def owner_of(self, topic: str, partition: int) -> str | None:
-        """Return the base URL of the partition's owner; None while partitions move."""
+        """Return the base URL of the partition's owner; None during a rebalance."""
         return self._app_of(topic).owner_of(topic, partition)
 
     def workers(self) -> list[str]:
-        """Return the base URLs of all workers, as far as this one knows."""
+        """Return the base URLs of all known workers."""
         return self._app.workers()
 
     def floors(self) -> dict[tuple[str, int], int]:
-        """Return our partitions, each with the offset below which all is settled.
+        """Return our partitions, each with the offset below which everything is settled.
 
-        While they move, those that we had count, too: nobody else tells how far behind they are.
+        During a rebalance this includes the previous ones, because no other worker reports their lag.
         """
         for app in (self._app, self._counting_app):
             floors = app.tracker.floors()

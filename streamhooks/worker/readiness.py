@@ -1,4 +1,4 @@
-"""Why a worker should not get calls of the API now."""
+"""The reasons why a worker should not get requests now."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streamhooks.worker.knowledge import Knowledge
 
 
 class Readiness:
-    """Asks the parts of a worker."""
+    """Collects the reasons from the parts of a worker."""
 
     def __init__(
         self, app: App, counting_app: App, known: Knowledge, outbox: Outbox, counting: Counting, watch: Watch
@@ -23,7 +23,7 @@ class Readiness:
         self._watch = watch
 
     def not_ready(self) -> list[str]:
-        """Return why this worker should not get calls now; nothing if it may."""
+        """Return why this worker should not get requests now; empty if it is ready."""
         known = self._known
         reasons = [f"delivering: {reason}" for reason in self._app.gate.reasons]
         reasons += [f"counting: {reason}" for reason in self._counting_app.gate.reasons]

@@ -1,4 +1,4 @@
-"""What runs calls: those of source records, those that are pending, and those that a hook has still to get."""
+"""The parts of a worker that run calls: of source records, pending ones, and those of a hook's backlog."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from streamhooks.worker.supervisor import Part
 
 
 class Running:
-    """`tracing` gives each call its span, if there is one."""
+    """The parts that run calls. `tracing`, if not None, makes a span per call."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Running:
         self.runs = runs = Runs(app.gate, outputs, kept.read)
         self.upkeep = upkeep = HookUpkeep(settings, outward, known, ownership, runs, clock)
 
-        # how many run at once
+        # limits of what runs at once
         admission = Admission(hooks, upkeep.restraints, known.queues, settings.hook_max_in_flight)
         bulkheads = Bulkheads(settings.max_in_flight, admission.bound_of, on_free=known.queues.tell_of_room)
         size = settings.max_unsettled_mb * 1_000_000
@@ -151,14 +151,14 @@ class Running:
         )
 
     def parts(self) -> Iterator[Part]:
-        """Return what runs and stops."""
+        """Yield the parts that run and stop."""
         yield Part("dead letters", stop=self.dead_letters.close)
         yield Part("runs", stop=self.runs.cancel)
         yield Part("scheduler", run=self.scheduler.run)
         yield Part("states of dead letters", run=self.letters.run)
         yield from self.upkeep.parts()
-        yield Part("what is passed over", run=self.passed_over.run)
-        yield Part("catching up", run=self.catch_up.run)
+        yield Part("passed-over records", run=self.passed_over.run)
+        yield Part("catch-up", run=self.catch_up.run)
 
 
 def _owns_letters(ownership: Ownership, known: Knowledge, partition: int) -> bool:
@@ -166,4 +166,4 @@ def _owns_letters(ownership: Ownership, known: Knowledge, partition: int) -> boo
 
 
 def _nothing_waits() -> None:
-    """What was told in `firings` is confirmed, and nothing is to be settled by it."""
+    """Do nothing when a test's record in `firings` is confirmed, because it settles nothing."""

@@ -1,4 +1,4 @@
-"""The parts of a worker: begun in order, ended in reverse, and the worker with them when one of them fails."""
+"""Starts the parts of a worker in order, and stops them in reverse; ends the worker when one fails."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Step = Callable[[], Awaitable[None] | None]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a worker, as far as the worker's life concerns it.
+    """A part of a worker with its lifecycle.
 
     Attributes:
-        name: what the log calls it.
-        start: what comes before the next part starts.
-        run: what goes on until the worker ends; if it ends before, the worker does.
-        stop: what comes when all that was added later has stopped.
+        name: its name in the log.
+        start: called before the next part starts.
+        run: runs until the worker ends; if it ends earlier, the worker ends.
+        stop: called when all parts added later have stopped.
 
     """
 
@@ -33,7 +33,7 @@ class Part:
 
 
 class Supervisor:
-    """Keeps the parts of a worker. `end` ends the worker, for this error; it is called once."""
+    """Starts and stops the parts of a worker. `end` ends the worker because of an error; it is called once."""
 
     def __init__(self, end: Callable[[BaseException], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -43,11 +43,11 @@ class Supervisor:
         self._is_stopping = self._is_ending = False
 
     def add(self, *parts: Part) -> None:
-        """Take up parts, each of which needs only those before it."""
+        """Add parts. Each may need only parts added before it."""
         self._parts += parts
 
     async def start(self) -> None:
-        """Start all parts, one after the other; what runs begins when all have started."""
+        """Start all parts, one after another; begin to run them when all have started."""
         for part in self._parts:
             await _do(part.start)
         for part in self._parts:
@@ -57,7 +57,7 @@ class Supervisor:
                 self._running.append(task)
 
     async def stop(self) -> None:
-        """End what runs, then stop all parts, the last one first. What fails here keeps no other from stopping."""
+        """Cancel the running parts, then stop all parts in reverse order. A failure does not prevent further stops."""
         self._is_stopping = True
         for task in self._running:
             task.cancel()
@@ -65,10 +65,10 @@ class Supervisor:
             try:
                 await _do(part.stop)
             except Exception:
-                log.exception("could not stop %s", part.name)
+                log.exception("could not stop %s, the other parts are stopped", part.name)
 
     def fail(self, name: str, error: BaseException) -> None:
-        """End the worker, since this part can't go on: what is not settled is done again by the next owner."""
+        """End the worker because this part failed: the next owner processes unsettled records again."""
         if self._is_ending:
             return
         self._is_ending = True
@@ -78,7 +78,7 @@ class Supervisor:
         self._end(error)
 
     def fail_soon(self, name: str, error: BaseException) -> None:
-        """Do the same, from any thread."""
+        """Do as `fail`, from any thread."""
         self._loop.call_soon_threadsafe(self.fail, name, error)
 
     def _watched(self, name: str) -> Callable[[asyncio.Future[None]], None]:

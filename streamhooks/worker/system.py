@@ -1,4 +1,4 @@
-"""The parts of one worker, made when it starts, inside of its event loop, and how they begin and end."""
+"""The composition of a worker: its parts in groups, made in its event loop when it starts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from streamhooks.worker.watchdog import Watchdog
 
 
 class System:
-    """All parts of a worker. Each is made of those before it; the supervisor stops them in the reverse order."""
+    """All parts of a worker. Each is made from previous ones, and the supervisor stops them in reverse order."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class System:
         self.supervisor.fail_soon("the producer", ProducerDead(reason))
 
     def _end(self, error: BaseException) -> None:
-        """End the worker: what is not settled is done again by the next owner."""
+        """End the worker: the next owner processes unsettled records again."""
         if isinstance(error, ProducerDead):
             for app in self._apps:
                 app.commit_no_more()

@@ -1,4 +1,4 @@
-"""The parts of a worker, as the views see them (`web.http.parts.Parts`)."""
+"""The parts of a worker for the views (`web.http.parts.Parts`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamhooks.worker.running import Running
 
 
 class WorkerViews:
-    """What the views ask, each of the part that knows; `clock` gives epoch seconds."""
+    """Answers the views by asking the parts; `clock` gives epoch seconds."""
 
     def __init__(
         self,
@@ -51,15 +51,15 @@ class WorkerViews:
         self.oldest_undelivered = gauges.oldest_undelivered
 
     async def learn(self, value: bytes | None) -> None:
-        """Ask the schema registry, if there is one, for what is needed to read a record; raise RegistryAway."""
+        """Fetch the schema of a record from the schema registry, if one is configured; raise RegistryAway."""
         await asyncio.to_thread(self._known.learn, value)
 
     def is_whole(self, topic: str, partition: int) -> bool:
-        """Tell whether all of an owned partition is known here, and no other worker may have been given it."""
+        """Tell whether this worker has read all of an owned partition, and no other can have become its owner."""
         if topic == self.topics.delayed:
             return self._ownership.holds_lease() and self._known.delayed_reader.is_ready((topic, partition))
         return self._ownership.holds_counting() and self._counting.is_whole((topic, partition))
 
     def count(self, hook_id: str, rollup: int, starts: list[int]) -> list[tuple[int, int, int]]:
-        """Return (fired, delivered, failed) in each of these buckets of an owned hook."""
+        """Return (fired, delivered, failed) per bucket of an owned hook; `rollup` and epoch `starts` in seconds."""
         return self._counting.count(hook_id, next(r for r in ROLLUPS if r.seconds == rollup), starts)

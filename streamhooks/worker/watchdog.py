@@ -1,7 +1,7 @@
-"""Ends a worker whose event loop stands still: whatever holds it up, nothing in the process can go on.
+"""Ends a worker whose event loop is blocked, because nothing in the process can continue then.
 
-It happens where a library waits with the interpreter's lock, for something that never comes. Then no thread of ours
-runs, so what ends it must not need the interpreter: a thread of `faulthandler`, in C.
+It happens when a library holds the interpreter's lock while it waits for something that never comes. Then no Python
+thread runs, so a thread of `faulthandler`, which is in C, ends the process.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import faulthandler
 import sys
 from typing import TextIO
 
-#: how long the loop may stand still, and how often it says that it runs, in seconds
+#: how long the loop may be blocked, and how often it resets the timer, in seconds
 LONGEST, INTERVAL = 120.0, 5.0
 
 
 class Watchdog:
-    """Ends the process with exit code 1, and the stacks of all threads, when the loop stands still.
+    """Ends the process with exit code 1 and prints the stacks of all threads when the loop is blocked.
 
-    Also one that was stopped (SIGSTOP) for so long, when it goes on: its partitions are somebody else's.
+    This includes a process that was stopped (SIGSTOP) that long and continues: it has lost its partitions.
     """
 
     def __init__(self, file: TextIO = sys.stderr) -> None:

@@ -1,4 +1,4 @@
-"""The topics that a worker reads whole, with all their partitions, also those that are added."""
+"""The topics that every worker reads as a whole, including added partitions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from streamhooks.kafka.topic_reader import Table
 
 
 class Partitions:
-    """The partitions of the topics, whose number may grow; `counts` are by the names without the prefix."""
+    """The partitions of the topics, whose number may grow. `counts` is by topic name without the prefix."""
 
     def __init__(self, prefix: str, counts: Counts) -> None:
         self._prefix = prefix
         self._counts = dict(counts)
 
     def learn(self, counts: Counts) -> None:
-        """Take these counts for those of their topics."""
+        """Update the partition counts of these topics."""
         self._counts |= counts
 
     def all_of(self, *names: str) -> list[TP]:
@@ -32,12 +32,12 @@ class Partitions:
         return self._prefix + name, partition_of(key, self._counts[name])
 
     def of_hook(self, hook_id: str) -> list[TP]:
-        """Return the partitions that hold what is known about a hook."""
+        """Return the partitions with the records of a hook."""
         return [self.of_key(name, hook_id) for name in ("hooks", "hook-states")]
 
 
 class HookRecords(Table):
-    """`hooks` and `hook-states`, which one reader reads; the second holds findings about hooks and stretches."""
+    """`hooks` and `hook-states`, read by one reader; `hook-states` holds findings about hooks, and stretches."""
 
     def __init__(self, hooks: HooksTable, hooks_topic: str, stretches: Stretches, partitions: Partitions) -> None:
         self._hooks = hooks
@@ -46,7 +46,7 @@ class HookRecords(Table):
         self._partitions = partitions
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
-        """Take in records; return those that can't be read, each with the reason."""
+        """Apply records; return the broken ones, each with the reason."""
         of_hooks: list[Record] = []
         of_stretches: list[Record] = []
         for record in records:
@@ -55,13 +55,13 @@ class HookRecords(Table):
         return self._hooks.apply(of_hooks) + self._stretches.apply(of_stretches)
 
     def keys(self, tp: TP) -> Iterable[bytes]:
-        """Return the keys of a partition that hold."""
+        """Return the current keys of a partition."""
         if tp[0] == self._hooks_topic:
             return [hook.id.encode() for hook in self._hooks]
         keys = [*self._hooks.found_about(), *(stretch.key for stretch in self._stretches)]
         return [key.encode() for key in keys if self._partitions.of_key("hook-states", key) == tp]
 
     def begin_anew(self, tp: TP) -> None:
-        """Forget which records of hooks hold: their log is another one."""
+        """Forget the revisions of hooks, because their log was recreated or truncated."""
         if tp[0] == self._hooks_topic:
             self._hooks.revisions.begin_anew()

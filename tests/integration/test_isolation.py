@@ -35,7 +35,7 @@ def test_a_hanging_endpoint_is_left_alone_and_holds_up_nobody(installation: Inst
     fire(installation, organization, 100, "1")
     fire(installation, organization, 100, "2")
     healthy.received(100)
-    # The breaker opens after ten timeouts in a row on a worker: the rest waits at the hook's home, and is not tried.
+    # The breaker opens after ten timeouts in a row on a worker: the rest waits at the hook's owner, and is not tried.
     eventually(lambda: len(installation.pending(hanging)) == 100)
     tried = installation.receiver.count(hanging.path)["requests"]
     assert tried < 60
@@ -68,7 +68,7 @@ def test_retry_after_pauses_the_whole_hook(installation: Installation, organizat
     installation.receiver.behave(busy.path, status=429, retry_after=8)
     fire(installation, organization, 1)
     busy.received(1)
-    # The home has told every worker: before that, another one may still send.
+    # The owner has told every worker: before that, another one may still send.
     for worker in installation.workers:
         eventually(lambda one=worker: api(one).get(f"/api/hooks/{busy.id}").json["paused_until"])
     installation.receiver.behave(busy.path)

@@ -62,7 +62,7 @@ def test_retention_overtakes_a_running_worker(install, organization: str, fetche
 
 
 @pytest.mark.parametrize("fetcher", FETCHERS)
-def test_a_topic_is_made_anew_under_a_running_worker_again_and_again(install, organization: str, fetcher: str) -> None:
+def test_a_topic_is_recreated_under_a_running_worker_again_and_again(install, organization: str, fetcher: str) -> None:
     one: Installation = install(fetcher=fetcher, **SLOW)
     worker = one.add_worker()
     hook, slow = (one.create_hook(organization, project_ids=[project]) for project in ("1", "2"))
@@ -97,7 +97,7 @@ def test_a_topic_is_made_anew_under_a_running_worker_again_and_again(install, or
     assert len(told(one)) == 3
 
 
-def test_a_topic_is_made_anew_while_no_worker_runs(install, organization: str) -> None:
+def test_a_topic_is_recreated_while_no_worker_runs(install, organization: str) -> None:
     one: Installation = install(partitions=1)
     worker = one.add_worker()
     hook = one.create_hook(organization)
@@ -112,7 +112,7 @@ def test_a_topic_is_made_anew_while_no_worker_runs(install, organization: str) -
     assert one.receiver.count(hook.path)["requests"] == 40
 
 
-def test_counting_goes_on_when_its_log_is_made_anew(install, organization: str) -> None:
+def test_counting_continues_when_its_log_is_recreated(install, organization: str) -> None:
     one: Installation = install(partitions=1)
     worker = one.add_worker()
     hook = one.create_hook(organization)
@@ -159,7 +159,7 @@ def test_a_log_loses_its_end_and_grows_again(
             worker.start()
             eventually(lambda: received(hook, 75), timeout=90)
             assert len(eventually(lambda: found if len(found := told(one)) == 2 else None)) == 2
-            # Made anew, a topic begins with an epoch below those that its clients know.
+            # A recreated topic begins with an epoch below those that its clients know.
             make_anew(kafka.brokers, f"{one.prefix}events")
             make_anew(kafka.brokers, f"{one.prefix}hooks")
             one.write_hook(organization, url=one.receiver.url(hook.path))
@@ -173,7 +173,7 @@ def test_a_log_loses_its_end_and_grows_again(
             one.end()
 
 
-def test_what_is_read_whole_is_read_once_more_when_it_is_made_anew(install, organization: str) -> None:
+def test_a_topic_that_is_read_as_a_whole_is_read_again_when_it_is_recreated(install, organization: str) -> None:
     one: Installation = install(partitions=1, retry_delay=600)
     worker = one.add_worker()
     kept, gone = (one.create_hook(organization) for _ in range(2))
@@ -187,9 +187,11 @@ def test_what_is_read_whole_is_read_once_more_when_it_is_made_anew(install, orga
     one.produce("events", "1", event(organization))
     kept.received()
     assert gone.requests() == []
-    assert any(f"{one.prefix}hooks:0" in line and "made anew" in line for line in worker.log.read_text().splitlines())
+    assert any(
+        f"{one.prefix}hooks:0" in line and "was recreated" in line for line in worker.log.read_text().splitlines()
+    )
 
-    # A call that waits is known to its home, and is written to the new log, if that is noticed before it moves.
+    # The owner of a pending call knows it, and writes it to the new log, if that is noticed before a rebalance.
     failing = one.create_hook(organization, behaviour="status=500&fail=1", project_ids=["3"])
     one.produce("events", "3", event(organization, "3"))
     (call,) = eventually(lambda: one.pending(failing))

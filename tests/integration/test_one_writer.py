@@ -159,7 +159,7 @@ def test_in_turns_as_through_a_load_balancer(clients: list[Api], measured: Measu
 
 
 def test_who_was_home_and_does_not_know_better(installation: Installation, clients: list[Api]) -> None:
-    """What a paused home writes when it wakes up, and what a GitOps writes."""
+    """What a paused owner writes when it wakes up, and what a GitOps writes."""
     hook = made(clients[0])
     path = f"/api/hooks/{hook['id']}"
     for timeout in (2, 3):

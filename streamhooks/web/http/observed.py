@@ -27,7 +27,7 @@ class Observed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A value that the API shows."""
+    """A value of the observed state."""
 
     show: Callable[[Observed], Any]
     schema: Schema

@@ -1,4 +1,4 @@
-"""What the views need of the rest of the system; the wiring hands it in."""
+"""The parts of a worker that the views need; `worker.views` implements them."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 
 class Outbox(Protocol):
-    """What writes to Kafka."""
+    """Writes to Kafka."""
 
     async def publish(self, topic: str, value: bytes | None, **options: Any) -> Published:
-        """Publish and wait for the confirmation; `key` is among the options."""
+        """Publish a record, and return when the broker has confirmed it; `key` is one of the options."""
 
 
 class Scheduler(Protocol):
-    """What runs pending calls."""
+    """Runs pending calls."""
 
     def retry_now(self, partition: int, call_id: str) -> bool:
-        """Run a waiting call now; False if there is none."""
+        """Run a waiting call now; return False if there is none."""
 
     async def drop(self, partition: int, call_id: str) -> bool:
-        """Settle a waiting call without running it; False if there is none, or it runs."""
+        """Settle a waiting call without running it; return False if there is none, or it is running."""
 
 
 class Parts(Protocol):
@@ -47,101 +47,101 @@ class Parts(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """Of this worker."""
+        """Return the settings of this worker."""
 
     @property
     def topics(self) -> Topics:
-        """The names of the topics."""
+        """Return the names of the topics."""
 
     @property
     def hooks(self) -> HooksTable:
-        """All hooks."""
+        """Return all hooks."""
 
     @property
     def hook_writer(self) -> HookWriter:
-        """What writes them."""
+        """Return the writer of hooks."""
 
     @property
     def pending(self) -> Pending:
-        """The pending calls of the owned partitions of `delayed`."""
+        """Return the pending calls of the owned partitions of `delayed`."""
 
     @property
     def scheduler(self) -> Scheduler:
-        """What runs them."""
+        """Return the scheduler of pending calls."""
 
     @property
     def outbox(self) -> Outbox:
-        """What writes to Kafka."""
+        """Return the writer of records."""
 
     @property
     def keys(self) -> Keys:
-        """What encrypts the secrets of hooks that are written."""
+        """Return the keys that encrypt the secrets of hooks."""
 
     @property
     def addresses(self) -> AddressPolicy:
-        """Where deliveries may go."""
+        """Return the addresses to which deliveries may go."""
 
     @property
     def looks(self) -> Looks:
-        """Bounds what looks into the topics at once."""
+        """Return the bound of simultaneous searches of topics."""
 
     @property
     def history(self) -> History:
-        """What answers questions about the past."""
+        """Return the history: records, explanations and attempts."""
 
     @property
     def replays(self) -> Replays:
-        """What answers about what a hook has still to get, and about replays."""
+        """Return the backlogs of hooks, and replays."""
 
     @property
     def dead_letters(self) -> LetterDesk:
-        """What answers about dead letters, sends them again, and drops them."""
+        """Return the dead letters, to list, resend and drop them."""
 
     @property
     def clock(self) -> Callable[[], float]:
-        """What gives epoch seconds."""
+        """Return the clock, which gives epoch seconds."""
 
     @property
     def limits(self) -> Limits:
-        """How often, and when, a delivery is tried again."""
+        """Return how often, and when, a delivery is retried."""
 
     @property
     def partition_of(self) -> Callable[[str], int]:
-        """What gives the partition of a hook, in `delayed` and in `firings`."""
+        """Return the function that gives the partition of a hook in `delayed` and in `firings`."""
 
     def is_mine(self, topic: str, partition: int) -> bool:
-        """Whether this worker owns the partition."""
+        """Tell whether this worker owns the partition."""
 
     def is_whole(self, topic: str, partition: int) -> bool:
-        """Whether all of an owned partition is known here: it was read, or recovered, to its end."""
+        """Tell whether this worker has read or recovered an owned partition to its end."""
 
     def owner_of(self, topic: str, partition: int) -> str | None:
-        """The base URL of the partition's owner; None while partitions move."""
+        """Return the base URL of the partition's owner; None during a rebalance."""
 
     async def oldest_undelivered(self) -> float | None:
-        """The age of the oldest pending delivery here of an active hook, in seconds; None without any."""
+        """Return the age of the oldest pending delivery of an active hook, in seconds; None without any."""
 
     def workers(self) -> list[str]:
-        """The base URLs of all workers, as far as this one knows."""
+        """Return the base URLs of all known workers."""
 
     def count(self, hook_id: str, rollup: int, starts: list[int]) -> list[tuple[int, int, int]]:
-        """(fired, delivered, failed) in each of these buckets of an owned hook, epoch and rollup in seconds."""
+        """Return (fired, delivered, failed) per bucket of an owned hook; `rollup` and epoch `starts` in seconds."""
 
     def latest_requests(self, hook_id: str) -> list[dict[str, Any]]:
-        """The latest attempts of an owned hook, newest first."""
+        """Return the latest attempts of an owned hook, newest first."""
 
     async def learn(self, value: bytes | None) -> None:
-        """Ask the schema registry, if there is one, for what is needed to read a record.
+        """Fetch the schema of a record from the schema registry, if one is configured.
 
         Raises:
-            RegistryAway: it does not answer.
+            RegistryAway: the registry does not answer.
 
         """
 
     def call_again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
-        """The call that sends a source record to a hook once more; None if it does not fire the hook.
+        """Return the call that sends a source record to a hook again; None if the record does not fire the hook.
 
-        `id_of` tells the call from others of the record.
+        `id_of` distinguishes the call from others of the record.
 
         Raises:
             BrokenRecord: the record can't be read.
@@ -149,13 +149,13 @@ class Parts(Protocol):
         """
 
     def not_ready(self) -> list[str]:
-        """Why this worker should not get calls now; empty if it may."""
+        """Return why this worker should not get requests now; empty if it is ready."""
 
     async def refresh_gauges(self) -> None:
-        """Bring the gauges up to date that are computed when somebody looks."""
+        """Update the gauges that are computed when the metrics are read."""
 
     async def send_test(self, hook: Hook, event: str, body: bytes | None) -> dict[str, Any]:
-        """Send a test of an event now, with a sample's body unless one is given; return what the API shows of it."""
+        """Send a test of an event now, with `body` or that of a sample; return the attempt as the API shows it."""
 
     def sample_body(self, hook: Hook, event: str) -> bytes:
         """Return the body of a sample of this event."""

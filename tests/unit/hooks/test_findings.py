@@ -67,5 +67,5 @@ def test_those_that_0_1_0_recorded_are_read() -> None:
 
 
 def test_a_finding_that_is_not_known_is_not_merged() -> None:
-    with pytest.raises(BrokenRecord, match="no finding that is known: dissabled"):
+    with pytest.raises(BrokenRecord, match="unknown finding: dissabled"):
         known_finding("dissabled")

@@ -59,7 +59,7 @@ async def test_an_opening_is_written_and_noticed_once_whoever_tells_it() -> None
     (notice,) = world.notices
     assert (notice.hook_id, notice.what, notice.since) == (hook_id(0), "breaker_opened", NOW - 1)
     assert notice.at == int(NOW * 1000)
-    assert "left alone" in notice.why
+    assert "until a probe succeeds" in notice.why
 
 
 async def test_a_breaker_that_opens_and_closes_all_the_time_is_noticed_once_per_hour_also_by_another_owner() -> None:

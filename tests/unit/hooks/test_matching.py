@@ -162,7 +162,7 @@ def test_a_hook_costs_its_events_and_projects_and_not_their_product(events, proj
     assert (status.reason is None) == (blocked is None)
     if blocked:
         assert status.reason.startswith(f"over a bound: {blocked} must be at most 1")
-        assert status.reason.endswith("; what it would get waits")
+        assert status.reason.endswith("; its deliveries wait")
     assert made.seals_changed == ({f"{2:032x}"} if blocked else set())
     made.apply([deleted(2)])
     assert len(made._index) == 1

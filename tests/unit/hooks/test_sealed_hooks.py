@@ -137,4 +137,4 @@ def test_what_is_over_a_bound_is_told_like_what_is_sealed() -> None:
     assert made.seals_changed == {HOOK.id}
     notice = notice_of("sealed", HookState(HOOK.id, sealed_since=5.0), 7.0, "over a bound: events")
     assert notice is not None
-    assert notice.why == "over a bound: events; what it would get waits"
+    assert notice.why == "over a bound: events; its deliveries wait"

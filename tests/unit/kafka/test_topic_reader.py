@@ -118,7 +118,7 @@ class World(Table):
             logs=Logs(),  # type: ignore[arg-type]
             ends=lambda _tps: kafka.ends,
             on_broken=lambda _record, _reason: None,
-            on_anew=lambda _tp, _why: None,
+            on_reread=lambda _tp, _why: None,
         )
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
