@@ -30,6 +30,8 @@ NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 #: an odd number, so that the partitions of a topic get numbers far from each other
 _SPREAD = 0x9E3779B1
 
+RECREATED = "the topic was recreated"
+
 Moved = Literal["anew", "shorter", "overtaken"]
 """The topic was recreated, the log lost records that had been read, or retention removed some that had not."""
 

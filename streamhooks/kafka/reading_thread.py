@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from streamhooks.errors import RegistryAway
 from streamhooks.kafka.clients import close_aside
-from streamhooks.kafka.logs import Logs
+from streamhooks.kafka.logs import RECREATED, Logs
 from streamhooks.kafka.reader import NOT_THERE, TP, Record, new_consumer, to_record
 from streamhooks.kafka.reader_health import ReaderHealth
 from streamhooks.kafka.standstill import Standstill
@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 GATHERED = 0.01
 #: records with more bytes are handed over one by one: a batch of them would take much memory
 ALONE = 262_144
-RECREATED = "the topic was recreated"
+#: how long Kafka may take to tell the leaders of partitions, in seconds
+LEADERS = 2.0
 #: interval of checking whether a topic was recreated, in seconds
 LOOK = 5.0
 #: how long to wait for a client to close, in seconds
@@ -152,6 +153,10 @@ class ReadingThread:
         if gone:
             consumer.incremental_unassign(gone)
         if new:
+            for topic in {topic for (topic, _), _ in new}:
+                # A client that knows no leader yet looks for the beginning half a second later.
+                with contextlib.suppress(KafkaException):
+                    consumer.list_topics(topic, timeout=LEADERS)
             starts = [TopicPartition(*tp, self.reached.get(number, OFFSET_BEGINNING)) for tp, number in new]
             consumer.incremental_assign(starts)
         self.reached = {number: self.reached[number] for number in wanted.values() if number in self.reached}

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streamhooks.errors import Refusal
-from streamhooks.kafka.logs import Log, Moved, Reading, moved
+from streamhooks.kafka.logs import RECREATED, Log, Moved, Reading, moved
 from streamhooks.kafka.reader import TP, new_consumer
 from streamhooks.kafka.topics import admin_client
 from streamhooks.settings import Settings
@@ -71,7 +71,7 @@ def where_to_start(read: Reading | None, log: Log, kept: int | None, *, wish: Wi
             why = f"retention removed the offsets {read.offset} to {log.first - 1} unread"
             return Start(log.first, why, lost=log.first - read.offset, moved="overtaken")
         case "anew":
-            why = f"the topic was recreated, and its previous log was read to {read.offset}"
+            why = f"{RECREATED}, and its previous log was read to {read.offset}"
             return Start(log.first, f"{why}: the new log is read from {log.first} on", moved="anew")
         case "shorter":
             # Below the end of the reading's epoch the log is unchanged; without it, everything may be new.

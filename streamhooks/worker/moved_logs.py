@@ -9,9 +9,8 @@ from typing import Protocol
 from faust.types import TP
 
 from streamhooks.errors import Refusal
-from streamhooks.kafka.logs import Log, Reading
+from streamhooks.kafka.logs import RECREATED, Log, Reading
 from streamhooks.kafka.outbox import Outbox
-from streamhooks.kafka.reading_thread import RECREATED
 from streamhooks.kafka.starts import Start, Wish, Without, where_to_start
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import shown

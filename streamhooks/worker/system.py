@@ -50,6 +50,7 @@ class System:
         topics = Topics(prefix)
         begin_at_zero(topics, [kind.topic(topics) for kind in SourceKind], registry)
         self._apps = (app, counting_app)
+        self._ending: asyncio.Future[None] | None = None
         self.supervisor = Supervisor(self._end)
         self.ownership = own = Ownership(app, counting_app, topics, counts["delayed"])
         self.outward = out = Outward(settings, topics, own.partitions, self._end_unwritten, clock)
@@ -81,8 +82,11 @@ class System:
         for group in (out, known, looking_back, running):
             add(*group.parts())
         add(Part("lag", stop=kafka_log.close))
-        for part in (self.counting, watch, renewal, GivingBack(), Watchdog()):
-            add(Part(type(part).__name__, run=part.run))
+        add(Part("counting", run=self.counting.run))
+        add(Part("partition counts", run=watch.run))
+        add(Part("renewal of the producer", run=renewal.run))
+        add(Part("memory", run=GivingBack().run))
+        add(Part("watchdog", run=Watchdog().run))
 
     def _end_unwritten(self, reason: str) -> None:
         self.supervisor.fail_soon("the producer", ProducerDead(reason))
@@ -92,4 +96,4 @@ class System:
         if isinstance(error, ProducerDead):
             for app in self._apps:
                 app.commit_no_more()
-        asyncio.ensure_future(self._apps[0].crash(error))  # noqa: RUF006 - the app keeps what crashes it
+        self._ending = asyncio.ensure_future(self._apps[0].crash(error))
