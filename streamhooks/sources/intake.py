@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from streamhooks.errors import BrokenRecord, RegistryAway
-from streamhooks.in_flight.again import INTERNAL_ERROR, Do
+from streamhooks.in_flight.again import INTERNAL_ERROR
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.reader import Record, reached
 from streamhooks.masking import LONGEST_TEXT, shown
@@ -21,7 +21,7 @@ from streamhooks.records.registry import SchemaRegistry
 from streamhooks.records.weight import weight
 from streamhooks.sources.origin import Origin, Origins
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.outputs import Outputs, burying
 from streamhooks.webhooks.runners import Runners
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ class Intake:
             await self._start_record(record, calls_of, ticket)
         except Exception as error:  # a defect of ours: the stream goes on, since one record must not block the others
             again = partial(self._start_record, record, calls_of, ticket)
-            self._runners.insist(record.source, ticket, again, self._burying(record, INTERNAL_ERROR, ticket), error)
+            give_up = burying(self._outputs, record, INTERNAL_ERROR, ticket)
+            self._runners.insist(record.source, ticket, again, give_up, error)
 
     async def _start_record(self, record: Record, calls_of: CallsOf, ticket: Ticket) -> None:
         try:
@@ -141,12 +142,5 @@ class Intake:
                 await asyncio.sleep(1.0)
 
     def _bury(self, record: Record, reason: str, ticket: Ticket) -> None:
-        give_up = self._burying(record, INTERNAL_ERROR, ticket)
-        self._runners.insist(record.source, ticket, self._burying(record, reason, ticket), give_up)
-
-    def _burying(self, record: Record, reason: str, ticket: Ticket) -> Do:
-        async def bury() -> None:
-            await self._outputs.bury(record, reason)
-            ticket.release()
-
-        return bury
+        give_up = burying(self._outputs, record, INTERNAL_ERROR, ticket)
+        self._runners.insist(record.source, ticket, burying(self._outputs, record, reason, ticket), give_up)

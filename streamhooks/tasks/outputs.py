@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 from streamhooks.errors import RecordTooLarge
+from streamhooks.in_flight.again import Do
+from streamhooks.in_flight.tracker import Ticket
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
@@ -158,3 +160,13 @@ class Outputs:
 def _redriven(record: Record) -> int:
     found = [value for name, value in record.headers if name == REDRIVEN_HEADER and value and value.isdigit()]
     return int(found[-1][:9]) if found else 0
+
+
+def burying(outputs: Outputs, record: Record, reason: str, ticket: Ticket) -> Do:
+    """Return what writes the dead letter of a source record, and then settles the record; it may be done again."""
+
+    async def bury() -> None:
+        await outputs.bury(record, reason)
+        ticket.release()
+
+    return bury

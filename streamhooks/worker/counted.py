@@ -10,12 +10,12 @@ from streamhooks.counting.counters import is_older
 from streamhooks.counting.rollups import Rollup
 from streamhooks.faust_patches.app import App
 from streamhooks.faust_patches.table import WindowTable
-from streamhooks.in_flight.again import INTERNAL_ERROR, Again, Do
+from streamhooks.in_flight.again import INTERNAL_ERROR, Again
 from streamhooks.in_flight.tracker import Ticket
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.reads import Reads
-from streamhooks.tasks.outputs import Outputs
+from streamhooks.tasks.outputs import Outputs, burying
 from streamhooks.times import steady
 from streamhooks.worker.ownership import Ownership
 
@@ -45,12 +45,5 @@ def new_counting(
 
 def _bury(outputs: Outputs, again: Again, record: Record, reason: str, ticket: Ticket) -> None:
     """Give up a firing. This is not a run, because a rebalance of the other app would cancel it."""
-
-    def burying(reason: str) -> Do:
-        async def bury() -> None:
-            await outputs.bury(record, reason)
-            ticket.release()
-
-        return bury
-
-    again.start(record.source, ticket, burying(reason), burying(INTERNAL_ERROR))
+    do, give_up = (burying(outputs, record, why, ticket) for why in (reason, INTERNAL_ERROR))
+    again.start(record.source, ticket, do, give_up)
