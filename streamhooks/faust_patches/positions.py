@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 #: how often the brokers are asked, how soon after a missing answer, and the shortest pause, all in seconds
 INTERVAL, SOON, AT_LEAST = 5.0, 0.5, 0.1
 
+#: how often it is asked again whether a partition has no committed offset, and how long after, in seconds
+ASKED_AGAIN, DOUBT = 3, 1.0
+
 
 class Positions:
     """Decides where the partitions of one app are read."""
@@ -80,6 +83,7 @@ class Positions:
 
     async def _begun(self, tps: Collection[TP]) -> dict[TP, Start]:
         committed, logs = await self._brokers.committed(tps), await self._brokers.logs(tps)
+        committed = await self._confirmed(committed, logs)
         known = {
             tp: read.epoch for tp, read in committed.items() if read is not None and read.epoch >= 0 and tp in logs
         }
@@ -98,6 +102,28 @@ class Positions:
             builds = is_there and read is not None and read.offset == start
             begun[tp] = Start(start, found, above, Settled(start, read.above) if builds and read else None)
         return begun
+
+    async def _confirmed(
+        self, committed: Mapping[TP, Reading | None], logs: Mapping[TP, Log]
+    ) -> dict[TP, Reading | None]:
+        """Return what is committed; ask again where nothing is although others, or we, have read there.
+
+        A coordinator that has just become one may answer that nothing is committed. It was seen with Kafka 4, for two
+        partitions of six, when its only broker had been paused.
+        """
+        found = dict(committed)
+        for _ in range(ASKED_AGAIN):
+            is_used = any(read is not None for read in found.values())
+            doubtful = [
+                tp
+                for tp, read in found.items()
+                if read is None and (is_used or tp in self._previous) and tp in logs and logs[tp].first < logs[tp].end
+            ]
+            if not doubtful:
+                break
+            await asyncio.sleep(DOUBT)
+            found |= await self._brokers.committed(doubtful)
+        return found
 
     def _begin(self, tp: TP, start: Start) -> None:
         self._numbers += 1

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import pytest
 from faust.types import TP
 
+from streamhooks.faust_patches import positions
 from streamhooks.faust_patches.fetching import Seek
 from streamhooks.faust_patches.positions import Positions
 from streamhooks.in_flight.progress import Settled
@@ -25,6 +26,8 @@ class World:
         self.logs_now: dict[TP, Log] = {A: Log("id", 3, 0, 100), B: Log("id", 3, 0, 100)}
         self.ends: dict[TP, int | None] = {}
         self.commits: dict[TP, Reading | None] = {A: Reading(10, "id", 3), B: Reading(20, "id", 3)}
+        #: what the coordinator says from its second answer on
+        self.late: dict[TP, Reading | None] = {}
         self.asked_epochs: list[dict[TP, int]] = []
         self.assigned: list[dict[TP, Seek]] = []
         self.moves: list[dict[TP, Seek]] = []
@@ -46,7 +49,9 @@ class World:
     # --- brokers
 
     async def committed(self, tps: Collection[TP]) -> dict[TP, Reading | None]:
-        return {tp: self.commits.get(tp) for tp in tps}
+        found = {tp: self.commits.get(tp) for tp in tps}
+        self.commits |= self.late
+        return found
 
     async def logs(self, tps: Collection[TP]) -> dict[TP, Log]:
         found = {tp: self.logs_now[tp] for tp in tps if tp in self.logs_now}
@@ -94,6 +99,11 @@ class World:
                 assert ticket is not None
                 ticket.release()
         return handed
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions, "DOUBT", 0.0)
 
 
 @pytest.fixture
