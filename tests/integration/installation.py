@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Installation:
     @property
     def api(self) -> Api:
         """Of the first worker that runs."""
-        return api(next(worker for worker in self.workers if worker.running))
+        return replace(api(next(worker for worker in self.workers if worker.running)), is_patient=True)
 
     def end(self, *, show_logs: bool = False) -> None:
         for worker in self.workers:

@@ -17,7 +17,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from installation import Installation, event
-from support import Receiver, eventually
+from support import Receiver, api, eventually
 
 from streamhooks.dev.kafka import EmbeddedKafka
 
@@ -85,7 +85,7 @@ def test_no_permission_for_the_groups(one: Installation, organization: str) -> N
             eventually(lambda name=app: f"{name}: no heartbeat" in reasons(one), timeout=60)
         # Somebody else may have been given the partitions, and may count by now.
         for view in ("stats?from=0", "pending"):
-            assert one.api.get(f"/api/hooks/{hook.id}/{view}").status == 503
+            assert api(worker).get(f"/api/hooks/{hook.id}/{view}").status == 503
         one.produce("events", "1", event(organization))
     eventually(lambda: one.totals(hook) == (2, 2, 0), timeout=90)
     eventually(lambda: reasons(one) == [])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -10,6 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
+
+#: how often a patient client tries again
+TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Api:
     timeout: float = 10.0
     ca: Path | None = None
     """The authority that the worker's certificate is from."""
+    is_patient: bool = False
+    """Whether it does what a 503 with `Retry-After` asks for, as clients should; without, a test sees each answer."""
 
     def get(self, path: str, /, **query: object) -> Answer:
         return self.call("GET", f"{path}?{urlencode(query)}" if query else path)
@@ -49,6 +55,14 @@ class Api:
 
     def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send `body` as JSON (bytes as they are) and return what came back, whatever its status."""
+        for _ in range(TRIES if self.is_patient else 0):
+            answer = self._call(method, path, body, headers)
+            if answer.status != 503 or answer.json.get("maybe_applied") or "Retry-After" not in answer.headers:
+                return answer
+            time.sleep(float(answer.headers["Retry-After"]))
+        return self._call(method, path, body, headers)
+
+    def _call(self, method: str, path: str, body: object, headers: Mapping[str, str] | None) -> Answer:
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data, method=method)
         if data is not None:
