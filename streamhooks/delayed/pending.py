@@ -205,11 +205,14 @@ class Pending:
         waits, due, *_ = self._heap[0]
         return due if waits else 0
 
-    def run_at(self, entry: Entry, due: int) -> None:
-        """Let a waiting call run as soon as it can, as one that was due then, as long as this owner lives."""
+    def run_at(self, entry: Entry, due: int, *, at_once: bool = True) -> None:
+        """Let a waiting call run as soon as it can, as one that was due then, as long as this owner lives.
+
+        at_once -- else it does not run before that time.
+        """
         entry.due = due
         entry.state = "waiting"
-        entry.at_once = True
+        entry.at_once = at_once
         self._push(entry)
 
     # --- looking

@@ -57,7 +57,7 @@ class Upkeep:
             await self._outputs.settle(call)
         except BaseException:  # also if the caller waits no longer
             if entry.state == "running":
-                self._pending.run_at(entry, max(entry.due, int((self._clock() + FIRST) * 1000)))
+                self._pending.run_at(entry, max(entry.due, int((self._clock() + FIRST) * 1000)), at_once=False)
             raise
         self._pending.settle(entry)  # views must no longer show it
 
