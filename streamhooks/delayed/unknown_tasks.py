@@ -25,8 +25,9 @@ from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
-#: seconds between two looks, and from one move of a call to the next
+#: seconds between two looks, at least and at most, and from one move of a call to the next
 LOOK: Final = 1.0
+LONGEST_PAUSE: Final = 5.0
 MOVED_EVERY: Final = 30.0
 #: no call is given up before this worker has looked for an able one for so long, in seconds: all may have been stopped
 LEAST: Final = 3600.0
@@ -78,18 +79,23 @@ class UnknownTasks:
     async def run(self) -> None:
         """Look for able workers, until cancelled."""
         while True:
-            began = self._steady()
-            await self.look()
+            took = await self.look()
             # A million calls that wait must not take the loop from the others.
-            await asyncio.sleep(max(LOOK, 10 * (self._steady() - began)))
+            await asyncio.sleep(max(LOOK, min(10 * took, LONGEST_PAUSE)))
 
-    async def look(self) -> None:
-        """Look once at all calls that wait: move those that another worker can run, give up those that are too old."""
+    async def look(self) -> float:
+        """Look once at all calls that wait: move those that another worker can run, give up those that are too old.
+
+        Return how many seconds it took to look at them.
+        """
         await self._gate.wait_open()
+        began = self._steady()
         found = await self._find()
+        took = self._steady() - began
         await self._each([partial(self._moving.move, entry, partition) for entry, partition in found.moves])
         await self._each([partial(self._give_up, entry) for entry in found.given_up])
         UNKNOWN_TASK_CALLS.set(len(self._queues.unknown))
+        return took
 
     async def _find(self) -> Found:
         moves, given_up, waiting = list[tuple[Entry, int]](), list[Entry](), Counter[str]()

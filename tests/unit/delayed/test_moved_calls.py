@@ -8,6 +8,7 @@ import pytest
 from support.fakes import Clock
 from support.moved_calls import KEY, NOW, Log, marks, moving, pending_value, record, tombstone, turns
 
+from streamhooks.delayed.moving import LARGE_AT_ONCE
 from streamhooks.delayed.pending import Pending
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.weight import LARGE
@@ -152,3 +153,27 @@ async def test_a_large_call_whose_arguments_are_gone_is_a_dead_letter():
     (letter,) = log.of("dead-letters")
     assert pending_value(letter)["reason"] == GONE
     assert [one.value for one in log.of("delayed")] == [None]
+
+
+async def test_few_large_calls_are_in_memory_at_the_same_time():
+    log, pending = Log(), Pending(Clock(NOW))
+    reading, most, go = 0, 0, asyncio.Event()
+
+    async def read(call: Call) -> bool:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await go.wait()
+        reading -= 1
+        call.args, call.kept_at = ["x"], None
+        return True
+
+    one = moving(log, pending, read)
+    entries = [pending.apply(record(partition, args=["x" * LARGE])) for partition in range(20)]
+    moves = asyncio.gather(*(one.move(entry, 30) for entry in entries))
+    await turns()
+    assert most == LARGE_AT_ONCE
+    go.set()
+    await moves
+    assert most == LARGE_AT_ONCE
+    assert len(log.of("delayed")) == 40
