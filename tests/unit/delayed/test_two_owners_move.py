@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.depth import examples
 from support.fakes import Clock
 from support.moved_calls import KEY, NOW, Log, marks, moving, record, turns
 
@@ -139,7 +140,7 @@ async def play(steps: list[tuple[str, int, int, int]]) -> tuple[Play, dict[int, 
     return playing, await playing.found()
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(STEPS)
 def test_no_call_is_lost_and_none_runs_but_with_its_attempt(steps: list[tuple[str, int, int, int]]):
     played, found = asyncio.run(play(steps))
