@@ -68,6 +68,7 @@ TASK_SECONDS = Durations("streamhooks_task_seconds", "Duration of a run")
 QUEUE_SECONDS = Durations("streamhooks_task_queue_seconds", "Time from when a run was due to when it started")
 RETRIES = Counter("streamhooks_task_retries_total", "Runs that will be retried", ["task"])
 EXHAUSTED = Counter("streamhooks_task_exhausted_total", "Calls whose retries are used up", ["task"])
+MOVED_CALLS = Counter("streamhooks_moved_calls_total", "Calls moved to a worker that knows their task")
 HELD_BACK = Counter("streamhooks_held_back_calls_total", "Calls deferred to the hook's owner, by reason", ["why"])
 CAUGHT_UP = Counter("streamhooks_caught_up_calls_total", "Calls started for missed records and replays")
 BREAKERS_OPENED = Counter("streamhooks_breakers_opened_total", "Breakers that this worker saw open")
@@ -87,6 +88,9 @@ UNCONFIRMED = Gauge(
 IN_FLIGHT = Gauge("streamhooks_deliveries_in_flight", "Deliveries that are being sent")
 UNSETTLED = Gauge("streamhooks_unsettled_records", "Source records taken up and not yet settled")
 PENDING = Gauge("streamhooks_pending_calls", "Calls in this worker's partitions of delayed")
+UNKNOWN_TASK_CALLS = Gauge(
+    "streamhooks_unknown_task_calls", "Due calls in this worker's partitions whose task it does not know"
+)
 PENDING_BYTES = Gauge("streamhooks_pending_bytes", "Size of the pending calls in memory, in bytes")
 HOOKS = Gauge("streamhooks_hooks", "Hooks that this worker knows")
 REJECTED_HOOKS = Counter(

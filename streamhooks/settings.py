@@ -173,6 +173,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     grace: float = Field(5.0, ge=0, le=50)
     task_modules: Listed = ()
+    unknown_task_days: float = Field(7.0, gt=0, le=365)
 
     @model_validator(mode="after")
     def _is_safe_to_start(self) -> Settings:

@@ -24,6 +24,9 @@ FAUST = Library(
             "faust.assignor.partition_assignor:PartitionAssignor._external_tps_url": ATTRIBUTE,
             "faust.tables.wrappers:WindowWrapper": "d06ad364165f",
         },
+        "faust_patches/assignor.py": {
+            "faust.assignor.partition_assignor:PartitionAssignor.__init__": "76ff43a6fdee",
+        },
         "faust_patches/commands.py": {
             "faust.cli.agents:agents._help": "8585e2951208",
             "faust.cli.agents:agents.agent_to_row": "c3f2e8bda443",

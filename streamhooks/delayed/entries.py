@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from streamhooks.kafka.reader import Record
-from streamhooks.records.call import ATTEMPT_HEADER, DelayedCall
+from streamhooks.records.call import ATTEMPT_HEADER, MOVED_HEADER, DelayedCall
 from streamhooks.records.formats import decode
 from streamhooks.records.ids import webhook_id_of_call
 from streamhooks.records.weight import LARGE, weight
 
 #: the attempt of a tombstone that was written by hand: it settles every attempt
 ANY_ATTEMPT = 2**31
+#: a tombstone without a move settles its attempt, wherever the call has been
+ANY_MOVE = 2**63
 
-State = Literal["waiting", "queued", "running", "gone"]
+State = Literal["waiting", "queued", "unknown", "running", "gone"]
+
+Mark = tuple[int, int]
+"""An attempt, and when the call was moved last. Of two records of a call in a partition, the greater one holds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +49,14 @@ class Entry:
     """The key of the dead letter that it resends, and the number of the try."""
     webhook_id: str = ""
     """The `webhook-id` for receivers. A call that sends something again has that of the first time."""
+    task: str = ""
+    moved: int = 0
+    """When it was moved to this partition, epoch milliseconds; 0 if it never was."""
+
+    @property
+    def mark(self) -> Mark:
+        """Return what tells it from earlier records of the call in this partition."""
+        return self.attempt, self.moved
 
     def call(self) -> DelayedCall:
         """Return the call; a large one has no arguments."""
@@ -63,6 +78,8 @@ class Heal:
     attempt: int
     large: Entry | None = None
     """The call, if it is large: then the value lacks its arguments."""
+    moved: int | None = None
+    """Of a tombstone that says that the call was moved away: the `moved` of the record that it settles."""
 
 
 def entry_of(record: Record, call: DelayedCall) -> Entry:
@@ -70,6 +87,7 @@ def entry_of(record: Record, call: DelayedCall) -> Entry:
     value = record.value or b""
     entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
     entry.at_once = _is_at_once(call)
+    entry.task, entry.moved = sys.intern(call.task), call.moved
     known = call.webhook_id or webhook_id_of_call(call.id, call.source)
     entry.webhook_id = (
         call.id if known == call.id else known
@@ -88,12 +106,27 @@ def heal_of(entry: Entry) -> Heal:
     return Heal(entry.id, entry.partition, entry.value, entry.attempt, large)
 
 
-def attempt_of(record: Record) -> int:
-    """Return the attempt that a tombstone settles; ANY_ATTEMPT if it names none."""
+def tombstone_of(key: str, partition: int, settled: Mark) -> Heal:
+    """Return what writes the tombstone of a settled call once more."""
+    attempt, moved = settled
+    return Heal(key, partition, None, attempt, moved=None if moved == ANY_MOVE else moved)
+
+
+def settled_by(record: Record) -> Mark:
+    """Return what a tombstone settles: that, and all that is smaller."""
+    attempt, moved = ANY_ATTEMPT, ANY_MOVE
     for name, value in record.headers:
-        if name == ATTEMPT_HEADER:
-            try:
-                return int(value)
-            except ValueError:
-                return ANY_ATTEMPT
-    return ANY_ATTEMPT
+        try:
+            if name == ATTEMPT_HEADER:
+                attempt = int(value)
+            elif name == MOVED_HEADER:
+                moved = int(value)
+        except ValueError:
+            return ended(ANY_ATTEMPT)
+    return ended(attempt) if moved == ANY_MOVE else (attempt, moved)
+
+
+@lru_cache(maxsize=256)  # shared, since each call that ended is remembered for a while
+def ended(attempt: int) -> Mark:
+    """Return the mark of a call that has ended with this attempt."""
+    return attempt, ANY_MOVE

@@ -8,6 +8,9 @@ written again.
 Of a large call, only the coordinates are in memory. Its arguments are read from the log when it is due. Compaction
 keeps the newest record of a call, so the newest of several equal records is the one to read.
 
+A call that is moved to another partition leaves a tombstone that names the record that left. What is settled is
+therefore known per partition: the call lives on elsewhere, and may come back later, as a record that was moved later.
+
 Why: docs/decisions/0003-delayed-is-its-own-table.md.
 """
 
@@ -17,7 +20,17 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
-from streamhooks.delayed.entries import ANY_ATTEMPT, Entry, Heal, attempt_of, entry_of, heal_of
+from streamhooks.delayed.entries import (
+    ANY_ATTEMPT,
+    Entry,
+    Heal,
+    Mark,
+    ended,
+    entry_of,
+    heal_of,
+    settled_by,
+    tombstone_of,
+)
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.metrics import PENDING, PENDING_BYTES
@@ -40,8 +53,8 @@ class Pending:
         self._entries: dict[int, dict[str, Entry]] = {}
         self._heap: list[_Item] = []
         self._unread: dict[int, list[_Item]] = {}  # due calls of partitions that are being read
-        self._settled: dict[str, int] = {}
-        self._settled_before: dict[str, int] = {}
+        self._settled: dict[int, dict[str, Mark]] = {}
+        self._settled_before: dict[int, dict[str, Mark]] = {}
         self._rotated = clock()
         self._stale: dict[tuple[int, str], Heal] = {}
         self._unseen: dict[int, set[str]] = {}  # ids not seen yet, of partitions that are read again
@@ -68,14 +81,14 @@ class Pending:
         call = decode(DelayedCall, record.value)
         if call.id != key:
             raise BrokenRecord("id: is not the record's key")
-        settled = self._settled_attempt(key)
-        if call.attempt <= settled:
-            self._stale[record.partition, key] = Heal(key, record.partition, None, settled)
+        mark, settled = (call.attempt, call.moved), self._settled_mark(record.partition, key)
+        if mark <= settled:
+            self._stale[record.partition, key] = tombstone_of(key, record.partition, settled)
             return None
-        if current is not None and call.attempt <= current.attempt:
+        if current is not None and mark <= current.mark:
             if current.offset is not None:
                 current.offset = record.offset
-            if call.attempt < current.attempt:
+            if mark < current.mark:
                 self._stale[record.partition, key] = heal_of(current)
             else:
                 self._stale.pop((record.partition, key), None)
@@ -91,21 +104,27 @@ class Pending:
         return entry
 
     def _apply_tombstone(self, record: Record, key: str, current: Entry | None) -> None:
-        attempt = attempt_of(record)
-        if current is not None and current.attempt > attempt:
+        mark = settled_by(record)
+        if current is not None and current.mark > mark:
             self._stale[record.partition, key] = heal_of(current)
             return
         self._stale.pop((record.partition, key), None)
-        self._remember(key, max(attempt if attempt < ANY_ATTEMPT else 0, current.attempt if current else 0))
+        if mark[0] < ANY_ATTEMPT:
+            self._remember(record.partition, key, mark)
+        elif current is not None:
+            self._remember(record.partition, key, ended(current.attempt))
         if current is not None:
             self._forget(current)
             del self._entries[record.partition][key]
 
-    def settle(self, entry: Entry) -> None:
-        """Remove a call whose tombstone is confirmed, without waiting to read that."""
+    def settle(self, entry: Entry, *, moved: bool = False) -> None:
+        """Remove a call whose tombstone is confirmed, without waiting to read that.
+
+        moved -- whether the call goes on in another partition.
+        """
         entries = self._entries.get(entry.partition, {})
         if entries.get(entry.id) is entry:
-            self._remember(entry.id, entry.attempt)
+            self._remember(entry.partition, entry.id, entry.mark if moved else ended(entry.attempt))
             self._forget(entry)
             del entries[entry.id]
 
@@ -140,14 +159,16 @@ class Pending:
         PENDING.dec()
         PENDING_BYTES.dec(len(entry.value))
 
-    def _settled_attempt(self, key: str) -> int:
-        return max(self._settled.get(key, 0), self._settled_before.get(key, 0))
+    def _settled_mark(self, partition: int, key: str) -> Mark:
+        nothing = (0, 0)
+        return max(some.get(partition, {}).get(key, nothing) for some in (self._settled, self._settled_before))
 
-    def _remember(self, key: str, attempt: int) -> None:
+    def _remember(self, partition: int, key: str, mark: Mark) -> None:
         now = self._clock()
         if now - self._rotated > MEMORY:
             self._settled_before, self._settled, self._rotated = self._settled, {}, now
-        self._settled[key] = attempt
+        of_partition = self._settled.setdefault(partition, {})
+        of_partition[key] = max(mark, of_partition.get(key, mark))
 
     # --- the due times
 
@@ -184,11 +205,14 @@ class Pending:
         waits, due, *_ = self._heap[0]
         return due if waits else 0
 
-    def run_at(self, entry: Entry, due: int) -> None:
-        """Let a call run as soon as possible, in the order of `due` (epoch milliseconds); this is not written."""
+    def run_at(self, entry: Entry, due: int, *, at_once: bool = True) -> None:
+        """Let a call run as soon as possible, in the order of `due` (epoch milliseconds); this is not written.
+
+        at_once -- otherwise it does not run before that time.
+        """
         entry.due = due
         entry.state = "waiting"
-        entry.at_once = True
+        entry.at_once = at_once
         self._push(entry)
 
     # --- queries

@@ -1,31 +1,53 @@
-"""The queues of due calls that wait for a place: one per lane. The lanes take turns."""
+"""The queues of due calls that wait for a place: one per lane. The lanes take turns.
+
+Those whose task this worker does not know are in no lane: `delayed.unknown_tasks` finds a worker for them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from streamhooks.delayed.entries import Entry
 from streamhooks.tasks.lanes import HookLane, Lane, task_lane
+from streamhooks.times import steady
 
 
 class Queues:
-    """The queues of the lanes. One per worker.
+    """The queues of the lanes. One per worker; `knows` tells whether this worker knows a task.
 
     Attributes:
         changed: set when there may be a new call or a free place; wakes the scheduler.
+        unknown: the calls of unknown tasks, each with when it was found (steady seconds).
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, knows: Callable[[str], bool] = lambda _task: True) -> None:
         self.changed = asyncio.Event()
+        self.unknown: dict[Entry, float] = {}
+        self._knows = knows
         self._lanes: dict[Lane, deque[Entry]] = {}
 
     def add(self, entry: Entry) -> None:
         """Add a due call to the queue of its lane."""
+        if not self._knows(entry.task):
+            entry.state = "unknown"
+            self.unknown[entry] = steady()
+            return
         entry.state = "queued"
-        lane = HookLane(entry.hook_id) if entry.hook_id is not None else task_lane(entry.call().task)
+        lane = HookLane(entry.hook_id) if entry.hook_id is not None else task_lane(entry.task)
         self._lanes.setdefault(lane, deque()).append(entry)
+
+    def is_known_now(self, entry: Entry) -> bool:
+        """Tell whether a call of an unknown task waits no more; queue it if its task has been defined meanwhile."""
+        if entry.state == "unknown" and not self._knows(entry.task):
+            return False
+        self.unknown.pop(entry, None)
+        if entry.state == "unknown":
+            self.add(entry)
+            self.changed.set()
+        return True
 
     def lanes(self) -> list[Lane]:
         """Return the lanes with waiting calls."""

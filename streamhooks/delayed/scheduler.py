@@ -52,7 +52,7 @@ class _PendingRun:
         """Make it wait again, for at least `seconds`."""
         if not self.is_void:
             due = self._entry.due if not seconds else int((self._clock() + seconds) * 1000)
-            self._pending.run_at(self._entry, due)
+            self._pending.run_at(self._entry, due, at_once=not seconds)
 
 
 class Scheduler:

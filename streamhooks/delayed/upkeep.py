@@ -12,7 +12,7 @@ from streamhooks.delayed.pending import Pending
 from streamhooks.in_flight.backoff import FIRST
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.masking import LONGEST_TEXT, shown
-from streamhooks.records.call import ATTEMPT_HEADER
+from streamhooks.records.call import tombstone_headers
 from streamhooks.records.letter_state import State
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.outputs import Outputs
@@ -57,7 +57,7 @@ class Upkeep:
             await self._outputs.settle(call)
         except BaseException:  # also if the caller waits no longer
             if entry.state == "running":
-                self._pending.run_at(entry, max(entry.due, int((self._clock() + FIRST) * 1000)))
+                self._pending.run_at(entry, max(entry.due, int((self._clock() + FIRST) * 1000)), at_once=False)
             raise
         self._pending.settle(entry)  # views must no longer show it
 
@@ -75,7 +75,7 @@ class Upkeep:
 
     async def _heal(self, heal: Heal) -> None:
         if heal.large is None:
-            headers = [(ATTEMPT_HEADER, str(heal.attempt).encode())] if heal.value is None else None
+            headers = tombstone_headers(heal.attempt, heal.moved) if heal.value is None else None
             await self._outbox.publish(self._topic, heal.value, key=heal.id, partition=heal.partition, headers=headers)
             return
         async with self._healing:

@@ -22,6 +22,8 @@ HOPS_HEADER: Final = "streamhooks-hops"
 
 #: the header of a tombstone on `delayed` with the attempt that it settles, so that a late one settles no later attempt
 ATTEMPT_HEADER = "attempt"
+#: the header of a tombstone of a call that was moved to another partition: the `moved` of the record that it settles
+MOVED_HEADER = "moved"
 
 Reason = Literal["retry", "countdown", "overflow", "paused", "resend"]
 Resent = Literal["replay", "resume", "redrive"]
@@ -65,6 +67,8 @@ class DelayedCall(Record):
     """The dead letter that it sends again: `<partition>:<offset>:<timestamp>` on `dead-letters`."""
     earlier: int = 0
     """How many attempts were made before its first run: those that its dead letter had before it was sent again."""
+    moved: int = 0
+    """When it was moved to this partition, whose owner knows its task, epoch milliseconds; 0 if it never was."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -89,8 +93,18 @@ class DelayedCall(Record):
             cause=None if fields.get("cause") is None else cast(Resent, choice(fields, "cause", get_args(Resent))),
             letter=optional_text(fields, "letter"),
             earlier=optional_whole(fields, "earlier") or 0,
+            moved=optional_whole(fields, "moved") or 0,
         )
 
     def to_fields(self) -> dict[str, Any]:
         """Return the fields of the JSON form."""
         return plain(self)
+
+
+def tombstone_headers(attempt: int, moved: int | None = None) -> list[tuple[str, bytes]]:
+    """Return the headers of a tombstone that settles this attempt.
+
+    moved -- of a call that goes on in another partition: the `moved` of the record that left.
+    """
+    headers = [(ATTEMPT_HEADER, str(attempt).encode())]
+    return headers if moved is None else [*headers, (MOVED_HEADER, str(moved).encode())]

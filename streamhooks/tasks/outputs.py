@@ -17,7 +17,7 @@ from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import BROKEN, DEAD_LETTERS, UNPUBLISHABLE
-from streamhooks.records.call import ATTEMPT_HEADER
+from streamhooks.records.call import tombstone_headers
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.letter_state import LONGEST_REASON, LetterState, State
 from streamhooks.tasks.call import Call, plain_arguments
@@ -63,8 +63,13 @@ class Outputs:
                 None,
                 key=call.id,
                 partition=call.partition,
-                headers=[(ATTEMPT_HEADER, str(call.attempt).encode())],
+                headers=tombstone_headers(call.attempt),
             )
+
+    async def settle_moved(self, call: Call) -> None:
+        """Write the tombstone of a call that goes on in another partition."""
+        headers = tombstone_headers(call.attempt, call.moved)
+        await self._outbox.publish(self._topics.delayed, None, key=call.id, partition=call.partition, headers=headers)
 
     async def give_up(self, call: Call, reason: str, last: dict[str, Any] | None) -> None:
         """Write the call to `dead-letters`, with all that is needed to send it again.

@@ -15,6 +15,7 @@ from streamhooks.errors import Refusal
 from streamhooks.faust_patches import commands as _commands  # noqa: F401 - importing it adds the commands
 from streamhooks.faust_patches.aiokafka_fetching import AiokafkaFetching
 from streamhooks.faust_patches.app import App, Consuming
+from streamhooks.faust_patches.assignor import BalancedAssignor
 from streamhooks.faust_patches.connections import expect_closed_transports
 from streamhooks.faust_patches.fetching import Fetching
 from streamhooks.faust_patches.librdkafka_fetching import LibrdkafkaFetching
@@ -86,6 +87,7 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
         grace=settings.grace,
         counting=counting_app,
         windows=windows,
+        PartitionAssignor=BalancedAssignor,
         prepare=prepare_worker,
         **conf,
     )

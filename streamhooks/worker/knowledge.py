@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from streamhooks.backlog.stretches import Stretches
+from streamhooks.delayed.known_tasks import KnownTasks
 from streamhooks.delayed.log import DelayedLog
 from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.queues import Queues
@@ -26,6 +27,7 @@ from streamhooks.records.sealing import Keys
 from streamhooks.settings import Settings
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.resources import Resources
+from streamhooks.tasks.task import registry
 from streamhooks.worker.moved_logs import MovedLogs
 from streamhooks.worker.outward import Outward
 from streamhooks.worker.ownership import Ownership
@@ -62,7 +64,7 @@ class Knowledge:
         self.hooks = HooksTable(topics.hooks, topics.hook_states, self.keys, self.registry)
         self.stretches = Stretches()
         self.resources = Resources(topics.resources, self.reads.some)
-        self.pending, self.queues = Pending(), Queues()
+        self.pending, self.queues, self.tasks = Pending(), Queues(registry.__contains__), KnownTasks()
 
         reading = partial(
             TopicReader,
@@ -72,7 +74,7 @@ class Knowledge:
             on_broken=self.broken.found,
             on_reread=self.moved.read_once_more,
         )
-        hook_records = HookRecords(self.hooks, topics.hooks, self.stretches, self.partitions)
+        hook_records = HookRecords(self.hooks, topics.hooks, self.stretches, self.tasks, self.partitions)
         self.hooks_reader = reading(hook_records, name="hooks", prepare=self.learn)
         self.resources_reader = reading(self.resources, name="resources")
         self.letters_reader = reading(outward.letter_states, name="letter-states")

@@ -28,6 +28,11 @@ class Ownership:
         """Tell whether this worker owns the hook, that is, its partition of `delayed`."""
         return self.is_mine(self._topics.delayed, self.partition_of(hook_id))
 
+    def own_delayed(self) -> list[int]:
+        """Return the partitions of `delayed` that this worker owns, and that no other may have taken over."""
+        mine = [number for number in range(self.partitions) if self.is_mine(self._topics.delayed, number)]
+        return mine if self.holds_lease() and not self._app.rebalancing else []
+
     def may_write(self, hook_id: str) -> bool:
         """Tell whether this worker owns the hook, and no other can have become its owner."""
         return self.is_owner(hook_id) and self.holds_lease()

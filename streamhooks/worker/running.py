@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 from streamhooks.backlog.catch_up import CatchUp
@@ -11,7 +11,9 @@ from streamhooks.dead_letters.lifecycle import Letters
 from streamhooks.dead_letters.listing import DeadLetters
 from streamhooks.delayed.admission import Admission
 from streamhooks.delayed.kept import KeptArguments
+from streamhooks.delayed.moving import Moving
 from streamhooks.delayed.scheduler import Scheduler
+from streamhooks.delayed.unknown_tasks import UnknownTasks
 from streamhooks.delayed.upkeep import Upkeep
 from streamhooks.delivery.links import Links
 from streamhooks.faust_patches.app import App
@@ -38,6 +40,7 @@ from streamhooks.webhooks.rendering import Rendering
 from streamhooks.webhooks.runner import DeliveryRunner
 from streamhooks.webhooks.runners import Runners
 from streamhooks.webhooks.sample import Samples
+from streamhooks.worker.announcing import Announcing
 from streamhooks.worker.hook_upkeep import HookUpkeep
 from streamhooks.worker.knowledge import Knowledge
 from streamhooks.worker.outward import Outward
@@ -139,6 +142,17 @@ class Running:
             clock=clock,
             may_run=self.letters.may_run,
         )
+        self.announcing = Announcing(
+            known.tasks, partial(_write_state, outward, known), ownership.own_delayed, registry
+        )
+        self.unknown_tasks = UnknownTasks(
+            known.queues,
+            Moving(known.pending, outputs, kept.read, clock),
+            partial(_able_elsewhere, ownership, known),
+            app.gate,
+            days=settings.unknown_task_days,
+            clock=clock,
+        )
         self.catch_up = CatchUp(
             upkeep.backlog,
             hooks,
@@ -155,6 +169,8 @@ class Running:
         yield Part("dead letters", stop=self.dead_letters.close)
         yield Part("runs", stop=self.runs.cancel)
         yield Part("scheduler", run=self.scheduler.run)
+        yield Part("unknown tasks", run=self.unknown_tasks.run)
+        yield Part("known tasks", run=self.announcing.run)
         yield Part("states of dead letters", run=self.letters.run)
         yield from self.upkeep.parts()
         yield Part("passed-over records", run=self.passed_over.run)
@@ -163,6 +179,16 @@ class Running:
 
 def _owns_letters(ownership: Ownership, known: Knowledge, partition: int) -> bool:
     return ownership.is_mine(known.topics.delayed, partition) and known.is_read(partition)
+
+
+def _able_elsewhere(ownership: Ownership, known: Knowledge, task: str) -> list[int]:
+    mine = set(ownership.own_delayed())
+    return [number for number in known.tasks.able(task) if number not in mine and number < ownership.partitions]
+
+
+def _write_state(outward: Outward, known: Knowledge, key: str, value: bytes) -> Awaitable[object]:
+    topic, partition = known.partitions.of_key("hook-states", key)
+    return outward.outbox.publish(topic, value, key=key, partition=partition)
 
 
 def _nothing_waits() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from streamhooks.backlog.stretches import Stretches
+from streamhooks.delayed.known_tasks import KnownTasks
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.counts import Counts
 from streamhooks.kafka.partitions import partition_of
@@ -37,28 +38,37 @@ class Partitions:
 
 
 class HookRecords(Table):
-    """`hooks` and `hook-states`, read by one reader; `hook-states` holds findings about hooks, and stretches."""
+    """`hooks` and `hook-states`, which one reader reads. The second also has stretches, and tasks of owners."""
 
-    def __init__(self, hooks: HooksTable, hooks_topic: str, stretches: Stretches, partitions: Partitions) -> None:
+    def __init__(
+        self, hooks: HooksTable, hooks_topic: str, stretches: Stretches, tasks: KnownTasks, partitions: Partitions
+    ) -> None:
         self._hooks = hooks
         self._hooks_topic = hooks_topic
         self._stretches = stretches
+        self._tasks = tasks
         self._partitions = partitions
 
     def apply(self, records: list[Record]) -> list[tuple[Record, str]]:
         """Apply records; return the broken ones, each with the reason."""
         of_hooks: list[Record] = []
         of_stretches: list[Record] = []
+        of_tasks: list[Record] = []
         for record in records:
-            is_stretch = record.topic != self._hooks_topic and Stretches.holds(record)
-            (of_stretches if is_stretch else of_hooks).append(record)
-        return self._hooks.apply(of_hooks) + self._stretches.apply(of_stretches)
+            if record.topic == self._hooks_topic:
+                of_hooks.append(record)
+            elif KnownTasks.holds(record):
+                of_tasks.append(record)
+            else:
+                (of_stretches if Stretches.holds(record) else of_hooks).append(record)
+        broken = self._hooks.apply(of_hooks) + self._stretches.apply(of_stretches)
+        return broken + self._tasks.apply(of_tasks)
 
     def keys(self, tp: TP) -> Iterable[bytes]:
         """Return the current keys of a partition."""
         if tp[0] == self._hooks_topic:
             return [hook.id.encode() for hook in self._hooks]
-        keys = [*self._hooks.found_about(), *(stretch.key for stretch in self._stretches)]
+        keys = [*self._hooks.found_about(), *(stretch.key for stretch in self._stretches), *self._tasks.keys()]
         return [key.encode() for key in keys if self._partitions.of_key("hook-states", key) == tp]
 
     def begin_anew(self, tp: TP) -> None:

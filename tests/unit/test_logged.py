@@ -120,6 +120,7 @@ def test_holes_are_bounded() -> None:
 
 #: what is ours, or cut elsewhere: counts, offsets, names of topics and tasks, texts of our code and of Kafka's clients
 OURS = {
+    "', '.join(told)",
     "'%s:%d: %s'", "nearest", "name", "now", "self._prefix",
     "*tp", "start", "end", "first", "record.source", "away", "error", "tp.topic", "tp.partition", "why", "topic",
     "part.name", "text", "place[0]", "self._clock() - closed.since",

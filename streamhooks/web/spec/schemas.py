@@ -144,7 +144,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "due": _MS,
             "created": _MS,
             "reason": {"enum": ["retry", "countdown", "overflow", "paused", "resend"]},
-            "state": {"enum": ["waiting", "queued", "running", "gone"]},
+            "state": {"enum": ["waiting", "queued", "unknown", "running", "gone"]},
             "last": {"type": ["object", "null"], "description": "status or error of the last run"},
             "source": {"type": ["string", "null"]},
         },

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from support.runs import pending_call
 from test_pending import Clock, call, due
 
 from streamhooks.delayed.pending import Pending
+from streamhooks.delayed.scheduler import _PendingRun
+from streamhooks.delayed.upkeep import Upkeep
+from streamhooks.in_flight.backoff import FIRST
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
+from streamhooks.tasks.runs import has_them
 
 
 def test_a_call_is_due_at_its_time_the_oldest_first():
@@ -100,3 +105,31 @@ def test_what_is_given_back_or_asked_for_runs_whatever_the_clock_says_by_then():
     (entry,) = pending.pop_due(1000, lambda _partition: True)
     pending.run_at(entry, entry.due)
     assert due(pending, 0) == ["a"]
+
+
+def test_a_call_that_was_given_back_for_a_while_is_due_after_it():
+    clock = Clock(1000.0)
+    pending = Pending(clock)
+    entry = pending.apply(pending_call(1, "shop.t"))
+    assert list(pending.pop_due(2_000_000, lambda _: True)) == [entry]
+    entry.state = "running"
+    _PendingRun(entry, pending, clock).give_back(60)
+    assert list(pending.pop_due(1_059_000, lambda _: True)) == []
+    assert pending.next_due() == 1_060_000
+    assert list(pending.pop_due(1_060_000, lambda _: True)) == [entry]
+
+
+async def test_a_call_whose_tombstone_can_not_be_written_is_not_settled_again_at_once():
+    clock = Clock(1000.0)
+    pending = Pending(clock)
+    entry = pending.apply(pending_call(1, "shop.t"))
+
+    class Broken:
+        async def settle(self, _call):
+            raise RuntimeError("no")
+
+    upkeep = Upkeep(pending, Broken(), None, "delayed", has_them, clock)
+    with pytest.raises(RuntimeError):
+        await upkeep.settle(entry)
+    assert list(pending.pop_due(1_000_000, lambda _: True)) == []
+    assert list(pending.pop_due(1_000_000 + int(FIRST * 1000), lambda _: True)) == [entry]

@@ -1,0 +1,82 @@
+"""No worker is left without a partition as long as there are enough of them, also when workers come and go."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
+from yarl import URL
+
+from streamhooks.faust_patches.assignor import BalancedAssignor
+
+TOPICS = ("delayed", "events")
+
+
+class Group:
+    """Members, each with its assignor; the first one of a round leads."""
+
+    def __init__(self, partitions: int) -> None:
+        self.cluster = SimpleNamespace(partitions_for_topic=lambda _topic: set(range(partitions)))
+        self.members: dict[str, BalancedAssignor] = {}
+
+    def join(self, name: str) -> None:
+        app = SimpleNamespace(
+            conf=SimpleNamespace(canonical_url=URL(f"http://{name}")),
+            tables=SimpleNamespace(data={}, changelog_topics=set()),
+            tracer=None,
+            sensors=SimpleNamespace(
+                on_assignment_start=lambda _: None, on_assignment_completed=lambda *_: None, on_assignment_error=print
+            ),
+        )
+        self.members[name] = BalancedAssignor(app, replicas=1)
+
+    def rebalance(self) -> dict[str, set[int]]:
+        """Return the partitions of `delayed` by member."""
+        told: dict[str, ConsumerProtocolMemberMetadata] = {
+            name: member.metadata(set(TOPICS)) for name, member in self.members.items()
+        }
+        leader = next(iter(self.members.values()))
+        found: dict[str, ConsumerProtocolMemberAssignment] = leader.assign(self.cluster, told)
+        for name, assignment in found.items():
+            self.members[name].on_assignment(assignment)
+        return {name: {tp.partition for tp in one._active_tps if tp.topic == "delayed"} for name, one in
+                self.members.items()}  # fmt: skip
+
+
+@pytest.mark.parametrize(("partitions", "workers"), [(4, 3), (8, 3), (8, 5), (8, 7), (8, 8), (1, 1)])
+def test_each_worker_has_its_part(partitions: int, workers: int) -> None:
+    group = Group(partitions)
+    for number in range(workers):
+        group.join(f"w{number}")
+        found = group.rebalance()
+        assert sorted(one for owned in found.values() for one in owned) == list(range(partitions))
+        counts = sorted(len(owned) for owned in found.values())
+        assert counts[-1] - counts[0] <= 1
+    assert all(found.values())
+
+
+def test_of_more_workers_than_partitions_each_partition_has_one() -> None:
+    group = Group(2)
+    for number in range(4):
+        group.join(f"w{number}")
+    assert sorted(one for owned in group.rebalance().values() for one in owned) == [0, 1]
+
+
+def test_partitions_stay_where_they_are_when_nobody_comes_or_goes() -> None:
+    group = Group(8)
+    for number in range(3):
+        group.join(f"w{number}")
+    found = group.rebalance()
+    assert group.rebalance() == found
+
+
+def test_a_worker_that_goes_leaves_the_others_theirs() -> None:
+    group = Group(8)
+    for number in range(4):
+        group.join(f"w{number}")
+    before = group.rebalance()
+    del group.members["w2"]
+    after = group.rebalance()
+    assert all(after[name] >= before[name] for name in after)
+    assert group.members["w0"]._external_tps_url  # who owns what is told to all
