@@ -72,6 +72,9 @@ LONG_RUNS = Counter("streamhooks_task_long_runs_total", "Runs without a time lim
 OVER_TIME_LIMIT = Counter("streamhooks_task_over_time_limit_total", "Runs over their time limit", ["task"])
 RUNNING = Gauge("streamhooks_task_places_taken", "Pending calls of a task that run now, each in a place", ["task"])
 FREE_PLACES = Gauge("streamhooks_task_places_free", "Free places for pending calls of tasks", ["of"])
+UNCLEAN_TAKEOVERS = Counter(
+    "streamhooks_unclean_takeovers_total", "Partitions of pending calls whose former owner did not leave them"
+)
 HELD_BACK = Counter("streamhooks_held_back_calls_total", "Calls deferred to the hook's owner, by reason", ["why"])
 CAUGHT_UP = Counter("streamhooks_caught_up_calls_total", "Calls started for missed records and replays")
 BREAKERS_OPENED = Counter("streamhooks_breakers_opened_total", "Breakers that this worker saw open")

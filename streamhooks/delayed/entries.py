@@ -40,6 +40,8 @@ class Entry:
     """Whether it waits for no time of day: its due time only says when it was written."""
     letter: tuple[str, int] | None = None
     """The key of the dead letter that it sends again, and which try that is."""
+    starts: int = 0
+    """How many runs of this attempt were started alone and have not ended."""
     webhook_id: str = ""
     """What receivers know it by; what sends something once more has that of the first time."""
 
@@ -69,7 +71,7 @@ def entry_of(record: Record, call: DelayedCall) -> Entry:
     """Return the entry of a record of `delayed`, whose value is the call."""
     value = record.value or b""
     entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
-    entry.at_once = _is_at_once(call)
+    entry.at_once, entry.starts = _is_at_once(call), call.starts
     known = call.webhook_id or webhook_id_of_call(call.id, call.source)
     entry.webhook_id = call.id if known == call.id else known  # mostly, and then it takes no memory
     if call.letter is not None:

@@ -21,11 +21,12 @@ class Queues:
         self.changed = asyncio.Event()
         self._lanes: dict[Lane, deque[Entry]] = {}
 
-    def add(self, entry: Entry) -> None:
-        """Queue a call that is due."""
+    def add(self, entry: Entry) -> Lane:
+        """Queue a call that is due; return its lane."""
         entry.state = "queued"
         lane = HookLane(entry.hook_id) if entry.hook_id is not None else task_lane(entry.call().task)
         self._lanes.setdefault(lane, deque()).append(entry)
+        return lane
 
     def lanes(self) -> list[Lane]:
         """Return the lanes in which calls wait."""
@@ -33,7 +34,9 @@ class Queues:
 
     def first(self, lane: Lane) -> Entry | None:
         """Return the next call of a lane; None if none waits."""
-        queue = self._lanes[lane]
+        queue = self._lanes.get(lane)
+        if queue is None:
+            return None
         while queue and queue[0].state != "queued":
             queue.popleft()
         if queue:
@@ -42,8 +45,12 @@ class Queues:
         return None
 
     def take(self, lane: Lane) -> Entry:
-        """Take the first call out of its queue."""
-        return self._lanes[lane].popleft()
+        """Take the first call out of its queue; the lane goes behind all others."""
+        queue = self._lanes.pop(lane)
+        entry = queue.popleft()
+        if queue:
+            self._lanes[lane] = queue
+        return entry
 
     def waiting(self, hook_id: str) -> int:
         """Return how many calls of a hook are due and wait for it."""

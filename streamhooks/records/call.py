@@ -66,6 +66,9 @@ class DelayedCall(Record):
     earlier: int = 0
     """How many attempts were made before its first run: those that its dead letter had before it was sent again."""
 
+    starts: int = 0
+    """How many runs of this attempt were started alone and have not ended, each after an unclean end of its owner."""
+
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
         """Check the fields; raise BrokenRecord naming the field. `args` and `kwargs` may be absent."""
@@ -89,6 +92,7 @@ class DelayedCall(Record):
             cause=None if fields.get("cause") is None else cast(Resent, choice(fields, "cause", get_args(Resent))),
             letter=optional_text(fields, "letter"),
             earlier=optional_whole(fields, "earlier") or 0,
+            starts=optional_whole(fields, "starts") or 0,
         )
 
     def to_fields(self) -> dict[str, Any]:

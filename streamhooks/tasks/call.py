@@ -42,6 +42,8 @@ class Call:
     """The key of the dead letter that it sends again."""
     earlier: int = 0
     """How many attempts were made before its first run: those that its dead letter had."""
+    starts: int = 0
+    """How many runs of this attempt were started alone and have not ended: they ended their process."""
     stored: bool = False
     """Whether it has a record in `delayed`, which a tombstone must settle."""
     size: int = 0
@@ -80,6 +82,7 @@ class Call:
             cause=self.cause,
             letter=self.letter,
             earlier=self.earlier,
+            starts=self.starts if attempt == self.attempt else 0,
         ).to_json()
 
     @classmethod
@@ -104,6 +107,7 @@ class Call:
             cause=stored.cause,
             letter=stored.letter,
             earlier=stored.earlier,
+            starts=stored.starts,
             stored=True,
             size=size,
             kept_at=kept_at,

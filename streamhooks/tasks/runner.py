@@ -15,15 +15,18 @@ from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
-from streamhooks.tasks.endings import DONE, Ending, Limits, dead, ending_of
+from streamhooks.tasks.endings import DONE, Ending, Limits, dead, ended_its_process, ending_of
 from streamhooks.tasks.lanes import TaskLane, task_lane
 from streamhooks.tasks.owners import Family, Owner, PendingOwner
 from streamhooks.tasks.places import AT_ONCE, TaskPlaces
-from streamhooks.tasks.runs import GiveBack, Runs
+from streamhooks.tasks.runs import Runs
 from streamhooks.tasks.sending import Handle
 from streamhooks.tasks.settler import Settler
 from streamhooks.tasks.task import Delivery, FanOut, Task
 from streamhooks.times import steady
+
+#: a call that has ended its process so often is given up
+MOST_STARTS = 3
 
 StartDelivery = Callable[[Call, Owner], Awaitable[None]]
 
@@ -74,21 +77,28 @@ class TaskRunner:
         """Start a pending call, for which there is room."""
         lane = task_lane(call.task)
         self.places.enter(lane, call.task)
-        run = self._run(call, owner, partial(self.places.leave, lane, call.task), owner.give_back)
+        run = self._run(call, owner, partial(self.places.leave, lane, call.task), owner)
         self._runs.start(call, owner, self._places.weighing(call.size, run), self.start, owner.give_back)
 
     async def _run(
-        self, call: Call, owner: Owner, leave: Callable[[], None], give_back: GiveBack | None = None
+        self, call: Call, owner: Owner, leave: Callable[[], None], pending: PendingOwner | None = None
     ) -> None:
-        gate = self._runs.gate
         try:
-            if not gate.is_open:
-                await gate.wait_open()
-            if owner.is_void:
+            if not await self._may_run(owner):
                 return
-            if give_back is not None and not await self._runs.has_arguments(call, owner, give_back):
+            if pending is None:
+                ran = await self._execute(call)
+            elif not await self._runs.has_arguments(call, owner, pending.give_back):
                 return
-            ran = await self._execute(call)
+            elif call.starts >= MOST_STARTS:
+                ran = Ran(ended_its_process(call))
+            elif call.task not in self._registry:
+                ran = await self._execute(call)
+            else:
+                async with pending.running(call):
+                    if not await self._may_run(owner):
+                        return
+                    ran = await self._execute(call)
         finally:
             leave()
         if call.stored:
@@ -101,6 +111,12 @@ class TaskRunner:
         left = self._settler.settle(call, ran.ending, owner, handles=ran.handles)
         if left is not None:
             await left
+
+    async def _may_run(self, owner: Owner) -> bool:
+        """Wait until anything may start; return whether the call is still ours."""
+        if not self._runs.gate.is_open:
+            await self._runs.gate.wait_open()
+        return not owner.is_void
 
     async def _execute(self, call: Call) -> Ran:
         task = self._registry.get(call.task)
