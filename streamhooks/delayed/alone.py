@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.records.call import DelayedCall
 from streamhooks.tasks.call import Call, plain_arguments
 from streamhooks.tasks.lanes import Lane
+from streamhooks.tasks.places import AT_ONCE
 from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 #: how long a run keeps others from starting, in seconds; then its mark is taken back, and it runs beside them
 ALONE_FOR: Final = 30.0
 #: with so many known runs, those that have ended are forgotten
-_MANY: Final = 1000
+_MANY: Final = 2 * AT_ONCE
 
 
 class Alone:
@@ -53,6 +55,7 @@ class Alone:
         self._clock = clock
         self._suspects: set[Entry] = set()  # that have not started
         self._queued: dict[Lane, set[Entry]] = {}  # those of them that wait in their lane
+        self._counts: Counter[tuple[int, Lane, bool]] = Counter()  # of those that were queued
         self._since: dict[Entry, float] = {}  # runs of users' calls, alone or not
         self._alone: set[Entry] = set()  # those that began alone, and hold up others
         self._marks: dict[Entry, DelayedCall] = {}  # of runs that go on: what the log said before
@@ -62,6 +65,8 @@ class Alone:
 
     def suspect(self, partition: int, now_ms: int) -> bool:
         """Suspect the calls of a partition that are due; return whether there are any without a hook."""
+        for kind in [kind for kind in self._counts if kind[0] == partition]:
+            del self._counts[kind]
         due = [one for one in self._pending.of_partition(partition) if one.hook_id is None and one.due <= now_ms]
         self._suspects.update(due)
         for entry in due:
@@ -75,13 +80,22 @@ class Alone:
         return any(one.partition == partition and one.state != "gone" for one in self._suspects | self._alone)
 
     def taken(self, entry: Entry, lane: Lane) -> None:
-        """Note that a call of users waits in its lane."""
-        if entry in self._suspects:
+        """Note that a call of users waits in its lane: the first ones are suspects, as many as had places."""
+        if entry not in self._suspects:
+            return
+        # Calls of a task start in the order in which they are taken. Those that wait for a time of day come later here
+        # than they did when they became due, so they are counted by themselves.
+        kind = (entry.partition, lane, entry.at_once)
+        self._counts[kind] += 1
+        if self._counts[kind] <= AT_ONCE:
             self._queued.setdefault(lane, set()).add(entry)
+        else:
+            self._suspects.discard(entry)
 
     def release(self) -> None:
         """Forget the calls of partitions that another worker owns now."""
         self._suspects = {entry for entry in self._suspects if entry.state != "gone"}
+        self._marks = {entry: before for entry, before in self._marks.items() if entry.state != "gone"}
 
     @property
     def is_on(self) -> bool:

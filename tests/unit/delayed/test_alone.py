@@ -129,6 +129,29 @@ async def test_calls_that_hang_do_not_keep_the_others_alone_for_ever() -> None:
     assert fleet.runs["shop.hangs"] == AT_ONCE // 2
 
 
+async def test_of_a_long_queue_only_as_many_run_alone_as_had_places() -> None:
+    fleet = Fleet({"shop.t": quick})
+    for number in range(3 * AT_ONCE):
+        fleet.call(number, "shop.t")
+    fleet.log.append(Record("delayed", 0, 9999, 0, key_of(0).encode(), mark_of(0, "somebody", 1)))
+    assert await fleet.live()
+    alone = [number for number in range(3 * AT_ONCE) if fleet.marks(f"c{number}") == [0, 1]]
+    assert alone == list(range(AT_ONCE))
+
+
+async def test_who_lost_its_partitions_takes_back_no_mark_in_them() -> None:
+    fleet = Fleet({"shop.hangs": hangs})
+    fleet.call(0, "shop.hangs")
+    fleet.log.append(Record("delayed", 0, 1, 0, key_of(0).encode(), mark_of(0, "somebody", 1)))
+    world = fleet.new_world()
+    async with scheduling(world, *fleet.log, has_tasks=True) as scheduler, asyncio.timeout(10):
+        while "shop.hangs" not in fleet.running:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        scheduler.release([0])
+        await world.takeovers.leave()
+    assert fleet.marks("c0") == [0, 1]
+
+
 async def test_a_run_that_ends_when_its_mark_is_taken_back_stays_ended() -> None:
     fleet, ends = Fleet({}), asyncio.Event()
 
