@@ -105,3 +105,8 @@ def test_calls_that_hang_leave_room_and_one_over_its_limit_keeps_its_place(shop:
     first, second = [run for run in shop.notes(mark) if run["task"] == "blocks"]
     # The second one waited for the thread of the first, not only for its limit.
     assert second["at"] - first["at"] >= 1.9
+
+    # When partitions move, runs are let go, and nobody is suspected.
+    one.add_worker()
+    eventually(lambda: len([run for run in shop.notes(mark) if run["task"] == "hangs"]) > 100)
+    assert all("run alone" not in worker.log.read_text() for worker in one.workers)

@@ -10,11 +10,11 @@ from support.lives import Fleet, hangs, lives, poison, quick
 from support.runs import HOOK, NOW, attempted, scheduling
 
 from streamhooks.delayed.alone import ALONE_FOR
-from streamhooks.delayed.owner_marks import OWNER, SUSPECTED, key_of, mark_of
-from streamhooks.delayed.pending import Pending
+from streamhooks.delayed.owner_marks import OWNER, key_of, mark_of
 from streamhooks.kafka.reader import Record
-from streamhooks.records.call import ATTEMPT_HEADER, DelayedCall
+from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
+from streamhooks.records.weight import LARGE
 from streamhooks.tasks.lanes import TaskLane
 from streamhooks.tasks.places import AT_ONCE
 from streamhooks.tasks.runner import MOST_STARTS
@@ -42,31 +42,6 @@ async def test_ordinary_runs_write_nothing_more() -> None:
     assert await fleet.live()
     of_calls = [record for record in fleet.log if not record.key.decode().startswith(OWNER)]
     assert len(of_calls) == 40
-
-
-async def test_a_clean_end_suspects_nobody_and_takes_its_mark_back() -> None:
-    fleet = Fleet({"shop.hangs": hangs, "shop.t": quick})
-    fleet.call(0, "shop.hangs")
-    assert await fleet.live(until=lambda: "shop.hangs" in fleet.running, leave=True)
-    assert fleet.log[-1].key.decode() == key_of(0)
-    assert fleet.log[-1].value is None
-    fleet.call(1, "shop.t")
-    assert await fleet.live(until=lambda: fleet.open == {"c0"})
-    assert fleet.marks("c0") == [0]
-
-
-async def test_who_leaves_before_all_have_run_alone_says_so_and_blames_nobody() -> None:
-    fleet = Fleet({"shop.hangs": hangs, "shop.poison": poison})
-    fleet.call(0, "shop.poison")
-    assert not await fleet.live()
-    fleet.call(1, "shop.hangs")
-    fleet.tasks["shop.poison"] = hangs
-    assert await fleet.live(until=lambda: bool(fleet.running), leave=True)
-    assert fleet.marks("c0")[-1] == 0
-    assert decode(DelayedCall, fleet.log[-1].value).args == [SUSPECTED]
-    fleet.tasks["shop.poison"] = poison
-    assert not await fleet.live()
-    assert fleet.beside[-1] == {"shop.poison"}
 
 
 async def test_what_hangs_alone_holds_up_others_only_for_a_while_and_loses_its_mark() -> None:
@@ -139,6 +114,26 @@ async def test_of_a_long_queue_only_as_many_run_alone_as_had_places() -> None:
     assert alone == list(range(AT_ONCE))
 
 
+async def test_the_start_mark_of_a_large_call_has_its_arguments() -> None:
+    fleet = Fleet({})
+    large = DelayedCall("large", "shop.large", 1, int(NOW * 1000), 0, "countdown", ["x" * LARGE])
+    fleet.log.append(Record("delayed", 0, 0, 0, b"large", large.to_json()))
+    fleet.log.append(Record("delayed", 0, 1, 0, key_of(0).encode(), mark_of(0, "somebody", 1)))
+    world, started = fleet.new_world(), asyncio.Event()
+
+    async def takes(_text: str) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    world.task(takes, "shop.large")
+    async with scheduling(world, *fleet.log, has_tasks=True) as scheduler:
+        await asyncio.wait_for(started.wait(), 10)
+        entry = scheduler._pending.get(0, "large")
+        assert (entry.starts, entry.offset > 1, len(entry.value) < LARGE) == (1, True, True)
+    assert fleet.marks("large") == [0, 1]
+    assert {decode(DelayedCall, one.value).args[0] for one in fleet.log if one.key == b"large"} == {"x" * LARGE}
+
+
 async def test_who_lost_its_partitions_takes_back_no_mark_in_them() -> None:
     fleet = Fleet({"shop.hangs": hangs})
     fleet.call(0, "shop.hangs")
@@ -200,67 +195,12 @@ async def test_webhooks_and_our_own_tasks_go_on_beside() -> None:
         assert world.alone.is_on
 
 
-async def test_calls_that_were_not_due_are_not_suspected() -> None:
-    fleet = Fleet({"shop.t": quick})
-    later = DelayedCall("later", "shop.t", 1, int(NOW * 1000) + 5, 0, "countdown")
-    fleet.log.append(Record("delayed", 0, 0, 0, b"later", later.to_json()))
-    fleet.log.append(Record("delayed", 0, 1, 0, key_of(0).encode(), mark_of(0, "somebody", 1)))
-    world = fleet.new_world()
-    async with scheduling(world, *fleet.log, has_tasks=True):
-        while world.takeovers._marked != {0}:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        assert not world.alone.is_on
-
-
 async def test_an_unknown_task_has_no_start_mark() -> None:
     fleet = Fleet({})
     fleet.call(0, "shop.unknown")
     fleet.log.append(Record("delayed", 0, 1, 0, key_of(0).encode(), mark_of(0, "somebody", 1)))
     assert await fleet.live(until=lambda: bool(fleet.dead))
     assert fleet.marks("c0") == [0]
-
-
-def test_who_does_not_know_marks_takes_one_for_a_call_that_is_never_due() -> None:
-    pending, in_2900 = Pending(), 29_348_006_400_000
-    for number in range(3):
-        mark = mark_of(0, "somebody", 1000 + number)
-        assert pending.apply(Record("delayed", 0, 2 * number, 0, key_of(0).encode(), mark)) is not None
-        assert list(pending.pop_due(in_2900, lambda _partition: True)) == []
-        headers = ((ATTEMPT_HEADER, str(1000 + number).encode()),)
-        pending.apply(Record("delayed", 0, 2 * number + 1, 0, key_of(0).encode(), None, headers))
-        assert (len(pending), pending.heals(0)) == (0, [])
-
-
-async def test_nothing_starts_before_the_mark_is_in_the_log() -> None:
-    fleet = Fleet({"shop.t": quick})
-    fleet.call(0, "shop.t")
-    world = fleet.new_world()
-    asked = asyncio.Event()
-
-    async def never(*_args, **_options):
-        asked.set()
-        await asyncio.Event().wait()
-
-    world.publish = never
-    async with scheduling(world, *fleet.log, has_tasks=True):
-        await asyncio.wait_for(asked.wait(), 10)
-        for _ in range(20):
-            world.queues.changed.set()
-            await asyncio.sleep(0)
-        assert fleet.runs == {}
-
-
-async def test_a_mark_that_a_late_owner_deletes_is_written_again() -> None:
-    fleet = Fleet({})
-    world = fleet.new_world()
-    async with scheduling(world, has_tasks=True), asyncio.timeout(10):
-        while world.takeovers._marked != {0}:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        fleet.log.clear()
-        world.log.apply([Record("delayed", 0, 9, 0, key_of(0).encode(), None, ((ATTEMPT_HEADER, b"1"),))])
-        while not fleet.log:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        assert decode(DelayedCall, fleet.log[0].value).args == [world.takeovers.me]
 
 
 @pytest.mark.parametrize("seed", range(20))
