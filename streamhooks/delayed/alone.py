@@ -59,6 +59,7 @@ class Alone:
         self._since: dict[Entry, float] = {}  # runs of users' calls, alone or not
         self._alone: set[Entry] = set()  # those that began alone, and hold up others
         self._marks: dict[Entry, DelayedCall] = {}  # of runs that go on: what the log said before
+        self._ending: dict[Entry, asyncio.Future[None]] = {}  # of runs that have ended, until that is confirmed
         self._taking_back: dict[Entry, asyncio.Future[Any]] = {}
 
     # --- who is suspected
@@ -96,6 +97,8 @@ class Alone:
         """Forget the calls of partitions that another worker owns now."""
         self._suspects = {entry for entry in self._suspects if entry.state != "gone"}
         self._marks = {entry: before for entry, before in self._marks.items() if entry.state != "gone"}
+        for entry in [entry for entry in self._ending if entry.state == "gone"]:
+            self.settled(entry)
 
     @property
     def is_on(self) -> bool:
@@ -154,18 +157,31 @@ class Alone:
 
     @asynccontextmanager
     async def marked(self, entry: Entry, call: Call) -> AsyncIterator[None]:
-        """Run something between the start mark of a call, which is confirmed, and the end of its run."""
+        """Run something between the start mark of a call, which is confirmed, and the end of its run.
+
+        It also waits until the ends of the runs before it are confirmed: else they would be blamed with it.
+        """
         before = replace(entry.call(), args=plain_arguments(call.args), kwargs=call.kwargs)
         self._marks[entry] = before
         try:
             await self._write(replace(before, starts=before.starts + 1), entry.partition)
         except RecordTooLarge:
             self._marks.pop(entry, None)  # there was room for the call, and there is none for its mark
+        if self._ending:
+            await asyncio.wait(set(self._ending.values()))
         yield
         # Its end is written next, and must come last. Not if it is let go: then its mark is to be taken back.
         self._marks.pop(entry, None)
+        self._alone.discard(entry)
+        self._since.pop(entry, None)
+        self._ending[entry] = asyncio.get_running_loop().create_future()
         if (taking_back := self._taking_back.get(entry)) is not None:
             await asyncio.wait({taking_back})
+
+    def settled(self, entry: Entry) -> None:
+        """Note that the end of a run alone is confirmed, or that it runs again."""
+        if (ending := self._ending.pop(entry, None)) is not None:
+            ending.set_result(None)
 
     def _take_back_soon(self, entry: Entry) -> None:
         task = asyncio.ensure_future(self._write(self._marks.pop(entry), entry.partition))

@@ -51,7 +51,9 @@ class _PendingRun:
         """Do nothing: no one waits for a pending call, and its result is read from the log."""
 
     def release(self) -> None:
-        """Do nothing: the result of the call comes from the log."""
+        """Take note that the end is confirmed; the result of the call comes from the log."""
+        if self._alone is not None:
+            self._alone.settled(self._entry)
 
     def running(self, call: Call) -> AbstractAsyncContextManager[None]:
         """Return what is around the run: its start mark, if it runs alone."""
@@ -59,6 +61,7 @@ class _PendingRun:
 
     def give_back(self, seconds: float = 0.0) -> None:
         """Make it wait again, for at least `seconds`."""
+        self.release()
         if not self.is_void:
             due = self._entry.due if not seconds else int((self._clock() + seconds) * 1000)
             self._pending.run_at(self._entry, due)

@@ -147,6 +147,31 @@ async def test_who_lost_its_partitions_takes_back_no_mark_in_them() -> None:
     assert fleet.marks("c0") == [0, 1]
 
 
+async def test_a_run_whose_end_is_not_confirmed_is_not_blamed_for_what_the_next_one_does() -> None:
+    fleet = Fleet({"shop.a": quick, "shop.b": poison})
+    for number, task in enumerate(("shop.a", "shop.b")):
+        fleet.call(number, task)
+    fleet.log.append(Record("delayed", 0, 2, 0, key_of(0).encode(), mark_of(0, "somebody", 1)))
+    world, confirms = fleet.new_world(), asyncio.Event()
+    settle = world.outputs.settle
+
+    async def slow(call):
+        await confirms.wait()
+        await settle(call)
+
+    world.outputs.settle = slow
+    async with scheduling(world, *fleet.log, has_tasks=True), asyncio.timeout(10):
+        while fleet.marks("c1") != [0, 1]:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        for _ in range(20):
+            world.queues.changed.set()
+            await asyncio.sleep(0)
+        assert (fleet.runs["shop.a"], fleet.runs["shop.b"]) == (1, 0)
+        confirms.set()
+        await fleet.killed.wait()
+    assert fleet.open == {"c1"}
+
+
 async def test_a_run_that_ends_when_its_mark_is_taken_back_stays_ended() -> None:
     fleet, ends = Fleet({}), asyncio.Event()
 
