@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from streamhooks.tasks.retry import RetryTaskError, retry
 from streamhooks.tasks.task import NextTask, Task, instrumented_task
+from streamhooks.tasks.time_limits import TimeLimitExceeded
 
 if TYPE_CHECKING:
     from streamhooks.faust_patches.app import App
 
     app: App
 
-__all__ = ["NextTask", "RetryTaskError", "Task", "app", "instrumented_task", "retry"]
+__all__ = ["NextTask", "RetryTaskError", "Task", "TimeLimitExceeded", "app", "instrumented_task", "retry"]
 
 
 def __getattr__(name: str) -> Any:

@@ -69,6 +69,13 @@ QUEUE_SECONDS = Durations("streamhooks_task_queue_seconds", "Time from when a ru
 RETRIES = Counter("streamhooks_task_retries_total", "Runs that will be retried", ["task"])
 EXHAUSTED = Counter("streamhooks_task_exhausted_total", "Calls whose retries are used up", ["task"])
 MOVED_CALLS = Counter("streamhooks_moved_calls_total", "Calls moved to a worker that knows their task")
+LONG_RUNS = Counter("streamhooks_task_long_runs_total", "Runs without a time limit that took over 10 minutes", ["task"])
+OVER_TIME_LIMIT = Counter("streamhooks_task_over_time_limit_total", "Runs over their time limit", ["task"])
+RUNNING = Gauge("streamhooks_task_places_taken", "Pending calls of a task that run now, each in a place", ["task"])
+FREE_PLACES = Gauge("streamhooks_task_places_free", "Free places for pending calls of tasks", ["of"])
+UNCLEAN_TAKEOVERS = Counter(
+    "streamhooks_unclean_takeovers_total", "Partitions of pending calls whose former owner did not leave them"
+)
 HELD_BACK = Counter("streamhooks_held_back_calls_total", "Calls deferred to the hook's owner, by reason", ["why"])
 CAUGHT_UP = Counter("streamhooks_caught_up_calls_total", "Calls started for missed records and replays")
 BREAKERS_OPENED = Counter("streamhooks_breakers_opened_total", "Breakers that this worker saw open")
@@ -145,8 +152,9 @@ def begin_at_zero(topics: Topics, sources: Collection[str], tasks: Iterable[str]
     for topic in (topics.delayed, topics.firings, topics.dead_letters, "changelog"):
         UNPUBLISHABLE.labels(topic)
     for task in tasks:
-        for counter in (RETRIES, EXHAUSTED):
+        for counter in (RETRIES, EXHAUSTED, LONG_RUNS, OVER_TIME_LIMIT):
             counter.labels(task)
+        RUNNING.labels(task)
         for outcome in _ENDINGS:
             TASKS.labels(task, outcome)
     for why in ("sealed", "over_bound", "pause", "breaker", "rate", "disabled"):
@@ -158,3 +166,4 @@ def begin_at_zero(topics: Topics, sources: Collection[str], tasks: Iterable[str]
 # Looking up a child by its labels costs more than counting in it. There are few tasks, outcomes and topics.
 records_of = cache(RECORDS.labels)
 tasks_of = cache(TASKS.labels)
+running_of = cache(RUNNING.labels)

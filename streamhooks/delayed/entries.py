@@ -47,6 +47,8 @@ class Entry:
     """Whether it waits for no time of day. Then its due time is when it was written."""
     letter: tuple[str, int] | None = None
     """The key of the dead letter that it resends, and the number of the try."""
+    starts: int = 0
+    """How many runs of this attempt were started alone and have not ended."""
     webhook_id: str = ""
     """The `webhook-id` for receivers. A call that sends something again has that of the first time."""
     task: str = ""
@@ -86,7 +88,7 @@ def entry_of(record: Record, call: DelayedCall) -> Entry:
     """Return the entry of a record of `delayed` that holds this call."""
     value = record.value or b""
     entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
-    entry.at_once = _is_at_once(call)
+    entry.at_once, entry.starts = _is_at_once(call), call.starts
     entry.task, entry.moved = sys.intern(call.task), call.moved
     known = call.webhook_id or webhook_id_of_call(call.id, call.source)
     entry.webhook_id = (

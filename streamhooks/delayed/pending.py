@@ -92,6 +92,8 @@ class Pending:
                 self._stale[record.partition, key] = heal_of(current)
             else:
                 self._stale.pop((record.partition, key), None)
+                if call.starts != current.starts:
+                    self._renew(current, entry_of(record, call))
             return None
         entry = entry_of(record, call)
         if current is not None:
@@ -116,6 +118,12 @@ class Pending:
         if current is not None:
             self._forget(current)
             del self._entries[record.partition][key]
+
+    @staticmethod
+    def _renew(entry: Entry, told: Entry) -> None:
+        """Note another number of starts of the same attempt: what it is doing goes on."""
+        PENDING_BYTES.inc(len(told.value) - len(entry.value))
+        entry.value, entry.starts = told.value, told.starts
 
     def settle(self, entry: Entry, *, moved: bool = False) -> None:
         """Remove a call whose tombstone is confirmed, without waiting to read that.
@@ -220,6 +228,10 @@ class Pending:
     def get(self, partition: int, call_id: str) -> Entry | None:
         """Return a call; None if unknown."""
         return self._entries.get(partition, {}).get(call_id)
+
+    def of_partition(self, partition: int) -> list[Entry]:
+        """The calls of a partition."""
+        return list(self._entries.get(partition, {}).values())
 
     def of_hook(self, partition: int, hook_id: str) -> list[Entry]:
         """Return the calls of a hook by due time."""

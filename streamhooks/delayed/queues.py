@@ -29,15 +29,16 @@ class Queues:
         self._knows = knows
         self._lanes: dict[Lane, deque[Entry]] = {}
 
-    def add(self, entry: Entry) -> None:
-        """Add a due call to the queue of its lane."""
+    def add(self, entry: Entry) -> Lane | None:
+        """Add a due call to the queue of its lane; return the lane, None if the task is unknown."""
         if not self._knows(entry.task):
             entry.state = "unknown"
             self.unknown[entry] = steady()
-            return
+            return None
         entry.state = "queued"
         lane = HookLane(entry.hook_id) if entry.hook_id is not None else task_lane(entry.task)
         self._lanes.setdefault(lane, deque()).append(entry)
+        return lane
 
     def is_known_now(self, entry: Entry) -> bool:
         """Tell whether a call of an unknown task waits no more; queue it if its task has been defined meanwhile."""
@@ -55,7 +56,9 @@ class Queues:
 
     def first(self, lane: Lane) -> Entry | None:
         """Return the next call of a lane; None if none waits."""
-        queue = self._lanes[lane]
+        queue = self._lanes.get(lane)
+        if queue is None:
+            return None
         while queue and queue[0].state != "queued":
             queue.popleft()
         if queue:
@@ -64,8 +67,12 @@ class Queues:
         return None
 
     def take(self, lane: Lane) -> Entry:
-        """Remove and return the first call of a lane."""
-        return self._lanes[lane].popleft()
+        """Remove and return the first call of a lane; the lane goes behind all others."""
+        queue = self._lanes.pop(lane)
+        entry = queue.popleft()
+        if queue:
+            self._lanes[lane] = queue
+        return entry
 
     def waiting(self, hook_id: str) -> int:
         """Return the number of due calls of a hook that wait for a place."""

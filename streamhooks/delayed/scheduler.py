@@ -9,14 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import islice
 
 from streamhooks.delayed.admission import Admission
+from streamhooks.delayed.alone import Alone
 from streamhooks.delayed.entries import Entry
 from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.queues import Queues
+from streamhooks.delayed.takeovers import Takeovers
 from streamhooks.delayed.upkeep import Upkeep, call_of
-from streamhooks.tasks.lanes import HookLane, Lane
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.lanes import HookLane, Lane, TaskLane
 from streamhooks.times import steady
 from streamhooks.webhooks.runners import Runners
 
@@ -31,12 +35,13 @@ TAKEN_AT_ONCE = 500
 class _PendingRun:
     """The owner of a pending call while it runs."""
 
-    __slots__ = ("_clock", "_entry", "_pending")
+    __slots__ = ("_alone", "_clock", "_entry", "_pending")
 
-    def __init__(self, entry: Entry, pending: Pending, clock: Callable[[], float]) -> None:
+    def __init__(self, entry: Entry, pending: Pending, clock: Callable[[], float], alone: Alone | None = None) -> None:
         self._entry = entry
         self._pending = pending
         self._clock = clock
+        self._alone = alone
 
     @property
     def is_void(self) -> bool:
@@ -46,10 +51,17 @@ class _PendingRun:
         """Do nothing: no one waits for a pending call, and its result is read from the log."""
 
     def release(self) -> None:
-        """Do nothing: the result of the call comes from the log."""
+        """Take note that the end is confirmed; the result of the call comes from the log."""
+        if self._alone is not None:
+            self._alone.settled(self._entry)
+
+    def running(self, call: Call) -> AbstractAsyncContextManager[None]:
+        """Return what is around the run: its start mark, if it runs alone."""
+        return nullcontext() if self._alone is None else self._alone.marked(self._entry, call)
 
     def give_back(self, seconds: float = 0.0) -> None:
         """Make it wait again, for at least `seconds`."""
+        self.release()
         if not self.is_void:
             due = self._entry.due if not seconds else int((self._clock() + seconds) * 1000)
             self._pending.run_at(self._entry, due, at_once=not seconds)
@@ -58,8 +70,8 @@ class _PendingRun:
 class Scheduler:
     """Starts due calls. Each lane has a queue, and the queues take turns.
 
-    `is_ready` tells whether a partition has been read to its end. `may_run` tells whether a call that sends a dead
-    letter again may still run. `clock` gives epoch seconds.
+    `takeovers` tells when calls of a partition may start, and which run alone. `may_run` tells whether a call that
+    sends a dead letter again may still run. `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -70,7 +82,7 @@ class Scheduler:
         upkeep: Upkeep,
         admission: Admission,
         *,
-        is_ready: Callable[[int], bool],
+        takeovers: Takeovers,
         clock: Callable[[], float],
         may_run: Callable[[Entry], bool] = lambda _entry: True,
     ) -> None:
@@ -80,14 +92,17 @@ class Scheduler:
         self._gate = runners.gate
         self._upkeep = upkeep
         self._admission = admission
-        self._is_ready = is_ready
+        self._takeovers = takeovers
+        self._alone = takeovers.alone
         self._clock = clock
         self._may_run = may_run
         self._not_before: dict[Lane, float] = {}  # by the steady clock
 
     def release(self, partitions: Iterable[int]) -> None:
         """Forget partitions that another worker owns now."""
-        self._pending.release(partitions)
+        gone = set(partitions)
+        self._pending.release(gone)
+        self._takeovers.release(gone)
 
     # --- the loop
 
@@ -95,12 +110,13 @@ class Scheduler:
         """Start calls as they become due, until cancelled."""
         while True:
             await self._gate.wait_open()
-            due = self._pending.pop_due(int(self._clock() * 1000), self._is_ready)
+            self._takeovers.look()
+            due = self._pending.pop_due(int(self._clock() * 1000), self._takeovers.is_ready)
             taken = list(islice(due, TAKEN_AT_ONCE))
             for entry in taken:
                 self._take(entry)
             self._pump()
-            self._upkeep.heal(self._is_ready)
+            self._upkeep.heal(self._takeovers.is_ready)
             await (self._sleep() if len(taken) < TAKEN_AT_ONCE else asyncio.sleep(0))
 
     async def _sleep(self) -> None:
@@ -121,13 +137,15 @@ class Scheduler:
     def _take(self, entry: Entry) -> None:
         if entry.letter is not None and not self._may_run(entry):
             self._upkeep.settle_soon(entry)
-        else:
-            self._queues.add(entry)
+        elif (lane := self._queues.add(entry)) is not None and _is_of_users(lane):
+            self._alone.taken(entry, lane)
 
     def _pump(self) -> None:
         """Start queued calls, one per lane in turn, while there is room and their hook is not held back."""
         now = steady()
         lanes = deque(lane for lane in self._queues.lanes() if self._not_before.get(lane, 0.0) <= now)
+        if self._alone.is_on:
+            lanes = deque(self._alone.in_order(lanes, self._queues))
         while lanes and self._gate.is_open:
             lane = lanes.popleft()
             entry = self._queues.first(lane)
@@ -137,7 +155,7 @@ class Scheduler:
                 self._upkeep.settle_soon(self._queues.take(lane), ("open", SKIPPED))
                 lanes.append(lane)
             elif self._may_start(lane, entry.size):
-                self._start(self._queues.take(lane))
+                self._start(self._queues.take(lane), lane)
                 lanes.append(lane)
 
     def _may_start(self, lane: Lane, size: int) -> bool:
@@ -146,17 +164,18 @@ class Scheduler:
         if not self._runners.has_room(lane, size):
             return False  # the end of another call wakes the loop
         if not isinstance(lane, HookLane):
-            return True
+            return not _is_of_users(lane) or not self._alone.is_on or self._alone.may_start()
         wait = self._admission.wait(lane.hook_id)
         if wait == 0.0:
             return self._runners.enter(lane)
         self._not_before[lane] = steady() + (LONGEST_SLEEP if wait is None else min(wait, LONGEST_SLEEP))
         return False
 
-    def _start(self, entry: Entry) -> None:
-        """Run a call; its places are taken."""
+    def _start(self, entry: Entry, lane: Lane) -> None:
+        """Run a call; the places of its hook are taken."""
+        alone = self._alone if _is_of_users(lane) and self._alone.started(entry) else None
         entry.state = "running"
-        self._runners.start_pending(call_of(entry), _PendingRun(entry, self._pending, self._clock))
+        self._runners.start_pending(call_of(entry), _PendingRun(entry, self._pending, self._clock, alone))
 
     # --- by hand
 
@@ -176,7 +195,7 @@ class Scheduler:
                 and self._admission.wait(lane.hook_id) is not None
                 and self._runners.enter(lane)
             ):
-                self._start(entry)
+                self._start(entry, lane)
             else:
                 self._pending.run_at(entry, int(self._clock() * 1000))
                 self._queues.changed.set()
@@ -189,3 +208,7 @@ class Scheduler:
             return False
         await self._upkeep.settle(entry, ("dropped", DROPPED))
         return True
+
+
+def _is_of_users(lane: Lane) -> bool:
+    return isinstance(lane, TaskLane) and lane.is_of_users

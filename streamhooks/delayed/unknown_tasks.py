@@ -20,7 +20,7 @@ from streamhooks.in_flight.gate import Gate
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import UNKNOWN_TASK_CALLS, tasks_of
-from streamhooks.tasks.lanes import TaskLane, task_lane
+from streamhooks.tasks.lanes import task_lane
 from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class UnknownTasks:
             if self._queues.is_known_now(entry):
                 continue
             if entry.task not in able:
-                able[entry.task] = [] if task_lane(entry.task) is TaskLane.BUILT_IN else self._able(entry.task)
+                able[entry.task] = self._able(entry.task) if task_lane(entry.task).is_of_users else []
             waiting[entry.task] += 1
             places = able[entry.task] if entry.hook_id is None else []  # the owner of a hook is where its calls run
             if places and self._may_move(entry):

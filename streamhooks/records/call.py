@@ -70,6 +70,9 @@ class DelayedCall(Record):
     moved: int = 0
     """When it was moved to this partition, whose owner knows its task, epoch milliseconds; 0 if it never was."""
 
+    starts: int = 0
+    """How many runs of this attempt were started alone and have not ended, each after an unclean end of its owner."""
+
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
         """Check the fields; raise BrokenRecord naming the field. `args` and `kwargs` may be absent."""
@@ -94,6 +97,7 @@ class DelayedCall(Record):
             letter=optional_text(fields, "letter"),
             earlier=optional_whole(fields, "earlier") or 0,
             moved=optional_whole(fields, "moved") or 0,
+            starts=optional_whole(fields, "starts") or 0,
         )
 
     def to_fields(self) -> dict[str, Any]:

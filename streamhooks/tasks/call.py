@@ -44,6 +44,8 @@ class Call:
     """How many attempts were made before its first run: those that its dead letter had."""
     moved: int = 0
     """When it was moved to its partition, epoch milliseconds; 0 if it never was."""
+    starts: int = 0
+    """How many runs of this attempt were started alone and have not ended: they ended their process."""
     stored: bool = False
     """Whether it has a record in `delayed`, which a tombstone must settle."""
     size: int = 0
@@ -83,6 +85,7 @@ class Call:
             letter=self.letter,
             earlier=self.earlier,
             moved=self.moved,
+            starts=self.starts if attempt == self.attempt else 0,
         ).to_json()
 
     @classmethod
@@ -108,6 +111,7 @@ class Call:
             letter=stored.letter,
             earlier=stored.earlier,
             moved=stored.moved,
+            starts=stored.starts,
             stored=True,
             size=size,
             kept_at=kept_at,

@@ -108,6 +108,16 @@ def dead(reason: str) -> Ending:
     return Ending(EndingKind.DEAD, reason)
 
 
+def ended_its_process(call: Call) -> Ending:
+    """Return the ending of a call that has ended its process too often; log it."""
+    reason = (
+        f"{call.starts} runs of it, each of them alone, ended the process of their worker or kept it from answering: "
+        "a crash, a kill, too much memory, or code that blocks the event loop"
+    )
+    _log_failure(call, reason, retried=False)
+    return dead(reason)
+
+
 def ending_after(
     call: Call, task: Task, attempted: Attempted, schedule: tuple[float, ...] | None, limits: Limits
 ) -> Ending:

@@ -1,9 +1,12 @@
-"""Lanes: calls of one lane wait for the same room. Each hook is a lane; so are built-in tasks and those of users."""
+"""Lanes: calls of one lane wait for the same room.
+
+Each hook is a lane, and so is each task of users. All built-in tasks are one. Lanes take turns.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from typing import Final
 
 _OURS = "streamhooks."
 
@@ -15,16 +18,23 @@ class HookLane:
     hook_id: str
 
 
-class TaskLane(Enum):
-    """Calls without a hook: neither kind waits for the other."""
+@dataclass(frozen=True, slots=True)
+class TaskLane:
+    """The calls of a task of users; of built-in tasks without a name."""
 
-    BUILT_IN = "built-in"
-    OF_USERS = "of users"
+    task: str
 
+    @property
+    def is_of_users(self) -> bool:
+        """Tell whether it is the lane of a task of users."""
+        return bool(self.task)
+
+
+BUILT_IN: Final = TaskLane("")
 
 Lane = HookLane | TaskLane
 
 
 def task_lane(task: str) -> TaskLane:
     """Return the lane of calls without a hook, from the name of their task."""
-    return TaskLane.BUILT_IN if task.startswith(_OURS) else TaskLane.OF_USERS
+    return BUILT_IN if task.startswith(_OURS) else TaskLane(task)

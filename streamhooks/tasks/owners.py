@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+
+from streamhooks.tasks.call import Call
 
 
 class Owner(Protocol):
@@ -22,6 +25,9 @@ class Owner(Protocol):
 
 class PendingOwner(Owner, Protocol):
     """A pending call."""
+
+    def running(self, call: Call) -> AbstractAsyncContextManager[None]:
+        """Return what is around a run of it."""
 
     def give_back(self, seconds: float = 0.0) -> None:
         """Make it wait again, for at least `seconds`: it can't run now."""

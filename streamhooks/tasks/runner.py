@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from streamhooks.in_flight.cancelling import is_being_cancelled
+from streamhooks.in_flight.cancelling import is_being_cancelled, is_closed_by_another
 from streamhooks.limits.places import Places
 from streamhooks.masking import shown
 from streamhooks.metrics import QUEUE_SECONDS, TASK_SECONDS
@@ -15,17 +15,18 @@ from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
-from streamhooks.tasks.endings import DONE, Ending, Limits, dead, ending_of
+from streamhooks.tasks.endings import DONE, Ending, Limits, dead, ended_its_process, ending_of
 from streamhooks.tasks.lanes import TaskLane, task_lane
 from streamhooks.tasks.owners import Family, Owner, PendingOwner
-from streamhooks.tasks.runs import GiveBack, Runs
+from streamhooks.tasks.places import AT_ONCE, TaskPlaces
+from streamhooks.tasks.runs import Runs
 from streamhooks.tasks.sending import Handle
 from streamhooks.tasks.settler import Settler
 from streamhooks.tasks.task import Delivery, FanOut, Task
 from streamhooks.times import steady
 
-#: maximum running calls without a hook: of fan-outs of records, and of pending calls per lane
-AT_ONCE = 200
+#: a call that has ended its process so often is given up
+MOST_STARTS = 3
 
 StartDelivery = Callable[[Call, Owner], Awaitable[None]]
 
@@ -61,7 +62,7 @@ class TaskRunner:
         self._partition_of = partition_of
         self._start_delivery = start_delivery
         self._first = asyncio.Semaphore(AT_ONCE)
-        self._again = dict.fromkeys(TaskLane, AT_ONCE)
+        self.places = TaskPlaces(registry, lambda: places.bulkheads.on_free())
 
     async def start(self, call: Call, owner: Owner) -> None:
         """Start a call as soon as there is room; release its owner when all that it causes has ended."""
@@ -70,31 +71,34 @@ class TaskRunner:
 
     def has_room(self, lane: TaskLane) -> bool:
         """Tell whether a pending call of the lane may start."""
-        return self._again[lane] > 0
+        return self.places.has_room(lane)
 
     def start_pending(self, call: Call, owner: PendingOwner) -> None:
         """Start a pending call, for which there is room."""
         lane = task_lane(call.task)
-        self._again[lane] -= 1
-        run = self._run(call, owner, partial(self._leave, lane), owner.give_back)
+        self.places.enter(lane, call.task)
+        run = self._run(call, owner, partial(self.places.leave, lane, call.task), owner)
         self._runs.start(call, owner, self._places.weighing(call.size, run), self.start, owner.give_back)
 
-    def _leave(self, lane: TaskLane) -> None:
-        self._again[lane] += 1
-        self._places.bulkheads.on_free()
-
     async def _run(
-        self, call: Call, owner: Owner, leave: Callable[[], None], give_back: GiveBack | None = None
+        self, call: Call, owner: Owner, leave: Callable[[], None], pending: PendingOwner | None = None
     ) -> None:
-        gate = self._runs.gate
         try:
-            if not gate.is_open:
-                await gate.wait_open()
-            if owner.is_void:
+            if not await self._may_run(owner):
                 return
-            if give_back is not None and not await self._runs.has_arguments(call, owner, give_back):
+            if pending is None:
+                ran = await self._execute(call)
+            elif not await self._runs.has_arguments(call, owner, pending.give_back):
                 return
-            ran = await self._execute(call)
+            elif call.starts >= MOST_STARTS:
+                ran = Ran(ended_its_process(call))
+            elif call.task not in self._registry:
+                ran = await self._execute(call)
+            else:
+                async with pending.running(call):
+                    if not await self._may_run(owner):
+                        return
+                    ran = await self._execute(call)
         finally:
             leave()
         if call.stored:
@@ -108,20 +112,29 @@ class TaskRunner:
         if left is not None:
             await left
 
+    async def _may_run(self, owner: Owner) -> bool:
+        """Wait until anything may start; return whether the call is still ours."""
+        if not self._runs.gate.is_open:
+            await self._runs.gate.wait_open()
+        return not owner.is_void
+
     async def _execute(self, call: Call) -> Ran:
         task = self._registry.get(call.task)
         if task is None:  # of a pending call only in a test: a worker does not start it, see `delayed.unknown_tasks`
             return Ran(dead(f"unknown task {shown(call.task)}"))
         run = Running(call, self._services)
-        started = steady()
+        started, ours = steady(), asyncio.current_task()
         QUEUE_SECONDS.observe(call.task, max(0.0, self._settler.clock() - (call.due or call.created) / 1000))
         token = context.enter(run)
         try:
             result = await task.run(call.args, call.kwargs)
-        except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
+        except BaseException as error:
+            # Whatever a task raises is its failure: what would end the process, and what is no Exception. Only who
+            # lets go of the run has the last word, by cancelling it or by closing its coroutine.
             if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
                 raise
-            # A task that would end the process, or was cancelled from inside, has failed like any other.
+            if isinstance(error, GeneratorExit) and is_closed_by_another(ours):
+                raise
             return Ran(ending_of(call, task, error, self._limits), (), run.handles)
         else:
             return Ran(DONE, result if isinstance(task, FanOut) else (), run.handles)

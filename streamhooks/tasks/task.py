@@ -7,13 +7,14 @@ Why: docs/decisions/0014-tasks-on-the-wire.md, docs/decisions/0015-process-wide-
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from streamhooks.tasks import sending
 from streamhooks.tasks.retry import RetryPolicy
-from streamhooks.tasks.threads import in_thread
+from streamhooks.tasks.time_limits import run_function
 
 #: every task that was defined, by name
 registry: dict[str, Task] = {}
@@ -23,7 +24,8 @@ registry: dict[str, Task] = {}
 class Task:
     """A function that workers run, called from anywhere.
 
-    `default_retry_delay` is in seconds; `max_retries=5` means 6 runs.
+    `default_retry_delay` is in seconds; `max_retries=5` means 6 runs. A run is a failure after `time_limit` seconds.
+    At most `max_running` runs take place at once on a worker, by default as `tasks.places` decides.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Task:
     default_retry_delay: float = 300.0
     max_retries: int = 5
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    time_limit: float | None = None
+    max_running: int | None = None
     is_async: bool = field(init=False)
     #: whether the settings about retries apply to it
     is_governed: ClassVar[bool] = False
@@ -61,10 +65,15 @@ class Task:
         return sending.send(self.name, list(args), dict(kwargs or {}), countdown or 0.0)
 
     async def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Run the function now, in this process; if it is not a coroutine function, in a thread."""
-        if self.is_async:
-            return await self.function(*args, **kwargs)
-        return await in_thread(self.function, *args, **kwargs)
+        """Run the function now, in this process; if it is not a coroutine function, in a thread.
+
+        Raises:
+            TimeLimitExceeded: it took longer than its time limit.
+
+        """
+        return await run_function(
+            self.function, args, kwargs, task=self.name, is_async=self.is_async, limit=self.time_limit
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, for tests and for other tasks."""
@@ -72,23 +81,49 @@ class Task:
 
 
 def instrumented_task(
-    name: str, default_retry_delay: float = 300.0, max_retries: int = 5
+    name: str,
+    default_retry_delay: float = 300.0,
+    max_retries: int = 5,
+    *,
+    time_limit: float | None = None,
+    max_running: int | None = None,
 ) -> Callable[[Callable[..., Any]], Task]:
     """Make a task of a function. Its runs are counted and timed; failures are logged, and retried as `@retry` says.
 
+    `time_limit` is in seconds, and `max_running` bounds the runs at once on a worker.
+
     Raises:
-        ValueError: another function has this name.
+        TypeError: the function is a generator, whose body nobody would run.
+        ValueError: another function has this name, or a limit is not above 0.
 
     """
+    check_limits(name, time_limit, max_running)
 
     def decorate(function: Callable[..., Any]) -> Task:
+        if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+            raise TypeError(
+                f"the function of the task {name!r} is a generator: it has a `yield`, which no task may have"
+            )
         known = registry.get(name)
         if known is not None and known.function.__qualname__ != function.__qualname__:
             raise ValueError(f"there is another task named {name!r}")
-        registry[name] = Task(name, function, default_retry_delay, max_retries, policy_of(function))
+        registry[name] = Task(
+            name, function, default_retry_delay, max_retries, policy_of(function), time_limit, max_running
+        )
         return registry[name]
 
     return decorate
+
+
+def check_limits(name: str, time_limit: float | None, max_running: int | None) -> None:
+    """Raise ValueError unless the limits of a task are above 0, and TypeError unless they are numbers."""
+    for what, value, kinds in (("time_limit", time_limit, (int, float)), ("max_running", max_running, (int,))):
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise TypeError(f"{what} of the task {name!r} must be a number, not {type(value).__name__}")
+        if not 0 < value < math.inf:
+            raise ValueError(f"{what} of the task {name!r} must be above 0")
 
 
 def policy_of(function: Callable[..., Any]) -> RetryPolicy:

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 
-async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call the function in a daemon thread, with the context of the caller; return its result.
+def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
+    """Call the function in a daemon thread, with the context of the caller; return the future of its result.
 
-    If the caller is cancelled, the function goes on, and its result is lost.
+    If the future is cancelled, the function goes on, and its result is lost.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Any] = loop.create_future()
@@ -44,4 +44,4 @@ async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> 
             ended.set_exception(error)
 
     threading.Thread(target=work, name=f"task-{getattr(function, '__name__', '')}", daemon=True).start()
-    return await ended
+    return ended

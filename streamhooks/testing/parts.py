@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -160,6 +161,10 @@ class _Owner:
         """Do nothing, because nothing waits for the release."""
 
     release = hold
+
+    def running(self, _call: Call) -> AbstractAsyncContextManager[None]:
+        """Nothing is around a run."""
+        return nullcontext()
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any, Final
 from streamhooks.delayed.known_tasks import KnownTasks, key_of, value_of
 from streamhooks.errors import RecordTooLarge
 from streamhooks.masking import LONGEST_TEXT, shown
-from streamhooks.tasks.lanes import TaskLane, task_lane
+from streamhooks.tasks.lanes import task_lane
 from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Announcing:
 
     async def look(self) -> None:
         """Write the records about our partitions that do not say what this worker knows."""
-        tasks = frozenset(task for task in self._tasks if task_lane(task) is TaskLane.OF_USERS)
+        tasks = frozenset(task for task in self._tasks if task_lane(task).is_of_users)
         mine = set(self._mine())
         self._written = {partition: at for partition, at in self._written.items() if partition in mine}
         for partition in sorted(mine):

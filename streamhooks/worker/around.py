@@ -65,12 +65,15 @@ class AroundDelivering(_Around):
         if not await tracker.drain(min(grace, 0.5)):
             log.info("%d records in flight did not end in time: they will be processed again", tracker.in_flight)
         system.running.runs.cancel()
+        if self._app.gate.holds_lease:
+            await system.running.takeovers.leave()
 
     async def taken_over(self, tps: set[TP]) -> None:
         """Read the pending calls of the assigned partitions, and let deliveries start."""
         known = self.system.known
         delayed = known.topics.delayed
         known.delayed_reader.follow((tp.topic, tp.partition) for tp in tps if tp.topic == delayed)
+        self.system.running.takeovers.take_over(tp.partition for tp in tps if tp.topic == delayed)
         self._open()
 
     async def released(self, tps: set[TP]) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from streamhooks.backlog.stretches import Stretches
 from streamhooks.delayed.known_tasks import KnownTasks
 from streamhooks.delayed.log import DelayedLog
+from streamhooks.delayed.owner_marks import OwnerMarks
 from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.queues import Queues
 from streamhooks.faust_patches.app import App
@@ -64,7 +65,8 @@ class Knowledge:
         self.hooks = HooksTable(topics.hooks, topics.hook_states, self.keys, self.registry)
         self.stretches = Stretches()
         self.resources = Resources(topics.resources, self.reads.some)
-        self.pending, self.queues, self.tasks = Pending(), Queues(registry.__contains__), KnownTasks()
+        self.pending, self.queues = Pending(), Queues(registry.__contains__)
+        self.tasks, self.owner_marks = KnownTasks(), OwnerMarks()
 
         reading = partial(
             TopicReader,
@@ -78,7 +80,7 @@ class Knowledge:
         self.hooks_reader = reading(hook_records, name="hooks", prepare=self.learn)
         self.resources_reader = reading(self.resources, name="resources")
         self.letters_reader = reading(outward.letter_states, name="letter-states")
-        self.delayed_reader = reading(DelayedLog(self.pending, self.queues.changed), name="delayed")
+        self.delayed_reader = reading(DelayedLog(self.pending, self.owner_marks, self.queues.changed), name="delayed")
         self.readers = (self.hooks_reader, self.resources_reader, self.delayed_reader, self.letters_reader)
         self.follow({})
 

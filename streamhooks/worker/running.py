@@ -10,9 +10,11 @@ from streamhooks.backlog.passing import PassedOver
 from streamhooks.dead_letters.lifecycle import Letters
 from streamhooks.dead_letters.listing import DeadLetters
 from streamhooks.delayed.admission import Admission
+from streamhooks.delayed.alone import Alone
 from streamhooks.delayed.kept import KeptArguments
 from streamhooks.delayed.moving import Moving
 from streamhooks.delayed.scheduler import Scheduler
+from streamhooks.delayed.takeovers import Takeovers
 from streamhooks.delayed.unknown_tasks import UnknownTasks
 from streamhooks.delayed.upkeep import Upkeep
 from streamhooks.delivery.links import Links
@@ -29,6 +31,7 @@ from streamhooks.sources.origin import Origins
 from streamhooks.sources.read_again import ReadAgain
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.endings import Limits
+from streamhooks.tasks.lanes import task_lane
 from streamhooks.tasks.runner import TaskRunner
 from streamhooks.tasks.runs import Runs
 from streamhooks.tasks.settler import Settler
@@ -132,13 +135,22 @@ class Running:
             bounds=self.dead_letters.ends,
             clock=clock,
         )
+        publish = partial(outward.outbox.publish, topics.delayed)
+        self.takeovers = Takeovers(
+            known.owner_marks,
+            Alone(known.pending, publish, partial(self.runners.has_room, size=0)),
+            publish,
+            is_read=known.is_read,
+            has_tasks=any(task_lane(name).is_of_users for name in registry),
+            clock=clock,
+        )
         self.scheduler = Scheduler(
             known.pending,
             known.queues,
             self.runners,
             Upkeep(known.pending, outputs, outward.outbox, topics.delayed, kept.read, clock),
             admission,
-            is_ready=known.is_read,
+            takeovers=self.takeovers,
             clock=clock,
             may_run=self.letters.may_run,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -98,6 +99,9 @@ class Owner:
 
     def give_back(self):
         self.ended.set()
+
+    def running(self, _call):
+        return nullcontext()
 
 
 class Hooks:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from streamhooks.delayed.alone import Alone
 from streamhooks.delayed.entries import Entry
 from streamhooks.delayed.log import DelayedLog
+from streamhooks.delayed.owner_marks import OwnerMarks
 from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.queues import Queues
 from streamhooks.delayed.scheduler import Scheduler
+from streamhooks.delayed.takeovers import Takeovers
 from streamhooks.delayed.upkeep import Upkeep
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.links import Links
@@ -38,7 +41,7 @@ from streamhooks.webhooks.runner import DeliveryRunner
 from streamhooks.webhooks.runners import Runners
 from streamhooks.webhooks.tasks import DeliveryTask
 from support.examples import HOOK
-from support.fakes import Firings, Hooks, Outputs, Owner
+from support.fakes import Clock, Firings, Hooks, Outputs, Owner
 
 NOW = 1000.0
 
@@ -87,6 +90,8 @@ class World:
         )
         self.runners = Runners(self.deliveries, self.of_tasks, places, runs)
         self.read: list[str] = []
+        self.written: list[tuple[str, bytes | None]] = []
+        self.steady = Clock(100.0)
         self.answers: list = []
 
     async def read_arguments(self, call):
@@ -97,6 +102,13 @@ class World:
             self.read.append(call.id)
             call.args, call.kept_at = ["x" * LARGE], None
         return answer
+
+    # the log of `delayed`: what is written is read back
+
+    async def publish(self, value, *, key, partition, headers=()):
+        await asyncio.sleep(0)
+        self.written.append((key, value))
+        self.log.apply([Record("delayed", partition, 1000 + len(self.written), 0, key.encode(), value, tuple(headers))])
 
     # what keeps what comes for a disabled hook
 
@@ -166,19 +178,27 @@ class Admission:
 
 
 @asynccontextmanager
-async def scheduling(world: World, *records: Record, wait=lambda _hook_id: 0.0, clock=lambda: NOW, **further):
-    pending = Pending(lambda: NOW)
+async def scheduling(
+    world: World, *records: Record, wait=lambda _hook_id: 0.0, clock=lambda: NOW, has_tasks=False, **further
+):
+    pending, marks = Pending(lambda: NOW), OwnerMarks()
+    world.alone = Alone(pending, world.publish, lambda lane: world.runners.has_room(lane, 0), world.steady)
+    takeovers = Takeovers(
+        marks, world.alone, world.publish, is_read=lambda _partition: True, has_tasks=has_tasks, clock=clock
+    )
+    takeovers.take_over([0])
     scheduler = Scheduler(
         pending,
         world.queues,
         world.runners,
         Upkeep(pending, world.outputs, None, "delayed", world.read_arguments, clock),
         Admission(wait),
-        is_ready=lambda _partition: True,
+        takeovers=takeovers,
         clock=clock,
         **further,
     )
-    world.log = DelayedLog(pending, world.queues.changed)
+    world.log = DelayedLog(pending, marks, world.queues.changed)
+    world.takeovers = takeovers
     world.log.apply(list(records))
     running = asyncio.create_task(scheduler.run())
     try:

@@ -190,7 +190,7 @@ async def test_a_large_call_that_the_log_lacks_is_written_with_its_arguments(ans
     world.gate.close("rebalance")
     async with scheduling(world, large_call(1, attempt=3)) as scheduler:
         scheduler._pending.begin_anew(0)
-        scheduler._upkeep.heal(scheduler._is_ready)
+        scheduler._upkeep.heal(world.takeovers.is_ready)
         ((call, attempt, due, reason, _),) = await eventually(lambda: world.outputs.stored)
     assert (call.args, attempt, due, reason) == (["x" * LARGE], 3, int(NOW * 1000) - 999, "retry")
 
@@ -201,7 +201,7 @@ async def test_a_large_call_that_the_log_lacks_and_nobody_has_is_given_up():
     world.gate.close("rebalance")
     async with scheduling(world, large_call(1)) as scheduler:
         scheduler._pending.begin_anew(0)
-        scheduler._upkeep.heal(scheduler._is_ready)
+        scheduler._upkeep.heal(world.takeovers.is_ready)
         await eventually(lambda: world.outputs.settled)
         await eventually(lambda: not len(scheduler._pending))
     assert [call.id for call, _, _ in world.outputs.dead] == ["c1"]

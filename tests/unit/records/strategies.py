@@ -140,6 +140,8 @@ calls = some(
     hops=longs,
     redriven=longs,
     letter=texts,
+    earlier=longs,
+    starts=longs,
 )
 attempts = some(
     {"id": full_texts, "attempt": st.integers(1, 9), "at": longs, "duration_ms": numbers}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from dataclasses import replace
 
@@ -13,7 +14,8 @@ from streamhooks.errors import RecordTooLarge
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import current
 from streamhooks.tasks.lanes import TaskLane
-from streamhooks.tasks.runner import AT_ONCE
+from streamhooks.tasks.places import AT_ONCE
+from streamhooks.tasks.retry import retry
 from streamhooks.tasks.task import Delivery
 
 
@@ -48,23 +50,65 @@ async def test_a_fan_out_starts_a_delivery_a_hook_with_an_id_of_its_own_and_ends
     assert len(set(sent)) == 2
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()])
-async def test_a_task_that_ends_the_process_or_cancels_itself_has_failed(error):
+class PanicException(BaseException):
+    """What a library in Rust raises (pyo3)."""
+
+
+ERRORS = [
+    SystemExit(3),
+    KeyboardInterrupt(),
+    asyncio.CancelledError(),
+    GeneratorExit(),
+    PanicException("index out of bounds"),
+    BaseExceptionGroup("two", [SystemExit(1), ValueError()]),
+]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+async def test_whatever_a_task_raises_is_its_failure(error, plain, caplog):
+    async def body():
+        raise error
+
+    def plain_body():
+        raise error
+
+    world = World()
+    await world.run(plain_body if plain else body, hook_id=None)
+    assert world.outputs.dead[0][1].startswith(type(error).__name__)
+    (line,) = caplog.records
+    assert line.getMessage().startswith("task failed: task=streamhooks.t ")
+    assert f"{type(error).__name__}" in line.getMessage()
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+async def test_it_is_retried_as_the_task_says(error):
+    @retry(on=(BaseException,))
     async def body():
         raise error
 
     world = World()
     await world.run(body, hook_id=None)
-    assert world.outputs.dead[0][1].startswith(type(error).__name__)
+    assert world.outputs.dead == []
+    assert [(attempt, reason) for _, attempt, _, reason, _ in world.outputs.stored] == [(2, "retry")]
 
 
-async def test_a_plain_function_that_exits_has_failed_too():
-    def body():
-        raise SystemExit(3)
-
+async def test_a_coroutine_that_is_closed_has_not_failed():
     world = World()
-    await world.run(body, hook_id=None)
-    assert world.outputs.dead[0][1] == "SystemExit: 3"
+    started = asyncio.Event()
+
+    async def body():
+        started.set()
+        await asyncio.Event().wait()
+
+    world.task(body)
+    run = world.of_tasks._run(Call("c1", "streamhooks.t", 0, 0), Owner(), lambda: None)
+    around = contextvars.copy_context()
+    around.run(run.send, None)
+    assert started.is_set()
+    # Not by its own task: as when the loop has ended, and what it left is collected.
+    await asyncio.to_thread(around.run, run.close)
+    assert (world.outputs.dead, world.outputs.settled) == ([], [])
 
 
 @pytest.mark.parametrize("hook_id", [HOOK.id, None])
@@ -121,7 +165,8 @@ async def test_what_is_let_go_before_it_began_gives_its_places_back(stored):
     assert await world.runs.idle(5)
     assert bulkheads.in_flight(HOOK.id) == 0
     assert (bulkheads._room._value, bulkheads._room_again) == (100, 25)
-    assert world.of_tasks._first._value == world.of_tasks._again[TaskLane.OF_USERS] == AT_ONCE
+    assert world.of_tasks._first._value == AT_ONCE
+    assert world.of_tasks.places.taken(TaskLane("shop.t")) == 0
 
 
 async def test_blocking_functions_leave_the_threads_of_others_alone():

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from support.runs import HOOK, Owner, World, sends
 
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.lanes import HookLane, TaskLane
-from streamhooks.tasks.runner import AT_ONCE
+from streamhooks.tasks.lanes import BUILT_IN, HookLane, TaskLane
+from streamhooks.tasks.places import AT_ONCE
 
-LANES = {"hook": HookLane(HOOK.id), "built-in": TaskLane.BUILT_IN, "of users": TaskLane.OF_USERS}
+LANES = {"hook": HookLane(HOOK.id), "built-in": BUILT_IN, "of users": TaskLane("shop.t")}
 TASKS = {"hook": "streamhooks.t", "built-in": "streamhooks.note", "of users": "shop.t"}
 
 
@@ -55,13 +56,15 @@ async def test_who_waits_for_room_is_told_when_there_is_some(lane: str) -> None:
 async def test_each_lane_of_tasks_has_room_of_its_own() -> None:
     made = world()
     made.gate.close("rebalance")
+    made.tasks["shop.t"] = replace(made.tasks["shop.t"], max_running=AT_ONCE)
+    lanes = (LANES["of users"], TaskLane("shop.other"), BUILT_IN)
     for _ in range(AT_ONCE):
-        assert made.runners.has_room(TaskLane.OF_USERS, 0)
+        assert made.runners.has_room(LANES["of users"], 0)
         made.runners.start_pending(pending("of users"), Owner())
-    assert [made.runners.has_room(lane, 0) for lane in (TaskLane.OF_USERS, TaskLane.BUILT_IN)] == [False, True]
+    assert [made.runners.has_room(lane, 0) for lane in lanes] == [False, False, True]
     made.runs.cancel()
     assert await made.runs.idle(5)
-    assert made.runners.has_room(TaskLane.OF_USERS, 0)
+    assert [made.runners.has_room(lane, 0) for lane in lanes] == [True, True, True]
 
 
 @pytest.mark.parametrize("answer", [TimeoutError(), False])
