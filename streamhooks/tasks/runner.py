@@ -17,6 +17,7 @@ from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
 from streamhooks.tasks.endings import DONE, Ending, Limits, dead, ending_of
 from streamhooks.tasks.lanes import TaskLane, task_lane
+from streamhooks.tasks.middleware import around
 from streamhooks.tasks.owners import Family, Owner, PendingOwner
 from streamhooks.tasks.runs import GiveBack, Runs
 from streamhooks.tasks.sending import Handle
@@ -94,7 +95,7 @@ class TaskRunner:
                 return
             if give_back is not None and not await self._runs.has_arguments(call, owner, give_back):
                 return
-            ran = await self._execute(call)
+            ran = await self._traced(call)
         finally:
             leave()
         if call.stored:
@@ -108,16 +109,26 @@ class TaskRunner:
         if left is not None:
             await left
 
-    async def _execute(self, call: Call) -> Ran:
+    async def _traced(self, call: Call) -> Ran:
+        tracing = self._services.tracing
+        if tracing is None or task_lane(call.task) is not TaskLane.OF_USERS:
+            return await self._execute(call)
+        with tracing.running(call) as span:
+            ran = await self._execute(call, span.traceparent)
+            span.ended(ran.ending)
+        return ran
+
+    async def _execute(self, call: Call, traceparent: str | None = None) -> Ran:
         task = self._registry.get(call.task)
         if task is None:
             return Ran(dead(f"unknown task {shown(call.task)}"))
-        run = Running(call, self._services)
+        run = Running(call, self._services, max_retries=task.max_retries, traceparent=traceparent)
         started = steady()
         QUEUE_SECONDS.observe(call.task, max(0.0, self._settler.clock() - (call.due or call.created) / 1000))
         token = context.enter(run)
         try:
-            result = await task.run(call.args, call.kwargs)
+            with around(run):
+                result = await task.run(call.args, call.kwargs)
         except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
                 raise

@@ -12,8 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from streamhooks.tasks import sending
-from streamhooks.tasks.retry import RetryPolicy
+from streamhooks.tasks.retry import RetryPolicy, delays
 from streamhooks.tasks.threads import in_thread
+
+#: how many retries a task has by default
+MAX_RETRIES = 5
+#: the longest delay of a back-off by default, in seconds, as in Celery
+BACKOFF_MAX = 600.0
 
 #: every task that was defined, by name
 registry: dict[str, Task] = {}
@@ -31,6 +36,8 @@ class Task:
     default_retry_delay: float = 300.0
     max_retries: int = 5
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_delays: tuple[float, ...] | None = None
+    """The seconds before each retry, the last of them for all further ones; None: always `default_retry_delay`."""
     is_async: bool = field(init=False)
     #: whether the settings about retries apply to it
     is_governed: ClassVar[bool] = False
@@ -60,6 +67,12 @@ class Task:
         """
         return sending.send(self.name, list(args), dict(kwargs or {}), countdown or 0.0)
 
+    def retry_delay(self, attempt: int) -> float:
+        """Return the delay before the retry after this attempt, in seconds."""
+        if self.retry_delays is None:
+            return self.default_retry_delay
+        return self.retry_delays[min(attempt, len(self.retry_delays)) - 1]
+
     async def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Run the function now, in this process; if it is not a coroutine function, in a thread."""
         if self.is_async:
@@ -72,20 +85,33 @@ class Task:
 
 
 def instrumented_task(
-    name: str, default_retry_delay: float = 300.0, max_retries: int = 5
+    name: str,
+    default_retry_delay: float = 300.0,
+    max_retries: int | None = None,
+    *,
+    retry_backoff: float | bool | None = None,
+    retry_backoff_max: float = BACKOFF_MAX,
+    retry_schedule: Sequence[float] | None = None,
 ) -> Callable[[Callable[..., Any]], Task]:
     """Make a task of a function. Its runs are counted and timed; failures are logged, and retried as `@retry` says.
 
+    All delays are in seconds. `retry_backoff=2` waits 2, 4, 8, … up to `retry_backoff_max`; True means 1.
+    `retry_schedule` has the delay before each retry. A worker adds up to 20 % to each delay. Without `max_retries`
+    there are as many retries as the schedule has delays, else 5.
+
     Raises:
-        ValueError: another function has this name.
+        ValueError: another function has this name, or a delay is not possible.
 
     """
+    if max_retries is None:
+        max_retries = len(retry_schedule) if retry_schedule else MAX_RETRIES
+    waits = delays(retry_backoff, retry_backoff_max, retry_schedule, max_retries)
 
     def decorate(function: Callable[..., Any]) -> Task:
         known = registry.get(name)
         if known is not None and known.function.__qualname__ != function.__qualname__:
             raise ValueError(f"there is another task named {name!r}")
-        registry[name] = Task(name, function, default_retry_delay, max_retries, policy_of(function))
+        registry[name] = Task(name, function, default_retry_delay, max_retries, policy_of(function), waits)
         return registry[name]
 
     return decorate

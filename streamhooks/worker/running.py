@@ -88,7 +88,7 @@ class Running:
             runs,
             log_bodies=settings.log_bodies,
         )
-        services = Services(hooks, known.resources.find, upkeep.hook_states.note, read_again.deliveries_of)
+        services = Services(hooks, known.resources.find, upkeep.hook_states.note, read_again.deliveries_of, tracing)
         tasks = TaskRunner(registry, services, settler, runs, places, self.limits, partition_of, deliveries.start)
         self.runners = Runners(deliveries, tasks, places, runs)
         self.samples = Samples(
