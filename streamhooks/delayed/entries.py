@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import Literal
 
 from streamhooks.kafka.reader import Record
@@ -42,6 +43,8 @@ class Entry:
     """The key of the dead letter that it sends again, and which try that is."""
     webhook_id: str = ""
     """What receivers know it by; what sends something once more has that of the first time."""
+    task: str = ""
+    """The name of its task."""
 
     def call(self) -> DelayedCall:
         """The call; a large one without its arguments."""
@@ -70,6 +73,7 @@ def entry_of(record: Record, call: DelayedCall) -> Entry:
     value = record.value or b""
     entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
     entry.at_once = _is_at_once(call)
+    entry.task = intern(call.task)  # one text for all calls of the task
     known = call.webhook_id or webhook_id_of_call(call.id, call.source)
     entry.webhook_id = call.id if known == call.id else known  # mostly, and then it takes no memory
     if call.letter is not None:

@@ -197,6 +197,11 @@ class Pending:
         """One call."""
         return self._entries.get(partition, {}).get(call_id)
 
+    def of_task(self, call_id: str) -> Entry | None:
+        """The call without a hook that has this id."""
+        found = (entries.get(call_id) for entries in self._entries.values())
+        return next((entry for entry in found if entry is not None and entry.hook_id is None), None)
+
     def of_hook(self, partition: int, hook_id: str) -> list[Entry]:
         """The calls of a hook, the next one first."""
         found = [e for e in self._entries.get(partition, {}).values() if e.hook_id == hook_id]

@@ -24,7 +24,7 @@ class Queues:
     def add(self, entry: Entry) -> None:
         """Queue a call that is due."""
         entry.state = "queued"
-        lane = HookLane(entry.hook_id) if entry.hook_id is not None else task_lane(entry.call().task)
+        lane = HookLane(entry.hook_id) if entry.hook_id is not None else task_lane(entry.task)
         self._lanes.setdefault(lane, deque()).append(entry)
 
     def lanes(self) -> list[Lane]:

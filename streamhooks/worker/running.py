@@ -60,6 +60,7 @@ class Running:
     ) -> None:
         outputs, hooks, topics, partition_of = outward.outputs, known.hooks, known.topics, ownership.partition_of
         kept = KeptArguments(known.reads.one, topics, known.registry)
+        self.read_arguments = kept.read
         self.runs = runs = Runs(app.gate, outputs, kept.read)
         self.upkeep = upkeep = HookUpkeep(settings, outward, known, ownership, runs, clock)
 
