@@ -46,7 +46,8 @@ async def ask_all(
         elif isinstance(one, BaseException):
             raise one
         elif (covered := one.headers.pop(COVERED, None)) is None:
-            silent.append(False)  # its partitions are moving, or its version is an older one
+            # Its partitions are moving, or its version is an older one; or it has failed on the way.
+            silent.append(one.status not in (404, 503))
         elif is_enough(one):
             return [one]
         else:

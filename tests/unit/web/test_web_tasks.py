@@ -196,10 +196,12 @@ async def test_a_worker_of_an_older_version_is_not_taken_for_one_without_calls()
             assert (await client.get(PATH + path)).status == 503
 
 
-async def test_a_change_that_may_have_been_made_is_said_to_be() -> None:
+@pytest.mark.parametrize("hangs_up", [True, False])
+async def test_a_change_that_may_have_been_made_is_said_to_be(hangs_up: bool) -> None:
     async def hang_up(request: web.Request) -> web.Response:
-        request.transport.close()
-        return web.Response()
+        if hangs_up:
+            request.transport.close()
+        return web.json_response({"detail": "internal error"}, status=500)
 
     strange = web.Application()
     strange.router.add_route("*", "/{path:.*}", hang_up)
