@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from streamhooks.tasks.context import RunningCall, current_call
+from streamhooks.tasks.middleware import middleware
 from streamhooks.tasks.retry import RetryTaskError, retry
 from streamhooks.tasks.task import NextTask, Task, instrumented_task
 from streamhooks.tasks.time_limits import TimeLimitExceeded
@@ -18,7 +20,18 @@ if TYPE_CHECKING:
 
     app: App
 
-__all__ = ["NextTask", "RetryTaskError", "Task", "TimeLimitExceeded", "app", "instrumented_task", "retry"]
+__all__ = [
+    "NextTask",
+    "RetryTaskError",
+    "RunningCall",
+    "Task",
+    "TimeLimitExceeded",
+    "app",
+    "current_call",
+    "instrumented_task",
+    "middleware",
+    "retry",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ _PATH = "/api/dead-letters"
 _FILTERS = (
     click.option("--hook", "hook_id", type=HOOK, help="Letters of this hook."),
     click.option("--task", metavar="NAME", help="Letters of this task."),
+    click.option("--kind", type=click.Choice(["delivery", "task", "record"]), help="`task`: calls without a hook."),
     click.option("--hook-url", metavar="TEXT", help="Letters of hooks with this text in their URL."),
     click.option("--organization", "organization_id", metavar="ID", help="Letters of this organization's hooks."),
     click.option("--reason", metavar="TEXT", help="Letters with this text in their reason."),

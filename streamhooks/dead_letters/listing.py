@@ -28,6 +28,8 @@ LOOKED_THROUGH = 20_000
 
 Wanted = Literal[State, "all"]
 WANTED: Final = (*get_args(State), "all")
+Kind = Literal["delivery", "task", "record"]
+KINDS: Final = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Filter:
     """A part of the hook's URL, ignoring case."""
     organization_id: str | None = None
     """The hook's organization."""
+    kind: Kind | None = None
+    """What was given up: a delivery, a call without a hook, or a source record as a whole."""
     state: Wanted = "open"
 
     def fits(self, found: Found) -> bool:
@@ -53,6 +57,7 @@ class Filter:
         return (
             (self.state == "all" or found.state == self.state)
             and self.hook_id in (None, letter.hook_id)
+            and self.kind in (None, found.kind)
             and self.between.holds(found.timestamp)
             and (self.reason is None or self.reason.lower() in found.reason.lower())
             and (self.task is None or (letter.task is not None and letter.task["name"] == self.task))
@@ -87,6 +92,13 @@ class Found:
     def name(self) -> str:
         """Return `<partition>:<offset>`."""
         return f"{self.partition}:{self.offset}"
+
+    @property
+    def kind(self) -> Kind:
+        """Return what was given up; a record is known by its coordinates, a call by an id of its own."""
+        if self.letter.hook_id is not None:
+            return "delivery"
+        return "record" if self.letter.id == self.letter.source else "task"
 
     @property
     def state(self) -> State:

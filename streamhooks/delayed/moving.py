@@ -17,6 +17,7 @@ from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.upkeep import call_of
 from streamhooks.metrics import MOVED_CALLS
 from streamhooks.tasks.call import Call
+from streamhooks.tasks.endings import log_given_up
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.runs import GONE, ReadArguments
 
@@ -89,6 +90,7 @@ class Moving:
         return call
 
     async def _end(self, entry: Entry, call: Call, reason: str) -> None:
+        log_given_up(call, reason)
         await self._outputs.give_up(call, reason, entry.call().last)
         await self._outputs.settle(call)
         self._pending.settle(entry)

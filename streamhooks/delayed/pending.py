@@ -230,8 +230,13 @@ class Pending:
         return self._entries.get(partition, {}).get(call_id)
 
     def of_partition(self, partition: int) -> list[Entry]:
-        """The calls of a partition."""
+        """Return the calls of a partition."""
         return list(self._entries.get(partition, {}).values())
+
+    def of_task(self, call_id: str) -> Entry | None:
+        """Return the call without a hook that has this id; None if unknown."""
+        found = (entries.get(call_id) for entries in self._entries.values())
+        return next((entry for entry in found if entry is not None and entry.hook_id is None), None)
 
     def of_hook(self, partition: int, hook_id: str) -> list[Entry]:
         """Return the calls of a hook by due time."""

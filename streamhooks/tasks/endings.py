@@ -14,6 +14,7 @@ from streamhooks.masking import LONGEST_LINE, LONGEST_TEXT, cut, shown
 from streamhooks.metrics import EXHAUSTED
 from streamhooks.records.firing import Outcome
 from streamhooks.tasks.call import Call
+from streamhooks.tasks.lanes import task_lane
 from streamhooks.tasks.retry import RetryTaskError
 from streamhooks.tasks.task import Task
 
@@ -26,7 +27,8 @@ LONGEST_REASON = 1000
 
 #: characters of a traceback, so that its beginning and end fit into the log line
 _TRACE = LONGEST_LINE - 2000
-#: errors that are not defects in a task's code
+_FAILURE = "task %s: task=%s webhook_id=%s attempt=%d hook=%s source=%s reason=%s%s"
+#: errors that are no defects in a task's code: their text says it all while the call is retried
 _EXPECTED = (RetryTaskError, BrokenRecord, NotImplementedError)
 
 
@@ -54,7 +56,7 @@ class Limits:
     def delay_of(self, task: Task, attempt: int) -> float:
         """Return the delay before the retry after this attempt, in seconds."""
         if not task.is_governed:
-            return task.default_retry_delay
+            return task.retry_delay(attempt)
         if self.schedule:
             return self.schedule[min(attempt, len(self.schedule)) - 1]
         return self.retry_delay
@@ -149,13 +151,11 @@ def ending_of(
         return Ending(EndingKind.IGNORED, reason)
     if str(error) and not isinstance(error, NotImplementedError):
         reason = f"{type(error).__name__}: {reason}"
-    # An error in a task's code needs its traceback.
-    trace = "" if isinstance(error, _EXPECTED) else "\n" + cut("".join(traceback.format_exception(error)), _TRACE)
     if decision == "exclude":
-        _log_failure(call, reason, trace, retried=False)
+        _log_failure(call, reason, error, retried=False)
         return dead(reason)
     asked = getattr(error, "retry_after", None) or getattr(error, "countdown", None)
-    return _again(call, task, reason, asked, schedule, limits, trace)
+    return _again(call, task, reason, asked, schedule, limits, error)
 
 
 def _again(
@@ -165,25 +165,36 @@ def _again(
     asked: float | None,
     schedule: tuple[float, ...] | None,
     limits: Limits,
-    trace: str = "",
+    error: BaseException | None = None,
 ) -> Ending:
     """Return a retry in `asked` seconds (by default as the schedule says), or dead if the retries are used up."""
     if call.attempt > (limits.retries_of(task) if schedule is None else len(schedule)):
         EXHAUSTED.labels(call.task).inc()
-        _log_failure(call, reason, trace, retried=False)
+        _log_failure(call, reason, error, retried=False)
         return dead(f"retries used up: {reason}")
     delay = asked
     if delay is None:
         delay = limits.delay_of(task, call.attempt) if schedule is None else schedule[call.attempt - 1]
-    _log_failure(call, reason, trace, retried=True)
+    _log_failure(call, reason, error, retried=True)
     return Ending(EndingKind.RETRY, reason, delay * (1 + limits.jitter * random.random()))
 
 
-def _log_failure(call: Call, reason: str, trace: str = "", *, retried: bool) -> None:
+def log_given_up(call: Call, reason: str) -> None:
+    """Log that a call is dead-lettered for what did not come of its run."""
+    _log_failure(call, reason, retried=False)
+
+
+def _log_failure(call: Call, reason: str, error: BaseException | None = None, *, retried: bool) -> None:
+    # A call of a user's task that nobody repeats is a defect or a loss for its team. That an endpoint rejects a request
+    # is neither.
+    is_lost = not retried and task_lane(call.task).is_of_users
+    trace = ""
+    if error is not None and (is_lost or not isinstance(error, _EXPECTED)):
+        trace = "\n" + cut("".join(traceback.format_exception(error)), _TRACE)
     name, why = shown(call.webhook_id), shown(reason, LONGEST_TEXT)
     told = {"task": call.task, "webhook_id": name, "attempt": call.attempt, "reason": why}
-    log.warning(
-        "task %s: task=%s webhook_id=%s attempt=%d hook=%s source=%s reason=%s%s",
+    log.log(
+        logging.ERROR if is_lost else logging.WARNING, _FAILURE,
         "will be retried" if retried else "failed",
         told["task"], told["webhook_id"], call.attempt, shown(call.hook_id), shown(call.source, LONGEST_TEXT),
         told["reason"], trace,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
@@ -10,6 +11,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 Exceptions = tuple[type[BaseException], ...]
 
 Decision = Literal["ignore", "exclude", "retry"]
+
+#: the longest delay before a retry, in seconds: a year
+LONGEST_DELAY = 366 * 86_400.0
 
 
 class RetryTaskError(Exception):
@@ -61,6 +65,44 @@ def retry(
         return decorated
 
     return decorate if function is None else decorate(function)
+
+
+def delays(
+    first: float | bool | None, longest: float, schedule: Sequence[float] | None, max_retries: int
+) -> tuple[float, ...] | None:
+    """Return the seconds before each retry, the last of them for all further retries; None for the task's own delay.
+
+    They are the schedule, or are doubled from the `first` on up to the `longest`; True means from one second on.
+
+    Raises:
+        ValueError: both are given, or a delay is not possible.
+
+    """
+    if schedule is not None:
+        if first:
+            raise ValueError("retry_schedule and retry_backoff: give one of them")
+        if not schedule:
+            raise ValueError("retry_schedule: needs at least one delay; max_retries=0 means no retries")
+        return tuple(_seconds(one, "retry_schedule") for one in schedule)
+    if first is None or first is False:
+        return None
+    delay, limit = _seconds(first, "retry_backoff"), _seconds(longest, "retry_backoff_max")
+    if delay == 0:
+        raise ValueError("retry_backoff: must be more than 0, or True for one second")
+    found = [min(delay, limit)]
+    while found[-1] < limit and len(found) < max_retries:
+        found.append(min(found[-1] * 2, limit))
+    return tuple(found)
+
+
+def _seconds(value: float, name: str) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 <= seconds <= LONGEST_DELAY:
+        raise ValueError(f"{name}: must be seconds from 0 to {LONGEST_DELAY:.0f}, not {value!r}")
+    return seconds
 
 
 def _tuple(exceptions: Exceptions | type[BaseException]) -> Exceptions:

@@ -17,6 +17,7 @@ from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
 from streamhooks.tasks.endings import DONE, Ending, Limits, dead, ended_its_process, ending_of
 from streamhooks.tasks.lanes import TaskLane, task_lane
+from streamhooks.tasks.middleware import around
 from streamhooks.tasks.owners import Family, Owner, PendingOwner
 from streamhooks.tasks.places import AT_ONCE, TaskPlaces
 from streamhooks.tasks.runs import Runs
@@ -87,18 +88,18 @@ class TaskRunner:
             if not await self._may_run(owner):
                 return
             if pending is None:
-                ran = await self._execute(call)
+                ran = await self._traced(call)
             elif not await self._runs.has_arguments(call, owner, pending.give_back):
                 return
             elif call.starts >= MOST_STARTS:
                 ran = Ran(ended_its_process(call))
             elif call.task not in self._registry:
-                ran = await self._execute(call)
+                ran = await self._traced(call)
             else:
                 async with pending.running(call):
                     if not await self._may_run(owner):
                         return
-                    ran = await self._execute(call)
+                    ran = await self._traced(call)
         finally:
             leave()
         if call.stored:
@@ -118,16 +119,26 @@ class TaskRunner:
             await self._runs.gate.wait_open()
         return not owner.is_void
 
-    async def _execute(self, call: Call) -> Ran:
+    async def _traced(self, call: Call) -> Ran:
+        tracing = self._services.tracing
+        if tracing is None or not task_lane(call.task).is_of_users:
+            return await self._execute(call)
+        with tracing.running(call) as span:
+            ran = await self._execute(call, span.traceparent)
+            span.ended(ran.ending)
+        return ran
+
+    async def _execute(self, call: Call, traceparent: str | None = None) -> Ran:
         task = self._registry.get(call.task)
         if task is None:  # of a pending call only in a test: a worker does not start it, see `delayed.unknown_tasks`
             return Ran(dead(f"unknown task {shown(call.task)}"))
-        run = Running(call, self._services)
+        run = Running(call, self._services, max_retries=task.max_retries, traceparent=traceparent)
         started, ours = steady(), asyncio.current_task()
         QUEUE_SECONDS.observe(call.task, max(0.0, self._settler.clock() - (call.due or call.created) / 1000))
         token = context.enter(run)
         try:
-            result = await task.run(call.args, call.kwargs)
+            with around(run):
+                result = await task.run(call.args, call.kwargs)
         except BaseException as error:
             # Whatever a task raises is its failure: what would end the process, and what is no Exception. Only who
             # lets go of the run has the last word, by cancelling it or by closing its coroutine.

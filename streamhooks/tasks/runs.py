@@ -11,6 +11,7 @@ from typing import Any
 from streamhooks.in_flight.again import INTERNAL_ERROR, Again, Do
 from streamhooks.in_flight.gate import Gate
 from streamhooks.tasks.call import Call
+from streamhooks.tasks.endings import log_given_up
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.owners import Owner
 
@@ -95,6 +96,7 @@ class Runs:
         if owner.is_void:
             return False
         if not is_whole:
+            log_given_up(call, GONE)
             await self._give_up(call, owner, GONE)
         return is_whole
 

@@ -100,7 +100,7 @@ def send(task: str, args: list[Any], kwargs: dict[str, Any], countdown: float) -
         # A run that is repeated after a crash makes the same calls again. With the same ids they are no duplicates.
         parent = running.call
         call_id = derived_id(parent.id, parent.attempt, len(running.handles), task)
-        source, traceparent, hops = parent.source, parent.traceparent, parent.hops
+        source, traceparent, hops = parent.source, running.traceparent or parent.traceparent, parent.hops
         partition = parent.partition
     call = Call(
         call_id, task, partition, now, args, kwargs, due=now + int(countdown * 1000),

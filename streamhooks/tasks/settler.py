@@ -11,7 +11,7 @@ from streamhooks.metrics import RETRIES, tasks_of
 from streamhooks.records.firing import Attempt
 from streamhooks.records.hook import Hook
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.endings import Ending, EndingKind, dead
+from streamhooks.tasks.endings import Ending, EndingKind, dead, log_given_up
 from streamhooks.tasks.notes import Notes
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.owners import Owner
@@ -89,6 +89,7 @@ class Settler:
         except RecordTooLarge as error:
             if not ending.is_failure:
                 ending = dead(f"a call that it made can't be stored: {error}")
+                log_given_up(call, ending.reason)
         self.count(call, ending)
         status = attempt.status if attempt is not None else None
         last: dict[str, Any] = {"status": status} if status else {"error": ending.reason}

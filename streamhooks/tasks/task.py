@@ -13,8 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from streamhooks.tasks import sending
-from streamhooks.tasks.retry import RetryPolicy
+from streamhooks.tasks.retry import RetryPolicy, delays
 from streamhooks.tasks.time_limits import run_function
+
+#: how many retries a task has by default
+MAX_RETRIES = 5
+#: the longest delay of a back-off by default, in seconds, as in Celery
+BACKOFF_MAX = 600.0
 
 #: every task that was defined, by name
 registry: dict[str, Task] = {}
@@ -35,6 +40,8 @@ class Task:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     time_limit: float | None = None
     max_running: int | None = None
+    retry_delays: tuple[float, ...] | None = None
+    """The seconds before each retry, the last of them for all further ones; None: always `default_retry_delay`."""
     is_async: bool = field(init=False)
     #: whether the settings about retries apply to it
     is_governed: ClassVar[bool] = False
@@ -64,6 +71,12 @@ class Task:
         """
         return sending.send(self.name, list(args), dict(kwargs or {}), countdown or 0.0)
 
+    def retry_delay(self, attempt: int) -> float:
+        """Return the delay before the retry after this attempt, in seconds."""
+        if self.retry_delays is None:
+            return self.default_retry_delay
+        return self.retry_delays[min(attempt, len(self.retry_delays)) - 1]
+
     async def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Run the function now, in this process; if it is not a coroutine function, in a thread.
 
@@ -83,21 +96,29 @@ class Task:
 def instrumented_task(
     name: str,
     default_retry_delay: float = 300.0,
-    max_retries: int = 5,
+    max_retries: int | None = None,
     *,
+    retry_backoff: float | bool | None = None,
+    retry_backoff_max: float = BACKOFF_MAX,
+    retry_schedule: Sequence[float] | None = None,
     time_limit: float | None = None,
     max_running: int | None = None,
 ) -> Callable[[Callable[..., Any]], Task]:
     """Make a task of a function. Its runs are counted and timed; failures are logged, and retried as `@retry` says.
 
-    `time_limit` is in seconds, and `max_running` bounds the runs at once on a worker.
+    All delays and `time_limit` are in seconds. `retry_backoff=2` waits 2, 4, 8, … up to `retry_backoff_max`; True means
+    1. `retry_schedule` has the delay before each retry. A worker adds up to 20 % to each delay. Without `max_retries`
+    there are as many retries as the schedule has delays, else 5. `max_running` bounds the runs at once on a worker.
 
     Raises:
         TypeError: the function is a generator, whose body nobody would run.
-        ValueError: another function has this name, or a limit is not above 0.
+        ValueError: another function has this name, a delay is not possible, or a limit is not above 0.
 
     """
     check_limits(name, time_limit, max_running)
+    if max_retries is None:
+        max_retries = len(retry_schedule) if retry_schedule else MAX_RETRIES
+    waits = delays(retry_backoff, retry_backoff_max, retry_schedule, max_retries)
 
     def decorate(function: Callable[..., Any]) -> Task:
         if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
@@ -107,8 +128,9 @@ def instrumented_task(
         known = registry.get(name)
         if known is not None and known.function.__qualname__ != function.__qualname__:
             raise ValueError(f"there is another task named {name!r}")
+        policy = policy_of(function)
         registry[name] = Task(
-            name, function, default_retry_delay, max_retries, policy_of(function), time_limit, max_running
+            name, function, default_retry_delay, max_retries, policy, time_limit, max_running, retry_delays=waits
         )
         return registry[name]
 

@@ -1,4 +1,4 @@
-"""OpenTelemetry spans (optional): one per source record, and one per attempt of a delivery that it causes.
+"""OpenTelemetry spans (optional): one per source record, per attempt of a delivery that it causes, per run of a task.
 
 They are off unless STREAMHOOKS_OTLP_ENDPOINT is set. Then the packages of the extra `otel` are needed, and the standard
 variables OTEL_* configure sampling, headers, resource and batches. Spans wait in a bounded queue of the SDK. If no
@@ -59,6 +59,23 @@ class Delivering:
             span.set_status(StatusCode.ERROR, shown(ending.reason, LONGEST_TEXT))
 
 
+class RunningSpan:
+    """The span of one run of a user's task."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        #: identifies this span to the calls that the run makes (W3C Trace Context)
+        self.traceparent = _traceparent(span)
+
+    def ended(self, ending: Ending) -> None:
+        """Record how the run ended."""
+        from opentelemetry.trace import StatusCode
+
+        self._span.set_attribute("streamhooks.outcome", ending.kind.value)
+        if ending.is_failure:
+            self._span.set_status(StatusCode.ERROR, shown(ending.reason, LONGEST_TEXT))
+
+
 class Tracing:
     """Makes spans. One per worker; `provider` is that of the SDK."""
 
@@ -101,6 +118,24 @@ class Tracing:
         parent = _context(call.traceparent)
         with self._tracer.start_as_current_span("deliver", parent, self._client, attributes) as span:
             yield Delivering(span)
+
+    @contextmanager
+    def running(self, call: Call) -> Iterator[RunningSpan]:
+        """Open the span of a run of a user's task; spans that the task opens are its children."""
+        attributes: dict[str, Any] = {
+            "streamhooks.task": shown(call.task),
+            "streamhooks.call.id": shown(call.id),
+            "streamhooks.attempt": call.attempt,
+        }
+        if call.source is not None:
+            attributes["streamhooks.source"] = shown(call.source, LONGEST_TEXT)
+        parent = _context(call.traceparent)
+        name = f"run {shown(call.task)}"
+        with self._tracer.start_as_current_span(name, parent, self._consumer, attributes) as span:
+            found = RunningSpan(span)
+            # Without a parent, its retries are below this run, and so in the same trace.
+            call.traceparent = call.traceparent or found.traceparent
+            yield found
 
     async def close(self) -> None:
         """Export the waiting spans for a short while, and drop the rest."""

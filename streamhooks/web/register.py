@@ -17,7 +17,7 @@ from streamhooks.web.http.middlewares import application_options
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.routing import FORWARDER, Forwarder, Handler
 from streamhooks.web.spec.calls import CALLS, Call
-from streamhooks.web.views import attempts, hooks, past, resending, service, testing, traffic
+from streamhooks.web.views import attempts, hooks, past, resending, service, tasks, testing, traffic
 
 __all__ = ["application_options", "register"]
 
@@ -41,6 +41,10 @@ HANDLERS: Mapping[str, Handler] = {
     "list_pending": traffic.list_pending,
     "retry_pending": traffic.retry_pending,
     "drop_pending": traffic.drop_pending,
+    "list_tasks": tasks.list_tasks,
+    "get_task_call": tasks.get_task_call,
+    "run_task_call": tasks.run_task_call,
+    "drop_task_call": tasks.drop_task_call,
     "get_overview": service.overview,
     "get_missed": resending.get_missed,
     "begin_replay": resending.begin_replay,

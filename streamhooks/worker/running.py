@@ -66,6 +66,7 @@ class Running:
     ) -> None:
         outputs, hooks, topics, partition_of = outward.outputs, known.hooks, known.topics, ownership.partition_of
         kept = KeptArguments(known.reads.one, topics, known.registry)
+        self.read_arguments = kept.read
         self.runs = runs = Runs(app.gate, outputs, kept.read)
         self.upkeep = upkeep = HookUpkeep(settings, outward, known, ownership, runs, clock)
 
@@ -94,7 +95,7 @@ class Running:
             runs,
             log_bodies=settings.log_bodies,
         )
-        services = Services(hooks, known.resources.find, upkeep.hook_states.note, read_again.deliveries_of)
+        services = Services(hooks, known.resources.find, upkeep.hook_states.note, read_again.deliveries_of, tracing)
         tasks = TaskRunner(registry, services, settler, runs, places, self.limits, partition_of, deliveries.start)
         self.runners = Runners(deliveries, tasks, places, runs)
         self.samples = Samples(

@@ -44,6 +44,7 @@ class WorkerViews:
         self.send_test, self.sample_body = running.samples.send, running.samples.body_of
         self.looks, self.history = looking_back.looks, looking_back.history
         self.replays, self.dead_letters = looking_back.replays, looking_back.letters
+        self.partitions, self.read_arguments = ownership.partitions, running.read_arguments
         self.is_mine, self.partition_of = ownership.is_mine, ownership.partition_of
         self.owner_of, self.workers = ownership.owner_of, ownership.workers
         self.latest_requests = counting.latest.of_hook

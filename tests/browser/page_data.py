@@ -94,6 +94,16 @@ def full(worker: PageWorker) -> str:
         }
         for number in range(5)
     ]  # fmt: skip
+    worker.task_calls.calls = [
+        {
+            "call_id": f"call_{number}", "task": ("billing.close_month", f"shop.{EVIL}", "shop.send")[number % 3],
+            "state": ("waiting", "queued", "running")[number // 3 % 3], "attempt": number % 4 + 1,
+            "due": int((now + 60 * number) * 1000), "created": int((now - 400) * 1000), "reason": "retry",
+            "last": {"error": f"ValueError: {EVIL}"} if number % 2 else None,
+            "source": f"streamhooks.events:3:{number}" if number % 2 else None,
+        }
+        for number in range(120)
+    ]  # fmt: skip
     worker.explained = {
         "source": "streamhooks.events:3:1200",
         "topic": "streamhooks.events",

@@ -13,13 +13,14 @@ from typing import Any
 
 from aiohttp import web
 from page_data import EVIL, JSON, hook, iso
+from page_tasks import TaskCalls
 
 from streamhooks.dev.ports import free_port
 from streamhooks.hooks.trouble import place_of_shown
 from streamhooks.web import page
 from streamhooks.web.http.middlewares import json_errors
 
-NEWER = ("/missed", "/replay", "/api/dead-letters", "/api/explain", "/api/overview")
+NEWER = ("/missed", "/replay", "/api/tasks", "/api/dead-letters", "/api/explain", "/api/overview")
 
 
 class PageWorker:
@@ -34,6 +35,7 @@ class PageWorker:
         self.slow, self.cancelled = False, 0
         self.pending: list[JSON] = []
         self.letters: list[JSON] = []
+        self.task_calls = TaskCalls()
         self.missed: JSON = {"records": 0, "since": None, "available_from": None, "sending": False, "stretches": []}
         self.matches = 37
         self.explained: JSON | None = None
@@ -83,6 +85,7 @@ class PageWorker:
             ("GET", "/api/dead-letters/{letter}", self._letter),
             ("POST", "/api/dead-letters/redrive", self._redrive),
             ("POST", "/api/dead-letters/drop", self._drop_letters),
+            *self.task_calls.routes(),
             ("GET", "/api/explain", self._explain),
             ("GET", "/api/overview", self._overview),
         ):
@@ -251,6 +254,7 @@ class PageWorker:
             one
             for one in self.letters
             if request.query.get("hook_id") in (None, one["hook_id"])
+            and request.query.get("kind") in (None, "delivery" if one["hook_id"] else "task")
             and request.query.get("reason", "") in one["reason"]
             and request.query.get("state", "open") in (one["state"], "all")
         ]

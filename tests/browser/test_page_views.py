@@ -22,6 +22,7 @@ def views(worker: PageWorker) -> dict[str, str]:
         f"/#/hooks/{one}": "timeout after 5 s",
         f"/#/hooks/{4:032x}/edit": "Such as issue.created",
         "/#/attempts?event=event.created": "12 requests found",
+        "/#/tasks": "billing.close_month",
         "/#/dead-letters": "redriven 1×",
         f"/#/explain?source={SOURCE}": "of another project: 9",
     }
@@ -48,6 +49,12 @@ def test_strangers_texts_are_shown_as_text_and_run_nowhere(browser: Browser, fak
     browser.wait_text(f"an answer of {EVIL}")
     browser.press("Show")
     eventually(lambda: "onerror" in browser.find("dialog[open] pre").inner_text())
+    browser.press("Close")
+    browser.open(f"{worker.base}/#/tasks")
+    browser.wait_text(f"shop.{EVIL}")
+    browser.press("Show")
+    eventually(lambda: "onerror" in browser.find("dialog[open] pre[aria-label='Arguments']").inner_text())
+    browser.press("Close")
     browser.open(f"{worker.base}/#/explain?source={SOURCE}")
     browser.wait_text("of another project: 9")
     assert "<img src=x" in browser.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import Any
 
 from streamhooks.backlog.summary import Missed
@@ -28,6 +29,9 @@ class FakeHistory:
         return self.places.place()
 
     short_place = long_place
+
+    async def short(self, work, *args):
+        return work(*args, stop=Event())
 
     async def missed_of(self, hook_id: str) -> Missed:
         return self.missed

@@ -80,7 +80,7 @@ class World:
         )
         self.of_tasks = TaskRunner(
             self.tasks,
-            Services(self.hooks, None, None),
+            Services(self.hooks, None, None, tracing=tracing),
             self.settler,
             runs,
             places,

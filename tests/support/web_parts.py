@@ -39,7 +39,7 @@ HOOK = "f" * 32
 
 def path_of(call) -> str:
     """The path of a call with ids of what there is not."""
-    return call.path.format(hook_id=HOOK, webhook_id="c", replay_id="r", letter="0:0", name="main.js")
+    return call.path.format(hook_id=HOOK, webhook_id="c", replay_id="r", letter="0:0", name="main.js", call_id="c")
 
 
 @dataclass
@@ -128,6 +128,11 @@ class FakeParts:
 
     def owner_of(self, topic: str, partition: int) -> str | None:
         return self.owner
+
+    async def read_arguments(self, call: Call) -> bool:
+        if self.failure:
+            raise self.failure
+        return call.kept_at is None
 
     async def oldest_undelivered(self) -> float | None:
         return None
@@ -221,6 +226,11 @@ class FakeParts:
         """What the system found about a hook."""
         state = HookState(hook_id, **findings)
         self.hooks.apply([Record(self.topics.hook_states, 0, 0, 0, hook_id.encode(), state.to_json())])
+
+    def wait_task(self, call_id: str, task: str = "shop.t", due: int = 5000, partition: int = 0, **fields: Any) -> None:
+        """Put a pending call of a task."""
+        call = DelayedCall(call_id, task, 2, due, 1000, "retry", **{"args": ["secret args"]} | fields)
+        self.pending.apply(Record("t.delayed", partition, 0, 0, call_id.encode(), call.to_json()))
 
     def wait_call(self, hook_id: str, call_id: str, due: int = 5000, **fields: Any) -> None:
         """Put a pending call."""

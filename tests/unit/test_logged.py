@@ -126,6 +126,7 @@ OURS = {
     "part.name", "text", "place[0]", "self._clock() - closed.since",
     "policy", "resource.name", "self._name", "self._topic", "soft", "left",
     "len(self.hooks)", "tracker.in_flight", "self.topics.hooks", "call.attempt", "call_id", "trace",
+    "_FAILURE", "_name(one)",
     "error.str()", "error.args[0].str()", "where(error)", "start.why", "type(error).__name__", "type(exc).__name__",
     "'will be retried' if retried else 'failed'", "told['task']", "told['webhook_id']", "told['reason']", "self.room",
 }  # fmt: skip

@@ -7,10 +7,13 @@ import { badge, button, cell, copyable, fill, h, keyed, table, write } from "./d
 import { at, cameBack, count, isoOf, plural, zone } from "./format.js";
 import { live } from "./live.js";
 
-const FILTERS = ["hook_id", "url", "organization_id", "task", "reason", "since", "until"];
+const FILTERS = ["kind", "hook_id", "url", "organization_id", "task", "reason", "since", "until"];
 
 /** The label and the colour of each state. */
 const STATES = { open: ["open", "bad"], sent: ["sent again", "warn"], delivered: ["delivered", "good"], dropped: ["dropped", "off"] };
+
+/** What was given up. */
+const KINDS = { "": "any", delivery: "deliveries", task: "calls of tasks", record: "records" };
 
 /** Return a table of dead letters: {node, update(letters)}; `changed` is called after one was resent or dropped. */
 export function lettersTable(changed, { chosen = null, withHook = false } = {}) {
@@ -176,6 +179,7 @@ export function deadLettersView(signal, query) {
   const onward = button("Older", () => { cursors.push(next); read(); }, { disabled: true });
 
   const inputs = {
+    kind: h("select", { id: "f-kind" }, Object.entries(KINDS).map(([name, text]) => h("option", { value: name, selected: name === filter.kind }, text))),
     hook_id: h("input", { id: "f-hook", value: filter.hook_id, autocomplete: "off", spellcheck: "false" }),
     url: h("input", { id: "f-url", value: filter.url, autocomplete: "off", spellcheck: "false" }),
     task: h("input", { id: "f-task", value: filter.task, autocomplete: "off", spellcheck: "false" }),
@@ -188,7 +192,7 @@ export function deadLettersView(signal, query) {
     (name) => h("option", { value: name, selected: name === state }, STATES[name]?.[0] ?? name)));
   const submit = (event) => {
     event.preventDefault();
-    for (const name of ["hook_id", "url", "task", "organization_id", "reason"]) filter[name] = inputs[name].value.trim();
+    for (const name of ["kind", "hook_id", "url", "task", "organization_id", "reason"]) filter[name] = inputs[name].value.trim();
     Object.assign(filter, { since: isoOf(inputs.since), until: isoOf(inputs.until) });
     state = states.value;
     history.replaceState(null, "", `#/dead-letters?${new URLSearchParams({ ...given(), ...(state === "open" ? {} : { state }) })}`);
@@ -205,6 +209,7 @@ export function deadLettersView(signal, query) {
       h("div", { class: "grow" }, h("label", { for: "f-url" }, "URL contains"), inputs.url),
       h("div", {}, h("label", { for: "f-organization" }, "Organization"), inputs.organization_id),
       h("div", { class: "grow" }, h("label", { for: "f-task" }, "Task"), inputs.task),
+      h("div", {}, h("label", { for: "f-kind" }, "Kind"), inputs.kind),
       h("div", { class: "grow" }, h("label", { for: "f-reason" }, "Reason contains"), inputs.reason),
       h("div", {}, h("label", { for: "f-since" }, `Since (${zone()})`), inputs.since),
       h("div", {}, h("label", { for: "f-until" }, `Until (${zone()})`), inputs.until),

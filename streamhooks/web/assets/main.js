@@ -11,6 +11,7 @@ import { editView, newView } from "./hook_form.js";
 import { hooksView } from "./hooks.js";
 import { isLive, onTrouble, setPaused } from "./live.js";
 import { searchView } from "./search.js";
+import { tasksView } from "./tasks.js";
 
 const VIEWS = [
   [/^\/?$/, "hooks", hooksView],
@@ -18,6 +19,7 @@ const VIEWS = [
   [/^\/hooks\/([0-9a-f]{32})$/, "hooks", hookView],
   [/^\/hooks\/([0-9a-f]{32})\/edit$/, "hooks", editView],
   [/^\/attempts$/, "attempts", searchView],
+  [/^\/tasks$/, "tasks", tasksView],
   [/^\/dead-letters$/, "dead-letters", deadLettersView],
   [/^\/explain$/, "explain", explainView],
 ];

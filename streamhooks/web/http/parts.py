@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from streamhooks.settings import Settings
     from streamhooks.tasks.call import Call
     from streamhooks.tasks.endings import Limits
+    from streamhooks.tasks.runs import ReadArguments
 
 
 class Outbox(Protocol):
@@ -104,6 +105,14 @@ class Parts(Protocol):
     @property
     def limits(self) -> Limits:
         """Return how often, and when, a delivery is retried."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions `delayed` has."""
+
+    @property
+    def read_arguments(self) -> ReadArguments:
+        """What gives a large pending call its arguments; False if they are gone, TimeoutError if Kafka is away."""
 
     @property
     def partition_of(self) -> Callable[[str], int]:

@@ -70,6 +70,22 @@ def shown_call(entry: Entry) -> dict[str, Any]:
     }
 
 
+def shown_task_call(entry: Entry) -> dict[str, Any]:
+    """Return a pending call of a task in the API's form, as `shown_call`: without its arguments."""
+    call = entry.call()
+    return {
+        "call_id": entry.id,
+        "task": entry.task,
+        "state": entry.state,
+        "attempt": call.earlier + entry.attempt,
+        "due": entry.due,
+        "created": call.created,
+        "reason": call.reason,
+        "last": call.last,
+        "source": call.source,
+    }
+
+
 def shown_missed(missed: Missed) -> dict[str, Any]:
     """Return the backlog of a hook in the API's form."""
     return {

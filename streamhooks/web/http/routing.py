@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import aiohttp
@@ -37,7 +38,10 @@ MAX_ANSWER: Final = 16_000_000
 #: the header in which an owner reports the offsets that it had read when it answered, see `HookWriter.reached`
 REACHED: Final = "X-Streamhooks-Reached"
 
-_BACK = ("Retry-After", "X-Total-Count", "ETag")
+#: the header in which a worker names the partitions for which it has answered, see `everywhere.py`
+COVERED: Final = "X-Streamhooks-Covered"
+
+_BACK = ("Retry-After", "X-Total-Count", "ETag", COVERED)
 _MOVING = "the partition of this hook is moving to another worker"
 
 
@@ -107,6 +111,14 @@ class Forwarder:
             maybe = unanswered.was_sent and request.method not in ("GET", "HEAD")
             text = "the worker that owns the partition of this hook does not answer"
             raise try_again(text, maybe_applied=maybe) from None
+
+    async def ask_owner(self, parts: Parts, request: web.Request, owner: str, body: bytes) -> web.Response:
+        """Forward a call to an owner, and return its answer, which may be a problem; raise Unanswered without one."""
+        call = forwarded_call(owner, request)
+        if call.method == "HEAD":
+            call = replace(call, method="GET")  # several answers are read, to make one of them
+        found, answer = await self._ask(parts, call, _scope(request), body)
+        return _relayed(found, answer)
 
     async def pending_of(self, parts: Parts, request: web.Request, hook_id: str) -> list[dict[str, Any]]:
         """Return the pending calls of a hook in the API's form, from their owner; `request` is the caller's.

@@ -36,6 +36,8 @@ SENT_SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SourceKind)}):{_PLA
 _PLACE_IN_RECORD = rf"{_PLACE}(?::[0-9]{{1,9}})?"
 #: cursor of pages that read a topic backwards
 PLACES_CURSOR: Final = rf"^{_PLACE_IN_RECORD}(?:\.{_PLACE_IN_RECORD})*$"
+#: cursor of the list of tasks' calls: when the last one is due, and its id in hex
+TASKS_CURSOR: Final = r"^[0-9]{1,19}\.(?:[0-9a-f]{2}){1,1000}$"
 #: possible statuses of a response
 STATUSES: Final = range(100, 1000)
 

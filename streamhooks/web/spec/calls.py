@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from streamhooks.delayed.looking import STATES as TASK_STATES
 from streamhooks.hooks.trouble import STATES
 from streamhooks.records.json_schema import TEXT, Schema
 from streamhooks.web.rules import patterns
@@ -20,6 +21,8 @@ _TEST = "/api/hooks/{hook_id}/test"
 _REPLAY = "/api/hooks/{hook_id}/replay"
 _RESEND = "/api/hooks/{hook_id}/requests/{webhook_id}/resend"
 _LETTERS = "/api/dead-letters"
+_TASKS = "/api/tasks"
+_TASK_CALL = "/api/tasks/{call_id}"
 
 _OF_LIST: Final[Mapping[str, Schema]] = {
     "organization_id": TEXT,
@@ -88,6 +91,16 @@ _OF_LETTERS: Final[Mapping[str, Schema]] = {
     **CHOSEN_BY,
     "state": {"enum": ["open", "sent", "delivered", "dropped", "all"], "default": "open"},
     "cursor": _CURSOR,
+    "limit": LIMIT,
+}
+_OF_TASKS: Final[Mapping[str, Schema]] = {
+    "task": {**TEXT, "description": "the name of the task"},
+    "state": {"enum": list(TASK_STATES), "description": "default: all"},
+    "cursor": {
+        "type": "string",
+        "pattern": patterns.TASKS_CURSOR,
+        "description": "next_cursor of the previous page",
+    },
     "limit": LIMIT,
 }
 
@@ -220,6 +233,19 @@ CALLS: Final = (
         "drop_dead_letters", "post", f"{_LETTERS}/drop", "Drop open dead letters", "DroppedLetters",
         problems=(400, 503), body="DropLetters",
     ),
+    Call(
+        "list_tasks", "get", _TASKS,
+        "List calls of tasks that wait or run, the next one first; X-Total-Count has the total number", "TaskCalls",
+        problems=(400, 503), query=_OF_TASKS,
+    ),
+    Call(
+        "get_task_call", "get", _TASK_CALL, "Get a complete call of a task, with its arguments", "WholeTaskCall",
+        problems=(400, 404, 503),
+    ),
+    Call("run_task_call", "post", f"{_TASK_CALL}/run", "Run a call of a task now", "TaskCall", 202,
+        problems=(400, 404, 503),
+    ),
+    Call("drop_task_call", "delete", _TASK_CALL, "Drop a call of a task", None, 204, problems=(400, 404, 409, 503)),
     Call(
         "get_overview", "get", "/api/overview", "All hooks in a few numbers, and the worker's defaults", "Overview",
         problems=(400,),

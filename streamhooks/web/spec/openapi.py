@@ -17,6 +17,7 @@ _PATH_PARAMETERS: Final[Mapping[str, Schema]] = {
     "replay_id": TEXT,
     "name": TEXT,
     "letter": LETTER,
+    "call_id": TEXT,
 }
 _IF_MATCH: Final[Schema] = {
     **TEXT,

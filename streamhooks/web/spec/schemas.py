@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
+from streamhooks.dead_letters.listing import KINDS
 from streamhooks.delivery.heads import MAX_HEADERS
 from streamhooks.records.firing import Cause
 from streamhooks.records.hook_values import HOOK_ID
@@ -14,6 +15,7 @@ from streamhooks.records.json_schema import or_null as _or_null
 from streamhooks.sources.kinds import OF_USERS
 from streamhooks.web.rules import patterns
 from streamhooks.web.spec.hook_schemas import OF_HOOKS
+from streamhooks.web.spec.task_schemas import OF_TASKS
 from streamhooks.web.spec.values import ATTEMPT_OUTCOME, LETTER, MOMENT
 from streamhooks.web.spec.values import of_ref as _ref
 
@@ -72,6 +74,7 @@ CHOSEN_BY: Final[dict[str, Schema]] = {
     "task": {**TEXT, "description": "the name of the task"},
     "url": {**TEXT, "description": "a part of the hook's URL, ignoring case"},
     "organization_id": {**TEXT, "description": "the hook's organization"},
+    "kind": {"enum": list(KINDS), "description": "a delivery, a call without a hook, or a source record as a whole"},
     "since": MOMENT,
     "until": MOMENT,
 }
@@ -113,6 +116,7 @@ def _some_letters(**options: Schema) -> Schema:
 
 SCHEMAS: Final[dict[str, Schema]] = {
     **OF_HOOKS,
+    **OF_TASKS,
     "Sample": _object({"event": TEXT, "events": _list(TEXT), "body": {"type": "object"}}, "event", "events", "body"),
     "NewTest": _object({"event": _or_null(EVENT), "body": _or_null({"type": "object"})}),
     "Tested": _object(_TESTED, *_TESTED),

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from streamhooks.dead_letters.listing import WANTED, Filter, Found, Wanted
+from streamhooks.dead_letters.listing import KINDS, WANTED, Filter, Found, Wanted
 from streamhooks.errors import BrokenRecord
 from streamhooks.history.explain import Explained
 from streamhooks.history.history import EXPLAINED
@@ -42,7 +42,8 @@ _ASKED_AT_ONCE = 20
 #: how far back an event is searched for without `since`, in seconds
 _DAY = 86_400
 #: the filters of letters
-_TEXTS = ("hook_id", "reason", "task", "url", "organization_id")
+_TEXTS = ("hook_id", "reason", "task", "url", "organization_id", "kind")
+_NO_KIND = f"must be one of {', '.join(KINDS)}"
 _TIMES = ("since", "until")
 _FILTERS = (*_TEXTS, *_TIMES)
 
@@ -126,6 +127,8 @@ async def list_dead_letters(parts: Parts, request: web.Request) -> web.Response:
     state = given.get("state", "open")
     if state not in WANTED:
         raise bad_fields({"state": f"must be one of {', '.join(WANTED)}"})
+    if given.get("kind") not in (None, *KINDS):
+        raise bad_fields({"kind": _NO_KIND})
     wanted = _filter(given, time_of(given, "since"), time_of(given, "until"), cast(Wanted, state))
     before = before_of(given)
     with parts.looks.short_place():
@@ -177,6 +180,8 @@ def _wanted(fields: dict[str, Any], options: tuple[str, ...]) -> Filter | list[t
     wrong |= {name: "must be true or false" for name in options if not isinstance(fields.get(name, False), bool)}
     wrong |= {name: NO_TIME for name in _TIMES if name in fields and moment(fields[name]) is None}
     wrong |= {name: "must be a text" for name in _TEXTS if not isinstance(fields.get(name, ""), str)}
+    if "kind" not in wrong and fields.get("kind", KINDS[0]) not in KINDS:
+        wrong["kind"] = _NO_KIND
     given = [name for name in _FILTERS if name in fields]
     letters = fields.get("letters")
     if ("letters" in fields) == bool(given):

@@ -207,6 +207,8 @@ def test_it_ends_when_nobody_waits():
         world.redriving.send([FOUND], stop=stop)
 
 
+OF_TASK = replace(FOUND, letter=replace(LETTER, hook_id=None), hook=None)
+BROKEN = replace(FOUND, letter=replace(LETTER, id=LETTER.source, hook_id=None, task=None), hook=None)
 FAILED = replace(FOUND, known=Known("open", 1, "timeout after 5 s", 3, None, "timeout"))
 
 
@@ -224,6 +226,13 @@ FAILED = replace(FOUND, known=Known("open", 1, "timeout after 5 s", 3, None, "ti
         (Filter(task="shop"), FOUND, False),
         (Filter(url="EXAMPLE.com/hook"), FOUND, True),
         (Filter(url="other"), FOUND, False),
+        (Filter(kind="delivery"), FOUND, True),
+        (Filter(kind="task"), FOUND, False),
+        (Filter(kind="task"), OF_TASK, True),
+        (Filter(kind="task"), replace(OF_TASK, letter=replace(OF_TASK.letter, task=None, truncated=True)), True),
+        (Filter(kind="task"), BROKEN, False),
+        (Filter(kind="record"), BROKEN, True),
+        (Filter(kind="record"), OF_TASK, False),
         (Filter(url="example"), replace(FOUND, hook=None), False),
         (Filter(organization_id="1"), FOUND, True),
         (Filter(organization_id="2"), FOUND, False),

@@ -14,6 +14,9 @@ from streamhooks.delayed.scheduler import TAKEN_AT_ONCE
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.weight import LARGE
+from streamhooks.tasks.context import current
+from streamhooks.tasks.lanes import TaskLane
+from streamhooks.tasks.runner import AT_ONCE
 from streamhooks.tasks.runs import GONE
 
 
@@ -88,6 +91,41 @@ async def test_a_person_who_finds_no_place_takes_no_start_from_others():
         assert world.bulkheads.enter(HOOK.id)
         assert scheduler.retry_now(0, "c1")
     assert asked == []
+
+
+async def test_a_call_of_a_task_that_a_person_wants_now_runs_before_its_time():
+    world, ran = World(), asyncio.Event()
+
+    async def body():
+        ran.set()
+
+    world.task(body, "shop.t")
+    later = Record("delayed", 0, 1, 0, b"c1", DelayedCall("c1", "shop.t", 1, 10**13, 0, "countdown").to_json())
+    async with scheduling(world, later) as scheduler:
+        assert scheduler.retry_now(0, "c1")
+        await asyncio.wait_for(ran.wait(), 30)
+
+
+async def test_one_that_is_due_keeps_its_turn():
+    world, order = World(), []
+    room = AT_ONCE // 2  # for the calls of one task
+    free, ended = asyncio.Event(), asyncio.Event()
+
+    async def body(number=0):
+        await free.wait()
+        order.append(current().call.id)
+        if len(order) == room + 3:
+            ended.set()
+
+    world.task(body, "shop.t")
+    many = [pending_call(number, "shop.t") for number in range(room + 3)]
+    async with scheduling(world, *many) as scheduler:
+        while world.of_tasks.has_room(TaskLane("shop.t")):  # noqa: ASYNC110 - for turns of the loop
+            await asyncio.sleep(0)
+        assert scheduler.retry_now(0, f"c{room}")
+        free.set()
+        await asyncio.wait_for(ended.wait(), 30)
+    assert order[-3:] == [f"c{number}" for number in range(room, room + 3)]
 
 
 async def test_a_call_whose_tombstone_is_not_written_waits_again():

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from support.fakes import Owner
 from support.runs import HOOK, NOW, World, sends
 
 from streamhooks.records.hook import Hook
-from streamhooks.tasks.endings import JITTER
+from streamhooks.tasks.call import Call
+from streamhooks.tasks.endings import JITTER, Limits
 from streamhooks.tasks.retry import RetryPolicy, RetryTaskError, retry
-from streamhooks.tasks.task import Task, registry
+from streamhooks.tasks.task import Task, instrumented_task, registry
 
 
 async def test_what_failed_is_stored_for_the_next_attempt_and_counted_with_bodies():
@@ -146,3 +151,58 @@ def test_bare_retry_is_every_exception():
 
     assert body.__retry_policy__.decide(RuntimeError()) == "retry"
     assert RetryPolicy().decide(RuntimeError()) == "exclude"
+
+
+def defined(**options: Any) -> Task:
+    return instrumented_task("tests.delays", **options)(lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("options", "waits", "retries"),
+    [
+        ({}, [300, 300, 300], 5),
+        ({"default_retry_delay": 7}, [7, 7, 7], 5),
+        ({"retry_backoff": True}, [1, 2, 4, 8, 16], 5),
+        ({"retry_backoff": False}, [300], 5),
+        ({"retry_backoff": 0.5, "max_retries": 9}, [0.5, 1, 2], 9),
+        ({"retry_backoff": 60, "retry_backoff_max": 100}, [60, 100, 100, 100], 5),
+        ({"retry_backoff": 60, "retry_backoff_max": 10}, [10, 10], 5),
+        ({"retry_backoff": 3, "max_retries": 10**9}, [3, 6, 12, 24, 48, 96, 192, 384, 600, 600], 10**9),
+        ({"retry_backoff": 3, "max_retries": 0}, [3], 0),
+        ({"retry_schedule": [0, 10, 3600]}, [0, 10, 3600, 3600], 3),
+        ({"retry_schedule": (5,), "max_retries": 4}, [5, 5, 5], 4),
+        ({"retry_schedule": (5, 6, 7), "max_retries": 1}, [5], 1),
+    ],
+)
+def test_a_back_off_or_a_schedule_says_how_long_a_task_waits(options, waits, retries):
+    task, limits = defined(**options), Limits(99.0, 99, (98.0,))
+    assert [limits.delay_of(task, attempt) for attempt in range(1, len(waits) + 1)] == waits
+    assert limits.retries_of(task) == retries
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"retry_backoff": 2, "retry_schedule": [1]}, "give one of them"),
+        ({"retry_backoff": 0}, "retry_backoff: must be more than 0"),
+        ({"retry_backoff": -1}, "retry_backoff: must be seconds"),
+        ({"retry_backoff": "2s"}, "retry_backoff: must be seconds from 0 to 31622400, not '2s'"),
+        ({"retry_backoff": math.nan}, "retry_backoff: must be seconds"),
+        ({"retry_backoff": 2, "retry_backoff_max": math.inf}, "retry_backoff_max: must be seconds"),
+        ({"retry_schedule": []}, "retry_schedule: needs at least one delay"),
+        ({"retry_schedule": [1, None]}, "retry_schedule: must be seconds"),
+        ({"retry_schedule": [1, 10**9]}, "retry_schedule: must be seconds"),
+    ],
+)
+def test_a_wait_that_is_not_possible_is_refused_where_the_task_is_defined(options, problem):
+    with pytest.raises(ValueError, match=problem):
+        defined(**options)
+
+
+async def test_a_task_that_backs_off_is_stored_for_that_time_with_jitter():
+    world = World()
+    task = world.task(wants_again, "users.own")
+    object.__setattr__(task, "retry_delays", (5.0, 50.0))
+    await world.runners.start(Call("c", "users.own", 0, 0, attempt=2), owner := Owner())
+    await asyncio.wait_for(owner.ended.wait(), 30)
+    assert NOW + 50 <= world.outputs.stored[0][2] / 1000 <= NOW + 50 * (1 + JITTER)

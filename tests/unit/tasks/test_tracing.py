@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 from support.runs import Owner
 from support.runs import World as Runs
 
@@ -18,6 +20,8 @@ from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook
 from streamhooks.settings import Settings
 from streamhooks.tasks.call import Call
+from streamhooks.tasks.context import running
+from streamhooks.tasks.retry import RetryTaskError
 from streamhooks.tasks.tracing import Tracing, make_tracing
 from streamhooks.webhooks.deliver import deliverer
 from streamhooks.webhooks.rendering import Payload
@@ -145,6 +149,74 @@ async def test_the_deliveries_are_children_of_their_record() -> None:
     assert {call.traceparent for call in calls} == {f"00-{TRACE}-{span.context.span_id:016x}-01"}
     wanted = {"messaging.destination.name": "t.events", "messaging.kafka.offset": 7}
     assert wanted.items() <= span.attributes.items()
+
+
+async def run_of_a_user(world: World, function: Any, name: str = "shop.t", **options: Any) -> Call:
+    world.task(function, name)
+    call = Call("call_1", name, 0, 0, attempt=2, source="e:0:7", **options)
+    await world.runners.start(call, owner := Owner())
+    await asyncio.wait_for(owner.ended.wait(), 30)
+    return call
+
+
+async def test_a_run_of_a_users_task_has_a_span_which_is_that_of_its_code() -> None:
+    world, inside = World(), []
+
+    async def task() -> None:
+        inside.append((get_current_span().get_span_context().span_id, running().traceparent))
+
+    await run_of_a_user(world, task, traceparent=TRACEPARENT)
+    (span,) = world.spans()
+    assert (span.name, span.kind, f"{span.parent.span_id:016x}") == ("run shop.t", SpanKind.CONSUMER, SPAN)
+    assert inside == [(span.context.span_id, f"00-{TRACE}-{span.context.span_id:016x}-01")]
+    assert span.status.status_code is StatusCode.UNSET
+    assert dict(span.attributes) == {
+        "streamhooks.task": "shop.t",
+        "streamhooks.call.id": "call_1",
+        "streamhooks.attempt": 2,
+        "streamhooks.source": "e:0:7",
+        "streamhooks.outcome": "done",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"), [(RetryTaskError("away"), "retry"), (ValueError("a defect"), "dead"), (SystemExit(3), "dead")]
+)
+async def test_the_span_of_a_run_that_fails_says_so(error: BaseException, outcome: str) -> None:
+    world = World()
+
+    async def task() -> None:
+        raise error
+
+    await run_of_a_user(world, task)
+    (span,) = world.spans()
+    assert (span.attributes["streamhooks.outcome"], span.status.status_code) == (outcome, StatusCode.ERROR)
+    assert span.status.description == f"{type(error).__name__}: {error}"
+
+
+async def test_without_a_parent_all_runs_of_a_call_are_in_the_trace_of_the_first() -> None:
+    world = World()
+
+    async def task() -> None:
+        raise RetryTaskError
+
+    await run_of_a_user(world, task)
+    (first,) = world.spans()
+    ((stored, *_),) = world.outputs.stored
+    await run_of_a_user(world, task, traceparent=stored.traceparent)
+    _, second = world.spans()
+    assert first.context.trace_id == second.context.trace_id
+    assert second.parent.span_id == first.context.span_id
+
+
+async def test_a_run_of_a_task_of_ours_has_no_span_of_its_own() -> None:
+    world = World()
+
+    async def task() -> None:
+        """Do nothing."""
+
+    await run_of_a_user(world, task, "streamhooks.t")
+    assert world.spans() == []
 
 
 async def test_when_off_what_the_record_brought_is_passed_on() -> None:

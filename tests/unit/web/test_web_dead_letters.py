@@ -65,6 +65,7 @@ async def test_the_webhook_id_of_one_is_that_which_its_receiver_knows(letter: De
         ("state=all", Filter(state="all")),
         ("state=sent&hook_id=a", Filter("a", state="sent")),
         ("task=t&url=u&organization_id=1&reason=r", Filter(task="t", url="u", organization_id="1", reason="r")),
+        ("kind=task", Filter(kind="task")),
         ("since=1&until=2", Filter(between=Between(1000, 2000))),
     ],
 )
@@ -80,6 +81,7 @@ async def test_which_are_listed(query: str, wanted: Filter) -> None:
     [
         ({"letters": ["3:17", "0:1"]}, [(3, 17), (0, 1)]),
         ({"task": "t", "url": "u"}, Filter(task="t", url="u")),
+        ({"kind": "record"}, Filter(kind="record")),
         ({"organization_id": "1", "since": 1}, Filter(organization_id="1", between=Between(1000, None))),
     ],
 )
@@ -97,7 +99,7 @@ async def test_which_are_sent_again_or_dropped(body: dict[str, Any], wanted: obj
 @pytest.mark.parametrize(
     "body",
     [{}, {"letters": ["1"]}, {"letters": ["1:1"], "task": "t"}, {"task": 1}, {"state": "all"}, {"since": "then"},
-     {"task": "t", "dry_run": 1}],
+     {"task": "t", "dry_run": 1}, {"kind": "hook"}, {"kind": 1}, {"kind": []}],
 )  # fmt: skip
 async def test_what_is_refused(body: dict[str, Any]) -> None:
     parts = FakeParts()
@@ -106,4 +108,5 @@ async def test_what_is_refused(body: dict[str, Any]) -> None:
             assert (await client.post(f"{PATH}/{what}", json=body)).status == 400
         assert (await client.post(f"{PATH}/drop", json={"task": "t", "force": True})).status == 400
         assert (await client.get(f"{PATH}?state=closed")).status == 400
+        assert (await client.get(f"{PATH}?kind=hook")).status == 400
     assert parts.history.asked == []

@@ -87,7 +87,10 @@ def test_no_call_breaks_a_view(call) -> None:
         @examples(30)
         @given(bodies, queries, st.just(hook_id) | texts_of_path, st.just("c1") | texts_of_path, st.booleans())
         def send(body: bytes, query, of_hook: str, of_call: str, is_json: bool) -> None:
-            ids = {"hook_id": of_hook, **dict.fromkeys(("replay_id", "webhook_id", "letter", "name"), of_call)}
+            ids = {
+                "hook_id": of_hook,
+                **dict.fromkeys(("replay_id", "webhook_id", "letter", "name", "call_id"), of_call),
+            }
             path = call.path.format(**{name: quote(one, safe="") for name, one in ids.items()})
             url = f"{path}?{urlencode(query)}" if query else path
             headers = {"Content-Type": "application/json" if is_json else "text/plain"} if body else {}
