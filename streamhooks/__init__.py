@@ -9,7 +9,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from streamhooks.errors import NotConfirmed, PublishError
 from streamhooks.tasks.retry import RetryTaskError, retry
+from streamhooks.tasks.sending import Handle, flush
 from streamhooks.tasks.task import NextTask, Task, instrumented_task
 
 if TYPE_CHECKING:
@@ -17,7 +19,18 @@ if TYPE_CHECKING:
 
     app: App
 
-__all__ = ["NextTask", "RetryTaskError", "Task", "app", "instrumented_task", "retry"]
+__all__ = [
+    "Handle",
+    "NextTask",
+    "NotConfirmed",
+    "PublishError",
+    "RetryTaskError",
+    "Task",
+    "app",
+    "flush",
+    "instrumented_task",
+    "retry",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -65,6 +65,8 @@ class DelayedCall(Record):
     """The dead letter that it sends again: `<partition>:<offset>:<timestamp>` on `dead-letters`."""
     earlier: int = 0
     """How many attempts were made before its first run: those that its dead letter had before it was sent again."""
+    expires: int | None = None
+    """From when on it does not run, epoch milliseconds; None for never."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -89,6 +91,7 @@ class DelayedCall(Record):
             cause=None if fields.get("cause") is None else cast(Resent, choice(fields, "cause", get_args(Resent))),
             letter=optional_text(fields, "letter"),
             earlier=optional_whole(fields, "earlier") or 0,
+            expires=optional_whole(fields, "expires"),
         )
 
     def to_fields(self) -> dict[str, Any]:

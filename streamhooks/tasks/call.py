@@ -42,6 +42,8 @@ class Call:
     """The key of the dead letter that it sends again."""
     earlier: int = 0
     """How many attempts were made before its first run: those that its dead letter had."""
+    expires: int | None = None
+    """From when on it does not run, epoch milliseconds."""
     stored: bool = False
     """Whether it has a record in `delayed`, which a tombstone must settle."""
     size: int = 0
@@ -80,6 +82,7 @@ class Call:
             cause=self.cause,
             letter=self.letter,
             earlier=self.earlier,
+            expires=self.expires,
         ).to_json()
 
     @classmethod
@@ -104,6 +107,7 @@ class Call:
             cause=stored.cause,
             letter=stored.letter,
             earlier=stored.earlier,
+            expires=stored.expires,
             stored=True,
             size=size,
             kept_at=kept_at,

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
+from streamhooks.tasks.defining import check_retry, exceptions_of
+from streamhooks.tasks.when import Seconds, seconds_of
+
 F = TypeVar("F", bound=Callable[..., Any])
 Exceptions = tuple[type[BaseException], ...]
 
@@ -13,11 +16,11 @@ Decision = Literal["ignore", "exclude", "retry"]
 
 
 class RetryTaskError(Exception):
-    """Raised by a task that wants to run again; `countdown` in seconds, or None for the task's own delay."""
+    """Raised by a task that wants to run again; `countdown` (seconds or a timedelta) may replace the task's delay."""
 
-    def __init__(self, message: str = "the task asked to run again", countdown: float | None = None) -> None:
+    def __init__(self, message: str = "the task asked to run again", countdown: Seconds | None = None) -> None:
         super().__init__(message)
-        self.countdown = countdown
+        self.countdown = None if countdown is None else max(0.0, seconds_of(countdown, "countdown"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,12 @@ def retry(
     `@retry` alone retries every Exception. `ignore` ends as done and is counted, `exclude` is dead-lettered, `on` is
     retried.
     """
+    named = {"on": on, "exclude": exclude, "ignore": ignore}
+    policy = RetryPolicy(**{name: exceptions_of(given, name) for name, given in named.items()})
 
     def decorate(decorated: F) -> F:
-        decorated.__retry_policy__ = RetryPolicy(_tuple(on), _tuple(exclude), _tuple(ignore))  # type: ignore[attr-defined]
+        check_retry(decorated)
+        decorated.__retry_policy__ = policy  # type: ignore[attr-defined]
         return decorated
 
     return decorate if function is None else decorate(function)
-
-
-def _tuple(exceptions: Exceptions | type[BaseException]) -> Exceptions:
-    return exceptions if isinstance(exceptions, tuple) else (exceptions,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -15,14 +16,16 @@ from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
-from streamhooks.tasks.endings import DONE, Ending, Limits, dead, ending_of
+from streamhooks.tasks.endings import DONE, Ending, EndingKind, Limits, dead, ending_of
 from streamhooks.tasks.lanes import TaskLane, task_lane
 from streamhooks.tasks.owners import Family, Owner, PendingOwner
 from streamhooks.tasks.runs import GiveBack, Runs
 from streamhooks.tasks.sending import Handle
 from streamhooks.tasks.settler import Settler
-from streamhooks.tasks.task import Delivery, FanOut, Task
+from streamhooks.tasks.task import AnyTask, Delivery, FanOut
 from streamhooks.times import steady
+
+log = logging.getLogger(__name__)
 
 #: maximum running calls without a hook: of fan-outs of records, and of pending calls per lane
 AT_ONCE = 200
@@ -43,7 +46,7 @@ class TaskRunner:
 
     def __init__(
         self,
-        registry: Mapping[str, Task],
+        registry: Mapping[str, AnyTask],
         services: Services,
         settler: Settler,
         runs: Runs,
@@ -109,6 +112,9 @@ class TaskRunner:
             await left
 
     async def _execute(self, call: Call) -> Ran:
+        if call.expires is not None and self._settler.now_ms() >= call.expires:
+            log.info("a call of %s has expired and does not run: id=%s", shown(call.task), shown(call.id))
+            return Ran(Ending(EndingKind.EXPIRED))
         task = self._registry.get(call.task)
         if task is None:
             return Ran(dead(f"unknown task {shown(call.task)}"))

@@ -9,37 +9,46 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
 
 from streamhooks.tasks import sending
+from streamhooks.tasks.arguments import check_signature, signature_of
+from streamhooks.tasks.defining import check_same, check_task
 from streamhooks.tasks.retry import RetryPolicy
 from streamhooks.tasks.threads import in_thread
+from streamhooks.tasks.when import Seconds, seconds_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: every task that was defined, by name
-registry: dict[str, Task] = {}
+registry: dict[str, AnyTask] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Task:
+class Task(Generic[P, R]):
     """A function that workers run, called from anywhere.
 
     `default_retry_delay` is in seconds; `max_retries=5` means 6 runs.
     """
 
     name: str
-    function: Callable[..., Any]
+    function: Callable[P, R]
     default_retry_delay: float = 300.0
     max_retries: int = 5
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     is_async: bool = field(init=False)
+    signature: inspect.Signature | None = field(init=False)
     #: whether the settings about retries apply to it
     is_governed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         # Computed once: it takes longer than all the rest of a call of a coroutine function.
         object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.function))
+        object.__setattr__(self, "signature", signature_of(self.function))
 
-    def delay(self, *args: Any, **kwargs: Any) -> sending.Handle:
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> sending.Handle:
         """Call the task as soon as possible; see `apply_async`."""
         return self.apply_async(args, kwargs)
 
@@ -47,46 +56,59 @@ class Task:
         self,
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
-        countdown: float | None = None,
+        countdown: Seconds | None = None,
+        eta: datetime | None = None,
+        expires: Seconds | datetime | None = None,
     ) -> sending.Handle:
-        """Call the task in `countdown` seconds.
+        """Call the task in `countdown` (seconds or a timedelta) or at `eta`; it does not run from `expires` on.
 
         This is an ordinary call, inside or outside a worker; await the handle to wait until the broker has confirmed
         it. Inside a worker, the running task is settled only when its calls are confirmed.
 
         Raises:
-            TypeError: the arguments are not JSON.
+            TypeError: the function does not take these arguments, or they are not JSON.
+            ValueError: a time is out of bounds, or has no time zone.
+            PublishError: the buffer of calls is full.
 
         """
-        return sending.send(self.name, list(args), dict(kwargs or {}), countdown or 0.0)
+        kwargs = {} if kwargs is None else kwargs
+        check_signature(self.name, self.signature, args, kwargs)
+        return sending.send(self.name, args, kwargs, countdown, eta, expires)
 
     async def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Run the function now, in this process; if it is not a coroutine function, in a thread."""
         if self.is_async:
-            return await self.function(*args, **kwargs)
+            return await self.function(*args, **kwargs)  # type: ignore[misc]
         return await in_thread(self.function, *args, **kwargs)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, for tests and for other tasks."""
         return self.function(*args, **kwargs)
 
 
+AnyTask = Task[..., Any]
+
+
 def instrumented_task(
-    name: str, default_retry_delay: float = 300.0, max_retries: int = 5
-) -> Callable[[Callable[..., Any]], Task]:
+    name: str, default_retry_delay: Seconds = 300.0, max_retries: int = 5
+) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a task of a function. Its runs are counted and timed; failures are logged, and retried as `@retry` says.
 
     Raises:
-        ValueError: another function has this name.
+        TypeError: it is not used as a decorator of a function must be.
+        ValueError: another function has this name, or a number is out of bounds.
 
     """
+    if not isinstance(name, str):
+        check_task(name, None, default_retry_delay, max_retries)
 
-    def decorate(function: Callable[..., Any]) -> Task:
-        known = registry.get(name)
-        if known is not None and known.function.__qualname__ != function.__qualname__:
-            raise ValueError(f"there is another task named {name!r}")
-        registry[name] = Task(name, function, default_retry_delay, max_retries, policy_of(function))
-        return registry[name]
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        check_task(name, function, default_retry_delay, max_retries)
+        if name in registry:
+            check_same(name, registry[name].function, function)
+        made = Task(name, function, seconds_of(default_retry_delay, ""), max_retries, policy_of(function))
+        registry[name] = made
+        return made
 
     return decorate
 
@@ -97,7 +119,7 @@ def policy_of(function: Callable[..., Any]) -> RetryPolicy:
     return found
 
 
-class FanOut(Task):
+class FanOut(Task[..., Any]):
     """A built-in task that causes deliveries: its function is a coroutine function that returns them."""
 
     __slots__ = ()
@@ -119,9 +141,9 @@ def fan_out(name: str, max_retries: int = 3) -> Callable[[Callable[..., Awaitabl
 class NextTask:
     """A call that is decided now and made later, when all else has succeeded (as in Sentry's relocation tasks)."""
 
-    task: Task
+    task: AnyTask
     args: Sequence[Any] = ()
-    countdown: float | None = None
+    countdown: Seconds | None = None
 
     def schedule(self) -> sending.Handle:
         """Make the call."""

@@ -46,7 +46,7 @@ class KeptCall:
 class Run(KeptCall):
     """A run of a call, and how it ended.
 
-    `outcome` is done, ignored, retry, dead, or dropped: its hook is gone or disabled. `retry_at` is as `at`.
+    `outcome` is done, ignored, retry, dead, expired, or dropped: its hook is gone or disabled. `retry_at` is as `at`.
     """
 
     outcome: str = "done"

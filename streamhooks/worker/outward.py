@@ -52,7 +52,7 @@ class Outward:
         self.client = HookClient(self.addresses, limit=settings.max_in_flight * 2, user_agent=USER_AGENT)
         # Tests are sent when a caller of the API says so: on connections of their own, and few.
         self.sample_client = HookClient(self.addresses, limit=AT_ONCE, user_agent=USER_AGENT)
-        self._sender = _WorkerSender(self.outbox, topics.delayed, partitions)
+        self._sender = _WorkerSender(self.outbox, topics.delayed)
 
     def parts(self) -> Iterator[Part]:
         """Return what starts and stops."""
@@ -68,7 +68,6 @@ class Outward:
 
 
 class _WorkerSender:
-    def __init__(self, outbox: Outbox, topic: str, partitions: int) -> None:
+    def __init__(self, outbox: Outbox, topic: str) -> None:
         self.topic = topic
-        self.partitions = partitions
         self.publish = outbox.begin
