@@ -113,6 +113,20 @@ def test_called_from_a_task_that_blocks(shop: Shop, mark: str) -> None:
     assert [run["task"] for run in shop.runs(mark, 2)] == ["blocking_parent", "greet"]
 
 
+def test_called_from_forked_children_of_a_run(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.forks.delay({mark!r})")
+    runs = shop.runs(mark, 4)
+    assert sorted(run["names"][0] for run in runs if run["task"] == "greet") == ["child 1", "child 2", "parent"]
+
+
+def test_an_expired_call(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.greet.apply_async([{mark!r}, 'late'], expires=-1)")
+    shop.call(f"shop.greet.apply_async([{mark!r}, 'in time'], expires=60)")
+    assert [run["names"] for run in shop.runs(mark, 1)] == [["in time"]]
+    counted = 'streamhooks_tasks_total{outcome="expired",task="shop.greet"} 1.0'
+    eventually(lambda: counted in shop._installation.api.get("/metrics").body.decode())
+
+
 def test_next_task_from_outside(shop: Shop, mark: str) -> None:
     code = f"""
 from streamhooks import NextTask
