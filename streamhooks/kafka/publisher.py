@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -245,14 +244,6 @@ class Publisher:
     def is_dead(self) -> bool:
         """Tell whether nothing more can be written."""
         return self._dead is not None
-
-    def abandon(self) -> None:
-        """Never free the producers; for a forked child, in which their threads do not exist.
-
-        To free one means to wait for its threads, for ever (librdkafka#2374).
-        """
-        for producer in (*self._producers(), *self._previous):
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
 
     def __len__(self) -> int:
         return sum(map(len, self._producers()))

@@ -73,11 +73,12 @@ class Process:
     def __init__(self) -> None:
         self._begin()
         self._has_exit = False
-        os.register_at_fork(
-            before=lambda: self._lock.acquire(),
-            after_in_parent=lambda: self._lock.release(),
-            after_in_child=self._forked,
-        )
+        if sys.platform != "win32":
+            os.register_at_fork(
+                before=lambda: self._lock.acquire(),
+                after_in_parent=lambda: self._lock.release(),
+                after_in_child=self._forked,
+            )
 
     def _begin(self) -> None:
         self.unconfirmed = Unconfirmed()
@@ -87,8 +88,7 @@ class Process:
         self._lock = threading.RLock()
 
     def _forked(self) -> None:
-        if self._program is not None:
-            self._program.abandon()
+        # To free the parent's producer would hang (librdkafka#2374). The frame of its thread holds it for ever.
         self._begin()
         context.enter(None)  # else its calls would have the ids of those that the run makes itself
 

@@ -77,10 +77,6 @@ class Program:
         """Wait until each call is confirmed or has failed."""
         self._publisher.close(self.timeout + 1)
 
-    def abandon(self) -> None:
-        """Leave the producer to the process that made it; for its forked child."""
-        self._publisher.abandon()
-
 
 def in_event_loop() -> bool:
     """Tell whether this code runs in an event loop."""

@@ -19,7 +19,7 @@ from support.topics import consume_all, create_topic
 from streamhooks.dev.kafka import EmbeddedKafka
 
 PROGRAM = """
-import asyncio, concurrent.futures, multiprocessing, os, sys, threading
+import asyncio, concurrent.futures, multiprocessing, os, signal, sys, threading
 import streamhooks
 from streamhooks import PublishError, instrumented_task
 
@@ -84,6 +84,13 @@ with concurrent.futures.ProcessPoolExecutor(2, mp_context=fork) as ex: list(ex.m
 spawn = multiprocessing.get_context("spawn")
 with concurrent.futures.ProcessPoolExecutor(1, spawn) as ex: list(ex.map(calls, [tag]))  # 5""",
     "pool": "calls(tag)\nwith fork.Pool(2) as pool: pool.map(flushed, [tag] * 3)  # 20",
+    "pool that ends by itself": """
+pool = fork.Pool(2)
+pool.map(calls, [tag] * 3)
+pool.close(); pool.join()  # 15""",
+    "signal with a handler": """
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+calls(tag); os.kill(os.getpid(), signal.SIGTERM)  # 5""",
     "asyncio": """
 async def main():
     calls(tag); await t.delay(tag); calls(tag)
