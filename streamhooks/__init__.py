@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from streamhooks.errors import NotConfirmed, PublishError
 from streamhooks.tasks.context import RunningCall, current_call
 from streamhooks.tasks.middleware import middleware
 from streamhooks.tasks.retry import RetryTaskError, retry
+from streamhooks.tasks.sending import Handle, flush
 from streamhooks.tasks.task import NextTask, Task, instrumented_task
 from streamhooks.tasks.time_limits import TimeLimitExceeded
 
@@ -21,13 +23,17 @@ if TYPE_CHECKING:
     app: App
 
 __all__ = [
+    "Handle",
     "NextTask",
+    "NotConfirmed",
+    "PublishError",
     "RetryTaskError",
     "RunningCall",
     "Task",
     "TimeLimitExceeded",
     "app",
     "current_call",
+    "flush",
     "instrumented_task",
     "middleware",
     "retry",

@@ -11,6 +11,7 @@ StreamhooksError
 ├── PublishError            a record was not written
 │   ├── RecordTooLarge      the broker will never accept it
 │   ├── WriteRefused        the broker rejects it for now: no permission, no such topic, …
+│   ├── NotConfirmed        Kafka has not confirmed it in time; it may be written all the same
 │   └── ProducerDead        this process can't write any more
 └── Refusal                 the start ends with one line
     └── BadSettings         a setting has an invalid value
@@ -76,6 +77,10 @@ class WriteRefused(PublishError):
     def __init__(self, text: str, code: int = 0) -> None:
         super().__init__(text)
         self.code = code
+
+
+class NotConfirmed(PublishError):
+    """Kafka has not confirmed a record in time. If it was on its way, it may be written all the same."""
 
 
 class ProducerDead(PublishError):

@@ -124,7 +124,7 @@ REFUSED_CALLS = Counter("streamhooks_refused_calls_total", "API calls that were 
 LOST_SPANS = Counter("streamhooks_lost_spans_total", "Spans that no collector accepted")
 
 
-_ENDINGS: Final = ("done", "retry", "dead", "dropped", "ignored")
+_ENDINGS: Final = ("done", "retry", "dead", "dropped", "expired", "ignored")
 #: topics that are read whole, and `firings`, which is read to count attempts
 _READ: Final = ("resources", "hooks", "hook_states", "delayed", "firings")
 

@@ -130,6 +130,7 @@ class Settings(BaseSettings):
     schema_registry: str | None = Field(None, pattern=r"^https?://[^\s/]+[^\s]*$", repr=False)
 
     fetcher: Literal["librdkafka", "aiokafka"] = "librdkafka"
+    call_timeout: float = Field(30.0, ge=0.1, le=86400)
 
     # the web views
     web_bind: str = "127.0.0.1"

@@ -15,9 +15,9 @@ from typing import Final
 from streamhooks.delayed.entries import Entry
 from streamhooks.delayed.pending import Pending
 from streamhooks.delayed.upkeep import call_of
-from streamhooks.metrics import MOVED_CALLS
+from streamhooks.metrics import MOVED_CALLS, tasks_of
 from streamhooks.tasks.call import Call
-from streamhooks.tasks.endings import log_given_up
+from streamhooks.tasks.endings import EndingKind, log_given_up
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.runs import GONE, ReadArguments
 
@@ -62,12 +62,14 @@ class Moving:
         MOVED_CALLS.inc()
 
     async def give_up(self, entry: Entry, reason: str) -> None:
-        """Write a call to the dead letters, and settle it. It stays if Kafka does not answer."""
+        """Write a call to the dead letters unless it has expired, and settle it. It stays if Kafka does not answer."""
         former, entry.state = entry.state, "running"
         try:
             async with self._room(entry):
                 call = await self._whole(entry)
-                if call is not None:
+                if call is not None and call.expires is not None and self._clock() * 1000 >= call.expires:
+                    await self._settle(entry, call, EndingKind.EXPIRED)
+                elif call is not None:
                     await self._end(entry, call, reason)
         finally:
             _put_back(entry, former)
@@ -92,8 +94,12 @@ class Moving:
     async def _end(self, entry: Entry, call: Call, reason: str) -> None:
         log_given_up(call, reason)
         await self._outputs.give_up(call, reason, entry.call().last)
+        await self._settle(entry, call, EndingKind.DEAD)
+
+    async def _settle(self, entry: Entry, call: Call, ending: EndingKind) -> None:
         await self._outputs.settle(call)
         self._pending.settle(entry)
+        tasks_of("unknown", ending).inc()
 
 
 def _put_back(entry: Entry, former: str) -> None:

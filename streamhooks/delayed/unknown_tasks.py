@@ -19,7 +19,7 @@ from streamhooks.delayed.queues import Queues
 from streamhooks.in_flight.gate import Gate
 from streamhooks.kafka.partitions import partition_of
 from streamhooks.masking import LONGEST_TEXT, shown
-from streamhooks.metrics import UNKNOWN_TASK_CALLS, tasks_of
+from streamhooks.metrics import UNKNOWN_TASK_CALLS
 from streamhooks.tasks.lanes import task_lane
 from streamhooks.times import steady
 
@@ -125,7 +125,6 @@ class UnknownTasks:
         return self._clock() - entry.due / 1000 > longest and self._steady() - since > min(LEAST, longest)
 
     async def _give_up(self, entry: Entry) -> None:
-        tasks_of("unknown", "dead").inc()
         text = f"unknown task {shown(entry.task)}: no worker has known it for {self._days:g} days"
         await self._moving.give_up(entry, text)
 

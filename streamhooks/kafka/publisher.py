@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
+from streamhooks.errors import NotConfirmed, ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka.clients import client_config
 from streamhooks.kafka.known_brokers import WatchedProducer
 from streamhooks.settings import Settings
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 Headers = list[tuple[str, bytes]]
 
 _TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
+_UNKNOWN = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001 - its public name
+_NO_TOPIC = "there is no such topic: a worker creates it at its start, as does `streamhooks topics create`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +54,36 @@ class Publisher:
     """One producer for the whole process.
 
     `publish` is thread-safe. Its future is resolved when the broker has confirmed the record. While the broker is away,
-    librdkafka retries forever, and a full buffer makes `publish` raise BufferError.
+    librdkafka retries forever, and a full buffer makes `publish` raise BufferError. `options` of librdkafka replace
+    ours.
     """
 
-    def __init__(self, settings: Settings, on_fatal: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_fatal: Callable[[str], None] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         self._on_fatal = on_fatal
-        self._config = client_config(settings) | {
-            "acks": "all",
-            "enable.idempotence": True,
-            # With more, librdkafka fails for good when one of the batches is refused for too few in-sync replicas.
-            "max.in.flight.requests.per.connection": 1,
-            "message.timeout.ms": 0,
-            # We write bookkeeping: it can wait a little, and fewer batches cost less.
-            "linger.ms": 20,
-            "compression.type": "lz4",
-            "message.max.bytes": 10_000_000,
-            "queue.buffering.max.kbytes": 32_768,
-            "queue.buffering.max.messages": 200_000,
-            "partitioner": "murmur2_random",
-            "error_cb": self._noticed,
-        }
+        self._config = (
+            client_config(settings)
+            | {
+                "acks": "all",
+                "enable.idempotence": True,
+                # With more, librdkafka fails for good when one of the batches is refused for too few in-sync replicas.
+                "max.in.flight.requests.per.connection": 1,
+                "message.timeout.ms": 0,
+                # We write bookkeeping: it can wait a little, and fewer batches cost less.
+                "linger.ms": 20,
+                "compression.type": "lz4",
+                "message.max.bytes": 10_000_000,
+                "queue.buffering.max.kbytes": 32_768,
+                "queue.buffering.max.messages": 200_000,
+                "partitioner": "murmur2_random",
+                "error_cb": self._noticed,
+            }
+            | dict(options or {})
+        )
         self._producer = WatchedProducer(self._config)
         self._one_by_one: WatchedProducer | None = None
         self._previous: list[WatchedProducer] = []
@@ -170,7 +182,11 @@ class Publisher:
             self._die(error.str())
         if self._dead is not None:
             return ProducerDead(self._dead)
-        return RecordTooLarge(error.str()) if error.code() in _TOO_LARGE else WriteRefused(error.str(), error.code())
+        if error.code() in _TOO_LARGE:
+            return RecordTooLarge(error.str())
+        if error.code() == KafkaError._MSG_TIMED_OUT:  # noqa: SLF001 - its public name
+            return NotConfirmed("Kafka has not confirmed the record in time")
+        return WriteRefused(_NO_TOPIC if error.code() in _UNKNOWN else error.str(), error.code())
 
     def _noticed(self, error: KafkaError) -> None:
         # An error that ends the producer is not always marked as fatal itself.
@@ -223,6 +239,11 @@ class Publisher:
             producer.poll(0)
             if not len(producer):
                 self._previous.remove(producer)
+
+    @property
+    def is_dead(self) -> bool:
+        """Tell whether nothing more can be written."""
+        return self._dead is not None
 
     def __len__(self) -> int:
         return sum(map(len, self._producers()))

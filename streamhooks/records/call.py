@@ -69,9 +69,10 @@ class DelayedCall(Record):
     """How many attempts were made before its first run: those that its dead letter had before it was sent again."""
     moved: int = 0
     """When it was moved to this partition, whose owner knows its task, epoch milliseconds; 0 if it never was."""
-
     starts: int = 0
     """How many runs of this attempt were started alone and have not ended, each after an unclean end of its owner."""
+    expires: int | None = None
+    """From when on it does not run, epoch milliseconds; None for never."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -98,6 +99,7 @@ class DelayedCall(Record):
             earlier=optional_whole(fields, "earlier") or 0,
             moved=optional_whole(fields, "moved") or 0,
             starts=optional_whole(fields, "starts") or 0,
+            expires=optional_whole(fields, "expires"),
         )
 
     def to_fields(self) -> dict[str, Any]:

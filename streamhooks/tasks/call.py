@@ -46,6 +46,8 @@ class Call:
     """When it was moved to its partition, epoch milliseconds; 0 if it never was."""
     starts: int = 0
     """How many runs of this attempt were started alone and have not ended: they ended their process."""
+    expires: int | None = None
+    """From when on it does not run, epoch milliseconds."""
     stored: bool = False
     """Whether it has a record in `delayed`, which a tombstone must settle."""
     size: int = 0
@@ -86,6 +88,7 @@ class Call:
             earlier=self.earlier,
             moved=self.moved,
             starts=self.starts if attempt == self.attempt else 0,
+            expires=self.expires,
         ).to_json()
 
     @classmethod
@@ -112,6 +115,7 @@ class Call:
             earlier=stored.earlier,
             moved=stored.moved,
             starts=stored.starts,
+            expires=stored.expires,
             stored=True,
             size=size,
             kept_at=kept_at,

@@ -16,7 +16,7 @@ from streamhooks.records.firing import Outcome
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.lanes import task_lane
 from streamhooks.tasks.retry import RetryTaskError
-from streamhooks.tasks.task import Task
+from streamhooks.tasks.task import AnyTask
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Limits:
     schedule: tuple[float, ...] | None = None
     jitter: float = JITTER
 
-    def retries_of(self, task: Task) -> int:
+    def retries_of(self, task: AnyTask) -> int:
         """Return the number of retries of a task."""
         if not task.is_governed:
             return task.max_retries
@@ -53,7 +53,7 @@ class Limits:
             return self.max_retries
         return task.max_retries if self.schedule is None else len(self.schedule)
 
-    def delay_of(self, task: Task, attempt: int) -> float:
+    def delay_of(self, task: AnyTask, attempt: int) -> float:
         """Return the delay before the retry after this attempt, in seconds."""
         if not task.is_governed:
             return task.retry_delay(attempt)
@@ -61,7 +61,7 @@ class Limits:
             return self.schedule[min(attempt, len(self.schedule)) - 1]
         return self.retry_delay
 
-    def delays_of(self, task: Task) -> tuple[float, ...]:
+    def delays_of(self, task: AnyTask) -> tuple[float, ...]:
         """Return the seconds before each retry of a task."""
         return tuple(self.delay_of(task, attempt) for attempt in range(1, self.retries_of(task) + 1))
 
@@ -72,6 +72,7 @@ class EndingKind(StrEnum):
     DONE = "done"
     IGNORED = "ignored"
     DROPPED = "dropped"
+    EXPIRED = "expired"
     RETRY = "retry"
     DEAD = "dead"
 
@@ -97,6 +98,7 @@ _OUTCOMES: dict[EndingKind, Outcome] = {
     EndingKind.RETRY: "retried",
     EndingKind.DEAD: "dead",
     EndingKind.DROPPED: "dropped",
+    EndingKind.EXPIRED: "dropped",
 }
 
 
@@ -121,7 +123,7 @@ def ended_its_process(call: Call) -> Ending:
 
 
 def ending_after(
-    call: Call, task: Task, attempted: Attempted, schedule: tuple[float, ...] | None, limits: Limits
+    call: Call, task: AnyTask, attempted: Attempted, schedule: tuple[float, ...] | None, limits: Limits
 ) -> Ending:
     """Return what an attempt to deliver means for its call; log a failure.
 
@@ -139,7 +141,7 @@ def ending_after(
 
 
 def ending_of(
-    call: Call, task: Task, error: BaseException, limits: Limits, schedule: tuple[float, ...] | None = None
+    call: Call, task: AnyTask, error: BaseException, limits: Limits, schedule: tuple[float, ...] | None = None
 ) -> Ending:
     """Return the ending of a run that raised, by the policy of its task; log a failure.
 
@@ -160,7 +162,7 @@ def ending_of(
 
 def _again(
     call: Call,
-    task: Task,
+    task: AnyTask,
     reason: str,
     asked: float | None,
     schedule: tuple[float, ...] | None,

@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
+from streamhooks.tasks.defining import check_retry, exceptions_of
+from streamhooks.tasks.when import Seconds, seconds_of
+
 F = TypeVar("F", bound=Callable[..., Any])
 Exceptions = tuple[type[BaseException], ...]
 
@@ -17,11 +20,11 @@ LONGEST_DELAY = 366 * 86_400.0
 
 
 class RetryTaskError(Exception):
-    """Raised by a task that wants to run again; `countdown` in seconds, or None for the task's own delay."""
+    """Raised by a task that wants to run again; `countdown` (seconds or a timedelta) may replace the task's delay."""
 
-    def __init__(self, message: str = "the task asked to run again", countdown: float | None = None) -> None:
+    def __init__(self, message: str = "the task asked to run again", countdown: Seconds | None = None) -> None:
         super().__init__(message)
-        self.countdown = countdown
+        self.countdown = None if countdown is None else max(0.0, seconds_of(countdown, "countdown"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,12 @@ def retry(
     `@retry` alone retries every Exception. `ignore` ends as done and is counted, `exclude` is dead-lettered, `on` is
     retried.
     """
+    named = {"on": on, "exclude": exclude, "ignore": ignore}
+    policy = RetryPolicy(**{name: exceptions_of(given, name) for name, given in named.items()})
 
     def decorate(decorated: F) -> F:
-        decorated.__retry_policy__ = RetryPolicy(_tuple(on), _tuple(exclude), _tuple(ignore))  # type: ignore[attr-defined]
+        check_retry(decorated)
+        decorated.__retry_policy__ = policy  # type: ignore[attr-defined]
         return decorated
 
     return decorate if function is None else decorate(function)
@@ -103,7 +109,3 @@ def _seconds(value: float, name: str) -> float:
     if not 0 <= seconds <= LONGEST_DELAY:
         raise ValueError(f"{name}: must be seconds from 0 to {LONGEST_DELAY:.0f}, not {value!r}")
     return seconds
-
-
-def _tuple(exceptions: Exceptions | type[BaseException]) -> Exceptions:
-    return exceptions if isinstance(exceptions, tuple) else (exceptions,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Running, Services
-from streamhooks.tasks.endings import DONE, Ending, Limits, dead, ended_its_process, ending_of
+from streamhooks.tasks.endings import DONE, Ending, EndingKind, Limits, dead, ended_its_process, ending_of
 from streamhooks.tasks.lanes import TaskLane, task_lane
 from streamhooks.tasks.middleware import around
 from streamhooks.tasks.owners import Family, Owner, PendingOwner
@@ -23,8 +24,10 @@ from streamhooks.tasks.places import AT_ONCE, TaskPlaces
 from streamhooks.tasks.runs import Runs
 from streamhooks.tasks.sending import Handle
 from streamhooks.tasks.settler import Settler
-from streamhooks.tasks.task import Delivery, FanOut, Task
+from streamhooks.tasks.task import AnyTask, Delivery, FanOut
 from streamhooks.times import steady
+
+log = logging.getLogger(__name__)
 
 #: a call that has ended its process so often is given up
 MOST_STARTS = 3
@@ -45,7 +48,7 @@ class TaskRunner:
 
     def __init__(
         self,
-        registry: Mapping[str, Task],
+        registry: Mapping[str, AnyTask],
         services: Services,
         settler: Settler,
         runs: Runs,
@@ -129,6 +132,9 @@ class TaskRunner:
         return ran
 
     async def _execute(self, call: Call, traceparent: str | None = None) -> Ran:
+        if call.expires is not None and self._settler.now_ms() >= call.expires:
+            log.info("a call of %s has expired and does not run: id=%s", shown(call.task), shown(call.id))
+            return Ran(Ending(EndingKind.EXPIRED))
         task = self._registry.get(call.task)
         if task is None:  # of a pending call only in a test: a worker does not start it, see `delayed.unknown_tasks`
             return Ran(dead(f"unknown task {shown(call.task)}"))

@@ -16,7 +16,7 @@ from streamhooks.tasks.notes import Notes
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.tasks.owners import Owner
 from streamhooks.tasks.sending import Handle
-from streamhooks.tasks.task import Task
+from streamhooks.tasks.task import AnyTask
 
 
 class Counts(Protocol):
@@ -42,7 +42,7 @@ class Settler:
         firings: Counts,
         notes: Notes,
         hooks: Hooks,
-        registry: Mapping[str, Task],
+        registry: Mapping[str, AnyTask],
         clock: Callable[[], float],
     ) -> None:
         self._outputs = outputs
@@ -104,7 +104,7 @@ class Settler:
                 await self._outputs.give_up(call, ending.reason, last)
             elif call.letter is not None:
                 # If nothing was sent, since its hook is gone or disabled, the letter stays open.
-                ran = ending.kind is not EndingKind.DROPPED
+                ran = ending.kind not in (EndingKind.DROPPED, EndingKind.EXPIRED)
                 await self._outputs.end_letter(call, "delivered" if ran else "open", ending.reason, ran=ran)
             await self._outputs.settle(call)
         owner.release()

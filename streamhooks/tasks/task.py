@@ -7,14 +7,20 @@ Why: docs/decisions/0014-tasks-on-the-wire.md, docs/decisions/0015-process-wide-
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
 
 from streamhooks.tasks import sending
+from streamhooks.tasks.arguments import check_signature, signature_of
+from streamhooks.tasks.defining import check_limits, check_same, check_task
 from streamhooks.tasks.retry import RetryPolicy, delays
 from streamhooks.tasks.time_limits import run_function
+from streamhooks.tasks.when import Seconds, seconds_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: how many retries a task has by default
 MAX_RETRIES = 5
@@ -22,11 +28,11 @@ MAX_RETRIES = 5
 BACKOFF_MAX = 600.0
 
 #: every task that was defined, by name
-registry: dict[str, Task] = {}
+registry: dict[str, AnyTask] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Task:
+class Task(Generic[P, R]):
     """A function that workers run, called from anywhere.
 
     `default_retry_delay` is in seconds; `max_retries=5` means 6 runs. A run is a failure after `time_limit` seconds.
@@ -34,7 +40,7 @@ class Task:
     """
 
     name: str
-    function: Callable[..., Any]
+    function: Callable[P, R]
     default_retry_delay: float = 300.0
     max_retries: int = 5
     policy: RetryPolicy = field(default_factory=RetryPolicy)
@@ -43,14 +49,16 @@ class Task:
     retry_delays: tuple[float, ...] | None = None
     """The seconds before each retry, the last of them for all further ones; None: always `default_retry_delay`."""
     is_async: bool = field(init=False)
+    signature: inspect.Signature | None = field(init=False)
     #: whether the settings about retries apply to it
     is_governed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         # Computed once: it takes longer than all the rest of a call of a coroutine function.
         object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.function))
+        object.__setattr__(self, "signature", signature_of(self.function))
 
-    def delay(self, *args: Any, **kwargs: Any) -> sending.Handle:
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> sending.Handle:
         """Call the task as soon as possible; see `apply_async`."""
         return self.apply_async(args, kwargs)
 
@@ -58,18 +66,24 @@ class Task:
         self,
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
-        countdown: float | None = None,
+        countdown: Seconds | None = None,
+        eta: datetime | None = None,
+        expires: Seconds | datetime | None = None,
     ) -> sending.Handle:
-        """Call the task in `countdown` seconds.
+        """Call the task in `countdown` (seconds or a timedelta) or at `eta`; it does not run from `expires` on.
 
         This is an ordinary call, inside or outside a worker; await the handle to wait until the broker has confirmed
         it. Inside a worker, the running task is settled only when its calls are confirmed.
 
         Raises:
-            TypeError: the arguments are not JSON.
+            TypeError: the function does not take these arguments, or they are not JSON.
+            ValueError: a time is out of bounds, or has no time zone.
+            PublishError: the buffer of calls is full.
 
         """
-        return sending.send(self.name, list(args), dict(kwargs or {}), countdown or 0.0)
+        kwargs = {} if kwargs is None else kwargs
+        check_signature(self.name, self.signature, args, kwargs)
+        return sending.send(self.name, args, kwargs, countdown, eta, expires)
 
     def retry_delay(self, attempt: int) -> float:
         """Return the delay before the retry after this attempt, in seconds."""
@@ -88,14 +102,17 @@ class Task:
             self.function, args, kwargs, task=self.name, is_async=self.is_async, limit=self.time_limit
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, for tests and for other tasks."""
         return self.function(*args, **kwargs)
 
 
+AnyTask = Task[..., Any]
+
+
 def instrumented_task(
     name: str,
-    default_retry_delay: float = 300.0,
+    default_retry_delay: Seconds = 300.0,
     max_retries: int | None = None,
     *,
     retry_backoff: float | bool | None = None,
@@ -103,7 +120,7 @@ def instrumented_task(
     retry_schedule: Sequence[float] | None = None,
     time_limit: float | None = None,
     max_running: int | None = None,
-) -> Callable[[Callable[..., Any]], Task]:
+) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a task of a function. Its runs are counted and timed; failures are logged, and retried as `@retry` says.
 
     All delays and `time_limit` are in seconds. `retry_backoff=2` waits 2, 4, 8, … up to `retry_backoff_max`; True means
@@ -111,41 +128,28 @@ def instrumented_task(
     there are as many retries as the schedule has delays, else 5. `max_running` bounds the runs at once on a worker.
 
     Raises:
-        TypeError: the function is a generator, whose body nobody would run.
-        ValueError: another function has this name, a delay is not possible, or a limit is not above 0.
+        TypeError: it is not used as a decorator of a function must be, or the function is a generator, whose body
+            nobody would run.
+        ValueError: another function has this name, a number is out of bounds, or a limit is not above 0.
 
     """
-    check_limits(name, time_limit, max_running)
     if max_retries is None:
         max_retries = len(retry_schedule) if retry_schedule else MAX_RETRIES
+    if not isinstance(name, str):
+        check_task(name, None, default_retry_delay, max_retries)
+    check_limits(name, time_limit, max_running)
     waits = delays(retry_backoff, retry_backoff_max, retry_schedule, max_retries)
 
-    def decorate(function: Callable[..., Any]) -> Task:
-        if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-            raise TypeError(
-                f"the function of the task {name!r} is a generator: it has a `yield`, which no task may have"
-            )
-        known = registry.get(name)
-        if known is not None and known.function.__qualname__ != function.__qualname__:
-            raise ValueError(f"there is another task named {name!r}")
-        policy = policy_of(function)
-        registry[name] = Task(
-            name, function, default_retry_delay, max_retries, policy, time_limit, max_running, retry_delays=waits
-        )
-        return registry[name]
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        check_task(name, function, default_retry_delay, max_retries)
+        if name in registry:
+            check_same(name, registry[name].function, function)
+        delay, policy = seconds_of(default_retry_delay, ""), policy_of(function)
+        made = Task(name, function, delay, max_retries, policy, time_limit, max_running, retry_delays=waits)
+        registry[name] = made
+        return made
 
     return decorate
-
-
-def check_limits(name: str, time_limit: float | None, max_running: int | None) -> None:
-    """Raise ValueError unless the limits of a task are above 0, and TypeError unless they are numbers."""
-    for what, value, kinds in (("time_limit", time_limit, (int, float)), ("max_running", max_running, (int,))):
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, kinds):
-            raise TypeError(f"{what} of the task {name!r} must be a number, not {type(value).__name__}")
-        if not 0 < value < math.inf:
-            raise ValueError(f"{what} of the task {name!r} must be above 0")
 
 
 def policy_of(function: Callable[..., Any]) -> RetryPolicy:
@@ -154,7 +158,7 @@ def policy_of(function: Callable[..., Any]) -> RetryPolicy:
     return found
 
 
-class FanOut(Task):
+class FanOut(Task[..., Any]):
     """A built-in task that causes deliveries: its function is a coroutine function that returns them."""
 
     __slots__ = ()
@@ -176,9 +180,9 @@ def fan_out(name: str, max_retries: int = 3) -> Callable[[Callable[..., Awaitabl
 class NextTask:
     """A call that is decided now and made later, when all else has succeeded (as in Sentry's relocation tasks)."""
 
-    task: Task
+    task: AnyTask
     args: Sequence[Any] = ()
-    countdown: float | None = None
+    countdown: Seconds | None = None
 
     def schedule(self) -> sending.Handle:
         """Make the call."""

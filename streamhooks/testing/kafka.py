@@ -67,7 +67,6 @@ class Sender:
     now: Callable[[], int]
     made: Callable[[DelayedCall], None]
     topic: str = TOPICS.delayed
-    partitions: int = 1
 
     def publish(
         self, topic: str, value: bytes | None, *, key: str | None = None, partition: int = -1
@@ -75,6 +74,7 @@ class Sender:
         """Store a call, with its times converted from the time of day to the clock of the test."""
         call = decode(DelayedCall, value)
         now = self.now()
-        call = replace(call, created=now, due=now + call.due - call.created)
+        expires = None if call.expires is None else max(0, now + call.expires - call.created)
+        call = replace(call, created=now, due=now + call.due - call.created, expires=expires)
         self.made(call)
         return self.kafka.publish(topic, call.to_json(), key=key)

@@ -46,8 +46,8 @@ class KeptCall:
 class Run(KeptCall):
     """A run of a call, and its outcome.
 
-    `outcome` is done, ignored, retry, dead, or dropped (its hook is gone or disabled). `retry_at` is in seconds since
-    the test began.
+    `outcome` is done, ignored, retry, dead, expired, or dropped (its hook is gone or disabled). `retry_at` is in
+    seconds since the test began.
     """
 
     outcome: str = "done"

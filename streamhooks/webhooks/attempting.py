@@ -13,7 +13,7 @@ from streamhooks.metrics import QUEUE_SECONDS, TASK_SECONDS
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Hooks
 from streamhooks.tasks.endings import Ending, EndingKind, Limits, dead, ending_after, ending_of
-from streamhooks.tasks.task import Task
+from streamhooks.tasks.task import AnyTask
 from streamhooks.times import steady
 from streamhooks.webhooks.deliver import Deliver
 from streamhooks.webhooks.rendering import Rendering, unsupported
@@ -34,7 +34,7 @@ class Attempting:
 
     def __init__(
         self,
-        registry: Mapping[str, Task],
+        registry: Mapping[str, AnyTask],
         hooks: Hooks,
         rendering: Rendering,
         deliver: Deliver,

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 from dotenv import dotenv_values
 
+import streamhooks
 from streamhooks.errors import BadSettings, Refusal
 from streamhooks.faust_patches.app import App
 from streamhooks.kafka.clients import tls_context
@@ -29,6 +30,8 @@ from streamhooks.worker.open_files import allow_many
 from streamhooks.worker.options import with_options
 
 log = logging.getLogger(__name__)
+
+_OUR_CODE = str(Path(streamhooks.__file__).parent)
 
 
 def build_app() -> App:
@@ -74,14 +77,27 @@ def prepare(settings: Settings) -> tuple[Settings, dict[str, int]]:
 
 def import_tasks(modules: Iterable[str]) -> None:
     """Import the modules that define tasks; raise Refusal for one that can't be imported."""
+    if not sys.flags.safe_path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does: the program `faust` leaves it out
     for module in modules:
         try:
             importlib.import_module(module)
-        except Exception as error:  # the module is the user's: it may raise anything
-            frame = traceback.extract_tb(error.__traceback__)[-1]
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the module is the user's: it may raise anything, and call sys.exit
             reason = " ".join(f"{type(error).__name__}: {error}".split())  # in one line
             text = f"STREAMHOOKS_TASK_MODULES: {module} can't be imported: {reason}"
-            raise Refusal(f"{text} ({frame.filename}:{frame.lineno})") from None
+            raise Refusal(f"{text} ({_place_of(error)})") from None
+
+
+def _place_of(error: BaseException) -> str:
+    """Return file and line of the code that caused an error at import: not ours, nor that of `import` itself."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [one for one in frames if not one.filename.startswith((_OUR_CODE, "<frozen importlib"))]
+    frame = (theirs or frames)[-1]
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def _make_folder(folder: Path) -> None:

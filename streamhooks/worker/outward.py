@@ -55,7 +55,7 @@ class Outward:
         self.client = HookClient(self.addresses, limit=settings.max_in_flight * 2, user_agent=USER_AGENT)
         # Callers of the API send tests, so these have few connections, separate from those of deliveries.
         self.sample_client = HookClient(self.addresses, limit=AT_ONCE, user_agent=USER_AGENT)
-        self._sender = _WorkerSender(self.outbox, topics.delayed, partitions)
+        self._sender = _WorkerSender(self.outbox, topics.delayed)
 
     def parts(self) -> Iterator[Part]:
         """Yield the parts that start and stop."""
@@ -71,7 +71,6 @@ class Outward:
 
 
 class _WorkerSender:
-    def __init__(self, outbox: Outbox, topic: str, partitions: int) -> None:
+    def __init__(self, outbox: Outbox, topic: str) -> None:
         self.topic = topic
-        self.partitions = partitions
         self.publish = outbox.begin

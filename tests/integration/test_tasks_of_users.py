@@ -89,7 +89,7 @@ logging.basicConfig(stream=sys.stdout)
 shop.greet.delay({mark!r}, os.urandom(2_000_000).hex())
 """
     (line,) = [line for line in shop.call(code).splitlines() if line.startswith("ERROR:streamhooks")]
-    assert "a call of shop.greet was not taken and is lost" in line
+    assert "a call of shop.greet was not stored" in line
 
 
 def test_a_function_that_blocks(shop: Shop, mark: str) -> None:
@@ -111,6 +111,20 @@ def test_called_from_a_task(shop: Shop, mark: str) -> None:
 def test_called_from_a_task_that_blocks(shop: Shop, mark: str) -> None:
     shop.call(f"shop.blocking_parent.delay({mark!r})")
     assert [run["task"] for run in shop.runs(mark, 2)] == ["blocking_parent", "greet"]
+
+
+def test_called_from_forked_children_of_a_run(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.forks.delay({mark!r})")
+    runs = shop.runs(mark, 4)
+    assert sorted(run["names"][0] for run in runs if run["task"] == "greet") == ["child 1", "child 2", "parent"]
+
+
+def test_an_expired_call(shop: Shop, mark: str) -> None:
+    shop.call(f"shop.greet.apply_async([{mark!r}, 'late'], expires=-1)")
+    shop.call(f"shop.greet.apply_async([{mark!r}, 'in time'], expires=60)")
+    assert [run["names"] for run in shop.runs(mark, 1)] == [["in time"]]
+    counted = 'streamhooks_tasks_total{outcome="expired",task="shop.greet"} 1.0'
+    eventually(lambda: counted in shop._installation.api.get("/metrics").body.decode())
 
 
 def test_next_task_from_outside(shop: Shop, mark: str) -> None:

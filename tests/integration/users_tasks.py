@@ -12,7 +12,7 @@ from installation import JSON, Installation
 from support import eventually
 
 MODULE = """
-import asyncio, json, os, time
+import asyncio, json, multiprocessing, os, time
 from streamhooks import NextTask, RetryTaskError, instrumented_task, retry
 
 def note(task, **fields):
@@ -69,6 +69,18 @@ async def parent(mark):
 def blocking_parent(mark):
     note("blocking_parent", mark=mark)
     greet.delay(mark, "from a thread")
+
+@instrumented_task(name="shop.forks")
+def forks(mark):
+    greet.delay(mark, "parent")
+    fork = multiprocessing.get_context("fork")
+    children = [fork.Process(target=greet.delay, args=(mark, f"child {number}")) for number in (1, 2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(30)
+        assert child.exitcode == 0, child.exitcode
+    note("forks", mark=mark)
 """
 
 

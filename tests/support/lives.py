@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streamhooks.delayed.owner_marks import OWNER
+from streamhooks.delayed.queues import Queues
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import ATTEMPT_HEADER, DelayedCall
 from streamhooks.records.formats import decode
@@ -37,6 +38,7 @@ class Fleet:
 
     def new_world(self) -> World:
         world = self.world = World(bound=100)
+        world.queues = Queues(world.tasks.__contains__)
         killed = self.killed = asyncio.Event()
         publish = world.publish
 

@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from support.examples import EVENT
 from streamhooks import NextTask, RetryTaskError, instrumented_task, retry
 from streamhooks.records.weight import LARGE
 from streamhooks.tasks import sending
+from streamhooks.tasks.process import PROCESS
 from streamhooks.testing import GivenUp, KeptCall, LocalWorker, Run
 from streamhooks.webhooks.tasks import process_service_hook
 
@@ -171,6 +172,33 @@ def test_arguments_are_what_json_makes_of_them(worker: LocalWorker) -> None:
         note.delay(object())
 
 
+def test_a_time_may_be_given_in_many_forms(worker: LocalWorker) -> None:
+    note.apply_async(["timedelta"], countdown=timedelta(minutes=1))
+    note.apply_async(["eta"], eta=datetime.now(UTC) + timedelta(minutes=3))
+    note.apply_async(["past"], eta=datetime(2020, 1, 1, tzinfo=UTC))
+    NextTask(note, ["next"], countdown=timedelta(minutes=2)).schedule()
+    assert [call.args for call in worker.waiting] == [["past"], ["timedelta"], ["next"], ["eta"]]
+    assert [round(call.at / 60) for call in worker.waiting] == [0, 1, 2, 3]
+
+
+def test_an_expired_call_does_not_run(worker: LocalWorker) -> None:
+    note.apply_async(["in time"], countdown=59, expires=60)
+    note.apply_async(["late"], countdown=60, expires=timedelta(minutes=1))
+    note.apply_async(["late"], expires=datetime(2020, 1, 1, tzinfo=UTC))
+    assert [(run.args, run.at, run.outcome) for run in worker.run()] == [
+        (["late"], 0, "expired"),
+        (["in time"], 59, "done"),
+        (["late"], 60, "expired"),
+    ]
+    assert SEEN == [(("in time",), {})]
+    assert worker.waiting == worker.dead_letters == []
+
+
+def test_a_retry_expires_too(worker: LocalWorker) -> None:
+    flaky.apply_async(["away", "away"], expires=90)
+    assert [(run.at, run.outcome) for run in worker.run()] == [(0, "retry"), (60, "retry"), (120, "expired")]
+
+
 def test_a_task_that_no_worker_knows(worker: LocalWorker) -> None:
     sending.send("tests.unknown", [], {}, 0.0)
     with pytest.raises(GivenUp, match=r"unknown task tests\.unknown"):
@@ -210,7 +238,7 @@ def test_calls_that_do_not_end(worker: LocalWorker, monkeypatch: pytest.MonkeyPa
 def test_nothing_is_left_behind() -> None:
     with LocalWorker():
         note.delay(1)
-    assert sending._PROCESS._worker is None
+    assert PROCESS._worker is None
 
 
 # --- webhooks

@@ -35,6 +35,18 @@ async def test_a_call_that_ends_its_process_is_dead_after_three_starts_alone() -
     assert all(1 <= fleet.runs[f"shop.t{number}"] <= 2 for number in range(20))
 
 
+async def test_a_suspected_call_of_an_unknown_task_holds_up_nobody_and_gets_no_mark() -> None:
+    fleet = Fleet({"shop.poison": poison, "shop.t": quick})
+    for number, task in enumerate(("shop.poison", "shop.gone", "shop.t")):
+        fleet.call(number, task)
+    assert await fleet.live(until=lambda: not fleet.open & {"c0", "c2"}) is False
+    fleet.tasks["shop.poison"] = quick
+    assert await fleet.live(until=lambda: fleet.open == {"c1"})
+    assert fleet.world.alone.is_on is False
+    assert fleet.marks("c1") == [0]
+    assert fleet.marks("c0") == [0, 1]
+
+
 async def test_ordinary_runs_write_nothing_more() -> None:
     fleet = Fleet({f"shop.t{n}": quick for n in range(20)})
     for number in range(20):
@@ -218,14 +230,6 @@ async def test_webhooks_and_our_own_tasks_go_on_beside() -> None:
         await sent.wait()
         await noted.wait()
         assert world.alone.is_on
-
-
-async def test_an_unknown_task_has_no_start_mark() -> None:
-    fleet = Fleet({})
-    fleet.call(0, "shop.unknown")
-    fleet.log.append(Record("delayed", 0, 1, 0, key_of(0).encode(), mark_of(0, "somebody", 1)))
-    assert await fleet.live(until=lambda: bool(fleet.dead))
-    assert fleet.marks("c0") == [0]
 
 
 @pytest.mark.parametrize("seed", range(20))

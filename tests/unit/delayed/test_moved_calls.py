@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 from support.fakes import Clock
 from support.moved_calls import KEY, NOW, Log, marks, moving, pending_value, record, tombstone, turns
 
@@ -82,7 +83,7 @@ def test_an_earlier_tombstone_that_comes_late_does_not_open_the_way_for_a_later_
 
 async def test_the_tombstone_is_written_when_the_new_record_is_confirmed():
     log, pending = Log(holds=True), Pending(Clock(NOW))
-    entry = pending.apply(record(0, 3, earlier=2, last={"error": "away"}, webhook_id="msg_1"))
+    entry = pending.apply(record(0, 3, earlier=2, last={"error": "away"}, webhook_id="msg_1", starts=2, expires=9))
     move = asyncio.create_task(moving(log, pending).move(entry, 1))
     await asyncio.sleep(0)
     (new,) = log.written
@@ -141,6 +142,22 @@ async def test_a_large_call_stays_while_kafka_does_not_give_its_arguments(doing:
     one = moving(log, pending, read)
     await (one.move(entry, 1) if doing == "move" else one.give_up(entry, "too old"))
     assert (log.written, entry.state) == ([], "unknown")
+
+
+@pytest.mark.parametrize("outcome", ["dead", "expired"])
+async def test_a_call_that_is_given_up_is_a_dead_letter_and_logged_unless_it_has_expired(
+    outcome: str, caplog: pytest.LogCaptureFixture
+):
+    log, pending = Log(), Pending(Clock(NOW))
+    entry = pending.apply(record(0, expires=int(NOW * 1000) + (outcome == "dead")))
+    labels = {"task": "unknown", "outcome": outcome}
+    before = REGISTRY.get_sample_value("streamhooks_tasks_total", labels) or 0
+    await moving(log, pending).give_up(entry, "too old")
+    is_dead = outcome == "dead"
+    assert [pending_value(one)["reason"] for one in log.of("dead-letters")] == ["too old"] * is_dead
+    assert [one.levelname for one in caplog.records] == ["ERROR"] * is_dead
+    assert (log.written[-1].topic, log.written[-1].value, pending.get(0, KEY)) == ("delayed", None, None)
+    assert REGISTRY.get_sample_value("streamhooks_tasks_total", labels) == before + 1
 
 
 async def test_a_large_call_whose_arguments_are_gone_is_a_dead_letter():
