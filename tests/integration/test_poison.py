@@ -10,7 +10,8 @@ import pytest
 from installation import Installation, alert, change, coordinates, event, hook_record
 from support import create_topic, eventually
 
-SETTINGS = {"retry_delay": 0.3, "max_retries": 1, "partitions": 4}
+#: `unknown_task_days`: a call of an unknown task is given up after a second
+SETTINGS = {"retry_delay": 0.3, "max_retries": 1, "partitions": 4, "unknown_task_days": 1e-5}
 UNKNOWN_FINGERPRINT = b"\xc3\x01" + b"\xee" * 8 + b"\x02\x04"
 DEEP = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 
