@@ -84,7 +84,9 @@ def neighbours(shop: Shop, mark: str) -> list[dict]:
 
 
 def log_of_last_start(one: Installation) -> str:
-    return one.worker.log.read_text().rpartition("hooks are known")[2]
+    _, found, rest = one.worker.log.read_text().rpartition("hooks have been read")
+    assert found
+    return rest
 
 
 def test_calls_that_hang_leave_room_and_one_over_its_limit_keeps_its_place(shop: Shop, organization: str) -> None:
