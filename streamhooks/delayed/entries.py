@@ -71,9 +71,8 @@ def entry_of(record: Record, call: DelayedCall) -> Entry:
     entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
     entry.at_once = _is_at_once(call)
     known = call.webhook_id or webhook_id_of_call(call.id, call.source)
-    entry.webhook_id = (
-        call.id if known == call.id else known
-    )  # mostly they are equal, and the same object takes no memory
+    # Mostly they are equal, and the same object takes no memory.
+    entry.webhook_id = call.id if known == call.id else known
     if call.letter is not None:
         entry.letter = (call.letter, call.redriven)
     if len(value) > LARGE:

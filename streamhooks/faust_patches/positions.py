@@ -93,10 +93,10 @@ class Positions:
             raise TimeoutError(f"the epochs of {len(missing)} partitions are not known")
         begun = {}
         for tp, found in logs.items():
-            read, previous = committed[tp], self._previous.get(tp)
+            read = committed[tp]
             is_there = read is not None
             if read is None and self._is_recreated(tp, found):
-                read = previous  # Kafka deletes the offsets of a topic with it
+                read = self._previous[tp]  # Kafka deletes the offsets of a topic with it
             start = self._start_of(tp, read, found, kept.get(tp))
             above = () if read is None else above_in(found, read, kept.get(tp))
             # A commit at another offset is not kept: the next commit replaces it.
