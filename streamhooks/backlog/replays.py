@@ -22,9 +22,6 @@ from streamhooks.settings import Settings
 from streamhooks.sources.kinds import OF_USERS, SourceKind
 from streamhooks.times import Between
 
-#: timeout of reading a record, in seconds
-TIMEOUT = 10.0
-
 
 class Replays:
     """Answers for one worker. `stop` stops sending stretches of a hook; `clock` gives epoch seconds.
@@ -53,9 +50,7 @@ class Replays:
     async def missed_of(self, hook_id: str) -> Missed:
         """Return a summary of what a hook has yet to get."""
         stretches = self._backlog.stretches.of_hook(hook_id)
-        return await self._looks.short(
-            missed_of, stretches, self._offsets, partial(read_one, self._settings, timeout=TIMEOUT)
-        )
+        return await self._looks.short(missed_of, stretches, self._offsets, partial(read_one, self._settings))
 
     async def ranges(self, hook: Hook, kinds: Collection[SourceKind] | None, between: Between) -> Ranges:
         """Return the offset ranges, by partition, of source records of a period that can fire the hook.

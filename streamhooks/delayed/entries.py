@@ -91,9 +91,8 @@ def entry_of(record: Record, call: DelayedCall) -> Entry:
     entry.at_once, entry.starts = _is_at_once(call), call.starts
     entry.task, entry.moved = sys.intern(call.task), call.moved
     known = call.webhook_id or webhook_id_of_call(call.id, call.source)
-    entry.webhook_id = (
-        call.id if known == call.id else known
-    )  # mostly they are equal, and the same object takes no memory
+    # Mostly they are equal, and the same object takes no memory.
+    entry.webhook_id = call.id if known == call.id else known
     if call.letter is not None:
         entry.letter = (call.letter, call.redriven)
     if len(value) > LARGE:

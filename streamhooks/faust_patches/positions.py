@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 #: how often the brokers are asked, how soon after a missing answer, and the shortest pause, all in seconds
 INTERVAL, SOON, AT_LEAST = 5.0, 0.5, 0.1
 
-#: how often it is asked again whether a partition has no committed offset, and how long after, in seconds
-ASKED_AGAIN, DOUBT = 3, 1.0
+#: how often it is asked again whether a partition has no committed offset
+ASKED_AGAIN = 3
 
 
 class Positions:
@@ -61,6 +61,7 @@ class Positions:
         self._evidence = asyncio.Event()
         self._ids: dict[str, set[str]] = {}  # per topic: the id of the one that is read
         self._numbers = 0
+        self._doubts = 0
         self._is_assigned = False
 
     # --- when partitions are assigned
@@ -69,7 +70,7 @@ class Positions:
         """Read these partitions, and no others; return their first offsets.
 
         A partition that does not exist now is started once it does. Raises KafkaError, TimeoutError, or what `start_of`
-        raises.
+        raises; after the first two, try again.
         """
         begun = await self._begun(tps)
         self._is_assigned = False
@@ -83,7 +84,7 @@ class Positions:
 
     async def _begun(self, tps: Collection[TP]) -> dict[TP, Start]:
         committed, logs = await self._brokers.committed(tps), await self._brokers.logs(tps)
-        committed = await self._confirmed(committed, logs)
+        self._doubt(committed, logs)
         known = {
             tp: read.epoch for tp, read in committed.items() if read is not None and read.epoch >= 0 and tp in logs
         }
@@ -92,10 +93,10 @@ class Positions:
             raise TimeoutError(f"the epochs of {len(missing)} partitions are not known")
         begun = {}
         for tp, found in logs.items():
-            read, previous = committed[tp], self._previous.get(tp)
+            read = committed[tp]
             is_there = read is not None
-            if read is None and previous is not None and previous.topic_id not in ("", found.topic_id):
-                read = previous  # Kafka deletes the offsets of a topic with it
+            if read is None and self._is_recreated(tp, found):
+                read = self._previous[tp]  # Kafka deletes the offsets of a topic with it
             start = self._start_of(tp, read, found, kept.get(tp))
             above = () if read is None else above_in(found, read, kept.get(tp))
             # A commit at another offset is not kept: the next commit replaces it.
@@ -103,27 +104,28 @@ class Positions:
             begun[tp] = Start(start, found, above, Settled(start, read.above) if builds and read else None)
         return begun
 
-    async def _confirmed(
-        self, committed: Mapping[TP, Reading | None], logs: Mapping[TP, Log]
-    ) -> dict[TP, Reading | None]:
-        """Return what is committed; ask again where nothing is although others, or we, have read there.
+    def _doubt(self, committed: Mapping[TP, Reading | None], logs: Mapping[TP, Log]) -> None:
+        """Raise TimeoutError, for a few times, if nothing is committed where others, or we, have read.
 
-        A coordinator that has just become one may answer that nothing is committed. It was seen with Kafka 4, for two
-        partitions of six, when its only broker had been paused.
+        A coordinator that has just become one may answer so. It was seen with Kafka 4, for two partitions of six, when
+        its only broker had been paused.
         """
-        found = dict(committed)
-        for _ in range(ASKED_AGAIN):
-            is_used = any(read is not None for read in found.values())
-            doubtful = [
-                tp
-                for tp, read in found.items()
-                if read is None and (is_used or tp in self._previous) and tp in logs and logs[tp].first < logs[tp].end
-            ]
-            if not doubtful:
-                break
-            await asyncio.sleep(DOUBT)
-            found |= await self._brokers.committed(doubtful)
-        return found
+        is_used = any(read is not None for read in committed.values())
+        doubtful = [
+            tp
+            for tp, found in logs.items()
+            if committed[tp] is None and found.first < found.end and not self._is_recreated(tp, found)
+            if is_used or tp in self._previous
+        ]
+        self._doubts = self._doubts + 1 if doubtful else 0
+        if 0 < self._doubts <= ASKED_AGAIN:
+            raise TimeoutError(f"nothing is committed of {len(doubtful)} partitions with records")
+        self._doubts = 0
+
+    def _is_recreated(self, tp: TP, found: Log) -> bool:
+        """Tell whether a partition that was read here before has another log now."""
+        previous = self._previous.get(tp)
+        return previous is not None and previous.topic_id not in ("", found.topic_id)
 
     def _begin(self, tp: TP, start: Start) -> None:
         self._numbers += 1

@@ -22,8 +22,6 @@ from streamhooks.times import Between
 
 #: the most hooks whose attempts are searched
 EXPLAINED = 100
-#: timeout of reading a record, in seconds
-TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class History:
     def _record_at(self, tp: TP, offset: int, *, stop: Stop) -> Record | None:
         if tp[1] not in self._offsets.partitions(tp[0]):
             return None  # Kafka gives no answer about a missing partition
-        return read_one(self._settings, tp, offset, timeout=TIMEOUT, stop=stop)
+        return read_one(self._settings, tp, offset, stop=stop)
 
     async def record_of(self, event_id: str, between: Between) -> Record | None:
         """Return the record of an event that was written in this period; None if there is none."""

@@ -24,6 +24,8 @@ NOT_THERE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_R
 AHEAD = 4_194_304
 #: approximate bytes that `read_some` reads
 SOME = 2_000_000
+#: timeout of `read_one`, in seconds
+ONE_WITHIN = 10.0
 
 
 class Record(NamedTuple):
@@ -118,9 +120,9 @@ def read_range(
     return list(scan(settings, {(topic, partition): (start, end)}, timeout=timeout, stop=stop))
 
 
-def read_one(settings: Settings, tp: TP, offset: int, *, timeout: float, stop: Stop | None = None) -> Record | None:
+def read_one(settings: Settings, tp: TP, offset: int, *, stop: Stop | None = None) -> Record | None:
     """Return the record at an offset, None if Kafka does not hold it; block, and raise, as `read_range` does."""
-    found = read_range(settings, *tp, offset, offset + 1, timeout=timeout, stop=stop)
+    found = read_range(settings, *tp, offset, offset + 1, timeout=ONE_WITHIN, stop=stop)
     return found[0] if found else None
 
 

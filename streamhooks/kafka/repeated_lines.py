@@ -20,9 +20,10 @@ TALKING: Final = ("aiokafka", "asyncio", "faust", "mode", "streamhooks.faust_pat
 #: our own loggers that do so in warnings
 WARNING_OFTEN: Final = (
     "streamhooks.counting.agent",
+    "streamhooks.counting.recalls",
     "streamhooks.sources.intake",
     "streamhooks.kafka",
-    "streamhooks.worker.system",
+    "streamhooks.worker.knowledge",
 )
 #: a logger that already logs once per topic
 TELLS_ONCE: Final = "streamhooks.kafka.refusals"

@@ -21,7 +21,7 @@ from streamhooks.worker.supervisor import Part
 
 
 class LookingBack:
-    """The searching parts of a worker. `partitions` is the partition count of `delayed` and of `firings`."""
+    """The searching parts of a worker. `partitioner` gives the partitions of hooks in `delayed` and `firings`."""
 
     def __init__(
         self,
@@ -30,11 +30,11 @@ class LookingBack:
         outward: Outward,
         known: Knowledge,
         running: Running,
-        partitions: int,
+        partitioner: Partitioner,
         clock: Callable[[], float],
     ) -> None:
         self.looks = Looks()
-        self.history = History(settings, self.looks, known.hooks, known.registry, partitions)
+        self.history = History(settings, self.looks, known.hooks, known.registry, partitioner.partitions)
         self.replays = Replays(
             settings, self.looks, logs, running.upkeep.backlog, stop=running.catch_up.stop, clock=clock
         )
@@ -45,7 +45,7 @@ class LookingBack:
             outward.letter_states,
             source=running.dead_letters.source,
             again=running.calls.again,
-            partitioner=Partitioner(partitions),
+            partitioner=partitioner,
             clock=clock,
         )
         self.letters = LetterDesk(self.looks, running.dead_letters, redriving)

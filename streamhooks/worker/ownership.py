@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from streamhooks.faust_patches.app import App
-from streamhooks.kafka.partitions import partition_of
+from streamhooks.kafka.partitions import Partitioner
 from streamhooks.kafka.topics import Topics
 
 
@@ -18,7 +16,8 @@ class Ownership:
         self._topics = topics
         self._floors: dict[App, dict[tuple[str, int], int]] = {}
         self.partitions = partitions
-        self.partition_of = partial(_partition_of, partitions)
+        self.partitioner = Partitioner(partitions)
+        self.partition_of = self.partitioner.of
 
     def is_mine(self, topic: str, partition: int) -> bool:
         """Tell whether this worker owns the partition."""
@@ -78,7 +77,3 @@ class Ownership:
 
     def _app_of(self, topic: str) -> App:
         return self._counting_app if topic == self._topics.firings else self._app
-
-
-def _partition_of(partitions: int, key: str) -> int:
-    return partition_of(key, partitions)

@@ -58,7 +58,7 @@ class System:
         self.running = running = Running(app, settings, out, known, own, tracing, clock)
         again = running.runs.again
         self.counting = new_counting(counting_app, tables, own, out.outbox, out.outputs, known.reads, again)
-        looking_back = LookingBack(settings, app.logs, out, known, running, own.partitions, clock)
+        looking_back = LookingBack(settings, app.logs, out, known, running, own.partitioner, clock)
         ids = partial(app.logs.ids, [prefix + name for name in NAMES.values()])
         renewal = Renewal(out.publisher, ids)
         watch = Watch(counts, KafkaCounts(settings).ask, known.follow, prefix, settings.metadata_interval)

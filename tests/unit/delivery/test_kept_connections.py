@@ -29,6 +29,13 @@ async def resets_when_used_again(peer: Peer) -> None:
     peer.reset()
 
 
+async def two_attempts(behaviour: Behaviour, timeout: float) -> tuple[list[str], int]:
+    """Send twice, the second time within `timeout` seconds; return what each came to, and how many connections."""
+    async with serving(behaviour) as endpoint, a_client() as client:
+        kinds = [(await client.post(endpoint.url, {}, b"{}", within)).kind for within in (LONG, timeout)]
+        return kinds, endpoint.connections
+
+
 @pytest.mark.parametrize("behaviour", [closes_after_each, closes_when_used_again])
 def test_a_kept_connection_that_has_ended_costs_no_attempt(behaviour: Behaviour, run: Run) -> None:
     async def attempts() -> list[int | str | None]:
@@ -46,13 +53,7 @@ def test_a_kept_connection_that_has_ended_costs_no_attempt(behaviour: Behaviour,
 @pytest.mark.parametrize("behaviour", [resets_after_each, resets_when_used_again])
 def test_an_endpoint_that_resets_a_kept_connection_has_failed_like_another(behaviour: Behaviour, run: Run) -> None:
     """A reset is an answer of a kind (docs/reference/outcomes.md): the same attempt does not ask again."""
-
-    async def attempts() -> tuple[list[str], int]:
-        async with serving(behaviour) as endpoint, a_client() as client:
-            kinds = [(await client.post(endpoint.url, {}, b"{}", LONG)).kind for _ in range(2)]
-            return kinds, endpoint.connections
-
-    assert run(attempts()) == (["answered", "connection"], 1)
+    assert run(two_attempts(behaviour, LONG)) == (["answered", "connection"], 1)
 
 
 def test_an_endpoint_that_breaks_off_its_answer_on_a_kept_connection_has_failed(run: Run) -> None:
@@ -61,13 +62,7 @@ def test_an_endpoint_that_breaks_off_its_answer_on_a_kept_connection_has_failed(
         await peer.request()
         await peer.send(b"HTTP/1.1 20")
 
-    async def attempts() -> tuple[str, str, int]:
-        async with serving(breaks_off) as endpoint, a_client() as client:
-            first = await client.post(endpoint.url, {}, b"{}", LONG)
-            second = await client.post(endpoint.url, {}, b"{}", LONG)
-            return first.kind, second.kind, endpoint.connections
-
-    assert run(attempts()) == ("answered", "connection", 1)
+    assert run(two_attempts(breaks_off, LONG)) == (["answered", "connection"], 1)
 
 
 def test_an_endpoint_that_hangs_on_a_kept_connection_is_a_timeout(run: Run) -> None:
@@ -75,10 +70,4 @@ def test_an_endpoint_that_hangs_on_a_kept_connection_is_a_timeout(run: Run) -> N
         await closes_after_each(peer)
         await peer.hang()
 
-    async def attempts() -> tuple[str, str, int]:
-        async with serving(hangs) as endpoint, a_client() as client:
-            first = await client.post(endpoint.url, {}, b"{}", LONG)
-            second = await client.post(endpoint.url, {}, b"{}", SHORT)
-            return first.kind, second.kind, endpoint.connections
-
-    assert run(attempts()) == ("answered", "timeout", 1)
+    assert run(two_attempts(hangs, SHORT)) == (["answered", "timeout"], 1)

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 import pytest
 from faust.types import TP
 
-from streamhooks.faust_patches import positions
 from streamhooks.faust_patches.fetching import Seek
 from streamhooks.faust_patches.positions import Positions
 from streamhooks.in_flight.progress import Settled
@@ -101,11 +100,6 @@ class World:
         return handed
 
 
-@pytest.fixture(autouse=True)
-def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(positions, "DOUBT", 0.0)
-
-
 @pytest.fixture
 async def world() -> World:
     return await World().begin()
@@ -113,7 +107,7 @@ async def world() -> World:
 
 async def test_partitions_begin_where_they_were_left() -> None:
     world = World()
-    world.commits[B] = None
+    world.commits[B], world.logs_now[B] = None, Log("id", 3, 0, 0)
     assert await world.positions.take_over([A, B]) == {A: 10, B: 0}
     assert world.assigned == [{A: Seek(10, 3, 1), B: Seek(0, 3, 2)}]
     assert dict(world.tracker.committable()) == {B: Settled(0)}
@@ -288,9 +282,9 @@ async def test_of_a_client_that_knows_no_epochs_the_leaders_epoch_is_used(world)
 async def test_offsets_are_deleted_with_the_topic_but_our_position_is_remembered(world) -> None:
     world.fetched(10, 11)
     world.positions.forget([A, B])
-    world.logs_now = {A: Log("other", 0, 0, 5), B: Log("id", 3, 0, 100)}
+    world.logs_now = {A: Log("other", 0, 0, 5), B: Log("id", 3, 100, 100)}
     world.commits = {A: None, B: None}
-    assert await world.positions.take_over([A, B]) == {A: 0, B: 0}
+    assert await world.positions.take_over([A, B]) == {A: 0, B: 100}
     assert world.reported == [(A, "anew", 0)]
-    assert dict(world.tracker.committable()) == {A: Settled(0), B: Settled(0)}
+    assert dict(world.tracker.committable()) == {A: Settled(0), B: Settled(100)}
     assert len(world.renewed) == 1

@@ -27,8 +27,8 @@ ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 def started(*ignored: signal.Signals) -> subprocess.Popen[str]:
     def ignore() -> None:
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
+        for number in ALL:  # who runs the tests may ignore some, such as nohup
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
 
     process = subprocess.Popen(
         [sys.executable, "-c", WAITING],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from importlib import import_module
 
 import pytest
 
-from streamhooks.kafka.repeated_lines import INTERVAL, RepeatedLines, limit_logs
+from streamhooks.kafka.repeated_lines import INTERVAL, TELLS_ONCE, WARNING_OFTEN, RepeatedLines, limit_logs
 
 
 class Log:
@@ -71,13 +72,20 @@ def test_numbers_in_a_finished_text_are_no_kinds(log: Log, text: str) -> None:
         ("mode.timers", logging.INFO),
         ("streamhooks.faust_patches.group", logging.WARNING),
         ("streamhooks.kafka.topics", logging.WARNING),
-        ("streamhooks.worker.system", logging.WARNING),
+        ("streamhooks.counting.recalls", logging.ERROR),
+        ("streamhooks.worker.knowledge", logging.WARNING),
     ],
 )
 def test_loggers_that_talk_to_kafka_are_limited(log: Log, name: str, level: int) -> None:
     for _ in range(2):
         log.say(name, "away", level=level)
     assert log.lines == ["away"]
+
+
+@pytest.mark.parametrize("name", [*WARNING_OFTEN, TELLS_ONCE])
+def test_our_loggers_are_those_of_modules_that_log(name: str) -> None:
+    module = import_module(name)
+    assert hasattr(module, "log") or hasattr(module, "__path__")
 
 
 @pytest.mark.parametrize(

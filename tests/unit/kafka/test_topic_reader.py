@@ -57,6 +57,8 @@ class Kafka:
         """How many of the next reads raise."""
         self.is_silent = False
         """Whether the consumers that there are get nothing more."""
+        self.silences = 0
+        """How many reads got nothing for that."""
         self.consumers = 0
 
     def consumer(self, *_: object, **__: object) -> Kafka._Consumer:
@@ -84,6 +86,7 @@ class Kafka:
 
         def poll(self, _timeout: float) -> Message | None:
             if self.kafka.is_silent:
+                self.kafka.silences += 1
                 return None
             for tp, at in self.at.items():
                 if at < self.kafka.ends[tp]:
@@ -196,6 +199,7 @@ async def test_a_client_that_gets_nothing_more_is_replaced(
     world.reader.start()
     await asyncio.wait_for(world.reader.wait_ready(), 10)
     world.kafka.is_silent = True
+    await until(lambda: world.kafka.silences > 0)  # a read that had begun may get what comes now
     world.kafka.ends[HOOKS] = 5
     await until(lambda: world.reader.position[HOOKS] == 5)
     assert sorted(world.handed) == sorted([*ALL, (HOOKS, 3), (HOOKS, 4)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
+from support.examples import EVENT
 from test_intake import World, message
 
 from streamhooks.hooks.table import HooksTable
@@ -19,13 +20,6 @@ from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import hops_of
 from streamhooks.tasks.call import Call
 
-EVENT = {
-    "event_id": "a" * 32,
-    "type": "error",
-    "datetime": 1,
-    "organization": {"id": "1", "slug": "o"},
-    "project": {"id": "2", "slug": "p", "name": "P"},
-}
 HOOK = Hook(id="b" * 32, organization_id="1", url="https://example.com/", events=("event.created",), secret="x" * 16)
 
 

@@ -50,6 +50,10 @@ def troubled(parts: FakeParts) -> dict[str, str]:
     }
 
 
+async def ids_of(client, query: str) -> list[str]:
+    return [hook["id"] for hook in await listed(client, query)]
+
+
 async def listed(client, query: str = "") -> list[dict[str, Any]]:
     answer = await client.get(f"/api/hooks?{query}")
     assert answer.status == 200, await answer.text()
@@ -107,7 +111,8 @@ async def test_each_state_can_be_asked_for(state: str, found: set[str]) -> None:
         shown = await listed(client, f"state={state}")
         assert {hook["id"] for hook in shown} == {ids[name] for name in found}
         if state in ("active", "disabled"):
-            assert await listed(client, f"status={state}") == shown
+            # Until when a hook is paused is told anew each time, by the steady clock.
+            assert await ids_of(client, f"status={state}") == [hook["id"] for hook in shown]
             assert await listed(client, f"status={state}&state=trouble&sort=trouble")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.examples import EVENT
 from support.runs import HOOK
 
 from streamhooks.delivery.links import Links
@@ -16,14 +17,6 @@ from streamhooks.webhooks.sample_bodies import sample_body
 from streamhooks.webhooks.tasks import process_service_hook, send_resource_change_webhook
 
 LINKS = Links("https://h.example")
-EVENT = {
-    "event_id": "e" * 32,
-    "type": "default",
-    "datetime": 1000.0,
-    "organization": {"id": "1", "slug": "acme"},
-    "project": {"id": "2", "slug": "shop", "name": "Shop"},
-    "group": None,
-}
 OLD, NEW = replace(HOOK, version=0), replace(HOOK, version=1)
 
 
