@@ -56,6 +56,14 @@ NAMES = {
     )
 }
 
+_NO_CONTROLLER = (
+    KafkaError._TIMED_OUT,  # noqa: SLF001 - its public name
+    KafkaError._TRANSPORT,  # noqa: SLF001 - its public name
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - its public name
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NOT_CONTROLLER,
+)
+
 #: topic configurations that differ from the broker's defaults
 CONFIGS: Mapping[str, Mapping[str, str]] = {
     "resources": {"cleanup.policy": "compact"},
@@ -203,8 +211,10 @@ def _create(admin: AdminClient, missing: list[NewTopic], settings: Settings, wai
 
 
 def _is_soon_over(error: KafkaError) -> bool:
-    """Tell whether the brokers are there but fenced by their controller, just after a start or a long pause."""
-    return bool(error.code() == KafkaError.INVALID_REPLICATION_FACTOR and "fenced" in error.str())
+    """Tell whether there is no controller yet, or it has fenced the brokers: just after a start or a long pause."""
+    return error.code() in _NO_CONTROLLER or bool(
+        error.code() == KafkaError.INVALID_REPLICATION_FACTOR and "fenced" in error.str()
+    )
 
 
 def _warn_of_retention(admin: AdminClient, compacted: list[str]) -> None:

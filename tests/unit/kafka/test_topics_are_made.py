@@ -22,6 +22,8 @@ TOO_FEW = KafkaError(
 )
 FORBIDDEN = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED, "Authorization failed.")
 THERE = KafkaError(KafkaError.TOPIC_ALREADY_EXISTS)
+NO_CONTROLLER = KafkaError(KafkaError._TIMED_OUT, "Failed while waiting for controller: Local: Timed out")
+MOVED = KafkaError(KafkaError.NOT_CONTROLLER)
 
 
 class Admin:
@@ -55,12 +57,15 @@ def make(admin: Admin, monkeypatch: pytest.MonkeyPatch, wait: float = 60.0) -> N
 
 
 def test_brokers_that_were_just_started_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    admin = Admin(a=[FENCED, FENCED, None], b=[None], c=[THERE], d=[FENCED, THERE])
+    admin = Admin(a=[FENCED, FENCED, None], b=[None], c=[THERE], d=[FENCED, THERE], e=[NO_CONTROLLER, MOVED, None])
     make(admin, monkeypatch)
-    assert admin.answers == {"a": [], "b": [], "c": [], "d": []}
+    assert admin.answers == {"a": [], "b": [], "c": [], "d": [], "e": []}
 
 
-@pytest.mark.parametrize(("answers", "said"), [([TOO_FEW], "only 1 broker"), ([FENCED] * 100, "fenced")])
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [([TOO_FEW], "only 1 broker"), ([FENCED] * 100, "fenced"), ([NO_CONTROLLER] * 100, "controller")],
+)
 def test_an_error_that_does_not_pass_ends_the_start(monkeypatch: pytest.MonkeyPatch, answers: list, said: str) -> None:
     with pytest.raises(Refusal, match=said):
         make(Admin(a=answers), monkeypatch)
