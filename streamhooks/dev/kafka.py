@@ -114,8 +114,12 @@ class EmbeddedKafka:
         return all(node.running for node in self.nodes)
 
     def stop(self) -> None:
-        """Stop it cleanly, and remove its data unless a folder was given. Calling it twice is fine."""
-        self._ask_to_stop()
+        """Stop it, and remove its data unless a folder was given. Calling it twice is fine."""
+        if self._keep or any(node.is_recording for node in self.nodes):
+            self._ask_to_stop()
+        else:
+            # Several brokers can't all stop cleanly at once: they wait for a controller, up to half a minute.
+            self.kill()
         for node in self.nodes:
             node.stop()
         if not self._keep:
