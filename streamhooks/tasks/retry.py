@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, TypeVar, overload
 
 from streamhooks.tasks.defining import check_retry, exceptions_of
@@ -23,6 +24,8 @@ class RetryTaskError(Exception):
     """Raised by a task that wants to run again; `countdown` (seconds or a timedelta) may replace the task's delay."""
 
     def __init__(self, message: str = "the task asked to run again", countdown: Seconds | None = None) -> None:
+        if isinstance(message, int | float | timedelta):
+            raise TypeError("RetryTaskError: the message comes first, write RetryTaskError(countdown=…)")
         super().__init__(message)
         self.countdown = None if countdown is None else max(0.0, seconds_of(countdown, "countdown"))
 

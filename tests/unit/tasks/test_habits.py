@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from streamhooks import NextTask, instrumented_task
+from streamhooks import NextTask, RetryTaskError, instrumented_task
 from streamhooks.tasks.task import Task
 from streamhooks.testing import LocalWorker
 
@@ -79,6 +80,13 @@ async def test_a_handle_says_how_it_is_awaited(task: Task[..., Any]) -> None:
         assert await asyncio.ensure_future(handle) == handle.id
         with pytest.raises(TypeError, match=rf"{handle.id}.*await it, or use asyncio\.ensure_future"):
             await asyncio.create_task(handle)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [10, 2.5, timedelta(seconds=10)])
+def test_a_delay_is_no_message(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"write RetryTaskError\(countdown=…\)"):
+        RetryTaskError(given)
+    assert str(RetryTaskError(OSError("away"))) == "away"  # type: ignore[arg-type]
 
 
 def test_the_next_task_is_a_task(task: Task[..., Any]) -> None:
