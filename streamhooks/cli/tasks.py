@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -93,13 +94,19 @@ def run_calls(api: Api, /, calls: tuple[str, ...], as_json: bool) -> None:
     from streamhooks.cli import show
 
     ids, letters = _told_apart(calls)
-    for one in ids:
-        api.post(f"{_path(one)}/run", again=True)
+    states = Counter(api.post(f"{_path(one)}/run", again=True)["state"] for one in ids)
+    runs, unknown = states["running"], states["unknown"]
+    now = len(ids) - runs - unknown
     again = api.post(f"{_LETTERS}/redrive", {"letters": letters})["redriven"] if letters else 0
     if as_json:
-        show.as_json({"run": len(ids), "redriven": again})
+        show.as_json({"run": now, "redriven": again})
         return
-    told = ((len(ids), bool(ids), "set to run now"), (again, bool(letters), "sent again"))
+    told = (
+        (now, now > 0, "set to run now"),
+        (runs, runs > 0, "already running"),
+        (unknown, unknown > 0, "waiting for a worker that knows their task"),
+        (again, bool(letters), "sent again"),
+    )
     click.echo(", ".join(f"{show.counted(number, 'call')} {what}" for number, named, what in told if named))
 
 

@@ -238,6 +238,7 @@ class Redriving:
             letter=found.key,
             earlier=found.attempts,
             cause="redrive",
+            first_id=letter.id,
         )
 
     def _home_of(self, letter: DeadLetter) -> int:

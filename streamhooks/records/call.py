@@ -73,6 +73,8 @@ class DelayedCall(Record):
     """How many runs of this attempt were started alone and have not ended, each after an unclean end of its owner."""
     expires: int | None = None
     """From when on it does not run, epoch milliseconds; None for never."""
+    first_id: str | None = None
+    """The id of the call whose dead letter it sends again; None for a call that was not given up."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -100,6 +102,7 @@ class DelayedCall(Record):
             moved=optional_whole(fields, "moved") or 0,
             starts=optional_whole(fields, "starts") or 0,
             expires=optional_whole(fields, "expires"),
+            first_id=optional_text(fields, "first_id"),
         )
 
     def to_fields(self) -> dict[str, Any]:

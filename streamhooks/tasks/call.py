@@ -9,6 +9,7 @@ from streamhooks.records.call import DelayedCall, Resent
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id_of_call
+from streamhooks.tasks.lanes import task_lane
 
 
 @dataclass(slots=True)
@@ -48,6 +49,8 @@ class Call:
     """How many runs of this attempt were started alone and have not ended: they ended their process."""
     expires: int | None = None
     """From when on it does not run, epoch milliseconds."""
+    first_id: str | None = None
+    """The id of the call whose dead letter it sends again; None for a call that was not given up."""
     stored: bool = False
     """Whether it has a record in `delayed`, which a tombstone must settle."""
     size: int = 0
@@ -63,6 +66,17 @@ class Call:
     def attempts(self) -> int:
         """Return the total number of attempts, including the next or current run."""
         return self.earlier + self.attempt
+
+    @property
+    def callers_id(self) -> str:
+        """Return the id that its caller got: it stays when a dead letter is sent again."""
+        return self.first_id or self.id
+
+    @property
+    def label(self) -> str:
+        """Return what names it in the log: the id of a call of users, else the `webhook-id`."""
+        is_of_users = self.hook_id is None and task_lane(self.task).is_of_users
+        return f"id={self.callers_id}" if is_of_users else f"webhook_id={self.webhook_id}"
 
     def record(self, *, attempt: int, due: int, reason: str, last: dict[str, Any] | None = None) -> bytes:
         """Return the value that stores the call in `delayed` for this attempt; `due` is epoch milliseconds."""
@@ -89,6 +103,7 @@ class Call:
             moved=self.moved,
             starts=self.starts if attempt == self.attempt else 0,
             expires=self.expires,
+            first_id=self.first_id,
         ).to_json()
 
     @classmethod
@@ -116,6 +131,7 @@ class Call:
             moved=stored.moved,
             starts=stored.starts,
             expires=stored.expires,
+            first_id=stored.first_id,
             stored=True,
             size=size,
             kept_at=kept_at,

@@ -116,7 +116,7 @@ def running_call(run: Running) -> RunningCall:
     """Return what a task may know about its call."""
     call = run.call
     due = datetime.fromtimestamp((call.due or call.created) / 1000, UTC)
-    return RunningCall(call.id, call.task, call.attempt, run.max_retries, due, call.source)
+    return RunningCall(call.callers_id, call.task, call.attempt, run.max_retries, due, call.source)
 
 
 enter = _current.set

@@ -5,12 +5,18 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from streamhooks.tasks.arguments import signature_of
 from streamhooks.tasks.when import Seconds, seconds_of
 
 #: names of our own tasks begin with this
 OURS = "streamhooks."
+#: characters of a name
+LONGEST_NAME = 200
+#: what a method is given by its object: the first parameter of nothing else
+_OF_METHODS = ("self", "cls")
 
 
 class WrongDefinition(TypeError):
@@ -25,6 +31,9 @@ def check_task(name: object, function: object, delay: Seconds, retries: object) 
         raise WrongDefinition(f"@instrumented_task: the name must be a text, not {type(name).__name__}{at(function)}")
     if not name:
         raise ValueError(f"@instrumented_task: the name must not be empty{at(function)}")
+    if len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip():
+        text = f"must be at most {LONGEST_NAME} printable characters, without spaces at its ends"
+        raise ValueError(f"@instrumented_task: the name {text}: {name!r:.40}{at(function)}")
     if hasattr(function, "apply_async"):
         raise WrongDefinition(f"@instrumented_task(name={name!r}): this is a task already{at(function)}")
     if not callable(function) or isinstance(function, type | staticmethod) or not hasattr(function, "__qualname__"):
@@ -33,6 +42,9 @@ def check_task(name: object, function: object, delay: Seconds, retries: object) 
         raise WrongDefinition(
             f"the function of the task {name!r} is a generator: it has a `yield`, which no task may have{at(function)}"
         )
+    if (first := _first_parameter(function)) in _OF_METHODS:
+        text = f"nobody passes `{first}`: current_call() tells of the call, and a task is made of a plain function"
+        raise WrongDefinition(f"@instrumented_task(name={name!r}): {text}{at(function)}")
     if name.startswith(OURS) and not _is_ours(function):
         raise ValueError(f"@instrumented_task: names that begin with {OURS} are its own tasks': {name!r}{at(function)}")
     if seconds_of(delay, f"default_retry_delay of {name}") < 0:
@@ -41,15 +53,22 @@ def check_task(name: object, function: object, delay: Seconds, retries: object) 
         raise WrongDefinition(f"@instrumented_task(name={name!r}): max_retries must be a whole number{at(function)}")
 
 
-def check_limits(name: str, time_limit: float | None, max_running: int | None) -> None:
-    """Raise ValueError unless the limits of a task are above 0, and TypeError unless they are numbers."""
+def check_limits(name: str, time_limit: Seconds | None, max_running: int | None) -> float | None:
+    """Return the time limit of a task in seconds.
+
+    Raise ValueError unless the limits are above 0, and TypeError unless they are numbers.
+    """
+    if isinstance(time_limit, timedelta):
+        time_limit = time_limit.total_seconds()
     for what, value, kinds in (("time_limit", time_limit, (int, float)), ("max_running", max_running, (int,))):
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, kinds):
-            raise TypeError(f"{what} of the task {name!r} must be a number, not {type(value).__name__}")
+            number = "a whole number" if kinds == (int,) else "a number"
+            raise TypeError(f"{what} of the task {name!r} must be {number}, not {type(value).__name__}")
         if not 0 < value < math.inf:
             raise ValueError(f"{what} of the task {name!r} must be above 0")
+    return time_limit
 
 
 def check_same(name: str, known: Any, function: Any) -> None:
@@ -87,6 +106,11 @@ def at(function: object) -> str:
     inner = inspect.unwrap(getattr(function, "function", function))  # type: ignore[arg-type]
     code = getattr(inner, "__code__", None)
     return "" if code is None else f" ({code.co_filename}:{code.co_firstlineno})"
+
+
+def _first_parameter(function: Callable[..., Any]) -> str | None:
+    signature = signature_of(function)
+    return None if signature is None else next(iter(signature.parameters), None)
 
 
 def _is_ours(function: object) -> bool:

@@ -27,7 +27,7 @@ LONGEST_REASON = 1000
 
 #: characters of a traceback, so that its beginning and end fit into the log line
 _TRACE = LONGEST_LINE - 2000
-_FAILURE = "task %s: task=%s webhook_id=%s attempt=%d hook=%s source=%s reason=%s%s"
+_FAILURE = "task %s: task=%s %s attempt=%d hook=%s source=%s reason=%s%s"
 #: errors that are no defects in a task's code: their text says it all while the call is retried
 _EXPECTED = (RetryTaskError, BrokenRecord, NotImplementedError)
 
@@ -198,7 +198,7 @@ def _log_failure(call: Call, reason: str, error: BaseException | None = None, *,
     log.log(
         logging.ERROR if is_lost else logging.WARNING, _FAILURE,
         "will be retried" if retried else "failed",
-        told["task"], told["webhook_id"], call.attempt, shown(call.hook_id), shown(call.source, LONGEST_TEXT),
+        told["task"], shown(call.label), call.attempt, shown(call.hook_id), shown(call.source, LONGEST_TEXT),
         told["reason"], trace,
         extra=told,
     )  # fmt: skip

@@ -83,7 +83,7 @@ class Outputs:
         task = {"name": call.task, "args": plain_arguments(call.args), "kwargs": call.kwargs}
         await self._bury(
             DeadLetter(
-                id=call.id,
+                id=call.callers_id,
                 at=int(self._clock() * 1000),
                 reason=reason,
                 hook_id=call.hook_id,
@@ -97,7 +97,7 @@ class Outputs:
                 event=call.event,
                 hops=call.hops,
             ),
-            key=call.hook_id or call.id,
+            key=call.hook_id or call.callers_id,
         )
 
     async def end_letter(

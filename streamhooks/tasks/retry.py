@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, TypeVar, overload
 
 from streamhooks.tasks.defining import check_retry, exceptions_of
@@ -23,6 +24,8 @@ class RetryTaskError(Exception):
     """Raised by a task that wants to run again; `countdown` (seconds or a timedelta) may replace the task's delay."""
 
     def __init__(self, message: str = "the task asked to run again", countdown: Seconds | None = None) -> None:
+        if isinstance(message, int | float | timedelta):
+            raise TypeError("RetryTaskError: the message comes first, write RetryTaskError(countdown=…)")
         super().__init__(message)
         self.countdown = None if countdown is None else max(0.0, seconds_of(countdown, "countdown"))
 
@@ -74,7 +77,7 @@ def retry(
 
 
 def delays(
-    first: float | bool | None, longest: float, schedule: Sequence[float] | None, max_retries: int
+    first: Seconds | bool | None, longest: Seconds, schedule: Sequence[Seconds] | None, max_retries: int
 ) -> tuple[float, ...] | None:
     """Return the seconds before each retry, the last of them for all further retries; None for the task's own delay.
 
@@ -82,17 +85,20 @@ def delays(
 
     Raises:
         ValueError: both are given, or a delay is not possible.
+        TypeError: the schedule is no list.
 
     """
     if schedule is not None:
         if first:
             raise ValueError("retry_schedule and retry_backoff: give one of them")
+        if isinstance(schedule, str) or not isinstance(schedule, Sequence):
+            raise TypeError(f"retry_schedule: must be a list of delays, such as [5, 60], not {schedule!r:.60}")
         if not schedule:
             raise ValueError("retry_schedule: needs at least one delay; max_retries=0 means no retries")
         return tuple(_seconds(one, "retry_schedule") for one in schedule)
     if first is None or first is False:
         return None
-    delay, limit = _seconds(first, "retry_backoff"), _seconds(longest, "retry_backoff_max")
+    delay, limit = 1.0 if first is True else _seconds(first, "retry_backoff"), _seconds(longest, "retry_backoff_max")
     if delay == 0:
         raise ValueError("retry_backoff: must be more than 0, or True for one second")
     found = [min(delay, limit)]
@@ -101,9 +107,9 @@ def delays(
     return tuple(found)
 
 
-def _seconds(value: float, name: str) -> float:
+def _seconds(value: Seconds, name: str) -> float:
     try:
-        seconds = float(value)
+        seconds = seconds_of(value, name)
     except (TypeError, ValueError):
         seconds = math.nan
     if not 0 <= seconds <= LONGEST_DELAY:

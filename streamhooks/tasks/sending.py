@@ -14,7 +14,7 @@ from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Never
 
 from streamhooks.errors import NotConfirmed
 from streamhooks.kafka.publisher import Published
@@ -23,6 +23,7 @@ from streamhooks.records.ids import derived_id
 from streamhooks.tasks import context
 from streamhooks.tasks.arguments import check_values
 from streamhooks.tasks.call import Call
+from streamhooks.tasks.habits import unknown_of_call
 from streamhooks.tasks.process import PROCESS
 from streamhooks.tasks.retry import RetryTaskError
 from streamhooks.tasks.when import Seconds, due_at, expires_at
@@ -41,6 +42,10 @@ class Handle:
         self.id = call_id
         self._future = future
         self._process = os.getpid()
+
+    def __repr__(self) -> str:
+        # asyncio.create_task, which takes coroutines only, shows it.
+        return f"<{self.id}: await it, or use asyncio.ensure_future or .result(timeout)>"
 
     def __await__(self) -> Generator[Any, None, str]:
         # Cancelling the wait must not cancel the call, because the run waits for it, too.
@@ -63,6 +68,11 @@ class Handle:
         if self._process != os.getpid() and not self._future.done():
             raise RuntimeError("the call was made by another process, which alone is told whether it is stored")
         return self._future
+
+    if not TYPE_CHECKING:  # a type checker finds what there is not by itself
+
+        def __getattr__(self, name: str) -> Never:
+            raise unknown_of_call(name)
 
 
 def send(

@@ -10,11 +10,12 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, ParamSpec, TypeVar
 
 from streamhooks.tasks import sending
 from streamhooks.tasks.arguments import check_signature, signature_of
 from streamhooks.tasks.defining import check_limits, check_same, check_task
+from streamhooks.tasks.habits import unknown_of_task, unknown_options
 from streamhooks.tasks.retry import RetryPolicy, delays
 from streamhooks.tasks.time_limits import run_function
 from streamhooks.tasks.when import Seconds, seconds_of
@@ -69,6 +70,7 @@ class Task(Generic[P, R]):
         countdown: Seconds | None = None,
         eta: datetime | None = None,
         expires: Seconds | datetime | None = None,
+        **unknown: Never,
     ) -> sending.Handle:
         """Call the task in `countdown` (seconds or a timedelta) or at `eta`; it does not run from `expires` on.
 
@@ -76,11 +78,13 @@ class Task(Generic[P, R]):
         it. Inside a worker, the running task is settled only when its calls are confirmed.
 
         Raises:
-            TypeError: the function does not take these arguments, or they are not JSON.
+            TypeError: the function does not take these arguments, they are not JSON, or there is no such option.
             ValueError: a time is out of bounds, or has no time zone.
             PublishError: the buffer of calls is full.
 
         """
+        if unknown:
+            raise unknown_options("apply_async", unknown)
         kwargs = {} if kwargs is None else kwargs
         check_signature(self.name, self.signature, args, kwargs)
         return sending.send(self.name, args, kwargs, countdown, eta, expires)
@@ -106,6 +110,11 @@ class Task(Generic[P, R]):
         """Call the function itself, for tests and for other tasks."""
         return self.function(*args, **kwargs)
 
+    if not TYPE_CHECKING:  # a type checker finds what there is not by itself
+
+        def __getattr__(self, name: str) -> Never:
+            raise unknown_of_task(name)
+
 
 AnyTask = Task[..., Any]
 
@@ -115,17 +124,19 @@ def instrumented_task(
     default_retry_delay: Seconds = 300.0,
     max_retries: int | None = None,
     *,
-    retry_backoff: float | bool | None = None,
-    retry_backoff_max: float = BACKOFF_MAX,
-    retry_schedule: Sequence[float] | None = None,
-    time_limit: float | None = None,
+    retry_backoff: Seconds | bool | None = None,
+    retry_backoff_max: Seconds = BACKOFF_MAX,
+    retry_schedule: Sequence[Seconds] | None = None,
+    time_limit: Seconds | None = None,
     max_running: int | None = None,
+    **unknown: Never,
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a task of a function. Its runs are counted and timed; failures are logged, and retried as `@retry` says.
 
-    All delays and `time_limit` are in seconds. `retry_backoff=2` waits 2, 4, 8, … up to `retry_backoff_max`; True means
-    1. `retry_schedule` has the delay before each retry. A worker adds up to 20 % to each delay. Without `max_retries`
-    there are as many retries as the schedule has delays, else 5. `max_running` bounds the runs at once on a worker.
+    All delays and `time_limit` are in seconds, or a timedelta. `retry_backoff=2` waits 2, 4, 8, … up to
+    `retry_backoff_max`; True means 1. `retry_schedule` has the delay before each retry. A worker adds up to 20 % to
+    each delay. Without `max_retries` there are as many retries as the schedule has delays, else 5. `max_running` bounds
+    the runs at once on a worker.
 
     Raises:
         TypeError: it is not used as a decorator of a function must be, or the function is a generator, whose body
@@ -133,19 +144,21 @@ def instrumented_task(
         ValueError: another function has this name, a number is out of bounds, or a limit is not above 0.
 
     """
-    if max_retries is None:
-        max_retries = len(retry_schedule) if retry_schedule else MAX_RETRIES
+    if unknown:
+        raise unknown_options("@instrumented_task", unknown)
+    retries = MAX_RETRIES if max_retries is None else max_retries
     if not isinstance(name, str):
-        check_task(name, None, default_retry_delay, max_retries)
-    check_limits(name, time_limit, max_running)
-    waits = delays(retry_backoff, retry_backoff_max, retry_schedule, max_retries)
+        check_task(name, None, default_retry_delay, retries)
+    limit = check_limits(name, time_limit, max_running)
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
-        check_task(name, function, default_retry_delay, max_retries)
+        check_task(name, function, default_retry_delay, retries)
+        waits = delays(retry_backoff, retry_backoff_max, retry_schedule, retries)
+        most = len(retry_schedule) if retry_schedule and max_retries is None else retries
         if name in registry:
             check_same(name, registry[name].function, function)
         delay, policy = seconds_of(default_retry_delay, ""), policy_of(function)
-        made = Task(name, function, delay, max_retries, policy, time_limit, max_running, retry_delays=waits)
+        made = Task(name, function, delay, most, policy, limit, max_running, retry_delays=waits)
         registry[name] = made
         return made
 
@@ -183,6 +196,10 @@ class NextTask:
     task: AnyTask
     args: Sequence[Any] = ()
     countdown: Seconds | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.task, Task):
+            raise TypeError(f"NextTask: needs a task, not {type(self.task).__name__}")
 
     def schedule(self) -> sending.Handle:
         """Make the call."""

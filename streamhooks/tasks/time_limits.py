@@ -102,12 +102,12 @@ class _Allowed:
 
     def _tell(self) -> None:
         run = context.running()
-        name = shown(run.call.webhook_id) if run is not None else "-"
+        name = shown(run.call.label) if run is not None else "-"
         if self._limit is None:
             LONG_RUNS.labels(self._task).inc()
-            text = "a run takes long, and its task has no time_limit: task=%s webhook_id=%s"
+            text = "a run takes long, and its task has no time_limit: task=%s %s"
             log.warning(text, shown(self._task), name)
         else:
             OVER_TIME_LIMIT.labels(self._task).inc()
-            text = "a run is over its time limit, and keeps its place until it ends: task=%s webhook_id=%s seconds=%s"
+            text = "a run is over its time limit, and keeps its place until it ends: task=%s %s seconds=%s"
             log.warning(text, shown(self._task), name, shown(f"{self._limit:g}"))

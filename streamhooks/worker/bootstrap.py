@@ -85,9 +85,23 @@ def import_tasks(modules: Iterable[str]) -> None:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the module is the user's: it may raise anything, and call sys.exit
+            if _is_not_there(module, error):
+                raise Refusal(f"STREAMHOOKS_TASK_MODULES: there is no module {module!r}: {_cure_of(module)}") from None
             reason = " ".join(f"{type(error).__name__}: {error}".split())  # in one line
             text = f"STREAMHOOKS_TASK_MODULES: {module} can't be imported: {reason}"
             raise Refusal(f"{text} ({_place_of(error)})") from None
+
+
+def _is_not_there(module: str, error: BaseException) -> bool:
+    """Tell whether a module is not found itself; it may also import one that is not."""
+    if not isinstance(error, ModuleNotFoundError):
+        return module.startswith(".")
+    return error.name is not None and f"{module}.".startswith(f"{error.name}.")
+
+
+def _cure_of(module: str) -> str:
+    name = module.removeprefix("./").removesuffix(".py").replace("/", ".")
+    return f"write {name}" if name != module else f"is it in {Path.cwd()}, or installed?"
 
 
 def _place_of(error: BaseException) -> str:

@@ -142,4 +142,5 @@ def test_one_that_is_given_up_is_a_dead_call_and_an_error_in_the_log(shop: Shop,
     assert "ERROR" in line.upper() or "level=error" in line
     assert 'raise ConnectionError("away")' in log
     assert command(shop, "run", letter["letter"]) == "1 call sent again\n"
-    shop.runs(mark, 4)
+    (call_id,) = {run["id"] for run in shop.runs(mark, 4)}
+    assert f" id={call_id} " in line

@@ -128,7 +128,7 @@ OURS = {
     "len(self.hooks)", "tracker.in_flight", "self.topics.hooks", "call.attempt", "call_id", "trace",
     "_FAILURE", "_name(one)",
     "error.str()", "error.args[0].str()", "where(error)", "start.why", "type(error).__name__", "type(exc).__name__",
-    "'will be retried' if retried else 'failed'", "told['task']", "told['webhook_id']", "told['reason']", "self.room",
+    "'will be retried' if retried else 'failed'", "told['task']", "told['reason']", "self.room",
 }  # fmt: skip
 
 

@@ -149,6 +149,24 @@ def test_what_matters_most_is_shown_and_alerted():
             assert f"streamhooks_{name}" in found, source
 
 
+def test_tasks_of_users_are_shown_and_alerted():
+    found = {
+        source: {
+            family(sample) for where, expr in EXPRESSIONS if where.startswith(source) for sample, _ in selectors(expr)
+        }
+        for source in ("panel", "alert")
+    }
+    shown = (
+        "task_places_free",
+        "task_places_taken",
+        "unknown_task_calls",
+        "moved_calls_total",
+        "unclean_takeovers_total",
+    )
+    assert {f"streamhooks_{name}" for name in shown} <= found["panel"]
+    assert {"streamhooks_task_places_free", "streamhooks_unknown_task_calls"} <= found["alert"]
+
+
 # --- compose
 
 

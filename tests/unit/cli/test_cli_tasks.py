@@ -68,6 +68,15 @@ def test_calls_and_letters_are_run(worker_api):
     assert json.loads(worker_api.run("tasks", "run", "a", "3:17", "--json").stdout) == {"run": 1, "redriven": 1}
 
 
+def test_who_runs_a_call_is_told_if_that_changes_nothing(worker_api):
+    for name, state in (("a", "waiting"), ("b", "running"), ("c", "unknown"), ("d", "unknown")):
+        worker_api.say("POST", f"{PATH}/{name}/run", CALL | {"state": state}, status=202)
+    assert worker_api.run("tasks", "run", "b").stdout == "1 call already running\n"
+    told = "1 call set to run now, 1 call already running, 2 calls waiting for a worker that knows their task\n"
+    assert worker_api.run("tasks", "run", "a", "b", "c", "d").stdout == told
+    assert json.loads(worker_api.run("tasks", "run", "a", "b", "c", "--json").stdout) == {"run": 1, "redriven": 0}
+
+
 def test_one_that_is_not_there_ends_the_command(worker_api):
     for command in ("run", "drop"):
         method, path = ("POST", f"{PATH}/x/run") if command == "run" else ("DELETE", f"{PATH}/x")

@@ -112,7 +112,7 @@ def test_the_call_is_as_it_was_and_its_id_follows_from_the_letter_and_the_try():
     )
     assert (call["attempt"], call["reason"], call["hops"], call["event"]) == (1, "resend", 2, "event.created")
     assert (call["webhook_id"], call["letter"], call["redriven"]) == ("msg_first", "3:17:1000", 1)
-    assert call["earlier"] == 6
+    assert (call["earlier"], call["first_id"]) == (6, "msg_call")
     assert world.states.get("3:17:1000") == Known("sent", 1)
     # Again, by another worker: the same call. The next try, and another letter, are others.
     assert World().send(FOUND)[0]["id"] == call["id"]

@@ -142,6 +142,7 @@ calls = some(
     letter=texts,
     earlier=longs,
     starts=longs,
+    first_id=texts,
 )
 attempts = some(
     {"id": full_texts, "attempt": st.integers(1, 9), "at": longs, "duration_ms": numbers}

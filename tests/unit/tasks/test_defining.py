@@ -69,6 +69,21 @@ WRONG = [
     ("@instrumented_task(name='w.f', default_retry_delay=float('nan'))\ndef f(): ...", 2, "must be a finite number"),
     ("@instrumented_task(name='w.f', default_retry_delay=-1)\ndef f(): ...", 2, "default_retry_delay is below 0"),
     ("@instrumented_task(name='streamhooks.note_finding')\ndef f(): ...", 2, "are its own tasks"),
+    ("@instrumented_task(name='w.f', max_retries='5', retry_backoff=2)\ndef f(): ...", 2, "must be a whole number"),
+    ("@instrumented_task(name='w.f', retry_schedule=5)\ndef f(): ...", 2, "must be a list of delays, such as"),
+    ("@instrumented_task(name='w.f', retry_schedule='5')\ndef f(): ...", 2, "must be a list of delays"),
+    ("@instrumented_task(name='w\\nf')\ndef f(): ...", 2, "at most 200 printable characters"),
+    ("@instrumented_task(name='w\\ud800')\ndef f(): ...", 2, "at most 200 printable characters"),
+    ("@instrumented_task(name=' w.f')\ndef f(): ...", 2, "at most 200 printable characters"),
+    ("@instrumented_task(name='w.f' * 99)\ndef f(): ...", 2, "at most 200 printable characters"),
+    ("@instrumented_task(name='w.f')\ndef f(self, a): ...", 2, r"nobody passes `self`: current_call\(\) tells"),
+    ("class F:\n    @instrumented_task(name='w.f')\n    def f(self): ...", 3, "nobody passes `self`"),
+    ("class F:\n    @classmethod\n    @instrumented_task(name='w.f')\n    def f(cls): ...", 4, "nobody passes `cls`"),
+    ("@instrumented_task(name='w.f', bind=True)\ndef f(self): ...", 2, r"no option 'bind': current_call\(\)"),
+    ("@instrumented_task(name='w.f', acks_late=True)\ndef f(): ...", 2, "no option 'acks_late': it is always so"),
+    ("@instrumented_task(name='w.f', autoretry_for=(OSError,))\ndef f(): ...", 2, r"write @retry\(on=…\) below"),
+    ("@instrumented_task(name='w.f', ignore_result=True)\ndef f(): ...", 2, "no option 'ignore_result': return values"),
+    ("@instrumented_task(name='w.f', anything=1)\ndef f(): ...", 2, "no option 'anything'"),
     ("import sys\nsys.exit(0)", 3, "SystemExit: 0"),
     ("class Panic(BaseException): ...\nraise Panic('rust')", 3, "Panic: rust"),
     ("def (:", 2, "SyntaxError"),
@@ -85,6 +100,31 @@ def test_wrong_definitions(write: Write, source: str, line: int, why: str) -> No
     assert text.startswith("STREAMHOOKS_TASK_MODULES: written_tasks can't be imported: ")
     assert text.endswith(f"written_tasks.py:{line})")
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("nowhere", "is it in {folder}, or installed?"),
+        ("written_tasks.py", "write written_tasks"),
+        ("shop/tasks.py", "write shop.tasks"),
+        ("./written_tasks", "write written_tasks"),
+        ("written_sub.nowhere", "is it in {folder}, or installed?"),
+    ],
+)
+def test_a_module_that_is_not_found(write: Write, tmp_path: Path, name: str, cure: str) -> None:
+    write("")
+    (tmp_path / "written_sub").mkdir()
+    with pytest.raises(Refusal) as refused:
+        import_tasks([name])
+    cure = cure.format(folder=tmp_path)
+    assert str(refused.value) == f"STREAMHOOKS_TASK_MODULES: there is no module {name!r}: {cure}"
+
+
+def test_a_name_may_have_spaces_and_a_method_of_an_object_may_be_a_task(write: Write) -> None:
+    method = "class F:\n    def f(self, a): ...\ninstrumented_task(name='w.method')(F().f)"
+    import_tasks([write(f"@instrumented_task(name='send a bill (ü)')\ndef f(): ...\n{method}")])
+    assert {"send a bill (ü)", "w.method"} <= set(registry)
 
 
 def test_a_name_is_that_of_one_function(write: Write) -> None:

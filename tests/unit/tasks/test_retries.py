@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -172,6 +173,8 @@ def defined(**options: Any) -> Task:
         ({"retry_schedule": [0, 10, 3600]}, [0, 10, 3600, 3600], 3),
         ({"retry_schedule": (5,), "max_retries": 4}, [5, 5, 5], 4),
         ({"retry_schedule": (5, 6, 7), "max_retries": 1}, [5], 1),
+        ({"retry_schedule": [timedelta(seconds=5), 6, timedelta(hours=1)]}, [5, 6, 3600], 3),
+        ({"retry_backoff": timedelta(seconds=2), "retry_backoff_max": timedelta(seconds=5)}, [2, 4, 5, 5], 5),
     ],
 )
 def test_a_back_off_or_a_schedule_says_how_long_a_task_waits(options, waits, retries):
@@ -185,6 +188,8 @@ def test_a_back_off_or_a_schedule_says_how_long_a_task_waits(options, waits, ret
     [
         ({"retry_backoff": 2, "retry_schedule": [1]}, "give one of them"),
         ({"retry_backoff": 0}, "retry_backoff: must be more than 0"),
+        ({"retry_backoff": timedelta(0)}, "retry_backoff: must be more than 0"),
+        ({"retry_backoff": timedelta(seconds=-1)}, "retry_backoff: must be seconds"),
         ({"retry_backoff": -1}, "retry_backoff: must be seconds"),
         ({"retry_backoff": "2s"}, "retry_backoff: must be seconds from 0 to 31622400, not '2s'"),
         ({"retry_backoff": math.nan}, "retry_backoff: must be seconds"),

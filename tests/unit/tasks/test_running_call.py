@@ -15,6 +15,8 @@ from support.fakes import Owner
 from support.runs import World
 
 from streamhooks import RetryTaskError, RunningCall, current_call, instrumented_task, middleware, retry
+from streamhooks.records.call import DelayedCall
+from streamhooks.records.formats import decode
 from streamhooks.tasks import middleware as known
 from streamhooks.tasks.call import Call
 from streamhooks.testing import LocalWorker
@@ -61,6 +63,17 @@ async def test_a_task_knows_its_call() -> None:
     await run(task, attempt=3)
     due = datetime(1970, 1, 1, 0, 0, 5, tzinfo=UTC)
     assert [RunningCall("call_1", "shop.t", 3, 5, due, "t.events:0:7")] == SEEN
+
+
+async def test_its_id_stays_when_its_dead_letter_is_sent_again() -> None:
+    async def task() -> None:
+        SEEN.append(current_call().id)
+
+    again = Call("call_2", "shop.t", 0, 1, first_id="call_0")
+    stored = decode(DelayedCall, again.record(attempt=2, due=2, reason="retry"))
+    assert (stored.id, stored.first_id) == ("call_2", "call_0")
+    await run(task, first_id=Call.from_record(stored, 0).first_id)
+    assert SEEN == ["call_0"]
 
 
 def test_its_id_is_that_of_the_handle_in_every_run() -> None:

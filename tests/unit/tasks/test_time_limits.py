@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 import threading
+from datetime import timedelta
 
 import pytest
 from support.fakes import Owner
@@ -221,6 +222,12 @@ async def test_a_generator_is_refused_where_it_is_defined_and_has_failed_below_a
 def test_what_is_no_limit_is_refused_where_it_is_written(limits, error, text) -> None:
     with pytest.raises(error, match=text):
         instrumented_task("shop.t", **limits)
+
+
+def test_a_limit_may_be_a_timedelta() -> None:
+    assert instrumented_task("shop.t", time_limit=timedelta(minutes=1))(lambda: None).time_limit == 60.0
+    with pytest.raises(ValueError, match=r"time_limit of the task 'shop\.t' must be above 0"):
+        instrumented_task("shop.t", time_limit=timedelta(0))
 
 
 def test_the_error_is_a_timeout() -> None:
