@@ -222,7 +222,7 @@ class Counting:
 
     def _end_interval(self) -> _Interval:
         interval, self._counted = self._counted, _Interval()
-        interval.ids = self._counters.seen.new()
+        interval.ids += self._counters.seen.new()
         self._writing = interval
         return interval
 
