@@ -95,6 +95,7 @@ FAUST = Library(
             "faust.tables.recovery:Recovery._is_changelog_tp": "48dfb513a02e",
             "faust.tables.recovery:Recovery._restart_recovery": "65d3b4da79f1",
             "faust.tables.recovery:Recovery._resume_streams": "5d134dc4251d",
+            "faust.tables.recovery:Recovery._seek_offsets": "875e5bfb3548",
             "faust.tables.recovery:Recovery._set_recovery_ended": "2c2f08980c1b",
             "faust.tables.recovery:Recovery._wait": "acec84976058",
             "faust.tables.recovery:Recovery.on_recovery_completed": "6f5a50571ed6",

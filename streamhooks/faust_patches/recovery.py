@@ -4,7 +4,8 @@ Faust resumes the partitions and seeks, and only then calls `flow_control.resume
 hold records. Those are never handed to an agent, and the commit goes past them.
 
 When Kafka does not answer in time, Faust takes that for the end of the service: the recovery silently ends for good.
-The same happens when what it awaits is cancelled. Then no table becomes ready, and nothing is counted.
+The same happens when what it awaits is cancelled. Then no table becomes ready, and nothing is counted. And a
+rebalance at the wrong moment ends the worker, since a new partition has no offset to begin at.
 """
 
 from __future__ import annotations
@@ -35,6 +36,14 @@ class Recovery(FaustRecovery):
             if self.should_stop:
                 raise
             raise TimeoutError("Kafka does not answer in time") from None
+
+    async def _seek_offsets(self, consumer: Any, tps: Any, offsets: Any, title: str) -> None:
+        # A rebalance during the recovery adds partitions to this set. Nobody has asked yet where they begin, and they
+        # are read by the recovery that comes after this one.
+        for tp in tps:
+            if offsets[tp] is None:
+                offsets[tp] = -1
+        await super()._seek_offsets(consumer, tps, offsets, title)
 
     async def _resume_streams(self, generation_id: int = 0) -> None:
         await self._finish(generation_id)

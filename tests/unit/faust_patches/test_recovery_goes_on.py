@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from faust.tables.recovery import Recovery as FaustRecovery
 from faust.tables.recovery import ServiceStopped
+from faust.types import TP
 
 from streamhooks.faust_patches import recovery as module
 from streamhooks.faust_patches.recovery import Recovery
@@ -69,6 +70,22 @@ async def test_it_is_tried_again(first: Callable[[], Awaitable[None]], monkeypat
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_partitions_that_a_rebalance_adds_meanwhile_are_read_from_their_start():
+    sought: dict[TP, int] = {}
+
+    class Consumer:
+        async def seek_wait(self, offsets: dict[TP, int]) -> None:
+            sought.update(offsets)
+
+    recovery = made(Recovery)
+    old, new = TP("changelog", 0), TP("changelog", 1)
+    recovery.standby_tps |= {old, new}
+    recovery.standby_offsets.update({old: 7})
+    recovery.standby_offsets[new] = None
+    await recovery._seek_offsets(Consumer(), recovery.standby_tps, recovery.standby_offsets, "standby")
+    assert sought == {old: 7, new: 0}
 
 
 async def test_faust_itself_ends():
