@@ -98,6 +98,7 @@ FAUST = Library(
             "faust.tables.recovery:Recovery._seek_offsets": "875e5bfb3548",
             "faust.tables.recovery:Recovery._set_recovery_ended": "2c2f08980c1b",
             "faust.tables.recovery:Recovery._wait": "acec84976058",
+            "faust.tables.recovery:Recovery.on_rebalance": "d983305ee5ce",
             "faust.tables.recovery:Recovery.on_recovery_completed": "6f5a50571ed6",
             "faust.tables.recovery:ServiceStopped": "70912db883cf",
         },

@@ -62,6 +62,7 @@ class App(faust.App):
         parts: what a worker does around this app; made when it begins, or bound by the app that it belongs to.
         counting: the app with the windowed tables, which runs in the same worker; None in that app itself.
         windows: those tables by name, relative to now: `app.windows["fired-1h"][hook_id].now()`.
+        revocations: how often partitions were revoked, counted before anything else is done about it.
         may_commit: false when nothing may be committed any more, since nothing can be written.
 
     `prepare` runs before a worker is made of the app. It prepares what the worker needs, and returns a function that
@@ -98,6 +99,7 @@ class App(faust.App):
         self._prepare = prepare
         self._make_parts: MakeParts | None = None
         self.may_commit = True
+        self.revocations = 0
         self.grace = grace
         self._ends_process = web
         self._natural_holes: dict[TP, dict[int, int]] = {}

@@ -169,6 +169,7 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> Awaitable[None]:
         """Let nothing start from here on."""
+        self._thread.app.revocations += 1
         self._thread.app.gate.close("rebalance")
         self._thread.look_for_partitions()
         result: Awaitable[None] = super().on_partitions_revoked(revoked)

@@ -27,7 +27,12 @@ PAUSE = 1.0
 
 
 class Recovery(FaustRecovery):
-    """Recovery that ends in the order that loses nothing: clear, seek, resume."""
+    """Recovery that ends in the order that loses nothing: clear, seek, resume. One of a former generation ends nothing.
+
+    `_revocations` is how many there had been when the partitions were assigned that are recovered.
+    """
+
+    _revocations = 0
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:
         try:
@@ -48,8 +53,23 @@ class Recovery(FaustRecovery):
     async def _resume_streams(self, generation_id: int = 0) -> None:
         await self._finish(generation_id)
 
+    async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any, generation_id: int = 0) -> None:
+        """Recover what was assigned; called in each rebalance."""
+        self._revocations = self.app.revocations
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+
+    def _is_over(self, generation_id: int) -> bool:
+        """Tell whether the group has changed again, or is about to: then another recovery follows."""
+        app = self.app
+        if app.consumer_generation_id == generation_id and app.revocations == self._revocations:
+            return False
+        self.log.info("the group changed again during recovery")
+        return True
+
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         """End the recovery; called when the tables match their changelogs."""
+        if self._is_over(generation_id):
+            return
         self._set_recovery_ended()
         for table in self.tables.values():
             await table.on_recovery_completed(self.actives_for_table[table], self.standbys_for_table[table])
@@ -58,21 +78,29 @@ class Recovery(FaustRecovery):
     async def _finish(self, generation_id: int) -> None:
         app, consumer = self.app, self.app.consumer
         await app.on_rebalance_complete.send()
-        if app.consumer_generation_id != generation_id:
-            self.log.info("the group changed again during recovery")
+        if self._is_over(generation_id):
             return
         assignment = consumer.assignment()
         app.flow_control.resume()  # clears the queues, so this comes before reading starts (#596)
         if assignment:
             await self._wait(consumer.perform_seek())
+        # A worker that stood still learns only now that it has lost its partitions. What it would count from here on
+        # is based on tables that lack what others wrote meanwhile.
+        if self._is_over(generation_id):
+            return
         consumer.resume_partitions({tp for tp in assignment if not self._is_changelog_tp(tp)})
         self.completed.set()
         consumer.resume_flow()
         await app._fetcher.maybe_start()
+        if self._is_over(generation_id):
+            return
         self.tables.on_actives_ready()
         self.tables.on_standbys_ready()
         app.on_rebalance_end()
         await app.parts.taken_over(assignment)
+        if self._is_over(generation_id):
+            app.gate.close("rebalance")  # the thread of the consumer closed it before we opened it
+            return
         self.log.info("Worker ready")
 
     @Service.task

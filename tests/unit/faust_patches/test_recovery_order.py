@@ -42,6 +42,8 @@ def world(kind: type[FaustRecovery]) -> tuple[FaustRecovery, ThrowableQueue]:
         flow_control=flow,
         on_rebalance_complete=SimpleNamespace(send=AsyncMock()),
         consumer_generation_id=7,
+        revocations=0,
+        gate=Mock(),
         conf=SimpleNamespace(broker_request_timeout=5),
         _fetcher=SimpleNamespace(maybe_start=AsyncMock()),
         on_rebalance_end=Mock(),
@@ -77,6 +79,44 @@ async def test_an_outdated_recovery_touches_nothing():
     await recovery.on_recovery_completed(6)
     assert queue.qsize() == 0
     recovery.app.parts.taken_over.assert_not_awaited()
+
+
+@pytest.mark.parametrize("change", ["generation", "revocation"])
+@pytest.mark.parametrize("when", ["signal", "seek", "start of the fetcher"])
+async def test_a_recovery_that_becomes_outdated_starts_nothing(when: str, change: str):
+    """A worker that stood still: others have counted meanwhile, and its tables lack that."""
+    recovery, _ = world(Recovery)
+    app = recovery.app
+
+    async def changes() -> None:
+        if change == "generation":
+            app.consumer_generation_id += 1
+        else:
+            app.revocations += 1
+
+    match when:
+        case "signal":
+            app.on_rebalance_complete.send = changes
+        case "seek":
+            app.consumer.perform_seek = changes
+        case _:
+            app._fetcher.maybe_start = changes
+    await recovery.on_recovery_completed(7)
+    app.parts.taken_over.assert_not_awaited()
+    app.on_rebalance_end.assert_not_called()
+    if when != "start of the fetcher":
+        app.consumer.resume_flow.assert_not_called()
+
+
+async def test_the_gate_stays_closed_if_a_revocation_comes_just_before_it_opens():
+    recovery, _ = world(Recovery)
+
+    async def taken_over(_tps: object) -> None:
+        recovery.app.revocations += 1
+
+    recovery.app.parts.taken_over = taken_over
+    await recovery.on_recovery_completed(7)
+    recovery.app.gate.close.assert_called_once_with("rebalance")
 
 
 @pytest.mark.parametrize("kind", [FaustRecovery])
