@@ -36,8 +36,14 @@ class Writer:
         )
 
     def send(self, topic: str, key: str, value: bytes | None, partition: int = -1, timestamp_ms: int = 0) -> None:
-        """Hand a record over."""
-        self._producer.produce(topic, value, key, partition, timestamp=timestamp_ms)
+        """Hand a record over; wait while the buffer is full."""
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, timestamp=timestamp_ms)
+            except BufferError:
+                self._producer.poll(1)
+            else:
+                break
         self._producer.poll(0)
 
     def write(self, topic: str, pairs: Iterable[Pair]) -> None:
