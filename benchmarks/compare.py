@@ -18,12 +18,12 @@ from rich.console import Console
 
 from benchmarks import sample
 from benchmarks.draining import drain
-from benchmarks.holding import held_rows, hold
+from benchmarks.holding import held_rows, holds_in_turns
 from benchmarks.options import Options, Say
 from benchmarks.publishing import publish
 from benchmarks.report import Bars, Result, commit_of, machine
-from benchmarks.stage import Checkout, Endpoints, Stage, stage
-from benchmarks.turns import about_turns, drain_result, drains_in_turns, in_turns
+from benchmarks.stage import Checkout, Endpoints, Sender, Stage, stage
+from benchmarks.turns import about_turns, drain_result, drains_in_turns
 from streamhooks.errors import Refusal
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -106,6 +106,8 @@ def run(
     """Drain all in turns, or hold the rate."""
     if https and not hosts:
         raise Refusal("--https is for the addresses of --hosts")
+    if rate and fan_out > 1:
+        raise Refusal("--fan-out is for draining, not for --rate")
     projects = sample.even_projects(max(1, hooks // partitions), partitions)
     with stage(Endpoints(hosts, https), partitions=partitions) as scene:
         known = sample.hooks(scene.receivers, dict.fromkeys(projects, fan_out))
@@ -124,13 +126,12 @@ def run(
 
 
 def _held(
-    scene: Stage, senders: list[Any], rate: int, options: Options, say: Say, projects: list[str], title: str
+    scene: Stage, senders: list[Sender], rate: int, options: Options, say: Say, projects: list[str], title: str
 ) -> Result:
     seconds = options.seconds or options.choose(15, 3)
-    by_name = {sender.name: sender for sender in senders}
     for sender in senders:
         drain(scene, sender, projects, options.choose(2_000, 200), 1)
-    found = in_turns(list(by_name), options, say, lambda name: hold(scene, by_name[name], rate, seconds, projects))
+    found = holds_in_turns(scene, senders, rate, seconds, projects, options, say)
     rows = held_rows(found, senders[1].name)
     names = list(found)
     bars = [Bars(f"{name}, ms", names, [row[f"{name}, ms"] for row in rows]) for name in ("p50", "p99")]

@@ -9,9 +9,11 @@ from typing import Any
 
 from benchmarks.draining import wait_received
 from benchmarks.load import WARM_UP
+from benchmarks.options import Options, Say
 from benchmarks.processes import CpuMeter
 from benchmarks.stage import Sender, Stage
 from benchmarks.statistics import ratios, spread
+from benchmarks.turns import in_turns
 
 MEASURED = ("p50", "p99", "p99.9")
 
@@ -42,6 +44,26 @@ def hold(scene: Stage, sender: Sender, rate: float, seconds: float, projects: Se
     sender.wait_settled(60)
     cores = taken["sender"] / max(stats["last"] - stats["first"], 1e-9)
     return Held(rate, stats["latency"], {name: used * 1e6 / events for name, used in taken.items()}, cores)
+
+
+def holds_in_turns(
+    scene: Stage,
+    senders: Sequence[Sender],
+    rate: float,
+    seconds: int,
+    projects: Sequence[str],
+    options: Options,
+    say: Say,
+    *,
+    what: str = "",
+) -> dict[str, list[Held]]:
+    """Hold the rate for all senders in turns."""
+    by_name = {sender.name: sender for sender in senders}
+
+    def measure(name: str) -> Held:
+        return hold(scene, by_name[name], rate, seconds, projects)
+
+    return in_turns(list(by_name), options, say, measure, what)
 
 
 def held_rows(found: Mapping[str, Sequence[Held]], base: str, **first: Any) -> list[dict[str, Any]]:

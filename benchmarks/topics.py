@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streamhooks.errors import Refusal
@@ -80,7 +80,15 @@ class Group:
     def wait_settled(self, timeout: float) -> None:
         """Wait until the whole topic is committed; raise Refusal after `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        while lag := self.lag():
+        while left := self._left():
             if time.monotonic() > deadline:
-                raise Refusal(f"{lag} records of {self._topic} were not committed within {timeout:.0f} s")
+                raise Refusal(f"{left} of {self._topic} not committed within {timeout:.0f} s")
             time.sleep(0.1)
+
+    def _left(self) -> str:
+        """Return what is not committed, in words; nothing if all is."""
+        try:
+            lag = self.lag()
+        except KafkaException as error:  # a busy broker loses its partitions for a moment
+            return f"what could not be asked for ({error})"
+        return f"{lag} records" if lag else ""

@@ -7,11 +7,11 @@ from typing import Any
 from benchmarks import sample
 from benchmarks.cases.deliver import EACH
 from benchmarks.draining import drain, maximal_rate
-from benchmarks.holding import Held, held_rows, hold
+from benchmarks.holding import Held, held_rows, holds_in_turns
 from benchmarks.options import Options, Say
 from benchmarks.report import Bars, Result
 from benchmarks.stage import PARTITIONS, stage
-from benchmarks.turns import about_turns, in_turns
+from benchmarks.turns import about_turns
 
 #: events per second
 RATE = 1_000
@@ -26,19 +26,12 @@ def run(options: Options, say: Say) -> Result:
     rounds: dict[str, list[Held]] = {}
     with stage() as scene:
         hooks = sample.hooks(scene.receiver, dict.fromkeys(projects, 1))
-        senders = {one.name: one for one in (scene.naive(1, hooks), scene.workers("one.", 1, hooks))}
-        naive, worker = senders
-        maximum = maximal_rate(scene, senders[worker], projects, options, say, options.choose(15_000, 1_000))
-        drain(scene, senders[naive], projects, options.choose(2_000, 200))
+        naive, worker = scene.naive(1, hooks), scene.workers("one.", 1, hooks)
+        maximum = maximal_rate(scene, worker, projects, options, say, options.choose(15_000, 1_000))
+        drain(scene, naive, projects, options.choose(2_000, 200))
         for load, rate in ((f"{RATE:,}/s", float(RATE)), (f"{PART:.0%} of the maximum", maximum * PART)):
-            found = in_turns(
-                list(senders),
-                options,
-                say,
-                lambda name, rate=rate: hold(scene, senders[name], rate, seconds, projects),  # type: ignore[misc]
-                f"{load}: ",
-            )
-            rows += held_rows(found, naive, load=load, **{"events/s": rate})
+            found = holds_in_turns(scene, [naive, worker], rate, seconds, projects, options, say, what=f"{load}: ")
+            rows += held_rows(found, naive.name, load=load, **{"events/s": rate})
             rounds |= {f"{name}, {load}": those for name, those in found.items()}
     labels = [f"{row['sender']}, {row['load']}" for row in rows]
     bars = [Bars(f"{name}, ms", labels, [row[f"{name}, ms"] for row in rows]) for name in ("p50", "p99")]

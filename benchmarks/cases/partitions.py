@@ -7,12 +7,12 @@ from typing import Any
 
 from benchmarks import sample
 from benchmarks.draining import Drain
-from benchmarks.holding import Held, held_rows, hold
+from benchmarks.holding import Held, held_rows, holds_in_turns
 from benchmarks.options import Options, Say
 from benchmarks.processes import CpuMeter, memory_bytes
 from benchmarks.report import Bars, Result
 from benchmarks.stage import stage
-from benchmarks.turns import about_turns, drain_rows, drains_in_turns, in_turns
+from benchmarks.turns import about_turns, drain_rows, drains_in_turns
 
 COUNTS = (8, 100, 500)
 #: projects with a hook each, over all partitions
@@ -38,22 +38,15 @@ def run(options: Options, say: Say) -> Result:
             began = time.monotonic()
             worker = scene.workers("one.", 1, hooks)
             row: dict[str, Any] = {"partitions": count, "first start, s": time.monotonic() - began}
-            senders = {one.name: one for one in (naive, worker)}
             drains = drains_in_turns(
-                scene, [*senders.values()], projects, options.choose(15_000, 1_000), options, say, what=what
+                scene, [naive, worker], projects, options.choose(15_000, 1_000), options, say, what=what
             )
             meter = CpuMeter({"worker": worker.pids, "broker": [scene.kafka_pid]})
             time.sleep(options.choose(IDLE, 2))
             row |= {f"idle, cores, {name}": used / options.choose(IDLE, 2) for name, used in meter.taken().items()}
             row["memory, MB"] = memory_bytes(worker.pids) / 1e6
-            held = in_turns(
-                list(senders),
-                options,
-                say,
-                lambda name, scene=scene, senders=senders, projects=projects: hold(  # type: ignore[misc]
-                    scene, senders[name], RATE, seconds, projects
-                ),
-                f"{what}{RATE}/s, ",
+            held = holds_in_turns(
+                scene, [naive, worker], RATE, seconds, projects, options, say, what=f"{what}{RATE}/s, "
             )
         rows.append(row | _measured(drains, held, naive.name, worker.name))
         rounds |= {f"{name}, {count}, draining": those for name, those in drains.items()}

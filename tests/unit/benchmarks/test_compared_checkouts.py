@@ -65,6 +65,16 @@ def test_the_names_are_the_ends_in_which_the_folders_differ() -> None:
     assert len(set(compare.names_of([Path("/a/same"), Path("/a/same")]))) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [(["--https"], "--https is for the addresses of --hosts"), (["--rate", "9", "--fan-out", "2"], "--fan-out is for")],
+)
+def test_options_that_say_nothing_together_are_refused(options: list[str], text: str) -> None:
+    said = CliRunner().invoke(compare.main, [str(ROOT), *options])
+    assert said.exit_code == 1
+    assert text in said.output
+
+
 def test_compare_is_a_command_of_the_benchmarks() -> None:
     command = [sys.executable, "-m", "benchmarks", "compare", "--help"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
