@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup demo test unit fuzz lint chaos bench clean
+.PHONY: setup demo test unit fuzz lint chaos bench compare clean
 
 setup: $(VENV)/.installed
 
@@ -38,6 +38,10 @@ lint: setup
 bench: setup  ## measure: make bench ARGS="deliver --quick"
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks $(or $(ARGS),all)
+
+compare: setup  ## workers of two checkouts in turns: make compare ARGS="/tmp/before . --rate 1000"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks compare $(or $(ARGS),--help)
 
 chaos: setup  ## kills, lost logs, refused writes, clocks: make chaos ARGS="--runs 2 --kinds log", or --short, --soak
 	PYTHONPATH=tests $(BIN)/python -m chaos.run $(ARGS)

@@ -1,7 +1,11 @@
-"""`python -m benchmarks NAME …`: run benchmarks, print their tables, write `results/<name>.json` and `.png`."""
+"""`python -m benchmarks NAME …`: run benchmarks, print their tables, write `results/<name>.json` and `.png`.
+
+`python -m benchmarks compare OLD NEW` compares the workers of two checkouts, see `compare --help`.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -9,14 +13,16 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import plot
+from benchmarks import compare
 from benchmarks.options import Options
-from benchmarks.report import machine, save, show
+from benchmarks.publishing import publish
+from benchmarks.report import machine
 from streamhooks.errors import Refusal
 
 CASES = (
-    "ceiling", "naive", "deliver", "fan-out", "latency", "steady", "retries", "counters", "hooks", "isolation",
-    "neighbours", "resume", "letters",
+    "ceiling", "naive", "deliver", "deliver-many", "deliver-tls", "deliver-share", "many-hosts", "fan-out", "latency",
+    "low-rate", "partitions", "steady", "tasks", "retries", "counters", "hooks", "isolation", "neighbours", "resume",
+    "letters",
 )  # fmt: skip
 #: not in `all`: it needs py-spy, and permission to inspect another process
 EXTRA = ("profile",)
@@ -28,7 +34,7 @@ EXTRA = ("profile",)
 @click.option(
     "--seconds",
     type=click.IntRange(3),
-    help="How long `latency` holds each rate (12), and a minute of `steady` lasts (60).",
+    help="How long a rate is held in a round, and a minute of `steady` lasts (60).",
 )
 @click.option(
     "--results",
@@ -39,7 +45,6 @@ EXTRA = ("profile",)
 def main(names: Sequence[str], quick: bool, seconds: int | None, results: Path) -> None:
     console = Console()
     about = machine()
-    console.print(", ".join(f"{name} {value}" for name, value in about.items()), style="dim", highlight=False)
     for name in CASES if "all" in names else names:
         case = import_module(f"benchmarks.cases.{name.replace('-', '_')}")
         with console.status(name) as status:
@@ -47,10 +52,12 @@ def main(names: Sequence[str], quick: bool, seconds: int | None, results: Path) 
                 result = case.run(Options(quick, seconds), lambda text: status.update(text))
             except Refusal as refusal:
                 raise SystemExit(f"benchmarks: {name}: {refusal}") from None
-        show(console, result)
-        written = [save(results, result, about), *plot.save(results, result)]
-        console.print("written: " + ", ".join(map(str, written)), style="dim", highlight=False)
+        publish(console, results, result, about)
 
 
 if __name__ == "__main__":
-    main()
+    # It has arguments of its own, and the names of benchmarks can be several.
+    if sys.argv[1:2] == ["compare"]:
+        compare.main(sys.argv[2:], prog_name="python -m benchmarks compare")
+    else:
+        main(prog_name="python -m benchmarks")

@@ -9,7 +9,7 @@ from statistics import median
 
 from benchmarks import sample
 from benchmarks.options import Options, Say
-from benchmarks.processes import CpuMeter, held_back
+from benchmarks.processes import CpuMeter, held_back, main_seconds
 from benchmarks.stage import Sender, Stage
 from streamhooks.errors import Refusal
 
@@ -21,7 +21,8 @@ class Drain:
     """One drain.
 
     rate -- deliveries per second between the first and the last request. duplicates -- requests with an id seen before.
-    cpu -- µs per delivery of `sender`, `broker` (Kafka, or Redis) and `receiver`, until all bookkeeping is done.
+    cpu -- µs per delivery of `sender`, `broker` (Kafka, or Redis) and `receiver`, until all bookkeeping is done; `main`
+    is that of the sender's main threads.
     """
 
     deliveries: int
@@ -39,6 +40,7 @@ class Median:
     rate: float
     rates: list[float]
     worker_cpu: float
+    main_cpu: float
     all_cpu: float
     receiver_cpu: float
     duplicates: int
@@ -60,9 +62,10 @@ def drain(
     with held_back(sender.pids if held else ()):
         sender.queue(pairs)
         meter = CpuMeter({"sender": sender.pids, "broker": helpers, "receiver": [stage.receiver_pid]})
+        before = main_seconds(sender.pids)
     stats = wait_received(stage, expected, sender.name)
     sender.wait_settled(_TIMEOUT)
-    taken = meter.taken()
+    taken = meter.taken() | {"main": main_seconds(sender.pids) - before}
     if stats["unverified"]:
         raise Refusal(f"{sender.name}: {stats['unverified']} requests are not signed as they should be")
     return Drain(
@@ -105,6 +108,7 @@ def medians(name: str, drains: Sequence[Drain]) -> Median:
         median(one.rate for one in drains),
         [one.rate for one in drains],
         cpu("sender"),
+        cpu("main"),
         cpu("sender", "broker"),
         cpu("receiver"),
         sum(one.duplicates for one in drains),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
 import orjson
 
@@ -23,9 +24,10 @@ def main() -> None:
     parser.add_argument("topic")
     parser.add_argument("rate", type=float, help="events per second")
     parser.add_argument("seconds", type=float, help="after the warm-up")
-    parser.add_argument("projects", type=int, help="number of projects; they are named 0, 1, 2, …")
+    parser.add_argument("projects", type=Path, help="a JSON file with the ids of the projects, which take turns")
     parser.add_argument("--every", type=int, default=0, help="every n-th event is for the project `apart`; 0 for none")
     options = parser.parse_args()
+    projects = orjson.loads(options.projects.read_bytes())
     writer = Writer(options.brokers, linger_ms=_LINGER_MS)
     count, sent = round(options.rate * (WARM_UP + options.seconds)), 0
     start = time.monotonic()
@@ -33,7 +35,7 @@ def main() -> None:
         due = min(count, int((time.monotonic() - start) * options.rate) + 1)
         for number in range(sent, due):
             apart = options.every and number % options.every == 0
-            project = "apart" if apart else str(number % options.projects)
+            project = "apart" if apart else projects[number % len(projects)]
             # Late events keep their scheduled time, so that a slow producer hides no latency.
             late = time.monotonic() - start - number / options.rate
             event = sample.event(project, time.time() - late, timed=number > options.rate * WARM_UP)

@@ -21,7 +21,11 @@ def save(folder: Path, result: Result) -> list[Path]:
         1, len(result.bars), figsize=(6 * len(result.bars), 0.5 * len(result.bars[0].labels) + 1.5), squeeze=False
     )
     for panel, bars in zip(panels[0], result.bars, strict=True):
-        drawn = panel.barh([str(label) for label in bars.labels], list(bars.values))
+        pairs = list(zip(bars.values, bars.spreads, strict=True)) if bars.spreads else []
+        reach = [[value - one.low for value, one in pairs], [one.high - value for value, one in pairs]]
+        drawn = panel.barh(
+            [str(label) for label in bars.labels], list(bars.values), xerr=reach if pairs else None, capsize=3
+        )
         panel.bar_label(drawn, labels=[f"{value:,.4g}" for value in bars.values], padding=3)
         panel.invert_yaxis()
         panel.margins(x=0.2)

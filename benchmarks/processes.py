@@ -18,6 +18,11 @@ def _trees(pids: Iterable[int]) -> Iterator[psutil.Process]:
             yield from root.children(recursive=True)
 
 
+def tree(pid: int) -> list[int]:
+    """Return the ids of a process and its children."""
+    return [process.pid for process in _trees([pid])]
+
+
 def cpu_seconds(pids: Iterable[int]) -> float:
     """Return the CPU seconds of these processes and their children so far: user and system time of all threads."""
     total = 0.0
@@ -36,6 +41,11 @@ def thread_seconds(pid: int) -> dict[str, float]:
         group = "main" if thread.id == pid else "librdkafka" if name.startswith("rdk:") else "others"
         taken[group] += thread.user_time + thread.system_time
     return taken
+
+
+def main_seconds(pids: Iterable[int]) -> float:
+    """Return the CPU seconds of the main threads of these processes so far (Linux)."""
+    return sum(thread_seconds(pid)["main"] for pid in pids)
 
 
 def waited_seconds(pid: int) -> float:

@@ -15,12 +15,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+import ssl
 import time
 from email.parser import BytesParser
+from functools import partial
+from pathlib import Path
 
 import orjson
 import uvloop
 
+from benchmarks.certificates import SERVER
 from benchmarks.statistics import percentiles
 from streamhooks.dev.verification import verify
 
@@ -124,21 +128,36 @@ class _Connection(asyncio.Protocol):
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text)
 
 
-async def _serve(port: int, secret: str) -> None:
-    received = Received(secret)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: _Connection(received), "127.0.0.1", port, backlog=4096
-    )
-    async with server:
-        await server.serve_forever()
+def addresses(count: int) -> list[str]:
+    """Return this many loopback addresses, each a host of its own for a client."""
+    return [f"127.1.{number // 250}.{number % 250 + 1}" for number in range(count)]
+
+
+async def serve(
+    received: Received, port: int, count: int = 0, tls: ssl.SSLContext | None = None
+) -> list[asyncio.Server]:
+    """Listen on 127.0.0.1 in plain text, and on this many other addresses, with TLS if a context is given."""
+    loop = asyncio.get_running_loop()
+    listen = partial(loop.create_server, partial(_Connection, received), port=port, backlog=4096)
+    return [await listen("127.0.0.1"), *[await listen(host, ssl=tls) for host in addresses(count)]]
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    tls = None
+    if options.tls:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(options.tls / SERVER)
+    servers = await serve(Received(options.secret), options.port, options.addresses, tls)
+    await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.receiver", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--secret", required=True, help="of every hook")
-    options = parser.parse_args()
-    uvloop.run(_serve(options.port, options.secret))
+    parser.add_argument("--addresses", type=int, default=0, help="how many loopback addresses to listen on as well")
+    parser.add_argument("--tls", type=Path, help="there with TLS, with the certificates of this folder")
+    uvloop.run(_serve(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, cycle
 from typing import Any
 
 import orjson
+
+from streamhooks.kafka.partitions import partition_of
 
 ORGANIZATION = {"id": "bench", "slug": "bench"}
 SECRET = "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -42,13 +45,34 @@ class Hook:
         }
 
 
-def hooks(receiver: str, layout: Mapping[str, int]) -> list[Hook]:
-    """Return hooks by a layout that maps each project id to its number of hooks."""
+def hooks(receivers: str | Sequence[str], layout: Mapping[str, int]) -> list[Hook]:
+    """Return hooks by a layout that maps each project id to its number of hooks.
+
+    receivers -- base URLs that take turns, or one of them.
+    """
+    bases = cycle([receivers] if isinstance(receivers, str) else receivers)
     return [
-        Hook(secrets.token_hex(16), project, f"{receiver}/hook/{project}/{number}")
-        for project, count in layout.items()
-        for number in range(count)
+        Hook(secrets.token_hex(16), project, f"{next(bases)}/hook/{project}/{number}")
+        for project, width in layout.items()
+        for number in range(width)
     ]
+
+
+def even_projects(each: int, partitions: int) -> list[str]:
+    """Return ids of projects, `each` of them in every partition of a topic; the partitions take turns.
+
+    With uneven keys, two workers do not share the work evenly, and that would be measured.
+    """
+    by_partition: list[list[str]] = [[] for _ in range(partitions)]
+    left = each * partitions
+    for number in count():
+        found = by_partition[partition_of(str(number), partitions)]
+        if len(found) < each:
+            found.append(str(number))
+            left -= 1
+        if not left:
+            break
+    return [project for those in zip(*by_partition, strict=True) for project in those]
 
 
 def hook_apart(receiver: str, project: str) -> Hook:
@@ -70,8 +94,8 @@ def event(project_id: str, at: float, *, timed: bool = True) -> dict[str, Any]:
     }
 
 
-def events(projects: list[str], count: int) -> Iterator[tuple[str, bytes]]:
+def events(projects: Sequence[str], records: int) -> Iterator[tuple[str, bytes]]:
     """Return this many records of `events`, key and value, spread over the projects."""
-    for number in range(count):
+    for number in range(records):
         project = projects[number % len(projects)]
         yield project, orjson.dumps(event(project, time.time()))

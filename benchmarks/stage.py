@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import orjson
 
-from benchmarks import sample
+from benchmarks import certificates, sample
+from benchmarks.receiver import addresses
+from benchmarks.report import ROOT
 from benchmarks.sample import Hook
 from benchmarks.topics import Group, Pair, Writer, create_topic
 from streamhooks.dev.kafka import EmbeddedKafka
@@ -27,8 +28,23 @@ from streamhooks.errors import Refusal
 from streamhooks.web.http.json_client import call
 
 PARTITIONS = 8
-_ROOT = Path(__file__).parents[1]
-_READY = 90.0
+_READY = 600.0
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The code of a worker: the interpreter, and the folder to import it from; None: what is installed for it."""
+
+    python: str = sys.executable
+    root: Path | None = ROOT
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the receiver listens beside its own port: on how many loopback addresses, and whether with TLS."""
+
+    addresses: int = 0
+    tls: bool = False
 
 
 @dataclass
@@ -57,25 +73,41 @@ class Sender:
 class Stage:
     """Kafka, a receiver and everything else that was started; `stage()` makes one and ends all of it."""
 
-    def __init__(self, folder: Path, kafka: EmbeddedKafka, children: list[Child], **settings: object) -> None:
+    def __init__(
+        self, folder: Path, kafka: EmbeddedKafka, children: list[Child], endpoints: Endpoints, **settings: object
+    ) -> None:
         self.folder, self.brokers, self.kafka_pid = folder, kafka.brokers, kafka.pid
         self.settings = settings
+        self.partitions = int(str(settings.get("partitions", PARTITIONS)))
         self.writer = Writer(kafka.brokers)
         self._children = children
         self._lasting: list[Child] = []
+        self._naive = 0
+        self.variables: dict[str, str] = {}
         self.receiver = f"http://127.0.0.1:{(port := free_port())}"
         command = [sys.executable, "-m", "benchmarks.receiver", "--port", str(port), "--secret", sample.SECRET]
+        hosts = addresses(endpoints.addresses)
+        command += ["--addresses", str(len(hosts))]
+        if endpoints.tls:
+            authority = certificates.write(folder / "certificates", hosts)
+            command += ["--tls", str(authority.parent)]
+            self.variables["SSL_CERT_FILE"] = str(authority)
+        #: base URLs for hooks
+        self.receivers = [f"{'https' if endpoints.tls else 'http'}://{host}:{port}" for host in hosts]
+        self.receivers = self.receivers or [self.receiver]
         self.receiver_pid = self.start("receiver", command).pid
         wait_ready({f"{self.receiver}/_stats": children[-1]}, _READY)
 
-    def start(self, name: str, command: Sequence[str], *, ended: bool = False, **variables: str) -> Child:
+    def start(
+        self, name: str, command: Sequence[str], *, ended: bool = False, root: Path | None = ROOT, **variables: str
+    ) -> Child:
         """Start a process with a log of its own and this process's environment, without its STREAMHOOKS_*.
 
-        ended -- it ends by itself, and nothing is wrong with that.
+        ended -- it ends by itself, and nothing is wrong with that. root -- where it imports from before all else.
         """
         kept = {name: text for name, text in os.environ.items() if not name.startswith("STREAMHOOKS_")}
-        path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
-        child = Child(name, command, self.folder / name, kept | {"PYTHONPATH": path} | variables)
+        path = os.pathsep.join(filter(None, (root and str(root), kept.get("PYTHONPATH"))))
+        child = Child(name, command, self.folder / name, kept | {"PYTHONPATH": path} | self.variables | variables)
         self._children.append(child)
         if not ended:
             self._lasting.append(child)
@@ -102,7 +134,9 @@ class Stage:
 
     # --- senders
 
-    def worker(self, prefix: str, number: int, **settings: object) -> tuple[str, Child]:
+    def worker(
+        self, prefix: str, number: int, checkout: Checkout = Checkout(), **settings: object
+    ) -> tuple[str, Child]:
         """Start a worker as a user would, without waiting; return the base URL of its views, and its process."""
         name, port = f"{prefix}worker-{number}", free_port()
         given = {
@@ -115,13 +149,15 @@ class Stage:
             **self.settings,
             **settings,
         }
-        command = [sys.executable, "-m", "faust", "-A", "streamhooks", "worker", "-l", "info"]
+        command = [checkout.python, "-m", "faust", "-A", "streamhooks", "worker", "-l", "info"]
         variables = {f"STREAMHOOKS_{key.upper()}": str(value) for key, value in given.items()}
-        return f"http://127.0.0.1:{port}", self.start(name, command, **variables)
+        return f"http://127.0.0.1:{port}", self.start(name, command, root=checkout.root, **variables)
 
-    def workers(self, prefix: str, count: int, hooks: Sequence[Hook], **settings: object) -> Sender:
+    def workers(
+        self, prefix: str, count: int, hooks: Sequence[Hook], checkout: Checkout = Checkout(), **settings: object
+    ) -> Sender:
         """Start this many workers of one installation, and return when they know the hooks."""
-        by_base = dict(self.worker(prefix, number, **settings) for number in range(1, count + 1))
+        by_base = dict(self.worker(prefix, number, checkout, **settings) for number in range(1, count + 1))
         wait_ready({f"{base}/health/ready": child for base, child in by_base.items()}, _READY)
         self.write_hooks(prefix, hooks)
         wait_ready({f"{base}/api/hooks/{hooks[-1].id}": child for base, child in by_base.items()}, _READY)
@@ -139,11 +175,13 @@ class Stage:
         name = f"streamhooks x {count}"
         return Sender(name, list(by_base.values()), queue, wait_settled, list(by_base), topic, prefix)
 
-    def load(self, sender: Sender, rate: float, seconds: float, projects: int, every: int = 0) -> Child:
+    def load(self, sender: Sender, rate: float, seconds: float, projects: Sequence[str], every: int = 0) -> Child:
         """Start the process that writes events for a sender at a rate per second; see `benchmarks.load`."""
+        path = self.folder / "projects.json"
+        path.write_bytes(orjson.dumps(projects))
         command = [
             *(sys.executable, "-m", "benchmarks.load", self.brokers, sender.topic),
-            *(str(rate), str(seconds), str(projects), "--every", str(every)),
+            *(str(rate), str(seconds), str(path), "--every", str(every)),
         ]
         return self.start("load", command, ended=True)
 
@@ -153,9 +191,10 @@ class Stage:
 
     def naive(self, count: int, hooks: Sequence[Hook], in_flight: int = 100) -> Sender:
         """Start this many naive senders in one group, on a topic of their own."""
-        topic = f"naive-{count}-{in_flight}"
-        create_topic(self.brokers, topic, PARTITIONS)
-        known = self._hooks_file(hooks)
+        self._naive += 1  # one that was killed is a member of its group for a while
+        topic = f"naive-{count}-{in_flight}-{self._naive}"
+        create_topic(self.brokers, topic, self.partitions)
+        known = self.hooks_file(hooks)
         command = [
             *(sys.executable, "-m", "benchmarks.senders.naive", self.brokers, topic, str(known), sample.BASE_URL),
             *("--in-flight", str(in_flight)),
@@ -164,35 +203,8 @@ class Stage:
         settled = Group(self.brokers, topic, topic).wait_settled
         return Sender(f"naive x {count}", children, partial(self.writer.write, topic), settled, topic=topic)
 
-    def celery(self, hooks: Sequence[Hook]) -> Sender | str:
-        """Start Redis and a Celery worker with one process per core, or return the reason why not."""
-        server = shutil.which("redis-server")
-        if server is None:
-            return "celery: skipped, there is no redis-server here (Debian's package redis-server)"
-        if missing := [name for name in ("celery", "redis", "requests") if find_spec(name) is None]:
-            return f"celery: skipped, not installed: {', '.join(missing)} (the extra `bench`)"
-        port = free_port()
-        redis = self.start("redis", [server, "--port", str(port), "--bind", "127.0.0.1", "--save", ""])
-        variables = {
-            "BENCH_REDIS": f"redis://127.0.0.1:{port}/0",
-            "BENCH_HOOKS": str(self._hooks_file(hooks)),
-        }
-        command = [sys.executable, "-m", "celery", "-A", "benchmarks.senders.celery_app", "worker", "-l", "warning"]
-        child = self.start("celery", command, **variables)
-        ids = {hook.project_id: hook.id for hook in hooks}
-        from celery import Celery
-
-        app = Celery("queue", broker=variables["BENCH_REDIS"])
-
-        def queue(pairs: Iterable[Pair]) -> None:
-            with app.producer_pool.acquire(block=True) as producer:
-                for project, value in pairs:
-                    args = (ids[project], orjson.loads(value))
-                    app.send_task("service_hook", args, producer=producer, ignore_result=True)
-
-        return Sender("celery", [child], queue, helpers=[redis])
-
-    def _hooks_file(self, hooks: Sequence[Hook]) -> Path:
+    def hooks_file(self, hooks: Sequence[Hook]) -> Path:
+        """Write hooks to a file for a sender that has no topic of hooks, and return its path."""
         path = self.folder / "hooks.json"
         path.write_bytes(orjson.dumps([hook.record() for hook in hooks]))
         return path
@@ -203,9 +215,13 @@ class Stage:
             lines = answer.read().decode().splitlines()
         return next((float(line.split()[1]) for line in lines if line.startswith(f"{name} ")), None)
 
-    def expect_end(self, child: Child) -> None:
-        """Note that a process was ended on purpose."""
-        self._lasting.remove(child)
+    def end(self, *children: Child) -> None:
+        """End processes in order, on purpose."""
+        for child in children:
+            self._lasting.remove(child)
+            child.ask_to_stop()
+        for child in children:
+            child.wait_stopped(30)
 
     def check(self) -> None:
         """Raise Refusal if a process that should last has ended."""
@@ -215,7 +231,7 @@ class Stage:
 
 
 @contextmanager
-def stage(**settings: object) -> Iterator[Stage]:
+def stage(endpoints: Endpoints = Endpoints(), **settings: object) -> Iterator[Stage]:
     """Start Kafka and a receiver; at the end of the block everything is ended, and its data removed.
 
     settings -- STREAMHOOKS_* of every worker, in lower case. The folder with the logs stays after an error.
@@ -225,5 +241,5 @@ def stage(**settings: object) -> Iterator[Stage]:
     with ExitStack() as stack:
         kafka = stack.enter_context(EmbeddedKafka.start())
         stack.callback(lambda: stop_all(children, 20.0))
-        yield Stage(folder, kafka, children, **settings)
+        yield Stage(folder, kafka, children, endpoints, **settings)
     shutil.rmtree(folder, ignore_errors=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streamhooks.errors import Refusal
@@ -36,8 +36,14 @@ class Writer:
         )
 
     def send(self, topic: str, key: str, value: bytes | None, partition: int = -1, timestamp_ms: int = 0) -> None:
-        """Hand a record over."""
-        self._producer.produce(topic, value, key, partition, timestamp=timestamp_ms)
+        """Hand a record over; wait while the buffer is full."""
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, timestamp=timestamp_ms)
+            except BufferError:
+                self._producer.poll(1)
+            else:
+                break
         self._producer.poll(0)
 
     def write(self, topic: str, pairs: Iterable[Pair]) -> None:
@@ -74,7 +80,15 @@ class Group:
     def wait_settled(self, timeout: float) -> None:
         """Wait until the whole topic is committed; raise Refusal after `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        while lag := self.lag():
+        while left := self._left():
             if time.monotonic() > deadline:
-                raise Refusal(f"{lag} records of {self._topic} were not committed within {timeout:.0f} s")
+                raise Refusal(f"{left} of {self._topic} not committed within {timeout:.0f} s")
             time.sleep(0.1)
+
+    def _left(self) -> str:
+        """Return what is not committed, in words; nothing if all is."""
+        try:
+            lag = self.lag()
+        except KafkaException as error:  # a busy broker loses its partitions for a moment
+            return f"what could not be asked for ({error})"
+        return f"{lag} records" if lag else ""

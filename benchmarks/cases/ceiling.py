@@ -65,5 +65,5 @@ def _loop(scene: Stage, hooks: list[Hook], count: int) -> Drain:
         raise Refusal(f"aiohttp alone: {stats['unverified']} requests are not signed as they should be")
     # It reports the time of its loop itself, so that its start is not measured.
     seconds = float(child.log.read_text().splitlines()[-1])
-    cpu = {"sender": seconds, "broker": 0.0, **meter.taken()}
+    cpu = {"sender": seconds, "main": seconds, "broker": 0.0, **meter.taken()}
     return Drain(count, count / (stats["last"] - stats["first"]), 0, {name: c * 1e6 / count for name, c in cpu.items()})

@@ -34,7 +34,7 @@ def run(options: Options, say: Say) -> Result:
         maximum = maximal_rate(scene, worker, list(layout), options, say, options.choose(6_000, 600))
         rate = maximum * PART
         scene.forget()
-        load = scene.load(worker, rate, 2 * before + during, HOOKS - 1, EVERY)
+        load = scene.load(worker, rate, 2 * before + during, list(layout), EVERY)
         say(f"{rate:,.0f} per second: all hooks answer")
         _wait_for_ids(scene, rate * WARM_UP)
         rows = [_phase(scene, worker, "all answer", before)]

@@ -37,7 +37,7 @@ def run(options: Options, say: Say) -> Result:
         workers.queue(sample.events([_APART], missed))
         Group(scene.brokers, f"{workers.prefix}worker", workers.topic).wait_settled(_TIMEOUT)
         seconds = before * 2 + missed / 400
-        scene.load(workers, RATE, seconds, HOOKS - 1)
+        scene.load(workers, RATE, seconds, list(layout))
         _wait_until(scene, lambda: scene.received()["requests"] > RATE * WARM_UP)
         say("live traffic alone")
         rows = [_phase(scene, workers.pids, "live alone", lambda since: time.monotonic() - since >= before)]

@@ -25,7 +25,7 @@ def run(options: Options, say: Say) -> Result:
         maximum = maximal_rate(scene, worker, list(layout), options, say, options.choose(8_000, 1_000))
         scene.forget()
         rate, length = maximum / 2, minutes * seconds
-        load = scene.load(worker, rate, length, HOOKS)
+        load = scene.load(worker, rate, length, list(layout))
         time.sleep(WARM_UP)
         rows = []
         for number in range(1, minutes + 1):

@@ -10,10 +10,10 @@ from typing import Any
 _ROOT = Path(__file__).parents[2]
 
 
-def run(name: str, folder: Path) -> dict[str, Any]:
+def run(name: str, folder: Path, *more: str) -> dict[str, Any]:
     # Redis and Celery are not everybody's: without them it must say so and go on.
     environment = os.environ | {"PATH": "", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "benchmarks", name, "--quick", "--results", str(folder)]
+    command = [sys.executable, "-m", "benchmarks", name, *more, "--quick", "--results", str(folder)]
     ended = subprocess.run(
         command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=100
     )
@@ -35,3 +35,20 @@ def test_each_endpoint_that_misbehaves_is_called_as_often(tmp_path: Path) -> Non
     assert set(rows) == {"floods", "drips", "headers", "twice", "resets"}
     assert all(row["deliveries/s"] > 0 and row["deliveries/s without"] > 0 for row in rows.values())
     assert all(row["requests to it"] >= 10 for row in rows.values())
+
+
+def test_calls_of_tasks_are_counted_once_without_the_peers(tmp_path: Path) -> None:
+    found = run("tasks", tmp_path)
+    rows = {row["system"]: row for row in found["rows"]}
+    assert set(rows) == {"streamhooks, async def", "streamhooks, def"}
+    assert all(row["made/s"] > 0 and row["run/s"] > 0 and row["p50, ms"] > 0 for row in rows.values())
+    assert all(row["runs twice"] == 0 for row in rows.values())
+    assert [note for note in found["notes"] if note.startswith(("celery: skipped", "taskiq: skipped"))]
+
+
+def test_the_workers_of_two_checkouts_are_compared(tmp_path: Path) -> None:
+    (tmp_path / "old").symlink_to(_ROOT)
+    found = run("compare", tmp_path, str(tmp_path / "old"), str(_ROOT), "--hooks", "16", "--events", "200")
+    assert [row["sender"] for row in found["rows"]] == ["naive x 1", "old", _ROOT.name]
+    assert all(row["deliveries/s"] > 0 for row in found["rows"])
+    assert set(found["machine"]["compared"]) == {"old", _ROOT.name}
