@@ -164,10 +164,14 @@ class HookConnector(TCPConnector):
         `protocol` is the kept connection; None opens one. Raises `aiohttp.ClientConnectionError` as well, for example
         if the connector is closed, and `OSError`.
         """
+        is_new = protocol is None
         if protocol is None:
             protocol = await self._opened(request)
         try:
-            return await protocol.exchange(request.origin, data, max_body)
+            came = await protocol.exchange(request.origin, data, max_body)
+            if is_new and request.origin.is_ssl:
+                protocol.remember_session()
+            return came
         finally:
             self.give_back(request, protocol)
 

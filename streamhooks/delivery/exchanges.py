@@ -23,6 +23,7 @@ from aiohttp.connector import Connection
 
 from streamhooks.delivery.answers import AnswerReader, Came, State, plain
 from streamhooks.delivery.distrust import Origin
+from streamhooks.delivery.sessions import ResumingObject
 from streamhooks.delivery.targets import Request
 
 if sys.platform == "linux":
@@ -117,6 +118,12 @@ class HookProtocol(ResponseHandler):
         if not self.origin.is_ssl and _unread(self._descriptor):
             self._distrust(self.origin)
         return False
+
+    def remember_session(self) -> None:
+        """Let the next connection to the same name resume the TLS session of this one."""
+        ssl_object = None if self.transport is None else self.transport.get_extra_info("ssl_object")
+        if isinstance(ssl_object, ResumingObject):
+            ssl_object.remember()
 
     def drop(self) -> None:
         """Close the connection at once."""
