@@ -128,6 +128,10 @@ class HookProtocol(ResponseHandler):
     def drop(self) -> None:
         """Close the connection at once."""
         self.abort()
+        self.retire()
+
+    def retire(self) -> None:
+        """Close the connection, with TLS by saying so first."""
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.close()
