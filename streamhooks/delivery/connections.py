@@ -15,12 +15,13 @@ from aiohappyeyeballs import AddrInfoType
 from aiohttp import ClientConnectionError, ClientTimeout, ServerDisconnectedError, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
 
 from streamhooks.delivery.addresses import AddressPolicy
-from streamhooks.delivery.answers import AnswerReader
+from streamhooks.delivery.answers import Came
 from streamhooks.delivery.distrust import DistrustedOrigins
 from streamhooks.delivery.exchanges import HookProtocol
+from streamhooks.delivery.keeping import Keeping
+from streamhooks.delivery.pool import Pool
 from streamhooks.delivery.targets import HookRequest, Request
 from streamhooks.times import steady
 
@@ -97,50 +98,104 @@ class PolicyResolver(AbstractResolver):
 
 
 class HookConnector(TCPConnector):
-    """Opens connections to allowed addresses only, whether literal or resolved.
+    """Opens connections to allowed addresses only, whether literal or resolved, and keeps them.
 
-    `distrusted` is told the origins whose connections must not be kept.
+    `limit` is the maximum number of connections. From `per_host` connections of an organization to an origin on, see
+    `place`. `distrusted` is told the origins whose connections must not be
+    kept. aiohttp keeps none: each of its connections stays in use until it is closed.
     """
 
-    def __init__(self, policy: AddressPolicy, distrusted: DistrustedOrigins, **options: Any) -> None:
-        super().__init__(resolver=PolicyResolver(policy), socket_factory=_socket_factory(policy), **options)
+    def __init__(
+        self,
+        policy: AddressPolicy,
+        distrusted: DistrustedOrigins,
+        clock: Callable[[], float] = steady,
+        *,
+        limit: int,
+        per_host: int,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            resolver=PolicyResolver(policy),
+            socket_factory=_socket_factory(policy),
+            force_close=True,
+            limit=limit,
+            **options,
+        )
         self._distrusted = distrusted
+        self._pool = Pool(self._loop, Keeping(), clock, per_host, limit)
         protocol: Callable[..., ResponseHandler] = HookProtocol
         self._factory = partial(protocol, self._loop, distrusted.add)
 
-    async def exchange(self, request: HookRequest, data: Request, max_body: int) -> AnswerReader:
-        """Write a request to a kept connection or a new one, and return its response: see `HookProtocol.exchange`.
+    def kept(self, request: HookRequest) -> HookProtocol | None:
+        """Return a connection on which a request may be written now, or None. Give it back with `give_back`."""
+        if request.origin in self._distrusted:
+            return None
+        while (protocol := self._pool.take(request.connection_key)) is not None:
+            if protocol.is_usable():
+                return protocol
+            protocol.drop()
+        return None
 
-        Raises `aiohttp.ClientConnectionError` as well, for example if the connector is closed, and `OSError`.
+    async def place(self, request: HookRequest) -> HookProtocol | None:
+        """Return a kept connection for `exchange`, or None to open one, after its turn has come: see `Pool.wait`."""
+        protocol = self.kept(request)
+        if protocol is None and not self.closed:
+            protocol = await self._pool.wait(request.connection_key)
+            if protocol is not None and not protocol.is_usable():
+                protocol.drop()
+                return None
+        return protocol
+
+    def give_back(self, request: HookRequest, protocol: HookProtocol) -> None:
+        """Keep the connection for the next request if it may be kept, else close it."""
+        if protocol.may_be_kept and not self.closed and request.origin not in self._distrusted:
+            self._pool.give(request.connection_key, protocol)
+            return
+        if not protocol.was_clean:
+            self._distrusted.add(request.origin)
+        protocol.drop()
+
+    async def exchange(
+        self, request: HookRequest, data: Request, max_body: int, protocol: HookProtocol | None = None
+    ) -> Came:
+        """Write a request and return its response: see `HookProtocol.exchange`.
+
+        `protocol` is the kept connection; None opens one. Raises `aiohttp.ClientConnectionError` as well, for example
+        if the connector is closed, and `OSError`.
         """
+        is_new = protocol is None
+        if protocol is None:
+            protocol = await self._opened(request)
+        try:
+            came = await protocol.exchange(request.origin, data, max_body)
+            if is_new and request.origin.is_ssl:
+                protocol.remember_session()
+            return came
+        finally:
+            self.give_back(request, protocol)
+
+    async def _opened(self, request: HookRequest) -> HookProtocol:
         if self.closed:
             raise ClientConnectionError("the client is closed")
-        connection, protocol = await self._connection(request)
+        closed = partial(self._pool.closed, request.connection_key)
+        self._pool.opens(request.connection_key)
         try:
-            return await protocol.exchange(request.origin, data, max_body)
-        finally:
-            if protocol.may_be_kept:
-                connection.release()
-            else:
-                if not protocol.was_clean:
-                    self._distrusted.add(request.origin)
-                protocol.abort()
-                connection.close()
-
-    async def _connection(self, request: HookRequest) -> tuple[Connection, HookProtocol]:
-        while True:
             connection = await self.connect(request, [], _NO_TIMEOUT)
-            protocol = connection.protocol
-            if not isinstance(protocol, HookProtocol):
-                connection.close()
-                raise ServerDisconnectedError
-            if protocol.is_usable():
-                return connection, protocol
-            protocol.abort()
+        except BaseException:
+            closed()
+            raise
+        connection.add_callback(closed)
+        protocol = connection.protocol
+        if not isinstance(protocol, HookProtocol):
             connection.close()
+            raise ServerDisconnectedError
+        protocol.connection, protocol.on_lost = connection, self._pool.lost
+        return protocol
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         """Close the connections and the resolver, which aiohttp leaves to the caller."""
+        self._pool.close()
         await super().close(abort_ssl=abort_ssl)
         await self._resolver.close()
 
