@@ -16,7 +16,6 @@ AIOHTTP = Library(
             "aiohttp.connector:BaseConnector._factory": ATTRIBUTE,
             "aiohttp.connector:BaseConnector._loop": ATTRIBUTE,
             "aiohttp.connector:BaseConnector.connect": "ae3b40d0f93d",
-            "aiohttp.connector:Connection": "8e73a6cfdc7d",
             "aiohttp.connector:TCPConnector.__init__": "be423489f352",
             "aiohttp.connector:TCPConnector._resolver": ATTRIBUTE,
             "aiohttp.connector:TCPConnector.close": "809ebf30e4e4",
@@ -27,6 +26,7 @@ AIOHTTP = Library(
             "aiohttp.client_proto:ResponseHandler.__init__": "babc2d7d4f45",
             "aiohttp.client_proto:ResponseHandler.connection_lost": "8105e9567831",
             "aiohttp.client_proto:ResponseHandler.data_received": "0ba41db50048",
+            "aiohttp.connector:Connection": "8e73a6cfdc7d",
         },
         "delivery/targets.py": {
             "aiohttp.client_reqrep:ClientRequest.__init__": "aaa49afb2d36",

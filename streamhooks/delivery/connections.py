@@ -15,12 +15,12 @@ from aiohappyeyeballs import AddrInfoType
 from aiohttp import ClientConnectionError, ClientTimeout, ServerDisconnectedError, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
 
 from streamhooks.delivery.addresses import AddressPolicy
-from streamhooks.delivery.answers import AnswerReader
+from streamhooks.delivery.answers import Came
 from streamhooks.delivery.distrust import DistrustedOrigins
 from streamhooks.delivery.exchanges import HookProtocol
+from streamhooks.delivery.pool import Pool
 from streamhooks.delivery.targets import HookRequest, Request
 from streamhooks.times import steady
 
@@ -97,50 +97,86 @@ class PolicyResolver(AbstractResolver):
 
 
 class HookConnector(TCPConnector):
-    """Opens connections to allowed addresses only, whether literal or resolved.
+    """Opens connections to allowed addresses only, whether literal or resolved, and keeps them.
 
-    `distrusted` is told the origins whose connections must not be kept.
+    `limit` is the maximum number of connections in use. `distrusted` is told the origins whose connections must not be
+    kept. aiohttp keeps none: each of its connections stays in use until it is closed.
     """
 
-    def __init__(self, policy: AddressPolicy, distrusted: DistrustedOrigins, **options: Any) -> None:
-        super().__init__(resolver=PolicyResolver(policy), socket_factory=_socket_factory(policy), **options)
+    def __init__(
+        self, policy: AddressPolicy, distrusted: DistrustedOrigins, *, limit: int, idle_seconds: float, **options: Any
+    ) -> None:
+        super().__init__(
+            resolver=PolicyResolver(policy),
+            socket_factory=_socket_factory(policy),
+            force_close=True,
+            limit=limit,
+            **options,
+        )
         self._distrusted = distrusted
+        self._open_now = 0
+        self._pool = Pool(self._loop, steady, idle_seconds=idle_seconds)
         protocol: Callable[..., ResponseHandler] = HookProtocol
         self._factory = partial(protocol, self._loop, distrusted.add)
 
-    async def exchange(self, request: HookRequest, data: Request, max_body: int) -> AnswerReader:
+    def kept(self, request: HookRequest) -> HookProtocol | None:
+        """Return a connection on which a request may be written now, or None. Give it back with `give_back`."""
+        if request.origin in self._distrusted:
+            return None
+        while (protocol := self._pool.take(request.connection_key)) is not None:
+            if protocol.is_connected() and protocol.is_usable():
+                return protocol
+            protocol.drop()
+        return None
+
+    def give_back(self, request: HookRequest, protocol: HookProtocol) -> None:
+        """Keep the connection for the next request if it may be kept, else close it."""
+        if protocol.may_be_kept and not self.closed and request.origin not in self._distrusted:
+            self._pool.give(request.connection_key, protocol)
+            return
+        if not protocol.was_clean:
+            self._distrusted.add(request.origin)
+        protocol.drop()
+
+    async def exchange(self, request: HookRequest, data: Request, max_body: int, *, anew: bool = False) -> Came:
         """Write a request to a kept connection or a new one, and return its response: see `HookProtocol.exchange`.
 
-        Raises `aiohttp.ClientConnectionError` as well, for example if the connector is closed, and `OSError`.
+        `anew` means a new one. Raises `aiohttp.ClientConnectionError` as well, for example if the connector is closed,
+        and `OSError`.
         """
         if self.closed:
             raise ClientConnectionError("the client is closed")
-        connection, protocol = await self._connection(request)
+        protocol = None if anew else self.kept(request)
+        if protocol is None:
+            protocol = await self._open(request)
         try:
             return await protocol.exchange(request.origin, data, max_body)
         finally:
-            if protocol.may_be_kept:
-                connection.release()
-            else:
-                if not protocol.was_clean:
-                    self._distrusted.add(request.origin)
-                protocol.abort()
-                connection.close()
+            self.give_back(request, protocol)
 
-    async def _connection(self, request: HookRequest) -> tuple[Connection, HookProtocol]:
-        while True:
+    async def _open(self, request: HookRequest) -> HookProtocol:
+        if self._open_now >= self.limit:
+            self._pool.close_one()
+        self._open_now += 1
+        try:
             connection = await self.connect(request, [], _NO_TIMEOUT)
-            protocol = connection.protocol
-            if not isinstance(protocol, HookProtocol):
-                connection.close()
-                raise ServerDisconnectedError
-            if protocol.is_usable():
-                return connection, protocol
-            protocol.abort()
+        except BaseException:
+            self._note_closed()
+            raise
+        connection.add_callback(self._note_closed)
+        protocol = connection.protocol
+        if not isinstance(protocol, HookProtocol):
             connection.close()
+            raise ServerDisconnectedError
+        protocol.connection = connection
+        return protocol
+
+    def _note_closed(self) -> None:
+        self._open_now -= 1
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         """Close the connections and the resolver, which aiohttp leaves to the caller."""
+        self._pool.close()
         await super().close(abort_ssl=abort_ssl)
         await self._resolver.close()
 

@@ -15,11 +15,13 @@ import errno
 import select
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import ClientOSError, ServerDisconnectedError
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 
-from streamhooks.delivery.answers import AnswerReader, State
+from streamhooks.delivery.answers import AnswerReader, Came, State, plain
 from streamhooks.delivery.distrust import Origin
 from streamhooks.delivery.targets import Request
 
@@ -53,6 +55,10 @@ _CLEAN = (State.COMPLETE, State.CUT)
 _SPOKE = "it sent bytes before it was asked"
 
 
+Ended = Callable[[Came | None, BaseException | None], None]
+"""Is told the response, or why there is none."""
+
+
 class GarbageError(Exception):
     """The bytes received are not a response; the text says why."""
 
@@ -66,21 +72,24 @@ class HookProtocol(ResponseHandler):
 
     `distrust` is told the origin of unsolicited bytes.
 
-    may_be_kept -- whether another request may follow the last exchange. was_clean -- whether that one ended properly:
-    with a whole well-formed response, with the part of it that is kept, or without any byte of one.
+    connection -- what aiohttp knows it by, if aiohttp has opened it. may_be_kept -- whether another request may follow
+    the last exchange. was_clean -- whether that one ended properly: with a whole well-formed response, with the part of
+    it that is kept, or without any byte of one.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, distrust: Callable[[Origin], None]) -> None:
         super().__init__(loop)
         self.may_be_kept = False
         self.was_clean = True
+        self.connection: Connection | None = None
         self._distrust = distrust
         self._descriptor = -1
         self._poll = select.poll()
         self._origin: Origin | None = None
         self._is_kept = False
+        self._ended: Ended | None = None
+        self._max_body = 0
         self._reader: AnswerReader | None = None
-        self._answered: asyncio.Future[None] | None = None
         self._heard = False
         self._reads = 0
         self._is_early = False
@@ -103,10 +112,29 @@ class HookProtocol(ResponseHandler):
             self._distrust(self._origin)
         return False
 
-    async def exchange(self, origin: Origin, request: Request, max_body: int) -> AnswerReader:
+    def drop(self) -> None:
+        """Close the connection at once."""
+        self.abort()
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+    async def exchange(self, origin: Origin, request: Request, max_body: int) -> Came:
         """Write a request and return its response, with at most `max_body` bytes of its body.
 
         Raises `GarbageError`, `StaleConnectionError`, and aiohttp's `ServerDisconnectedError` and `ClientOSError`.
+        """
+        answered: asyncio.Future[Came] = self._loop.create_future()
+        self.send(origin, request, max_body, partial(_settle, answered))
+        try:
+            return await answered
+        finally:
+            self.let_go()
+
+    def send(self, origin: Origin, request: Request, max_body: int, ended: Ended) -> None:
+        """Write a request. `ended` is told once what came, in a later turn of the loop; not after `let_go`.
+
+        Raises as `exchange` does, if nothing can be written; then `ended` is told nothing.
         """
         self.may_be_kept = self._heard = self._is_early = False
         self.was_clean = not self._has_strayed
@@ -119,36 +147,38 @@ class HookProtocol(ResponseHandler):
             self.was_clean = False
             raise GarbageError(_SPOKE)
         self._is_kept, self._origin = self._origin is not None, origin
-        reader = self._reader = AnswerReader(max_body)
-        self._reads = 0
-        self._answered = self._loop.create_future()
-        try:
-            for piece in request:
-                transport.write(piece)
-            await self._answered
-        finally:
-            self._reader = None
-            self.was_clean = not self._heard or (reader.state in _CLEAN and not self._is_early)
-            self.may_be_kept = self.was_clean and reader.keeps
-        if reader.fault:
-            raise GarbageError(reader.fault)
-        return reader
+        self._max_body = max_body
+        for piece in request:
+            transport.write(piece)
+        self._ended = ended
+
+    def let_go(self) -> None:
+        """End the exchange, if it is open, without a response."""
+        if self._ended is not None:
+            self._conclude()
 
     def data_received(self, data: bytes) -> None:
         """Read a part of a response, or close the connection if no request is open."""
-        reader = self._reader
-        if reader is None:
+        if self._ended is None:
             self._break_off()
             return
-        if not self._heard:
+        reader = self._reader
+        if reader is None:
             self._heard = True
             self._is_early = self._has_unsent()
             if self._is_early and self._is_kept:
-                self._end(StaleConnectionError())
+                self._end(None, StaleConnectionError())
                 return
+            if (came := plain(data, self._max_body)) is not None:
+                self.was_clean = self.may_be_kept = not self._is_early
+                ended, self._ended = self._ended, None
+                ended(came, None)
+                return
+            reader = self._reader = AnswerReader(self._max_body)
+            self._reads = 0
         reader.feed(data)
         if reader.state is not State.OPEN:
-            self._end(None)
+            self._end_with(reader)
             return
         self._reads += 1
         if self._reads > READS and self.transport is not None:
@@ -159,9 +189,13 @@ class HookProtocol(ResponseHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Read the end of a response, or record that there is none."""
         super().connection_lost(exc)
-        if self._reader is not None:
-            self._reader.end()
-            self._end(self._failure(exc) if self._reader.state is State.OPEN else None)
+        reader = self._reader
+        if reader is not None:
+            reader.end()
+        if reader is None or reader.state is State.OPEN:
+            self._end(None, self._failure(exc))
+        else:
+            self._end_with(reader)
 
     def _read_on(self, reader: AnswerReader) -> None:
         transport = self.transport
@@ -191,13 +225,32 @@ class HookProtocol(ResponseHandler):
             return ServerDisconnectedError()
         return ClientOSError(*cause.args) if isinstance(cause, OSError) else cause
 
-    def _end(self, failure: BaseException | None) -> None:
-        if self._answered is None or self._answered.done():
-            return
-        if failure is None:
-            self._answered.set_result(None)
+    def _end_with(self, reader: AnswerReader) -> None:
+        if reader.fault or reader.head is None:
+            self._end(None, GarbageError(reader.fault))
         else:
-            self._answered.set_exception(failure)
+            self._end(Came(reader.head, reader.head_text, bytes(reader.body)), None)
+
+    def _end(self, came: Came | None, failure: BaseException | None) -> None:
+        ended = self._ended
+        if ended is not None:
+            self._conclude()
+            ended(came, failure)
+
+    def _conclude(self) -> None:
+        reader, self._reader, self._ended = self._reader, None, None
+        is_whole = reader is not None and reader.state in _CLEAN and not self._is_early
+        self.was_clean = is_whole or not self._heard
+        self.may_be_kept = is_whole and reader is not None and reader.keeps
+
+
+def _settle(answered: asyncio.Future[Came], came: Came | None, failure: BaseException | None) -> None:
+    if answered.done():
+        return
+    if came is not None:
+        answered.set_result(came)
+    elif failure is not None:
+        answered.set_exception(failure)
 
 
 def _had_ended(cause: BaseException | None) -> bool:
