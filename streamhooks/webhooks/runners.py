@@ -32,7 +32,10 @@ class Runners:
 
     def start_straight(self, call: Call, owner: Owner) -> bool:
         """Start a call as `start_held` does if that needs no waiting; else return False, and nothing has happened."""
-        return False
+        if call.hook_id is None or not self._deliveries.start_straight(call, owner):
+            return False
+        owner.hold()  # what was started ends in a later turn
+        return True
 
     async def start_held(self, call: Call, owner: Owner) -> None:
         """Start a call that its owner waits for, in addition to what it already waits for."""
