@@ -157,7 +157,7 @@ class Intake:
             return self._start_traced(self._tracing, record, calls, ticket)
         started = self._start_straight(calls, ticket)
         if started < len(calls):
-            return self._start_calls(calls[started:], ticket)
+            return self._start_calls(calls[started:], ticket, is_tried=started < TURN)
         ticket.release()
         return None
 
@@ -176,11 +176,13 @@ class Intake:
                 return number
         return min(len(calls), TURN)
 
-    async def _start_calls(self, calls: list[Call], ticket: Ticket) -> None:
-        for number, call in enumerate(calls, 1):
-            await self._runners.start_held(call, ticket)
-            if number % TURN == 0:
+    async def _start_calls(self, calls: list[Call], ticket: Ticket, *, is_tried: bool = False) -> None:
+        """Start calls, and wait where one has to; `is_tried` means that the first one has to."""
+        for number, call in enumerate(calls):
+            if number and number % TURN == 0:
                 await asyncio.sleep(0)
+            if (is_tried and number == 0) or not self._runners.start_straight(call, ticket):
+                await self._runners.start_held(call, ticket)
         ticket.release()
 
     @staticmethod

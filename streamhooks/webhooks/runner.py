@@ -63,7 +63,7 @@ class DeliveryRunner:
         IN_FLIGHT.set_function(lambda: self._in_flight + runs.straight)
 
     def start_straight(self, call: Call, owner: Owner) -> bool:
-        """Start a call as `start` does if that needs no waiting; else return False, and nothing has happened."""
+        """Start a call as `start` does if that needs no waiting; else return False: then `start_waiting` has to."""
         return self._straight is not None and self._straight.start(call, owner)
 
     def _go_on(self, call: Call, owner: Owner, run: Run) -> None:
@@ -76,8 +76,11 @@ class DeliveryRunner:
         Returns when it has started, so the caller waits if there is no room. A call over the bound of its hook is
         written to `delayed`, once, and waits there: the caller never waits long for one hook.
         """
-        if self.start_straight(call, owner):
-            return
+        if not self.start_straight(call, owner):
+            await self.start_waiting(call, owner)
+
+    async def start_waiting(self, call: Call, owner: Owner) -> None:
+        """Start a call as `start` does, after `start_straight` could not."""
         if not call.size:
             self._runs.start(call, owner, await self._begun(call, owner, call.hook_id or ""), self.start)
             return

@@ -31,7 +31,7 @@ class Runners:
         return (self._tasks if call.hook_id is None else self._deliveries).start(call, owner)
 
     def start_straight(self, call: Call, owner: Owner) -> bool:
-        """Start a call as `start_held` does if that needs no waiting; else return False, and nothing has happened."""
+        """Start a call as `start_held` does if that needs no waiting; else return False: then `start_held` has to."""
         if call.hook_id is None or not self._deliveries.start_straight(call, owner):
             return False
         owner.hold()  # what was started ends in a later turn
@@ -41,7 +41,7 @@ class Runners:
         """Start a call that its owner waits for, in addition to what it already waits for."""
         owner.hold()
         try:
-            await (self._tasks if call.hook_id is None else self._deliveries).start(call, owner)
+            await (self._tasks.start if call.hook_id is None else self._deliveries.start_waiting)(call, owner)
         except BaseException:
             owner.release()
             raise

@@ -37,8 +37,7 @@ class Straight(World):
         return True
 
     async def start_held(self, call, owner):
-        if self.start_straight(call, owner):
-            return
+        assert call.id in self.waits
         await self.may_go.wait()
         self.general.append(call.id)
         self.order.append(call.id)
@@ -72,11 +71,25 @@ async def test_others_get_a_turn_after_so_many_records():
     assert world.floor == TURN + 1
 
 
+async def test_a_call_that_has_to_wait_is_tried_once():
+    world, tried = Straight(calls=2), []
+    world.waits, straight = {"0-0", "0-1"}, world.start_straight
+    world.may_go.set()
+
+    def start_straight(call, owner):
+        tried.append(call.id)
+        return straight(call, owner)
+
+    world.start_straight = start_straight
+    await world.follow(batch(0))
+    assert tried == world.general == ["0-0", "0-1"]
+
+
 async def test_others_get_a_turn_after_so_many_calls_of_one_record():
     world, others = Straight(calls=2 * TURN + 1), []
     asyncio.get_running_loop().call_soon(lambda: others.append(len(world.straight)))
     await world.follow(batch(0))
-    assert others == [2 * TURN]
+    assert others == [2 * TURN]  # of those that need no waiting: one turn at once, and another
     assert len(world.straight) == 2 * TURN + 1
     assert world.floor == 1
 
