@@ -60,7 +60,7 @@ class Record(NamedTuple):
 Batch = deque[Record]
 """Fetched records, in order per partition; whoever takes them up takes them out."""
 
-#: after so many records of batches in a row, other tasks get a turn
+#: after so many records, or deliveries of one record, in a row, other tasks get a turn
 TURN = 50
 
 

@@ -123,8 +123,10 @@ class Bulkheads:
             raise
 
     def has_place(self, hook_id: str) -> bool:
-        """Tell whether both places for a first attempt are free, and nobody waits for a place among all of them."""
-        return self._room.fits_now(1) and self._by_hook.get(hook_id, 0) < self._bound_of(hook_id)
+        """Tell whether both places for a first attempt are free, and nobody waits for one of them."""
+        if hook_id in self._waiting or not self._room.fits_now(1):
+            return False
+        return self._by_hook.get(hook_id, 0) < self._bound_of(hook_id)
 
     def enter_now(self, hook_id: str) -> None:
         """Take both places, which are free."""
