@@ -157,6 +157,7 @@ class Settings(BaseSettings):
     request_timeout: float = Field(5.0, gt=0, le=120)
     max_in_flight: int = Field(1000, ge=1, le=100_000)
     hook_max_in_flight: int = Field(50, ge=1, le=10_000)
+    host_connections: int = Field(100, ge=1, le=100_000)
     max_unsettled: int = Field(5000, ge=1, le=1_000_000)
     max_unsettled_mb: int = Field(64, ge=4, le=65_536)
     max_body: int = Field(1_000_000, ge=1024)

@@ -12,7 +12,7 @@ from streamhooks.delivery.answers import Came
 from streamhooks.delivery.certificates import verifying
 from streamhooks.delivery.connections import HookConnector
 from streamhooks.delivery.distrust import DistrustedOrigins
-from streamhooks.delivery.exchanges import StaleConnectionError
+from streamhooks.delivery.exchanges import HookProtocol, StaleConnectionError
 from streamhooks.delivery.results import (
     EXCERPT_CHARACTERS,
     FAILURES,
@@ -32,18 +32,19 @@ __all__ = ["EXCERPT_CHARACTERS", "MAX_READ", "Answer", "Exchange", "HookClient",
 
 MAX_READ = 16 * 1024
 DNS_SECONDS = 30
-# Just below the 5 s after which Node, uvicorn and others close an idle connection. Reusing one while it is being
-# closed gives a reset, and nobody can know whether the POST was handled.
-IDLE_SECONDS = 4
+#: connections of an organization to an origin, beyond which a POST waits for one
+PER_HOST = 100
 
 
 class HookClient:
     """Posts to many hosts over kept connections. Create it inside a running loop; end it with `close()`.
 
     `limit` is the maximum number of connections: keep the deliveries in flight below it, since waiting for a connection
-    counts towards a delivery's timeout. `ssl_context` may have other certificate authorities; by default they are the
-    system's. It is changed so that certificates need a SAN. `clock` gives seconds; it measures how long an origin gets
-    no kept connections. Proxies, netrc and cookies are not used; redirects are not followed.
+    then counts towards a delivery's timeout. If `per_host` connections of an organization to an origin are open, a POST
+    first waits for one of them: at most 1 s, which does not count. `ssl_context` may have other certificate
+    authorities; by default they are the system's. It is changed so that certificates need a SAN. `clock` gives seconds;
+    it measures how long an origin gets no kept connections. Proxies, netrc and cookies are not used; redirects are not
+    followed.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class HookClient:
         policy: AddressPolicy,
         *,
         limit: int,
+        per_host: int = PER_HOST,
         user_agent: str,
         max_read: int = MAX_READ,
         ssl_context: ssl.SSLContext | None = None,
@@ -61,7 +63,7 @@ class HookClient:
         ssl_context = verifying(ssl_context)
         distrusted = DistrustedOrigins(clock)
         self._connector = HookConnector(
-            policy, distrusted, limit=limit, idle_seconds=IDLE_SECONDS, ttl_dns_cache=DNS_SECONDS, ssl=ssl_context
+            policy, distrusted, limit=limit, per_host=per_host, ttl_dns_cache=DNS_SECONDS, ssl=ssl_context
         )
         self._soon = Soon(self._loop, self._connector, max_read)
         fixed = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
@@ -76,16 +78,19 @@ class HookClient:
     ) -> Answer:
         """POST the body and return the response, at the latest after `timeout` seconds.
 
-        The timeout covers everything: name resolution, connection, TLS, and the part of the response's body that is
-        kept. Connections are only reused for requests of the same organization. Raises only `asyncio.CancelledError`.
+        The timeout covers everything but the wait for one of the `per_host` connections: name resolution, connection,
+        TLS, and the part of the response's body that is kept. Connections are only reused for requests of the same
+        organization. Raises only `asyncio.CancelledError`.
         """
         started = steady()
         request: Request = (b"",)
         try:
+            target = self._target(url, organization)
+            request = written(target, headers, body)
+            kept = await self._connector.place(target.request)
+            started = steady()
             async with asyncio.timeout(timeout):
-                target = self._target(url, organization)
-                request = written(target, headers, body)
-                came = await self._answer(target, request)
+                came = await self._answer(target, request, kept)
         except TimeoutError:
             return timed_out(timeout, elapsed_ms(started), request[0])
         except FAILURES as failure:
@@ -112,13 +117,13 @@ class HookClient:
             return None
         return self._soon.post(target, headers, body, timeout, ended)
 
-    async def _answer(self, target: Target, request: Request) -> Came:
+    async def _answer(self, target: Target, request: Request, kept: HookProtocol | None = None) -> Came:
         try:
-            return await self._connector.exchange(target.request, request, self._max_read)
+            return await self._connector.exchange(target.request, request, self._max_read, kept)
         except StaleConnectionError:
             # The endpoint closed the kept connection. Nobody can know whether it has handled the POST. So the POST is
             # sent once more, with the same webhook-id, within the same attempt.
-            return await self._connector.exchange(target.request, request, self._max_read, anew=True)
+            return await self._connector.exchange(target.request, request, self._max_read)
 
     async def close(self) -> None:
         """Close all connections; deliveries in flight fail."""

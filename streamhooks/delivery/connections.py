@@ -20,6 +20,7 @@ from streamhooks.delivery.addresses import AddressPolicy
 from streamhooks.delivery.answers import Came
 from streamhooks.delivery.distrust import DistrustedOrigins
 from streamhooks.delivery.exchanges import HookProtocol
+from streamhooks.delivery.keeping import Keeping
 from streamhooks.delivery.pool import Pool
 from streamhooks.delivery.targets import HookRequest, Request
 from streamhooks.times import steady
@@ -99,12 +100,20 @@ class PolicyResolver(AbstractResolver):
 class HookConnector(TCPConnector):
     """Opens connections to allowed addresses only, whether literal or resolved, and keeps them.
 
-    `limit` is the maximum number of connections in use. `distrusted` is told the origins whose connections must not be
+    `limit` is the maximum number of connections. From `per_host` connections of an organization to an origin on, see
+    `place`. `distrusted` is told the origins whose connections must not be
     kept. aiohttp keeps none: each of its connections stays in use until it is closed.
     """
 
     def __init__(
-        self, policy: AddressPolicy, distrusted: DistrustedOrigins, *, limit: int, idle_seconds: float, **options: Any
+        self,
+        policy: AddressPolicy,
+        distrusted: DistrustedOrigins,
+        clock: Callable[[], float] = steady,
+        *,
+        limit: int,
+        per_host: int,
+        **options: Any,
     ) -> None:
         super().__init__(
             resolver=PolicyResolver(policy),
@@ -114,8 +123,7 @@ class HookConnector(TCPConnector):
             **options,
         )
         self._distrusted = distrusted
-        self._open_now = 0
-        self._pool = Pool(self._loop, steady, idle_seconds=idle_seconds)
+        self._pool = Pool(self._loop, Keeping(), clock, per_host, limit)
         protocol: Callable[..., ResponseHandler] = HookProtocol
         self._factory = partial(protocol, self._loop, distrusted.add)
 
@@ -124,10 +132,20 @@ class HookConnector(TCPConnector):
         if request.origin in self._distrusted:
             return None
         while (protocol := self._pool.take(request.connection_key)) is not None:
-            if protocol.is_connected() and protocol.is_usable():
+            if protocol.is_usable():
                 return protocol
             protocol.drop()
         return None
+
+    async def place(self, request: HookRequest) -> HookProtocol | None:
+        """Return a kept connection for `exchange`, or None to open one, after its turn has come: see `Pool.wait`."""
+        protocol = self.kept(request)
+        if protocol is None and not self.closed:
+            protocol = await self._pool.wait(request.connection_key)
+            if protocol is not None and not protocol.is_usable():
+                protocol.drop()
+                return None
+        return protocol
 
     def give_back(self, request: HookRequest, protocol: HookProtocol) -> None:
         """Keep the connection for the next request if it may be kept, else close it."""
@@ -138,41 +156,42 @@ class HookConnector(TCPConnector):
             self._distrusted.add(request.origin)
         protocol.drop()
 
-    async def exchange(self, request: HookRequest, data: Request, max_body: int, *, anew: bool = False) -> Came:
-        """Write a request to a kept connection or a new one, and return its response: see `HookProtocol.exchange`.
+    async def exchange(
+        self, request: HookRequest, data: Request, max_body: int, protocol: HookProtocol | None = None
+    ) -> Came:
+        """Write a request and return its response: see `HookProtocol.exchange`.
 
-        `anew` means a new one. Raises `aiohttp.ClientConnectionError` as well, for example if the connector is closed,
-        and `OSError`.
+        `protocol` is the kept connection; None opens one. Raises `aiohttp.ClientConnectionError` as well, for example
+        if the connector is closed, and `OSError`.
         """
-        if self.closed:
-            raise ClientConnectionError("the client is closed")
-        protocol = None if anew else self.kept(request)
+        is_new = protocol is None
         if protocol is None:
-            protocol = await self._open(request)
+            protocol = await self._opened(request)
         try:
-            return await protocol.exchange(request.origin, data, max_body)
+            came = await protocol.exchange(request.origin, data, max_body)
+            if is_new and request.origin.is_ssl:
+                protocol.remember_session()
+            return came
         finally:
             self.give_back(request, protocol)
 
-    async def _open(self, request: HookRequest) -> HookProtocol:
-        if self._open_now >= self.limit:
-            self._pool.close_one()
-        self._open_now += 1
+    async def _opened(self, request: HookRequest) -> HookProtocol:
+        if self.closed:
+            raise ClientConnectionError("the client is closed")
+        closed = partial(self._pool.closed, request.connection_key)
+        self._pool.opens(request.connection_key)
         try:
             connection = await self.connect(request, [], _NO_TIMEOUT)
         except BaseException:
-            self._note_closed()
+            closed()
             raise
-        connection.add_callback(self._note_closed)
+        connection.add_callback(closed)
         protocol = connection.protocol
         if not isinstance(protocol, HookProtocol):
             connection.close()
             raise ServerDisconnectedError
-        protocol.connection = connection
+        protocol.connection, protocol.on_lost = connection, self._pool.lost
         return protocol
-
-    def _note_closed(self) -> None:
-        self._open_now -= 1
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         """Close the connections and the resolver, which aiohttp leaves to the caller."""

@@ -23,6 +23,7 @@ from aiohttp.connector import Connection
 
 from streamhooks.delivery.answers import AnswerReader, Came, State, plain
 from streamhooks.delivery.distrust import Origin
+from streamhooks.delivery.sessions import ResumingObject
 from streamhooks.delivery.targets import Request
 
 if sys.platform == "linux":
@@ -72,7 +73,9 @@ class HookProtocol(ResponseHandler):
 
     `distrust` is told the origin of unsolicited bytes.
 
-    connection -- what aiohttp knows it by, if aiohttp has opened it. may_be_kept -- whether another request may follow
+    connection -- what aiohttp knows it by, if aiohttp has opened it. origin -- where it leads, after its first request.
+    on_lost -- is called if it ends while no request is open. keep_seconds -- how long the other side says it keeps it,
+    or None. may_be_kept -- whether another request may follow
     the last exchange. was_clean -- whether that one ended properly: with a whole well-formed response, with the part of
     it that is kept, or without any byte of one.
     """
@@ -82,10 +85,12 @@ class HookProtocol(ResponseHandler):
         self.may_be_kept = False
         self.was_clean = True
         self.connection: Connection | None = None
+        self.keep_seconds: int | None = None
+        self.on_lost: Callable[[HookProtocol], None] | None = None
         self._distrust = distrust
         self._descriptor = -1
         self._poll = select.poll()
-        self._origin: Origin | None = None
+        self.origin: Origin | None = None
         self._is_kept = False
         self._ended: Ended | None = None
         self._max_body = 0
@@ -102,15 +107,23 @@ class HookProtocol(ResponseHandler):
         self._poll.register(self._descriptor, select.POLLIN)
 
     def is_usable(self) -> bool:
-        """Tell whether a request may be written: the connection is new, or nothing waits in its socket.
+        """Tell whether a request may be written: it is open, and it is new, or nothing waits in its socket.
 
         The loop may not have read bytes that came since the last exchange. With TLS they may be the close notification.
         """
-        if self._origin is None or not self._poll.poll(0):
+        if not self.is_connected():
+            return False
+        if self.origin is None or not self._poll.poll(0):
             return True
-        if not self._origin.is_ssl and _unread(self._descriptor):
-            self._distrust(self._origin)
+        if not self.origin.is_ssl and _unread(self._descriptor):
+            self._distrust(self.origin)
         return False
+
+    def remember_session(self) -> None:
+        """Let the next connection to the same name resume the TLS session of this one."""
+        ssl_object = None if self.transport is None else self.transport.get_extra_info("ssl_object")
+        if isinstance(ssl_object, ResumingObject):
+            ssl_object.remember()
 
     def drop(self) -> None:
         """Close the connection at once."""
@@ -143,10 +156,10 @@ class HookProtocol(ResponseHandler):
         transport = self.transport
         if transport is None or transport.is_closing():
             raise ServerDisconnectedError
-        if self._origin is None and not origin.is_ssl and _unread(self._descriptor):
+        if self.origin is None and not origin.is_ssl and _unread(self._descriptor):
             self.was_clean = False
             raise GarbageError(_SPOKE)
-        self._is_kept, self._origin = self._origin is not None, origin
+        self._is_kept, self.origin = self.origin is not None, origin
         self._max_body = max_body
         for piece in request:
             transport.write(piece)
@@ -171,6 +184,7 @@ class HookProtocol(ResponseHandler):
                 return
             if (came := plain(data, self._max_body)) is not None:
                 self.was_clean = self.may_be_kept = not self._is_early
+                self.keep_seconds = came.head.keep_seconds
                 ended, self._ended = self._ended, None
                 ended(came, None)
                 return
@@ -189,6 +203,10 @@ class HookProtocol(ResponseHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Read the end of a response, or record that there is none."""
         super().connection_lost(exc)
+        if self._ended is None:
+            if self.on_lost is not None:
+                self.on_lost(self)
+            return
         reader = self._reader
         if reader is not None:
             reader.end()
@@ -204,8 +222,8 @@ class HookProtocol(ResponseHandler):
 
     def _break_off(self) -> None:
         self._has_strayed = True
-        if self._origin is not None:
-            self._distrust(self._origin)
+        if self.origin is not None:
+            self._distrust(self.origin)
         if self.transport is not None:
             self.transport.abort()
 
@@ -242,6 +260,8 @@ class HookProtocol(ResponseHandler):
         is_whole = reader is not None and reader.state in _CLEAN and not self._is_early
         self.was_clean = is_whole or not self._heard
         self.may_be_kept = is_whole and reader is not None and reader.keeps
+        if reader is not None and reader.head is not None:
+            self.keep_seconds = reader.head.keep_seconds
 
 
 def _settle(answered: asyncio.Future[Came], came: Came | None, failure: BaseException | None) -> None:

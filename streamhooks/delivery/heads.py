@@ -26,8 +26,11 @@ _WELL_FORMED = re.compile(
     rb"HTTP/1\.[01] [0-9]{3}(?: [\t -~\x80-\xff]*+)?\r?\n"
     rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t -~\x80-\xff]*+\r?\n)*+\r?\n"
 )
-_FIELDS = re.compile(rb"\n(content-length|transfer-encoding|connection|retry-after)[ \t]*:([^\n]*)", re.IGNORECASE)
+_FIELDS = re.compile(
+    rb"\n(content-length|transfer-encoding|connection|retry-after|keep-alive)[ \t]*:([^\n]*)", re.IGNORECASE
+)
 _TOKENS = re.compile(rb"[^, \t\r]+")
+_TIMEOUT = re.compile(rb"(?:^|[,; \t])timeout[ \t]*=[ \t]*([0-9]{1,9})", re.IGNORECASE)
 _LINE_END = re.compile(rb"\r?\n|\r")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 
@@ -40,8 +43,8 @@ class Head(NamedTuple):
     """The parsed head of a response.
 
     length -- of the body in bytes, or `CHUNKED`, or `UNTIL_CLOSE`. keeps -- whether the endpoint keeps the connection.
-    retry_after -- the `Retry-After` values in their order. If the head is not well_formed, only they and the status
-    count.
+    retry_after -- the `Retry-After` values in their order. keep_seconds -- how long the endpoint keeps the connection,
+    if it says so. If the head is not well_formed, only retry_after and the status count.
     """
 
     status: int
@@ -49,6 +52,7 @@ class Head(NamedTuple):
     length: int
     keeps: bool
     retry_after: tuple[str, ...]
+    keep_seconds: int | None = None
 
     @property
     def is_interim(self) -> bool:
@@ -74,6 +78,7 @@ def head_of(text: bytes, *, whole: bool = True) -> Head | None:
     codings: list[bytes] = []
     options = b""
     retry_after: list[str] = []
+    keep_seconds: int | None = None
     for name, value in _FIELDS.findall(text):
         match name.lower():
             case b"content-length":
@@ -82,6 +87,9 @@ def head_of(text: bytes, *, whole: bool = True) -> Head | None:
                 codings.append(value.strip().lower())
             case b"connection":
                 options += b"," + value.lower()
+            case b"keep-alive":
+                found = _TIMEOUT.search(value)
+                keep_seconds = int(found[1]) if found else keep_seconds
             case _:
                 retry_after.append(value.strip().decode("latin-1"))
     length = _length(status, lengths, codings)
@@ -95,7 +103,7 @@ def head_of(text: bytes, *, whole: bool = True) -> Head | None:
     ):
         return Head(status, False, UNTIL_CLOSE, False, tuple(retry_after))
     keeps = _keeps(options, is_old) and length != UNTIL_CLOSE and status != _SWITCHING
-    return Head(status, True, length, keeps, tuple(retry_after))
+    return Head(status, True, length, keeps, tuple(retry_after), keep_seconds)
 
 
 def fields_of(head: bytes) -> Fields:

@@ -113,7 +113,7 @@ class Exchange:
         """Send it once more, as `HookClient.post` does."""
         common = self._common
         try:
-            came = await common.connector.exchange(self._target.request, self._request, common.max_read, anew=True)
+            came = await common.connector.exchange(self._target.request, self._request, common.max_read)
         except Exception as failure:  # whatever happens, it is told
             self._over(None, failure)
         else:

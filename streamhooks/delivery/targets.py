@@ -13,6 +13,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +24,8 @@ from yarl import URL
 from streamhooks.delivery.distrust import Origin
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_CONTROL = "a control character in a header"
 _BEHIND_THE_AUTHORITY = re.compile(r"[a-z]+://[^/?#]*([^#]*)", re.IGNORECASE)
 # Characters that may be in a request line. This includes %, which encodes those that may not, and brackets, which are
 # common.
@@ -99,11 +102,22 @@ def written(target: Target, headers: Mapping[str, str], body: bytes) -> Request:
         ValueError: a name or a value contains a line break or another control character.
 
     """
-    lines = [f"{name}: {value}" for name, value in headers.items()]
-    # `isprintable` takes a tenth of the time of the pattern, but also refuses tabs and some other characters.
-    if not (together := "".join(lines)).isprintable() and _FORBIDDEN.search(together):
-        raise ValueError("a control character in a header")
-    accept = "" if "accept" in map(str.lower, headers) else "\r\nAccept: */*"
-    head = "\r\n".join([target.head, *lines])
-    whole = f"{head}{accept}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    template = _template(tuple(headers))
+    values = tuple(headers.values())
+    # `translate` takes a tenth of the time of the pattern, but also leaves tabs and what is not ASCII.
+    together = "".join(values)
+    if together.encode(errors="replace").translate(None, _PRINTABLE) and _FORBIDDEN.search(together):
+        raise ValueError(_CONTROL)
+    whole = (target.head + template % (*values, len(body))).encode()
     return (whole + body,) if len(body) < APART else (whole, body)
+
+
+@lru_cache(maxsize=1024)
+def _template(names: tuple[str, ...]) -> str:
+    """Return what follows the first lines of a request with these headers: %s for each value, %d for the length."""
+    if _FORBIDDEN.search("".join(names)):
+        raise ValueError(_CONTROL)
+    lines = [f"{name.replace('%', '%%')}: %s" for name in names]
+    if "accept" not in map(str.lower, names):
+        lines.append("Accept: */*")
+    return "\r\n".join(["", *lines, "Content-Length: %d", "", ""])

@@ -52,7 +52,12 @@ class Outward:
         self.addresses = AddressPolicy(
             settings.allowed_networks, frozenset(settings.allowed_ports) or None, settings.denied_networks
         )
-        self.client = HookClient(self.addresses, limit=settings.max_in_flight * 2, user_agent=USER_AGENT)
+        self.client = HookClient(
+            self.addresses,
+            limit=settings.max_in_flight * 2,
+            per_host=settings.host_connections,
+            user_agent=USER_AGENT,
+        )
         # Callers of the API send tests, so these have few connections, separate from those of deliveries.
         self.sample_client = HookClient(self.addresses, limit=AT_ONCE, user_agent=USER_AGENT)
         self._sender = _WorkerSender(self.outbox, topics.delayed)
