@@ -51,6 +51,7 @@ FAUST = Library(
             "faust.transport.consumer:Consumer.on_partitions_revoked": "2cbb93507a23",
             "faust.transport.consumer:Consumer.perform_seek": "d3e8527bdb71",
             "faust.transport.consumer:Consumer.resume_partitions": "91deaa77fada",
+            "faust.transport.consumer:Consumer.stop_flow": "e74224d39c5c",
             "faust.transport.consumer:Consumer.wait_empty": "1bfa55135e0a",
             "faust.transport.consumer:ThreadDelegateConsumer._commit": "0002b9f4debc",
             "faust.transport.consumer:ThreadDelegateConsumer._getmany": "30984c83c56d",

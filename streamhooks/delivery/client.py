@@ -106,7 +106,9 @@ class HookClient:
         organization: str,
         ended: Callable[[Answer], None],
     ) -> Exchange | None:
-        """POST the body without a task or a future, if a kept connection is idle; else do nothing, and return None.
+        """POST the body without a task or a future, if a kept connection is idle or to be waited for in turn.
+
+        Else do nothing, and return None. The timeout covers the same as for `post`.
 
         `ended` is told once what `post` would return, in a later turn of the loop, unless the exchange is abandoned.
         It must not raise.

@@ -21,7 +21,7 @@ from streamhooks.delivery.answers import Came
 from streamhooks.delivery.distrust import DistrustedOrigins
 from streamhooks.delivery.exchanges import HookProtocol
 from streamhooks.delivery.keeping import Keeping
-from streamhooks.delivery.pool import Pool
+from streamhooks.delivery.pool import Pool, Waiter
 from streamhooks.delivery.targets import HookRequest, Request
 from streamhooks.times import steady
 
@@ -136,6 +136,14 @@ class HookConnector(TCPConnector):
                 return protocol
             protocol.drop()
         return None
+
+    def wait_in_turn(self, request: HookRequest, waiter: Waiter) -> bool:
+        """Let one wait for a kept connection; False if a request of its may open one at once."""
+        key = request.connection_key
+        if self.closed or request.origin in self._distrusted or not self._pool.is_full(key):
+            return False
+        self._pool.queue(key, waiter)
+        return True
 
     async def place(self, request: HookRequest) -> HookProtocol | None:
         """Return a kept connection for `exchange`, or None to open one, after its turn has come: see `Pool.wait`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
+from typing import Protocol
 
 from streamhooks.delivery.exchanges import HookProtocol
 from streamhooks.delivery.keeping import MOST, Keeping, as_said
@@ -19,6 +20,16 @@ PATIENCE = 1.0
 _SWEEP_SECONDS = 1.0
 
 
+class Waiter(Protocol):
+    """Who waits for a connection: a future, or what does the same."""
+
+    def done(self) -> bool:
+        """Tell whether it waits no more."""
+
+    def set_result(self, protocol: HookProtocol | None, /) -> None:
+        """Take a connection, or None to open one."""
+
+
 class _Place:
     """The connections of one key: how many are open, the idle ones from the oldest, and those who wait for one."""
 
@@ -27,7 +38,7 @@ class _Place:
     def __init__(self) -> None:
         self.open = 0
         self.idle: list[HookProtocol] = []
-        self.waiters: deque[asyncio.Future[HookProtocol | None]] = deque()
+        self.waiters: deque[Waiter] = deque()
 
 
 class Pool:
@@ -88,6 +99,15 @@ class Pool:
         self._idle[protocol] = key, self._clock()
         if self._sweep is None:
             self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._close_old)
+
+    def is_full(self, key: Hashable) -> bool:
+        """Tell whether as many connections are open as there should be, and none is idle."""
+        place = self._places.get(key)
+        return place is not None and not place.idle and place.open >= self._per_key
+
+    def queue(self, key: Hashable, waiter: Waiter) -> None:
+        """Let one wait for its turn, as `wait` does; it has to give up by itself."""
+        self._place(key).waiters.append(waiter)
 
     async def wait(self, key: Hashable) -> HookProtocol | None:
         """Return a connection that has become free, or None to open one.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from streamhooks.delivery import pool
 from streamhooks.delivery.answers import Came
 from streamhooks.delivery.connections import HookConnector
 from streamhooks.delivery.deadlines import Deadlines
@@ -34,18 +35,29 @@ class Soon:
             request = written(target, headers, body)
         except ValueError:
             return None
-        protocol = self.connector.kept(target.request)
-        if protocol is None:
-            return None
         exchange = Exchange(self, target, request, timeout, ended)
-        exchange.begin(protocol)
-        return exchange
+        protocol = self.connector.kept(target.request)
+        if protocol is not None:
+            exchange.begin(protocol)
+            return exchange
+        return exchange if exchange.waits() else None
 
 
 class Exchange:
-    """A POST that was written, and whose answer is not known yet."""
+    """A POST whose answer is not known yet: it was written, or waits in turn for a connection."""
 
-    __slots__ = ("_common", "_ended", "_protocol", "_request", "_resending", "_started", "_target", "_tick", "_timeout")
+    __slots__ = (
+        "_common",
+        "_ended",
+        "_is_waiting",
+        "_protocol",
+        "_request",
+        "_resending",
+        "_started",
+        "_target",
+        "_tick",
+        "_timeout",
+    )
 
     def __init__(
         self, common: Soon, target: Target, request: Request, timeout: float, ended: Callable[[Answer], None]
@@ -57,11 +69,40 @@ class Exchange:
         self._ended: Callable[[Answer], None] | None = ended
         self._protocol: HookProtocol | None = None
         self._resending: asyncio.Task[None] | None = None
+        self._is_waiting = False
+        self._started = 0.0
+        self._tick = 0
+
+    def waits(self) -> bool:
+        """Wait in turn for a connection; False if the request may open one at once."""
+        self._is_waiting = self._common.connector.wait_in_turn(self._target.request, self)
+        if self._is_waiting:
+            self._tick = self._common.deadlines.add(self, steady() + pool.PATIENCE)
+        return self._is_waiting
+
+    def done(self) -> bool:
+        """Tell whether it does not wait for a connection, or no more."""
+        return not self._is_waiting
+
+    def set_result(self, protocol: HookProtocol | None) -> None:
+        """Go on with this connection, or open one."""
+        self._is_waiting = False
+        self._common.deadlines.discard(self, self._tick)
+        if protocol is not None and protocol.is_usable():
+            self.begin(protocol)
+            return
+        if protocol is not None:
+            protocol.drop()
+        self._start()
+        self._resending = self._common.loop.create_task(self._send_anew())
+
+    def _start(self) -> None:
         self._started = steady()
-        self._tick = common.deadlines.add(self, self._started + timeout)
+        self._tick = self._common.deadlines.add(self, self._started + self._timeout)
 
     def begin(self, protocol: HookProtocol) -> None:
         """Write the request."""
+        self._start()
         self._protocol = protocol
         try:
             protocol.send(self._target.request.origin, self._request, self._common.max_read, self._over)
@@ -74,14 +115,18 @@ class Exchange:
             self._stop()
 
     def expire(self) -> None:
-        """Close the connection, and tell that the answer did not come in time."""
+        """Close the connection, and tell that the answer did not come in time; or wait for none any longer."""
+        if self._is_waiting:
+            self.set_result(None)
+            return
         ended = self._ended
-        if ended is not None:
+        # A wait that has just ended may still be told that it expires.
+        if ended is not None and steady() >= self._started + self._timeout:
             self._stop()
             ended(timed_out(self._timeout, elapsed_ms(self._started), self._request[0]))
 
     def _stop(self) -> None:
-        self._ended = None
+        self._ended, self._is_waiting = None, False
         self._common.deadlines.discard(self, self._tick)
         if self._resending is not None:
             self._resending.cancel()
@@ -99,7 +144,7 @@ class Exchange:
             return
         self._give_back()
         if isinstance(failure, StaleConnectionError):
-            self._resending = self._common.loop.create_task(self._resend())
+            self._resending = self._common.loop.create_task(self._send_anew())
             return
         self._ended = None
         self._common.deadlines.discard(self, self._tick)
@@ -109,8 +154,8 @@ class Exchange:
         elif failure is not None:
             ended(failed(failure, took, head))
 
-    async def _resend(self) -> None:
-        """Send it once more, as `HookClient.post` does."""
+    async def _send_anew(self) -> None:
+        """Send it on a new connection, perhaps once more, as `HookClient.post` does."""
         common = self._common
         try:
             came = await common.connector.exchange(self._target.request, self._request, common.max_read)

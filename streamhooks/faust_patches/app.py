@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import faust
@@ -177,7 +178,13 @@ class App(faust.App):
     def lease_holds(self) -> bool:
         """Tell whether the group still knows us. A process that wakes up from a pause may have lost its partitions."""
         consumer = self._consumer
-        return consumer is not None and consumer.seconds_since_heartbeat < self.conf.broker_session_timeout
+        return consumer is not None and consumer.seconds_since_heartbeat < self._session_timeout
+
+    @cached_property
+    def _session_timeout(self) -> float:
+        # Faust computes a setting whenever it is read, and this one is read for each delivery.
+        timeout: float = self.conf.broker_session_timeout
+        return timeout
 
     def topic_id(self, tp: tuple[str, int]) -> str:
         """Return the id of the topic that is read on an assigned partition; empty if unknown."""

@@ -9,8 +9,8 @@ It differs from Faust 0.15.3:
 - We decide where to read (`positions.py`), not `auto.offset.reset`: records that retention removed unread, or a log
   that was replaced, must be reported.
 - Handing over a record needs no tasks. Faust makes two per record, half of the CPU that it takes. The topics of our
-  agents are fetched separately, by clients without a group (`fetching.py`), and their records go unchanged into the
-  agents' queues (`lanes.py`). Faust's own client fetches only changelogs (`group.py`).
+  agents are fetched separately, by clients without a group (`fetching.py`), and their records go unchanged, in
+  batches, into the agents' queues (`lanes.py`). Faust's own client fetches only changelogs (`group.py`).
 - If the broker is away at the first connection, we wait for it (`patience.py`). Faust crashes. A connection that
   uvloop has closed counts as closed (`connections.py`). aiokafka silently stops, or ends the worker.
 - Faust's complaints about partitions that its own client does not fetch are not logged: lag and health cover them.
@@ -34,10 +34,9 @@ from mode import Service
 from streamhooks.errors import Refusal
 from streamhooks.faust_patches.fetching import AT_ONCE, Fetching
 from streamhooks.faust_patches.group import ConsumerThread, GroupBrokers, RebalanceListener
-from streamhooks.faust_patches.lanes import Waiting
+from streamhooks.faust_patches.lanes import Lane
 from streamhooks.faust_patches.patience import patient
 from streamhooks.faust_patches.positions import Positions
-from streamhooks.kafka.reader import Record
 from streamhooks.times import steady
 
 #: pause before fetching more for an agent that is behind, in seconds
@@ -77,8 +76,8 @@ class Consumer(driver.Consumer):
         return {topic: self.app.new_fetching(lambda: self.app.should_stop) for topic in self.app.plain_topics}
 
     @cached_property
-    def _waiting(self) -> dict[str, Waiting]:
-        return {topic: Waiting() for topic in self._fetching}
+    def _lanes(self) -> dict[str, Lane]:
+        return {topic: Lane() for topic in self._fetching}
 
     @cached_property
     def positions(self) -> Positions:
@@ -202,7 +201,8 @@ class Consumer(driver.Consumer):
         if tp is None:
             await self.sleep(0.05)
             return
-        if self._is_behind(tp):
+        lane = self._lanes[topic]
+        if self._is_behind(tp, lane):
             with self._thread.polled():
                 await asyncio.sleep(BEHIND)  # polled, so that taking up records costs nothing extra
             return
@@ -211,32 +211,26 @@ class Consumer(driver.Consumer):
             records = await fetching.getmany(timeout=1.0)
         if suspects := fetching.suspects():
             self.positions.suspect(suspects)
-        self._waiting[topic].come(records)
-        for number, record in enumerate(records, 1):
-            if number % 100 == 0:
-                await asyncio.sleep(0)
-            # The rest of the batch is read again after the rebalance, which always assigns. The number of the
-            # assignment marks records that were fetched before it.
-            if not self.flow_active:
-                return
-            if self.positions.note(record):
-                await self._hand_over_plain(record)
+        # What came during a rebalance is read again after it, which always assigns. The number of the assignment marks
+        # records that were fetched before it.
+        if self.flow_active and (noted := [record for record in records if self.positions.note(record)]):
+            for queue in self._queues(noted[0][:2]):
+                queue.put_nowait(lane.add(noted))
 
-    def _is_behind(self, tp: TP) -> bool:
+    def _queues(self, tp: tuple[str, int]) -> list[Any]:
+        """Return the queues of the agents of a partition's topic: one, if it has been assigned."""
+        return [channel.queue for channel in self.app.topics._tp_index[tp]]
+
+    def _is_behind(self, tp: TP, lane: Lane) -> bool:
         """Tell whether enough waits for the topic's agent: `ahead` bytes, or too many records for one more batch."""
-        queues = [channel.queue for channel in self.app.topics._tp_index[tp]]
-        waiting = max((queue.qsize() for queue in queues), default=0)
-        too_many = any(waiting + AT_ONCE > queue.maxsize for queue in queues)
-        return too_many or self._waiting[tp.topic].size(waiting) >= self.app.ahead
+        count, size = lane.waiting()
+        return size >= self.app.ahead or any(count + AT_ONCE > queue.maxsize for queue in self._queues(tp))
 
-    async def _hand_over_plain(self, record: Record) -> None:
-        for channel in tuple(self.app.topics._tp_index[record[:2]]):
-            queue = channel.queue
-            if queue.full():
-                # A full queue must not delay a rebalance.
-                await self.wait_first(queue.put(record), self.suspend_flow.wait())
-            else:
-                queue.put_nowait(record)
+    def stop_flow(self) -> None:
+        """Hand nothing over during a rebalance, and take back what agents have not taken yet."""
+        super().stop_flow()
+        for lane in self._lanes.values():
+            lane.take_back()
 
     async def _drain_changelogs(self) -> None:
         active = {tp for tp in self._get_active_partitions() if tp.topic in self.app.tables.changelog_topics}

@@ -1,7 +1,8 @@
-"""Records from the consumer to an agent, without Faust's work per record: events, acks, sensors.
+"""Batches of records from the consumer to an agent, without Faust's work per record: events, acks, sensors.
 
-The queue is that of Faust's own channel, and a rebalance clears it, as for any stream. Faust bounds it only by number,
-and 4,096 records can be 4 GB. So `Waiting` tracks their bytes.
+The queue is that of Faust's own channel. A rebalance clears it, as for any stream, and takes back the rest of the batch
+that the agent has begun. Faust bounds the queue only by its number of entries, and 4,096 records can be 4 GB. So `Lane`
+tracks what waits, in records and in bytes.
 """
 
 from __future__ import annotations
@@ -11,10 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from streamhooks.kafka.reader import Record
-
-#: let other tasks run after this many records in a row
-TURN = 50
+from streamhooks.kafka.reader import TURN, Batch, Record
 
 
 class Waiting:
@@ -39,24 +37,61 @@ class Waiting:
         return self._size
 
 
-async def records_of(stream: Any) -> AsyncIterator[Record]:
-    """Give the records of an agent's stream, whose topic must be one of the app's `plain_topics`.
+class Lane:
+    """The batches of a topic on their way to its agent, which takes record by record from each."""
 
-    Replaces Faust's `Stream._py_aiter`, and begins and ends like it.
+    def __init__(self) -> None:
+        self._batches: deque[Batch] = deque()
+        self._waiting = Waiting()
+
+    def add(self, records: Sequence[Record]) -> Batch:
+        """Return a batch of these records for the agent's queue."""
+        batch = deque(records)
+        self._batches.append(batch)
+        self._waiting.come(records)
+        return batch
+
+    def waiting(self) -> tuple[int, int]:
+        """Return how many records the agent has not taken yet, and about how many bytes they are."""
+        while self._batches and not self._batches[0]:
+            self._batches.popleft()
+        count = sum(map(len, self._batches))
+        return count, self._waiting.size(count)
+
+    def take_back(self) -> None:
+        """Take back all that the agent has not taken; the queue is cleared as well."""
+        for batch in self._batches:
+            batch.clear()
+
+
+async def batches_of(stream: Any) -> AsyncIterator[Batch]:
+    """Give the batches of an agent's stream, whose topic must be one of the app's `plain_topics`.
+
+    The agent takes the records out of the batch. Replaces Faust's `Stream._py_aiter`, and begins and ends like it.
     """
     started = await stream.maybe_start()
     queue = aiter(stream.channel).queue
-    taken = 0
+    batch: Batch = deque()
     try:
         while not stream.should_stop:
-            yield queue.get_nowait() if not queue.empty() else await queue.get()
-            taken += 1
-            if taken % TURN == 0:
-                await asyncio.sleep(0)
+            batch = queue.get_nowait() if not queue.empty() else await queue.get()
+            yield batch
     except StopAsyncIteration:
         return  # put into the queue when the stream is stopped
     finally:
+        batch.clear()  # nobody takes the rest, so it must not count as waiting
         stream._channel_stop_iteration(stream.channel)
         if started:
             await stream.stop()
             stream.service_reset()
+
+
+async def records_of(batches: AsyncIterator[Batch]) -> AsyncIterator[Record]:
+    """Give the records of batches one by one."""
+    taken = 0
+    async for batch in batches:
+        while batch:
+            yield batch.popleft()
+            taken += 1
+            if taken % TURN == 0:
+                await asyncio.sleep(0)

@@ -93,9 +93,13 @@ class Again:
             return error
         except Exception as error:  # whatever it is
             return error
+        self.succeeded(key)
+        return None
+
+    def succeeded(self, key: str) -> None:
+        """Note that a run has succeeded."""
         self._succeeded += 1
         self._failing.pop(key, None)
-        return None
 
     def forget(self, key: str) -> None:
         """Forget the failures of a run that is done or belongs to another worker."""

@@ -69,7 +69,7 @@ class Room:
 
 
 class Weight:
-    """A bound in bytes for running calls; None means no bound. A single call always fits, whatever its size.
+    """A bound for running calls, in bytes or in places; None means no bound. A single call always fits.
 
     Waiting calls get room in order of arrival, so small ones can't keep out a large one.
     """
@@ -83,13 +83,17 @@ class Weight:
         """Tell whether `size` bytes fit."""
         return not self.taken or self.taken + size <= self._most
 
+    def fits_now(self, size: int) -> bool:
+        """Tell whether `size` bytes fit, and nobody waits for room."""
+        return not self._waiting and self.fits(size)
+
     def add(self, size: int) -> None:
         """Take `size` bytes without waiting."""
         self.taken += size
 
     async def take(self, size: int) -> None:
         """Wait until `size` bytes fit, and take them."""
-        if not self._waiting and self.fits(size):
+        if self.fits_now(size):
             self.taken += size
             return
         turn = size, asyncio.get_running_loop().create_future()

@@ -57,6 +57,13 @@ class Record(NamedTuple):
         return f"{self.topic}:{self.partition}:{self.offset}"
 
 
+Batch = deque[Record]
+"""Fetched records, in order per partition; whoever takes them up takes them out."""
+
+#: after so many records, or deliveries of one record, in a row, other tasks get a turn
+TURN = 50
+
+
 def coordinates(source: str) -> tuple[str, int, int]:
     """Parse coordinates: return topic, partition and offset of `<topic>:<partition>:<offset>`.
 

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from streamhooks.in_flight.room import Weight
 from streamhooks.times import steady
 
 #: waiting budget of a hook, in seconds: first attempts that wait for a place block all events behind them
@@ -42,7 +43,7 @@ class Bulkheads:
         clock: Callable[[], float] = steady,
         on_free: Callable[[], None] = nothing_waits,
     ) -> None:
-        self._room = asyncio.Semaphore(total)
+        self._room = Weight(total)
         self._room_again = max(1, total // 4)
         self._bound_of = bound_of
         self._clock = clock
@@ -116,14 +117,25 @@ class Bulkheads:
     async def room(self, hook_id: str) -> None:
         """Wait for a place among all first attempts; the caller has taken a place of the hook."""
         try:
-            await self._room.acquire()
+            await self._room.take(1)
         except BaseException:
             self._leave_hook(hook_id)
             raise
 
+    def has_place(self, hook_id: str) -> bool:
+        """Tell whether both places for a first attempt are free, and nobody waits for one of them."""
+        if hook_id in self._waiting or not self._room.fits_now(1):
+            return False
+        return self._by_hook.get(hook_id, 0) < self._bound_of(hook_id)
+
+    def enter_now(self, hook_id: str) -> None:
+        """Take both places, which are free."""
+        self._room.add(1)
+        self._by_hook[hook_id] = self._by_hook.get(hook_id, 0) + 1
+
     def leave(self, hook_id: str, since: float) -> None:
         """Give back both places; `since` is when the delivery started, in seconds of the steady clock."""
-        self._room.release()
+        self._room.give_back(1)
         self._left(hook_id, since)
 
     def has_place_again(self, hook_id: str) -> bool:

@@ -112,13 +112,18 @@ class Restraints:
         hook = self._hooks.get(hook_id)
         return self._rate(hook).take(now) if hook is not None and hook.rate_limit else 0.0
 
+    def is_free(self, hook: Hook) -> bool:
+        """Tell whether nothing can hold back a first attempt here, not even a rate; asking changes nothing."""
+        return not (hook.blocked or hook.rate_limit or self.is_held(hook.id))
+
     def is_paused(self, hook_id: str) -> bool:
         """Tell whether its endpoint asked not to be called for now."""
         return self._paused_until(hook_id) > self._clock()
 
     def is_held(self, hook_id: str) -> bool:
         """Tell whether a pause or an open breaker holds its deliveries back; asking changes nothing."""
-        return self.is_paused(hook_id) or self._is_open(hook_id, self._clock())
+        now = self._clock()
+        return self._paused_until(hook_id) > now or self._is_open(hook_id, now)
 
     def _paused_until(self, hook_id: str) -> float:
         known = self._hooks.lasting(hook_id)

@@ -24,8 +24,10 @@ def webhook_id(topic: str, partition: int, offset: int, timestamp_ms: int, hook_
 
 def derived_id(call_id: str, *parts: str | int) -> str:
     """Return an id derived from that of a call and from `parts`; 1 and "1" are the same part."""
-    texts = [call_id, *map(str, parts)]
-    return _digest(b"call", "".join(f"{len(part)}:{part}" for part in texts))
+    text = f"{len(call_id)}:{call_id}"
+    for part in map(str, parts):
+        text += f"{len(part)}:{part}"
+    return _digest(b"call", text)
 
 
 def webhook_id_of_call(call_id: str, source: str | None) -> str:

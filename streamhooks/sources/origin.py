@@ -35,18 +35,24 @@ class Origin(NamedTuple):
 
 def origin_of(record: Record, now_ms: int) -> Origin:
     """Return the origin of the calls that a record causes; `now_ms` is epoch milliseconds."""
-    traceparent = next((value for name, value in record.headers if name == "traceparent"), None)
-    if traceparent is not None and not _TRACEPARENT.fullmatch(traceparent):
-        traceparent = None  # an invalid header would prevent the delivery
+    traceparent, hops = None, 0
+    if record.headers:
+        traceparent, hops = _traceparent_of(record), hops_of(record)
     return Origin(
         source_id(record.topic, record.partition, record.offset, record.timestamp),
         record.source,
         now_ms,
         record.partition,
-        traceparent.decode() if traceparent else None,
-        hops_of(record),
+        traceparent,
+        hops,
         size if (size := weight(record.value)) > LARGE else 0,
     )
+
+
+def _traceparent_of(record: Record) -> str | None:
+    found = next((value for name, value in record.headers if name == "traceparent"), None)
+    # An invalid header would prevent the delivery.
+    return found.decode() if found is not None and _TRACEPARENT.fullmatch(found) else None
 
 
 class Origins:

@@ -1,12 +1,16 @@
-"""The calls that are running, each as a task of the event loop; after an internal error a call runs again."""
+"""The calls that are running; after an internal error a call runs again.
+
+Most run as a task of the event loop. A *straight* one has none: it waits for nothing but a response.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from streamhooks.in_flight.again import INTERNAL_ERROR, Again, Do
 from streamhooks.in_flight.gate import Gate
@@ -23,6 +27,13 @@ GONE = "its arguments are gone: neither its record in delayed nor its source rec
 Run = Coroutine[Any, Any, None]
 GiveBack = Callable[..., None]
 ReadArguments = Callable[[Call], Awaitable[bool]]
+
+
+class Straight(Protocol):
+    """A run without a task."""
+
+    def abandon(self) -> None:
+        """Let go of it: nothing comes of it any more."""
 
 
 async def has_them(_call: Call) -> bool:
@@ -43,6 +54,8 @@ class Runs:
         self._outputs = outputs
         self._read_arguments = read_arguments
         self._tasks: set[asyncio.Task[None]] = set()
+        self._straight: set[Straight] = set()
+        self._no_straight = asyncio.Event()
 
     def start(
         self,
@@ -116,11 +129,35 @@ class Runs:
             # Nobody awaits the task, so the error would go unnoticed.
             log.error("a run ended in an internal error", exc_info=error)
 
+    def begin_straight(self, run: Straight) -> None:
+        """Note a run that has begun without a task."""
+        self._straight.add(run)
+        self._no_straight.clear()
+
+    def end_straight(self, run: Straight) -> bool:
+        """Note that it has ended; return False if it was let go of, and must not change anything."""
+        if run not in self._straight:
+            return False
+        self._straight.remove(run)
+        if not self._straight:
+            self._no_straight.set()
+        return True
+
+    @property
+    def straight(self) -> int:
+        """Return how many run without a task."""
+        return len(self._straight)
+
     async def idle(self, timeout: float) -> bool:
         """Wait until nothing runs, for at most `timeout` seconds; return whether nothing runs."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=timeout)
-        return not self._tasks
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._straight or self._tasks:
+                    if self._straight:
+                        await self._no_straight.wait()
+                    if self._tasks:
+                        await asyncio.wait(set(self._tasks))
+        return not (self._straight or self._tasks)
 
     def cancel(self) -> None:
         """Cancel all that is running: the next owner of its source will do it again."""
@@ -128,3 +165,6 @@ class Runs:
         for task in self._tasks:
             # After its first turn: a task that is cancelled before never gives back its places.
             loop.call_soon(task.cancel)
+        for run in list(self._straight):
+            self.end_straight(run)
+            run.abandon()

@@ -1,4 +1,7 @@
-"""One attempt to deliver a call: find its hook, render, send and judge."""
+"""One attempt to deliver a call: find its hook, render, send and judge.
+
+`attempt` waits for the response. `request` and `result` are its two halves for what does not wait: see `straight.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
+from streamhooks.delivery.client import Answer
 from streamhooks.delivery.outcomes import Attempted
 from streamhooks.in_flight.cancelling import is_being_cancelled
 from streamhooks.masking import shown
 from streamhooks.metrics import QUEUE_SECONDS, TASK_SECONDS
+from streamhooks.records.hook import Hook
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Hooks
 from streamhooks.tasks.endings import Ending, EndingKind, Limits, dead, ending_after, ending_of
 from streamhooks.tasks.task import AnyTask
 from streamhooks.times import steady
-from streamhooks.webhooks.deliver import Deliver
+from streamhooks.webhooks.deliver import Deliver, Outgoing, Soon
 from streamhooks.webhooks.rendering import Rendering, unsupported
 from streamhooks.webhooks.tasks import DeliveryTask
 
@@ -41,6 +46,7 @@ class Attempting:
         limits: Limits,
         clock: Callable[[], float],
         tracing: Tracing | None = None,
+        soon: Soon | None = None,
     ) -> None:
         self._registry = registry
         self._hooks = hooks
@@ -49,6 +55,8 @@ class Attempting:
         self._limits = limits
         self._clock = clock
         self._tracing = tracing
+        #: what sends without waiting, if anything may; each attempt of a trace has a span, which a task holds open
+        self.soon = soon if tracing is None else None
 
     def attempt(self, call: Call, hook_id: str) -> Awaitable[Result]:
         """Try to deliver a call now."""
@@ -67,7 +75,7 @@ class Attempting:
         if not isinstance(task, DeliveryTask):
             return None, dead(f"unknown task {shown(call.task)}")
         started = steady()
-        QUEUE_SECONDS.observe(call.task, max(0.0, self._clock() - (call.due or call.created) / 1000))
+        self.note_start(call)
         hook = self._hooks.get(hook_id)
         try:
             if hook is None:
@@ -82,7 +90,36 @@ class Attempting:
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
                 raise
-            # Its arguments can't be rendered, or it is a defect of ours; it is not the endpoint's fault.
-            return None, ending_of(call, task, error, self._limits, hook.retry_schedule if hook else None)
+            return self._failed(call, task, error, hook)
         finally:
             TASK_SECONDS.observe(call.task, steady() - started)
+
+    def note_start(self, call: Call) -> None:
+        """Measure how long a call has waited until its attempt."""
+        QUEUE_SECONDS.observe(call.task, max(0.0, self._clock() - (call.due or call.created) / 1000))
+
+    def request(self, call: Call, hook: Hook) -> Outgoing | None:
+        """Return the request of an attempt to deliver to an active hook; None if only `attempt` can make one."""
+        task = self._registry.get(call.task)
+        if self.soon is None or not isinstance(task, DeliveryTask) or unsupported(hook) is not None:
+            return None
+        try:
+            payload = task.render(self._rendering, hook, *call.args[1:], **call.kwargs)
+            outgoing = self.soon.prepare(call, hook, payload)
+        except Exception:  # `attempt` tells what is wrong with it
+            return None
+        return outgoing if isinstance(outgoing, Outgoing) else None
+
+    def result(self, call: Call, outgoing: Outgoing, answer: Answer) -> Result:
+        """Return the result of an attempt whose response came."""
+        task, hook = self._registry[call.task], outgoing.hook
+        TASK_SECONDS.observe(call.task, steady() - outgoing.started)
+        try:
+            attempted = outgoing.judged(answer)
+            return attempted, ending_after(call, task, attempted, hook.retry_schedule, self._limits)
+        except Exception as error:
+            return self._failed(call, task, error, hook)
+
+    def _failed(self, call: Call, task: AnyTask, error: BaseException, hook: Hook | None) -> Result:
+        # Its arguments can't be rendered, or it is a defect of ours; it is not the endpoint's fault.
+        return None, ending_of(call, task, error, self._limits, hook.retry_schedule if hook else None)

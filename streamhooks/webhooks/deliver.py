@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.heads import Fields, fields_of
@@ -20,6 +21,16 @@ from streamhooks.webhooks.rendering import Payload
 Post = Callable[[str, dict[str, str], bytes, float, str], Awaitable[Answer]]
 
 
+class Exchange(Protocol):
+    """A request that was written, and whose response is not known yet."""
+
+    def abandon(self) -> None:
+        """Let go of it: close its connection, and tell nobody."""
+
+
+PostSoon = Callable[[str, dict[str, str], bytes, float, str, Callable[[Answer], None]], Exchange | None]
+
+
 class Deliver(Protocol):
     """Makes an attempt."""
 
@@ -33,22 +44,50 @@ class Deliver(Protocol):
         """
 
 
-def deliverer(post: Post, *, clock: Callable[[], float], timeout: float, max_body: int) -> Deliver:
-    """Return the function that sends.
+class Outgoing(NamedTuple):
+    """A signed request of an attempt, ready to be written."""
 
-    `post(url, headers, body, seconds, organization_id)` makes the request. `timeout` is in seconds, for hooks without
-    their own; `max_body` is in bytes. `clock` gives epoch seconds.
-    """
+    hook: Hook
+    headers: dict[str, str]
+    body: bytes
+    timeout: float
+    """In seconds."""
+    now: float
+    """Epoch seconds, as it was signed."""
+    started: float
+    """In seconds of the steady clock."""
 
-    async def deliver(
-        call: Call, hook: Hook, payload: Payload, traceparent: str | None = None, *, is_shown: bool = False
-    ) -> Attempted:
+    def judged(self, came: Answer, *, is_shown: bool = False) -> Attempted:
+        """Return the result of the attempt whose response came."""
+        hook, now = self.hook, self.now
+        answer = _kept(came, hook, is_shown=is_shown)
+        verdict = judge(answer, now + answer.duration_ms / 1000)
+        written = _written(came, hook) if is_shown else ()
+        return Attempted(Request(int(now * 1000), hook.url, self.body, self.started, written), answer, verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """Makes signed requests. `clock` gives epoch seconds, `timeout` is in seconds, for hooks without their own."""
+
+    clock: Callable[[], float]
+    timeout: float
+    max_body: int
+    """In bytes."""
+
+    def __call__(
+        self, call: Call, hook: Hook, payload: Payload, traceparent: str | None = None
+    ) -> Outgoing | Attempted:
+        """Return the request that sends the payload, or the result of an attempt that may not be made.
+
+        `traceparent` is as for `Deliver`.
+        """
         body, family = payload
-        if len(body) > max_body:
-            return not_sent(f"the body has {len(body)} bytes, more than {max_body}")
+        if len(body) > self.max_body:
+            return not_sent(f"the body has {len(body)} bytes, more than {self.max_body}")
         if blocked := hook.blocked:
             return not_sent(blocked, may_pass=True)
-        now, started = clock(), steady()
+        now, started = self.clock(), steady()
         timestamp = int(now)
         headers = dict(hook.headers) if hook.headers else {}
         headers |= family(call.webhook_id, timestamp, body)
@@ -58,11 +97,38 @@ def deliverer(post: Post, *, clock: Callable[[], float], timeout: float, max_bod
             traceparent = call.traceparent
         if traceparent:
             headers["traceparent"] = traceparent
-        came = await post(hook.url, headers, body, hook.timeout or timeout, hook.organization_id)
-        answer = _kept(came, hook, is_shown=is_shown)
-        verdict = judge(answer, now + answer.duration_ms / 1000)
-        written = _written(came, hook) if is_shown else ()
-        return Attempted(Request(int(now * 1000), hook.url, body, started, written), answer, verdict)
+        return Outgoing(hook, headers, body, hook.timeout or self.timeout, now, started)
+
+
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """What sends without waiting, if that is possible: `post` is `HookClient.post_soon`."""
+
+    prepare: Preparing
+    post: PostSoon
+
+    def __call__(self, outgoing: Outgoing, ended: Callable[[Answer], None]) -> Exchange | None:
+        """Write a request, and call `ended` in a later turn of the loop; None if that would have to wait."""
+        hook = outgoing.hook
+        return self.post(hook.url, outgoing.headers, outgoing.body, outgoing.timeout, hook.organization_id, ended)
+
+
+def deliverer(post: Post, *, clock: Callable[[], float], timeout: float, max_body: int) -> Deliver:
+    """Return the function that sends.
+
+    `post(url, headers, body, seconds, organization_id)` makes the request. `timeout` is in seconds, for hooks without
+    their own; `max_body` is in bytes. `clock` gives epoch seconds.
+    """
+    prepare = Preparing(clock, timeout, max_body)
+
+    async def deliver(
+        call: Call, hook: Hook, payload: Payload, traceparent: str | None = None, *, is_shown: bool = False
+    ) -> Attempted:
+        outgoing = prepare(call, hook, payload, traceparent)
+        if isinstance(outgoing, Attempted):
+            return outgoing
+        came = await post(hook.url, outgoing.headers, outgoing.body, outgoing.timeout, hook.organization_id)
+        return outgoing.judged(came, is_shown=is_shown)
 
     return deliver
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from streamhooks.limits.places import Places, leaving
 from streamhooks.limits.restraints import Restraints
@@ -16,12 +16,11 @@ from streamhooks.tasks.call import Call, as_of
 from streamhooks.tasks.context import Hooks
 from streamhooks.tasks.endings import outcome_of
 from streamhooks.tasks.owners import Owner, PendingOwner
-from streamhooks.tasks.runs import GiveBack, Runs
+from streamhooks.tasks.runs import GiveBack, Run, Runs
 from streamhooks.tasks.settler import Settler
 from streamhooks.times import steady
 from streamhooks.webhooks.attempting import Attempting, Result
-
-Run = Coroutine[Any, Any, None]
+from streamhooks.webhooks.straight import StraightLine
 
 
 class Passing(Protocol):
@@ -55,8 +54,21 @@ class DeliveryRunner:
         self._settler = settler
         self._runs = runs
         self._log_bodies = log_bodies
+        self._straight: StraightLine | None = None
+        if attempting.soon is not None:
+            self._straight = StraightLine(
+                hooks, places.bulkheads, restraints, attempting, attempting.soon, runs, self._ended, self._go_on
+            )
         self._in_flight = 0
-        IN_FLIGHT.set_function(lambda: self._in_flight)
+        IN_FLIGHT.set_function(lambda: self._in_flight + runs.straight)
+
+    def start_straight(self, call: Call, owner: Owner) -> bool:
+        """Start a call as `start` does if that needs no waiting; else return False: then `start_waiting` has to."""
+        return self._straight is not None and self._straight.start(call, owner)
+
+    def _go_on(self, call: Call, owner: Owner, run: Run) -> None:
+        """Run what is left of a call that was started straight."""
+        self._runs.start(call, owner, run, self.start)
 
     async def start(self, call: Call, owner: Owner) -> None:
         """Start a call as soon as it is allowed and there is room; release its owner when it has ended.
@@ -64,6 +76,11 @@ class DeliveryRunner:
         Returns when it has started, so the caller waits if there is no room. A call over the bound of its hook is
         written to `delayed`, once, and waits there: the caller never waits long for one hook.
         """
+        if not self.start_straight(call, owner):
+            await self.start_waiting(call, owner)
+
+    async def start_waiting(self, call: Call, owner: Owner) -> None:
+        """Start a call as `start` does, after `start_straight` could not."""
         if not call.size:
             self._runs.start(call, owner, await self._begun(call, owner, call.hook_id or ""), self.start)
             return

@@ -30,11 +30,18 @@ class Runners:
         """Start a call as soon as it is allowed and there is room; release its owner when all of it has ended."""
         return (self._tasks if call.hook_id is None else self._deliveries).start(call, owner)
 
+    def start_straight(self, call: Call, owner: Owner) -> bool:
+        """Start a call as `start_held` does if that needs no waiting; else return False: then `start_held` has to."""
+        if call.hook_id is None or not self._deliveries.start_straight(call, owner):
+            return False
+        owner.hold()  # what was started ends in a later turn
+        return True
+
     async def start_held(self, call: Call, owner: Owner) -> None:
         """Start a call that its owner waits for, in addition to what it already waits for."""
         owner.hold()
         try:
-            await (self._tasks if call.hook_id is None else self._deliveries).start(call, owner)
+            await (self._tasks.start if call.hook_id is None else self._deliveries.start_waiting)(call, owner)
         except BaseException:
             owner.release()
             raise

@@ -38,7 +38,7 @@ from streamhooks.tasks.settler import Settler
 from streamhooks.tasks.task import registry
 from streamhooks.tasks.tracing import Tracing
 from streamhooks.webhooks.attempting import Attempting
-from streamhooks.webhooks.deliver import deliverer
+from streamhooks.webhooks.deliver import Preparing, Soon, deliverer
 from streamhooks.webhooks.rendering import Rendering
 from streamhooks.webhooks.runner import DeliveryRunner
 from streamhooks.webhooks.runners import Runners
@@ -85,8 +85,9 @@ class Running:
         settler = Settler(outputs, outward.firings, upkeep.notes, hooks, registry, clock)
         self.passed_over = PassedOver(upkeep.backlog, hooks, app.tracker, ownership, clock=clock)
         deliver = delivering(outward.client.post)
+        soon = Soon(Preparing(clock, settings.request_timeout, settings.max_body), outward.client.post_soon)
         deliveries = DeliveryRunner(
-            Attempting(registry, hooks, Rendering(links), deliver, self.limits, clock, tracing),
+            Attempting(registry, hooks, Rendering(links), deliver, self.limits, clock, tracing, soon),
             hooks,
             places,
             upkeep.restraints,

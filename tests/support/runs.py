@@ -48,7 +48,7 @@ NOW = 1000.0
 
 class World:
     def __init__(
-        self, bound: int = 10, first: int | None = None, again: int | None = None, tracing=None, **limits
+        self, bound: int = 10, first: int | None = None, again: int | None = None, tracing=None, soon=None, **limits
     ) -> None:
         self.outputs, self.firings = Outputs(), Firings()
         self.tasks: dict[str, Task] = {}
@@ -69,7 +69,7 @@ class World:
         self.settler = Settler(self.outputs, self.firings, self.notes, self.hooks, self.tasks, lambda: NOW)
         rendering = Rendering(Links("http://base"))
         self.deliveries = DeliveryRunner(
-            Attempting(self.tasks, self.hooks, rendering, self.deliver, self.limits, lambda: NOW, tracing),
+            Attempting(self.tasks, self.hooks, rendering, self.deliver, self.limits, lambda: NOW, tracing, soon),
             self.hooks,
             places,
             self.restraints,

@@ -172,3 +172,33 @@ async def test_patience_is_remembered_of_so_many_hooks_only(monkeypatch: pytest.
         assert not await enter(made, f"hook-{number}")
         assert len(made._patience) <= 5
     assert "hook-19" in made._patience
+
+
+async def test_both_places_are_taken_at_once_or_not_at_all():
+    made = bulkheads(total=3, bound=2)
+    taken = []
+    for hook in "aaabb":
+        if made.has_place(hook):
+            made.enter_now(hook)
+            taken.append(hook)
+    assert taken == ["a", "a", "b"]
+    waiting = asyncio.ensure_future(enter(made, "c"))
+    await asyncio.sleep(0)
+    made.leave("a", since=0.0)
+    assert not made.has_place("a")  # whoever waits comes first
+    assert await waiting
+    made.leave("a", since=0.0)
+    assert made.has_place("a")
+    assert (made.in_flight("a"), made.in_flight("b"), made.in_flight("c")) == (0, 1, 1)
+
+
+async def test_a_place_that_has_become_free_is_for_who_waits_for_it():
+    made = bulkheads(bound=1)
+    await enter(made, "a")
+    waiting = asyncio.ensure_future(enter(made, "a"))
+    await asyncio.sleep(0)
+    made.leave("a", since=0.0)
+    assert not made.has_place("a")
+    assert await waiting
+    made.leave("a", since=0.0)
+    assert made.has_place("a")

@@ -238,3 +238,28 @@ def test_what_is_found_after_a_clock_went_back_is_found_after_the_hook_was_enabl
     assert disabled.disabled_since > enabled_at
     enabled_again = merged(HookState(HOOK.id), "disabled", found, now=world.wall, enabled_at=enabled_at + 1)
     assert enabled_again.disabled_since is None
+
+
+@pytest.mark.parametrize(
+    ("hook", "verdict", "is_free"),
+    [
+        (HOOK, None, True),
+        (replace(HOOK, rate_limit=5.0), None, False),
+        (replace(HOOK, secret="fernet:x"), None, False),
+        (HOOK, attempted("retry", retry_after=60.0), False),
+    ],
+)
+def test_asking_whether_a_hook_is_free_takes_nothing_of_its_rate(hook: Hook, verdict, is_free: bool):
+    world = World(hook=hook)
+    if verdict is not None:
+        world.restraints.note(hook.id, verdict)
+    assert [world.restraints.is_free(hook) for _ in range(100)] == [is_free] * 100
+    if hook.rate_limit:
+        assert world.restraints.hold_back(hook.id) is None
+
+
+def test_a_hook_whose_breaker_is_open_is_not_free():
+    world = World()
+    for _ in range(10):
+        world.restraints.note(HOOK.id, attempted("retry", "timeout"))
+    assert not world.restraints.is_free(HOOK)

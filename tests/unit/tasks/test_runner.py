@@ -164,7 +164,7 @@ async def test_what_is_let_go_before_it_began_gives_its_places_back(stored):
     world.runs.cancel()  # not one of them has had its first turn
     assert await world.runs.idle(5)
     assert bulkheads.in_flight(HOOK.id) == 0
-    assert (bulkheads._room._value, bulkheads._room_again) == (100, 25)
+    assert (bulkheads._room.taken, bulkheads._room_again) == (0, 25)
     assert world.of_tasks._first._value == AT_ONCE
     assert world.of_tasks.places.taken(TaskLane("shop.t")) == 0
 
