@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from streamhooks.counting.counters import Counters, counts, window
@@ -59,6 +60,17 @@ class Table(Protocol):
     def __len__(self) -> int: ...
 
 
+@dataclass(slots=True)
+class _Interval:
+    """What was counted between two flushes, and is not settled."""
+
+    tickets: list[Ticket] = field(default_factory=list)
+    firsts: dict[TP, int] = field(default_factory=dict)
+    """The first offset per partition."""
+    ids: list[int] = field(default_factory=list)
+    """See `Seen.new`; empty while the interval lasts."""
+
+
 class Counting:
     """Counts the records of `firings`. One per worker."""
 
@@ -80,7 +92,8 @@ class Counting:
         self._bury = bury
         self._clock = clock
         self._counters = Counters(self._cell_of)
-        self._tickets: list[Ticket] = []
+        self._counted = _Interval()
+        self._writing = _Interval()
         self._flushing = asyncio.Lock()
         self._recalls = Recalls(self._read_again, self._recall, self._known_below)
         self._unconfirmed: list[Future[Any]] = []
@@ -101,13 +114,15 @@ class Counting:
     async def _take_up(self, record: Record) -> int:
         """Count a record; return its number of attempts."""
         tp = (record.topic, record.partition)
-        # A record that starts while partitions move would be remembered as counted, but not written.
-        await self._gate.wait_open()
         await self._recalls.wait(tp)
         expected, number = self._tracker.expected(tp), self._tracker.number(tp)
         if expected is not None and record.offset > expected and record.assignment == number:
             async for missed in self._read_again(tp, expected, record.offset):
+                await self._gate.wait_open()
                 self._count(missed._replace(assignment=number))
+        # A record that starts while partitions move would be remembered as counted, but not written. Nothing may come
+        # between this and the count: a record left out here would be a hole for the tracker, which settles it.
+        await self._gate.wait_open()
         return self._count(record)
 
     async def _read_again(self, tp: TP, first: int, end: int) -> AsyncIterator[Record]:
@@ -122,8 +137,6 @@ class Counting:
                 yield record
 
     def _count(self, record: Record) -> int:
-        if not self._gate.is_open:
-            return 0
         tp = (record.topic, record.partition)
         ticket = self._tracker.start(tp, record.offset, record.assignment)
         if ticket is None:
@@ -142,7 +155,8 @@ class Counting:
             return 0
         self._known[tp] = record.offset + 1
         self.latest.add(firing.hook_id, firing.attempts)
-        self._tickets.append(ticket)
+        self._counted.tickets.append(ticket)
+        self._counted.firsts.setdefault(tp, record.offset)
         return len(firing.attempts)
 
     def _cell_of(self, rollup: Rollup, hook_id: str, bucket: tuple[float, float]) -> list[int] | None:
@@ -170,16 +184,20 @@ class Counting:
             await self._flush()
 
     async def _flush(self) -> None:
-        tickets, self._tickets = self._tickets, []
+        self._join(self._writing)  # a flush that was cancelled
+        interval = self._end_interval()
+        tickets = interval.tickets
         left = self._counters.changed
         while True:
+            if self._writing is not interval:
+                return  # the partitions were taken over meanwhile
             if any(ticket.is_void for ticket in tickets):
                 # The partitions were revoked: the records are counted again, based on the cells of that time.
-                self._counters.drop_changes()
+                self._drop_unsettled()
                 return
             if not self._gate.holds_lease:
                 # The next owner counts them. Our write could come after its writes.
-                self._tickets = tickets + self._tickets
+                self._join(interval)
                 return
             if left <= 0:
                 break
@@ -187,19 +205,34 @@ class Counting:
                 self._tables[rollup][hook_id, bucket] = cell
             left -= WRITTEN_AT_ONCE
             await asyncio.sleep(0)
-        self._unconfirmed = [future for table in self._tables.values() for future in table.unconfirmed().values()]
+        self._unconfirmed += [future for table in self._tables.values() for future in table.unconfirmed().values()]
         for future in self._unconfirmed:
             # Records written together are confirmed together, so only a few need a separate wait.
             if not future.done():
                 await asyncio.wait([asyncio.wrap_future(future)])
-            if future.cancelled():
-                return  # the partitions were revoked
+            if future.cancelled() or self._writing is not interval:
+                return  # the partitions were taken over meanwhile
             try:
                 future.result()
             except RecordTooLarge:
                 UNPUBLISHABLE.labels("changelog").inc()
         for ticket in tickets:
             ticket.release()
+        self._writing, self._unconfirmed = _Interval(), []
+
+    def _end_interval(self) -> _Interval:
+        interval, self._counted = self._counted, _Interval()
+        interval.ids = self._counters.seen.new()
+        self._writing = interval
+        return interval
+
+    def _join(self, interval: _Interval) -> None:
+        """Make an interval that could not be written a part of the current one."""
+        current = self._counted
+        current.tickets = interval.tickets + current.tickets
+        current.firsts |= interval.firsts
+        current.ids = interval.ids + current.ids
+        self._writing = _Interval()
 
     # --- partitions
 
@@ -207,27 +240,39 @@ class Counting:
         """Take over partitions, which are read from these offsets; recall what was counted before."""
         # What was counted but not settled is counted again by the new owner of its partition. Cells that the broker has
         # not accepted yet must not come after those of the new owner.
-        self._counters.drop_changes()
+        self._drop_unsettled()
         for future in self._unconfirmed:
             future.cancel()
-        self._tickets = []
-        if any(self._known.get(tp, 0) > start for tp, start in starts.items()):
-            self._counters.forget()
-            self._known.clear()
-            self._recalls.drop([*self._recalls.tasks])
-            self.latest.release(lambda _hook_id: True)
+        self._unconfirmed = []
         for tp, start in starts.items():
-            known = self._known.get(tp, 0) if self.is_whole(tp) else 0
-            if known == start and self.is_whole(tp):
-                continue
+            self._begin(tp, start)
+
+    def begin_anew(self, tp: TP, start: int) -> None:
+        """Begin a partition that had no answer from the brokers before, or whose log has changed, at this offset.
+
+        What was counted of another log stays counted.
+        """
+        self._begin(tp, start)
+
+    def _begin(self, tp: TP, start: int) -> None:
+        """Know what is below this offset: recall what another owner has counted."""
+        is_whole = self.is_whole(tp)
+        known = self._known.get(tp, 0) if is_whole else 0
+        self._known[tp] = min(known, start)
+        if not is_whole or known < start:
             self._recalls.drop({tp})
             self._recalls.begin(tp, start, known)
 
-    def begin_anew(self, tp: TP, start: int) -> None:
-        """Begin at this offset, since the log of the partition has changed; what was counted stays counted."""
-        self._known[tp] = start
-        if tp not in self._recalls.tasks:
-            self._recalls.begin(tp, start)
+    def _drop_unsettled(self) -> None:
+        """Forget what will be counted again: if its ids were known, it would be taken for counted."""
+        self._counters.drop_changes()
+        seen = self._counters.seen
+        self._counted.ids += seen.new()
+        for interval in (self._writing, self._counted):
+            seen.discard(interval.ids)
+            for tp, first in interval.firsts.items():
+                self._known[tp] = min(self._known.get(tp, 0), first)
+        self._writing, self._counted = _Interval(), _Interval()
 
     def _recall(self, firing: Firing) -> None:
         self._counters.recall(firing.attempts)

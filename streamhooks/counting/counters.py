@@ -30,9 +30,17 @@ class Seen:
         self._size = size
         self._young: set[int] = set()
         self._old: set[int] = set()
+        self._new: list[int] = []  # since `new` was called
 
     def add(self, *parts: object) -> bool:
         """Remember an id; return False if it was already there."""
+        if not self.recall(*parts):
+            return False
+        self._new.append(hash(parts))
+        return True
+
+    def recall(self, *parts: object) -> bool:
+        """Do the same for the id of a settled record, which `new` leaves out."""
         key = hash(parts)
         if key in self._young or key in self._old:
             return False
@@ -40,6 +48,16 @@ class Seen:
         if len(self._young) >= self._size:
             self._old, self._young = self._young, set()
         return True
+
+    def new(self) -> list[int]:
+        """Return what was added since the last call, in the form that `discard` takes."""
+        found, self._new = self._new, []
+        return found
+
+    def discard(self, keys: list[int]) -> None:
+        """Forget what `new` has returned: its records will be counted again."""
+        self._young.difference_update(keys)
+        self._old.difference_update(keys)
 
 
 class Counters:
@@ -90,13 +108,9 @@ class Counters:
     def recall(self, attempts: tuple[Attempt, ...]) -> None:
         """Remember attempts that were counted before this worker owned their partition."""
         for attempt in attempts:
-            self.remember(attempt)
+            self.seen.recall(attempt.id, attempt.attempt)
             if OUTCOMES[attempt.outcome].counts_as == "delivered":
-                self.seen.add(attempt.id, "delivered")
-
-    def forget(self) -> None:
-        """Forget the attempts; they will be recalled or counted again."""
-        self.seen = Seen()
+                self.seen.recall(attempt.id, "delivered")
 
     def _cell(self, rollup: Rollup, hook_id: str, bucket: Range) -> list[int]:
         key = (rollup, hook_id, bucket)

@@ -42,7 +42,8 @@ class LatestRequests:
 
     def of_hook(self, hook_id: str) -> list[dict[str, object]]:
         """Return the attempts of a hook, the newest first."""
-        found = [orjson.loads(value) for value in self._hooks.get(hook_id, ())]
+        # After a rebalance, the last records are read again.
+        found = [orjson.loads(value) for value in dict.fromkeys(self._hooks.get(hook_id, ()))]
         return sorted(found, key=lambda attempt: attempt["at"], reverse=True)
 
     def release(self, is_gone: Callable[[str], bool]) -> None:

@@ -69,13 +69,15 @@ class Stage:
         self.tracker = Tracker()
         self.offsets: dict[tuple[str, int], int] = {}
 
-        async def nothing(*_: object) -> list[Record]:
-            return []
+        self.log: dict[int, Record] = {}
+
+        async def read(_topic: str, _partition: int, start: int, end: int) -> list[Record]:
+            return [self.log[offset] for offset in range(start, end) if offset in self.log]
 
         gate = Gate(lambda: self.lease)
         for reason in gate.reasons:
             gate.open(reason)
-        self.counting = Counting(self.tables, self.tracker, gate, nothing, lambda *_: None, lambda: 9.0)
+        self.counting = Counting(self.tables, self.tracker, gate, read, lambda *_: None, lambda: 9.0)
         self.take_over()
 
     def take_over(self) -> None:
@@ -237,3 +239,41 @@ async def test_a_dead_producer_settles_nothing() -> None:
     with pytest.raises(ProducerDead):
         await stage.counting.flush()
     assert stage.settled() == 0
+
+
+async def test_what_a_rebalance_dropped_counts_when_its_partition_begins_late() -> None:
+    """The broker does not say at once where the log of a partition is, so it begins some seconds after the others."""
+    stage = Stage()
+    await stage.count(HOOKS[:3])
+    stage.tracker.revoke([TP, OTHER])
+    stage.counting.take_over({})
+    await stage.turns()
+    for tp in (TP, OTHER):
+        stage.tracker.assign(tp, 0, Settled(0))
+        stage.counting.begin_anew(tp, 0)
+    stage.offsets[TP] = 0
+    await stage.count(HOOKS[:3])
+    await stage.flush()
+    assert stage.settled() == 3
+    for table in stage.tables.values():
+        assert {hook: cell[0] for (hook, _), cell in table.data.items()} == dict.fromkeys(HOOKS[:3], 1)
+
+
+async def test_a_record_is_not_left_out_when_the_lease_lapses_for_a_moment() -> None:
+    stage = Stage()
+    answers = [True, False]
+    gate = Gate(lambda: answers.pop(0) if answers else True)
+    for reason in gate.reasons:
+        gate.open(reason)
+    stage.counting._gate = gate
+    for offset, hook in enumerate(HOOKS[:2]):
+        firing = Firing(hook, (Attempt(f"msg_{offset}", 1, 5, "delivered"),))
+        stage.log[offset] = Record(*TP, offset, 0, None, firing.to_json())
+    for record in stage.log.values():
+        answers[:] = [True, False]
+        await stage.counting._take_up(record)
+    answers.clear()
+    await stage.flush()
+    assert stage.settled() == 2
+    for table in stage.tables.values():
+        assert {hook: cell[0] for (hook, _), cell in table.data.items()} == dict.fromkeys(HOOKS[:2], 1)

@@ -41,3 +41,10 @@ def test_one_hook_alone_is_kept_and_what_is_released_makes_room() -> None:
     assert len(latest.of_hook("a")) == 1
     latest.release(lambda hook_id: hook_id == "a")
     assert (latest.of_hook("a"), latest._total) == ([], 0)
+
+
+def test_what_is_read_again_is_shown_once() -> None:
+    latest = LatestRequests()
+    for _ in range(2):
+        latest.add("a", (attempt(1), attempt(2)))
+    assert [one["id"] for one in latest.of_hook("a")] == ["msg_2", "msg_1"]
