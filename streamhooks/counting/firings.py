@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -146,7 +146,7 @@ class _Sink:
     end: Callable[[_Batch], None]
     fail: Callable[[_Batch, Exception], None]
 
-    def confirmed(self, positions: Iterable[int]) -> None:
+    def confirmed(self, positions: Sequence[int]) -> None:
         """Let the owners of these batches go on."""
         for position in positions:
             self.end(self.batches[position])

@@ -8,7 +8,7 @@ and wakes the event loop once, after the last one. Only a record that is refused
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple, Protocol
 
@@ -29,7 +29,7 @@ class Plain(NamedTuple):
 class Sink(Protocol):
     """Is told, in the event loop, what became of the records of a lot, by their positions in it."""
 
-    def confirmed(self, positions: Iterable[int]) -> None:
+    def confirmed(self, positions: Sequence[int]) -> None:
         """Take the records that the broker has confirmed."""
 
     def failed(self, position: int, error: Exception) -> None:

@@ -183,10 +183,10 @@ class Outbox:
         """Tell the sink of a lot what was confirmed, and retry what was refused."""
         if lot.is_dropped:
             return
-        refused = lot.refused()
-        if len(refused) < len(lot.records):
+        refused, positions = lot.refused(), range(len(lot.records))
+        if len(refused) < len(positions):
             self._refusals.taken((lot.topic, lot.partition))
-            lot.sink.confirmed(at for at in range(len(lot.records)) if at not in refused)
+            lot.sink.confirmed([at for at in positions if at not in refused] if refused else positions)
         for position, error in refused.items():
             if isinstance(error, ProducerDead):
                 lot.sink.failed(position, error)
