@@ -1,36 +1,40 @@
-"""Reads `firings`: adds the attempts to the windows, and keeps the latest attempts of each hook for the views."""
+"""Reads `firings`: adds the attempts to the windows, and keeps the latest attempts of each hook for the views.
+
+A cell is changed in its table at once, where the views read it. Its record in the changelog follows a few seconds
+later, and covers all attempts until then. Only when it is confirmed, the records of `firings` are settled.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from streamhooks.counting.counters import Counters, counts, window
+from streamhooks.counting.attempts import Attempts, read
+from streamhooks.counting.changelogs import Changed, Changelogs
+from streamhooks.counting.counters import Cells, Counters, counts, window
 from streamhooks.counting.latest import LatestRequests
 from streamhooks.counting.recalls import Recalls
 from streamhooks.counting.rollups import Rollup
-from streamhooks.errors import BrokenRecord, RecordTooLarge
+from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.again import INTERNAL_ERROR
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.logs import log_number
 from streamhooks.kafka.reader import Record, reached
-from streamhooks.metrics import UNPUBLISHABLE, WINDOWS
-from streamhooks.records.firing import Firing
-from streamhooks.records.formats import decode
+from streamhooks.metrics import WINDOWS
 from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
-#: how long counts are collected before they are written, in seconds: one write of a cell covers many attempts
-GATHERED = 0.5
-#: attempts counted, and cells written, before deliveries get a turn, since they run in the same loop
-COUNTED_AT_ONCE = 25
-WRITTEN_AT_ONCE = 25
+#: interval of writing the changed cells, in seconds: one write of a cell covers many attempts
+WRITTEN_EVERY = 5.0
+#: attempts counted, cells written, and records settled before deliveries get a turn, since they run in the same loop
+COUNTED_AT_ONCE = 100
+WRITTEN_AT_ONCE = 100
+SETTLED_AT_ONCE = 500
 #: interval of the checks for expired windows, in seconds
 EXPIRY = 10.0
 
@@ -43,7 +47,7 @@ def not_known(_tp: TP) -> str:
     return ""
 
 
-class Table(Protocol):
+class Table(Cells, Changed, Protocol):
     """The parts of a windowed table that counting needs."""
 
     def cells(self, text: str, ranges: list[tuple[float, float]]) -> list[Any]:
@@ -52,11 +56,6 @@ class Table(Protocol):
     def expire(self) -> int:
         """Remove expired windows; return how many."""
 
-    def unconfirmed(self) -> dict[Any, Any]:
-        """Return the writes since the last call."""
-
-    def __setitem__(self, key: Any, value: Any) -> None: ...
-    def __getitem__(self, key: Any) -> Any: ...
     def __len__(self) -> int: ...
 
 
@@ -91,12 +90,13 @@ class Counting:
         self._read_range = read_range
         self._bury = bury
         self._clock = clock
-        self._counters = Counters(self._cell_of)
+        self._counters = Counters(tables)
+        self._changelogs = Changelogs()
         self._counted = _Interval()
         self._writing = _Interval()
         self._flushing = asyncio.Lock()
+        self._is_owner = False
         self._recalls = Recalls(self._read_again, self._recall, self._known_below)
-        self._unconfirmed: list[Future[Any]] = []
         self._known: dict[TP, int] = {}  # the offset below which the ids are known; also of previous partitions
         self.latest = LatestRequests()
 
@@ -106,10 +106,15 @@ class Counting:
         """Count each record: the body of the agent."""
         counted = 0
         async for record in records:
-            counted += await self._take_up(record)
+            counted += self._count(record) if self._is_next(record) else await self._take_up(record)
             if counted >= COUNTED_AT_ONCE:
                 counted = 0
                 await asyncio.sleep(0)
+
+    def _is_next(self, record: Record) -> bool:
+        """Tell whether nothing is missing before a record, and nothing has to wait."""
+        tp = record[:2]
+        return self._tracker.expected(tp) == record.offset and self._recalls.is_over(tp) and self._gate.is_open
 
     async def _take_up(self, record: Record) -> int:
         """Count a record; return its number of attempts."""
@@ -142,10 +147,9 @@ class Counting:
         if ticket is None:
             return 0
         try:
-            firing = decode(Firing, record.value)
-            self._counters.add(
-                firing.hook_id, firing.attempts, record.offset, record.epoch, log_number(self._topic_id(tp), tp[1])
-            )
+            found = read(record.value)
+            log_id = log_number(self._topic_id(tp), tp[1])
+            self._counters.add(found.hook_id, found.attempts, record.offset, record.epoch, log_id)
         except BrokenRecord as error:
             self._bury(record, str(error), ticket)
             return 0
@@ -154,14 +158,10 @@ class Counting:
             self._bury(record, INTERNAL_ERROR, ticket)
             return 0
         self._known[tp] = record.offset + 1
-        self.latest.add(firing.hook_id, firing.attempts)
+        self.latest.add(found.hook_id, found.value, len(found.attempts))
         self._counted.tickets.append(ticket)
         self._counted.firsts.setdefault(tp, record.offset)
-        return len(firing.attempts)
-
-    def _cell_of(self, rollup: Rollup, hook_id: str, bucket: tuple[float, float]) -> list[int] | None:
-        cell: list[int] | None = self._tables[rollup].cells(hook_id, [bucket])[0]
-        return cell
+        return len(found.attempts)
 
     # --- writing and expiry
 
@@ -169,7 +169,7 @@ class Counting:
         """Write counts, and remove expired windows, until cancelled."""
         expire_at = self._clock()
         while True:
-            await asyncio.sleep(GATHERED)
+            await asyncio.sleep(WRITTEN_EVERY)
             await self.flush()
             if self._clock() >= expire_at:
                 expire_at = self._clock() + EXPIRY
@@ -179,46 +179,31 @@ class Counting:
 
     async def flush(self) -> None:
         """Write the changed cells; settle their records when the changelogs are confirmed."""
-        # A second flush would take the confirmations that the first must wait for.
+        # A second flush would settle what the first has written.
         async with self._flushing:
-            await self._flush()
+            if self._is_owner:
+                await self._flush()
 
     async def _flush(self) -> None:
         self._join(self._writing)  # a flush that was cancelled
         interval = self._end_interval()
-        tickets = interval.tickets
-        left = self._counters.changed
-        while True:
-            if self._writing is not interval:
-                return  # the partitions were taken over meanwhile
-            if any(ticket.is_void for ticket in tickets):
-                # The partitions were revoked: the records are counted again, based on the cells of that time.
-                self._drop_unsettled()
-                return
-            if not self._gate.holds_lease:
-                # The next owner counts them. Our write could come after its writes.
-                self._join(interval)
-                return
-            if left <= 0:
-                break
-            for (rollup, hook_id, bucket), cell in self._counters.changes(WRITTEN_AT_ONCE).items():
-                self._tables[rollup][hook_id, bucket] = cell
-            left -= WRITTEN_AT_ONCE
-            await asyncio.sleep(0)
-        self._unconfirmed += [future for table in self._tables.values() for future in table.unconfirmed().values()]
-        for future in self._unconfirmed:
-            # Records written together are confirmed together, so only a few need a separate wait.
-            if not future.done():
-                await asyncio.wait([asyncio.wrap_future(future)])
-            if future.cancelled() or self._writing is not interval:
-                return  # the partitions were taken over meanwhile
-            try:
-                future.result()
-            except RecordTooLarge:
-                UNPUBLISHABLE.labels("changelog").inc()
-        for ticket in tickets:
-            ticket.release()
-        self._writing, self._unconfirmed = _Interval(), []
+        for table in self._tables.values():
+            for _ in range(0, len(table.changed), WRITTEN_AT_ONCE):
+                if self._writing is not interval:
+                    return  # the partitions were revoked
+                if not self._gate.holds_lease:
+                    # The next owner counts them. Our write could come after its writes.
+                    self._join(interval)
+                    return
+                self._changelogs.write(table, WRITTEN_AT_ONCE)
+                await asyncio.sleep(0)
+        await self._changelogs.confirmed()
+        if self._writing is interval:
+            self._writing = _Interval()
+            for number, ticket in enumerate(interval.tickets, 1):
+                ticket.release()
+                if number % SETTLED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     def _end_interval(self) -> _Interval:
         interval, self._counted = self._counted, _Interval()
@@ -236,14 +221,24 @@ class Counting:
 
     # --- partitions
 
+    def let_go(self) -> None:
+        """Forget what will be counted again, since the partitions were revoked; write no more cells."""
+        # Cells stay as they are: they name the last record that they have seen. But if an id of a record that is
+        # counted again were known, it would be taken for counted.
+        self._is_owner = False
+        self._changelogs.drop()
+        seen = self._counters.seen
+        self._counted.ids += seen.new()
+        for interval in (self._writing, self._counted):
+            seen.discard(interval.ids)
+            for tp, first in interval.firsts.items():
+                self._known[tp] = min(self._known.get(tp, 0), first)
+        self._writing, self._counted = _Interval(), _Interval()
+
     def take_over(self, starts: dict[TP, int]) -> None:
         """Take over partitions, which are read from these offsets; recall what was counted before."""
-        # What was counted but not settled is counted again by the new owner of its partition. Cells that the broker has
-        # not accepted yet must not come after those of the new owner.
-        self._drop_unsettled()
-        for future in self._unconfirmed:
-            future.cancel()
-        self._unconfirmed = []
+        self.let_go()
+        self._is_owner = True
         for tp, start in starts.items():
             self._begin(tp, start)
 
@@ -256,6 +251,9 @@ class Counting:
 
     def _begin(self, tp: TP, start: int) -> None:
         """Know what is below this offset: recall what another owner has counted."""
+        for interval in (self._writing, self._counted):
+            if tp in interval.firsts:
+                interval.firsts[tp] = min(interval.firsts[tp], start)
         is_whole = self.is_whole(tp)
         known = self._known.get(tp, 0) if is_whole else 0
         self._known[tp] = min(known, start)
@@ -263,20 +261,9 @@ class Counting:
             self._recalls.drop({tp})
             self._recalls.begin(tp, start, known)
 
-    def _drop_unsettled(self) -> None:
-        """Forget what will be counted again: if its ids were known, it would be taken for counted."""
-        self._counters.drop_changes()
-        seen = self._counters.seen
-        self._counted.ids += seen.new()
-        for interval in (self._writing, self._counted):
-            seen.discard(interval.ids)
-            for tp, first in interval.firsts.items():
-                self._known[tp] = min(self._known.get(tp, 0), first)
-        self._writing, self._counted = _Interval(), _Interval()
-
-    def _recall(self, firing: Firing) -> None:
-        self._counters.recall(firing.attempts)
-        self.latest.add(firing.hook_id, firing.attempts)
+    def _recall(self, found: Attempts) -> None:
+        self._counters.recall(found.attempts)
+        self.latest.add(found.hook_id, found.value, len(found.attempts))
 
     def _known_below(self, tp: TP, offset: int) -> None:
         self._known[tp] = offset

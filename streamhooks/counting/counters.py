@@ -8,19 +8,25 @@ log. If `firings` is recreated, it is another log. If it lost its last records, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import islice
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Protocol
 
+from streamhooks.counting.attempts import Attempt
 from streamhooks.counting.rollups import ROLLUPS, Rollup
 from streamhooks.metrics import COUNTED, COUNTED_TWICE
-from streamhooks.records.firing import OUTCOMES, Attempt
+from streamhooks.records.firing import OUTCOMES
 
 #: how many ids are remembered, at least, before the oldest are forgotten
 REMEMBERED = 500_000
 
 Range = tuple[float, float]
 Counts = tuple[int, int, int]
+Cell = tuple[str, Range]
+
+
+_FINEST_MS = ROLLUPS[0].seconds * 1000
+_COUNTS_AS = {outcome: meaning.counts_as for outcome, meaning in OUTCOMES.items()}
 
 
 class Seen:
@@ -34,20 +40,22 @@ class Seen:
 
     def add(self, *parts: object) -> bool:
         """Remember an id; return False if it was already there."""
-        if not self.recall(*parts):
-            return False
-        self._new.append(hash(parts))
-        return True
-
-    def recall(self, *parts: object) -> bool:
-        """Do the same for the id of a settled record, which `new` leaves out."""
         key = hash(parts)
         if key in self._young or key in self._old:
             return False
         self._young.add(key)
+        self._new.append(key)
         if len(self._young) >= self._size:
             self._old, self._young = self._young, set()
         return True
+
+    def recall(self, *parts: object) -> None:
+        """Remember the id of a settled record, which `new` leaves out."""
+        key = hash(parts)
+        if key not in self._old:
+            self._young.add(key)
+            if len(self._young) >= self._size:
+                self._old, self._young = self._young, set()
 
     def new(self) -> list[int]:
         """Return what was added since the last call, in the form that `discard` takes."""
@@ -60,78 +68,71 @@ class Seen:
         self._old.difference_update(keys)
 
 
-class Counters:
-    """Adds attempts to cells. The caller takes the changed cells with `changes`, and writes them to the tables."""
+class Cells(Protocol):
+    """The cells of a rollup that counting changes."""
 
-    def __init__(self, cell_of: Callable[[Rollup, str, Range], list[int] | None]) -> None:
-        self._cell_of = cell_of
-        self._changed: dict[tuple[Rollup, str, Range], list[int]] = {}
+    def cell(self, key: Cell) -> list[int] | None:
+        """Return a cell, which the caller changes in place; note that it has changed."""
+
+    def put(self, key: Cell, cell: list[int]) -> None:
+        """Add a new cell."""
+
+
+class Counters:
+    """Adds attempts to cells. The cells know which of them have changed."""
+
+    def __init__(self, tables: Mapping[Rollup, Cells]) -> None:
+        self._tables = tables
         self.seen = Seen()
 
-    def add(self, hook_id: str, attempts: tuple[Attempt, ...], offset: int, epoch: int = -1, log: int = 0) -> None:
+    def add(self, hook_id: str, attempts: Sequence[Attempt], offset: int, epoch: int = -1, log: int = 0) -> None:
         """Count the attempts of a record of `firings`; all are in one bucket of the finest rollup.
 
         `epoch` is -1 and `log` is 0 if unknown.
         """
-        fired = delivered = failed = 0
+        if not attempts:
+            return
+        fired = delivered = failed = repeated = 0
+        add = self.seen.add
         for attempt in attempts:
             if attempt.cause == "test":
                 continue
-            first = self.remember(attempt)
+            first = add(attempt.id, attempt.attempt)
             if not first:
-                COUNTED_TWICE.inc()
-            counts_as = OUTCOMES[attempt.outcome].counts_as
+                repeated += 1
+            counts_as = _COUNTS_AS[attempt.outcome]
             if counts_as is None:
                 continue
             fired += first
             if counts_as == "failed":
                 failed += first
             # An attempt that was repeated after a crash may end differently.
-            elif self.seen.add(attempt.id, "delivered"):
+            elif add(attempt.id, "delivered"):
                 delivered += 1
+        if repeated:
+            COUNTED_TWICE.inc(repeated)
         COUNTED.inc(fired)
-        if not attempts:
-            return
-        at, place = attempts[0].at / 1000, (offset, epoch, log)
-        for rollup in ROLLUPS:
-            cell = self._cell(rollup, hook_id, window(rollup, rollup.bucket(at)))
-            if is_behind(cell, place):
+        for rollup, bucket in windows(attempts[0].at // _FINEST_MS):
+            key, table = (hook_id, bucket), self._tables[rollup]
+            cell = table.cell(key)
+            if cell is None:
+                table.put(key, [fired, delivered, failed, offset, epoch, log])
+            elif is_behind(cell, (offset, epoch, log)):
                 cell[0] += fired
                 cell[1] += delivered
                 cell[2] += failed
-                cell[3:] = place
+                cell[3:] = offset, epoch, log
 
     def remember(self, attempt: Attempt) -> bool:
         """Remember that the attempt was counted; return False if it already was."""
         return self.seen.add(attempt.id, attempt.attempt)
 
-    def recall(self, attempts: tuple[Attempt, ...]) -> None:
+    def recall(self, attempts: Sequence[Attempt]) -> None:
         """Remember attempts that were counted before this worker owned their partition."""
         for attempt in attempts:
             self.seen.recall(attempt.id, attempt.attempt)
-            if OUTCOMES[attempt.outcome].counts_as == "delivered":
+            if _COUNTS_AS[attempt.outcome] == "delivered":
                 self.seen.recall(attempt.id, "delivered")
-
-    def _cell(self, rollup: Rollup, hook_id: str, bucket: Range) -> list[int]:
-        key = (rollup, hook_id, bucket)
-        cell = self._changed.get(key)
-        if cell is None:
-            cell = self._changed[key] = [*(self._cell_of(rollup, hook_id, bucket) or (0, 0, 0, -1))]
-        return cell
-
-    @property
-    def changed(self) -> int:
-        """Return how many changed cells are not written yet."""
-        return len(self._changed)
-
-    def changes(self, limit: int) -> dict[tuple[Rollup, str, Range], list[int]]:
-        """Return the cells that changed first, at most `limit`; the caller writes them to their tables now."""
-        keys = list(islice(self._changed, limit))
-        return {key: self._changed.pop(key) for key in keys}
-
-    def drop_changes(self) -> None:
-        """Forget the changed cells that are not written."""
-        self._changed = {}
 
 
 def is_behind(cell: Sequence[int], place: Sequence[int]) -> bool:
@@ -157,6 +158,13 @@ def _place(cell: Sequence[int]) -> Sequence[int]:
 def window(rollup: Rollup, start: int) -> Range:
     """Return the window of a bucket in the form of Faust's tumbling windows."""
     return (float(start), start + rollup.seconds - 0.1)
+
+
+@lru_cache(maxsize=256)
+def windows(finest: int) -> tuple[tuple[Rollup, Range], ...]:
+    """Return the window of each rollup that has this bucket of the finest one, given by its number since the epoch."""
+    start = finest * ROLLUPS[0].seconds
+    return tuple((rollup, window(rollup, rollup.bucket(start))) for rollup in ROLLUPS)
 
 
 def counts(cell: Any) -> Counts:

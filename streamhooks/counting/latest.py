@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import orjson
-
-from streamhooks.records.firing import Attempt
 
 #: attempts kept per hook
 OF_A_HOOK = 100
@@ -15,38 +14,60 @@ OF_A_HOOK = 100
 OF_ALL = 100_000_000
 
 
+class _Kept(NamedTuple):
+    """A record of `firings` as it is: it is parsed when somebody asks for it."""
+
+    value: bytes
+    attempts: int
+
+
 class LatestRequests:
     """The newest attempts of each hook, in memory; the hooks that have not fired for the longest time go first."""
 
     def __init__(self, of_all: int = OF_ALL) -> None:
         self._of_all = of_all
-        self._hooks: OrderedDict[str, deque[bytes]] = OrderedDict()
+        self._hooks: OrderedDict[str, deque[_Kept]] = OrderedDict()
+        self._attempts: dict[str, int] = {}
         self._total = 0
 
-    def add(self, hook_id: str, attempts: tuple[Attempt, ...]) -> None:
-        """Add the attempts of a record of `firings`."""
+    def add(self, hook_id: str, value: bytes, attempts: int) -> None:
+        """Add the attempts of a record of `firings`: its value in JSON, and how many they are."""
+        if attempts > OF_A_HOOK:
+            value, attempts = _end_of(value), OF_A_HOOK
         kept = self._hooks.get(hook_id)
         if kept is None:
             kept = self._hooks[hook_id] = deque()
+            self._attempts[hook_id] = 0
         else:
             self._hooks.move_to_end(hook_id)
-        for attempt in attempts[-OF_A_HOOK:]:
-            if len(kept) == OF_A_HOOK:
-                self._total -= len(kept.popleft())
-            value = attempt.to_json()
-            kept.append(value)
-            self._total += len(value)
+        kept.append(_Kept(value, attempts))
+        self._total += len(value)
+        left = self._attempts[hook_id] + attempts
+        while left - kept[0].attempts >= OF_A_HOOK:
+            gone = kept.popleft()
+            left -= gone.attempts
+            self._total -= len(gone.value)
+        self._attempts[hook_id] = left
         while self._total > self._of_all and len(self._hooks) > 1:
-            _, forgotten = self._hooks.popitem(last=False)
-            self._total -= sum(map(len, forgotten))
+            self._forget(next(iter(self._hooks)))
 
-    def of_hook(self, hook_id: str) -> list[dict[str, object]]:
+    def of_hook(self, hook_id: str) -> list[dict[str, Any]]:
         """Return the attempts of a hook, the newest first."""
         # After a rebalance, the last records are read again.
-        found = [orjson.loads(value) for value in dict.fromkeys(self._hooks.get(hook_id, ()))]
-        return sorted(found, key=lambda attempt: attempt["at"], reverse=True)
+        values = dict.fromkeys(one.value for one in self._hooks.get(hook_id, ()))
+        found = [attempt for value in values for attempt in orjson.loads(value)["attempts"]]
+        return sorted(found, key=lambda attempt: attempt["at"], reverse=True)[:OF_A_HOOK]
 
     def release(self, is_gone: Callable[[str], bool]) -> None:
         """Forget the hooks whose partition was revoked."""
         for hook_id in [hook_id for hook_id in self._hooks if is_gone(hook_id)]:
-            self._total -= sum(map(len, self._hooks.pop(hook_id)))
+            self._forget(hook_id)
+
+    def _forget(self, hook_id: str) -> None:
+        self._total -= sum(len(one.value) for one in self._hooks.pop(hook_id))
+        del self._attempts[hook_id]
+
+
+def _end_of(value: bytes) -> bytes:
+    """Return a record with only the last attempts: one has room for thousands."""
+    return orjson.dumps({"attempts": orjson.loads(value)["attempts"][-OF_A_HOOK:]})

@@ -6,12 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection
 
+from streamhooks.counting.attempts import Attempts, read
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.backoff import pause_after
 from streamhooks.in_flight.tracker import TP
 from streamhooks.kafka.reader import Record
-from streamhooks.records.firing import Firing
-from streamhooks.records.formats import decode
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ class Recalls:
     def __init__(
         self,
         read_again: Callable[[TP, int, int], AsyncIterator[Record]],
-        take: Callable[[Firing], None],
+        take: Callable[[Attempts], None],
         done: Callable[[TP, int], None],
     ) -> None:
         self._read_again = read_again
@@ -52,6 +51,11 @@ class Recalls:
         for tp in tps:
             if recall := self.tasks.pop(tp, None):
                 recall.cancel()
+
+    def is_over(self, tp: TP) -> bool:
+        """Tell whether no recall of a partition is under way."""
+        recall = self.tasks.get(tp)
+        return recall is None or recall.done()
 
     async def wait(self, tp: TP) -> None:
         """Wait until the recall of a partition has ended, if there is one."""
@@ -89,11 +93,11 @@ class Recalls:
         for begin in range(first, start, READ_AT_ONCE):
             async for record in self._read_again(tp, begin, min(begin + READ_AT_ONCE, start)):
                 try:
-                    firing = decode(Firing, record.value)
+                    found = read(record.value)
                 except BrokenRecord:
                     continue
-                self._take(firing)
-                attempts += len(firing.attempts)
+                self._take(found)
+                attempts += len(found.attempts)
                 if attempts >= RECALLED_AT_ONCE:
                     attempts = 0
                     await asyncio.sleep(0)  # deliveries run in the same loop

@@ -5,7 +5,7 @@ It differs from Faust 0.15.3:
 - `now` and `delta` go by the clock, even while a stream is read, and a missing value is None.
 - Expiry keeps one entry per window, not one per increment (33 bytes each, until the window expires). It knows windows
   recovered from the changelog (#385), and uses no clock that can be set.
-- Our own publisher writes the changelog, so a write can be awaited, and survives a broker that is away.
+- A changed cell is read at once. It is in `changed` until `write` publishes it to the changelog.
 - Cells of revoked partitions are forgotten.
 - A value says how far it is, so a late write of a previous owner does not undo newer values.
 
@@ -15,17 +15,17 @@ Why: docs/decisions/0002-tables-in-memory.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
 import faust
+import orjson
 from faust.types import TP
 
-from streamhooks.kafka.publisher import Published
+from streamhooks.kafka.lots import Lot, Plain, Sink
 from streamhooks.times import steady
 
-Publish = Callable[..., Future[Published]]
 Range = tuple[float, float]
 Cell = tuple[str, Range]
 
@@ -39,7 +39,7 @@ class WindowTable(faust.Table):
     clock: Callable[[], float] = staticmethod(steady)
     wall_clock: Callable[[], float]
     partition_of: Callable[[str], int]
-    publish: Publish
+    send: Callable[[Lot], None]
     is_older: Callable[[Any, Any], bool]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -47,39 +47,58 @@ class WindowTable(faust.Table):
         self._cells_by_end: dict[float, set[Cell]] = {}
         self._had_since: dict[float, float] = {}  # the end of a window -> steady seconds
         self._newest = 0.0
-        self._unconfirmed: dict[Cell, Future[Published]] = {}
+        #: the cells whose last record in the changelog is older, the first one first
+        self.changed: dict[Cell, None] = {}
         self._undone: set[Cell] = set()  # the changelog's last record is older than the cell
 
     def use_wall_clock(self, clock: Callable[[], float]) -> None:
         """Use this clock (epoch seconds) for windows relative to now."""
         self.wall_clock = clock
 
-    def tie(self, partition_of: Callable[[str], int], publish: Publish, is_older: Callable[[Any, Any], bool]) -> None:
+    def tie(
+        self, partition_of: Callable[[str], int], send: Callable[[Lot], None], is_older: Callable[[Any, Any], bool]
+    ) -> None:
         """Set how to write; `is_older` tells whether a value knows less than another value of the same cell."""
-        self.partition_of, self.publish, self.is_older = partition_of, publish, is_older
+        self.partition_of, self.send, self.is_older = partition_of, send, is_older
 
     # --- writing
+
+    def cell(self, key: Cell) -> list[int] | None:
+        """Return a cell, which the caller changes in place; note that it has changed."""
+        cell: list[int] | None = self.data.data.get(key)
+        if cell is not None:
+            self.changed[key] = None
+        return cell
+
+    def put(self, key: Cell, cell: list[int]) -> None:
+        """Add a new cell."""
+        self._maybe_set_key_ttl(key, -1)
+        self.data.data[key] = cell
+        self.changed[key] = None
+
+    def write(self, limit: int, sink: Sink) -> list[Lot]:
+        """Publish the cells that changed first, at most `limit`, and return what was published."""
+        cells, records = self.data.data, dict[int, list[Plain]]()
+        for key in list(islice(self.changed, limit)):
+            del self.changed[key]
+            # An expired cell is not needed any more.
+            if (cell := cells.get(key)) is not None:
+                record = Plain(orjson.dumps(key), orjson.dumps(cell))
+                records.setdefault(self.partition_of(key[0]), []).append(record)
+        topic = self.changelog_topic.get_topic_name()
+        lots = [Lot(topic, partition, found, sink) for partition, found in records.items()]
+        for lot in lots:
+            self.send(lot)
+        return lots
 
     def partition_for_key(self, key: Cell) -> int:
         """Return the partition of the key's text, wherever the write comes from."""
         return self.partition_of(key[0])
 
-    def send_changelog(self, partition: int | None, key: Any, value: Any, *_: Any, **serializers: Any) -> Any:
-        """Publish the change, and remember it until the broker has confirmed it."""
-        topic = self.changelog_topic
-        raw_key, _headers = topic.prepare_key(key, self.key_serializer)
-        raw_value = None
-        if value is not None:
-            raw_value, _headers = topic.prepare_value(value, self.value_serializer)
-        self._unconfirmed[key] = self.publish(
-            topic.get_topic_name(), raw_value, key=raw_key.decode(), partition=partition
-        )
+    def send_changelog(self, partition: int | None, key: Any, value: Any, *_: Any, **_serializers: Any) -> Any:
+        """Note that the cell has changed."""
+        self.changed[key] = None
         return SimpleNamespace(message=SimpleNamespace(partition=partition))
-
-    def unconfirmed(self) -> dict[Cell, Future[Published]]:
-        """Return the writes since the last call, each with the future of its confirmation."""
-        found, self._unconfirmed = self._unconfirmed, {}
-        return found
 
     # --- expiry
 
@@ -130,8 +149,7 @@ class WindowTable(faust.Table):
         now = self.clock()
         self._had_since = {end: known.get(end, now - max(0.0, self._newest - end)) for end in self._cells_by_end}
         undone, self._undone = self._undone, set()
-        for key in undone & self.data.data.keys():
-            self[key] = self.data.data[key]
+        self.changed |= dict.fromkeys(undone & self.data.data.keys())
 
     def expire(self) -> int:
         """Forget windows that ended longer ago than they are kept, as the changelog's retention does.

@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError
 
-from streamhooks.errors import WriteRefused
+from streamhooks.errors import ProducerDead, PublishError, WriteRefused
+from streamhooks.kafka.lots import Lot
 from streamhooks.kafka.publisher import Published, Publisher
 from streamhooks.kafka.refusals import Refusals, Refused
 
@@ -35,10 +36,11 @@ class Outbox:
         self._publisher = publisher
         self._loop = loop
         self._refusals = Refusals(loop)
-        self._confirmed: deque[tuple[Callable[[Future[Published]], None], Future[Published]]] = deque()
+        self._ended: deque[Callable[[], None]] = deque()
         self._woken = False
         self._lock = threading.Lock()
         self._line = asyncio.Lock()
+        self._sending: set[asyncio.Task[None]] = set()
 
     def begin(self, topic: str, value: bytes | None, **options: Any) -> Future[Published]:
         """Publish without waiting; thread-safe. Cancelling the future ends the retries.
@@ -122,8 +124,11 @@ class Outbox:
                     await asyncio.sleep(0.02)
 
     def _collect(self, then: Callable[[Future[Published]], None], done: Future[Published]) -> None:
+        self._tell(partial(then, done))
+
+    def _tell(self, then: Callable[[], None]) -> None:
         # Called in the publisher's thread: one wake-up of the loop covers all confirmations until it runs.
-        self._confirmed.append((then, done))
+        self._ended.append(then)
         with self._lock:
             wake, self._woken = not self._woken, True
         if wake:
@@ -133,9 +138,73 @@ class Outbox:
     def _deliver(self) -> None:
         with self._lock:
             self._woken = False
-        while self._confirmed:
-            then, done = self._confirmed.popleft()
-            then(done)
+        while self._ended:
+            self._ended.popleft()()
+
+    # --- many records at once
+
+    def send(self, lot: Lot) -> None:
+        """Publish the records of a lot as `publish` does, without waiting; its sink is told how they end."""
+        if (lot.topic, lot.partition) in self._refusals:
+            for position in range(len(lot.records)):
+                self._spawn(lot, self._send_alone(lot, position))
+        elif self._line.locked() or not self._is_sent(lot):
+            self._spawn(lot, self._send_rest(lot))
+
+    def _is_sent(self, lot: Lot) -> bool:
+        """Hand over what is left of a lot; return False if the buffer is full."""
+        try:
+            self._publisher.send(lot, self._answered)
+        except BufferError:
+            return False
+        return True
+
+    def _spawn(self, lot: Lot, sending: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(sending)
+        lot.tasks.add(task)
+        self._sending.add(task)
+        task.add_done_callback(lot.tasks.discard)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send_rest(self, lot: Lot) -> None:
+        try:
+            async with self._line:
+                while not self._is_sent(lot):  # noqa: ASYNC110 - no event tells that there is room
+                    await asyncio.sleep(0.02)
+        except asyncio.CancelledError:
+            if lot.number >= 0:
+                lot.close()
+            raise
+
+    def _answered(self, lot: Lot) -> None:
+        self._tell(partial(self._sort, lot))
+
+    def _sort(self, lot: Lot) -> None:
+        """Tell the sink of a lot what was confirmed, and retry what was refused."""
+        if lot.is_dropped:
+            return
+        refused, positions = lot.refused(), range(len(lot.records))
+        if len(refused) < len(positions):
+            self._refusals.taken((lot.topic, lot.partition))
+            lot.sink.confirmed([at for at in positions if at not in refused] if refused else positions)
+        for position, error in refused.items():
+            if isinstance(error, ProducerDead):
+                lot.sink.failed(position, error)
+            else:
+                self._spawn(lot, self._send_alone(lot, position, error))
+
+    async def _send_alone(self, lot: Lot, position: int, error: PublishError | None = None) -> None:
+        record = lot.records[position]
+        options = {"key": record.key, "partition": lot.partition, "timestamp_ms": record.timestamp_ms}
+        try:
+            if isinstance(error, WriteRefused):
+                await self._publish_again(lot.topic, record.value, options, error)
+            else:  # too large: if this was its batch, the publisher sends it alone
+                await self.publish(lot.topic, record.value, **options)
+        except Exception as failure:  # of any kind: its owner must learn of it
+            lot.sink.failed(position, failure)
+        else:
+            lot.sink.confirmed((position,))
 
     # --- asking
 

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from streamhooks.errors import NotConfirmed, ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.kafka.clients import client_config
 from streamhooks.kafka.known_brokers import WatchedProducer
+from streamhooks.kafka.lots import Lot
 from streamhooks.settings import Settings
 from streamhooks.times import steady
 
@@ -139,6 +140,33 @@ class Publisher:
             del self._began[number]
             raise
         return future
+
+    def send(self, lot: Lot, told: Callable[[Lot], None]) -> None:
+        """Hand over what is left of a lot; `told` is called, from any thread, when the broker has answered for all.
+
+        Raises:
+            BufferError: the buffer is full; call it again later, or close the lot.
+
+        """
+        if lot.number < 0:
+            number = next(self._numbers)
+            self._began[number] = steady()
+            lot.begin(number, self._error_of, partial(self._answered, told))
+        produce, topic, partition, delivered = self._producer.produce, lot.topic, lot.partition, lot.delivered
+        for record in lot.rest():
+            if self._dead is not None:
+                lot.refuse(record, ProducerDead(self._dead))
+                continue
+            key, value, at = record
+            try:
+                produce(topic, value, key, partition, on_delivery=delivered, timestamp=at)
+            except KafkaException as error:
+                lot.refuse(record, self._error_of(error.args[0]))
+        lot.close()
+
+    def _answered(self, told: Callable[[Lot], None], lot: Lot) -> None:
+        self._began.pop(lot.number, None)
+        told(lot)
 
     def _delivered(self, handed: _Handed, error: KafkaError | None, message: Message) -> None:
         if error is None:

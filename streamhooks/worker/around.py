@@ -101,6 +101,10 @@ class AroundCounting(_Around):
         self.system.lags.begin_anew(tp)
         self.system.counting.begin_anew(tp, start)
 
+    async def released(self, tps: set[TP]) -> None:
+        """Write no more counts of these partitions."""
+        self.system.counting.let_go()
+
     async def drain(self, grace: float) -> None:
         """Write the counts."""
         with contextlib.suppress(TimeoutError):

@@ -31,7 +31,7 @@ def new_counting(
 ) -> Counting:
     """Return the part that counts in these tables."""
     for table in tables.values():
-        table.tie(ownership.partition_of, outbox.publish_soon, is_older)
+        table.tie(ownership.partition_of, outbox.send, is_older)
     return Counting(
         dict(tables),
         counting_app.tracker,

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from streamhooks.kafka.lots import Lot
 from streamhooks.kafka.publisher import Published
 from streamhooks.records.hook import Hook
 from support.examples import HOOK
@@ -49,6 +50,15 @@ class Outbox:
             raise error
         self.written.append(one)
         return Published(topic, max(partition, 0), len(self.written) - 1)
+
+    def send(self, lot: Lot) -> None:
+        for position, record in enumerate(lot.records):
+            one = Written(lot.topic, record.key.decode(), record.value, lot.partition, record.timestamp_ms)
+            if (error := self.refusal(one)) is not None:
+                lot.sink.failed(position, error)
+            else:
+                self.written.append(one)
+                lot.sink.confirmed((position,))
 
 
 @dataclass

@@ -16,56 +16,67 @@ def attempt(number: int = 1, run: int = 1, outcome: str = "delivered", at: int =
     return Attempt(id=f"msg_{number}", attempt=run, at=at, outcome=outcome)
 
 
-class Tables:
-    """Cells as the windowed tables keep them."""
+class Table:
+    """Cells as a windowed table keeps them: `written` is its changelog."""
 
     def __init__(self) -> None:
-        self.cells: dict = {}
+        self.now: dict = {}
+        self.written: dict = {}
 
-    def cell(self, rollup, hook_id, bucket):
-        return self.cells.get((rollup, hook_id, bucket))
+    def cell(self, key):
+        return self.now.get(key)
 
-    def write(self, counters: Counters) -> None:
-        self.cells.update(counters.changes(counters.changed))
-        assert not counters.changed
+    def put(self, key, cell):
+        self.now[key] = cell
+
+
+class Tables(dict):
+    """The tables of all rollups."""
+
+    def __init__(self) -> None:
+        super().__init__((rollup, Table()) for rollup in ROLLUPS)
+
+    def write(self) -> None:
+        for table in self.values():
+            table.written = {key: [*cell] for key, cell in table.now.items()}
+
+    def recover(self) -> None:
+        for table in self.values():
+            table.now = {key: [*cell] for key, cell in table.written.items()}
 
     def totals(self) -> set[tuple[int, ...]]:
-        return {tuple(cell[:3]) for cell in self.cells.values()}
+        return {tuple(cell[:3]) for table in self.values() for cell in table.now.values()}
 
 
 def test_every_attempt_adds_to_all_three_rollups():
     tables = Tables()
-    counters = Counters(tables.cell)
+    counters = Counters(tables)
     counters.add(HOOK, (attempt(1), attempt(2, outcome="retried"), attempt(3, outcome="dead")), 0)
-    tables.write(counters)
-    assert {rollup for rollup, _, _ in tables.cells} == set(ROLLUPS)
+    assert all(table.now for table in tables.values())
     assert tables.totals() == {(3, 1, 2)}
 
 
 def test_a_test_counts_nowhere():
     tables = Tables()
-    counters = Counters(tables.cell)
+    counters = Counters(tables)
     tests = (replace(attempt(1), cause="test"), replace(attempt(2, outcome="failed"), cause="test"))
     counters.add(HOOK, (*tests, attempt(3)), 0)
-    tables.write(counters)
     assert tables.totals() == {(1, 1, 0)}
 
 
 def test_an_attempt_made_again_counts_once_and_a_webhook_is_delivered_once():
     tables = Tables()
-    counters = Counters(tables.cell)
+    counters = Counters(tables)
     counters.add(HOOK, (attempt(1), attempt(1)), 0)
     counters.add(HOOK, (attempt(1),), 1)
     counters.add(HOOK, (attempt(1, run=2),), 2)
-    tables.write(counters)
     assert tables.totals() == {(2, 1, 0)}
 
 
 def test_what_was_dropped_was_no_attempt():
     tables = Tables()
-    counters = Counters(tables.cell)
+    counters = Counters(tables)
     counters.add(HOOK, (attempt(1, outcome="dropped"),), 0)
-    tables.write(counters)
     assert tables.totals() == {(0, 0, 0)}
 
 
@@ -98,16 +109,13 @@ def test_a_cell_that_was_written_too_late_is_older():
 
 def test_a_log_that_was_made_anew_is_counted_from_its_first_record():
     tables = Tables()
-    counters = Counters(tables.cell)
+    counters = Counters(tables)
     for offset in range(5):
         counters.add(HOOK, (attempt(offset),), offset, 0, 7)
-    tables.write(counters)
     for offset in range(3):
         counters.add(HOOK, (attempt(100 + offset),), offset, 0, 8)
-    tables.write(counters)
     for offset in range(3):  # they are read again
         counters.add(HOOK, (attempt(100 + offset),), offset, 0, 8)
-    tables.write(counters)
     assert tables.totals() == {(8, 8, 0)}
 
 
@@ -141,7 +149,8 @@ def test_a_crash_at_any_place_counts_nothing_twice_and_loses_nothing(records, da
     tables = Tables()
     committed = 0
     for left in reversed(range(5)):
-        counters = Counters(tables.cell)
+        tables.recover()
+        counters = Counters(tables)
         for one in log[:committed]:
             counters.recall(one)
         crash = data.draw(st.integers(committed, len(log))) if left else len(log)
@@ -149,10 +158,9 @@ def test_a_crash_at_any_place_counts_nothing_twice_and_loses_nothing(records, da
         for offset in range(committed, crash):
             counters.add(HOOK, log[offset], offset)
             if data.draw(st.booleans()):
-                tables.write(counters)
+                tables.write()
                 written = offset + 1
         if crash == len(log):
-            tables.write(counters)
             break
         committed = data.draw(st.integers(committed, written))
     if any(log):

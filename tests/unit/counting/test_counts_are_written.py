@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, Message
 
 from streamhooks.counting.agent import WRITTEN_AT_ONCE, Counting
 from streamhooks.counting.rollups import ROLLUPS
@@ -15,6 +16,7 @@ from streamhooks.errors import ProducerDead, WriteRefused
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.progress import Settled
 from streamhooks.in_flight.tracker import Tracker
+from streamhooks.kafka.lots import Lot, Plain, Sink
 from streamhooks.kafka.outbox import Outbox
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record
@@ -25,39 +27,50 @@ HOOKS = [f"{number:032x}" for number in range(WRITTEN_AT_ONCE)]
 
 
 class Table:
-    """A table whose writes are confirmed when the test says so."""
+    """A table whose writes are confirmed when the test says so. `data` is the changelog, `cells_now` the memory."""
 
     def __init__(self) -> None:
         self.data: dict[tuple[str, object], list[int]] = {}
-        self._new: dict[object, Future[None]] = {}
-        self._waiting: list[Future[None]] = []
-        self.make: Callable[[], Future[Any]] = Future
+        self.cells_now: dict[tuple[str, object], list[int]] = {}
+        self.changed: dict[tuple[str, object], None] = {}
+        self.waiting: list[Lot] = []
+        self.send: Callable[[Lot], None] = self.waiting.append
 
-    def __setitem__(self, key: tuple[str, object], cell: list[int]) -> None:
-        self.data[key] = list(cell)
-        self._new[key] = self.make()
-        self._waiting.append(self._new[key])
+    def cell(self, key: tuple[str, object]) -> list[int] | None:
+        found = self.cells_now.get(key)
+        if found is not None:
+            self.changed[key] = None
+        return found
 
-    def __getitem__(self, key: tuple[str, object]) -> list[int]:
-        return self.data[key]
+    def put(self, key: tuple[str, object], cell: list[int]) -> None:
+        self.cells_now[key] = cell
+        self.changed[key] = None
+
+    def write(self, limit: int, sink: Sink) -> list[Lot]:
+        keys = list(self.changed)[:limit]
+        for key in keys:
+            del self.changed[key]
+            self.data[key] = list(self.cells_now[key])
+        lots = [Lot("changelog", 3, [Plain(b"k", b"1")], sink) for _ in keys]
+        for lot in lots:
+            self.send(lot)
+        return lots
 
     def __len__(self) -> int:
         return len(self.data)
 
     def cells(self, text: str, ranges: list[tuple[float, float]]) -> list[list[int] | None]:
-        return [self.data.get((text, window)) for window in ranges]
+        return [self.cells_now.get((text, window)) for window in ranges]
 
-    def expire(self, _now: float) -> int:
+    def expire(self) -> int:
         return 0
 
-    def unconfirmed(self) -> dict[object, Future[None]]:
-        found, self._new = self._new, {}
-        return found
-
     def confirm(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            future.set_result(None)
+        waiting = list(self.waiting)
+        self.waiting.clear()
+        for lot in waiting:
+            if not lot.is_dropped:
+                lot.sink.confirmed(range(1))
 
 
 class Stage:
@@ -189,23 +202,27 @@ async def test_nothing_is_settled_whose_cells_the_broker_does_not_take_now() -> 
     is_refused = True
 
     class Broker:
-        def publish(self, topic: str, _value: bytes | None, **options: Any) -> Future[Published]:
+        def publish(self, topic: str, _value: bytes | None, **_options: Any) -> Future[Published]:
             future: Future[Published] = Future()
-            error = WriteRefused("Broker: Topic authorization failed")
-            if is_refused and "on_refused" in options:
-                options["on_refused"](future, error)
-            elif is_refused:
-                future.set_exception(error)
+            if is_refused:
+                future.set_exception(WriteRefused("Broker: Topic authorization failed"))
             else:
                 future.set_result(Published(topic, 0, 0))
             return future
+
+        def send(self, lot: Lot, told: Callable[[Lot], None]) -> None:
+            lot.begin(1, lambda _error: WriteRefused("Broker: Topic authorization failed"), told)
+            for record in lot.rest():
+                message = Message(topic=lot.topic, partition=lot.partition, value=record.value, key=record.key)
+                lot.delivered(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED) if is_refused else None, message)
+            lot.close()
 
         def oldest_unconfirmed(self) -> float:
             return 0.0
 
     outbox = Outbox(Broker(), asyncio.get_running_loop())  # type: ignore[arg-type]
     for table in stage.tables.values():
-        table.make = lambda: outbox.publish_soon("changelog", b"1")
+        table.send = outbox.send
     await stage.count(HOOKS[:3])
     flush = asyncio.create_task(stage.counting.flush())
     await stage.turns(200)
@@ -221,20 +238,18 @@ async def test_cells_that_were_not_taken_are_not_written_over_those_of_the_next_
     await stage.count(HOOKS[:1])
     flush = asyncio.create_task(stage.counting.flush())
     await stage.turns()
-    futures = [future for table in stage.tables.values() for future in table._waiting]
+    lots = [lot for table in stage.tables.values() for lot in table.waiting]
     stage.tracker.revoke([TP, OTHER])
     stage.take_over()
     await asyncio.wait_for(flush, 5)
-    assert all(future.cancelled() for future in futures)
+    assert [lot.is_dropped for lot in lots] == [True] * len(ROLLUPS)
     assert stage.settled() == 0
 
 
 async def test_a_dead_producer_settles_nothing() -> None:
     stage = Stage()
-    dead: Future[None] = Future()
-    dead.set_exception(ProducerDead("fenced"))
     for table in stage.tables.values():
-        table.make = lambda: dead
+        table.send = lambda lot: lot.sink.failed(0, ProducerDead("fenced"))
     await stage.count(HOOKS[:1])
     with pytest.raises(ProducerDead):
         await stage.counting.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from concurrent.futures import Future
 from types import SimpleNamespace
 
 import faust
@@ -29,22 +28,61 @@ def table(written) -> WindowTable:
     app = faust.App("windows", broker="kafka://127.0.0.1:1", Table=WindowTable, store="memory://")
     made = app.Table("fired", partitions=4).tumbling(FINEST.seconds, expires=FINEST.kept).table
 
-    def publish(topic, value, **options):
-        written.append((topic, options["key"], value, options["partition"]))
-        return Future()
+    def send(lot):
+        written.extend((lot.topic, record.key.decode(), record.value, lot.partition) for record in lot.records)
 
-    made.publish = publish
-    made.partition_of = lambda text: len(text) % 4
-    made.is_older = is_older
+    made.tie(lambda text: len(text) % 4, send, is_older)
     return made
 
 
-def test_a_write_goes_to_the_changelog_of_the_keys_partition_and_is_remembered_until_confirmed(table, written):
+def test_a_change_goes_to_the_changelog_of_the_keys_partition_when_it_is_written(table, written):
     table["hook1", window(FINEST, 100)] = [1, 1, 0, 7]
-    assert written == [("windows-fired-changelog", '["hook1",[100.0,109.9]]', b"[1,1,0,7]", 1)]
-    assert list(table.unconfirmed()) == [("hook1", (100.0, 109.9))]
-    assert table.unconfirmed() == {}
     assert table.cells("hook1", [window(FINEST, 100), window(FINEST, 110)]) == [[1, 1, 0, 7], None]
+    assert not written
+    (lot,) = table.write(10, None)
+    assert written == [("windows-fired-changelog", '["hook1",[100.0,109.9]]', b"[1,1,0,7]", 1)]
+    assert (len(lot.records), table.write(10, None)) == (1, [])
+
+
+def test_a_cell_is_changed_in_place_and_written_once_for_many_changes(table, written):
+    key = ("hook1", window(FINEST, 100))
+    assert table.cell(key) is None
+    table.put(key, [1, 1, 0, 7])
+    for _ in range(3):
+        table.cell(key)[0] += 1
+    table.put(("hook", window(FINEST, 100)), [1, 1, 0, 7])
+    for _ in range(3):
+        table.write(1, None)
+    assert [(value, partition) for _, _, value, partition in written] == [(b"[4,1,0,7]", 1), (b"[1,1,0,7]", 0)]
+
+
+def test_a_record_of_the_changelog_is_what_faust_would_write(table, written):
+    key = ("h\u00f6ok", window(FINEST, 1_700_000_000))
+    table.put(key, [1, 1, 0, 7, 3, 2**32 - 1])
+    table.write(10, None)
+    topic = table.changelog_topic
+    expected = [
+        topic.prepare_key(key, table.key_serializer)[0],
+        topic.prepare_value([1, 1, 0, 7, 3, 2**32 - 1], "json")[0],
+    ]
+    assert [written[0][1].encode(), written[0][2]] == expected
+
+
+def test_an_expired_cell_is_not_written(table, passing, written):
+    passing.count()
+    passing.steady += FINEST.kept + FINEST.seconds
+    passing.count()
+    assert table.expire() == 1
+    table.write(10, None)
+    assert len(written) == 1
+
+
+async def test_a_cell_that_is_ahead_of_its_changelog_is_written_again(table, written):
+    table.data.data["hook1", window(FINEST, 0)] = [2, 2, 0, 8, 0, 7]
+    table.apply_changelog_batch([record("hook1", 1, [1, 1, 0, 7, 0, 7])])
+    await table.on_recovery_completed({TP("c", 1)}, set())
+    table.write(10, None)
+    assert [value for _, _, value, _ in written] == [b"[2,2,0,8,0,7]"]
 
 
 def test_it_is_read_as_faust_reads_windows(table):
