@@ -292,19 +292,3 @@ async def test_a_record_is_not_left_out_when_the_lease_lapses_for_a_moment() -> 
     assert stage.settled() == 2
     for table in stage.tables.values():
         assert {hook: cell[0] for (hook, _), cell in table.data.items()} == dict.fromkeys(HOOKS[:2], 1)
-
-
-async def test_what_waited_for_a_lease_and_was_lost_to_a_rebalance_counts_when_it_comes_again() -> None:
-    stage = Stage()
-    await stage.count(HOOKS[:3])
-    stage.lease = False
-    for _ in range(2):
-        await stage.counting.flush()
-    stage.lease = True
-    stage.take_over()
-    stage.offsets[TP] = 0
-    await stage.count(HOOKS[:3])
-    await stage.flush()
-    assert stage.settled() == 3
-    for table in stage.tables.values():
-        assert {hook: cell[0] for (hook, _), cell in table.data.items()} == dict.fromkeys(HOOKS[:3], 1)

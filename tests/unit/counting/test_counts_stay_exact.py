@@ -74,7 +74,7 @@ work = st.tuples(
     st.just("work"),
     st.sampled_from(HOOKS),
     st.lists(st.integers(0, 30), min_size=1, max_size=4),
-    st.lists(st.sampled_from(["flush", "arrive", "commit", "turns"]), max_size=5),
+    st.lists(st.sampled_from(["flush", "flush", "arrive", "commit", "turns", "lapse"]), max_size=5),
 )
 step = st.one_of(
     *(work,) * 5,
