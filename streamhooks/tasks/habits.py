@@ -50,6 +50,7 @@ _OF_TASKS: Final[Mapping[str, str]] = {
     "apply": "use streamhooks.testing.LocalWorker, or call the function itself",
     "AsyncResult": _RESULT,
     "update_state": _RESULT,
+    **dict.fromkeys(("delay_on_commit", "apply_async_on_commit"), "use transaction.on_commit(lambda: task.delay(…))"),
     **dict.fromkeys(("s", "si", "subtask", "chain", "chunks", "map", "starmap"), _CHAIN),
     **dict.fromkeys(("send", "kiq", "kicker", "defer", "defer_async", "enqueue"), "use delay(…) or apply_async(…)"),
 }

@@ -124,7 +124,7 @@ class Tracing:
         """Open the span of a run of a user's task; spans that the task opens are its children."""
         attributes: dict[str, Any] = {
             "streamhooks.task": shown(call.task),
-            "streamhooks.call.id": shown(call.id),
+            "streamhooks.call.id": shown(call.callers_id),
             "streamhooks.attempt": call.attempt,
         }
         if call.source is not None:

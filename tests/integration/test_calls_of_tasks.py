@@ -1,4 +1,7 @@
-"""Calls of users' tasks, seen and driven from outside: two workers, each of which owns some of them."""
+"""Calls of users' tasks, seen and driven from outside: two workers, each of which owns some of them.
+
+With STREAMHOOKS_TEST_SCREENSHOTS=DIR it leaves a picture of docs/page.md there.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner
 from installation import JSON, Installation
+from page_reader import Reader
 from support import Receiver, api, eventually
+from support.browser import Browser
 from users_tasks import Shop
 
 from streamhooks.cli import main
@@ -48,6 +53,27 @@ async def later(mark):
 async def hangs(mark):
     note(mark=mark)
     await asyncio.Event().wait()
+
+@instrumented_task(name="billing.close_month", default_retry_delay=600)
+@retry(on=(ConnectionError,))
+def close_month(mark):
+    note(mark=mark)
+    raise ConnectionError("the bank is away")
+
+@instrumented_task(name="shop.import_prices")
+async def import_prices(mark):
+    await hangs.function(mark)
+
+@instrumented_task(name="shop.ask_for_review")
+def ask_for_review(mark): ...
+"""
+#: a program of a newer release makes these calls
+CALLS_TO_SEE = """
+shop.close_month.delay({mark!r})
+shop.import_prices.delay({mark!r})
+for days in (7, 14):
+    shop.ask_for_review.apply_async([{mark!r}], countdown=days * 86400)
+shop.instrumented_task(name="shop.send_bill")(lambda mark: None).delay({mark!r})
 """
 
 
@@ -128,6 +154,21 @@ def test_what_hangs_is_seen_and_not_dropped(shop: Shop, mark: str) -> None:
     shop.runs(mark, 1)
     (one,) = eventually(lambda: calls(shop, task="calls.hangs", state="running"))
     assert api(shop._installation.workers[0]).delete(f"/api/tasks/{one['call_id']}").status == 409
+
+
+def test_calls_on_the_page(shop: Shop, browser: Browser, mark: str) -> None:
+    shop.call(CALLS_TO_SEE.format(mark=mark))
+    shop.runs(mark, 2)
+    browser.open(f"{shop._installation.workers[0].base}/#/tasks?task=billing.close_month")
+    for text in ("1 call", "the bank is away", "retry"):
+        browser.wait_text(text)
+    browser.open(f"{shop._installation.workers[1].base}/#/tasks")
+    for text in ("billing.close_month", "shop.import_prices", "shop.ask_for_review", "shop.send_bill", "unknown"):
+        browser.wait_text(text)
+    Reader(browser).picture("tasks")
+    for task in ("billing.close_month", "shop.ask_for_review", "shop.send_bill"):
+        command(shop, "drop", "--task", task, "--yes")
+    assert browser.complaints() == []
 
 
 def test_one_that_is_given_up_is_a_dead_call_and_an_error_in_the_log(shop: Shop, mark: str) -> None:

@@ -43,6 +43,7 @@ def test_an_option_of_a_call(task: Task[..., Any], option: str, cure: str) -> No
     [
         ("retry", r"a task has no 'retry': raise RetryTaskError\(countdown=…\)"),
         ("request", r"current_call\(\) tells of the running call"),
+        ("delay_on_commit", r"use transaction\.on_commit\(lambda: task\.delay\(…\)\)"),
         ("s", "call the next task at the end of this one"),
         ("apply", r"use streamhooks\.testing\.LocalWorker"),
         ("anything", r"a task has no 'anything' \(docs/tasks\.md\)"),

@@ -159,6 +159,13 @@ async def run_of_a_user(world: World, function: Any, name: str = "shop.t", **opt
     return call
 
 
+async def test_the_span_of_a_dead_letter_that_is_sent_again_names_the_call_of_its_caller() -> None:
+    world = World()
+    await run_of_a_user(world, lambda: None, first_id="call_0")
+    (span,) = world.spans()
+    assert span.attributes["streamhooks.call.id"] == "call_0"
+
+
 async def test_a_run_of_a_users_task_has_a_span_which_is_that_of_its_code() -> None:
     world, inside = World(), []
 
