@@ -62,13 +62,11 @@ class Table(Protocol):
 
 @dataclass(slots=True)
 class _Interval:
-    """What was counted between two flushes, and is not settled."""
+    """What was counted between two flushes, and is not settled. Its ids are known at its end; see `Seen.new`."""
 
     tickets: list[Ticket] = field(default_factory=list)
-    firsts: dict[TP, int] = field(default_factory=dict)
-    """The first offset per partition."""
+    firsts: dict[TP, int] = field(default_factory=dict)  # the first offset per partition
     ids: list[int] = field(default_factory=list)
-    """See `Seen.new`; empty while the interval lasts."""
 
 
 class Counting:
@@ -248,10 +246,7 @@ class Counting:
             self._begin(tp, start)
 
     def begin_anew(self, tp: TP, start: int) -> None:
-        """Begin a partition that had no answer from the brokers before, or whose log has changed, at this offset.
-
-        What was counted of another log stays counted.
-        """
+        """Begin a partition late, or one whose log has changed, at this offset; what was counted stays counted."""
         self._begin(tp, start)
 
     def _begin(self, tp: TP, start: int) -> None:
