@@ -88,6 +88,7 @@ class HookProtocol(ResponseHandler):
         self.keep_seconds: int | None = None
         self.on_lost: Callable[[HookProtocol], None] | None = None
         self._distrust = distrust
+        self._ssl_object: object = None
         self._descriptor = -1
         self._poll = select.poll()
         self.origin: Origin | None = None
@@ -103,6 +104,7 @@ class HookProtocol(ResponseHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to use a new connection."""
         super().connection_made(transport)
+        self._ssl_object = transport.get_extra_info("ssl_object")
         self._descriptor = transport.get_extra_info("socket").fileno()
         self._poll.register(self._descriptor, select.POLLIN)
 
@@ -121,13 +123,16 @@ class HookProtocol(ResponseHandler):
 
     def remember_session(self) -> None:
         """Let the next connection to the same name resume the TLS session of this one."""
-        ssl_object = None if self.transport is None else self.transport.get_extra_info("ssl_object")
-        if isinstance(ssl_object, ResumingObject):
-            ssl_object.remember()
+        if isinstance(self._ssl_object, ResumingObject):
+            self._ssl_object.remember()
 
     def drop(self) -> None:
         """Close the connection at once."""
         self.abort()
+        self.retire()
+
+    def retire(self) -> None:
+        """Close the connection, with TLS by saying so first."""
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.close()

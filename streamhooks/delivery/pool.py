@@ -147,6 +147,7 @@ class Pool:
         if self._sweep is not None:
             self._sweep.cancel()
         for protocol in list(self._idle):
+            protocol.abort()
             self._close(protocol)
         for place in self._places.values():
             while _hand(place, None):
@@ -186,7 +187,7 @@ class Pool:
     def _close(self, protocol: HookProtocol) -> None:
         key, _ = self._idle.pop(protocol)
         self._places[key].idle.remove(protocol)
-        protocol.drop()
+        protocol.retire()
 
 
 def _resolve(waiter: asyncio.Future[HookProtocol | None], protocol: HookProtocol | None) -> None:

@@ -66,12 +66,17 @@ class ResumingObject(ssl.SSLObject):
         super().do_handshake()
 
     def remember(self) -> None:
-        """Let the next connection resume this session. Tickets of TLS 1.3 come with the first response."""
+        """Let the next connections resume this session. Tickets of TLS 1.3 come with the first response.
+
+        Reading a session costs a third of a handshake, so a resumed one stays as it was, and so does one that another
+        connection remembered meanwhile.
+        """
+        name = self.server_hostname or ""
+        if self.session_reused or self.sessions.get(name) is not self._known:
+            return
         session = self.session
         if session is not None and (session.has_ticket or session.id):
-            resumed = self._known if self.session_reused else None
-            verified = steady() if resumed is None else resumed.verified
-            self.sessions.keep(self.server_hostname or "", _Known(session, verified))
+            self.sessions.keep(name, _Known(session, steady()))
 
 
 def resume(context: ssl.SSLContext) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from behaviours import CHUNKED, EMPTY, OK, Run, answer_with, hang, says, says_in_two, says_then_hangs, says_then_resets
 from endpoints import Behaviour, Peer, a_client, certificate, serving, serving_context
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_kept_connections import (
     closes_after_each,
@@ -113,6 +113,22 @@ def test_strays_end_the_keeping(way: Way, comes: str, run: Run) -> None:
     run(attempt())
 
 
+async def test_a_plain_answer_before_the_whole_request_ends_the_keeping() -> None:
+    """On a new connection it counts, since nothing else can have been asked; but nobody knows what comes next."""
+
+    async def early(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await peer.send(OK + EMPTY)
+        await peer.reader.readexactly(20_000_000)
+        await answer_with()(peer)
+
+    async with serving(early) as endpoint, a_client() as client:
+        assert (await client.post(endpoint.url, {}, bytes(20_000_000), LONG)).status == 200
+        assert await soon(client, endpoint.url) is None
+        assert (await client.post(endpoint.url, {}, bytes(20_000_000), LONG)).status == 200
+        assert endpoint.connections == 2
+
+
 def test_large_bodies_and_early_refusals(run: Run) -> None:
     async def refuses(peer: Peer) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")
@@ -173,6 +189,7 @@ _FIELD = st.sampled_from(
     [
         b"Content-Length: 0\r\n",
         b"Content-Length: 2\r\n",
+        b"Content-Length: 3\r\n",
         b"content-length:2\r\n",
         b"Content-Length: +2\r\n",
         b"Content-Length: 99999\r\n",
@@ -206,12 +223,14 @@ _LINE = st.sampled_from(
 _BODY = st.sampled_from([b"", b"a", b"ab", b"abc", b"ab\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
 
 
+@example(line=b"HTTP/1.1 200 OK\r\n", fields=[b"Content-Length: 2\r\n"], body=b"ab")
+@example(line=b"HTTP/1.1 200 OK\r\n", fields=[b"Content-Length: 3\r\n"], body=b"abc")
 @given(line=_LINE, fields=st.lists(_FIELD, max_size=4), body=_BODY)
 def test_what_is_plain_is_what_the_reader_reads(line: bytes, fields: list[bytes], body: bytes) -> None:
     data = line + b"".join(fields) + b"\r\n" + body
-    reader = AnswerReader(100)
+    reader = AnswerReader(2)
     reader.feed(data)
-    came = plain(data, 100)
+    came = plain(data, 2)
     if came is not None:
         assert reader.state is State.COMPLETE
         assert reader.keeps

@@ -26,8 +26,10 @@ class Idle:
         self.keep_seconds = keep_seconds
         self.is_open = True
 
-    def drop(self) -> None:
+    def retire(self) -> None:
         self.is_open = False
+
+    abort = retire
 
 
 class Connections:

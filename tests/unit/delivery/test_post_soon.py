@@ -40,7 +40,7 @@ def test_it_needs_an_idle_connection_of_the_origin_and_the_organization(run: Run
             assert client.post_soon(endpoint.url, {}, b"1", LONG, "", told) is not None
             # The one connection is in use.
             assert client.post_soon(endpoint.url, {}, b"2", LONG, "", told) is None
-            await told.is_there.wait()
+            await asyncio.wait_for(told.is_there.wait(), LONG)
             answer = await soon(client, endpoint.url)
             assert answer is not None
             assert answer.excerpt == "fine"
@@ -65,7 +65,7 @@ def test_the_callback_may_post_the_next_one(run: Run) -> None:
                     assert client.post_soon(endpoint.url, {}, b"{}", LONG, "", ended) is not None
 
             client.post_soon(endpoint.url, {}, b"{}", LONG, "", ended)
-            await done.wait()
+            await asyncio.wait_for(done.wait(), LONG)
             assert statuses == [200] * 100
             return endpoint.connections, len(endpoint.requests)
 
@@ -90,7 +90,7 @@ def test_abandoning_closes_the_connection_and_tells_nobody(beginning: bytes, run
             await begin(client, endpoint.url)
             exchange = client.post_soon(endpoint.url, {}, b"{}", LONG, "", told)
             assert exchange is not None
-            await reached.wait()
+            await asyncio.wait_for(reached.wait(), LONG)
             exchange.abandon()
             exchange.abandon()
             await asyncio.wait_for(closed.wait(), LONG)
@@ -127,7 +127,7 @@ def test_the_late_answer_of_an_abandoned_one_is_nobodys(run: Run) -> None:
 @pytest.mark.parametrize("is_abandoned", [False, True])
 def test_a_stale_connection_is_replaced_and_the_replacement_can_be_abandoned(run: Run, is_abandoned: bool) -> None:
     async def attempt() -> list[str | None]:
-        replaced, told, connections = asyncio.Event(), Told(), 0
+        replaced, closed, told, connections = asyncio.Event(), asyncio.Event(), Told(), 0
 
         async def behave(peer: Peer) -> None:
             nonlocal connections
@@ -135,18 +135,19 @@ def test_a_stale_connection_is_replaced_and_the_replacement_can_be_abandoned(run
             await peer.request()
             if connections == 2:
                 replaced.set()
-                await peer.hang()
+                assert await peer.reader.read(1) == b""
+                closed.set()
 
         async with serving(after_one(behave)) as endpoint, a_client() as client:
             await begin(client, endpoint.url)
-            exchange = client.post_soon(endpoint.url, {}, b"{}", SHORT, "", told)
+            exchange = client.post_soon(endpoint.url, {}, b"{}", 2 * LONG if is_abandoned else SHORT, "", told)
             assert exchange is not None
-            await replaced.wait()
+            await asyncio.wait_for(replaced.wait(), LONG)
             if is_abandoned:
                 exchange.abandon()
-                await asyncio.sleep(2 * SHORT)
+                await asyncio.wait_for(closed.wait(), LONG)
             else:
-                await told.is_there.wait()
+                await asyncio.wait_for(told.is_there.wait(), LONG)
             return [answer.error for answer in told.answers]
 
     assert run(attempt()) == ([] if is_abandoned else ["timeout: not done within 0.25 s"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 
@@ -49,6 +50,39 @@ def test_the_next_connection_resumes_the_session(version: ssl.TLSVersion, run: R
         return server.resumed
 
     assert run(attempt()) == [False, True, True]
+
+
+class Hasty(asyncio.Protocol):
+    """Answers, and closes in the same moment."""
+
+    def __init__(self, resumed: list[bool]) -> None:
+        self._resumed = resumed
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._resumed.append(transport.get_extra_info("ssl_object").session_reused)
+
+    def data_received(self, data: bytes) -> None:
+        if data.endswith(b"{}"):
+            self._transport.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + EMPTY)  # type: ignore[attr-defined]
+            self._transport.close()
+
+
+def test_a_session_is_remembered_even_if_the_connection_has_ended_with_its_answer(run: Run, tmp_path: Path) -> None:
+    path = certificate(tmp_path)
+    context = ssl.create_default_context(cafile=str(path))
+
+    async def attempt() -> list[bool]:
+        resumed: list[bool] = []
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Hasty(resumed), "127.0.0.1", 0, ssl=serving_context(path))
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with server, a_client(context=context) as client:
+            for _ in range(4):
+                assert (await client.post(url, {}, b"{}", LONG)).status == 200
+        return resumed
+
+    assert run(attempt()) == [False, True, True, True]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -42,7 +42,7 @@ async def soon(client: HookClient, url: str, body: bytes = b"{}", timeout: float
     if client.post_soon(url, {}, body, timeout, "", told.set_result) is None:
         return None
     assert not told.done()
-    return await told
+    return await asyncio.wait_for(told, 2 * LONG)
 
 
 async def posted(way: Way, client: HookClient, url: str, body: bytes = b"{}", timeout: float = LONG) -> Answer:
