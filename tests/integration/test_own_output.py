@@ -77,18 +77,22 @@ def test_what_topics_refuse_for_a_while_is_written_in_the_end(
 def test_a_topic_that_is_missing_for_a_while(install: Callable[..., Installation], organization: str) -> None:
     one = install()
     worker = one.add_worker()
-    hook = one.create_hook(organization, behaviour="status=404")
+    one.create_hook(organization, behaviour="status=404")
     admin, topic = AdminClient({"bootstrap.servers": one.brokers}), f"{one.prefix}dead-letters"
     one.produce("events", "11", event(organization))
     eventually(lambda: len(one.dead_letters()) == 1)
     admin.delete_topics([topic])[topic].result(10)
-    one.produce("events", "11", event(organization))
-    hook.received(2)
-    eventually(lambda: "has not confirmed records" in reasons(worker) or topic in reasons(worker))
+
+    def is_told() -> bool:
+        # Again and again: Kafka may still confirm a record just after it has said that the topic is deleted.
+        one.produce("events", "11", event(organization))
+        return "has not confirmed records" in reasons(worker) or topic in reasons(worker)
+
+    eventually(is_told, interval=1.0)
     eventually(lambda: float(metric(worker, "streamhooks_oldest_unconfirmed_seconds")) > 10)
     eventually(lambda: admin.create_topics([NewTopic(topic, 8)])[topic].result(10) is None)
     eventually(lambda: api(worker).get("/health/ready").status == 200)
-    assert len(one.dead_letters()) == 1
+    assert one.dead_letters()
     assert float(metric(worker, "streamhooks_oldest_unconfirmed_seconds")) < 10
     assert worker.stop() == 0
 
