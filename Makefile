@@ -16,16 +16,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: setup  ## Kafka, two workers, a receiver and sample traffic, with a live table
 	$(BIN)/streamhooks dev $(ARGS)
 
-test: setup lint  ## lint, types and every test: those with a Kafka four at a time
+test: setup lint  ## lint, types and every test, four at a time: many of them wait
 ifdef ARGS
 	$(BIN)/pytest $(ARGS)
 else
-	$(BIN)/pytest -n auto tests/unit tests/chaos
+	$(BIN)/pytest -n 4 --dist worksteal tests/unit tests/chaos
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/integration tests/browser
 endif
 
 unit: setup  ## the tests that need no Kafka
-	$(BIN)/pytest $(or $(ARGS),-n auto --dist worksteal) tests/unit
+	$(BIN)/pytest $(or $(ARGS),-n 4 --dist worksteal) tests/unit
 
 fuzz: setup  ## the same, with ten times the examples of each property
 	STREAMHOOKS_TEST_DEPTH=10 $(BIN)/pytest -n auto --dist worksteal --timeout 1200 tests/unit $(ARGS)
