@@ -49,6 +49,8 @@ def _minute(scene: Stage, worker: Sender, number: int, seconds: int) -> dict[str
     taken, stats = meter.taken(), scene.received()
     scene.forget()
     latency = stats["latency"]
+    if not latency["n"]:
+        raise Refusal(f"no delivery came in minute {number}")
     return {
         "minute": number,
         "deliveries": stats["ids"],
