@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -112,6 +113,7 @@ class CatchUp:
         self._rate = rate
         self._room = asyncio.Semaphore(AT_ONCE)
         self._working: dict[str, asyncio.Task[None]] = {}
+        self._stopping = Counter[str]()  # hooks of which stretches are being forgotten
         self._sent: dict[_Place, range] = {}
 
     async def run(self) -> None:
@@ -126,7 +128,9 @@ class CatchUp:
     def look(self) -> None:
         """Begin with hooks that have something to get."""
         for hook_id in self._backlog.stretches.hooks():
-            if hook_id not in self._working and self._is_owner(hook_id) and any(self._ready(hook_id)):
+            if hook_id in self._working or hook_id in self._stopping:
+                continue
+            if self._is_owner(hook_id) and any(self._ready(hook_id)):
                 task = asyncio.get_running_loop().create_task(self._work_off(hook_id))
                 self._working[hook_id] = task
                 task.add_done_callback(partial(self._ended, hook_id))
@@ -139,13 +143,16 @@ class CatchUp:
 
     async def stop(self, hook_id: str, stretches: Iterable[Stretch]) -> None:
         """Stop sending these stretches of a hook that this worker owns; return when they are forgotten."""
-        task = self._working.get(hook_id)
-        if task is not None:
-            # Writing its progress would bring the stretch back. The hook's other stretches soon continue.
-            task.cancel()
-            await asyncio.wait([task])
-        for stretch in stretches:
-            await self._backlog.forget(stretch)
+        # Writing its progress would bring a stretch back. The hook's other stretches soon continue.
+        self._stopping[hook_id] += 1
+        try:
+            if (task := self._working.get(hook_id)) is not None:
+                task.cancel()
+                await asyncio.wait([task])
+            for stretch in stretches:
+                await self._backlog.forget(stretch)
+        finally:
+            self._stopping -= Counter([hook_id])
 
     def _ended(self, hook_id: str, task: asyncio.Task[None]) -> None:
         self._working.pop(hook_id, None)

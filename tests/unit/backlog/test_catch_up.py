@@ -160,3 +160,34 @@ def test_records_passed_over_meanwhile_were_not_sent() -> None:
         list(range(50)),
         list(range(20, 50)),
     ]
+
+
+class SlowWorld(World):
+    """The worker looks for work while Kafka has not confirmed yet that a stretch is forgotten."""
+
+    async def forget(self, stretch: Stretch) -> None:
+        for _ in range(20):
+            self.catch_up.look()
+            await asyncio.sleep(0)
+        await super().forget(stretch)
+
+
+async def test_nothing_of_a_replay_is_sent_while_it_is_forgotten() -> None:
+    world = SlowWorld([1] * 10_000)
+    replay = [
+        Stretch(HOOK, f"r:{TOPIC}:{number}", "replay", TOPIC, number, 0, 10_000, 1.0, resume="all")
+        for number in range(3)
+    ]
+    for stretch in replay:
+        await world.write(stretch)
+    while not world.started:
+        world.catch_up.look()
+        await asyncio.sleep(0)
+    await world.catch_up.stop(HOOK, replay)
+    sent = len(world.started)
+    assert sent < 10_000
+    for _ in range(20):
+        world.catch_up.look()
+        await asyncio.sleep(0)
+    assert (len(world.started), list(world.stretches.of_hook(HOOK))) == (sent, [])
+    assert not world.catch_up._working
