@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Message
 
 from streamhooks.hooks.seals import Seals
 from streamhooks.kafka import reading_thread
-from streamhooks.kafka.publisher import Publisher
+from streamhooks.kafka.lots import Lot
 from streamhooks.tasks.outputs import Outputs
 
 FOLDER = Path(os.environ.get("STREAMHOOKS_DATA_DIR", "."))
@@ -36,13 +36,13 @@ _raise_if("reader", reading_thread, "_next")
 _raise_if("store", Outputs, "store")
 _raise_if("background", Seals, "tell")
 
-_delivered = Publisher._delivered
+_delivered = Lot.delivered
 
 
-def _fatal(self: Publisher, handed: Any, error: KafkaError | None, message: Any) -> None:
-    if _has("producer") and message.topic().endswith("firings"):
+def _fatal(self: Lot, error: KafkaError | None, message: Message) -> None:
+    if _has("producer") and str(message.topic()).endswith("firings"):
         error = KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "injected: producer", fatal=True)
-    _delivered(self, handed, error, message)
+    _delivered(self, error, message)
 
 
-Publisher._delivered = _fatal  # type: ignore[method-assign]
+Lot.delivered = _fatal  # type: ignore[method-assign]
