@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner
-from installation import JSON, Installation
+from installation import JSON
 from page_reader import Reader
-from support import Receiver, api, eventually
+from support import api, eventually
 from support.browser import Browser
-from users_tasks import Shop
+from users_tasks import Shop, shop_with
 
 from streamhooks.cli import main
 from streamhooks.dev.kafka import EmbeddedKafka
@@ -80,19 +80,8 @@ shop.instrumented_task(name="shop.send_bill")(lambda mark: None).delay({mark!r})
 @pytest.fixture(scope="module")
 def shop(kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("calls")
-    (folder / "shop_tasks.py").write_text(MODULE)
-    receiver = Receiver()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder))
-        patch.setenv("NOTES", str(folder / "notes"))
-        installation = Installation(kafka.brokers, folder, receiver, task_modules="shop_tasks", partitions=4)
-        try:
-            for _ in range(2):
-                installation.add_worker()
-            yield Shop(installation, folder / "notes")
-        finally:
-            installation.end()
-            receiver.stop()
+    with shop_with(kafka.brokers, folder, MODULE, workers=2, partitions=4) as shop:
+        yield shop
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from installation import JSON, Installation
-from support import Receiver, eventually
-from users_tasks import MODULE, Shop
+from support import eventually
+from users_tasks import MODULE, Shop, shop_with
 
 from streamhooks.dev.kafka import EmbeddedKafka
 
@@ -17,18 +17,8 @@ from streamhooks.dev.kafka import EmbeddedKafka
 @pytest.fixture(scope="module")
 def shop(kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("shop")
-    (folder / "shop_tasks.py").write_text(MODULE)
-    receiver = Receiver()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder))
-        patch.setenv("NOTES", str(folder / "notes"))
-        installation = Installation(kafka.brokers, folder, receiver, task_modules="shop_tasks", retry_delay=0.1)
-        try:
-            installation.add_worker()
-            yield Shop(installation, folder / "notes")
-        finally:
-            installation.end()
-            receiver.stop()
+    with shop_with(kafka.brokers, folder, MODULE, workers=1, retry_delay=0.1) as shop:
+        yield shop
 
 
 @pytest.fixture

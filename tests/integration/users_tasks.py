@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from installation import JSON, Installation
-from support import eventually
+from support import Receiver, eventually
 
 MODULE = """
 import asyncio, json, multiprocessing, os, time
@@ -114,3 +117,21 @@ class Shop:
             lambda: self._installation.dead_letters(lambda one: one["task"] and one["task"]["args"][:1] == [mark])
         )
         return letter
+
+
+@contextmanager
+def shop_with(brokers: str, folder: Path, module: str, *, workers: int, **settings: object) -> Iterator[Shop]:
+    """Start workers with a module of tasks, which write their notes next to it."""
+    (folder / "shop_tasks.py").write_text(module)
+    receiver = Receiver()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder))
+        patch.setenv("NOTES", str(folder / "notes"))
+        installation = Installation(brokers, folder, receiver, task_modules="shop_tasks", **settings)
+        try:
+            for _ in range(workers):
+                installation.add_worker()
+            yield Shop(installation, folder / "notes")
+        finally:
+            installation.end()
+            receiver.stop()
