@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from benchmarks import sample
 from benchmarks.draining import Drain, drain, medians
 from benchmarks.options import Options, Say
 from benchmarks.report import Bars, Result
 from benchmarks.stage import Sender, Stage
 from benchmarks.statistics import Spread, ratios, spread
 
+#: the name of a single naive sender
+NAIVE = "naive x 1"
 #: rounds of a full run
 ROUNDS = 7
 T = TypeVar("T")
@@ -59,6 +62,16 @@ def drains_in_turns(
         return drain(scene, by_name[name], projects, count, fan_out)
 
     return in_turns(list(by_name), options, say, measure, what)
+
+
+def drains_beside_naive(
+    scene: Stage, projects: Sequence[str], events: int, options: Options, say: Say
+) -> dict[str, list[Drain]]:
+    """Drain the naive sender and one worker in turns: a hook per project, on the hosts of the stage."""
+    hooks = sample.hooks(scene.receivers, dict.fromkeys(projects, 1))
+    say("starting the senders")
+    senders = [scene.naive(1, hooks), scene.workers("one.", 1, hooks)]
+    return drains_in_turns(scene, senders, projects, events, options, say)
 
 
 def drain_rows(drains: Mapping[str, Sequence[Drain]], base: str) -> list[dict[str, Any]]:

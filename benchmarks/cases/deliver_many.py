@@ -6,7 +6,7 @@ from benchmarks import sample
 from benchmarks.options import Options, Say
 from benchmarks.report import Result
 from benchmarks.stage import PARTITIONS, stage
-from benchmarks.turns import drain_result, drains_in_turns
+from benchmarks.turns import NAIVE, drain_result, drains_beside_naive
 
 
 def run(options: Options, say: Say) -> Result:
@@ -14,9 +14,6 @@ def run(options: Options, say: Say) -> Result:
     each, events = options.choose(625, 50), options.choose(15_000, 1_200)
     projects = sample.even_projects(each, PARTITIONS)
     with stage() as scene:
-        hooks = sample.hooks(scene.receiver, dict.fromkeys(projects, 1))
-        say("starting the senders")
-        senders = [scene.naive(1, hooks), scene.workers("one.", 1, hooks)]
-        drains = drains_in_turns(scene, senders, projects, events, options, say)
-    title = f"deliver-many: {len(hooks):,} hooks, {events / len(hooks):.0f} events each, draining"
-    return drain_result("deliver-many", title, drains, senders[0].name)
+        drains = drains_beside_naive(scene, projects, events, options, say)
+    title = f"deliver-many: {len(projects):,} hooks, {events / len(projects):.0f} events each, draining"
+    return drain_result("deliver-many", title, drains, NAIVE)

@@ -7,7 +7,7 @@ from benchmarks.cases.deliver import EACH
 from benchmarks.options import Options, Say
 from benchmarks.report import Result
 from benchmarks.stage import PARTITIONS, Endpoints, stage
-from benchmarks.turns import drain_result, drains_in_turns
+from benchmarks.turns import NAIVE, drain_result, drains_beside_naive
 
 HOSTS = 20
 
@@ -16,10 +16,7 @@ def run(options: Options, say: Say) -> Result:
     """Drain one worker and the naive sender in turns."""
     projects = sample.even_projects(EACH, PARTITIONS)
     with stage(Endpoints(HOSTS, tls=True)) as scene:
-        hooks = sample.hooks(scene.receivers, dict.fromkeys(projects, 1))
-        say("starting the senders")
-        senders = [scene.naive(1, hooks), scene.workers("one.", 1, hooks)]
-        drains = drains_in_turns(scene, senders, projects, options.choose(15_000, 1_000), options, say)
-    title = f"deliver-tls: {len(hooks)} hooks of {HOSTS} https hosts, draining"
+        drains = drains_beside_naive(scene, projects, options.choose(15_000, 1_000), options, say)
+    title = f"deliver-tls: {len(projects)} hooks of {HOSTS} https hosts, draining"
     notes = ["certificates of P-256, verified by both; a chain of one"]
-    return drain_result("deliver-tls", title, drains, senders[0].name, notes)
+    return drain_result("deliver-tls", title, drains, NAIVE, notes)

@@ -6,7 +6,7 @@ from benchmarks import sample
 from benchmarks.options import Options, Say
 from benchmarks.report import Result
 from benchmarks.stage import PARTITIONS, Endpoints, stage
-from benchmarks.turns import drain_result, drains_in_turns
+from benchmarks.turns import NAIVE, drain_result, drains_beside_naive
 
 
 def run(options: Options, say: Say) -> Result:
@@ -14,9 +14,6 @@ def run(options: Options, say: Say) -> Result:
     hosts, events = options.choose(1_000, 80), options.choose(15_000, 1_000)
     projects = sample.even_projects(hosts // PARTITIONS, PARTITIONS)
     with stage(Endpoints(hosts)) as scene:
-        hooks = sample.hooks(scene.receivers, dict.fromkeys(projects, 1))
-        say("starting the senders")
-        senders = [scene.naive(1, hooks), scene.workers("one.", 1, hooks)]
-        drains = drains_in_turns(scene, senders, projects, events, options, say)
+        drains = drains_beside_naive(scene, projects, events, options, say)
     title = f"many-hosts: {hosts:,} hosts with a hook each, draining"
-    return drain_result("many-hosts", title, drains, senders[0].name)
+    return drain_result("many-hosts", title, drains, NAIVE)
