@@ -123,10 +123,6 @@ class Counters:
                 cell[2] += failed
                 cell[3:] = offset, epoch, log
 
-    def remember(self, attempt: Attempt) -> bool:
-        """Remember that the attempt was counted; return False if it already was."""
-        return self.seen.add(attempt.id, attempt.attempt)
-
     def recall(self, attempts: Sequence[Attempt]) -> None:
         """Remember attempts that were counted before this worker owned their partition."""
         for attempt in attempts:

@@ -101,8 +101,8 @@ class HookConnector(TCPConnector):
     """Opens connections to allowed addresses only, whether literal or resolved, and keeps them.
 
     `limit` is the maximum number of connections. From `per_host` connections of an organization to an origin on, see
-    `place`. `distrusted` is told the origins whose connections must not be
-    kept. aiohttp keeps none: each of its connections stays in use until it is closed.
+    `place`. `distrusted` is told the origins whose connections must not be kept. aiohttp keeps none: each of its
+    connections stays in use until it is closed.
     """
 
     def __init__(

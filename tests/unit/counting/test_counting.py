@@ -44,7 +44,7 @@ async def test_what_was_counted_before_is_recalled_in_parts() -> None:
     await asyncio.wait(counting._recalls.tasks.values())
     assert counting.is_whole(TP)
     assert [end for _, end in reads] == [READ_AT_ONCE, *(n * READ_AT_ONCE for n in (2, 2, 3)), end]
-    counted = [not counting._counters.remember(Attempt(f"msg_{n}", 1, n, "delivered")) for n in range(end + 1)]
+    counted = [not counting._counters.seen.add(f"msg_{n}", 1) for n in range(end + 1)]
     assert [n for n, known in enumerate(counted) if not known] == [5, end]
     assert counting.latest.of_hook(HOOK)[0]["id"] == f"msg_{end - 1}"
 
@@ -58,7 +58,7 @@ async def test_what_was_counted_before_is_recalled_bit_by_bit(monkeypatch: pytes
     counting = Counting({}, Tracker(), Gate(lambda: True), read_range, lambda *_: None, lambda: 9.0)
     counting.take_over({TP: 20})
     await asyncio.wait(counting._recalls.tasks.values())
-    assert not any(counting._counters.remember(Attempt(f"msg_{n}", 1, n, "delivered")) for n in range(20) if n != 5)
+    assert not any(counting._counters.seen.add(f"msg_{n}", 1) for n in range(20) if n != 5)
 
 
 async def test_where_nothing_was_counted_nothing_is_read() -> None:
@@ -90,7 +90,7 @@ async def test_a_recall_that_fails_is_tried_again_and_the_partition_is_not_whole
     counting.take_over({TP: 3})
     await asyncio.wait(counting._recalls.tasks.values())
     assert counting.is_whole(TP)
-    assert not counting._counters.remember(Attempt("msg_2", 1, 2, "delivered"))
+    assert not counting._counters.seen.add("msg_2", 1)
     assert [whole for whole, _ in seen] == [False] * 4
     assert all("firings:3: what was counted before can't be read" in told[0] for _, told in seen[1:])
     assert counting.troubles == []
