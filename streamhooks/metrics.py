@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from itertools import accumulate
 from typing import Final, Protocol
 
 from prometheus_client import REGISTRY, Counter, Gauge
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
@@ -45,7 +45,45 @@ class Durations(Collector):
         yield family
 
 
-RECORDS = Counter("streamhooks_records_total", "Source records taken up", ["topic"])
+class Count:
+    """How often something happened that has these labels."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def inc(self) -> None:
+        """Count it once more."""
+        self.number += 1
+
+
+class Counts(Collector):
+    """A counter with labels. Used in the event loop only, so it needs no locks: each delivery counts in two of them."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
+        self._labelnames = tuple(labels)
+        self._name = name
+        self._text = text
+        self._counts: dict[tuple[str, ...], Count] = {}
+        REGISTRY.register(self)
+
+    def labels(self, *values: str) -> Count:
+        """Return the count with these values of the labels; a new one is at 0."""
+        count = self._counts.get(values)
+        if count is None:
+            count = self._counts[values] = Count()
+        return count
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """Yield the counter for Prometheus."""
+        family = CounterMetricFamily(self._name, self._text, labels=self._labelnames)
+        for values, count in list(self._counts.items()):
+            family.add_metric(values, count.number)
+        yield family
+
+
+RECORDS = Counts("streamhooks_records_total", "Source records taken up", ["topic"])
 BROKEN = Counter("streamhooks_broken_records_total", "Records that could not be read", ["topic"])
 TOMBSTONES = Counter("streamhooks_tombstones_total", "Tombstones on the users' topics, skipped", ["topic"])
 DUPLICATES = Counter("streamhooks_double_records_total", "Duplicates: records whose event came before", ["topic"])
@@ -63,7 +101,7 @@ UNREAD = Counter(
     "streamhooks_expired_offset_skips_total", "Records skipped because the committed offset had expired", ["topic"]
 )
 
-TASKS = Counter("streamhooks_tasks_total", "Runs of tasks, by outcome", ["task", "outcome"])
+TASKS = Counts("streamhooks_tasks_total", "Runs of tasks, by outcome", ["task", "outcome"])
 TASK_SECONDS = Durations("streamhooks_task_seconds", "Duration of a run")
 QUEUE_SECONDS = Durations("streamhooks_task_queue_seconds", "Time from when a run was due to when it started")
 RETRIES = Counter("streamhooks_task_retries_total", "Runs that will be retried", ["task"])
