@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Self
 
 LATEST: Final = 253_402_300_799
@@ -21,15 +23,6 @@ FIRST_YEAR: Final = 1970
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
-def steady() -> float:
-    """Return seconds for measuring durations, by a clock that nobody sets and that runs on while the machine sleeps.
-
-    Only differences are meaningful, and only within one boot of the machine. Use `time.time` for moments that are
-    written or due at a time of day.
-    """
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if _HAS_BOOTTIME else time.monotonic()
-
-
 def _has_boottime() -> bool:
     try:
         return time.clock_gettime(time.CLOCK_BOOTTIME) >= 0
@@ -37,7 +30,15 @@ def _has_boottime() -> bool:
         return False
 
 
-_HAS_BOOTTIME: Final = _has_boottime()
+# Not a function of ours: each delivery asks several times.
+steady: Final[Callable[[], float]] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if _has_boottime() else time.monotonic
+)
+"""Return seconds for measuring durations, by a clock that nobody sets and that runs on while the machine sleeps.
+
+Only differences are meaningful, and only within one boot of the machine. Use `time.time` for moments that are written
+or due at a time of day.
+"""
 
 
 def moment(value: Any) -> float | None:

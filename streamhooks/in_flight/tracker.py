@@ -124,6 +124,11 @@ class Tracker:
         progress = self._partitions.get(tp)
         return None if progress is None else progress.next
 
+    def next_of(self, tp: TP, number: int) -> int | None:
+        """Return the next offset of the assignment with this number, or None if it is over."""
+        progress = self._partitions.get(tp)
+        return None if progress is None or progress.number != number else progress.next
+
     def reached(self, tp: TP) -> int | None:
         """Return the offset below which everything ever taken up is, or None for a partition that is not ours."""
         progress = self._partitions.get(tp)

@@ -31,7 +31,9 @@ class Failures:
 
     def note(self, now: float, *, failed: bool, timed_out: bool) -> bool:
         """Record the outcome of a delivery (`now` in seconds); return whether the breaker opens."""
-        self._turn(int(now * BUCKETS / WINDOW))
+        number = int(now * BUCKETS / WINDOW)
+        if number != self._number:
+            self._turn(number)
         place = self._number % BUCKETS
         if not failed:
             self._ok[place] += 1

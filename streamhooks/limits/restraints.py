@@ -114,7 +114,9 @@ class Restraints:
 
     def is_free(self, hook: Hook) -> bool:
         """Tell whether nothing can hold back a first attempt here, not even a rate; asking changes nothing."""
-        return not (hook.blocked or hook.rate_limit or self.is_held(hook.id))
+        if hook.blocked or hook.rate_limit:
+            return False
+        return self._is_untroubled(hook.id) or not self.is_held(hook.id)
 
     def is_paused(self, hook_id: str) -> bool:
         """Tell whether its endpoint asked not to be called for now."""
@@ -124,6 +126,15 @@ class Restraints:
         """Tell whether a pause or an open breaker holds its deliveries back; asking changes nothing."""
         now = self._clock()
         return self._paused_until(hook_id) > now or self._is_open(hook_id, now)
+
+    def _is_untroubled(self, hook_id: str) -> bool:
+        """Tell whether neither this worker nor the owner has ever found anything about a hook; so it is for most."""
+        return not (
+            hook_id in self._paused
+            or hook_id in self._open
+            or hook_id in self._probing
+            or self._hooks.state(hook_id) is not None
+        )
 
     def _paused_until(self, hook_id: str) -> float:
         known = self._hooks.lasting(hook_id)
@@ -158,6 +169,9 @@ class Restraints:
         if request is None or answer is None:
             return
         now = self._clock()
+        if verdict.kind is VerdictKind.DELIVERED and self._is_untroubled(hook_id):
+            self._failures_of(hook_id, now).note(now, failed=False, timed_out=False)
+            return
         failed = verdict.kind is VerdictKind.RETRY
         if verdict.retry_after is not None:
             self._pause(hook_id, verdict.retry_after, now)

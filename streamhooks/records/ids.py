@@ -7,6 +7,10 @@ text by dots.
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hashlib import blake2b as Hash  # noqa: N812 - the type of the value
 
 
 def source_id(topic: str, partition: int, offset: int, timestamp_ms: int) -> str:
@@ -14,7 +18,7 @@ def source_id(topic: str, partition: int, offset: int, timestamp_ms: int) -> str
 
     The timestamp (epoch milliseconds) distinguishes it from a record at the same offset of a topic that was recreated.
     """
-    return _digest(b"source", f"{partition}:{offset}:{timestamp_ms}:{topic}")
+    return _digest(_SOURCE, f"{partition}:{offset}:{timestamp_ms}:{topic}")
 
 
 def webhook_id(topic: str, partition: int, offset: int, timestamp_ms: int, hook_id: str) -> str:
@@ -25,9 +29,10 @@ def webhook_id(topic: str, partition: int, offset: int, timestamp_ms: int, hook_
 def derived_id(call_id: str, *parts: str | int) -> str:
     """Return an id derived from that of a call and from `parts`; 1 and "1" are the same part."""
     text = f"{len(call_id)}:{call_id}"
-    for part in map(str, parts):
-        text += f"{len(part)}:{part}"
-    return _digest(b"call", text)
+    for part in parts:
+        named = str(part)
+        text += f"{len(named)}:{named}"
+    return _digest(_CALL, text)
 
 
 def webhook_id_of_call(call_id: str, source: str | None) -> str:
@@ -35,5 +40,11 @@ def webhook_id_of_call(call_id: str, source: str | None) -> str:
     return call_id if source else derived_id(call_id)
 
 
-def _digest(kind: bytes, text: str) -> str:
-    return "msg_" + blake2b(text.encode(), digest_size=16, person=kind).hexdigest()
+# A copy takes half the time of a new one.
+_SOURCE, _CALL = (blake2b(digest_size=16, person=kind) for kind in (b"source", b"call"))
+
+
+def _digest(kind: Hash, text: str) -> str:
+    digest = kind.copy()
+    digest.update(text.encode())
+    return "msg_" + digest.hexdigest()

@@ -21,7 +21,6 @@ from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.notices import HookNotice
 from streamhooks.sources.origin import Origin, call_from, origin_of
 from streamhooks.sources.rules import (
-    DeliveryParts,
     FanOutParts,
     Source,
     UserRecord,
@@ -67,9 +66,7 @@ class Calls:
 
         """
         source = self._read(kind, record.value)
-        key = duplicate_key(source)
-        if key and self._duplicates.is_duplicate(origin.id, record.topic, *key):
-            DUPLICATES.labels(record.topic).inc()
+        if self._duplicates.are_sought and self._is_duplicate(source, record, origin):
             return []
         fan_out, calls = fan_out_of(source), list[Call]()
         if fan_out is None or not fan_out.finds_all:
@@ -95,10 +92,19 @@ class Calls:
             return None
         origin = origin_of(record, int(self._clock() * 1000))
         if (delivery := delivery_of(source, ask)) is not None:
-            return again(self._delivery(delivery, origin, ask, hook.id), cause, id_of)
+            task, args = delivery
+            call = call_from(origin, task, self._partition_of(hook.id), [hook.id, *args], ask.event, hook.id)
+            return again(call, cause, id_of)
         # Its resource may be missing so far: the fan-out waits for it, and is for this hook only.
         fan_out = fan_out_of(source, only=hook.id)
         return None if fan_out is None else again(self._fan_out(fan_out, origin), cause, id_of)
+
+    def _is_duplicate(self, source: Source, record: Record, origin: Origin) -> bool:
+        key = duplicate_key(source)
+        if not key or not self._duplicates.is_duplicate(origin.id, record.topic, *key):
+            return False
+        DUPLICATES.labels(record.topic).inc()
+        return True
 
     def _read(self, kind: SourceKind | None, value: bytes | None) -> Source:
         if kind is None:
@@ -113,11 +119,11 @@ class Calls:
     def _deliveries(self, source: Source, ask: Ask, origin: Origin) -> list[Call]:
         if (delivery := delivery_of(source, ask)) is None:
             return []
-        return [self._delivery(delivery, origin, ask, hook.id) for hook in self._hooks.matching(ask)]
-
-    def _delivery(self, delivery: DeliveryParts, origin: Origin, ask: Ask, hook_id: str) -> Call:
         task, args = delivery
-        return call_from(origin, task, self._partition_of(hook_id), [hook_id, *args], ask.event, hook_id)
+        return [
+            call_from(origin, task, self._partition_of(hook.id), [hook.id, *args], ask.event, hook.id)
+            for hook in self._hooks.matching(ask)
+        ]
 
     def _fan_out(self, fan_out: FanOutParts, origin: Origin) -> Call:
         partition = origin.partition % self._partitions

@@ -23,6 +23,7 @@ class Duplicates:
 
     def __init__(self, window: float, clock: Callable[[], float] = steady) -> None:
         self._window = window
+        self.are_sought = window > 0
         self._clock = clock
         self._turned = clock()
         self._young: dict[int, str] = {}

@@ -82,8 +82,8 @@ class Intake:
     def _take_up(self, record: Record, calls_of: CallsOf) -> Rest | None:
         """Start the calls of a record; return None if all of them have started, else what is left to await."""
         tp = (record.topic, record.partition)
-        expected = self._tracker.expected(tp)
-        if expected is None or record.offset < expected or record.assignment != self._tracker.number(tp):
+        expected = self._tracker.next_of(tp, record.assignment)
+        if expected is None or record.offset < expected:
             return None
         if record.offset > expected and not self._is_natural_hole(tp, expected, record.offset):
             return self._fill(tp, expected, record, calls_of)
