@@ -56,7 +56,7 @@ class Index:
                 found.update(
                     (hook_id, hook) for hook_id, hook in wide.items() if not self._events[hook_id].isdisjoint(names)
                 )
-        return narrowed(found.values(), ask)
+        return list(found.values()) if ask.app_id is None else narrowed(found.values(), ask)
 
     def __len__(self) -> int:
         """Return the number of entries, in time that grows with the number of keys."""

@@ -47,8 +47,6 @@ def ask_of_change(event: str, organization_id: str, project_id: str | None) -> A
 
 def narrowed(hooks: Iterable[Hook], ask: Ask) -> list[Hook]:
     """Return those of the hooks that get what is asked for; they match in all that the index of hooks knows."""
-    if ask.app_id is None:
-        return list(hooks)
     return [hook for hook in hooks if hook.app_id == ask.app_id]
 
 

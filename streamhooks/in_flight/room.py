@@ -85,7 +85,7 @@ class Weight:
 
     def fits_now(self, size: int) -> bool:
         """Tell whether `size` bytes fit, and nobody waits for room."""
-        return not self._waiting and self.fits(size)
+        return not self._waiting and (not self.taken or self.taken + size <= self._most)
 
     def add(self, size: int) -> None:
         """Take `size` bytes without waiting."""

@@ -176,7 +176,9 @@ class Tracker:
     def is_full(self, tp: TP) -> bool:
         """Tell whether the partition may take up no more records now."""
         progress = self._partitions.get(tp)
-        return progress is not None and (self.room.is_full(tp[0]) or progress.unsettled >= self._window)
+        if progress is None:
+            return False
+        return self.room.is_full(tp[0]) or progress.next - progress.floor >= self._window
 
     async def wait_for_room(self, tp: TP) -> None:
         """Wait until the partition may take up more records, or is revoked."""

@@ -167,13 +167,17 @@ class Bulkheads:
             self._by_hook[hook_id] = taken
         else:
             del self._by_hook[hook_id]
+        if self._waiting:
+            self._tell_next(hook_id)
+        self.on_free()
+
+    def _tell_next(self, hook_id: str) -> None:
         waiting = self._waiting.get(hook_id)
         while waiting:
             waiter = waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 break
-        self.on_free()
 
     def in_flight(self, hook_id: str) -> int:
         """Return how many deliveries of the hook are in flight."""

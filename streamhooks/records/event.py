@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.datetimes import check_datetime
@@ -74,7 +74,8 @@ class Event(Record):
     @property
     def event_id(self) -> str:
         """Return the id: 32 hex characters in lower case."""
-        return cast(str, self.fields["event_id"])
+        value: str = self.fields["event_id"]
+        return value
 
     @property
     def key(self) -> str:
@@ -84,43 +85,50 @@ class Event(Record):
     @property
     def type(self) -> str:
         """Return the type: `error`, `default`, …."""
-        return cast(str, self.fields["type"])
+        value: str = self.fields["type"]
+        return value
 
     @property
     def datetime(self) -> str | float:
         """Return the time as given: ISO 8601 text or epoch seconds."""
-        return cast("str | float", self.fields["datetime"])
+        value: str | float = self.fields["datetime"]
+        return value
 
     @property
     def organization_id(self) -> str:
         """Return the id of the organization."""
-        return cast(str, self.fields["organization"]["id"])
+        value: str = self.fields["organization"]["id"]
+        return value
 
     @property
     def organization_slug(self) -> str:
         """Return the slug of the organization."""
-        return cast(str, self.fields["organization"]["slug"])
+        value: str = self.fields["organization"]["slug"]
+        return value
 
     @property
     def project_id(self) -> str:
         """Return the id of the project."""
-        return cast(str, self.fields["project"]["id"])
+        value: str = self.fields["project"]["id"]
+        return value
 
     @property
     def project(self) -> dict[str, Any]:
         """Return the project with at least `id`, `slug` and `name`."""
-        return cast("dict[str, Any]", self.fields["project"])
+        value: dict[str, Any] = self.fields["project"]
+        return value
 
     @property
     def group(self) -> dict[str, Any] | None:
         """Return the group with at least its `id`, or None."""
-        return cast("dict[str, Any] | None", self.fields.get("group"))
+        value: dict[str, Any] | None = self.fields.get("group")
+        return value
 
     @property
     def group_id(self) -> str | None:
         """Return the id of the group, or None without a group."""
         group = self.group
-        return None if group is None else cast(str, group["id"])
+        return None if group is None else str(group["id"])
 
     def summary(self) -> dict[str, Any]:
         """Return the ids of the record and related ones, without any content that users wrote."""

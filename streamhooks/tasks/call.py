@@ -140,7 +140,7 @@ class Call:
 
 def as_of(call: Call, hook: Hook | None) -> None:
     """Make a call of an active hook count as made after the hook was resumed, even if the clock was set back."""
-    if hook is not None:
+    if hook is not None and hook.resumed_at:
         call.created = max(call.created, int(hook.resumed_at * 1000) + 1)
 
 

@@ -54,17 +54,14 @@ class DeliveryRunner:
         self._settler = settler
         self._runs = runs
         self._log_bodies = log_bodies
-        self._straight: StraightLine | None = None
+        #: starts calls as `start` does if that needs no waiting; None if no call may be started so
+        self.straight: StraightLine | None = None
         if attempting.soon is not None:
-            self._straight = StraightLine(
+            self.straight = StraightLine(
                 hooks, places.bulkheads, restraints, attempting, attempting.soon, runs, self._ended, self._go_on
             )
         self._in_flight = 0
         IN_FLIGHT.set_function(lambda: self._in_flight + runs.straight)
-
-    def start_straight(self, call: Call, owner: Owner) -> bool:
-        """Start a call as `start` does if that needs no waiting; else return False: then `start_waiting` has to."""
-        return self._straight is not None and self._straight.start(call, owner)
 
     def _go_on(self, call: Call, owner: Owner, run: Run) -> None:
         """Run what is left of a call that was started straight."""
@@ -76,11 +73,11 @@ class DeliveryRunner:
         Returns when it has started, so the caller waits if there is no room. A call over the bound of its hook is
         written to `delayed`, once, and waits there: the caller never waits long for one hook.
         """
-        if not self.start_straight(call, owner):
+        if self.straight is None or not self.straight.start(call, owner):
             await self.start_waiting(call, owner)
 
     async def start_waiting(self, call: Call, owner: Owner) -> None:
-        """Start a call as `start` does, after `start_straight` could not."""
+        """Start a call as `start` does, after `straight` could not."""
         if not call.size:
             self._runs.start(call, owner, await self._begun(call, owner, call.hook_id or ""), self.start)
             return

@@ -19,6 +19,7 @@ class Runners:
 
     def __init__(self, deliveries: DeliveryRunner, tasks: TaskRunner, places: Places, runs: Runs) -> None:
         self._deliveries = deliveries
+        self._straight = deliveries.straight
         self._tasks = tasks
         self._places = places
         self._bulkheads = places.bulkheads
@@ -32,7 +33,7 @@ class Runners:
 
     def start_straight(self, call: Call, owner: Owner) -> bool:
         """Start a call as `start_held` does if that needs no waiting; else return False: then `start_held` has to."""
-        if call.hook_id is None or not self._deliveries.start_straight(call, owner):
+        if call.hook_id is None or self._straight is None or not self._straight.start(call, owner):
             return False
         owner.hold()  # what was started ends in a later turn
         return True

@@ -35,7 +35,7 @@ async def test_its_times_and_the_deliveries_in_flight_are_measured():
     world, name = Straight(), "streamhooks.measured"
     world.tasks[name] = replace(world.tasks[TASK], name=name)
     owner = Owner()
-    assert world.deliveries.start_straight(replace(call(), task=name), owner)
+    assert world.deliveries.straight.start(replace(call(), task=name), owner)
     assert [sum(one._counts.get(name, ())) for one in (QUEUE_SECONDS, TASK_SECONDS)] == [1, 0]
     assert next(iter(IN_FLIGHT.collect())).samples[0].value == 1
     world.endpoint.exchanges[0].ended(DELIVERED)
@@ -123,7 +123,7 @@ async def test_what_is_unusual_does_not_go_straight_and_nothing_has_happened(unu
     unusual(world)
     before = (world.bulkheads.in_flight(HOOK.id), world.bulkheads._room.taken)
     counted = {why: HELD_BACK.labels(why)._value.get() for why in ("sealed", "pause", "breaker", "rate", "disabled")}
-    assert not world.deliveries.start_straight(call(), owner)
+    assert not world.deliveries.straight.start(call(), owner)
     assert (world.bulkheads.in_flight(HOOK.id), world.bulkheads._room.taken) == before
     assert {why: HELD_BACK.labels(why)._value.get() for why in counted} == counted
     assert (owner.holds, world.endpoint.exchanges, world.runs.straight) == (1, [], 0)
@@ -133,13 +133,13 @@ async def test_what_is_unusual_does_not_go_straight_and_nothing_has_happened(unu
 @pytest.mark.parametrize("fields", [{"size": 20_000}, {"stored": True}, {"hook_id": None}])
 async def test_nor_do_calls_that_are_large_or_stored_or_of_no_hook(fields):
     world = Straight()
-    assert not world.deliveries.start_straight(call(**fields), Owner())
+    assert not world.deliveries.straight.start(call(**fields), Owner())
     assert world.endpoint.exchanges == []
 
 
 async def test_nor_what_belongs_to_another_worker_now():
     world = Straight()
-    assert not world.deliveries.start_straight(call(), Owner(is_void=True))
+    assert not world.deliveries.straight.start(call(), Owner(is_void=True))
     assert world.endpoint.exchanges == []
 
 
@@ -149,7 +149,7 @@ async def test_nor_anything_while_others_wait_for_a_place():
     waiting = asyncio.ensure_future(world.bulkheads.room("b" * 32))
     await asyncio.sleep(0)
     world.bulkheads._room.taken -= 1
-    assert not world.deliveries.start_straight(call(), Owner())
+    assert not world.deliveries.straight.start(call(), Owner())
     waiting.cancel()
 
 
@@ -158,7 +158,7 @@ async def test_nor_attempts_of_which_each_has_a_span():
         """Makes spans."""
 
     world = Straight(tracing=Tracing())
-    assert not world.deliveries.start_straight(call(), Owner())
+    assert not world.deliveries.straight.start(call(), Owner())
     assert world.endpoint.exchanges == []
 
 

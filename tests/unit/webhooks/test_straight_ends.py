@@ -58,7 +58,7 @@ async def test_failures_of_both_ways_open_one_breaker_and_what_follows_is_held_b
         await asyncio.wait_for(owner.ended.wait(), 5)
     assert [told[0] for told in world.told] == ["failing", "breaker"]
     world.endpoint.is_idle = True
-    assert not world.deliveries.start_straight(call(), Owner())
+    assert not world.deliveries.straight.start(call(), Owner())
 
 
 async def test_a_call_counts_as_made_after_its_hook_was_resumed_even_if_the_clock_went_back():
