@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Self
 
 LATEST: Final = 253_402_300_799
@@ -21,23 +23,21 @@ FIRST_YEAR: Final = 1970
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
-def steady() -> float:
-    """Return seconds for measuring durations, by a clock that nobody sets and that runs on while the machine sleeps.
-
-    Only differences are meaningful, and only within one boot of the machine. Use `time.time` for moments that are
-    written or due at a time of day.
-    """
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if _HAS_BOOTTIME else time.monotonic()
-
-
-def _has_boottime() -> bool:
+def _steady_clock() -> Callable[[], float]:
     try:
-        return time.clock_gettime(time.CLOCK_BOOTTIME) >= 0
+        time.clock_gettime(time.CLOCK_BOOTTIME)
     except (AttributeError, OSError):  # not Linux, or a sandbox that looks like it
-        return False
+        return time.monotonic
+    return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
-_HAS_BOOTTIME: Final = _has_boottime()
+# Without a frame of Python: a delivery asks for it nine times.
+steady: Final = _steady_clock()
+"""Return seconds for measuring durations, by a clock that nobody sets and that runs on while the machine sleeps.
+
+Only differences are meaningful, and only within one boot of the machine. Use `time.time` for moments that are
+written or due at a time of day.
+"""
 
 
 def moment(value: Any) -> float | None:
