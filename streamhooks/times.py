@@ -23,21 +23,20 @@ FIRST_YEAR: Final = 1970
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
-def _has_boottime() -> bool:
+def _steady_clock() -> Callable[[], float]:
     try:
-        return time.clock_gettime(time.CLOCK_BOOTTIME) >= 0
+        time.clock_gettime(time.CLOCK_BOOTTIME)
     except (AttributeError, OSError):  # not Linux, or a sandbox that looks like it
-        return False
+        return time.monotonic
+    return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
-# Not a function of ours: each delivery asks several times.
-steady: Final[Callable[[], float]] = (
-    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if _has_boottime() else time.monotonic
-)
+# Without a frame of Python: a delivery asks for it nine times.
+steady: Final = _steady_clock()
 """Return seconds for measuring durations, by a clock that nobody sets and that runs on while the machine sleeps.
 
-Only differences are meaningful, and only within one boot of the machine. Use `time.time` for moments that are written
-or due at a time of day.
+Only differences are meaningful, and only within one boot of the machine. Use `time.time` for moments that are
+written or due at a time of day.
 """
 
 

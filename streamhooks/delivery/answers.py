@@ -17,6 +17,7 @@ MAX_LINES = 256
 
 #: a longer head is not plain: a thousand of them are remembered
 _PLAIN_HEAD = 1024
+_PLAIN_ANSWER = 512
 
 _BEGINNING = b"HTTP/1."
 _HEAD_END = re.compile(rb"\n\r?\n")
@@ -54,6 +55,10 @@ def plain(data: bytes, max_body: int) -> Came | None:
 
     For such data, an `AnswerReader` gives the same and is COMPLETE. It takes several times as long.
     """
+    return _known_answer(data, max_body) if len(data) <= _PLAIN_ANSWER else _plain(data, max_body)
+
+
+def _plain(data: bytes, max_body: int) -> Came | None:
     end = data.find(b"\r\n\r\n", 0, _PLAIN_HEAD) + 4
     text = data[:end]
     head = _known_head(text) if end > 3 else None
@@ -62,8 +67,9 @@ def plain(data: bytes, max_body: int) -> Came | None:
     return Came(head, text, data[end:])
 
 
-#: endpoints repeat their heads, at least within a second
+#: endpoints repeat their heads, at least within a second, and often whole answers
 _known_head = lru_cache(maxsize=1024)(head_of)
+_known_answer = lru_cache(maxsize=1024)(_plain)
 
 
 class AnswerReader:

@@ -115,9 +115,15 @@ class HookClient:
         """
         try:
             target = self._target(url, organization)
-        except BadUrl:
+            request = written(target, headers, body)
+        except (BadUrl, ValueError):
             return None
-        return self._soon.post(target, headers, body, timeout, ended)
+        exchange = Exchange(self._soon, target, request, timeout, ended)
+        protocol = self._connector.kept(target.request)
+        if protocol is not None:
+            exchange.begin(protocol)
+            return exchange
+        return exchange if exchange.waits() else None
 
     async def _answer(self, target: Target, request: Request, kept: HookProtocol | None = None) -> Came:
         try:

@@ -131,7 +131,7 @@ class HookConnector(TCPConnector):
         """Return a connection on which a request may be written now, or None. Give it back with `give_back`."""
         if request.origin in self._distrusted:
             return None
-        while (protocol := self._pool.take(request.connection_key)) is not None:
+        while (protocol := self._pool.take(request.key)) is not None:
             if protocol.is_usable():
                 return protocol
             protocol.drop()
@@ -139,7 +139,7 @@ class HookConnector(TCPConnector):
 
     def wait_in_turn(self, request: HookRequest, waiter: Waiter) -> bool:
         """Let one wait for a kept connection; False if a request of its may open one at once."""
-        key = request.connection_key
+        key = request.key
         if self.closed or request.origin in self._distrusted or not self._pool.is_full(key):
             return False
         self._pool.queue(key, waiter)
@@ -149,7 +149,7 @@ class HookConnector(TCPConnector):
         """Return a kept connection for `exchange`, or None to open one, after its turn has come: see `Pool.wait`."""
         protocol = self.kept(request)
         if protocol is None and not self.closed:
-            protocol = await self._pool.wait(request.connection_key)
+            protocol = await self._pool.wait(request.key)
             if protocol is not None and not protocol.is_usable():
                 protocol.drop()
                 return None
@@ -157,8 +157,8 @@ class HookConnector(TCPConnector):
 
     def give_back(self, request: HookRequest, protocol: HookProtocol) -> None:
         """Keep the connection for the next request if it may be kept, else close it."""
-        if protocol.may_be_kept and not self.closed and request.origin not in self._distrusted:
-            self._pool.give(request.connection_key, protocol)
+        if protocol.may_be_kept and not self._pool.is_closed and request.origin not in self._distrusted:
+            self._pool.give(request.key, protocol)
             return
         if not protocol.was_clean:
             self._distrusted.add(request.origin)
@@ -186,8 +186,8 @@ class HookConnector(TCPConnector):
     async def _opened(self, request: HookRequest) -> HookProtocol:
         if self.closed:
             raise ClientConnectionError("the client is closed")
-        closed = partial(self._pool.closed, request.connection_key)
-        self._pool.opens(request.connection_key)
+        closed = partial(self._pool.closed, request.key)
+        self._pool.opens(request.key)
         try:
             connection = await self.connect(request, [], _NO_TIMEOUT)
         except BaseException:

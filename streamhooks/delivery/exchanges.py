@@ -30,21 +30,18 @@ if sys.platform == "linux":
     from fcntl import ioctl
     from termios import FIONREAD, TIOCOUTQ
 
-    def _count(descriptor: int, of: int) -> int:
-        count = bytearray(4)
-        ioctl(descriptor, of, count)
-        return int.from_bytes(count, sys.byteorder)
+    _NONE = bytes(4)
 
-    def _unread(descriptor: int) -> int:
-        return _count(descriptor, FIONREAD)
+    def _unread(descriptor: int) -> bool:
+        return ioctl(descriptor, FIONREAD, _NONE) != _NONE
 
-    def _unacknowledged(descriptor: int) -> int:
-        return _count(descriptor, TIOCOUTQ)
+    def _unacknowledged(descriptor: int) -> bool:
+        return ioctl(descriptor, TIOCOUTQ, _NONE) != _NONE
 else:
 
-    def _unread(descriptor: int) -> int:
+    def _unread(descriptor: int) -> bool:
         del descriptor
-        return 0
+        return False
 
     _unacknowledged = _unread
 
@@ -113,7 +110,8 @@ class HookProtocol(ResponseHandler):
 
         The loop may not have read bytes that came since the last exchange. With TLS they may be the close notification.
         """
-        if not self.is_connected():
+        transport = self.transport
+        if transport is None or transport.is_closing():
             return False
         if self.origin is None or not self._poll.poll(0):
             return True
@@ -183,7 +181,11 @@ class HookProtocol(ResponseHandler):
         reader = self._reader
         if reader is None:
             self._heard = True
-            self._is_early = self._has_unsent()
+            transport = self.transport
+            # The first byte of a response to the whole request comes with the acknowledgement of the whole request.
+            self._is_early = bool(
+                transport is None or transport.get_write_buffer_size() or _unacknowledged(self._descriptor)
+            )
             if self._is_early and self._is_kept:
                 self._end(None, StaleConnectionError())
                 return
@@ -231,15 +233,6 @@ class HookProtocol(ResponseHandler):
             self._distrust(self.origin)
         if self.transport is not None:
             self.transport.abort()
-
-    def _has_unsent(self) -> bool:
-        """Tell whether the other side has yet to acknowledge a part of the request.
-
-        The first byte of a response to the whole request comes with the acknowledgement of the whole request.
-        """
-        return bool(
-            self.transport is None or self.transport.get_write_buffer_size() or _unacknowledged(self._descriptor)
-        )
 
     def _failure(self, cause: BaseException | None) -> BaseException:
         if self._is_kept and not self._heard and _had_ended(cause):

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from streamhooks.settings import EVENT_URL, GROUP_URL
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: each body looks its links up in a cache.
+@dataclass(frozen=True, slots=True, eq=False)
 class Links:
     """The templates, with fields in braces. `base_url` may end with a slash."""
 

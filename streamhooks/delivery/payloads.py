@@ -49,12 +49,13 @@ def service_hook_body(event: Event, links: Links) -> bytes:
     Without a group, `group` is null, and so is the event's `url` unless the event has its own.
     """
     group_url, event_url = _urls(event, links)
-    project = event.project
+    fields = event.fields
+    project, group = fields["project"], fields.get("group")
     return _body(
         {
             "project": {"slug": project["slug"], "name": project["name"]},
-            "group": None if event.group is None else {**event.group, "url": group_url},
-            "event": {**event.fields, "url": event_url},
+            "group": None if group is None else {**group, "url": group_url},
+            "event": {**fields, "url": event_url},
         }
     )
 
@@ -165,10 +166,14 @@ def standard_headers(secrets: Sequence[str], webhook_id: str, timestamp: int, bo
 
 def _urls(event: Event, links: Links) -> tuple[str | None, str | None]:
     """Return the links to the group and to the event: their own, else ours; without a group there are none of ours."""
-    group = event.group
-    own_url = event.fields.get("url")
+    fields = event.fields
+    group, own_url = fields.get("group"), fields.get("url")
+    if not is_link(own_url):
+        own_url = None
     if group is None:
-        return None, own_url if is_link(own_url) else None
-    made = links.of(event.organization_slug, event.project["slug"], group["id"], event.event_id)
-    group_url = group["url"] if is_link(group.get("url")) else made[0]
-    return group_url, own_url if is_link(own_url) else made[1]
+        return None, own_url
+    group_url, event_url = links.of(
+        fields["organization"]["slug"], fields["project"]["slug"], group["id"], fields["event_id"]
+    )
+    its_url = group.get("url")
+    return its_url if is_link(its_url) else group_url, own_url or event_url

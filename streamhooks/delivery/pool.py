@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from streamhooks.delivery.exchanges import HookProtocol
-from streamhooks.delivery.keeping import MOST, Keeping, as_said
+from streamhooks.delivery.keeping import LEAST, MOST, Keeping, as_said
 
 #: how long a request waits for a connection to become free before it opens another one, in seconds
 PATIENCE = 1.0
@@ -61,6 +61,7 @@ class Pool:
         # From the one that is idle for longest, with its key and since when.
         self._idle: OrderedDict[HookProtocol, tuple[Hashable, float]] = OrderedDict()
         self._sweep: asyncio.TimerHandle | None = None
+        self.is_closed = False
 
     def opens(self, key: Hashable) -> None:
         """Count a connection that is about to be opened."""
@@ -83,8 +84,9 @@ class Pool:
         if place is None or not place.idle:
             return None
         protocol = place.idle[-1]
-        _, since = self._idle[protocol]
-        if self._clock() - since > self._seconds(protocol):
+        idle = self._clock() - self._idle[protocol][1]
+        # Each origin keeps them for so long, unless it says otherwise.
+        if (idle > LEAST or protocol.keep_seconds is not None) and idle > self._seconds(protocol):
             return None
         place.idle.pop()
         del self._idle[protocol]
@@ -92,8 +94,8 @@ class Pool:
 
     def give(self, key: Hashable, protocol: HookProtocol) -> None:
         """Hand a connection to who waits for it first; else it is idle."""
-        place = self._place(key)
-        if _hand(place, protocol):
+        place = self._places.get(key) or self._place(key)
+        if place.waiters and _hand(place, protocol):
             return
         place.idle.append(protocol)
         self._idle[protocol] = key, self._clock()
@@ -144,6 +146,7 @@ class Pool:
 
     def close(self) -> None:
         """Close all idle ones, and let nobody wait."""
+        self.is_closed = True
         if self._sweep is not None:
             self._sweep.cancel()
         for protocol in list(self._idle):

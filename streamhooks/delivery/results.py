@@ -57,7 +57,7 @@ def answered(came: Came, duration_ms: int, written: bytes) -> Answer:
     """Return the answer that has come."""
     head, text, body = came
     # A character has at most four bytes.
-    excerpt = body[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")[:EXCERPT_CHARACTERS]
+    excerpt = body[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")[:EXCERPT_CHARACTERS] if body else ""
     return Answer(
         head.status, None, "answered", head.retry_after, excerpt, duration_ms, head.well_formed, written, text
     )

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import binascii
-import hmac
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 SECRET_PREFIX = "whsec_"
+
+_BLOCK = 64
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
+
+_Key = tuple["_Hash", "_Hash"]
+"""The two hashes of an HMAC (RFC 2104) after the first block of each."""
 
 
 def legacy_signature(secret: str, body: bytes) -> str:
@@ -17,7 +28,7 @@ def legacy_signature(secret: str, body: bytes) -> str:
     The key is the whole text of the secret in UTF-8, including a prefix `whsec_`. The header has room for one
     signature, so during a rotation the caller passes the current secret.
     """
-    return hmac.digest(secret.encode(), body, "sha256").hex()
+    return _hmac(_legacy(secret), body).hex()
 
 
 def standard_signature(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> str:
@@ -27,12 +38,34 @@ def standard_signature(secrets: Sequence[str], webhook_id: str, timestamp: int, 
     signatures of the replaced secrets in force follow that of the current one.
     """
     content = f"{webhook_id}.{timestamp}.".encode() + body
-    return " ".join(["v1," + b64encode(hmac.digest(_key(s), content, "sha256")).decode() for s in secrets])
+    signatures = ""
+    for secret in secrets:
+        signature = binascii.b2a_base64(_hmac(_standard(secret), content), newline=False).decode()
+        signatures += f" v1,{signature}" if signatures else f"v1,{signature}"
+    return signatures
+
+
+def _hmac(key: _Key, content: bytes) -> bytes:
+    """Return the HMAC-SHA256 of the content. `hmac.digest` takes twice the time: it prepares the key each time."""
+    inner, outer = key[0].copy(), key[1].copy()
+    inner.update(content)
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+def _prepared(key: bytes) -> _Key:
+    block = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    return sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
 
 
 @lru_cache(maxsize=16_384)
-def _key(secret: str) -> bytes:
-    """Return the decoded bytes of a `whsec_` secret, else the UTF-8 bytes of the whole text."""
+def _legacy(secret: str) -> _Key:
+    return _prepared(secret.encode())
+
+
+@lru_cache(maxsize=16_384)
+def _standard(secret: str) -> _Key:
+    """Return the key of a `whsec_` secret: its decoded bytes, else the UTF-8 bytes of the whole text."""
     if secret.startswith(SECRET_PREFIX):
         try:
             # A lenient decoder drops invalid characters; the key could become empty, and anybody could sign with that.
@@ -40,5 +73,5 @@ def _key(secret: str) -> bytes:
         except (binascii.Error, ValueError):
             key = b""
         if key:
-            return key
-    return secret.encode()
+            return _prepared(key)
+    return _prepared(secret.encode())

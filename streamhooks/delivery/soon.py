@@ -6,7 +6,7 @@ Whatever needs waiting is left to `HookClient.post`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from streamhooks.delivery import pool
 from streamhooks.delivery.answers import Came
@@ -14,7 +14,7 @@ from streamhooks.delivery.connections import HookConnector
 from streamhooks.delivery.deadlines import Deadlines
 from streamhooks.delivery.exchanges import HookProtocol, StaleConnectionError
 from streamhooks.delivery.results import FAILURES, Answer, answered, elapsed_ms, failed, timed_out
-from streamhooks.delivery.targets import Request, Target, written
+from streamhooks.delivery.targets import Request, Target
 from streamhooks.times import steady
 
 
@@ -26,21 +26,6 @@ class Soon:
         self.connector = connector
         self.max_read = max_read
         self.deadlines = Deadlines(loop, steady)
-
-    def post(
-        self, target: Target, headers: Mapping[str, str], body: bytes, timeout: float, ended: Callable[[Answer], None]
-    ) -> Exchange | None:
-        """Write a request now, or return None: see `HookClient.post_soon`."""
-        try:
-            request = written(target, headers, body)
-        except ValueError:
-            return None
-        exchange = Exchange(self, target, request, timeout, ended)
-        protocol = self.connector.kept(target.request)
-        if protocol is not None:
-            exchange.begin(protocol)
-            return exchange
-        return exchange if exchange.waits() else None
 
 
 class Exchange:
@@ -88,26 +73,24 @@ class Exchange:
         """Go on with this connection, or open one."""
         self._is_waiting = False
         self._common.deadlines.discard(self, self._tick)
-        if protocol is not None and protocol.is_usable():
-            self.begin(protocol)
-            return
-        if protocol is not None:
+        if protocol is not None and not protocol.is_usable():
             protocol.drop()
-        self._start()
-        self._resending = self._common.loop.create_task(self._send_anew())
+            protocol = None
+        self.begin(protocol)
 
-    def _start(self) -> None:
+    def begin(self, protocol: HookProtocol | None) -> None:
+        """Write the request, on a new connection if it is None."""
+        common = self._common
         self._started = steady()
-        self._tick = self._common.deadlines.add(self, self._started + self._timeout)
-
-    def begin(self, protocol: HookProtocol) -> None:
-        """Write the request."""
-        self._start()
+        self._tick = common.deadlines.add(self, self._started + self._timeout)
+        if protocol is None:
+            self._resending = common.loop.create_task(self._send_anew())
+            return
         self._protocol = protocol
         try:
-            protocol.send(self._target.request.origin, self._request, self._common.max_read, self._over)
+            protocol.send(self._target.request.origin, self._request, common.max_read, self._over)
         except FAILURES as failure:
-            self._common.loop.call_soon(self._over, None, failure)
+            common.loop.call_soon(self._over, None, failure)
 
     def abandon(self) -> None:
         """Close the connection, and tell nobody. It may have ended: then this does nothing."""
@@ -130,25 +113,26 @@ class Exchange:
         self._common.deadlines.discard(self, self._tick)
         if self._resending is not None:
             self._resending.cancel()
-        self._give_back()
+        if self._protocol is not None:
+            self._protocol.let_go()
+            self._give_back(self._protocol)
 
-    def _give_back(self) -> None:
-        protocol, self._protocol = self._protocol, None
-        if protocol is not None:
-            protocol.let_go()
-            self._common.connector.give_back(self._target.request, protocol)
+    def _give_back(self, protocol: HookProtocol) -> None:
+        self._protocol = None
+        self._common.connector.give_back(self._target.request, protocol)
 
     def _over(self, came: Came | None, failure: BaseException | None) -> None:
         ended = self._ended
         if ended is None:
             return
-        self._give_back()
+        if self._protocol is not None:
+            self._give_back(self._protocol)
         if isinstance(failure, StaleConnectionError):
             self._resending = self._common.loop.create_task(self._send_anew())
             return
         self._ended = None
         self._common.deadlines.discard(self, self._tick)
-        took, head = elapsed_ms(self._started), self._request[0]
+        took, head = round((steady() - self._started) * 1000), self._request[0]
         if came is not None:
             ended(answered(came, took, head))
         elif failure is not None:

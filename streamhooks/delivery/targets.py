@@ -45,14 +45,15 @@ class HookRequest(ClientRequest):
     def __init__(self, url: URL, organization: str, **options: Any) -> None:
         super().__init__("POST", url, **options)
         key = super().connection_key
-        # The pool only compares keys. There is no proxy, so this is not the hash of its headers.
-        self._key = key._replace(proxy_headers_hash=organization)  # type: ignore[arg-type]
+        # Equal for requests that may use the same connection; the pool only compares keys. There is no proxy, so this
+        # is not the hash of its headers.
+        self.key = key._replace(proxy_headers_hash=organization)  # type: ignore[arg-type]
         self.origin = Origin(key.host, key.port, key.is_ssl)
 
     @property
     def connection_key(self) -> ConnectionKey:
-        """Return the key that is equal for requests that may use the same connection."""
-        return self._key
+        """Return the key, as aiohttp asks for it."""
+        return self.key
 
 
 @dataclass(frozen=True, slots=True)

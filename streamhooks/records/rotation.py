@@ -32,6 +32,8 @@ def in_force(hook: Hook, now: float) -> list[Replaced]:
 
 def signing_secrets(hook: Hook, now: float) -> tuple[str, ...]:
     """Return the secrets that sign at `now` (epoch seconds), the current one first."""
+    if hook.previous_secret is None and hook.earlier_secret is None:
+        return (hook.secret,)
     return (hook.secret, *(one.secret for one in in_force(hook, now)))
 
 

@@ -29,6 +29,16 @@ def test_legacy_key_may_be_any_text() -> None:
     )
 
 
+@given(secret=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300), body=st.binary())
+def test_keys_of_any_length_are_those_of_rfc_2104(secret: str, body: bytes) -> None:
+    """Beyond 64 bytes, the key is the hash of the secret."""
+    expected = hmac.new(secret.encode(), body, hashlib.sha256)
+    assert legacy_signature(secret, body) == expected.hexdigest()
+    assert standard_signature(["whsec_" + b64encode(secret.encode()).decode()], "id", 7, body) == (
+        "v1," + b64encode(hmac.digest(secret.encode(), b"id.7." + body, "sha256")).decode()
+    )
+
+
 def test_known_value_of_the_specification() -> None:
     # The example of Standard Webhooks' own libraries.
     signature = standard_signature(
