@@ -53,15 +53,15 @@ class Count:
     def __init__(self) -> None:
         self.number = 0
 
-    def inc(self) -> None:
-        """Count it once more."""
-        self.number += 1
+    def inc(self, times: int = 1) -> None:
+        """Count it so many more times."""
+        self.number += times
 
 
 class Counts(Collector):
     """A counter with labels. Used in the event loop only, so it needs no locks: each delivery counts in two of them."""
 
-    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
+    def __init__(self, name: str, text: str, labels: Sequence[str] = ()) -> None:
         self._labelnames = tuple(labels)
         self._name = name
         self._text = text
@@ -153,7 +153,7 @@ LAG_RECORDS = Gauge(
 OLDEST_UNDELIVERED = Gauge(
     "streamhooks_oldest_undelivered_seconds", "Age of the oldest pending delivery of an active hook"
 )
-COUNTED = Counter("streamhooks_counted_attempts_total", "Attempts added to the windows")
+COUNTED = Counts("streamhooks_counted_attempts_total", "Attempts added to the windows").labels()
 COUNTED_TWICE = Counter(
     "streamhooks_repeated_attempts_total", "Attempts that had been counted before, not counted again"
 )

@@ -112,16 +112,17 @@ class Counters:
         if repeated:
             COUNTED_TWICE.inc(repeated)
         COUNTED.inc(fired)
+        place = (offset, epoch, log)
         for rollup, bucket in windows(attempts[0].at // _FINEST_MS):
             key, table = (hook_id, bucket), self._tables[rollup]
             cell = table.cell(key)
             if cell is None:
                 table.put(key, [fired, delivered, failed, offset, epoch, log])
-            elif is_behind(cell, (offset, epoch, log)):
+            elif is_behind(cell, place):
                 cell[0] += fired
                 cell[1] += delivered
                 cell[2] += failed
-                cell[3:] = offset, epoch, log
+                cell[3:] = place
 
     def recall(self, attempts: Sequence[Attempt]) -> None:
         """Remember attempts that were counted before this worker owned their partition."""
@@ -133,7 +134,7 @@ class Counters:
 
 def is_behind(cell: Sequence[int], place: Sequence[int]) -> bool:
     """Tell whether a cell has not seen the record at this place, `(offset, epoch, log)`."""
-    offset, epoch, log = _place(cell)
+    offset, epoch, log = cell[3:] if len(cell) > 4 else _place(cell)
     if log and place[2] and log != place[2]:
         return True
     if epoch >= 0 and place[1] >= 0:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: each attempt looks its tables up.
+@dataclass(frozen=True, slots=True, eq=False)
 class Rollup:
     """A rollup with buckets of `seconds`; `samples` of them are kept."""
 
