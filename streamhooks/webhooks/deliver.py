@@ -59,11 +59,15 @@ class Outgoing(NamedTuple):
 
     def judged(self, came: Answer, *, is_shown: bool = False) -> Attempted:
         """Return the result of the attempt whose response came."""
-        hook, now = self.hook, self.now
-        answer = _kept(came, hook, is_shown=is_shown)
+        hook, _, body, _, now, started = self
+        if came.status is not None and 200 <= came.status <= 299 and not is_shown:
+            # Most attempts. What the endpoint said is not kept, so it need not be masked.
+            answer = Answer(came.status, None, "answered", (), "", came.duration_ms, came.well_formed)
+        else:
+            answer = _kept(came, hook, is_shown=is_shown)
         verdict = judge(answer, now + answer.duration_ms / 1000)
         written = _written(came, hook) if is_shown else ()
-        return Attempted(Request(int(now * 1000), hook.url, self.body, self.started, written), answer, verdict)
+        return Attempted(Request(int(now * 1000), hook.url, body, started, written), answer, verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +138,13 @@ def deliverer(post: Post, *, clock: Callable[[], float], timeout: float, max_bod
 
 
 def _kept(answer: Answer, hook: Hook, *, is_shown: bool) -> Answer:
-    """Return the parts of the response that may be kept, with our secrets masked in case the endpoint echoed them.
-
-    The body of a successful delivery is not kept unless `is_shown`, so it need not be masked.
-    """
-    status, error, kind, retry_after, excerpt, duration_ms, well_formed, *_ = answer
-    if error or excerpt or is_shown:
-        if not is_shown and not error and status is not None and 200 <= status <= 299:
-            excerpt = ""
-        else:
-            secrets = tuple(_secret_parts(hook))
-            error = error and without(without_queries(error), secrets)
-            excerpt = without(excerpt, secrets)
+    """Return the parts of the response that may be kept, with our secrets masked in case the endpoint echoed them."""
+    secrets = tuple(_secret_parts(hook))
+    error = answer.error and without(without_queries(answer.error), secrets)
     headers = _came(answer, hook) if is_shown else ()
-    return Answer(status, error, kind, retry_after, excerpt, duration_ms, well_formed, headers=headers)
+    return answer._replace(
+        error=error, excerpt=without(answer.excerpt, secrets), written=b"", head=b"", headers=headers
+    )
 
 
 def _written(answer: Answer, hook: Hook) -> Fields:
