@@ -69,7 +69,7 @@ class Straight(World):
     def begin(self, **fields) -> tuple[Owner, Exchange]:
         """Start a call straight."""
         owner = Owner()
-        assert self.deliveries.start_straight(call(**fields), owner)
+        assert self.deliveries.straight.start(call(**fields), owner)
         return owner, self.endpoint.exchanges[-1]
 
     @property

@@ -158,7 +158,7 @@ async def test_nor_attempts_of_which_each_has_a_span():
         """Makes spans."""
 
     world = Straight(tracing=Tracing())
-    assert not world.deliveries.straight.start(call(), Owner())
+    assert world.deliveries.straight is None
     assert world.endpoint.exchanges == []
 
 
