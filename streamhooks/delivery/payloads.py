@@ -168,7 +168,7 @@ def _urls(event: Event, links: Links) -> tuple[str | None, str | None]:
     """Return the links to the group and to the event: their own, else ours; without a group there are none of ours."""
     fields = event.fields
     group, own_url = fields.get("group"), fields.get("url")
-    if not is_link(own_url):
+    if own_url is not None and not is_link(own_url):
         own_url = None
     if group is None:
         return None, own_url
@@ -176,4 +176,6 @@ def _urls(event: Event, links: Links) -> tuple[str | None, str | None]:
         fields["organization"]["slug"], fields["project"]["slug"], group["id"], fields["event_id"]
     )
     its_url = group.get("url")
-    return its_url if is_link(its_url) else group_url, own_url or event_url
+    if its_url is not None and is_link(its_url):
+        group_url = its_url
+    return group_url, own_url or event_url

@@ -113,25 +113,23 @@ class Exchange:
         self._common.deadlines.discard(self, self._tick)
         if self._resending is not None:
             self._resending.cancel()
-        if self._protocol is not None:
-            self._protocol.let_go()
-            self._give_back(self._protocol)
-
-    def _give_back(self, protocol: HookProtocol) -> None:
-        self._protocol = None
-        self._common.connector.give_back(self._target.request, protocol)
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            protocol.let_go()
+            self._common.connector.give_back(self._target.request, protocol)
 
     def _over(self, came: Came | None, failure: BaseException | None) -> None:
         ended = self._ended
         if ended is None:
             return
-        if self._protocol is not None:
-            self._give_back(self._protocol)
+        common, protocol, self._protocol = self._common, self._protocol, None
+        if protocol is not None:
+            common.connector.give_back(self._target.request, protocol)
         if isinstance(failure, StaleConnectionError):
-            self._resending = self._common.loop.create_task(self._send_anew())
+            self._resending = common.loop.create_task(self._send_anew())
             return
         self._ended = None
-        self._common.deadlines.discard(self, self._tick)
+        common.deadlines.discard(self, self._tick)
         took, head = round((steady() - self._started) * 1000), self._request[0]
         if came is not None:
             ended(answered(came, took, head))

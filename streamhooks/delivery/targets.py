@@ -103,8 +103,11 @@ def written(target: Target, headers: Mapping[str, str], body: bytes) -> Request:
         ValueError: a name or a value contains a line break or another control character.
 
     """
-    lines, ends = _template(tuple(headers))
-    rest = (lines % (*headers.values(), len(body))).encode()
+    template, ends = _template(tuple(headers))
+    parts = template.copy()
+    parts[1:-2:2] = headers.values()
+    parts[-2] = str(len(body))
+    rest = "".join(parts).encode()
     # `translate` takes a tenth of the time of the pattern, but also leaves tabs and what is not ASCII.
     if rest.translate(None, _PRINTABLE) != ends and _FORBIDDEN.search("".join(headers.values())):
         raise ValueError(_CONTROL)
@@ -112,15 +115,14 @@ def written(target: Target, headers: Mapping[str, str], body: bytes) -> Request:
 
 
 @lru_cache(maxsize=1024)
-def _template(names: tuple[str, ...]) -> tuple[str, bytes]:
-    """Return what follows the first lines of a request with these headers, and the ends of its lines.
+def _template(names: tuple[str, ...]) -> tuple[list[str], bytes]:
+    """Return the parts of what follows the first lines of a request with these headers, and the ends of its lines.
 
-    In the text, there is %s for each value, and %d for the length.
+    An empty part follows each name, and then `Content-Length`. One for the end of the head is the last.
     """
     if _FORBIDDEN.search("".join(names)):
         raise ValueError(_CONTROL)
-    lines = [f"{name.replace('%', '%%')}: %s" for name in names]
-    if "accept" not in map(str.lower, names):
-        lines.append("Accept: */*")
-    text = "\r\n".join(["", *lines, "Content-Length: %d", "", ""])
-    return text, b"\r\n" * text.count("\r\n")
+    parts = [part for name in names for part in (f"\r\n{name}: ", "")]
+    accept = "" if "accept" in map(str.lower, names) else "\r\nAccept: */*"
+    parts += [f"{accept}\r\nContent-Length: ", "", "\r\n\r\n"]
+    return parts, b"\r\n" * "".join(parts).count("\r\n")

@@ -93,8 +93,9 @@ class Preparing:
             return not_sent(blocked, may_pass=True)
         now, started = self.clock(), steady()
         timestamp = int(now)
-        headers = dict(hook.headers) if hook.headers else {}
-        headers |= family(call.webhook_id, timestamp, body)
+        headers = family(call.webhook_id, timestamp, body)
+        if hook.headers:
+            headers = hook.headers | headers
         headers |= standard_headers(signing_secrets(hook, now), call.webhook_id, timestamp, body)
         headers[HOPS_HEADER] = str(call.hops + 1)
         if traceparent is None:
