@@ -21,6 +21,7 @@ AIOHTTP = Library(
             "aiohttp.connector:TCPConnector.close": "809ebf30e4e4",
         },
         "delivery/exchanges.py": {
+            "aiohttp.base_protocol:BaseProtocol.__slots__": ATTRIBUTE,
             "aiohttp.base_protocol:BaseProtocol._loop": ATTRIBUTE,
             "aiohttp.base_protocol:BaseProtocol.connection_made": "95112546d12b",
             "aiohttp.client_proto:ResponseHandler.__init__": "babc2d7d4f45",

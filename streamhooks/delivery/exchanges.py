@@ -77,6 +77,27 @@ class HookProtocol(ResponseHandler):
     it that is kept, or without any byte of one.
     """
 
+    __slots__ = (
+        "_descriptor",
+        "_distrust",
+        "_ended",
+        "_has_strayed",
+        "_heard",
+        "_is_early",
+        "_is_kept",
+        "_max_body",
+        "_poll",
+        "_reader",
+        "_reads",
+        "_ssl_object",
+        "connection",
+        "keep_seconds",
+        "may_be_kept",
+        "on_lost",
+        "origin",
+        "was_clean",
+    )
+
     def __init__(self, loop: asyncio.AbstractEventLoop, distrust: Callable[[Origin], None]) -> None:
         super().__init__(loop)
         self.may_be_kept = False

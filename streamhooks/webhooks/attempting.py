@@ -105,7 +105,7 @@ class Attempting:
             return None
         try:
             payload = task.render(self._rendering, hook, *call.args[1:], **call.kwargs)
-            outgoing = self.soon.prepare(call, hook, payload)
+            outgoing = self.soon.preparing.outgoing(call, hook, payload)
         except Exception:  # `attempt` tells what is wrong with it
             return None
         return outgoing if isinstance(outgoing, Outgoing) else None

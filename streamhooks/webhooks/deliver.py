@@ -79,7 +79,7 @@ class Preparing:
     max_body: int
     """In bytes."""
 
-    def __call__(
+    def outgoing(
         self, call: Call, hook: Hook, payload: Payload, traceparent: str | None = None
     ) -> Outgoing | Attempted:
         """Return the request that sends the payload, or the result of an attempt that may not be made.
@@ -109,10 +109,10 @@ class Preparing:
 class Soon:
     """What sends without waiting, if that is possible: `post` is `HookClient.post_soon`."""
 
-    prepare: Preparing
+    preparing: Preparing
     post: PostSoon
 
-    def __call__(self, outgoing: Outgoing, ended: Callable[[Answer], None]) -> Exchange | None:
+    def send(self, outgoing: Outgoing, ended: Callable[[Answer], None]) -> Exchange | None:
         """Write a request, and call `ended` in a later turn of the loop; None if that would have to wait."""
         hook = outgoing.hook
         return self.post(hook.url, outgoing.headers, outgoing.body, outgoing.timeout, hook.organization_id, ended)
@@ -124,12 +124,12 @@ def deliverer(post: Post, *, clock: Callable[[], float], timeout: float, max_bod
     `post(url, headers, body, seconds, organization_id)` makes the request. `timeout` is in seconds, for hooks without
     their own; `max_body` is in bytes. `clock` gives epoch seconds.
     """
-    prepare = Preparing(clock, timeout, max_body)
+    preparing = Preparing(clock, timeout, max_body)
 
     async def deliver(
         call: Call, hook: Hook, payload: Payload, traceparent: str | None = None, *, is_shown: bool = False
     ) -> Attempted:
-        outgoing = prepare(call, hook, payload, traceparent)
+        outgoing = preparing.outgoing(call, hook, payload, traceparent)
         if isinstance(outgoing, Attempted):
             return outgoing
         came = await post(hook.url, outgoing.headers, outgoing.body, outgoing.timeout, hook.organization_id)

@@ -34,7 +34,7 @@ class StraightLine:
         bulkheads: Bulkheads,
         restraints: Restraints,
         attempting: Attempting,
-        send: Soon,
+        soon: Soon,
         runs: Runs,
         ended: Ended,
         again: Again,
@@ -43,7 +43,7 @@ class StraightLine:
         self._bulkheads = bulkheads
         self._restraints = restraints
         self._attempting = attempting
-        self._send = send
+        self._soon = soon
         self._runs = runs
         self._ended = ended
         self._again = again
@@ -61,7 +61,7 @@ class StraightLine:
         if outgoing is None:
             return False
         delivery = _Delivery(self, call, owner, outgoing)
-        exchange = self._send(outgoing, delivery.answered)
+        exchange = self._soon.send(outgoing, delivery.answered)
         if exchange is None:
             return False
         delivery.exchange = exchange
