@@ -108,7 +108,8 @@ class HookClient:
     ) -> Exchange | None:
         """POST the body without a task or a future, if a kept connection is idle or to be waited for in turn.
 
-        Else do nothing, and return None. The timeout covers the same as for `post`.
+        Else do nothing, and return None. The timeout covers the same as for `post`. An idle connection is written on at
+        the end of this turn of the loop at the latest.
 
         `ended` is told once what `post` would return, in a later turn of the loop, unless the exchange is abandoned.
         It must not raise.
