@@ -120,7 +120,7 @@ class HookClient:
         except (BadUrl, ValueError):
             return None
         exchange = Exchange(self._soon, target, request, timeout, ended)
-        protocol = self._connector.kept(target.request)
+        protocol = self._connector.idle(target.request)
         if protocol is not None:
             exchange.begin(protocol)
             return exchange

@@ -127,11 +127,13 @@ class HookConnector(TCPConnector):
         protocol: Callable[..., ResponseHandler] = HookProtocol
         self._factory = partial(protocol, self._loop, distrusted.add)
 
+    def idle(self, request: HookRequest) -> HookProtocol | None:
+        """Return a connection as `kept` does, whose `is_usable` tells whether a request may be written."""
+        return None if request.origin in self._distrusted else self._pool.take(request.key)
+
     def kept(self, request: HookRequest) -> HookProtocol | None:
         """Return a connection on which a request may be written now, or None. Give it back with `give_back`."""
-        if request.origin in self._distrusted:
-            return None
-        while (protocol := self._pool.take(request.key)) is not None:
+        while (protocol := self.idle(request)) is not None:
             if protocol.is_usable():
                 return protocol
             protocol.drop()

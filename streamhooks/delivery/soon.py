@@ -105,15 +105,16 @@ class Exchange:
         common.write(self)
 
     def write(self) -> None:
-        """Write the request, unless it has ended meanwhile; on a new connection if this one may not be used."""
+        """Write the request, unless it has ended meanwhile; on another connection if this one may not be used."""
         common, protocol = self._common, self._protocol
         if protocol is None:
             return
         if not protocol.is_usable():
-            self._protocol = None
             protocol.drop()
-            self._resending = common.loop.create_task(self._send_anew())
-            return
+            protocol = self._protocol = common.connector.kept(self._target.request)
+            if protocol is None:
+                self._resending = common.loop.create_task(self._send_anew())
+                return
         try:
             protocol.send(self._target.request.origin, self._request, common.max_read, self._over)
         except FAILURES as failure:
