@@ -14,7 +14,7 @@ from streamhooks.delivery.answers import Came
 from streamhooks.delivery.connections import HookConnector
 from streamhooks.delivery.deadlines import Deadlines
 from streamhooks.delivery.exchanges import HookProtocol, StaleConnectionError
-from streamhooks.delivery.results import FAILURES, Answer, answered, elapsed_ms, failed, timed_out
+from streamhooks.delivery.results import Answer, answered, elapsed_ms, failed, timed_out
 from streamhooks.delivery.targets import Request, Target
 from streamhooks.times import steady
 
@@ -117,7 +117,7 @@ class Exchange:
                 return
         try:
             protocol.send(self._target.request.origin, self._request, common.max_read, self._over)
-        except FAILURES as failure:
+        except Exception as failure:  # it is told; the others of this turn are written
             common.loop.call_soon(self._over, None, failure)
 
     def abandon(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from behaviours import EMPTY, OK, Run, answer_with
@@ -14,6 +15,9 @@ from ways import LONG, begin, soon
 
 from streamhooks.delivery import soon as module
 from streamhooks.delivery.client import Answer, HookClient
+from streamhooks.delivery.distrust import Origin
+from streamhooks.delivery.exchanges import HookProtocol
+from streamhooks.delivery.targets import Request
 
 STRAY = b"HTTP/1.1 500 Stray\r\n" + EMPTY
 
@@ -124,5 +128,33 @@ def test_one_that_expires_before_is_not_written(run: Run) -> None:
             await asyncio.sleep(0)
             assert endpoint.unread() == 0
         assert [answer.kind for answer in told] == ["timeout"]
+
+    run(attempt())
+
+
+def test_a_defect_with_one_does_not_keep_the_others_from_being_written(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def attempt() -> None:
+        real = HookProtocol.send
+        told: list[Answer] = []
+        is_told = asyncio.Event()
+
+        def send(self: HookProtocol, origin: Origin, request: Request, *rest: Any) -> None:
+            if b"".join(request).endswith(b"defect"):
+                raise KeyError("a defect of ours")
+            real(self, origin, request, *rest)
+
+        def ended(answer: Answer) -> None:
+            told.append(answer)
+            is_told.set()
+
+        async with plain(2) as (endpoint, client):
+            monkeypatch.setattr(HookProtocol, "send", send)
+            for body in (b"defect", b"other"):
+                assert client.post_soon(endpoint.url, {}, body, LONG, "", ended) is not None
+            await asyncio.wait_for(is_told.wait(), LONG)
+            assert endpoint.unread() == 1
+        assert told[0].error is not None
 
     run(attempt())
