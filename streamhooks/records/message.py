@@ -13,12 +13,11 @@ from typing import Any, ClassVar, Final, Self
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.exact_json import ExactNumber
 from streamhooks.records.fields import OF_USERS, Record, identity, is_number, optional_identity, text
+from streamhooks.records.hook_events import LONGEST_TYPE, is_type
 from streamhooks.times import iso, moment
 
-LONGEST_TYPE: Final = 200
 LONGEST_ID: Final = 256
 
-_TYPE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 # It may become an attribute of a CloudEvent, and a part of a header.
 _ID = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
@@ -82,7 +81,7 @@ class Message(Record):
 def message_type(fields: dict[str, Any]) -> str:
     """Return the type of a message; raise BrokenRecord if it is none."""
     value = text(fields, "type")
-    if len(value) > LONGEST_TYPE or not _TYPE.fullmatch(value):
+    if not is_type(value):
         raise BrokenRecord(
             f"type: must be segments of letters, digits, _ and - with dots between them, of at most {LONGEST_TYPE} "
             "characters together"
