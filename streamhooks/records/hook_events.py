@@ -79,6 +79,11 @@ def is_type(name: str) -> bool:
     return len(name) <= LONGEST_TYPE and _TYPE.fullmatch(name) is not None
 
 
+def sample_type(event: str) -> str:
+    """Return a type, not a pattern, that fires a message hook with this subscription."""
+    return "order.paid" if event == EVERYTHING else event.removesuffix("*") + "sample" * event.endswith("*")
+
+
 def kind_of_hook(app_id: str | None, format_: str) -> HookKind:
     """Return the kind of a hook of this app, if any, and with payloads of this format."""
     if format_ != SENTRY:

@@ -39,6 +39,8 @@ class Message(Record):
     """The producer's id of the event. The `webhook-id` does not follow from it."""
     timestamp: float | None = None
     """When it happened, epoch seconds; None for the timestamp of the record."""
+    source: str | None = None
+    """Where it happened: the `source` of a CloudEvent."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -48,8 +50,9 @@ class Message(Record):
             organization_id=identity(fields, "organization_id"),
             data=fields.get("data"),
             project_id=optional_identity(fields, "project_id"),
-            id=_optional_id(fields),
+            id=_optional_name(fields, "id"),
             timestamp=_optional_moment(fields),
+            source=_optional_name(fields, "source"),
         )
 
     def to_fields(self) -> dict[str, Any]:
@@ -61,6 +64,8 @@ class Message(Record):
             fields["id"] = self.id
         if self.timestamp is not None:
             fields["timestamp"] = iso(self.timestamp)
+        if self.source is not None:
+            fields["source"] = self.source
         return fields
 
     @property
@@ -89,12 +94,12 @@ def message_type(fields: dict[str, Any]) -> str:
     return value
 
 
-def _optional_id(fields: dict[str, Any]) -> str | None:
-    if fields.get("id") is None:
+def _optional_name(fields: dict[str, Any], name: str) -> str | None:
+    if fields.get(name) is None:
         return None
-    value = text(fields, "id")
+    value = text(fields, name)
     if len(value) > LONGEST_ID or not _ID.fullmatch(value):
-        raise BrokenRecord(f"id: must have at most {LONGEST_ID} characters, none of them a control character")
+        raise BrokenRecord(f"{name}: must have at most {LONGEST_ID} characters, none of them a control character")
     return value
 
 
