@@ -59,7 +59,7 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
         if record.value is None or not between.holds(record.timestamp):
             continue
         try:
-            source = read_source(SourceKind.of(record.topic, topics), record.value, registry)
+            source = read_source(SourceKind.of(record.topic, topics), record, registry)
         except BrokenRecord:
             continue
         count += any(matches(hook, ask) for ask in asks(source))

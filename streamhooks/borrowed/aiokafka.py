@@ -65,6 +65,10 @@ AIOKAFKA = Library(
             "aiokafka.consumer.group_coordinator:GroupCoordinator.check_errors": "0fe4e843462c",
             "aiokafka.consumer.group_coordinator:GroupCoordinator.request_rejoin": "eeacfc6c7b5f",
         },
+        "faust_patches/new_topics.py": {
+            "aiokafka.client:AIOKafkaClient._metadata_update": "8388b87c47ec",
+            "aiokafka.protocol.metadata:MetadataRequest": "ed847de2c3e4",
+        },
         "kafka/partitions.py": {
             "aiokafka.partitioner:murmur2": "0cf54dfa1897",
         },

@@ -230,7 +230,9 @@ def _key(hook: JSON) -> Key:
 
 
 def _comparable(name: str, value: Any) -> Any:
-    return sorted(map(str.lower, value or ())) if name == "headers" else value
+    if name == "headers":
+        return sorted(map(str.lower, value or ()))
+    return FIELDS[name].value.emptied if value is None else value
 
 
 def _has_values(value: Any) -> bool:

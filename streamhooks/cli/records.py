@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.kafka.reader import Record
 from streamhooks.records.exact_json import dumps, loads
 from streamhooks.records.packing import parse_json
 from streamhooks.sources.kinds import SourceKind
@@ -50,7 +51,7 @@ def checked(kind: SourceKind, number: int, value: bytes) -> Item:
 
 def key_of(kind: SourceKind, value: bytes) -> str:
     """Return the key of a record; raise BrokenRecord if a worker could not read the record."""
-    return read_source(kind, value, None).key
+    return read_source(kind, Record(kind, 0, 0, 0, None, value), None).key
 
 
 def _is_whole(line: bytes) -> bool:

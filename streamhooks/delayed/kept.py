@@ -66,11 +66,11 @@ class KeptArguments:
         if call.webhook_id != derived_id(source_id(topic, partition, offset, record.timestamp), call.hook_id):
             return None  # another record is there now
         try:
-            source = read_source(kind, record.value, self._registry)
+            source = read_source(kind, record, self._registry)
         except BrokenRecord:
             return None
         for ask in asks(source):
-            task, args = delivery_of(source, ask) or (None, [])
+            task, args = delivery_of(source, ask, record) or (None, [])
             if task == call.task:
                 return [call.hook_id, *args], {}
         return None

@@ -26,6 +26,7 @@ from streamhooks.records.firing import Firing
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_state import HookState
+from streamhooks.records.message import Message
 from streamhooks.records.notice import Notice
 from streamhooks.records.schemas import load
 from streamhooks.records.stretch import Stretch
@@ -33,7 +34,19 @@ from streamhooks.settings import load_settings
 
 RECORDS = {
     record.__name__: record
-    for record in (Alert, DeadLetter, DelayedCall, Event, Firing, Hook, HookState, Notice, ResourceChange, Stretch)
+    for record in (
+        Alert,
+        DeadLetter,
+        DelayedCall,
+        Event,
+        Firing,
+        Hook,
+        HookState,
+        Message,
+        Notice,
+        ResourceChange,
+        Stretch,
+    )
 }
 _PACKAGE = "streamhooks."
 #: timeout of the check of the topic before sending, in seconds

@@ -76,7 +76,7 @@ def find_event(
 
 def _event_id(kind: SourceKind, record: Record, registry: Registry | None) -> str | None:
     try:
-        source = read_source(kind, record.value, registry)
+        source = read_source(kind, record, registry)
     except BrokenRecord:
         return None
     event = source.event if isinstance(source, Alert) else source
@@ -92,7 +92,7 @@ def explain(
         BrokenRecord: the record can't be read.
 
     """
-    source = read_source(kind, record.value, registry)
+    source = read_source(kind, record, registry)
     explained = [
         _explained(hook, source, record, hooks) for hook in hooks if hook.organization_id == source.organization_id
     ]

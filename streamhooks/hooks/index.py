@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streamhooks.hooks.matching import Ask, HookKind, kind_of, narrowed
+from streamhooks.hooks.matching import Ask, kind_of, narrowed
 from streamhooks.records.bounds import MAX_EVENTS
 from streamhooks.records.hook import Hook
-from streamhooks.records.hook_events import names_of
+from streamhooks.records.hook_events import HookKind, names_of
 
 # kind of hook, organization, project or None for hooks of every project, event or None for wide hooks
 _Key = tuple[HookKind, str, str | None, str | None]
@@ -43,7 +43,7 @@ class Index:
     def matching(self, ask: Ask) -> list[Hook]:
         """Return the hooks that match, including disabled ones."""
         kind, organization_id, project_ids, event, _ = ask
-        names = names_of(event) if kind == "app" else (event,)
+        names = (event,) if kind == "service" else names_of(event)
         # By id: several patterns and projects of a hook may match, but it gets the record once.
         found: dict[str, Hook] = {}
         for project_id in (None, *project_ids):

@@ -6,14 +6,13 @@ The hooks table finds the same hooks by its index (`hooks/index.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
-from streamhooks.records.hook_events import ALERT_TRIGGERED, fires
+from streamhooks.records.hook_events import ALERT_TRIGGERED, HookKind, fires, kind_of_hook
 
-HookKind = Literal["service", "app"]
-
+_ARTICLES: Final[dict[HookKind, str]] = {"service": "a", "app": "an", "message": "a"}
 #: projects that are listed in a reason
 _NAMED = 20
 
@@ -45,6 +44,11 @@ def ask_of_change(event: str, organization_id: str, project_id: str | None) -> A
     return Ask("app", organization_id, () if project_id is None else (project_id,), event)
 
 
+def ask_of_messages(type_: str, organization_id: str, project_id: str | None) -> Ask:
+    """Return what a message of this type asks for."""
+    return Ask("message", organization_id, () if project_id is None else (project_id,), type_)
+
+
 def narrowed(hooks: Iterable[Hook], ask: Ask) -> list[Hook]:
     """Return those of the hooks that get what is asked for; they match in all that the index of hooks knows."""
     return [hook for hook in hooks if hook.app_id == ask.app_id]
@@ -59,7 +63,7 @@ def reasons_against(hook: Hook, ask: Ask) -> Iterator[str]:
     """Yield each reason why a hook does not get what a record asks for, active or not."""
     kind = kind_of(hook)
     if kind != ask.hook_kind:
-        yield f"{ask.event} is for {ask.hook_kind} hooks, and this is {'an app' if kind == 'app' else 'a service'} hook"
+        yield f"{ask.event} is for {ask.hook_kind} hooks, and this is {_ARTICLES[kind]} {kind} hook"
     if hook.organization_id != ask.organization_id:
         yield f"it belongs to organization {hook.organization_id}, the record to {ask.organization_id}"
     if ask.app_id is not None and hook.app_id not in (ask.app_id, None):
@@ -71,8 +75,8 @@ def reasons_against(hook: Hook, ask: Ask) -> Iterator[str]:
 
 
 def kind_of(hook: Hook) -> HookKind:
-    """Return the kind of a hook: an app hook or a service hook."""
-    return "service" if hook.app_id is None else "app"
+    """Return the kind of a hook: a service hook, an app hook, or a message hook."""
+    return kind_of_hook(hook.app_id, hook.format)
 
 
 def _projects(ids: tuple[str, ...]) -> str:

@@ -42,6 +42,7 @@ NAMES = {
         "events",
         "alerts",
         "resource-changes",
+        "messages",
         "resources",
         "hooks",
         "hook-states",

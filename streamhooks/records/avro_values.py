@@ -13,11 +13,15 @@ import orjson
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.exact_json import ExactNumber
 
+#: of our ids, only this one is written without dashes
+_HEX_IDS = ("event_id",)
 
-def json_value(value: Any) -> Any:
+
+def json_value(value: Any, *, hex_ids: tuple[str, ...] = _HEX_IDS) -> Any:
     """Return the JSON form of a decoded Avro value.
 
     Times and dates become ISO 8601, UUIDs their usual text, and bytes base64. Decimals keep all their digits.
+    `hex_ids` are the fields whose UUIDs are written without dashes.
 
     Raises:
         BrokenRecord: a number is not finite.
@@ -25,9 +29,12 @@ def json_value(value: Any) -> Any:
     """
     match value:
         case dict():
-            return {name: _named(name, one) for name, one in value.items()}
+            return {
+                name: one.hex if name in hex_ids and isinstance(one, UUID) else json_value(one, hex_ids=hex_ids)
+                for name, one in value.items()
+            }
         case list():
-            return [json_value(one) for one in value]
+            return [json_value(one, hex_ids=hex_ids) for one in value]
         case float():
             return _number(value)
         case datetime():
@@ -39,11 +46,6 @@ def json_value(value: Any) -> Any:
         case bytes():
             return base64.b64encode(value).decode()
     return value
-
-
-def _named(name: str, value: Any) -> Any:
-    # Of our ids, only this one is written without dashes.
-    return value.hex if name == "event_id" and isinstance(value, UUID) else json_value(value)
 
 
 def _number(value: float) -> float | ExactNumber:

@@ -55,6 +55,23 @@ def _json_object(record: type[Record], text: bytes) -> dict[str, Any]:
     raise BrokenRecord("the value is not a JSON object")
 
 
+def decode_any(value: bytes | None, registry: Registry | None = None) -> Any:
+    """Return the JSON value in a value of somebody else's topic: JSON, or Avro whose schema the registry has.
+
+    What Avro has and JSON does not is converted by `records.avro_values`. Raises as `decode` does.
+    """
+    if value is None:
+        raise BrokenRecord("tombstone")
+    if not value:
+        raise BrokenRecord("the value is empty")
+    if value.startswith(SINGLE_OBJECT):
+        raise BrokenRecord("Avro: only the wire format of a schema registry names the schema")
+    if not value.startswith(WIRE):
+        return parse_json(value)
+    writer = _writer(value, registry)
+    return parse_json(value[5:]) if writer is JSON_SCHEMA else json_value(_datum(value, 5, writer), hex_ids=())
+
+
 def encode_avro(record: Record) -> bytes:
     """Return the record in Avro single-object encoding, by the newest schema."""
     name = type(record).__name__
@@ -74,25 +91,29 @@ def _single_object(record: type[Record], value: bytes) -> dict[str, Any]:
         raise BrokenRecord(f"Avro: this is the schema of {written}, not of {record.__name__}")
     newest = schemas.load().newest[record.__name__]
     datum = _datum(value, 10, writer, None if writer is newest else newest)
-    return unpack(record.__name__, datum, record.deepest)
+    return unpack(record.__name__, _fields(datum), record.deepest)
 
 
 def _wire(record: type[Record], value: bytes, registry: Registry | None) -> dict[str, Any]:
+    writer = _writer(value, registry)
+    if writer is JSON_SCHEMA:
+        return _json_object(record, value[5:])
+    return unpack(record.__name__, json_value(_fields(_datum(value, 5, writer))), record.deepest)
+
+
+def _writer(value: bytes, registry: Registry | None) -> Any:
+    """Return the writer's schema of a value in the wire format."""
     if registry is None:
         raise BrokenRecord("no schema registry is configured")
     if len(value) < 5:
         raise BrokenRecord("Avro: the schema's id is cut short")
-    schema_id = int.from_bytes(value[1:5], "big")
     try:
-        writer = registry.schema(schema_id)
+        return registry.schema(int.from_bytes(value[1:5], "big"))
     except LookupError as error:
         raise BrokenRecord(f"Avro: {error}") from None
-    if writer is JSON_SCHEMA:
-        return _json_object(record, value[5:])
-    return unpack(record.__name__, json_value(_datum(value, 5, writer)), record.deepest)
 
 
-def _datum(value: bytes, start: int, writer: Any, reader: Any = None) -> dict[str, Any]:
+def _datum(value: bytes, start: int, writer: Any, reader: Any = None) -> Any:
     """Decode Avro from `start` on, and resolve it to the reader's schema, if given."""
     body = BytesIO(value)
     body.seek(start)
@@ -100,8 +121,12 @@ def _datum(value: bytes, start: int, writer: Any, reader: Any = None) -> dict[st
         datum = fastavro.schemaless_reader(body, writer, reader)
     except Exception as error:  # fastavro raises many undocumented kinds for invalid bytes
         raise BrokenRecord(f"Avro: {type(error).__name__}: {error}"[:200]) from None
-    if not isinstance(datum, dict):
-        raise BrokenRecord("Avro: the value is not a record")
     if body.tell() != len(value):
         raise BrokenRecord("Avro: bytes are left over after the record")
     return datum
+
+
+def _fields(datum: Any) -> dict[str, Any]:
+    if isinstance(datum, dict):
+        return datum
+    raise BrokenRecord("Avro: the value is not a record")

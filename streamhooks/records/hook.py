@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.bounds import over_bounds
 from streamhooks.records.fields import Record, hex_32, number, plain, text, whole
+from streamhooks.records.hook_events import SENTRY, Format
 from streamhooks.records.hook_fields import (
     SAID,
     Fact,
@@ -25,6 +26,7 @@ from streamhooks.records.hook_fields import (
 from streamhooks.records.hook_values import (
     APP,
     EVENTS,
+    FORMAT,
     HEADERS,
     HOOK_ID,
     ORGANIZATION,
@@ -120,6 +122,16 @@ class Hook(_Judged):
         ),
     )
     version: int = field(default=0, metadata=changeable(VERSION))
+    format: Format = field(
+        default=SENTRY,
+        metadata=changeable(
+            FORMAT,
+            option=Option("--format", "FORMAT", "Of the payloads: sentry (default), standard, cloudevents or data."),
+            input=Input("Format", "Of the payloads.", place="main"),
+            fact=Fact("Format"),
+        ),
+    )
+    """Of the payloads; unknown to 0.1.0."""
     status: Status = field(default="active", metadata=changeable(STATUS))
     headers: dict[str, str] | None = field(
         default=None,

@@ -18,7 +18,14 @@ from streamhooks.records.fields import (
     text,
     whole,
 )
-from streamhooks.records.hook_events import SERVICE_EVENTS, expand_events
+from streamhooks.records.hook_events import (
+    OF_MESSAGES,
+    SENTRY,
+    SERVICE_EVENTS,
+    Format,
+    expand_events,
+    expand_types,
+)
 from streamhooks.records.json_schema import TEXT, Schema, of_list, or_null
 from streamhooks.records.secret import SECRET_BYTES, check_secret, masked, wrong_in_new_secret
 from streamhooks.records.value import Value
@@ -84,13 +91,17 @@ def events_schema(event: Schema) -> Schema:
         **of_list(event),
         "minItems": 1,
         "maxItems": MAX_EVENTS,
-        "description": "of an app hook: <resource>.<action>, <resource>.* for all actions, * for all. A known resource"
+        "description": "of a message hook: types such as order.paid, order.* for all below order., * for all;"
+        " of an app hook: <resource>.<action>, <resource>.* for all actions, * for all. A known resource"
         " alone, such as issue, means its known actions, which count as well",
     }
 
 
 def _events(fields: dict[str, Any], name: str) -> tuple[str, ...]:
-    return expand_events(listing(fields, name), fields.get("app_id") is not None)
+    events = listing(fields, name)
+    if fields.get("format") in OF_MESSAGES:
+        return expand_types(events)
+    return expand_events(events, fields.get("app_id") is not None)
 
 
 def _bad_events(events: list[Any]) -> str | None:
@@ -103,8 +114,16 @@ def _status(fields: dict[str, Any], name: str) -> Status:
     return cast(Status, choice(fields, name, get_args(Status)))
 
 
+def _format(fields: dict[str, Any], name: str) -> Format:
+    found = choice(fields, name, get_args(Format))
+    if found != SENTRY and fields.get("app_id") is not None:
+        raise BrokenRecord(f"{name}: must be {SENTRY} for the hook of an app")
+    return cast(Format, found)
+
+
 SERVICE_EVENT: Final[Schema] = {"enum": list(SERVICE_EVENTS)}
 APP_EVENT: Final[Schema] = {"type": "string", "pattern": patterns.APP_EVENT}
+MESSAGE_TYPE: Final[Schema] = {"type": "string", "pattern": patterns.MESSAGE_TYPE}
 
 URL: Final = Value(
     "url",
@@ -121,7 +140,7 @@ URL: Final = Value(
 EVENTS: Final = Value(
     "events",
     _events,
-    events_schema({"anyOf": [SERVICE_EVENT, APP_EVENT]}),
+    events_schema({"anyOf": [SERVICE_EVENT, APP_EVENT, MESSAGE_TYPE]}),
     _bad_events,
     of_list(TEXT),
     lambda events: list(events[: MAX_EVENTS + 1]),
@@ -135,6 +154,16 @@ VERSION: Final = Value(
     {"type": "integer", "enum": list(VERSIONS), "description": "of the payload"},
     lambda version: None if version in VERSIONS else f"must be {_VERSIONS}",
     {"type": "integer", "minimum": 0, "description": f"of the payload; sent are {_VERSIONS}"},
+)
+FORMAT: Final = Value(
+    "choice",
+    _format,
+    {
+        "enum": list(get_args(Format)),
+        "description": "of the payloads: sentry, or one of those that messages have; then events are types of messages",
+    },
+    has_default=True,
+    emptied=SENTRY,
 )
 STATUS: Final = Value("other", _status, {"enum": list(get_args(Status))})
 

@@ -93,7 +93,7 @@ def _record_in(kind: Any) -> Mapping[str, Any] | None:
 
 def _pack(fields: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     datum: dict[str, Any] = {
-        name: float(value) if isinstance(value, ExactNumber) else value
+        name: float(value) if isinstance(value, ExactNumber) and name not in plan.json else value
         for name, value in fields.items()
         if name in plan.names
     }

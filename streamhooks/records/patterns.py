@@ -32,6 +32,9 @@ _RESOURCE = "[A-Za-z0-9_-]{1,100}"
 _ALONE = _any_case("issue|error|comment|event_alert")
 APP_EVENT: Final = rf"^(?:\*|{_ALONE}|(?!{_any_case('event')}\.){_RESOURCE}\.(?:{_RESOURCE}|\*))$"
 
+_SEGMENT = "[A-Za-z0-9_-]+"
+MESSAGE_TYPE: Final = rf"^(?=.{{1,200}}$|.{{1,200}}\.\*$)(?:\*|{_SEGMENT}(?:\.{_SEGMENT})*(?:\.\*)?)$"
+
 # Base64 of 24 to 64 bytes.
 _FOUR = "[A-Za-z0-9+/]"
 _BASE64 = rf"(?:(?:{_FOUR}{{4}}){{8,20}}(?:{_FOUR}{{2}}==|{_FOUR}{{3}}=)?|(?:{_FOUR}{{4}}){{21}}(?:{_FOUR}{{2}}==)?)"

@@ -65,14 +65,13 @@ class Calls:
             BrokenRecord: the record can't be read.
 
         """
-        source = self._read(kind, record.value)
+        source = self._read(kind, record)
         if self._duplicates.are_sought and self._is_duplicate(source, record, origin):
             return []
         fan_out, calls = fan_out_of(source), list[Call]()
-        if fan_out is None or not fan_out.finds_all:
-            for ask in asks(source):
-                if fan_out is None or ask.hook_kind == "service":
-                    calls += self._deliveries(source, ask, origin)
+        for ask in asks(source):
+            if fan_out is None or ask.hook_kind != "app":
+                calls += self._deliveries(source, ask, record, origin)
         if fan_out is not None:
             calls.append(self._fan_out(fan_out, origin))
         return calls
@@ -86,12 +85,12 @@ class Calls:
             BrokenRecord: the record can't be read.
 
         """
-        source = self._read(SourceKind.of(record.topic, self._topics), record.value)
+        source = self._read(SourceKind.of(record.topic, self._topics), record)
         ask = next((one for one in asks(source) if matches(hook, one)), None)
         if ask is None:
             return None
         origin = origin_of(record, int(self._clock() * 1000))
-        if (delivery := delivery_of(source, ask)) is not None:
+        if (delivery := delivery_of(source, ask, record)) is not None:
             task, args = delivery
             call = call_from(origin, task, self._partition_of(hook.id), [hook.id, *args], ask.event, hook.id)
             return again(call, cause, id_of)
@@ -106,23 +105,23 @@ class Calls:
         DUPLICATES.labels(record.topic).inc()
         return True
 
-    def _read(self, kind: SourceKind | None, value: bytes | None) -> Source:
+    def _read(self, kind: SourceKind | None, record: Record) -> Source:
         if kind is None:
             raise BrokenRecord("it is of no source topic")
-        record = kind.read(value, self._registry)
+        found = kind.read(record, self._registry)
         # By the kind, since asking each record for its type takes longer.
         if kind is not SourceKind.NOTICES:
-            return cast(UserRecord, record)
-        notice = cast(Notice, record)
+            return cast(UserRecord, found)
+        notice = cast(Notice, found)
         return HookNotice(notice, self._hooks.get(notice.hook_id))
 
-    def _deliveries(self, source: Source, ask: Ask, origin: Origin) -> list[Call]:
-        if (delivery := delivery_of(source, ask)) is None:
+    def _deliveries(self, source: Source, ask: Ask, record: Record, origin: Origin) -> list[Call]:
+        hooks = self._hooks.matching(ask)
+        if not hooks or (delivery := delivery_of(source, ask, record)) is None:
             return []
         task, args = delivery
         return [
-            call_from(origin, task, self._partition_of(hook.id), [hook.id, *args], ask.event, hook.id)
-            for hook in self._hooks.matching(ask)
+            call_from(origin, task, self._partition_of(hook.id), [hook.id, *args], ask.event, hook.id) for hook in hooks
         ]
 
     def _fan_out(self, fan_out: FanOutParts, origin: Origin) -> Call:

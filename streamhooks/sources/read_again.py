@@ -54,14 +54,17 @@ class ReadAgain:
         self._origins.of(record)
         if self._registry is not None:
             await asyncio.to_thread(self._registry.learn, record.value)
-        found = read_source(SourceKind.of(topic, self._topics), record.value, self._registry)
-        if (fan_out := fan_out_of(found)) is not None and fan_out.finds_all:
-            deliveries: list[Delivery] = await tasks[fan_out.task](*fan_out.args)
-            return deliveries
-        return [one for ask in asks(found) for one in self._of(found, ask)]
+        found = read_source(SourceKind.of(topic, self._topics), record, self._registry)
+        fan_out, deliveries = fan_out_of(found), list[Delivery]()
+        if is_whole := fan_out is not None and fan_out.finds_all:
+            deliveries += await tasks[fan_out.task](*fan_out.args)
+        for ask in asks(found):
+            if not is_whole or ask.hook_kind != "app":
+                deliveries += self._of(found, ask, record)
+        return deliveries
 
-    def _of(self, source: UserRecord, ask: Ask) -> list[Delivery]:
-        if (delivery := delivery_of(source, ask)) is None:
+    def _of(self, source: UserRecord, ask: Ask, record: Record) -> list[Delivery]:
+        if (delivery := delivery_of(source, ask, record)) is None:
             return []
         task, args = delivery
         return [Delivery(task, hook.id, [hook.id, *args], ask.event) for hook in self._hooks.matching(ask)]

@@ -10,15 +10,19 @@ from typing import Any, NamedTuple
 
 from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
 from streamhooks.errors import BrokenRecord
-from streamhooks.hooks.matching import Ask, ask_of_app, ask_of_change, ask_of_project
+from streamhooks.hooks.matching import Ask, ask_of_app, ask_of_change, ask_of_messages, ask_of_project
+from streamhooks.kafka.reader import Record
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.formats import Registry
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import ALERT_TRIGGERED, EVENT_ALERT, EVENT_CREATED, EVERYTHING, NOTICES
+from streamhooks.records.message import Message
 from streamhooks.records.notice import Notice
 from streamhooks.sources.kinds import OF_USERS, SourceKind
+from streamhooks.sources.messages import message_of, sent_message
 from streamhooks.sources.notices import HookNotice, notice_data
 from streamhooks.webhooks.tasks import (
+    process_message,
     process_resource_change,
     process_service_hook,
     send_alert_event,
@@ -26,7 +30,7 @@ from streamhooks.webhooks.tasks import (
     send_resource_change_webhook,
 )
 
-UserRecord = Event | Alert | ResourceChange
+UserRecord = Event | Alert | ResourceChange | Message
 Source = UserRecord | HookNotice
 
 DeliveryParts = tuple[str, list[Any]]
@@ -43,14 +47,14 @@ class FanOutParts(NamedTuple):
     """Whether it finds all hooks of the record, not only those of apps."""
 
 
-def read_source(kind: SourceKind | None, value: bytes | None, registry: Registry | None) -> UserRecord:
+def read_source(kind: SourceKind | None, record: Record, registry: Registry | None) -> UserRecord:
     """Return a record that users write; `registry` knows the schemas of those in the wire format.
 
     Raises:
         BrokenRecord: it can't be read, is a tombstone, or belongs to another topic.
 
     """
-    source = None if kind is None else kind.read(value, registry)
+    source = None if kind is None else kind.read(record, registry)
     if source is None or isinstance(source, Notice):
         raise BrokenRecord(f"it is not a record of {', '.join(OF_USERS)}")
     return source
@@ -59,16 +63,25 @@ def read_source(kind: SourceKind | None, value: bytes | None, registry: Registry
 def asks(source: Source) -> tuple[Ask, ...]:
     """Return what a record asks for."""
     if isinstance(source, Event):
-        return (ask_of_project(source, EVENT_CREATED),)
+        return ask_of_project(source, EVENT_CREATED), _ask_of_messages(source, EVENT_CREATED)
+    if isinstance(source, Message):
+        return (ask_of_messages(source.type, source.organization_id, source.project_id),)
     if isinstance(source, Alert):
-        of_project = ask_of_project(source.event, EVENT_ALERT)
-        return (of_project,) if source.app_id is None else (of_project, ask_of_app(source.event, source.app_id))
+        of_all = ask_of_project(source.event, EVENT_ALERT), _ask_of_messages(source.event, EVENT_ALERT)
+        return of_all if source.app_id is None else (*of_all, ask_of_app(source.event, source.app_id))
     if isinstance(source, HookNotice):
         return _asks_of_notice(source.notice, source.about)
     if source.data is None and source.instance is None and source.sender == "Error":
         return ()  # as in Sentry
     event = change_event(source.sender, source.action)
-    return (ask_of_change(event, source.organization_id, source.project_id),)
+    return (
+        ask_of_change(event, source.organization_id, source.project_id),
+        ask_of_messages(event, source.organization_id, source.project_id),
+    )
+
+
+def _ask_of_messages(event: Event, type_: str) -> Ask:
+    return ask_of_messages(type_, event.organization_id, event.project_id)
 
 
 def duplicate_key(source: Source) -> tuple[str, ...]:
@@ -77,11 +90,18 @@ def duplicate_key(source: Source) -> tuple[str, ...]:
         return (source.event_id,)
     if isinstance(source, Alert):
         return (source.event.event_id, source.rule, source.app_id or "")
+    if isinstance(source, Message) and source.id is not None:
+        return (source.organization_id, source.type, source.id)
     return ()
 
 
-def delivery_of(source: Source, ask: Ask) -> DeliveryParts | None:
+def delivery_of(source: Source, ask: Ask, record: Record) -> DeliveryParts | None:
     """Return what each hook of an ask gets for a record; None for a change whose resource must be looked up."""
+    if ask.hook_kind == "message" and not isinstance(source, HookNotice):
+        message = message_of(source)
+        return None if message is None else (process_message.name, [sent_message(message, record)])
+    if isinstance(source, Message):
+        return None
     if isinstance(source, Event):
         return process_service_hook.name, [source]
     if isinstance(source, Alert):
@@ -102,7 +122,7 @@ def delivery_of(source: Source, ask: Ask) -> DeliveryParts | None:
 
 def fan_out_of(source: Source, only: str | None = None) -> FanOutParts | None:
     """Return the task that finds the app hooks when it runs (if given, `only` this hook); None if none is needed."""
-    if isinstance(source, (Event, HookNotice)):
+    if isinstance(source, (Event, Message, HookNotice)):
         return None
     if isinstance(source, Alert):
         if source.app_id is None:

@@ -9,6 +9,7 @@ from streamhooks.records.call import DelayedCall, Resent
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id_of_call
+from streamhooks.records.message import Message
 from streamhooks.tasks.lanes import task_lane
 
 
@@ -145,5 +146,5 @@ def as_of(call: Call, hook: Hook | None) -> None:
 
 
 def plain_arguments(args: list[Any]) -> list[Any]:
-    """Return the arguments as JSON values: an event becomes its fields."""
-    return [arg.fields if isinstance(arg, Event) else arg for arg in args]
+    """Return the arguments as JSON values: an event or a message becomes its fields."""
+    return [arg.to_fields() if isinstance(arg, (Event, Message)) else arg for arg in args]

@@ -24,6 +24,7 @@ def _entry(name: str, said: HookField) -> dict[str, Any]:
         "unit": said.unit,
         "has_setting": said.has_setting,
         "maxlength": said.value.longest,
+        "choices": said.value.schema.get("enum"),
         "input": said.input and _input(said.input),
         "fact": said.fact and _fact(said.fact),
     }

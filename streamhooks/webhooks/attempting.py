@@ -82,7 +82,7 @@ class Attempting:
                 return _UNKNOWN
             if not self._hooks.is_active(hook_id):
                 return _DISABLED
-            attempted = unsupported(hook)
+            attempted = unsupported(hook, of_messages=task.of_messages)
             if attempted is None:
                 payload = task.render(self._rendering, hook, *call.args[1:], **call.kwargs)
                 attempted = await self._deliver(call, hook, payload, traceparent)
@@ -101,7 +101,11 @@ class Attempting:
     def request(self, call: Call, hook: Hook) -> Outgoing | None:
         """Return the request of an attempt to deliver to an active hook; None if only `attempt` can make one."""
         task = self._registry.get(call.task)
-        if self.soon is None or not isinstance(task, DeliveryTask) or unsupported(hook) is not None:
+        if (
+            self.soon is None
+            or not isinstance(task, DeliveryTask)
+            or unsupported(hook, of_messages=task.of_messages) is not None
+        ):
             return None
         try:
             payload = task.render(self._rendering, hook, *call.args[1:], **call.kwargs)

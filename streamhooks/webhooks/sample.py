@@ -13,10 +13,11 @@ from streamhooks.delivery.outcomes import Attempted, VerdictKind
 from streamhooks.errors import Busy
 from streamhooks.records.firing import Attempt, Outcome
 from streamhooks.records.hook import Hook
+from streamhooks.records.hook_events import SENTRY
 from streamhooks.tasks.attempts import attempt_of
 from streamhooks.tasks.call import Call
 from streamhooks.webhooks.deliver import Deliver
-from streamhooks.webhooks.rendering import Payload, app_headers, service_payload, unsupported
+from streamhooks.webhooks.rendering import Payload, app_headers, message_payload, service_payload, unsupported
 from streamhooks.webhooks.sample_bodies import sample_body
 
 #: maximum tests in flight: per worker, and per hook
@@ -94,11 +95,15 @@ class Samples:
 
     async def _attempt(self, hook: Hook, event: str, body: bytes) -> tuple[Call, Attempted]:
         call = Call(f"sample_{uuid4().hex}", "sample", 0, int(self._clock() * 1000), hook_id=hook.id, event=event)
-        if hook.app_id is None:
+        of_messages = hook.format != SENTRY
+        if of_messages:
+            payload = message_payload(hook, body)
+        elif hook.app_id is None:
             payload = service_payload(hook, body)
         else:
             payload = Payload(body, app_headers(hook, event.partition(".")[0]))
-        return call, unsupported(hook) or await self._deliver(call, hook, payload, is_shown=True)
+        refused = unsupported(hook, of_messages=of_messages)
+        return call, refused or await self._deliver(call, hook, payload, is_shown=True)
 
 
 def _shown(headers: Fields) -> list[dict[str, str]]:

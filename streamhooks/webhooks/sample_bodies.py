@@ -7,10 +7,22 @@ from typing import Any
 from uuid import uuid4
 
 from streamhooks.delivery.links import Links
+from streamhooks.delivery.message_payloads import BODIES
 from streamhooks.delivery.payloads import FORMATS, alert_data, resource_change_data
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
-from streamhooks.records.hook_events import NOTICES, fires, never_fire, sample_of, singles_of
+from streamhooks.records.hook_events import (
+    EVERYTHING,
+    NOTICES,
+    SENTRY,
+    fires,
+    is_type,
+    never_fire,
+    sample_of,
+    sample_type,
+    singles_of,
+)
+from streamhooks.records.message import Message
 from streamhooks.times import iso
 
 _SINGLE = re.compile(r"[a-z0-9_-]{1,100}\.[a-z0-9_-]{1,100}")
@@ -18,21 +30,29 @@ _SINGLE = re.compile(r"[a-z0-9_-]{1,100}\.[a-z0-9_-]{1,100}")
 
 def events_of(hook: Hook) -> list[str]:
     """Return the events that a hook can be tested with; for patterns, the known events that match."""
+    if hook.format != SENTRY:
+        return sorted({sample_type(event) for event in hook.events})
     return sorted({single for event in _firing(hook) for single in singles_of(event)}) or [_usual(hook)]
 
 
 def usual_event(hook: Hook) -> str:
     """Return the default event of a test: the first that the hook subscribed to."""
+    if hook.format != SENTRY:
+        return next(map(sample_type, hook.events), sample_type(EVERYTHING))
     return next(map(sample_of, _firing(hook)), _usual(hook))
 
 
 def can_get(hook: Hook, event: str) -> bool:
     """Tell whether this event, not a pattern, can fire the hook."""
+    if hook.format != SENTRY:
+        return is_type(event) and fires(hook.events, event)
     return event in events_of(hook) or bool(_SINGLE.fullmatch(event) and fires(_firing(hook), event))
 
 
 def sample_body(hook: Hook, event: str, links: Links, now: float) -> bytes:
     """Return what goes out for a made-up event of this name; `now` is epoch seconds."""
+    if hook.format != SENTRY:
+        return BODIES[hook.format](_message(hook, event, now))
     made = FORMATS.get(hook.version, FORMATS[0])  # of a version that there is not, nothing is sent
     if hook.app_id is None:
         return made.service(_made_up(hook, now), links)
@@ -42,6 +62,11 @@ def sample_body(hook: Hook, event: str, links: Links, now: float) -> bytes:
     else:
         data = resource_change_data(resource, _about_a_hook(hook, action, now) if resource == NOTICES else _RESOURCE)
     return made.app(action, hook.id, data, None)
+
+
+def _message(hook: Hook, type_: str, now: float) -> Message:
+    project = hook.project_ids[0] if hook.project_ids else None
+    return Message(type_, hook.organization_id, {"sample": True}, project, uuid4().hex, now)
 
 
 _RESOURCE = {"id": "1", "title": "A sample"}

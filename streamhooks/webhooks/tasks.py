@@ -10,15 +10,16 @@ from typing import Any
 
 from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
 from streamhooks.errors import RegistryAway
-from streamhooks.hooks.matching import ask_of_app, ask_of_change
+from streamhooks.hooks.matching import ask_of_app, ask_of_change, ask_of_messages
 from streamhooks.masking import shown
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
-from streamhooks.records.hook_events import ALERT_TRIGGERED
+from streamhooks.records.hook_events import ALERT_TRIGGERED, SENTRY
+from streamhooks.records.message import Message
 from streamhooks.tasks.context import NOTE_FINDING, READ_AGAIN, current
 from streamhooks.tasks.retry import RetryTaskError, retry
 from streamhooks.tasks.task import Delivery, FanOut, fan_out, instrumented_task, registry
-from streamhooks.webhooks.rendering import Payload, Rendering, app_payload, service_payload
+from streamhooks.webhooks.rendering import Payload, Rendering, app_payload, message_payload, service_payload
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +34,13 @@ class DeliveryTask(FanOut):
     """
 
     render: Render
+    of_messages: bool = False
+    """Whether the payload is that of a message, for hooks whose format is not that of Sentry."""
 
 
-def delivery(name: str, event: str = "", max_retries: int = 3) -> Callable[[Render], DeliveryTask]:
+def delivery(
+    name: str, event: str = "", max_retries: int = 3, *, of_messages: bool = False
+) -> Callable[[Render], DeliveryTask]:
     """Make a delivery task from a function that renders; `event` is for calls without a hook that name no event."""
 
     def decorate(render: Render) -> DeliveryTask:
@@ -48,7 +53,7 @@ def delivery(name: str, event: str = "", max_retries: int = 3) -> Callable[[Rend
             named = bound.arguments.get("event")
             return [Delivery(name, hook_id, bound.args[1:], named if isinstance(named, str) else event)]
 
-        made = DeliveryTask(name, deliver_to, max_retries=max_retries, render=render)
+        made = DeliveryTask(name, deliver_to, max_retries=max_retries, render=render, of_messages=of_messages)
         registry[name] = made
         return made
 
@@ -59,6 +64,12 @@ def delivery(name: str, event: str = "", max_retries: int = 3) -> Callable[[Rend
 def process_service_hook(rendering: Rendering, hook: Hook, event: Event | dict[str, Any]) -> Payload:
     """Render an event for a service hook."""
     return service_payload(hook, rendering.event(event, hook.version))
+
+
+@delivery("streamhooks.process_message", max_retries=5, of_messages=True)
+def process_message(rendering: Rendering, hook: Hook, message: Message | dict[str, Any]) -> Payload:
+    """Render a message for a hook, in the format that it has now."""
+    return message_payload(hook, rendering.message(message, hook.format))
 
 
 @fan_out("streamhooks.send_alert_event")
@@ -106,15 +117,18 @@ async def process_resource_change(
     """Return one delivery for each app hook that the change fires, so that one failing webhook fails alone.
 
     If given, `only` is the id of the one hook that gets it, and `data` is sent instead of the resource under its name.
+    If its resource is looked up here, the message hooks get it from here, too.
 
     Raises:
         RetryTaskError: the change arrived before its resource.
         TimeoutError: Kafka did not return the resource in time.
 
     """
-    services = current().services
+    services, call = current().services, current().call
     ask = ask_of_change(change_event(sender, action), organization_id, project_id)
     hooks = services.hooks.matching(ask)
+    if data is None and instance is None:
+        hooks += services.hooks.matching(ask_of_messages(ask.event, organization_id, project_id))
     if only is not None:
         hooks = [hook for hook in hooks if hook.id == only]
     if data is None and instance is None and sender == "Error":
@@ -132,8 +146,12 @@ async def process_resource_change(
         if instance is None:
             raise RetryTaskError(f"the resource {shown(sender)}:{shown(instance_id)} is not there yet")
         data = resource_change_data(resource_name(sender), instance)
+    # What it is for message hooks: the record's own time is not known here.
+    message = Message(ask.event, organization_id, data, project_id, call.webhook_id, call.created / 1000)
     return [
-        Delivery(send_resource_change_webhook.name, hook.id, [hook.id, ask.event, data, actor], ask.event)
+        Delivery(process_message.name, hook.id, [hook.id, message], ask.event)
+        if hook.format != SENTRY
+        else Delivery(send_resource_change_webhook.name, hook.id, [hook.id, ask.event, data, actor], ask.event)
         for hook in hooks
     ]
 

@@ -20,6 +20,7 @@ from streamhooks.faust_patches.connections import expect_closed_transports
 from streamhooks.faust_patches.fetching import Fetching
 from streamhooks.faust_patches.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.faust_patches.membership import Coordinator
+from streamhooks.faust_patches.new_topics import create_no_topics
 from streamhooks.faust_patches.parts import MakeParts, Parts
 from streamhooks.faust_patches.table import WindowTable
 from streamhooks.in_flight.room import divided
@@ -48,6 +49,7 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
     Raise Refusal if the packages for tracing or TLS files are missing.
     """
     expect_closed_transports()
+    create_no_topics()
     topics = Topics(settings.topic_prefix)
     tracing = make_tracing(settings)
     conf, logs = faust_conf(settings), Logs(settings)

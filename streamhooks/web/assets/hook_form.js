@@ -6,11 +6,12 @@ import { inWords, readDefaults } from "./defaults.js";
 import { showSecret } from "./dialogs.js";
 import { fill, h, toast, write } from "./dom.js";
 import { FIELDS } from "./hook_fields.js";
-import { isApp } from "./hook_state.js";
+import { isApp, isMessage } from "./hook_state.js";
 
 const SERVICE_EVENTS = ["event.created", "event.alert"];
 const KNOWN = ["issue", "issue.created", "issue.resolved", "error.created", "comment", "comment.created", "event_alert.triggered"];
 
+const MESSAGE_HINT = "Types such as order.paid; order.* means all below order., * everything.";
 const APP_HINT = "Such as issue.created. issue means its known actions, issue.* all actions, * everything.";
 
 const EMPTY = "Empty: the worker's default.";
@@ -74,9 +75,11 @@ export function newView(signal) {
   const fields = new Fields();
   const service = kind("service", "Events and alerts of a project (service hook)", true);
   const app = kind("app", "Changes of resources, for an app", false);
+  const message = kind("message", "Events of any type, in a format of your choice (message hook)", false);
   const serviceEvents = eventBoxes(["event.created"]);
   const appEvents = eventText([]);
-  const kinds = h("fieldset", { on: { change: choose } }, h("legend", {}, "What it gets"), service, app);
+  const messageEvents = h("textarea", { rows: 3, spellcheck: "false", placeholder: "order.paid\norder.*" });
+  const kinds = h("fieldset", { on: { change: choose } }, h("legend", {}, "What it gets"), service, app, message);
   const organization = fields.add("organization_id", "Organization", h("input", { required: true, autocomplete: "off" }), () => organizationInput().value.trim());
   const organizationInput = () => fields.all.get("organization_id").control;
   const appId = fields.add("app_id", "App", h("input", { autocomplete: "off" }), () => fields.all.get("app_id").control.value.trim() || null, "The id of the hook's app.");
@@ -88,15 +91,21 @@ export function newView(signal) {
     return h("label", { class: "line" }, h("input", { type: "radio", name: "kind", value, checked }), h("span", {}, text));
   }
 
-  const isOfApp = () => kinds.querySelector(":checked").value === "app";
+  const chosen = () => kinds.querySelector(":checked").value;
+  const isOfApp = () => chosen() === "app";
 
   function choose() {
     const ofApp = isOfApp();
     fields.all.delete("events");
-    fill(places, ofApp
-      ? fields.add("events", "Events", appEvents, () => list(appEvents.value), APP_HINT)
-      : fields.add("events", "Events", serviceEvents, () => checked(serviceEvents)));
+    fill(places, {
+      service: () => fields.add("events", "Events", serviceEvents, () => checked(serviceEvents)),
+      app: () => fields.add("events", "Events", appEvents, () => list(appEvents.value), APP_HINT),
+      message: () => fields.add("events", "Events", messageEvents, () => list(messageEvents.value), MESSAGE_HINT),
+    }[chosen()]());
     appId.hidden = !ofApp;
+    const format = fields.all.get("format");
+    format.node.hidden = chosen() !== "message";
+    if (!format.node.hidden && format.control.value === "sentry") format.control.value = "standard";
     fields.showDefaults(defaults, ofApp);
   }
 
@@ -117,9 +126,11 @@ export function editView(signal, _query, id) {
   const place = h("div", {}, h("h1", { tabindex: "-1" }, "Edit"));
   get(hookPath(id), {}, signal).then((hook) => {
     const fields = new Fields();
-    const control = hook.app_id === null ? eventBoxes(hook.events) : eventText(hook.events);
-    const events = fields.add("events", "Events", control, () => (hook.app_id === null ? checked(control) : list(control.value)), hook.app_id === null ? "" : APP_HINT);
+    const hasBoxes = !isApp(hook) && !isMessage(hook);
+    const control = hasBoxes ? eventBoxes(hook.events) : eventText(hook.events);
+    const events = fields.add("events", "Events", control, () => (hasBoxes ? checked(control) : list(control.value)), hasBoxes ? "" : isApp(hook) ? APP_HINT : MESSAGE_HINT);
     const common = commonFields(fields, hook, events);
+    fields.all.get("format").node.hidden = !isMessage(hook);
     const before = fields.values();
     readDefaults(signal).then((found) => fields.showDefaults(found, isApp(hook)));
     fill(place, formView("Edit", `#/hooks/${id}`, fields, common, "Save", async () => {
@@ -184,6 +195,10 @@ const KINDS = {
       const delays = list(text).map(numberOf);
       return delays.length ? delays : null;
     },
+  },
+  choice: {
+    control: (value, field) => h("select", {}, field.choices.map((one) => h("option", { value: one, selected: one === value }, one))),
+    read: (text) => text,
   },
   secret: { control: () => input({ type: "password", autocomplete: "new-password" }), read: (text) => text || null },
 };

@@ -19,10 +19,14 @@ export function stateBadges(hook) {
 
 export const isApp = (hook) => hook.app_id !== null;
 
+/** Tell whether its payloads are not those of Sentry; a worker of 0.1.0 shows no format. */
+export const isMessage = (hook) => (hook.format ?? "sentry") !== "sentry";
+
 /** Return the title of a hook: its name, else its URL. */
 export const titleOf = (hook) => hook.name ?? hook.url;
 
 export function kindOf(hook) {
+  if (isMessage(hook)) return "message hook";
   return isApp(hook) ? `app ${hook.app_id}` : "service hook";
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from yarl import URL
 
@@ -14,7 +14,7 @@ from streamhooks.hooks.table import Status
 from streamhooks.masking import MASK
 from streamhooks.records.custom_headers import MAX_HEADERS, MAX_NAME
 from streamhooks.records.hook import CHANGEABLE, CREATABLE, FIELDS, Hook, names_for
-from streamhooks.records.hook_events import never_fire
+from streamhooks.records.hook_events import OF_MESSAGES, Format, never_fire
 from streamhooks.records.hook_values import WHOLE
 from streamhooks.records.rotation import MOST, rotated, without_expired
 from streamhooks.records.secret import SECRET_PREFIX, generate_secret
@@ -52,7 +52,7 @@ def new_hook(fields: Mapping[str, Any], hook_id: str, now: float, check_url: Che
         "enabled_at": now,
     }
     given = {name: given[name] for name in CREATABLE if name in given}
-    _check(given, "app_id" in given, wrong, check_url)
+    _check(given, given.get("format"), "app_id" in given, wrong, check_url)
     return Hook.from_fields({**base, **given})
 
 
@@ -85,7 +85,8 @@ def changed_hook(
     elif isinstance(given.get("headers"), dict):
         given["headers"] = _unmasked(given["headers"], hook.headers or {})
     resume = _resume(fields, wrong)
-    _check(given, hook.app_id is not None, wrong, check_url)
+    _check_format(hook, given)
+    _check(given, given.get("format", hook.format), hook.app_id is not None, wrong, check_url)
     changed = Hook.from_fields({**hook.to_fields(), **given})
     if changed.secret != hook.secret:
         changed = rotated_hook(hook, changed, now, overlap)
@@ -138,22 +139,40 @@ def _whole(value: Any) -> Any:
     return int(value) if is_whole else value
 
 
-def _check(given: Mapping[str, Any], app: bool, wrong: dict[str, str], check_url: CheckUrl) -> None:
-    """Raise ProblemError with `wrong` and the problems of all given fields; `app` is whether it is an app hook."""
+def _check(given: Mapping[str, Any], format_: Any, app: bool, wrong: dict[str, str], check_url: CheckUrl) -> None:
+    """Raise ProblemError with `wrong` and the problems of all given fields.
+
+    `format_` is the format of the hook, and `app` is whether it is an app hook.
+    """
+    right = {**_RIGHT, "app_id": "any" if app else None}
+    if format_ in OF_MESSAGES and not app:
+        right["format"] = format_
     for name, value in given.items():
         # Each field separately, in a hook that is valid otherwise, so that the caller learns of all problems.
-        problem = _problem(name, value, app, check_url)
+        problem = _problem(name, value, right, check_url)
         if problem:
             wrong[name] = problem
     if wrong:
         raise bad_fields(wrong)
 
 
-def _problem(name: str, value: Any, app: bool, check_url: CheckUrl) -> str | None:
+def _check_format(hook: Hook, given: Mapping[str, Any]) -> None:
+    """Raise ProblemError with 409 if a valid new format does not fit to what stays of the hook."""
+    if given.get("format") not in get_args(Format) or given["format"] == hook.format:
+        return
+    stays = {**hook.to_fields(), "format": given["format"]} | ({"events": []} if "events" in given else {})
+    try:
+        Hook.from_fields(stays)
+    except BrokenRecord as broken:
+        raise conflict(str(broken)) from None
+
+
+def _problem(name: str, value: Any, right: Mapping[str, Any], check_url: CheckUrl) -> str | None:
+    """Return what is wrong with a field in a hook whose other fields are `right`."""
     if name == "secret" and value in _MASKS:
         return "is the mask of a secret, not a secret"
     try:
-        hook = Hook.from_fields({**_RIGHT, "app_id": "any" if app else None, name: value})
+        hook = Hook.from_fields({**right, name: value})
     except BrokenRecord as broken:
         return str(broken).removeprefix(f"{name}: ")
     if value is None:
@@ -163,7 +182,7 @@ def _problem(name: str, value: Any, app: bool, check_url: CheckUrl) -> str | Non
             check_url(value)
         except BadUrl as bad:
             return str(bad)
-    if name == "events" and app and (idle := never_fire(hook.events)):
+    if name == "events" and hook.app_id is not None and (idle := never_fire(hook.events)):
         return f"{idle[0]!r} is not an event of an app hook"
     return FIELDS[name].value.wrong(value) or hook.over_bounds.get(name)
 

@@ -11,7 +11,7 @@ from typing import Final
 from streamhooks.counting.rollups import ROLLUPS
 from streamhooks.sources.kinds import OF_USERS, SourceKind
 
-SINGLE_EVENT: Final = r"^[a-z0-9_-]{1,100}\.[a-z0-9_-]{1,100}$"
+SINGLE_EVENT: Final = r"^(?:[a-z0-9_-]{1,100}\.[a-z0-9_-]{1,100}|(?=.{1,200}$)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)$"
 
 _DAY = (
     "(?:(?:19[7-9][0-9]|[2-9][0-9]{3})-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"

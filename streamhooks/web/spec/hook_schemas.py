@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from streamhooks.records.hook import CHANGEABLE, CREATABLE, FIELDS, names_for
-from streamhooks.records.hook_values import APP_EVENT, ID, SERVICE_EVENT, events_schema
+from streamhooks.records.hook_events import OF_MESSAGES, SENTRY
+from streamhooks.records.hook_values import APP_EVENT, ID, MESSAGE_TYPE, SERVICE_EVENT, events_schema
 from streamhooks.records.json_schema import TEXT, Schema
 from streamhooks.records.json_schema import of_list as _list
 from streamhooks.records.json_schema import of_object as _object
@@ -15,6 +16,8 @@ from streamhooks.web.rules.hook_input import REQUIRED, RESUME
 from streamhooks.web.spec.values import MOMENT
 from streamhooks.web.spec.values import of_ref as _ref
 
+_NULL: Final[Schema] = {"type": "null"}
+_SENTRY: Final[Schema] = {"const": SENTRY}
 _SETTABLE: Final = {name: FIELDS[name].value.schema for name in CHANGEABLE}
 
 
@@ -50,9 +53,12 @@ def _new_hook(of_kind: dict[str, Schema], *required: str) -> Schema:
 
 
 OF_HOOKS: Final[dict[str, Schema]] = {
-    "NewHook": {"anyOf": [_ref("NewServiceHook"), _ref("NewAppHook")]},
-    "NewServiceHook": _new_hook({"app_id": {"type": "null"}, "events": events_schema(SERVICE_EVENT)}),
-    "NewAppHook": _new_hook({"app_id": ID, "events": events_schema(APP_EVENT)}, "app_id"),
+    "NewHook": {"anyOf": [_ref("NewServiceHook"), _ref("NewAppHook"), _ref("NewMessageHook")]},
+    "NewServiceHook": _new_hook({"app_id": _NULL, "events": events_schema(SERVICE_EVENT), "format": _SENTRY}),
+    "NewAppHook": _new_hook({"app_id": ID, "events": events_schema(APP_EVENT), "format": _SENTRY}, "app_id"),
+    "NewMessageHook": _new_hook(
+        {"app_id": _NULL, "events": events_schema(MESSAGE_TYPE), "format": {"enum": list(OF_MESSAGES)}}, "format"
+    ),
     "HookChange": {
         **_object(
             {

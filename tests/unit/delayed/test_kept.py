@@ -47,9 +47,9 @@ def source(kind: str, offset: int = 3, timestamp: int = 1500) -> Record:
 
 def call_of(record: Record, number: int = 0) -> Call:
     """The call of a source record to a hook."""
-    source = read_source(SourceKind.of(record.topic, Topics("p.")), record.value, None)
+    source = read_source(SourceKind.of(record.topic, Topics("p.")), record, None)
     ask = asks(source)[number]
-    task, args = delivery_of(source, ask)
+    task, args = delivery_of(source, ask, record)
     return call_from(origin_of(record, 0), task, 1, [HOOK, *args], ask.event, HOOK)
 
 

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
+from hypothesis import given
+from hypothesis import strategies as st
 from yarl import URL
 
 from streamhooks.faust_patches.assignor import BalancedAssignor
@@ -19,8 +21,10 @@ class Group:
     def __init__(self, partitions: int) -> None:
         self.cluster = SimpleNamespace(partitions_for_topic=lambda _topic: set(range(partitions)))
         self.members: dict[str, BalancedAssignor] = {}
+        self.topics: dict[str, set[str]] = {}
 
-    def join(self, name: str) -> None:
+    def join(self, name: str, *further: str) -> None:
+        """Let a member join, which knows these topics as well."""
         app = SimpleNamespace(
             conf=SimpleNamespace(canonical_url=URL(f"http://{name}")),
             tables=SimpleNamespace(data={}, changelog_topics=set()),
@@ -30,17 +34,22 @@ class Group:
             ),
         )
         self.members[name] = BalancedAssignor(app, replicas=1)
+        self.topics[name] = {*TOPICS, *further}
 
     def rebalance(self) -> dict[str, set[int]]:
         """Return the partitions of `delayed` by member."""
         told: dict[str, ConsumerProtocolMemberMetadata] = {
-            name: member.metadata(set(TOPICS)) for name, member in self.members.items()
+            name: member.metadata(self.topics[name]) for name, member in self.members.items()
         }
         leader = next(iter(self.members.values()))
         found: dict[str, ConsumerProtocolMemberAssignment] = leader.assign(self.cluster, told)
         for name, assignment in found.items():
             self.members[name].on_assignment(assignment)
-        return {name: {tp.partition for tp in one._active_tps if tp.topic == "delayed"} for name, one in
+        return self.owned("delayed")
+
+    def owned(self, topic: str) -> dict[str, set[int]]:
+        """Return the partitions of a topic by member."""
+        return {name: {tp.partition for tp in one._active_tps if tp.topic == topic} for name, one in
                 self.members.items()}  # fmt: skip
 
 
@@ -80,3 +89,24 @@ def test_a_worker_that_goes_leaves_the_others_theirs() -> None:
     after = group.rebalance()
     assert all(after[name] >= before[name] for name in after)
     assert group.members["w0"]._external_tps_url  # who owns what is told to all
+
+
+@given(
+    st.integers(1, 5),
+    st.lists(st.sampled_from([(), ("orders",), ("refunds",), ("orders", "refunds")]), min_size=1, max_size=5),
+    st.permutations(range(5)),
+)
+def test_a_topic_that_some_know_is_assigned_to_these_alone(
+    partitions: int, known: list[tuple[str, ...]], order: list[int]
+) -> None:
+    # As in a rolling deploy that adds a topic: any member may lead, and any may come last.
+    group = Group(partitions)
+    for number in order:
+        if number < len(known):
+            group.join(f"w{number}", *known[number])
+            group.rebalance()
+    for topic in ("delayed", "orders", "refunds"):
+        owned = group.owned(topic)
+        is_known = any(topic in topics for topics in group.topics.values())
+        assert sorted(one for mine in owned.values() for one in mine) == list(range(partitions if is_known else 0))
+        assert all(not mine for name, mine in owned.items() if topic not in group.topics[name])

@@ -15,7 +15,7 @@ from support.forking import Forking
 from streamhooks.dev.ports import free_port
 from streamhooks.records import schemas
 
-AGENTS = ["@alerts", "@events", "@firings", "@notices", "@resource-changes"]
+AGENTS = ["@alerts", "@events", "@firings", "@messages", "@notices", "@resource-changes"]
 TABLES = ["fired-10s", "fired-1h", "fired-1d"]
 
 

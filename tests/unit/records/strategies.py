@@ -13,6 +13,7 @@ from streamhooks.records.firing import Firing
 from streamhooks.records.hook import FIELDS, Hook
 from streamhooks.records.hook_state import HookState
 from streamhooks.records.letter_state import LetterState
+from streamhooks.records.message import Message
 from streamhooks.records.notice import Notice
 from streamhooks.records.stretch import Stretch
 
@@ -193,6 +194,14 @@ notices = some(
     since=numbers,
 )
 
+messages = some(
+    {"type": st.from_regex(r"[a-z0-9_-]{1,8}(\.[a-z0-9_-]{1,8}){0,3}", fullmatch=True), "organization_id": ids},
+    data=values,
+    project_id=ids,
+    id=st.from_regex(r"[a-z0-9 -]{1,20}", fullmatch=True),
+    timestamp=st.integers(0, 10**9),
+)
+
 RECORDS = {
     Event: events,
     Alert: alerts,
@@ -205,4 +214,5 @@ RECORDS = {
     Notice: notices,
     Stretch: stretches,
     LetterState: letter_states,
+    Message: messages,
 }

@@ -176,14 +176,16 @@ def test_what_another_record_told_before_is_told_once() -> None:
 def test_what_is_of_no_source_topic_is_sent_to_nobody(topic: str) -> None:
     with pytest.raises(BrokenRecord):
         calls().again(SERVICE, record(SourceKind.EVENTS, EVENT)._replace(topic=topic), "replay", "x")
-    with pytest.raises(BrokenRecord, match="it is not a record of events, alerts, resource-changes"):
-        read_source(SourceKind.of(topic, TOPICS), b"{}", None)
+    with pytest.raises(BrokenRecord, match="it is not a record of events, alerts, resource-changes, messages"):
+        read_source(SourceKind.of(topic, TOPICS), Record(topic, 0, 0, 0, None, b"{}"), None)
 
 
 events_of_apps = st.lists(st.sampled_from(["event_alert", "event_alert.*", "issue", "comment.*", "*", "hook.failing"]))
+types = st.lists(st.sampled_from(["event.created", "event.*", "event.alert", "issue.created", "order.*", "order", "*"]))
 some_hooks = st.one_of(
     st.lists(st.sampled_from(["event.created", "event.alert"])).map(lambda events: hook(1, *events)),
     events_of_apps.map(lambda events: hook(1, *events, app_id="pager")),
+    types.map(lambda types: hook(1, *types, format="data")),
 )
 
 
@@ -193,8 +195,9 @@ def test_a_hook_is_only_matched_by_kinds_that_can_fire_it(one: Hook) -> None:
         SourceKind.EVENTS: EVENT,
         SourceKind.ALERTS: {"event": EVENT, "rule": "r", "app_id": "pager"},
         SourceKind.RESOURCE_CHANGES: CHANGE | {"instance": {}},
+        SourceKind.MESSAGES: {"type": "order.paid", "organization_id": "1"},
     }
     for kind in OF_USERS:
-        source = read_source(kind, json.dumps(values[kind]).encode(), None)
+        source = read_source(kind, record(kind, values[kind]), None)
         if any(matches(one, ask) for ask in asks(source)):
             assert kind.can_fire(one), [list(reasons_against(one, ask)) for ask in asks(source)]

@@ -22,7 +22,7 @@ async def test_create_read_change_delete() -> None:
         assert list(made) == [
             "id", "organization_id", "project_ids", "app_id", "name", "description", "url", "events", "secret",
             "previous_secrets_until",
-            "version", "status",
+            "version", "format", "status",
             "status_reason", "disabled_since", "failing_since", "paused_until", "breaker", "trouble", "headers",
             "timeout", "max_in_flight", "rate_limit", "retry_schedule",
             "date_created", "revision",
