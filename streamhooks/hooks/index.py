@@ -23,9 +23,12 @@ class Index:
         self._entries: dict[_Key, dict[str, Hook]] = {}
         #: the events of wide hooks
         self._events: dict[str, frozenset[str]] = {}
+        #: how many hooks are message hooks
+        self.message_hooks = 0
 
     def add(self, hook: Hook) -> None:
         """Add a hook that is not in the index."""
+        self.message_hooks += kind_of(hook) == "message"
         if _is_wide(hook):
             self._events[hook.id] = frozenset(hook.events)
         for key in _keys(hook):
@@ -33,6 +36,7 @@ class Index:
 
     def remove(self, hook: Hook) -> None:
         """Remove a hook, as it was when it was added."""
+        self.message_hooks -= kind_of(hook) == "message"
         self._events.pop(hook.id, None)
         for key in _keys(hook):
             found = self._entries[key]

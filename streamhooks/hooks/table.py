@@ -226,6 +226,11 @@ class HooksTable:
 
     # --- many
 
+    @property
+    def has_message_hooks(self) -> bool:
+        """Tell whether there are message hooks."""
+        return self._index.message_hooks > 0
+
     def matching(self, ask: Ask) -> list[Hook]:
         """Return the hooks, including disabled ones, for which `matches` is true."""
         return self._index.matching(ask)

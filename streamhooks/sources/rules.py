@@ -60,10 +60,11 @@ def read_source(kind: SourceKind | None, record: Record, registry: Registry | No
     return source
 
 
-def asks(source: Source) -> tuple[Ask, ...]:
-    """Return what a record asks for."""
+def asks(source: Source, *, of_messages: bool = True) -> tuple[Ask, ...]:
+    """Return what a record asks for; where there is no message hook, an event need not ask for them."""
     if isinstance(source, Event):
-        return ask_of_project(source, EVENT_CREATED), _ask_of_messages(source, EVENT_CREATED)
+        of_project = ask_of_project(source, EVENT_CREATED)
+        return (of_project, _ask_of_messages(source, EVENT_CREATED)) if of_messages else (of_project,)
     if isinstance(source, Message):
         return (ask_of_messages(source.type, source.organization_id, source.project_id),)
     if isinstance(source, Alert):

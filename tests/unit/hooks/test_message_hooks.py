@@ -52,6 +52,7 @@ def test_the_index_finds_the_message_hooks_that_match(wishes, name, project):
     }
     assert ids(made.matching(ask)) == wanted
     assert {int(one.id, 16) for one in made if matches(one, ask)} == wanted
+    assert made.has_message_hooks == bool(wishes)
 
 
 @pytest.mark.parametrize("name", ["", ".", "a.", "a..b", "*.a", "a*", "a.*.b", "**", "a b", "é", "x" * 201, 7])
@@ -88,3 +89,10 @@ def test_who_asks_a_service_hook_for_a_type_is_told_how_to_get_it():
     fields = {"id": "0" * 32, "organization_id": "1", "url": "http://e.test", "secret": "s" * 16}
     with pytest.raises(BrokenRecord, match="its format must be standard, cloudevents or data"):
         Hook.from_fields(fields | {"events": ["order.paid"]})
+
+
+def test_whether_there_are_message_hooks_is_known_while_they_come_and_go():
+    made = table(written(hook(1)))
+    for fields, is_one in (({"format": "data"}, True), ({"format": "standard"}, True), ({}, False)):
+        made.apply([written(hook(1, **fields))])
+        assert made.has_message_hooks == is_one
