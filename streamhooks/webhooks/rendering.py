@@ -69,10 +69,9 @@ def service_payload(hook: Hook, body: bytes) -> Payload:
 
 def message_payload(hook: Hook, body: bytes) -> Payload:
     """Return the payload of a message hook."""
-    content_type = {"Content-Type": CONTENT_TYPES[hook.format]}
 
     def headers(_webhook_id: str, _timestamp: int, _body: bytes) -> dict[str, str]:
-        return content_type
+        return {"Content-Type": CONTENT_TYPES[hook.format]}
 
     return Payload(body, headers)
 
