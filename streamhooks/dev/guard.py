@@ -8,19 +8,17 @@ the system closes it whenever the starter dies. (Linux's PR_SET_PDEATHSIG does n
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-_DISMISSED = b"dismissed"
-_GRACE = 5.0
+from streamhooks.dev import guarding as program
+from streamhooks.dev.guarding import DISMISSED
+
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -58,30 +56,15 @@ def _undisturbed() -> Iterator[None]:
 
 def guard(pid: int, folder: Path | None = None) -> subprocess.Popen[bytes]:
     """Start a guard that kills `pid` once this process is gone, and then removes `folder` if given."""
-    command = [sys.executable, "-I", "-S", __file__, str(pid), *([str(folder)] if folder else [])]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(guard_command(pid, folder), stdin=subprocess.PIPE, start_new_session=True)
+
+
+def guard_command(pid: int, folder: Path | None = None) -> list[str]:
+    """Return the command that `guard` starts."""
+    return [sys.executable, "-I", "-S", program.__file__, str(pid), *([str(folder)] if folder else [])]
 
 
 def dismiss(guarding: subprocess.Popen[bytes]) -> None:
     """End a guard without killing its process. Calling it twice is fine."""
     if guarding.poll() is None:
-        guarding.communicate(_DISMISSED)
-
-
-def _main(pid: int, folder: str | None) -> None:
-    # A Ctrl-C or a SIGTERM to all processes must not end the guard before the guarded process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if sys.stdin.buffer.read() == _DISMISSED:
-        return
-    deadline = time.monotonic() + _GRACE
-    with contextlib.suppress(ProcessLookupError):
-        while time.monotonic() < deadline:  # in a container without an init, dead processes remain as zombies
-            os.kill(pid, signal.SIGKILL)
-            time.sleep(0.05)
-    if folder:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    _main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
+        guarding.communicate(DISMISSED)

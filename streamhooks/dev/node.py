@@ -15,11 +15,11 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streamhooks.dev.distribution import Distribution
+from streamhooks.dev.formatting import CLUSTER, format_from, is_formatted, keep
 from streamhooks.dev.guard import dismiss, start_guarded
 from streamhooks.dev.kafka_config import JVM_FLAGS, write_config
 from streamhooks.errors import Refusal
 
-_CLUSTER = "streamhooks-embedded-A"  # 16 bytes in base64, as Kafka requires
 _READY_TIMEOUT = 60.0
 # The first clean stop also writes the ahead-of-time cache, which takes 6 s on two cores.
 _STOP_TIMEOUT = 30.0
@@ -51,6 +51,7 @@ class Node:
         self.folder = folder
         self.address = f"127.0.0.1:{port}"
         self._distribution = distribution
+        self._number = properties["node.id"]
         self._memory = memory
         self._remove = remove
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,12 +76,17 @@ class Node:
 
     def format(self) -> None:
         """Format the data folder for Kafka, unless that was done before."""
-        if (self.folder / "data" / "meta.properties").exists():
+        data, kept = self.folder / "data", self._distribution.formatted
+        if is_formatted(data):
+            return
+        if kept.exists():
+            format_from(kept, data, self._number)
             return
         with self._out.open("wb") as output:
-            tool = self._command("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c")
+            tool = self._command("kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c")
             if subprocess.run(tool, stdout=output, stderr=output, check=False).returncode:
                 raise self._failure()
+        keep(data, kept)
 
     def launch(self) -> None:
         """Start it without waiting."""

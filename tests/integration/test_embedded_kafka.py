@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,12 @@ from confluent_kafka.admin import AdminClient
 from support import consume_all, create_topic, ended, eventually, produce
 
 from streamhooks.dev import traffic
+from streamhooks.dev.cache import default_cache
+from streamhooks.dev.distribution import Distribution, prepare
+from streamhooks.dev.formatting import CLUSTER
 from streamhooks.dev.kafka import EmbeddedKafka
+from streamhooks.dev.kafka_config import properties
+from streamhooks.dev.node import Node
 from streamhooks.errors import Refusal
 
 KAFKA = [sys.executable, "-m", "streamhooks.dev.kafka"]
@@ -83,6 +89,37 @@ def test_data_with_a_folder_is_found_again_on_another_port(tmp_path):
     with EmbeddedKafka.start(tmp_path / "kept") as second:
         assert second.brokers != first.brokers
         assert values(second.brokers, "a") == [b"v"]
+
+
+def test_a_folder_is_formatted_as_by_the_tool_of_kafka_which_runs_once(tmp_path):
+    first = replace(prepare(default_cache()), formatted=tmp_path / "kept")
+    without = replace(first, java=tmp_path / "none")
+    tool, copied, third = (
+        _formatted(one, tmp_path / str(number), number) for number, one in enumerate([first, without, without], 1)
+    )
+    assert list(copied) == list(tool)
+    (features,) = (path for path in tool if path.suffix == ".checkpoint")
+    assert copied[features] == tool[features]
+    written = [_properties(files[Path("meta.properties")]) for files in (tool, copied, third)]
+    ids = {each.pop("directory.id") for each in written}
+    assert len(ids) == 3
+    assert {len(one) for one in ids} == {22}
+    assert written == [{"cluster.id": CLUSTER, "node.id": str(number), "version": "1"} for number in (1, 2, 3)]
+
+
+def _formatted(distribution: Distribution, folder: Path, number: int) -> dict[Path, bytes]:
+    """Return the files of a data folder that a broker has formatted."""
+    folder.mkdir()
+    data = folder / "data"
+    node = Node(distribution, folder, 1, properties(number, data, 1, [2, 3, 4]), 128, remove=None)
+    node.format()
+    node.stop()
+    return {path.relative_to(data): path.read_bytes() for path in sorted(data.rglob("*")) if path.is_file()}
+
+
+def _properties(text: bytes) -> dict[str, str]:
+    lines = [line for line in text.decode().splitlines() if not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
 
 
 def test_a_taken_folder_is_refused_with_one_line(own):

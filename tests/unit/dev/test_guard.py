@@ -7,7 +7,8 @@ import sys
 from support import ended, eventually
 
 from streamhooks.dev import guard as guards
-from streamhooks.dev.guard import dismiss, guard, start_guarded
+from streamhooks.dev.guard import dismiss, guard, guard_command, start_guarded
+from streamhooks.dev.guarding import DISMISSED
 
 SLEEPER = [sys.executable, "-c", "import signal; signal.pause()"]
 # Starts a sleeper of its own under guard, prints its pid, and waits.
@@ -44,6 +45,14 @@ def test_dismissed_it_does_no_harm(tmp_path):
     assert tmp_path.exists()
     sleeper.send_signal(signal.SIGKILL)
     sleeper.wait()
+
+
+def test_it_imports_what_it_needs_and_no_more():
+    command = [sys.executable, "-X", "importtime", *guard_command(1)[1:]]
+    done = subprocess.run(command, input=DISMISSED, capture_output=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
+    assert "os" in imported
+    assert not imported & {"pathlib", "shutil", "subprocess", "threading", "typing"}
 
 
 def test_what_asks_to_end_does_not_come_between_a_process_and_its_guard(monkeypatch):
