@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal, cast, get_args
 
 from streamhooks.errors import BrokenRecord
@@ -35,6 +37,11 @@ _URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
+def _shared_identity(fields: dict[str, Any], name: str) -> str:
+    """Read an id that many hooks have: equal ones are one object, which saves its memory."""
+    return sys.intern(identity(fields, name))
+
+
 def _bad_id(value: Any) -> str | None:
     return f"must have at most {MAX_ID} characters" if len(str(value)) > MAX_ID else None
 
@@ -56,8 +63,8 @@ ID: Final[Schema] = {
     ],
     "description": "ids are returned as texts",
 }
-ORGANIZATION: Final = Value("other", identity, ID, _bad_id, TEXT)
-APP: Final = Value("other", identity, ID, _bad_id, {**or_null(TEXT), "description": "null for a service hook"})
+ORGANIZATION: Final = Value("other", _shared_identity, ID, _bad_id, TEXT)
+APP: Final = Value("other", _shared_identity, ID, _bad_id, {**or_null(TEXT), "description": "null for a service hook"})
 PROJECTS: Final = Value(
     "ids",
     _project_ids,
@@ -90,7 +97,15 @@ def events_schema(event: Schema) -> Schema:
 
 
 def _events(fields: dict[str, Any], name: str) -> tuple[str, ...]:
-    return expand_events(listing(fields, name), fields.get("app_id") is not None)
+    events, is_app = listing(fields, name), fields.get("app_id") is not None
+    if len(events) > MAX_EVENTS or not all(type(event) is str for event in events):
+        return expand_events(events, is_app)
+    return _expanded(tuple(events), is_app)
+
+
+@lru_cache(maxsize=1000)  # shared: most of a million hooks have one of a few lists
+def _expanded(events: tuple[str, ...], is_app: bool) -> tuple[str, ...]:
+    return expand_events(events, is_app)
 
 
 def _bad_events(events: list[Any]) -> str | None:
