@@ -5,7 +5,7 @@ The cost of a hook, in time and memory, grows with the sum of its events and pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from streamhooks.hooks.matching import Ask, kind_of, narrowed
 from streamhooks.records.bounds import MAX_EVENTS
@@ -20,7 +20,8 @@ class Index:
     """Finds exactly the hooks for which `matches` is true."""
 
     def __init__(self) -> None:
-        self._entries: dict[_Key, dict[str, Hook]] = {}
+        #: of each key the hooks by id, or the only one: for most it is, and a dict takes as much memory as a hook
+        self._entries: dict[_Key, Hook | dict[str, Hook]] = {}
         #: the events of wide hooks
         self._events: dict[str, frozenset[str]] = {}
         #: how many hooks are message hooks
@@ -32,16 +33,21 @@ class Index:
         if _is_wide(hook):
             self._events[hook.id] = frozenset(hook.events)
         for key in _keys(hook):
-            self._entries.setdefault(key, {})[hook.id] = hook
+            known = self._entries.setdefault(key, hook)
+            if isinstance(known, dict):
+                known[hook.id] = hook
+            elif known is not hook:
+                self._entries[key] = {known.id: known, hook.id: hook}
 
     def remove(self, hook: Hook) -> None:
         """Remove a hook, as it was when it was added."""
         self.message_hooks -= kind_of(hook) == "message"
         self._events.pop(hook.id, None)
         for key in _keys(hook):
-            found = self._entries[key]
-            del found[hook.id]
-            if not found:
+            known = self._entries[key]
+            if isinstance(known, dict):
+                del known[hook.id]
+            if not isinstance(known, dict) or not known:
                 del self._entries[key]
 
     def matching(self, ask: Ask) -> list[Hook]:
@@ -53,18 +59,18 @@ class Index:
         for project_id in (None, *project_ids):
             for name in names:
                 narrow = self._entries.get((kind, organization_id, project_id, name))
-                if narrow:
+                if isinstance(narrow, dict):
                     found.update(narrow)
+                elif narrow is not None:
+                    found[narrow.id] = narrow
             wide = self._entries.get((kind, organization_id, project_id, None)) if self._events else None
-            if wide:
-                found.update(
-                    (hook_id, hook) for hook_id, hook in wide.items() if not self._events[hook_id].isdisjoint(names)
-                )
+            if wide is not None:
+                found.update((one.id, one) for one in _those(wide) if not self._events[one.id].isdisjoint(names))
         return list(found.values()) if ask.app_id is None else narrowed(found.values(), ask)
 
     def __len__(self) -> int:
         """Return the number of entries, in time that grows with the number of keys."""
-        return sum(map(len, self._entries.values())) + len(self._events)
+        return sum(len(_those(known)) for known in self._entries.values()) + len(self._events)
 
 
 def _is_wide(hook: Hook) -> bool:
@@ -74,6 +80,10 @@ def _is_wide(hook: Hook) -> bool:
     """
     events, projects = len(hook.events), len(hook.project_ids)
     return events * projects > events + projects or events > MAX_EVENTS
+
+
+def _those(known: Hook | dict[str, Hook]) -> Collection[Hook]:
+    return known.values() if isinstance(known, dict) else (known,)
 
 
 def _keys(hook: Hook) -> Iterator[_Key]:

@@ -77,7 +77,8 @@ class HooksTable:
         #: hooks with secrets encrypted in the old form, as they were written
         self._old: dict[str, Hook] = {}
         self._opens_old = True
-        self._active: set[str] = set()
+        #: the hooks that their owner or the system has disabled; far fewer than those that are active
+        self._disabled: set[str] = set()
         self._wishes = Wishes()
         #: when a hook was enabled without effect (epoch seconds), by the hooks whose owner has to record that
         self.upheld: dict[str, float] = {}
@@ -121,6 +122,7 @@ class HooksTable:
         hook = None if wish is None else self._keys.decrypted(wish, old=self._opens_old)
         if hook is not None and hook.id != hook_id:
             raise BrokenRecord("id: is not the record's key")
+        hook_id = hook_id if hook is None else hook.id  # an equal text, which the hook holds anyway
         if not self._holds(hook_id, record, written):
             return
         self._wishes.note(hook_id, previous, written, hook)
@@ -156,20 +158,18 @@ class HooksTable:
             self._lasting[hook_id] = lasting(state, known, self._clock(), is_old=is_old, clock=self._steady)
         self.seals_changed.discard(hook_id)
         self.upheld.pop(hook_id, None)
-        self._active.discard(hook_id)
+        self._disabled.discard(hook_id)
         if hook is None:
             return
         self._hooks[hook_id] = hook
         if (hook.blocked is not None) != (state is not None and state.sealed_since is not None):
             self.seals_changed.add(hook_id)
-        if self.status(hook_id).status == "active":
-            self._active.add(hook_id)
-        elif (
-            hook.status == "active"
-            and state
-            and max(state.disabled_since or 0.0, state.upheld_at or 0.0) < hook.enabled_at
-        ):
-            self.upheld[hook_id] = hook.enabled_at
+        if hook.status == "disabled":
+            self._disabled.add(hook_id)
+        elif state is not None and self._was_disabled(hook, state):
+            self._disabled.add(hook_id)
+            if max(state.disabled_since or 0.0, state.upheld_at or 0.0) < hook.enabled_at:
+                self.upheld[hook_id] = hook.enabled_at
         self._index.add(hook)
 
     # --- one hook
@@ -188,7 +188,7 @@ class HooksTable:
 
     def is_active(self, hook_id: str) -> bool:
         """Tell whether deliveries may be sent to the hook."""
-        return hook_id in self._active
+        return hook_id in self._hooks and hook_id not in self._disabled
 
     def status(self, hook_id: str) -> Status:
         """Return the status of a hook: active unless its owner disabled it, or the system since it was last enabled."""
@@ -236,16 +236,13 @@ class HooksTable:
         return self._index.matching(ask)
 
     def tally(self) -> Tally:
-        """Count the hooks in trouble; visits each hook."""
-        disabled = failing = breakers_open = 0
-        for hook_id, hook in self._hooks.items():
-            state = self._states.get(hook_id)
-            if hook.status == "disabled" or (state is not None and self._was_disabled(hook, state)):
-                disabled += 1
-            elif state is not None:
+        """Count the hooks in trouble; visits each hook with findings."""
+        failing = breakers_open = 0
+        for hook_id, state in self._states.items():
+            if self.is_active(hook_id):
                 failing += state.failing_since is not None
                 breakers_open += state.open_since is not None
-        return Tally(disabled, failing, breakers_open)
+        return Tally(len(self._disabled), failing, breakers_open)
 
     def found_about(self) -> list[str]:
         """Return the ids of the hooks with findings."""

@@ -63,11 +63,15 @@ def following(written: Hook, previous: Hook | None, timestamp: int) -> Hook:
     A change to `active` without a time, or with the time of the previous record, was made when the record was written.
     Without its own `resume` nobody has decided, so the missed records are sent.
     """
-    hook, now = written.written_at(timestamp), max(timestamp, 0) / 1000
-    if previous is None:
+    now = max(timestamp, 0) / 1000
+    if previous is None and not written.enabled_at:
         # Programs that write without the API do not repeat an earlier decision, and compaction may have removed it. It
         # does not apply to records that are missed from now on.
-        return hook if written.enabled_at else replace(hook, resumed_at=hook.resumed_at or now)
+        enabled_at = now if written.status == "active" else 0.0
+        return replace(written, enabled_at=enabled_at, resumed_at=written.resumed_at or now)
+    hook = written.written_at(timestamp)
+    if previous is None:
+        return hook
     if hook.resumed_at > previous.resumed_at:
         return hook
     if not decides(written, previous):

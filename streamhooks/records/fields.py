@@ -101,7 +101,7 @@ def choice(fields: dict[str, Any], name: str, allowed: tuple[str, ...], where: s
     """Read one of the allowed texts."""
     value = fields.get(name)
     if isinstance(value, str) and value in allowed:
-        return value
+        return allowed[allowed.index(value)]  # an equal text, of which there is one
     raise BrokenRecord(f"{where}{name}: must be one of {', '.join(allowed)}")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal, cast, get_args
 
 from streamhooks.errors import BrokenRecord
@@ -23,8 +25,10 @@ from streamhooks.records.hook_events import (
     SENTRY,
     SERVICE_EVENTS,
     Format,
+    HookKind,
     expand_events,
     expand_types,
+    kind_of_hook,
 )
 from streamhooks.records.json_schema import TEXT, Schema, of_list, or_null
 from streamhooks.records.secret import SECRET_BYTES, check_secret, masked, wrong_in_new_secret
@@ -40,6 +44,11 @@ WHOLE: Final = (-(2**63), 2**64 - 1)
 
 _URL = re.compile(r"https?://[^\s\x00-\x20\x7f]+", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+
+
+def _shared_identity(fields: dict[str, Any], name: str) -> str:
+    """Read an id that many hooks have: equal ones are one object, which saves its memory."""
+    return sys.intern(identity(fields, name))
 
 
 def _bad_id(value: Any) -> str | None:
@@ -63,8 +72,8 @@ ID: Final[Schema] = {
     ],
     "description": "ids are returned as texts",
 }
-ORGANIZATION: Final = Value("other", identity, ID, _bad_id, TEXT)
-APP: Final = Value("other", identity, ID, _bad_id, {**or_null(TEXT), "description": "null for a service hook"})
+ORGANIZATION: Final = Value("other", _shared_identity, ID, _bad_id, TEXT)
+APP: Final = Value("other", _shared_identity, ID, _bad_id, {**or_null(TEXT), "description": "null for a service hook"})
 PROJECTS: Final = Value(
     "ids",
     _project_ids,
@@ -98,10 +107,23 @@ def events_schema(event: Schema) -> Schema:
 
 
 def _events(fields: dict[str, Any], name: str) -> tuple[str, ...]:
-    events = listing(fields, name)
-    if fields.get("format") in OF_MESSAGES:
-        return expand_types(events)
-    return expand_events(events, fields.get("app_id") is not None)
+    events, kind = listing(fields, name), kind_of_hook(fields.get("app_id"), _format_of(fields))
+    if len(events) > MAX_EVENTS or not all(type(event) is str for event in events):
+        return _expand(events, kind)
+    return _expanded(tuple(events), kind)
+
+
+def _format_of(fields: dict[str, Any]) -> str:
+    """Return the format, or that of Sentry for what is none; the field itself says what is wrong."""
+    return str(fields["format"]) if fields.get("format") in OF_MESSAGES else SENTRY
+
+
+def _expand(events: Iterable[str], kind: HookKind) -> tuple[str, ...]:
+    return expand_types(events) if kind == "message" else expand_events(events, kind == "app")
+
+
+_expanded = lru_cache(maxsize=1000)(_expand)
+"""The same, shared: most of a million hooks have one of a few lists."""
 
 
 def _bad_events(events: list[Any]) -> str | None:

@@ -63,7 +63,7 @@ class Keys:
         Texts that no key can decrypt stay encrypted (see `Hook.is_sealed`), and so do old texts unless `old`.
         Raises BrokenRecord if a decrypted text is not allowed in a hook.
         """
-        if not hook.is_sealed or not self._keys:
+        if not self._keys or not hook.is_sealed:
             return hook
         return _changed(hook, lambda field, text: self._open(hook.id, field, text, old=old))
 
