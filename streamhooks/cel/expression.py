@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import cel
 
-from streamhooks.cel.tokens import Comprehension, Token, comprehensions_of, heads_of, path_at, tokens_of
+from streamhooks.cel.tokens import WORDS, Comprehension, Token, comprehensions_of, heads_of, path_at, tokens_of
 from streamhooks.cel.values import Values
 from streamhooks.errors import BadExpression, EvaluationFailed, MissingKey
 
@@ -87,7 +87,7 @@ def _check_names(
     program: cel.Program, text: str, tokens: tuple[Token, ...], variables: Collection[str], of_loops: set[str]
 ) -> None:
     for place, token in enumerate(tokens[:-1]):
-        if token.kind == "name" and tokens[place + 1].text == "{":
+        if token.kind == "name" and token.text not in WORDS and tokens[place + 1].text == "{":
             raise BadExpression(f"{at(text, token.start)}: objects of a type can't be made")
     # The library says which names there are; the tokens say where.
     for name in program.functions():

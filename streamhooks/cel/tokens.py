@@ -15,7 +15,7 @@ Kind = Literal["text", "name", "other"]
 
 #: what the library expands to a loop, if it is called on a value; all of them count, with any number of arguments
 MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
-_WORDS: Final = frozenset({"in", "true", "false", "null"})
+WORDS: Final = frozenset({"in", "true", "false", "null"})
 
 _QUOTES = ('"""', "'''", '"', "'")
 _RAW = "|".join(rf"{one}[\s\S]*?{one}" for one in _QUOTES)
@@ -68,7 +68,7 @@ def comprehensions_of(tokens: Sequence[Token]) -> tuple[Comprehension, ...]:
     for place in range(1, len(tokens) - 1):
         before, token, after = tokens[place - 1 : place + 2]
         if token.text in MACROS and token.kind == "name" and before.text == "." and after.text == "(":
-            body = tuple(tokens[place + 2 : _closing(tokens, place + 1)])
+            body = tuple(tokens[place + 2 : closing(tokens, place + 1)])
             variable = body[0].text if body and body[0].kind == "name" else ""
             found.append(Comprehension(token, variable, body))
     return tuple(found)
@@ -80,7 +80,7 @@ def heads_of(tokens: Sequence[Token]) -> list[int]:
         place
         for place, token in enumerate(tokens)
         if token.kind == "name"
-        and token.text not in _WORDS
+        and token.text not in WORDS
         and (not place or tokens[place - 1].text != ".")
         and _text(tokens, place + 1) != "("
     ]
@@ -95,7 +95,8 @@ def path_at(tokens: Sequence[Token], place: int) -> tuple[str, ...]:
     return tuple(members)
 
 
-def _closing(tokens: Sequence[Token], opening: int) -> int:
+def closing(tokens: Sequence[Token], opening: int) -> int:
+    """Return the place of the bracket that closes the one at a place."""
     depth = 0
     for place in range(opening, len(tokens)):
         text = tokens[place].text

@@ -79,7 +79,7 @@ def test_numbers_that_json_keeps_as_written_are_numbers_here() -> None:
 
 
 def test_a_missing_key_is_told_from_other_failures() -> None:
-    with pytest.raises(MissingKey, match="there is no 'total'"):
+    with pytest.raises(MissingKey, match="there is no total"):
         value_of("message.total > 1", {})
     for text, message in [
         ("message.total > 1", {"total": "7"}),
