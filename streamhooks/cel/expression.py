@@ -64,7 +64,7 @@ def compile_expression(text: str, variables: Collection[str]) -> Expression:
         raise BadExpression(_what_is_wrong(str(error).removeprefix(f"Failed to parse expression '{text}': "))) from None
     tokens = tokens_of(text)
     loops = comprehensions_of(tokens)
-    _check_names(program, text, tokens, variables, {one.variable for one in loops})
+    _check_names(program, text, tokens, variables, loops)
     reads = tuple(
         (tokens[head].text, *path_at(tokens, head)) for head in heads_of(tokens) if tokens[head].text in variables
     )
@@ -84,7 +84,11 @@ def shortened(text: str) -> str:
 
 
 def _check_names(
-    program: cel.Program, text: str, tokens: tuple[Token, ...], variables: Collection[str], of_loops: set[str]
+    program: cel.Program,
+    text: str,
+    tokens: tuple[Token, ...],
+    variables: Collection[str],
+    loops: tuple[Comprehension, ...],
 ) -> None:
     for place, token in enumerate(tokens[:-1]):
         if token.kind == "name" and token.text not in WORDS and tokens[place + 1].text == "{":
@@ -93,12 +97,16 @@ def _check_names(
     for name in program.functions():
         if _NAME.fullmatch(name) and name not in FUNCTIONS:
             raise BadExpression(f"{_place(text, tokens, name)}: there is no function {shortened(name)}")
+    of_loops = {loop.variable for loop in loops}
     for name in program.variables():
         if name not in variables and name not in of_loops:
             known = ", ".join(sorted(variables))
             raise BadExpression(f"{_place(text, tokens, name)}: there is no {shortened(name)}, only {known}")
-    if clash := of_loops.intersection(variables):
-        raise BadExpression(f"{min(clash)} can't be the name of a comprehension's variable")
+    for loop in loops:
+        if loop.variable in variables:
+            raise BadExpression(
+                f"{at(text, loop.body[0].start)}: .{loop.macro.text}() can't name its variable {loop.variable}"
+            )
 
 
 def _place(text: str, tokens: tuple[Token, ...], name: str) -> str:
@@ -108,7 +116,7 @@ def _place(text: str, tokens: tuple[Token, ...], name: str) -> str:
 def _what_is_wrong(message: str) -> str:
     found = _ERROR.search(message)
     if found is None:
-        return shortened(message)
+        return f"{_at(1, 1)}: {shortened(message)}"
     said = found[3].removeprefix("Syntax error: ").partition(" expecting ")[0]
     if "Recursion limit" in said:
         said = "nested too deep"

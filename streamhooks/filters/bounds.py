@@ -1,8 +1,9 @@
 """What a filter may cost: its bounds when it is written, and those of the messages that it sees.
 
 The library evaluates an expression in the event loop and has no budget. Each of these bounds closes what was measured
-to take long (docs/decisions/0020-filters.md; `python -m benchmarks filters`). None of them is a time, so that a replay
-decides as the live run did.
+to take long. None of them is a time, so that a replay decides as the live run did.
+
+Why: docs/decisions/0020-filters.md; before: docs/decisions/0011-no-content-filters-yet.md.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import cel
 from streamhooks.cel.expression import Expression, at
 from streamhooks.cel.tokens import Comprehension, Token, closing, heads_of
 from streamhooks.errors import BadExpression
+from streamhooks.records.hook_values import MAX_FILTER
 
 MESSAGE: Final = "message"
 """The only variable of a filter."""
-LONGEST: Final = 1000
+LONGEST: Final = MAX_FILTER
 """Characters of a filter."""
 LONGEST_BODY: Final = 200
 """Characters between the parentheses of a comprehension, which are evaluated for each element."""

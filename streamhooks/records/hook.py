@@ -26,6 +26,7 @@ from streamhooks.records.hook_fields import (
 from streamhooks.records.hook_values import (
     APP,
     EVENTS,
+    FILTER,
     FORMAT,
     HEADERS,
     HOOK_ID,
@@ -188,6 +189,16 @@ class Hook(_Judged):
         ),
     )
     """Seconds before each retry."""
+    filter: str | None = field(
+        default=None,
+        metadata=changeable(
+            FILTER,
+            option=Option("--filter", "CEL", "Only messages for which this is true: message.data.total > 100."),
+            input=Input("Filter", "CEL. Empty: every message.", "message.data.total > 100", place="main"),
+            fact=Fact("Filter"),
+        ),
+    )
+    """Only messages for which this expression of CEL is true (docs/filters.md)."""
     date_created: str = field(
         default="", metadata=seen(partial(text, empty=True), {"type": "string", "description": "ISO 8601"})
     )

@@ -200,6 +200,10 @@ const KINDS = {
     control: (value, field) => h("select", {}, field.choices.map((one) => h("option", { value: one, selected: one === value }, one))),
     read: (text) => text,
   },
+  expression: {
+    control: (value, field) => h("textarea", { rows: 2, spellcheck: "false", autocomplete: "off", placeholder: field.input.placeholder, maxlength: field.maxlength }, value ?? ""),
+    read: (text) => text.trim() || null,
+  },
   secret: { control: () => input({ type: "password", autocomplete: "new-password" }), read: (text) => text || null },
 };
 

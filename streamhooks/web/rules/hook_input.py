@@ -9,7 +9,8 @@ from typing import Any, Final, get_args
 
 from yarl import URL
 
-from streamhooks.errors import BadUrl, BrokenRecord, TooManySecrets
+from streamhooks.errors import BadExpression, BadUrl, BrokenRecord, TooManySecrets
+from streamhooks.filters.judging import compiled_filter
 from streamhooks.hooks.table import Status
 from streamhooks.masking import MASK
 from streamhooks.records.custom_headers import MAX_HEADERS, MAX_NAME
@@ -184,6 +185,11 @@ def _problem(name: str, value: Any, right: Mapping[str, Any], check_url: CheckUr
             return str(bad)
     if name == "events" and hook.app_id is not None and (idle := never_fire(hook.events)):
         return f"{idle[0]!r} is not an event of an app hook"
+    if name == "filter":
+        try:
+            compiled_filter(value)
+        except BadExpression as bad:
+            return str(bad)
     return FIELDS[name].value.wrong(value) or hook.over_bounds.get(name)
 
 

@@ -36,7 +36,7 @@ def value_of(text: str, message: Any = None) -> Any:
         ("1 == mesage", "position 6: ", "there is no mesage, only message"),
         ("message.a.startWith('b')", "position 11: ", "there is no function startWith"),
         ("message{a: 1} == 1", "position 1: ", "objects of a type"),
-        ("message.a.exists(message, true)", "message ", "a comprehension's variable"),
+        ("message.a.exists(message, true)", "position 18: ", "can't name its variable message"),
         (".message == 1", "position 2: ", "there is no .message"),
     ],
 )

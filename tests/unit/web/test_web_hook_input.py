@@ -281,3 +281,18 @@ def test_secrets_of_standard_webhooks(size: int) -> None:
 
 def test_a_wrong_url_is_told_as_one() -> None:
     assert problems(change, make(headers=HEADED), url=None).keys() == {"url"}
+
+
+def test_a_filter_is_compiled_when_it_is_given() -> None:
+    hook = make(filter="message.data.total > 100")
+    assert hook.filter == "message.data.total > 100"
+    assert change(hook, filter=None).filter is None
+    assert problems(make, filter="message.data.total >")["filter"].startswith("position 21: ")
+    assert problems(change, hook, filter="totl > 100") == {"filter": "position 1: there is no totl, only message"}
+    assert problems(make, filter="true" + " " * 1000) == {
+        "filter": "it has 1004 characters, and a filter can have 1000"
+    }
+    two = "message.data.a.all(i, i > 0) && message.data.b.all(i, i > 0)"
+    assert "one comprehension" in problems(make, filter=two)["filter"]
+    assert problems(make, filter="") == {"filter": "must not be empty"}
+    assert problems(make, filter=7) == {"filter": "must be a text"}
