@@ -13,6 +13,7 @@ from streamhooks.cel.values import Values, values_of
 from streamhooks.errors import BadExpression, EvaluationFailed, MissingKey
 from streamhooks.filters.bounds import LARGEST_LOOPED, LARGEST_READ, LONGEST, MESSAGE, check_bounds
 from streamhooks.records.exact_json import dumps
+from streamhooks.records.message import Message
 
 Path = tuple[str, ...]
 
@@ -98,9 +99,19 @@ def compiled_filter(text: str) -> Filter:
     return Filter(expression, tuple(sorted({read[1:] for read in expression.reads})))
 
 
-def moment_of(seconds: float | None) -> datetime | None:
-    """Return epoch seconds as a filter sees them: a time."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+def subject_of(message: Message) -> Subject:
+    """Return a message as filters see it."""
+    at = message.timestamp
+    return Subject(
+        {
+            "type": message.type,
+            "organization_id": message.organization_id,
+            "project_id": message.project_id,
+            "id": message.id,
+            "timestamp": None if at is None else datetime.fromtimestamp(at, UTC),
+            "data": message.data,
+        }
+    )
 
 
 @lru_cache(_KEPT)

@@ -10,13 +10,13 @@ from streamhooks.cel.values import values_of
 from streamhooks.errors import EvaluationFailed, MissingKey
 from streamhooks.filters import judging
 from streamhooks.filters.bounds import LARGEST_LOOPED, LARGEST_READ
-from streamhooks.filters.judging import Subject, Verdict, compiled_filter, moment_of
+from streamhooks.filters.judging import Subject, Verdict, compiled_filter, subject_of
 from streamhooks.records.exact_json import loads
+from streamhooks.records.message import Message
 
 
-def subject(data: Any, **fields: Any) -> Subject:
-    others = {"project_id": None, "id": None, "timestamp": moment_of(1_767_225_600.5)}
-    return Subject({"type": "order.paid", "organization_id": "1", **others, **fields, "data": data})
+def subject(data: Any) -> Subject:
+    return subject_of(Message("order.paid", "1", data, timestamp=1_767_225_600.5))
 
 
 @pytest.mark.parametrize(
