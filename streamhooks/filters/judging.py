@@ -30,11 +30,14 @@ class Filter:
     """The parts of the message that it names: only they are converted."""
 
 
+Kind = Literal["match", "no_match", "failed"]
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a message passes a filter."""
 
-    kind: Literal["match", "no_match", "failed"]
+    kind: Kind
     why: str = ""
     """Why not."""
 

@@ -19,6 +19,7 @@ _TOGETHER = (
     r"(must be at most 100|names and values must have at most 8192 bytes of UTF-8 together|a name is given twice)",
     r"[0-9a-fA-F.:]+ is .*",
     r"(line [0-9]+, )?position [0-9]+: .*",
+    r"(type|id|timestamp|organization_id|project_id): must .*",
 )
 
 
