@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -17,7 +17,10 @@ from streamhooks.records.message import Message
 
 Path = tuple[str, ...]
 
-#: compiled filters that are kept, some 5 KB each
+_TYPES: Final[Mapping[type, str]] = {
+    type(None): "null", float: "double", str: "string", dict: "map", datetime: "timestamp", timedelta: "duration",
+}  # fmt: skip
+#: compiled filters that are kept, some 2 KB each
 _KEPT: Final = 50_000
 
 
@@ -67,7 +70,7 @@ class Subject:
             return Verdict("failed", str(failed))
         if isinstance(value, bool):
             return MATCH if value else NO_MATCH
-        return Verdict("failed", f"it gives {_named(value)}, not true or false")
+        return Verdict("failed", f"its value is of type {_type_of(value)}, not bool")
 
     def _evaluate(self, asked: Filter) -> Any:
         expression = asked.expression
@@ -135,5 +138,6 @@ def _part(value: Any, paths: Collection[Path]) -> Any:
     return {name: _part(value[name], further) for name, further in below.items() if name in value}
 
 
-def _named(value: Any) -> str:
-    return "null" if value is None else f"a {type(value).__name__}"
+def _type_of(value: Any) -> str:
+    """Return the name of a value's type in CEL."""
+    return _TYPES.get(type(value), type(value).__name__)

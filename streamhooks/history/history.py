@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streamhooks.errors import BrokenRecord
 from streamhooks.history.attempts import Wanted, search
 from streamhooks.history.explain import Explained, attempts_of, explain, find_event
 from streamhooks.history.trying import Trial, Tried, try_on_latest
@@ -19,6 +18,7 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.records.message import Message
 from streamhooks.records.registry import SchemaRegistry
 from streamhooks.settings import Settings
+from streamhooks.sources.filtering import message_of
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.rules import UserRecord, read_source
 from streamhooks.times import Between
@@ -84,10 +84,7 @@ class History:
         return await self._looks.long(try_on_latest, self._settings, self._offsets, self._message_of, trial, limit)
 
     def _message_of(self, record: Record) -> Message:
-        source = read_source(SourceKind.of(record.topic, self._topics), record.value, self._registry)
-        if not isinstance(source, Message):
-            raise BrokenRecord("it is no message")
-        return source
+        return message_of(read_source(SourceKind.of(record.topic, self._topics), record.value, self._registry))
 
     async def attempts(self, wanted: Wanted, before: Mapping[int, Place], limit: int) -> Page[dict[str, Any]]:
         """Return a page of the attempts that `firings` holds; see `attempts.search`."""

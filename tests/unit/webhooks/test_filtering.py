@@ -59,7 +59,7 @@ async def test_what_can_not_be_evaluated_is_a_dead_letter_of_the_hook() -> None:
     for text, why in [
         ("message.data.total > 'x'", "No such overload"),
         ("message.data.total >", "it can't be compiled: position 21"),
-        ("message.data.total", "it gives a int"),
+        ("message.data.total", "its value is of type int"),
     ]:
         world, sent, _ = await run(text)
         assert sent == []
