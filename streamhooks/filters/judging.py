@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal
 
+import orjson
+
 from streamhooks.cel.expression import Expression, compile_expression
 from streamhooks.cel.values import Values, values_of
 from streamhooks.errors import BadExpression, EvaluationFailed, MissingKey
@@ -80,7 +82,7 @@ class Subject:
             )
         if asked.paths not in self._values:
             part = _part(self._fields, asked.paths)
-            size = len(dumps(part))
+            size = _size_of(part)
             # What is too large is never converted.
             self._values[asked.paths] = (values_of({MESSAGE: part} if size <= LARGEST_READ else {}), size)
         values, size = self._values[asked.paths]
@@ -92,7 +94,7 @@ class Subject:
 
     def _size_of_data(self) -> int:
         if self._size < 0:
-            self._size = len(dumps(self._fields["data"]))
+            self._size = _size_of(self._fields["data"])
         return self._size
 
 
@@ -136,6 +138,13 @@ def _part(value: Any, paths: Collection[Path]) -> Any:
     for first, *further in paths:
         below.setdefault(first, []).append(tuple(further))
     return {name: _part(value[name], further) for name, further in below.items() if name in value}
+
+
+def _size_of(value: Any) -> int:
+    try:
+        return len(dumps(value))
+    except orjson.JSONEncodeError as error:  # as of a value of Avro that JSON does not have
+        raise EvaluationFailed(f"the message is no JSON: {error}") from None
 
 
 def _type_of(value: Any) -> str:

@@ -98,6 +98,14 @@ def test_numbers_as_written_are_compared() -> None:
     assert subject({"name": "\ud800"}).judge("message.data.name != 'x'").kind == "match"
 
 
+@pytest.mark.parametrize("data", [2**64, {1, 2}, {"a": object()}])
+def test_what_json_does_not_have_fails(data: Any) -> None:
+    for text in ("message.data == 1", "message.data.exists(i, i == 1)"):
+        verdict = subject(data).judge(text)
+        assert verdict.kind == "failed"
+        assert verdict.why.startswith("the message is no JSON: ")
+
+
 _NAMES = st.sampled_from(["a", "b", "c"])
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["a", "x"]),
