@@ -62,5 +62,5 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
             source = read_source(SourceKind.of(record.topic, topics), record, registry)
         except BrokenRecord:
             continue
-        count += would_send(hook, source)
+        count += would_send(hook, source, record)
     return count

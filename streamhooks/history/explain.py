@@ -114,7 +114,7 @@ def _explained(hook: Hook, source: UserRecord, record: Record, hooks: HooksTable
     if [] not in reasons or late:
         return Explained(hook, False, "; ".join(min(reasons, key=len) + late), delivery)
     ask = of_its_kind[reasons.index([])]
-    verdict = verdict_of(hook, source, ask)
+    verdict = verdict_of(hook, source, ask, record)
     if verdict is not None and verdict.kind == "no_match":
         return Explained(
             hook, False, f"it subscribed to {ask.event}, but its filter keeps it back: {verdict.why}", delivery

@@ -18,7 +18,7 @@ from streamhooks.kafka.topics import Topics
 from streamhooks.records.message import Message
 from streamhooks.records.registry import SchemaRegistry
 from streamhooks.settings import Settings
-from streamhooks.sources.filtering import message_of
+from streamhooks.sources.filtering import known_message
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.rules import UserRecord, read_source
 from streamhooks.times import Between
@@ -84,7 +84,7 @@ class History:
         return await self._looks.long(try_on_latest, self._settings, self._offsets, self._message_of, trial, limit)
 
     def _message_of(self, record: Record) -> Message:
-        return message_of(read_source(SourceKind.of(record.topic, self._topics), record.value, self._registry))
+        return known_message(read_source(SourceKind.of(record.topic, self._topics), record, self._registry), record)
 
     async def attempts(self, wanted: Wanted, before: Mapping[int, Place], limit: int) -> Page[dict[str, Any]]:
         """Return a page of the attempts that `firings` holds; see `attempts.search`."""

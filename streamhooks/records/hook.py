@@ -277,6 +277,8 @@ class Hook(_Judged):
     def _why_blocked(self) -> str | None:
         if self.is_sealed:
             return "no key of STREAMHOOKS_SECRET_KEYS can decrypt its secrets"
+        if self.filter is not None and self.format == SENTRY:
+            return "it has a filter, which hooks of the format sentry can't have"
         over = next(over_bounds(self.events, self.project_ids, self.headers), None)
         return None if over is None else f"over a bound: {over[0]} {over[1]}"
 

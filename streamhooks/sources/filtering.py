@@ -5,9 +5,11 @@ from __future__ import annotations
 from streamhooks.errors import BrokenRecord
 from streamhooks.filters.judging import Verdict, subject_of
 from streamhooks.hooks.matching import Ask, matches
+from streamhooks.kafka.reader import Record
 from streamhooks.records.hook import Hook
 from streamhooks.records.message import Message
-from streamhooks.sources.rules import DeliveryParts, Source, asks, delivery_of
+from streamhooks.sources.messages import message_of, sent_message
+from streamhooks.sources.rules import DeliveryParts, Source, UserRecord, asks, delivery_of
 from streamhooks.webhooks.filtering import OF_MESSAGES
 
 
@@ -19,28 +21,27 @@ def message_in(delivery: DeliveryParts | None) -> Message | None:
     return message
 
 
-def verdict_of(hook: Hook, source: Source, ask: Ask) -> Verdict | None:
+def verdict_of(hook: Hook, source: Source, ask: Ask, record: Record) -> Verdict | None:
     """Return how the filter of a hook judges what it gets of a record; None without a filter.
 
     It is also None for a change whose resource must be looked up: that is judged when it is known.
     """
-    message = message_in(delivery_of(source, ask)) if hook.filter is not None else None
+    message = message_in(delivery_of(source, ask, record)) if hook.filter is not None else None
     return None if message is None or hook.filter is None else subject_of(message).judge(hook.filter)
 
 
-def would_send(hook: Hook, source: Source) -> bool:
+def would_send(hook: Hook, source: Source, record: Record) -> bool:
     """Tell whether a record fires a hook, and passes its filter as far as that can be told now."""
     for ask in asks(source):
         if matches(hook, ask):
-            verdict = verdict_of(hook, source, ask)
+            verdict = verdict_of(hook, source, ask, record)
             return verdict is None or verdict.kind == "match"
     return False
 
 
-def message_of(source: Source) -> Message:
-    """Return a record as the message that hooks of messages get; raise BrokenRecord if they get none, or not yet."""
-    found = (message_in(delivery_of(source, ask)) for ask in asks(source))
-    message = next((one for one in found if one is not None), None)
+def known_message(source: UserRecord, record: Record) -> Message:
+    """Return a record as the message that message hooks get; raise BrokenRecord if its data is not known yet."""
+    message = message_of(source)
     if message is None:
-        raise BrokenRecord("it is no message")
-    return message
+        raise BrokenRecord("its resource must be looked up")
+    return sent_message(message, record)

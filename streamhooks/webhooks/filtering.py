@@ -17,11 +17,12 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.message import Message
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.endings import Ending, EndingKind, dead, log_given_up
+from streamhooks.webhooks.tasks import process_message
 
 log = logging.getLogger(__name__)
 
 #: the task whose argument after the hook's id is a message; other hooks have no filter
-OF_MESSAGES: Final = "streamhooks.process_message"
+OF_MESSAGES: Final = process_message.name
 
 NO_MATCH: Final = "the filter of its hook does not let it pass"
 FAILED: Final = "the filter of its hook can't be evaluated"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-ADD = ("hooks", "add", "http://e.test", "--organization", "7", "--event", "event.created")
+ADD = ("hooks", "add", "http://e.test", "--organization", "7", "--event", "order.*", "--format", "data")
 FILTER = "message.data.total > 100"
 
 
@@ -31,7 +31,7 @@ def test_how_many_messages_pass_is_shown_before_the_hook_is_made(worker_api) -> 
     assert hook.filter == FILTER
     assert worker_api.made()[0][1:] == (
         "/api/filters/try",
-        {"filter": FILTER, "organization_id": "7", "project_ids": ["3"], "events": ["event.created"]},
+        {"filter": FILTER, "organization_id": "7", "project_ids": ["3"], "events": ["order.*"]},
     )
 
 
@@ -51,12 +51,12 @@ def test_a_hook_is_made_if_the_filter_can_not_be_tried(worker_api) -> None:
 
 
 def test_a_changed_filter_is_tried_with_the_rest_of_its_hook(worker_api) -> None:
-    hook = worker_api.add(project_ids=["5"])
+    hook = worker_api.add(project_ids=["5"], events=["order.*"], format="data")
     worker_api.say("POST", "/api/filters/try", found(one("match")))
     assert worker_api.run("hooks", "edit", hook, "--filter", FILTER).exit_code == 0
     assert worker_api.hooks[hook].filter == FILTER
     assert worker_api.made("POST")[0][2] == {
-        "filter": FILTER, "organization_id": "1", "project_ids": ["5"], "events": ["event.created"],
+        "filter": FILTER, "organization_id": "1", "project_ids": ["5"], "events": ["order.*"],
     }  # fmt: skip
     assert worker_api.run("hooks", "edit", hook, "--unset", "filter").exit_code == 0
     assert worker_api.hooks[hook].filter is None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
-import pytest
 from support.examples import EVENT, hook
 
 from streamhooks.history.explain import explain
@@ -14,36 +12,23 @@ from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
-from streamhooks.records.message import Message
-from streamhooks.sources import calls as calls_of_records
-from streamhooks.sources import filtering
 from streamhooks.sources.calls import Calls
 from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.filtering import would_send
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import origin_of
 from streamhooks.sources.rules import read_source
-from streamhooks.webhooks.filtering import OF_MESSAGES
 
 TOPICS = Topics("p.")
-RECORD = Record("p.events", 0, 5, 1500, b"k", json.dumps(EVENT).encode())
+RECORD = Record("p.events", 0, 5, 1500, b"k", json.dumps({**EVENT, "data": {"n": 3}}).encode())
 MATCH, NO_MATCH, MISSING, FAILED = (
-    replace(hook(number, "event.created"), filter=text)
-    for number, text in enumerate(("message.data.n > 1", "message.data.n > 5", "message.data.x > 5", "message.data.n"))
+    replace(hook(number, "event.created"), filter=text, format="data")
+    for number, text in enumerate(
+        ("message.data.data.n > 1", "message.data.data.n > 5", "message.data.x > 5", "message.data.data.n")
+    )
 )
 NO_BOOL = "its value is of type int, not bool"
 ALL = (MATCH, NO_MATCH, MISSING, FAILED)
-
-
-@pytest.fixture(autouse=True)
-def _messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the hooks of an event get is a message."""
-
-    def delivery_of(_source: Any, _ask: Any) -> Any:
-        return OF_MESSAGES, [Message("event.created", "1", {"n": 3})]
-
-    for module in (calls_of_records, filtering):
-        monkeypatch.setattr(module, "delivery_of", delivery_of)
 
 
 def table(*hooks: Hook) -> HooksTable:
@@ -77,7 +62,7 @@ def test_what_a_disabled_hook_misses_is_judged_when_it_is_sent() -> None:
 def test_a_record_that_is_sent_again_is_judged_by_the_filter_of_now() -> None:
     made = calls(*ALL)
     assert made.again(NO_MATCH, RECORD, "replay", "x") is None
-    sent = made.again(replace(NO_MATCH, filter="message.data.n > 2"), RECORD, "replay", "x")
+    sent = made.again(replace(NO_MATCH, filter="message.data.data.n > 2"), RECORD, "replay", "x")
     assert sent is not None
     assert sent.is_fit
     failed = made.again(FAILED, RECORD, "resume", "x")
@@ -86,8 +71,8 @@ def test_a_record_that_is_sent_again_is_judged_by_the_filter_of_now() -> None:
 
 
 def test_a_replay_counts_what_passes() -> None:
-    source = read_source(SourceKind.EVENTS, RECORD.value, None)
-    assert [would_send(one, source) for one in ALL] == [True, False, False, False]
+    source = read_source(SourceKind.EVENTS, RECORD, None)
+    assert [would_send(one, source, RECORD) for one in ALL] == [True, False, False, False]
 
 
 def test_the_filter_is_part_of_the_explanation() -> None:
@@ -103,9 +88,18 @@ def test_the_filter_is_part_of_the_explanation() -> None:
     }
 
 
-def test_a_change_is_judged_when_its_resource_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filtering, "delivery_of", lambda _source, _ask: None)
-    _, (one,) = explain(RECORD, SourceKind.EVENTS, table(NO_MATCH))
+def test_a_change_is_judged_when_its_resource_is_known() -> None:
+    change = {"action": "created", "sender": "Order", "instance_id": "9", "organization": {"id": "1", "slug": "acme"}}
+    record = RECORD._replace(topic="p.resource-changes", value=json.dumps(change).encode())
+    wanted = replace(MATCH, events=("order.created",))
+    _, (one,) = explain(record, SourceKind.RESOURCE_CHANGES, table(wanted))
     assert (one.matched, one.why) == (
-        True, "it subscribed to event.created, and its filter is asked when the resource is known",
+        True, "it subscribed to order.created, and its filter is asked when the resource is known",
     )  # fmt: skip
+    with_data = record._replace(value=json.dumps({**change, "data": {"data": {"n": 1}}}).encode())
+    _, (one,) = explain(with_data, SourceKind.RESOURCE_CHANGES, table(wanted))
+    assert (one.matched, one.why) == (
+        False, "it subscribed to order.created, but its filter keeps it back: it is false",
+    )  # fmt: skip
+    (call,) = calls(wanted).of(SourceKind.RESOURCE_CHANGES, with_data, origin_of(with_data, 2000))
+    assert call.hook_id is None  # of the fan-out for app hooks
