@@ -188,7 +188,6 @@ class Hook(_Judged):
             fact=Fact("Retries"),
         ),
     )
-    """Seconds before each retry."""
     filter: str | None = field(
         default=None,
         metadata=changeable(
@@ -198,7 +197,7 @@ class Hook(_Judged):
             fact=Fact("Filter"),
         ),
     )
-    """Only messages for which this expression of CEL is true (docs/filters.md)."""
+    """An expression of CEL; docs/filters.md."""
     date_created: str = field(
         default="", metadata=seen(partial(text, empty=True), {"type": "string", "description": "ISO 8601"})
     )

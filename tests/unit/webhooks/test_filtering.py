@@ -19,7 +19,7 @@ PAID = Message("order.paid", "1", {"total": 120})
 
 
 def filtered(text: str | None, hook_id: str = HOOK.id) -> Any:
-    return replace(HOOK, id=hook_id, filter=text)
+    return replace(HOOK, id=hook_id, filter=text, format="data")
 
 
 async def run(text: str | None, *, message: Any = PAID, **of_call: Any) -> tuple[World, list[int], Owner]:
@@ -31,6 +31,7 @@ async def run(text: str | None, *, message: Any = PAID, **of_call: Any) -> tuple
 
     world.hooks.get = lambda _hook_id: filtered(text)
     task = world.delivery(deliver, OF_MESSAGES)
+    world.tasks[OF_MESSAGES] = replace(task, of_messages=True)
     call = Call("c1", task.name, 0, 0, [HOOK.id, message], hook_id=HOOK.id, source="m:0:0", **of_call)
     await world.runners.start(call, owner)
     await asyncio.wait_for(owner.ended.wait(), 5)
