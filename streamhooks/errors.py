@@ -3,6 +3,9 @@
 StreamhooksError
 ├── BrokenRecord            a record can't be decoded or violates its schema
 ├── RegistryAway            the schema registry does not answer; the record may be fine
+├── BadExpression           an expression can't be compiled, or costs too much
+├── EvaluationFailed        an expression can't be evaluated with these values
+│   └── MissingKey          it needs a key that is not there
 ├── BadUrl                  a hook's URL is not allowed (syntax, scheme, port, user name, address)
 ├── TooManySecrets          the secret of a hook can't be replaced yet
 ├── Busy                    too many API calls of this kind are running
@@ -30,6 +33,18 @@ class BrokenRecord(StreamhooksError):
 
 class RegistryAway(StreamhooksError):
     """The schema registry does not answer; records that need it wait."""
+
+
+class BadExpression(StreamhooksError):
+    """An expression can't be compiled, or costs too much; the text says where and why."""
+
+
+class EvaluationFailed(StreamhooksError):
+    """An expression can't be evaluated with these values; the text is the reason in the dead letter."""
+
+
+class MissingKey(EvaluationFailed):
+    """An expression needs a key that is not there."""
 
 
 class BadUrl(StreamhooksError):

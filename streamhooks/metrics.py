@@ -115,6 +115,9 @@ UNCLEAN_TAKEOVERS = Counter(
     "streamhooks_unclean_takeovers_total", "Partitions of pending calls whose former owner did not leave them"
 )
 HELD_BACK = Counter("streamhooks_held_back_calls_total", "Calls deferred to the hook's owner, by reason", ["why"])
+FILTERED = Counter(
+    "streamhooks_filtered_total", "Deliveries that were not made because of their hook's filter, by reason", ["why"]
+)
 CAUGHT_UP = Counter("streamhooks_caught_up_calls_total", "Calls started for missed records and replays")
 BREAKERS_OPENED = Counter("streamhooks_breakers_opened_total", "Breakers that this worker saw open")
 OVERFLOWED = Counter("streamhooks_overflowed_calls_total", "Calls over the in-flight limit of their hook")
@@ -162,7 +165,12 @@ REFUSED_CALLS = Counter("streamhooks_refused_calls_total", "API calls that were 
 LOST_SPANS = Counter("streamhooks_lost_spans_total", "Spans that no collector accepted")
 
 
-_ENDINGS: Final = ("done", "retry", "dead", "dropped", "expired", "ignored")
+_ENDINGS: Final = ("done", "retry", "dead", "dropped", "expired", "filtered", "ignored")
+_REASONS: Final = (
+    (HELD_BACK, ("sealed", "over_bound", "pause", "breaker", "rate", "disabled")),
+    (FILTERED, ("no_match", "failed")),
+    (REFUSED_CALLS, ("looking_back", "tests", "wrong_tokens", "connections")),
+)
 #: topics that are read whole, and `firings`, which is read to count attempts
 _READ: Final = ("resources", "hooks", "hook_states", "delayed", "firings")
 
@@ -195,10 +203,9 @@ def begin_at_zero(topics: Topics, sources: Collection[str], tasks: Iterable[str]
         RUNNING.labels(task)
         for outcome in _ENDINGS:
             TASKS.labels(task, outcome)
-    for why in ("sealed", "over_bound", "pause", "breaker", "rate", "disabled"):
-        HELD_BACK.labels(why)
-    for why in ("looking_back", "tests", "wrong_tokens", "connections"):
-        REFUSED_CALLS.labels(why)
+    for counter, reasons in _REASONS:
+        for why in reasons:
+            counter.labels(why)
 
 
 # Looking up a child by its labels costs more than counting in it. There are few tasks, outcomes and topics.

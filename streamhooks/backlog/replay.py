@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.hooks.matching import matches
 from streamhooks.kafka.between import Ranges
 from streamhooks.kafka.child_process import STOP
 from streamhooks.kafka.reader import scan
@@ -14,8 +13,9 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.registry import registry_of
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
+from streamhooks.sources.filtering import would_send
 from streamhooks.sources.kinds import SourceKind
-from streamhooks.sources.rules import asks, read_source
+from streamhooks.sources.rules import read_source
 from streamhooks.times import Between
 
 #: timeout of counting, in seconds
@@ -62,5 +62,5 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
             source = read_source(SourceKind.of(record.topic, topics), record, registry)
         except BrokenRecord:
             continue
-        count += any(matches(hook, ask) for ask in asks(source))
+        count += would_send(hook, source, record)
     return count

@@ -74,7 +74,10 @@ def list_hooks(api: Api, /, sort: str, limit: int | None, as_json: bool, **filte
 def add(
     api: Api, /, endpoint: str, organization_id: str, app_id: str | None, disabled: bool, as_json: bool, **options: Any
 ) -> None:
-    """Create a hook that calls ENDPOINT, and show its secret, this once."""
+    """Create a hook that calls ENDPOINT, and show its secret, this once.
+
+    A filter is first tried on the latest messages, and how many pass is shown.
+    """
     if not options["events"]:
         if app_id:
             raise click.UsageError("an app hook needs --event, such as --event issue")
@@ -84,6 +87,7 @@ def add(
         body["app_id"] = app_id
     if disabled:
         body["status"] = "disabled"
+    _try_filter(api, body, body)
     _show(api.post("/api/hooks", body), as_json)
     click.echo("keep the secret: it is not shown again", err=True)
 
@@ -112,7 +116,7 @@ def show_hook(api: Api, /, hook: str, as_json: bool) -> None:
 def edit(
     api: Api, /, hook: str, url_of_hook: str | None, unset: tuple[str, ...], as_json: bool, **options: Any
 ) -> None:
-    """Change the given fields of a hook.
+    """Change the given fields of a hook. A filter is first tried on the latest messages.
 
     The given events and projects replace the current ones. Custom headers are added to the current ones;
     `--header 'NAME:'` removes one. If the endpoint moves to another origin, give each current header again with its
@@ -129,6 +133,8 @@ def edit(
     changes |= {name: FIELDS[name].value.emptied for name in unset if name not in changes}
     if not changes:
         raise click.UsageError("give at least one change")
+    if changes.get("filter"):
+        _try_filter(api, changes, {**api.get(_path(hook)), **changes})
     _show(changing.put(api, hook, changes, revision), as_json)
 
 
@@ -198,6 +204,13 @@ def rotate_secret(api: Api, /, hook: str, as_json: bool) -> None:
         if until := made.get("previous_secrets_until"):
             ends = f"{show.time_of_iso(max(until))} UTC"
             click.echo(f"keep it: it is not shown again; the previous one keeps signing until {ends}", err=True)
+
+
+def _try_filter(api: Api, given: JSON, hook: JSON) -> None:
+    from streamhooks.cli.hooks_filter import show_trial
+
+    if text := given.get("filter"):
+        show_trial(api, text, hook)
 
 
 def _show(hook: JSON, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from streamhooks.errors import BrokenRecord
+from streamhooks.filters.judging import Verdict
 from streamhooks.hooks.matching import kind_of, reasons_against
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.between import Ranges, ranges_between
@@ -22,6 +23,7 @@ from streamhooks.records.formats import Registry, decode
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.settings import Settings
+from streamhooks.sources.filtering import verdict_of
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.rules import UserRecord, asks, read_source
 from streamhooks.times import Between
@@ -111,11 +113,27 @@ def _explained(hook: Hook, source: UserRecord, record: Record, hooks: HooksTable
     late = [f"it was created later: {hook.date_created}"] if is_late else []
     if [] not in reasons or late:
         return Explained(hook, False, "; ".join(min(reasons, key=len) + late), delivery)
-    event = of_its_kind[reasons.index([])].event
+    ask = of_its_kind[reasons.index([])]
+    verdict = verdict_of(hook, source, ask, record)
+    if verdict is not None and verdict.kind == "no_match":
+        return Explained(
+            hook, False, f"it subscribed to {ask.event}, but its filter keeps it back: {verdict.why}", delivery
+        )
+    why = f"it subscribed to {ask.event}{_of_filter(hook, verdict)}"
     status = hooks.status(hook.id)
     if status.status != "active":
-        return Explained(hook, True, f"it subscribed to {event}, but is disabled now: {status.reason}", delivery)
-    return Explained(hook, True, f"it subscribed to {event}", delivery)
+        why += f", but is disabled now: {status.reason}"
+    return Explained(hook, True, why, delivery)
+
+
+def _of_filter(hook: Hook, verdict: Verdict | None) -> str:
+    if hook.filter is None:
+        return ""
+    if verdict is None:
+        return ", and its filter is asked when the resource is known"
+    if verdict.kind == "failed":
+        return f", but its filter can't be evaluated, so it is a dead letter: {verdict.why}"
+    return ", and its filter lets it pass"
 
 
 def _created(hook: Hook) -> float | None:

@@ -8,16 +8,19 @@ from typing import Any
 
 from streamhooks.history.attempts import Wanted, search
 from streamhooks.history.explain import Explained, attempts_of, explain, find_event
+from streamhooks.history.trying import Trial, Tried, try_on_latest
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.backwards import Page, Place
 from streamhooks.kafka.looks import Looks
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import TP, Record, Stop, read_one
 from streamhooks.kafka.topics import Topics
+from streamhooks.records.message import Message
 from streamhooks.records.registry import SchemaRegistry
 from streamhooks.settings import Settings
+from streamhooks.sources.filtering import known_message
 from streamhooks.sources.kinds import SourceKind
-from streamhooks.sources.rules import UserRecord
+from streamhooks.sources.rules import UserRecord, read_source
 from streamhooks.times import Between
 
 #: the most hooks whose attempts are searched
@@ -75,6 +78,13 @@ class History:
         matched = [one for one in hooks if one.matched][:EXPLAINED]
         attempts = await self._looks.long(attempts_of, self._settings, self._offsets, self._partitions, record, matched)
         return Explanation(record, source, hooks, attempts)
+
+    async def try_filter(self, trial: Trial, limit: int) -> list[Tried]:
+        """Return how a filter judges the latest messages of an organization, newest first; at most `limit`."""
+        return await self._looks.long(try_on_latest, self._settings, self._offsets, self._message_of, trial, limit)
+
+    def _message_of(self, record: Record) -> Message:
+        return known_message(read_source(SourceKind.of(record.topic, self._topics), record, self._registry), record)
 
     async def attempts(self, wanted: Wanted, before: Mapping[int, Place], limit: int) -> Page[dict[str, Any]]:
         """Return a page of the attempts that `firings` holds; see `attempts.search`."""

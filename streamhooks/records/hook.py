@@ -26,6 +26,7 @@ from streamhooks.records.hook_fields import (
 from streamhooks.records.hook_values import (
     APP,
     EVENTS,
+    FILTER,
     FORMAT,
     HEADERS,
     HOOK_ID,
@@ -187,7 +188,16 @@ class Hook(_Judged):
             fact=Fact("Retries"),
         ),
     )
-    """Seconds before each retry."""
+    filter: str | None = field(
+        default=None,
+        metadata=changeable(
+            FILTER,
+            option=Option("--filter", "CEL", "Only messages for which this is true: message.data.total > 100."),
+            input=Input("Filter", "CEL. Empty: every message.", "message.data.total > 100", place="main"),
+            fact=Fact("Filter"),
+        ),
+    )
+    """An expression of CEL; docs/filters.md."""
     date_created: str = field(
         default="", metadata=seen(partial(text, empty=True), {"type": "string", "description": "ISO 8601"})
     )
@@ -270,6 +280,8 @@ class Hook(_Judged):
     def _why_blocked(self) -> str | None:
         if self.is_sealed:
             return "no key of STREAMHOOKS_SECRET_KEYS can decrypt its secrets"
+        if self.filter is not None and self.format == SENTRY:
+            return "it has a filter, which hooks of the format sentry can't have"
         over = next(over_bounds(self.events, self.project_ids, self.headers), None)
         return None if over is None else f"over a bound: {over[0]} {over[1]}"
 

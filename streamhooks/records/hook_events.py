@@ -1,6 +1,6 @@
 """The events that a hook may subscribe to, and which of them a record fires (docs/reference/hooks.md).
 
-Why: docs/decisions/0011-no-content-filters-yet.md.
+Filters choose among them by content: docs/decisions/0020-filters.md.
 """
 
 from __future__ import annotations

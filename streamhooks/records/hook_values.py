@@ -254,6 +254,24 @@ HEADERS: Final = Value(
 )
 
 
+MAX_FILTER: Final = 1000
+FILTER: Final = Value(
+    "expression",
+    text,
+    or_null(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_FILTER,
+            "description": "an expression of CEL over `message`: only messages for which it is true are sent."
+            " Each is checked when it is given: see docs/filters.md",
+        }
+    ),
+    stored=or_null(TEXT),
+    has_default=True,
+)
+
+
 def read_resume(fields: dict[str, Any], name: str) -> str:
     """Read the decision about the records that a hook missed."""
     value = text(fields, name, empty=True)

@@ -13,7 +13,9 @@ from streamhooks.records.bounds import wrong_in_label
 from streamhooks.records.fields import LARGEST, is_number, listing, number, whole
 from streamhooks.records.json_schema import Schema, of_list, or_null
 
-Kind = Literal["line", "url", "events", "secret", "ids", "headers", "number", "whole", "delays", "choice", "other"]
+Kind = Literal[
+    "line", "url", "events", "secret", "ids", "headers", "number", "whole", "delays", "choice", "expression", "other"
+]  # fmt: skip
 """Tells the command line and the page how a value is entered and shown."""
 Read = Callable[[dict[str, Any], str], Any]
 """Reads a field of a record by its name; raises BrokenRecord naming the field. Absent and null are read only if the

@@ -17,10 +17,12 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
 from streamhooks.records.notice import Notice
 from streamhooks.sources.duplicates import Duplicates
+from streamhooks.sources.filtering import message_in
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.notices import HookNotice
 from streamhooks.sources.origin import Origin, call_from, origin_of
 from streamhooks.sources.rules import (
+    DeliveryParts,
     FanOutParts,
     Source,
     UserRecord,
@@ -30,6 +32,7 @@ from streamhooks.sources.rules import (
     fan_out_of,
 )
 from streamhooks.tasks.call import Call
+from streamhooks.webhooks.filtering import let_through
 
 
 class Calls:
@@ -91,9 +94,8 @@ class Calls:
             return None
         origin = origin_of(record, int(self._clock() * 1000))
         if (delivery := delivery_of(source, ask, record)) is not None:
-            task, args = delivery
-            call = call_from(origin, task, self._partition_of(hook.id), [hook.id, *args], ask.event, hook.id)
-            return again(call, cause, id_of)
+            found = self._calls(delivery, origin, ask, [hook])
+            return again(found[0], cause, id_of) if found else None
         # Its resource may be missing so far: the fan-out waits for it, and is for this hook only.
         fan_out = fan_out_of(source, only=hook.id)
         return None if fan_out is None else again(self._fan_out(fan_out, origin), cause, id_of)
@@ -119,10 +121,21 @@ class Calls:
         hooks = self._hooks.matching(ask)
         if not hooks or (delivery := delivery_of(source, ask, record)) is None:
             return []
-        task, args = delivery
-        return [
-            call_from(origin, task, self._partition_of(hook.id), [hook.id, *args], ask.event, hook.id) for hook in hooks
-        ]
+        return self._calls(delivery, origin, ask, hooks)
+
+    def _calls(self, delivery: DeliveryParts, origin: Origin, ask: Ask, hooks: list[Hook]) -> list[Call]:
+        """Return the calls of those of the hooks whose filters let the delivery pass."""
+        (task, args), partition_of = delivery, self._partition_of
+        if (message := message_in(delivery)) is None:
+            return [
+                call_from(origin, task, partition_of(hook.id), [hook.id, *args], ask.event, hook.id) for hook in hooks
+            ]
+        calls = []
+        for hook, is_fit in let_through(hooks, message, self._hooks.is_active):
+            call = call_from(origin, task, partition_of(hook.id), [hook.id, *args], ask.event, hook.id)
+            call.is_fit = is_fit
+            calls.append(call)
+        return calls
 
     def _fan_out(self, fan_out: FanOutParts, origin: Origin) -> Call:
         partition = origin.partition % self._partitions

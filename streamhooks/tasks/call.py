@@ -58,6 +58,8 @@ class Call:
     """The weight of the record that caused it, if that is large."""
     kept_at: int | None = None
     """The offset of its arguments in `delayed`, if they are still to be read."""
+    is_fit: bool = False
+    """Whether its message has passed the filter of its hook; if not, that is asked when it runs."""
 
     def __post_init__(self) -> None:
         if not self.webhook_id:

@@ -73,6 +73,7 @@ class EndingKind(StrEnum):
     IGNORED = "ignored"
     DROPPED = "dropped"
     EXPIRED = "expired"
+    FILTERED = "filtered"
     RETRY = "retry"
     DEAD = "dead"
 
@@ -99,6 +100,7 @@ _OUTCOMES: dict[EndingKind, Outcome] = {
     EndingKind.DEAD: "dead",
     EndingKind.DROPPED: "dropped",
     EndingKind.EXPIRED: "dropped",
+    EndingKind.FILTERED: "dropped",
 }
 
 

@@ -103,8 +103,8 @@ class Settler:
                     await self._disable(call.hook_id or "", status)
                 await self._outputs.give_up(call, ending.reason, last)
             elif call.letter is not None:
-                # If nothing was sent, since its hook is gone or disabled, the letter stays open.
-                ran = ending.kind not in (EndingKind.DROPPED, EndingKind.EXPIRED)
+                # If nothing was sent, since its hook is gone or does not want it now, the letter stays open.
+                ran = ending.kind not in (EndingKind.DROPPED, EndingKind.EXPIRED, EndingKind.FILTERED)
                 await self._outputs.end_letter(call, "delivered" if ran else "open", ending.reason, ran=ran)
             await self._outputs.settle(call)
         owner.release()

@@ -17,7 +17,7 @@ from streamhooks.web.http.middlewares import application_options
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.routing import FORWARDER, Forwarder, Handler
 from streamhooks.web.spec.calls import CALLS, Call
-from streamhooks.web.views import attempts, hooks, past, resending, service, tasks, testing, traffic
+from streamhooks.web.views import attempts, filters, hooks, past, resending, service, tasks, testing, traffic
 
 __all__ = ["application_options", "register"]
 
@@ -51,6 +51,7 @@ HANDLERS: Mapping[str, Handler] = {
     "stop_replay": resending.stop_replay,
     "search_attempts": attempts.search_attempts,
     "resend_request": attempts.resend_request,
+    "try_filter": filters.try_filter,
     "get_explanation": past.get_explanation,
     "list_dead_letters": past.list_dead_letters,
     "get_dead_letter": past.get_dead_letter,
@@ -72,7 +73,7 @@ OWNED_BY: Mapping[str, str] = {
 BY_HOOK_OWNER = frozenset({"change_hook", "delete_hook", "rotate_secret"})
 
 #: calls that end when their caller hangs up, besides reading ones: they begin with a long search, or only send a test
-ENDS_WITH_CALLER = frozenset({"send_test", "begin_replay", "redrive_dead_letters", "drop_dead_letters"})
+ENDS_WITH_CALLER = frozenset({"send_test", "try_filter", "begin_replay", "redrive_dead_letters", "drop_dead_letters"})
 
 #: with this pattern, `/api/dead-letters/redrive` is not taken for a letter when its method is wrong
 _LETTER = "{letter:[^/]*:[^/]*}"

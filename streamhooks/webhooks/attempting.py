@@ -21,6 +21,7 @@ from streamhooks.tasks.endings import Ending, EndingKind, Limits, dead, ending_a
 from streamhooks.tasks.task import AnyTask
 from streamhooks.times import steady
 from streamhooks.webhooks.deliver import Deliver, Outgoing, Soon
+from streamhooks.webhooks.filtering import is_undecided, kept_back
 from streamhooks.webhooks.rendering import Rendering, unsupported
 from streamhooks.webhooks.tasks import DeliveryTask
 
@@ -83,6 +84,8 @@ class Attempting:
             if not self._hooks.is_active(hook_id):
                 return _DISABLED
             attempted = unsupported(hook, of_messages=task.of_messages)
+            if attempted is None and is_undecided(call, hook) and (kept := kept_back(call, hook)) is not None:
+                return None, kept
             if attempted is None:
                 payload = task.render(self._rendering, hook, *call.args[1:], **call.kwargs)
                 attempted = await self._deliver(call, hook, payload, traceparent)
@@ -106,6 +109,8 @@ class Attempting:
             or not isinstance(task, DeliveryTask)
             or unsupported(hook, of_messages=task.of_messages) is not None
         ):
+            return None
+        if is_undecided(call, hook):
             return None
         try:
             payload = task.render(self._rendering, hook, *call.args[1:], **call.kwargs)

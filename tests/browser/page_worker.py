@@ -38,6 +38,7 @@ class PageWorker:
         self.task_calls = TaskCalls()
         self.missed: JSON = {"records": 0, "since": None, "available_from": None, "sending": False, "stretches": []}
         self.matches = 37
+        self.tried: JSON | None = None
         self.explained: JSON | None = None
         self.failing: int | None = None
         self.defaults: JSON = {
@@ -69,6 +70,7 @@ class PageWorker:
             ("POST", "/api/hooks", self._create),
             ("*", "/api/hooks/{id}", self._one),
             ("POST", "/api/hooks/{id}/rotate-secret", self._rotate),
+            ("POST", "/api/filters/try", self._try_filter),
             ("GET", "/api/hooks/{id}/test", self._sample),
             ("POST", "/api/hooks/{id}/test", self._test),
             ("GET", "/api/hooks/{id}/stats", self._stats),
@@ -183,6 +185,11 @@ class PageWorker:
                 "response_headers": [{"name": "X-\u202eA", "value": EVIL}, {"name": "Set-Cookie", "value": "b\u2028c"}],
             }
         )  # fmt: skip
+
+    async def _try_filter(self, request: web.Request) -> web.Response:
+        if self.tried is None:
+            return web.json_response({"filter": "position 21: mismatched input 'the end'"}, status=400)
+        return web.json_response(self.tried)
 
     async def _sample(self, request: web.Request) -> web.Response:
         events = self._hook(request)["events"]

@@ -228,3 +228,35 @@ def test_a_new_hook_and_one_that_is_changed(browser: Browser, fake: Callable[...
     browser.press("Save")
     eventually(lambda: worker.calls("PUT"))
     assert worker.calls("PUT")[-1][1] == {"timeout": "soon", "name": None, "description": "For the shop"}
+
+
+def test_a_filter_is_tried_before_it_is_saved(browser: Browser, fake: Callable[..., PageWorker]) -> None:
+    worker = fake()
+    browser.open(worker.base)
+    browser.press("Add a hook")
+    browser.fill("Filter", "message.data.total >")
+    browser.press("Try it")
+    browser.wait_text("Give an organization first.")
+    assert worker.calls("POST") == []
+    browser.fill("Organization", "7")
+    browser.fill("Projects", "3")
+    browser.press("Try it")
+    browser.wait_text("position 21: mismatched input 'the end'")
+    tried = [
+        {"source": "s", "timestamp": None, "type": "a", "verdict": verdict, "why": why}
+        for verdict, why in (("match", ""), ("no_match", "<b>there is no total</b>"), ("failed", "No such overload"))
+    ]
+    worker.tried = {"match": 1, "no_match": 1, "failed": 1, "tried": tried}
+    browser.fill("Filter", "message.data.total > 100")
+    browser.press("Try it")
+    browser.wait_text("1 of the latest 3 messages pass. 1 would be dead letters.")
+    browser.wait_text("1 × <b>there is no total</b>")
+    browser.wait_text("1 × can't be evaluated: No such overload")
+    wanted = {
+        "filter": "message.data.total > 100", "organization_id": "7", "project_ids": ["3"], "events": ["event.created"],
+    }  # fmt: skip
+    assert worker.calls("POST")[-1] == ("/api/filters/try", wanted)
+    browser.fill("URL", "https://example.com/in")
+    browser.press("Add it")
+    browser.wait_text("whsec_shown-once")
+    assert worker.calls("POST")[-1][1]["filter"] == "message.data.total > 100"

@@ -7,6 +7,7 @@ from typing import Any
 
 from streamhooks.backlog.summary import Missed
 from streamhooks.dead_letters.listing import Found
+from streamhooks.history.trying import Tried
 from streamhooks.kafka.backwards import Page, Place
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.threads import Places
@@ -21,6 +22,7 @@ class FakeHistory:
         self.asked: list[tuple[Any, ...]] = []
         self.found_ranges: dict[tuple[str, int], tuple[int, int]] = {}
         self.found: list[Found] = []
+        self.tried: list[Tried] = []
         self.reached: dict[int, Place] | None = None
         self.record: Record | None = None
         self.attempts_page: Page[dict[str, Any]] = Page([], None, None)
@@ -57,6 +59,10 @@ class FakeHistory:
     async def record_of(self, event_id, between):
         self.asked.append(("event", event_id, between))
         return self.record
+
+    async def try_filter(self, trial, limit):
+        self.asked.append(("try", trial, limit))
+        return self.tried
 
     async def attempts(self, wanted, before, limit):
         self.asked.append(("attempts", wanted, before, limit))

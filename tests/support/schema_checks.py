@@ -14,10 +14,14 @@ _TOGETHER = (
     r"start must be before or equal to end",
     r"more than [0-9]+ points",
     r"must not be after to",
-    r"'.*' is (no|not an) event of (a service|an app) hook",
+    r"'.*' is (no|not an) event of (a service|an app) hook(; .*)?",
     r"'.*' can't fire this hook; these can: .*",
     r"(must be at most 100|names and values must have at most 8192 bytes of UTF-8 together|a name is given twice)",
     r"[0-9a-fA-F.:]+ is .*",
+    r"is for hooks of messages: give the hook another format as well, such as data",
+    r"filter: hooks of the format sentry have none: .*",
+    r"(line [0-9]+, )?position [0-9]+: .*",
+    r"(type|id|timestamp|organization_id|project_id): must .*",
 )
 
 

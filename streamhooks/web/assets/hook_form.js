@@ -5,6 +5,7 @@ import { change } from "./changing.js";
 import { inWords, readDefaults } from "./defaults.js";
 import { showSecret } from "./dialogs.js";
 import { fill, h, toast, write } from "./dom.js";
+import { filterTrial } from "./filter_try.js";
 import { FIELDS } from "./hook_fields.js";
 import { isApp, isMessage } from "./hook_state.js";
 
@@ -200,6 +201,10 @@ const KINDS = {
     control: (value, field) => h("select", {}, field.choices.map((one) => h("option", { value: one, selected: one === value }, one))),
     read: (text) => text,
   },
+  expression: {
+    control: (value, field) => h("textarea", { rows: 2, spellcheck: "false", autocomplete: "off", placeholder: field.input.placeholder, maxlength: field.maxlength }, value ?? ""),
+    read: (text) => text.trim() || null,
+  },
   secret: { control: () => input({ type: "password", autocomplete: "new-password" }), read: (text) => text || null },
 };
 
@@ -212,7 +217,9 @@ function commonFields(fields, hook, events) {
     const { control, read, hintOfChange } = KINDS[field.kind];
     const { label, hint } = field.input;
     const node = control(hook?.[field.name], field);
-    return fields.add(field.name, label, node, () => read(node.value), field.has_setting ? EMPTY : hint + (hook && hintOfChange ? hintOfChange : ""));
+    const added = fields.add(field.name, label, node, () => read(node.value), field.has_setting ? EMPTY : hint + (hook && hintOfChange ? hintOfChange : ""));
+    if (field.kind === "expression") added.append(filterTrial(() => read(node.value), () => ({ ...hook, ...fields.values() })));
+    return added;
   };
   const of = (place) => FIELDS.filter((field) => field.input?.place === place).map(add);
   return [...of("main"), h("details", { class: "more-fields" }, h("summary", {}, "More"), of("more"), hook ? null : of("new"))];

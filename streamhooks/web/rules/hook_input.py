@@ -9,12 +9,13 @@ from typing import Any, Final, get_args
 
 from yarl import URL
 
-from streamhooks.errors import BadUrl, BrokenRecord, TooManySecrets
+from streamhooks.errors import BadExpression, BadUrl, BrokenRecord, TooManySecrets
+from streamhooks.filters.judging import compiled_filter
 from streamhooks.hooks.table import Status
 from streamhooks.masking import MASK
 from streamhooks.records.custom_headers import MAX_HEADERS, MAX_NAME
 from streamhooks.records.hook import CHANGEABLE, CREATABLE, FIELDS, Hook, names_for
-from streamhooks.records.hook_events import OF_MESSAGES, Format, never_fire
+from streamhooks.records.hook_events import OF_MESSAGES, SENTRY, Format, never_fire
 from streamhooks.records.hook_values import WHOLE
 from streamhooks.records.rotation import MOST, rotated, without_expired
 from streamhooks.records.secret import SECRET_PREFIX, generate_secret
@@ -165,6 +166,8 @@ def _check_format(hook: Hook, given: Mapping[str, Any]) -> None:
         Hook.from_fields(stays)
     except BrokenRecord as broken:
         raise conflict(str(broken)) from None
+    if given["format"] == SENTRY and given.get("filter", hook.filter) is not None:
+        raise conflict("filter: hooks of the format sentry have none: remove it as well (filter: null)")
 
 
 def _problem(name: str, value: Any, right: Mapping[str, Any], check_url: CheckUrl) -> str | None:
@@ -184,6 +187,13 @@ def _problem(name: str, value: Any, right: Mapping[str, Any], check_url: CheckUr
             return str(bad)
     if name == "events" and hook.app_id is not None and (idle := never_fire(hook.events)):
         return f"{idle[0]!r} is not an event of an app hook"
+    if name == "filter":
+        if hook.format == SENTRY:
+            return "is for hooks of messages: give the hook another format as well, such as data"
+        try:
+            compiled_filter(value)
+        except BadExpression as bad:
+            return str(bad)
     return FIELDS[name].value.wrong(value) or hook.over_bounds.get(name)
 
 

@@ -30,6 +30,8 @@ _PLACE = "[0-9]{1,9}:[0-9]{1,18}"
 LETTER: Final = rf"^{_PLACE}$"
 #: maximum number of letters in one call
 MOST_LETTERS: Final = 1000
+#: maximum number of messages on which a filter is tried
+MOST_TRIED: Final = 200
 SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(OF_USERS)}):{_PLACE}$"
 #: source of a request, which may also be a notice
 SENT_SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SourceKind)}):{_PLACE}$"

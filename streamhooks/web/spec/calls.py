@@ -22,6 +22,7 @@ _REPLAY = "/api/hooks/{hook_id}/replay"
 _RESEND = "/api/hooks/{hook_id}/requests/{webhook_id}/resend"
 _LETTERS = "/api/dead-letters"
 _TASKS = "/api/tasks"
+_TRIALS = "/api/filters/try"
 _TASK_CALL = "/api/tasks/{call_id}"
 
 _OF_LIST: Final[Mapping[str, Schema]] = {
@@ -246,6 +247,11 @@ CALLS: Final = (
         problems=(400, 404, 503),
     ),
     Call("drop_task_call", "delete", _TASK_CALL, "Drop a call of a task", None, 204, problems=(400, 404, 409, 503)),
+    Call(
+        "try_filter", "post", _TRIALS,
+        "Try a filter on a message, or on the latest messages of an organization; nothing is saved or sent", "Trial",
+        problems=(400, 503), body="NewTrial",
+    ),
     Call(
         "get_overview", "get", "/api/overview", "All hooks in a few numbers, and the worker's defaults", "Overview",
         problems=(400,),

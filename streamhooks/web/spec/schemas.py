@@ -6,8 +6,9 @@ from typing import Final, get_args
 
 from streamhooks.dead_letters.listing import KINDS
 from streamhooks.delivery.heads import MAX_HEADERS
+from streamhooks.filters.judging import Kind
 from streamhooks.records.firing import Cause
-from streamhooks.records.hook_values import HOOK_ID
+from streamhooks.records.hook_values import HOOK_ID, MAX_FILTER
 from streamhooks.records.json_schema import TEXT, Schema
 from streamhooks.records.json_schema import of_list as _list
 from streamhooks.records.json_schema import of_object as _object
@@ -114,7 +115,39 @@ def _some_letters(**options: Schema) -> Schema:
     }
 
 
+_ID: Final[Schema] = {"type": "string", "minLength": 1}
+_FILTER: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": MAX_FILTER}
+_SAMPLE: Final[Schema] = {
+    "type": "object",
+    "description": "a message as on the topic messages; type and organization_id may be left out",
+}
+_TRIED: Final[dict[str, Schema]] = {
+    "source": {**_or_null(TEXT), "description": "null for the given message"},
+    "timestamp": {**_or_null(TEXT), "description": "ISO 8601"},
+    "type": TEXT,
+    "verdict": {"enum": list(get_args(Kind)), "description": "failed: a delivery would be a dead letter"},
+    "why": {**TEXT, "description": "why it is no match; else empty"},
+}
+_COUNTS: Final[dict[str, Schema]] = {kind: {"type": "integer"} for kind in get_args(Kind)}
+
 SCHEMAS: Final[dict[str, Schema]] = {
+    "NewTrial": {
+        "anyOf": [
+            _object({"filter": _FILTER, "message": _SAMPLE}, "filter", "message"),
+            _object(
+                {
+                    "filter": _FILTER,
+                    "organization_id": _ID,
+                    "project_ids": {**_list(_ID), "description": "empty means every project"},
+                    "events": {**_list(_ID), "description": "types, such as order.paid or order.*; empty means all"},
+                    "limit": {"type": "integer", "minimum": 1, "maximum": patterns.MOST_TRIED, "default": 20},
+                },
+                "filter",
+                "organization_id",
+            ),
+        ]
+    },
+    "Trial": _object({**_COUNTS, "tried": _list(_object(_TRIED, *_TRIED))}, *_COUNTS, "tried"),
     **OF_HOOKS,
     **OF_TASKS,
     "Sample": _object({"event": TEXT, "events": _list(TEXT), "body": {"type": "object"}}, "event", "events", "body"),

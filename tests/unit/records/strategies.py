@@ -88,6 +88,7 @@ of_kinds = {
     "line": lines,
     "number": positive,
     "whole": st.integers(1, 100),
+    "expression": st.text("ab.=\u00e9", min_size=1),
     "delays": st.lists(numbers, max_size=3),
     "ids": st.lists(ids, max_size=3),
     "headers": st.dictionaries(st.sampled_from(["X-One", "authorization"]), st.just("Bearer \u00e9 t")),

@@ -24,7 +24,7 @@ async def test_create_read_change_delete() -> None:
             "previous_secrets_until",
             "version", "format", "status",
             "status_reason", "disabled_since", "failing_since", "paused_until", "breaker", "trouble", "headers",
-            "timeout", "max_in_flight", "rate_limit", "retry_schedule",
+            "timeout", "max_in_flight", "rate_limit", "retry_schedule", "filter",
             "date_created", "revision",
         ]  # fmt: skip
         assert made["secret"] == parts.hooks.get(made["id"]).secret

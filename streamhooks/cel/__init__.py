@@ -1,0 +1,1 @@
+"""Expressions of CEL, the Common Expression Language: compiled, checked, and evaluated."""

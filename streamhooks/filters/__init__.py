@@ -1,0 +1,1 @@
+"""The filters of hooks: what one may cost, and whether a message passes."""
