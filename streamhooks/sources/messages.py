@@ -12,7 +12,7 @@ from streamhooks.delivery.payloads import change_event, resource_change_data, re
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
 from streamhooks.records.event import Alert, Event, ResourceChange
-from streamhooks.records.formats import Registry, decode, decode_any
+from streamhooks.records.formats import SINGLE_OBJECT, Registry, decode, decode_any
 from streamhooks.records.hook_events import EVENT_ALERT, EVENT_CREATED
 from streamhooks.records.ids import source_id
 from streamhooks.records.message import Message
@@ -26,17 +26,20 @@ _VERSION: Final = "1.0"
 def read_message(record: Record, registry: Registry | None) -> Message:
     """Return the message in a record of `messages`: a Message, or a CloudEvent; raise BrokenRecord for what is none."""
     if record.headers:
-        headers = {name.lower(): value for name, value in record.headers}
+        # Kafka's headers may have no value.
+        headers = {name.lower(): value for name, value in record.headers if value is not None}
         if "ce_specversion" in headers:
             return _cloud_event(_attributes(headers), _binary_data(headers, record, registry))
-        content_type = headers.get(_CONTENT_TYPE, b"")
-        if content_type.startswith(_STRUCTURED.encode()):
-            return _structured(record)
-        if content_type.startswith(b"application/cloudevents"):
+        content_type = _content_type(headers)
+        if content_type == _STRUCTURED:
+            return _structured(decode_any(record.value, registry))
+        if content_type.startswith("application/cloudevents"):
             raise BrokenRecord(f"{_CONTENT_TYPE}: of CloudEvents, {_STRUCTURED} is read, and the binary mode")
     value = record.value
-    if value is not None and b'"specversion"' in value and b'"organization_id"' not in value:
-        return _structured(record)
+    if value is not None and b'"specversion"' in value and not value.startswith(SINGLE_OBJECT):
+        fields = decode_any(value, registry)
+        if isinstance(fields, dict) and "specversion" in fields:
+            return _structured(fields)
     return decode(Message, value, registry)
 
 
@@ -83,13 +86,17 @@ def _of_event(event: Event, type_: str, data: dict[str, Any]) -> Message:
     return Message(type_, event.organization_id, data, event.project_id, event.event_id, moment(at))
 
 
-def _structured(record: Record) -> Message:
-    fields = decode_any(record.value)
+def _structured(fields: Any) -> Message:
     if not isinstance(fields, dict):
         raise BrokenRecord("the value is not a JSON object")
     if "data_base64" in fields:
         raise BrokenRecord("data_base64: data must be JSON")
     return _cloud_event(fields, fields.get("data"))
+
+
+def _content_type(headers: dict[str, bytes], default: bytes = b"") -> str:
+    """Return the media type, without its parameters."""
+    return headers.get(_CONTENT_TYPE, default).partition(b";")[0].strip().lower().decode(errors="replace")
 
 
 def _attributes(headers: dict[str, bytes]) -> dict[str, Any]:
@@ -100,10 +107,10 @@ def _attributes(headers: dict[str, bytes]) -> dict[str, Any]:
 
 
 def _binary_data(headers: dict[str, bytes], record: Record, registry: Registry | None) -> Any:
-    content_type = headers.get(_CONTENT_TYPE, b"application/json").split(b";")[0].strip().lower()
+    content_type = _content_type(headers, b"application/json")
     if record.value is None:
         raise BrokenRecord("tombstone")
-    if content_type not in (b"application/json", b"application/avro") and not content_type.endswith(b"+json"):
+    if content_type not in ("application/json", "application/avro") and not content_type.endswith("+json"):
         raise BrokenRecord(f"{_CONTENT_TYPE}: data must be JSON")
     return decode_any(record.value, registry)
 

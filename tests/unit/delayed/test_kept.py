@@ -38,6 +38,7 @@ VALUES = {
         "instance": {"a": 1},
         "organization": {"id": "1", "slug": "acme"},
     },
+    "messages": {"type": "order.paid", "organization_id": "1", "data": {"total": 1.10}},
 }
 
 
@@ -82,7 +83,13 @@ def same(call: Call, other: Call) -> bool:
     return texts[0] == texts[1]
 
 
-SOURCES = [("events", 0), ("alerts", 0), ("alerts", 1), ("resource-changes", 0)]
+# Each with the number of an ask: of service hooks, of message hooks, of the hooks of apps.
+SOURCES = [
+    *(("events", number) for number in range(2)),
+    *(("alerts", number) for number in range(3)),
+    *(("resource-changes", number) for number in range(2)),
+    ("messages", 0),
+]
 
 
 @pytest.mark.parametrize(("kind", "number"), SOURCES)

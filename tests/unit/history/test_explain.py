@@ -102,6 +102,27 @@ def test_an_error_without_its_instance_says_so() -> None:
     ]
 
 
+def test_message_hooks_are_told_what_they_get_of_messages_and_of_events() -> None:
+    hooks = [
+        hook(1, "order.*", format="standard"),
+        hook(2, "order.refunded", format="data", project_ids=["8"]),
+        hook(3, "event.created"),
+        hook(4, "*", format="cloudevents"),
+    ]
+    message = {"type": "order.paid", "organization_id": "1", "project_id": 7}
+    subscribed, other = "it subscribed to order.paid", "it did not subscribe to order.paid"
+    assert explained(SourceKind.MESSAGES, message, *hooks) == [
+        (1, True, subscribed),
+        (4, True, subscribed),
+        (2, False, f"{other}; the record is of project 7, and it gets those of 8"),
+        (3, False, f"order.paid is for message hooks, and this is a service hook; {other}"),
+    ]
+    assert explained(SourceKind.EVENTS, EVENT, *hooks[2:]) == [
+        (3, True, "it subscribed to event.created"),
+        (4, True, "it subscribed to event.created"),
+    ]
+
+
 @pytest.mark.parametrize("kind", [SourceKind.NOTICES, None])
 def test_a_record_of_another_kind_is_not_explained(kind: SourceKind | None) -> None:
     notice = {"hook_id": "a" * 32, "what": "disabled", "why": "w", "since": None, "at": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +68,33 @@ def test_cloud_events_of_both_modes_are_messages(mode):
 def test_a_structured_one_is_known_without_its_header():
     value, _ = of_kafka(to_structured(cloud_event(), JSONFormat()))
     assert read(value) == SENT
+
+
+def test_ids_in_the_data_of_a_structured_one_are_data():
+    fields = {"specversion": "1.0", **ATTRIBUTES, "data": {"organization_id": "2", "specversion": "2"}}
+    assert read(fields) == replace(SENT, data=fields["data"])
+
+
+def test_a_message_may_have_a_cloud_event_as_its_data():
+    data = {"specversion": "1.0", **ATTRIBUTES}
+    for value in (json.dumps(PAID | {"data": data}).encode(), encode_avro(Message("order.paid", "1", data))):
+        assert read(value) == Message("order.paid", "1", data)
+
+
+@pytest.mark.parametrize(
+    "content_type", [b"application/cloudevents+json; charset=utf-8", b"Application/CloudEvents+JSON"]
+)
+def test_content_types_of_structured_ones(content_type):
+    with pytest.raises(BrokenRecord, match=r"^specversion: must be 1\.0"):
+        read(PAID, (("Content-Type", content_type),))
+
+
+def test_headers_without_a_value_are_none():
+    assert read(PAID, (("content-type", None), ("ce_specversion", None), ("ce_id", None))) == read(PAID)
+    headers = {**{f"ce_{name}": value.encode() for name, value in ATTRIBUTES.items()}, "ce_specversion": b"1.0"}
+    assert read(b"1", tuple({**headers, "ce_projectid": None, "content-type": None}.items())) == replace(
+        SENT, data=1, project_id=None
+    )
 
 
 def test_a_message_may_be_avro():
