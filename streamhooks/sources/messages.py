@@ -108,8 +108,8 @@ def _attributes(headers: dict[str, bytes]) -> dict[str, Any]:
 
 def _binary_data(headers: dict[str, bytes], record: Record, registry: Registry | None) -> Any:
     content_type = _content_type(headers, b"application/json")
-    if record.value is None:
-        raise BrokenRecord("tombstone")
+    if record.value == b"":
+        return None
     if content_type not in ("application/json", "application/avro") and not content_type.endswith("+json"):
         raise BrokenRecord(f"{_CONTENT_TYPE}: data must be JSON")
     return decode_any(record.value, registry)

@@ -46,10 +46,10 @@ def read(value: Any, headers=()) -> Message:
     return found
 
 
-def cloud_event() -> CloudEvent:
+def cloud_event(data: Any = PAID["data"]) -> CloudEvent:
     attributes = {**ATTRIBUTES, "time": datetime.fromisoformat("2026-01-31T12:00:00+00:00")}
     return CloudEvent(
-        {"specversion": "1.0", **{name: one for name, one in attributes.items() if one is not None}}, {"total": 120}
+        {"specversion": "1.0", **{name: one for name, one in attributes.items() if one is not None}}, data
     )
 
 
@@ -63,6 +63,11 @@ def of_kafka(message: KafkaMessage) -> tuple[bytes, tuple[tuple[str, bytes], ...
 @pytest.mark.parametrize("mode", [to_binary, to_structured])
 def test_cloud_events_of_both_modes_are_messages(mode):
     assert read(*of_kafka(mode(cloud_event(), JSONFormat()))) == SENT
+
+
+@pytest.mark.parametrize("mode", [to_binary, to_structured])
+def test_cloud_events_without_data(mode):
+    assert read(*of_kafka(mode(cloud_event(None), JSONFormat()))) == replace(SENT, data=None)
 
 
 def test_a_structured_one_is_known_without_its_header():
