@@ -80,3 +80,17 @@ def test_a_worker_that_goes_leaves_the_others_theirs() -> None:
     after = group.rebalance()
     assert all(after[name] >= before[name] for name in after)
     assert group.members["w0"]._external_tps_url  # who owns what is told to all
+
+
+def test_a_worker_tells_the_leader_nothing_of_the_others() -> None:
+    group = Group(100)
+    sizes = []
+    for number in range(20):
+        group.join(f"w{number}")
+        group.rebalance()
+        sizes.append(len(group.members["w0"].metadata(set(TOPICS)).encode()))
+    # It has fewer partitions to tell of with each worker that joins.
+    assert sizes == sorted(sizes, reverse=True)
+    assert group.members["w0"]._external_tps_url.keys() == {
+        (topic, partition) for topic in TOPICS for partition in range(100)
+    }
