@@ -87,7 +87,9 @@ class Heal:
 def entry_of(record: Record, call: DelayedCall) -> Entry:
     """Return the entry of a record of `delayed` that holds this call."""
     value = record.value or b""
-    entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, call.hook_id, value)
+    # Texts that many calls have are one object, which saves their memory.
+    hook_id = None if call.hook_id is None else sys.intern(call.hook_id)
+    entry = Entry(call.id, record.partition, call.attempt, call.due, call.created, hook_id, value)
     entry.at_once, entry.starts = _is_at_once(call), call.starts
     entry.task, entry.moved = sys.intern(call.task), call.moved
     known = call.webhook_id or webhook_id_of_call(call.id, call.source)

@@ -99,7 +99,7 @@ class Pending:
         if current is not None:
             self._forget(current)
         self._stale.pop((record.partition, key), None)
-        entries[key] = entry
+        entries[entry.id] = entry
         PENDING.inc()
         PENDING_BYTES.inc(len(entry.value))
         self._push(entry)

@@ -42,13 +42,7 @@ from streamhooks.records.hook_values import (
     read_resume,
 )
 from streamhooks.records.secret import SEALED
-from streamhooks.records.value import (
-    DELAYS,
-    above_zero,
-    line,
-    number_between,
-    whole_up_to,
-)
+from streamhooks.records.value import DELAYS, above_zero, line, number_between, whole_up_to
 
 REVISION_HEADER: Final = "revision"
 """The header of a tombstone of `hooks` with its revision, as `Hook.revision` is that of a value."""

@@ -15,7 +15,7 @@ from streamhooks.errors import Refusal
 from streamhooks.faust_patches import commands as _commands  # noqa: F401 - importing it adds the commands
 from streamhooks.faust_patches.aiokafka_fetching import AiokafkaFetching
 from streamhooks.faust_patches.app import App, Consuming
-from streamhooks.faust_patches.assignor import BalancedAssignor
+from streamhooks.faust_patches.assignor import BalancedAssignor, BriefAssignor
 from streamhooks.faust_patches.connections import expect_closed_transports
 from streamhooks.faust_patches.fetching import Fetching
 from streamhooks.faust_patches.librdkafka_fetching import LibrdkafkaFetching
@@ -62,7 +62,14 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
     # Counting has its own app and group: its tables are recovered at each rebalance, and deliveries must not wait for
     # that. It needs no such tracker, because each cell holds the offset up to which it has counted.
     counting_group = f"{settings.topic_prefix}counting"
-    counting_app = App(counting_group, consuming(counting_group), grace=settings.grace, web=False, **conf)
+    counting_app = App(
+        counting_group,
+        consuming(counting_group),
+        grace=settings.grace,
+        web=False,
+        PartitionAssignor=BriefAssignor,
+        **conf,
+    )
     tables: dict[Rollup, WindowTable] = {}
     windows = {}
     for rollup in ROLLUPS:

@@ -110,3 +110,17 @@ def test_a_topic_that_some_know_is_assigned_to_these_alone(
         is_known = any(topic in topics for topics in group.topics.values())
         assert sorted(one for mine in owned.values() for one in mine) == list(range(partitions if is_known else 0))
         assert all(not mine for name, mine in owned.items() if topic not in group.topics[name])
+
+
+def test_a_worker_tells_the_leader_nothing_of_the_others() -> None:
+    group = Group(100)
+    sizes = []
+    for number in range(20):
+        group.join(f"w{number}")
+        group.rebalance()
+        sizes.append(len(group.members["w0"].metadata(set(TOPICS)).encode()))
+    # It has fewer partitions to tell of with each worker that joins.
+    assert sizes == sorted(sizes, reverse=True)
+    assert group.members["w0"]._external_tps_url.keys() == {
+        (topic, partition) for topic in TOPICS for partition in range(100)
+    }

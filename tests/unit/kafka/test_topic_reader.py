@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -212,3 +213,27 @@ async def test_a_thread_that_has_ended_is_reported(world: World, monkeypatch: py
     assert world.reader.trouble is None  # it was not started
     world.reader.start()
     await until(lambda: world.reader.trouble == "the reader of hooks has ended")
+
+
+async def test_a_long_log_leaves_turns_to_the_rest_of_the_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def consume(self: Kafka._Consumer, num_messages: int, **_: object) -> list[Message]:
+        at = self.at.get(HOOKS, 0)
+        end = self.at[HOOKS] = min(at + num_messages, self.kafka.ends[HOOKS])
+        return [Message(HOOKS, offset) for offset in range(at, end)]
+
+    monkeypatch.setattr(Kafka._Consumer, "consume", consume)
+    world.kafka.ends[HOOKS] = 10_000
+    turns, applied = 0, Counter[int]()
+
+    def apply(records: list[Record]) -> list[tuple[Record, str]]:
+        applied[turns] += len(records)
+        return World.apply(world, records)
+
+    monkeypatch.setattr(world, "apply", apply)
+    world.reader.start()
+    async with asyncio.timeout(10):
+        while not world.reader.is_ready():
+            turns += 1
+            await asyncio.sleep(0)
+    assert sorted(world.handed)[-10_000:] == [(HOOKS, offset) for offset in range(10_000)]
+    assert max(applied.values()) <= 600
