@@ -9,21 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from streamhooks.counting.attempts import Attempts, read
 from streamhooks.counting.changelogs import Changed, Changelogs
 from streamhooks.counting.counters import Cells, Counters, counts, window
+from streamhooks.counting.interval import Interval
 from streamhooks.counting.latest import LatestRequests
 from streamhooks.counting.recalls import Recalls
 from streamhooks.counting.rollups import Rollup
+from streamhooks.counting.runs import next_run
 from streamhooks.errors import BrokenRecord
 from streamhooks.in_flight.again import INTERNAL_ERROR
 from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.tracker import TP, Ticket, Tracker
 from streamhooks.kafka.logs import log_number
-from streamhooks.kafka.reader import Record, reached
+from streamhooks.kafka.reader import Batch, Record, reached
 from streamhooks.metrics import WINDOWS
 from streamhooks.times import steady
 
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 #: interval of writing the changed cells, in seconds: one write of a cell covers many attempts
 WRITTEN_EVERY = 5.0
-#: attempts counted, cells written, and records settled before deliveries get a turn, since they run in the same loop
+#: attempts and records counted, cells written, and runs settled before deliveries get a turn: they run in one loop
 COUNTED_AT_ONCE = 100
 WRITTEN_AT_ONCE = 100
 SETTLED_AT_ONCE = 500
@@ -47,6 +48,14 @@ def not_known(_tp: TP) -> str:
     return ""
 
 
+def _reason(record: Record, error: Exception) -> str:
+    """Return why a record can't be counted. If it is not broken, it is a defect of ours, and must not block others."""
+    if isinstance(error, BrokenRecord):
+        return str(error)
+    log.error("%s can't be counted", record.source, exc_info=error)
+    return INTERNAL_ERROR
+
+
 class Table(Cells, Changed, Protocol):
     """The parts of a windowed table that counting needs."""
 
@@ -57,17 +66,6 @@ class Table(Cells, Changed, Protocol):
         """Remove expired windows; return how many."""
 
     def __len__(self) -> int: ...
-
-
-@dataclass(slots=True)
-class _Interval:
-    """What was counted between two flushes, and is not settled."""
-
-    tickets: list[Ticket] = field(default_factory=list)
-    firsts: dict[TP, int] = field(default_factory=dict)
-    """The first offset per partition."""
-    ids: list[int] = field(default_factory=list)
-    """See `Seen.new`; empty while the interval lasts."""
 
 
 class Counting:
@@ -92,8 +90,8 @@ class Counting:
         self._clock = clock
         self._counters = Counters(tables)
         self._changelogs = Changelogs()
-        self._counted = _Interval()
-        self._writing = _Interval()
+        self._counted = Interval()
+        self._writing = Interval()
         self._flushing = asyncio.Lock()
         self._is_owner = False
         self._recalls = Recalls(self._read_again, self._recall, self._known_below)
@@ -102,33 +100,39 @@ class Counting:
 
     # --- the agent
 
-    async def follow(self, records: AsyncIterator[Record]) -> None:
-        """Count each record: the body of the agent."""
+    async def follow(self, batches: AsyncIterator[Batch]) -> None:
+        """Count the records of each batch: the body of the agent. It takes them out of the batch."""
         counted = 0
-        async for record in records:
-            counted += self._count(record) if self._is_next(record) else await self._take_up(record)
-            if counted >= COUNTED_AT_ONCE:
-                counted = 0
-                await asyncio.sleep(0)
+        async for batch in batches:
+            while batch:
+                run = next_run(batch)
+                counted += len(run)
+                counted += self._count(run) if self._is_next(run[0]) else await self._take_up(run)
+                if counted >= COUNTED_AT_ONCE:
+                    counted = 0
+                    await asyncio.sleep(0)
 
     def _is_next(self, record: Record) -> bool:
         """Tell whether nothing is missing before a record, and nothing has to wait."""
         tp = record[:2]
         return self._tracker.expected(tp) == record.offset and self._recalls.is_over(tp) and self._gate.is_open
 
-    async def _take_up(self, record: Record) -> int:
-        """Count a record; return its number of attempts."""
-        tp = (record.topic, record.partition)
+    async def _take_up(self, run: list[Record]) -> int:
+        """Count the records of a run that were not taken up, and those missing before it; return the attempts."""
+        first = run[0]
+        tp = (first.topic, first.partition)
         await self._recalls.wait(tp)
         expected, number = self._tracker.expected(tp), self._tracker.number(tp)
-        if expected is not None and record.offset > expected and record.assignment == number:
-            async for missed in self._read_again(tp, expected, record.offset):
+        if expected is not None and first.offset > expected and first.assignment == number:
+            async for missed in self._read_again(tp, expected, first.offset):
                 await self._gate.wait_open()
-                self._count(missed._replace(assignment=number))
+                self._count([missed._replace(assignment=number)])
         # A record that starts while partitions move would be remembered as counted, but not written. Nothing may come
         # between this and the count: a record left out here would be a hole for the tracker, which settles it.
         await self._gate.wait_open()
-        return self._count(record)
+        known = self._tracker.next_of(tp, first.assignment)
+        left = [] if known is None else run[max(0, known - first.offset) :]
+        return self._count(left) if left else 0
 
     async def _read_again(self, tp: TP, first: int, end: int) -> AsyncIterator[Record]:
         while first < end:
@@ -141,27 +145,27 @@ class Counting:
             for record in records:
                 yield record
 
-    def _count(self, record: Record) -> int:
-        tp = (record.topic, record.partition)
-        ticket = self._tracker.start(tp, record.offset, record.assignment)
+    def _count(self, run: list[Record]) -> int:
+        """Count consecutive records of a partition; return their number of attempts."""
+        tp, start, number = run[0][:2], run[0].offset, run[0].assignment
+        end = start + len(run)
+        ticket = self._tracker.start_run(tp, start, end, number)
         if ticket is None:
             return 0
-        try:
-            found = read(record.value)
-            log_id = log_number(self._topic_id(tp), tp[1])
-            self._counters.add(found.hook_id, found.attempts, record.offset, record.epoch, log_id)
-        except BrokenRecord as error:
-            self._bury(record, str(error), ticket)
-            return 0
-        except Exception:  # a defect of ours: one record must not block the others
-            log.exception("%s can't be counted", record.source)
-            self._bury(record, INTERNAL_ERROR, ticket)
-            return 0
-        self._known[tp] = record.offset + 1
-        self.latest.add(found.hook_id, found.value, len(found.attempts))
+        attempts, log_id = 0, log_number(self._topic_id(tp), tp[1])
+        for record in run:
+            try:
+                found = read(record.value)
+                self._counters.add(found.hook_id, found.attempts, record.offset, record.epoch, log_id)
+                self.latest.add(found.hook_id, found.value, len(found.attempts))
+                attempts += len(found.attempts)
+            except Exception as error:
+                ticket.hold()
+                self._bury(record, _reason(record, error), ticket)
+        self._known[tp] = end
         self._counted.tickets.append(ticket)
-        self._counted.firsts.setdefault(tp, record.offset)
-        return len(found.attempts)
+        self._counted.firsts.setdefault(tp, start)
+        return attempts
 
     # --- writing and expiry
 
@@ -199,25 +203,22 @@ class Counting:
                 await asyncio.sleep(0)
         await self._changelogs.confirmed()
         if self._writing is interval:
-            self._writing = _Interval()
+            self._writing = Interval()
             for number, ticket in enumerate(interval.tickets, 1):
                 ticket.release()
                 if number % SETTLED_AT_ONCE == 0:
                     await asyncio.sleep(0)
 
-    def _end_interval(self) -> _Interval:
-        interval, self._counted = self._counted, _Interval()
+    def _end_interval(self) -> Interval:
+        interval, self._counted = self._counted, Interval()
         interval.ids += self._counters.seen.new()
         self._writing = interval
         return interval
 
-    def _join(self, interval: _Interval) -> None:
+    def _join(self, interval: Interval) -> None:
         """Make an interval that could not be written a part of the current one."""
-        current = self._counted
-        current.tickets = interval.tickets + current.tickets
-        current.firsts |= interval.firsts
-        current.ids = interval.ids + current.ids
-        self._writing = _Interval()
+        self._counted.begin_with(interval)
+        self._writing = Interval()
 
     # --- partitions
 
@@ -233,7 +234,7 @@ class Counting:
             seen.discard(interval.ids)
             for tp, first in interval.firsts.items():
                 self._known[tp] = min(self._known.get(tp, 0), first)
-        self._writing, self._counted = _Interval(), _Interval()
+        self._writing, self._counted = Interval(), Interval()
 
     def take_over(self, starts: dict[TP, int]) -> None:
         """Take over partitions, which are read from these offsets; recall what was counted before."""

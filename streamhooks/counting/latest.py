@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -14,11 +14,19 @@ OF_A_HOOK = 100
 OF_ALL = 100_000_000
 
 
-class _Kept(NamedTuple):
-    """A record of `firings` as it is: it is parsed when somebody asks for it."""
+class _OfHook:
+    """The newest records of `firings` of a hook, as they are: they are parsed when somebody asks for them."""
 
-    value: bytes
-    attempts: int
+    __slots__ = ("attempts", "values")
+
+    def __init__(self) -> None:
+        self.values: deque[tuple[bytes, int]] = deque()  # each with its number of attempts
+        self.attempts = 0
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes are kept."""
+        return sum(len(value) for value, _ in self.values)
 
 
 class LatestRequests:
@@ -26,8 +34,7 @@ class LatestRequests:
 
     def __init__(self, of_all: int = OF_ALL) -> None:
         self._of_all = of_all
-        self._hooks: OrderedDict[str, deque[_Kept]] = OrderedDict()
-        self._attempts: dict[str, int] = {}
+        self._hooks: OrderedDict[str, _OfHook] = OrderedDict()
         self._total = 0
 
     def add(self, hook_id: str, value: bytes, attempts: int) -> None:
@@ -36,25 +43,25 @@ class LatestRequests:
             value, attempts = _end_of(value), OF_A_HOOK
         kept = self._hooks.get(hook_id)
         if kept is None:
-            kept = self._hooks[hook_id] = deque()
-            self._attempts[hook_id] = 0
+            kept = self._hooks[hook_id] = _OfHook()
         else:
             self._hooks.move_to_end(hook_id)
-        kept.append(_Kept(value, attempts))
+        values, left = kept.values, kept.attempts + attempts
+        values.append((value, attempts))
         self._total += len(value)
-        left = self._attempts[hook_id] + attempts
-        while left - kept[0].attempts >= OF_A_HOOK:
-            gone = kept.popleft()
-            left -= gone.attempts
-            self._total -= len(gone.value)
-        self._attempts[hook_id] = left
+        while left >= OF_A_HOOK + values[0][1]:
+            gone, number = values.popleft()
+            left -= number
+            self._total -= len(gone)
+        kept.attempts = left
         while self._total > self._of_all and len(self._hooks) > 1:
             self._forget(next(iter(self._hooks)))
 
     def of_hook(self, hook_id: str) -> list[dict[str, Any]]:
         """Return the attempts of a hook, the newest first."""
+        kept = self._hooks.get(hook_id)
         # After a rebalance, the last records are read again.
-        values = dict.fromkeys(one.value for one in self._hooks.get(hook_id, ()))
+        values = dict.fromkeys(value for value, _ in kept.values) if kept else ()
         found = [attempt for value in values for attempt in orjson.loads(value)["attempts"]]
         return sorted(found, key=lambda attempt: attempt["at"], reverse=True)[:OF_A_HOOK]
 
@@ -64,8 +71,7 @@ class LatestRequests:
             self._forget(hook_id)
 
     def _forget(self, hook_id: str) -> None:
-        self._total -= sum(len(one.value) for one in self._hooks.pop(hook_id))
-        del self._attempts[hook_id]
+        self._total -= self._hooks.pop(hook_id).size
 
 
 def _end_of(value: bytes) -> bytes:

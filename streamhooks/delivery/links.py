@@ -37,7 +37,7 @@ class Links:
         }
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def _group_url(links: Links, organization: str, project: str, group: str) -> str:
     return links.group_url.format(**links.fields(organization, project, group))
 

@@ -58,7 +58,7 @@ class App(faust.App):
 
     Attributes:
         gate: whether anything may start.
-        plain_topics: whose records agents get as they are, by `faust_patches.lanes.records_of`.
+        plain_topics: whose records agents get as they are, by `faust_patches.lanes.batches_of`.
         grace: what deliveries in flight get when the worker stops, in seconds.
         parts: what a worker does around this app; made when it begins, or bound by the app that it belongs to.
         counting: the app with the windowed tables, which runs in the same worker; None in that app itself.

@@ -7,12 +7,11 @@ tracks what waits, in records and in bytes.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from streamhooks.kafka.reader import TURN, Batch, Record
+from streamhooks.kafka.reader import Batch, Record
 
 
 class Waiting:
@@ -84,14 +83,3 @@ async def batches_of(stream: Any) -> AsyncIterator[Batch]:
         if started:
             await stream.stop()
             stream.service_reset()
-
-
-async def records_of(batches: AsyncIterator[Batch]) -> AsyncIterator[Record]:
-    """Give the records of batches one by one."""
-    taken = 0
-    async for batch in batches:
-        while batch:
-            yield batch.popleft()
-            taken += 1
-            if taken % TURN == 0:
-                await asyncio.sleep(0)

@@ -44,12 +44,12 @@ class Room:
         self.records = 0
         self.size = 0
 
-    def take(self, topic: str, size: int) -> None:
-        """Count an unsettled record of `size` bytes."""
-        self.records += 1
+    def take(self, topic: str, size: int, records: int = 1) -> None:
+        """Count unsettled records; `size` is their total in bytes."""
+        self.records += records
         self.size += size
         of_topic = self._of[topic]
-        of_topic[0] += 1
+        of_topic[0] += records
         of_topic[1] += size
 
     def give_back(self, topic: str, size: int, records: int = 1) -> None:

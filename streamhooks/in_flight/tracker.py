@@ -22,15 +22,16 @@ TP = tuple[str, int]
 
 
 class Ticket:
-    """A record in flight. It is settled when it was released as often as it was held."""
+    """A record in flight, or a run of them. It is settled when it was released as often as it was held."""
 
-    __slots__ = ("_holds", "_offset", "_progress", "_size", "_topic", "_tracker")
+    __slots__ = ("_end", "_holds", "_progress", "_size", "_start", "_topic", "_tracker")
 
-    def __init__(self, tracker: Tracker, progress: Progress, topic: str, offset: int, size: int) -> None:
+    def __init__(self, tracker: Tracker, progress: Progress, topic: str, start: int, end: int, size: int) -> None:
         self._tracker = tracker
         self._progress = progress
         self._topic = topic
-        self._offset = offset
+        self._start = start
+        self._end = end
         self._size = size
         self._holds = 1
 
@@ -47,8 +48,8 @@ class Ticket:
         """Note that one thing the record waited for has ended."""
         self._holds -= 1
         if self._holds == 0:
-            self._progress.settle(self._offset, self._offset + 1)
-            self._tracker.settled(self._progress, self._topic, self._size)
+            self._progress.settle(self._start, self._end)
+            self._tracker.settled(self._progress, self._topic, self._size, self._end - self._start)
 
 
 class Tracker:
@@ -164,13 +165,27 @@ class Tracker:
             return None
         progress.size += size
         self.room.take(tp[0], size)
-        return Ticket(self, progress, tp[0], offset, size)
+        return Ticket(self, progress, tp[0], offset, offset + 1, size)
 
-    def settled(self, progress: Progress, topic: str, size: int) -> None:
-        """Give back the room of a settled record."""
+    def start_run(self, tp: TP, start: int, end: int, number: int = 0) -> Ticket | None:
+        """Take up the records [start, end), without a gap among them, as one: return their ticket.
+
+        All else is as for `start`. For a tracker that does not commit above the floors.
+        """
+        progress = self._partitions.get(tp)
+        if progress is None or progress.number != number or start < progress.next:
+            return None
+        if start > progress.next:
+            progress.settle(progress.next, start)
+        progress.advance(end)
+        self.room.take(tp[0], 0, end - start)
+        return Ticket(self, progress, tp[0], start, end, 0)
+
+    def settled(self, progress: Progress, topic: str, size: int, records: int) -> None:
+        """Give back the room of settled records; `size` is their total in bytes."""
         if not progress.is_over:
             progress.size -= size
-            self.room.give_back(topic, size)
+            self.room.give_back(topic, size, records)
         self._changed.set()
 
     def is_full(self, tp: TP) -> bool:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from streamhooks.faust_patches.app import App
-from streamhooks.faust_patches.lanes import batches_of, records_of
+from streamhooks.faust_patches.lanes import batches_of
 from streamhooks.kafka.topics import Topics
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.worker.around import AroundCounting, AroundDelivering
@@ -23,7 +23,7 @@ def add_agents(app: App, counting_app: App, topics: Topics) -> None:
         """Count every attempt in the windowed tables, and keep the latest ones per hook."""
         parts = counting_app.parts
         assert isinstance(parts, AroundCounting)
-        await parts.system.counting.follow(records_of(batches_of(stream)))
+        await parts.system.counting.follow(batches_of(stream))
 
 
 def _add_agent(app: App, kind: SourceKind, topics: Topics) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
 
 from streamhooks.counting.agent import Counting
 from streamhooks.counting.counters import is_older
@@ -11,7 +13,7 @@ from streamhooks.in_flight.gate import Gate
 from streamhooks.in_flight.progress import Settled
 from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.lots import Lot, Plain, Sink
-from streamhooks.kafka.reader import Record
+from streamhooks.kafka.reader import Batch, Record
 from streamhooks.records.firing import Attempt, Firing
 
 PARTITIONS = 2
@@ -102,6 +104,10 @@ class Table:
         self.now = {key: cell for key, cell in self.now.items() if partition_of(key[0]) in mine}
 
 
+async def only(batch: Batch) -> AsyncIterator[Batch]:
+    yield batch
+
+
 class Worker:
     """A worker that counts."""
 
@@ -144,9 +150,10 @@ class Worker:
 
     async def read(self, records: int) -> None:
         for tp in list(self.next):
-            for record in self.kafka.log[tp][self.next[tp] :][:records]:
-                await self.counting._take_up(record._replace(assignment=self.tracker.number(tp) or 0))
-                self.next[tp] += 1
+            found = self.kafka.log[tp][self.next[tp] :][:records]
+            batch = deque(record._replace(assignment=self.tracker.number(tp) or 0) for record in found)
+            self.next[tp] += len(batch)
+            await self.counting.follow(only(batch))
 
     def flush(self) -> None:
         task = asyncio.get_running_loop().create_task(self.counting.flush())

@@ -110,7 +110,7 @@ class Stage:
         for hook in hooks:
             offset = self.offsets[tp]
             firing = Firing(hook, (Attempt(f"msg_{tp[1]}_{offset}", 1, 5, "delivered"),))
-            await self.counting._take_up(Record(*tp, offset, 0, None, firing.to_json()))
+            await self.counting._take_up([Record(*tp, offset, 0, None, firing.to_json())])
             self.offsets[tp] += 1
 
     async def begun_flush(self) -> asyncio.Task[None]:
@@ -286,7 +286,7 @@ async def test_a_record_is_not_left_out_when_the_lease_lapses_for_a_moment() -> 
         stage.log[offset] = Record(*TP, offset, 0, None, firing.to_json())
     for record in stage.log.values():
         answers[:] = [True, False]
-        await stage.counting._take_up(record)
+        await stage.counting._take_up([record])
     answers.clear()
     await stage.flush()
     assert stage.settled() == 2

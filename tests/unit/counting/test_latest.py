@@ -15,7 +15,7 @@ def add(latest: LatestRequests, hook_id: str, attempts: tuple[Attempt, ...]) -> 
 
 
 def size(latest: LatestRequests) -> int:
-    return sum(len(one.value) for kept in latest._hooks.values() for one in kept)
+    return sum(kept.size for kept in latest._hooks.values())
 
 
 def test_the_newest_come_first_and_the_oldest_go() -> None:
@@ -59,4 +59,4 @@ def test_many_small_records_are_bounded_as_well() -> None:
     for number in range(3 * OF_A_HOOK):
         add(latest, "a", (attempt(2 * number), attempt(2 * number + 1)))
     assert [one["at"] for one in latest.of_hook("a")] == list(reversed(range(5 * OF_A_HOOK, 6 * OF_A_HOOK)))
-    assert len(latest._hooks["a"]) == OF_A_HOOK / 2
+    assert len(latest._hooks["a"].values) == OF_A_HOOK / 2

@@ -11,7 +11,7 @@ import pytest
 from faust.types import TP
 
 from streamhooks.faust_patches.consumer import Consumer
-from streamhooks.faust_patches.lanes import Lane, batches_of, records_of
+from streamhooks.faust_patches.lanes import Lane, batches_of
 from streamhooks.kafka.reader import Record
 
 EVENTS = TP("events", 0)
@@ -147,28 +147,6 @@ async def test_a_rebalance_takes_back_the_rest_of_a_batch_and_what_it_clears_cou
     consuming.consumer.app.ahead = 1
     await consuming.drain()
     assert consuming.queued == [[6]]
-
-
-async def test_an_agent_takes_record_by_record_and_lets_others_run():
-    stream, ran = Stream(), []
-    lane = Lane()
-    for offset in range(120):
-        stream.queue.put_nowait(lane.add(records(offset)))
-    turns = asyncio.get_running_loop().create_task(_turns(ran))
-    taken = []
-    async for record in records_of(batches_of(stream)):
-        taken.append(record.offset)
-        if len(taken) == 120:
-            break
-    turns.cancel()
-    assert taken == list(range(120))
-    assert len(ran) >= 2
-
-
-async def _turns(ran: list[int]) -> None:
-    while True:
-        ran.append(1)
-        await asyncio.sleep(0)
 
 
 async def test_the_batch_of_an_agent_that_has_ended_waits_no_more():

@@ -49,6 +49,21 @@ def test_nothing_is_committed_past_what_is_in_flight(order, unfinished):
         made._partitions[TP].committed = Settled(0)
 
 
+def test_a_run_is_settled_as_one_and_counts_by_its_records():
+    made = tracker()
+    first, run, last = made.start(TP, 0), made.start_run(TP, 1, 6), made.start(TP, 8)
+    assert made.in_flight == 7
+    run.release()
+    assert made.in_flight == 2
+    assert committable(made) == {}
+    first.release()
+    assert committable(made) == {TP: 8}
+    assert made.start_run(TP, 5, 12) is None
+    assert made.start_run(TP, 9, 12, number=1) is None
+    last.release()
+    assert (committable(made), made.in_flight) == ({TP: 9}, 0)
+
+
 def test_a_record_is_settled_when_it_was_released_as_often_as_held():
     made = tracker()
     ticket = made.start(TP, 0)
