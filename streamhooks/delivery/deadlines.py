@@ -60,5 +60,7 @@ class Deadlines:
         for tick in sorted(tick for tick in self._due if tick <= last):
             for one in self._due.pop(tick):
                 self._loop.call_soon(one.expire)
+        # Of most ticks all have ended, and each wake-up costs more than this.
+        self._due = {tick: due for tick, due in self._due.items() if due}
         if self._due:
             self._wait_for(min(self._due))

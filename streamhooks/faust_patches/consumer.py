@@ -41,6 +41,8 @@ from streamhooks.times import steady
 
 #: pause before fetching more for an agent that is behind, in seconds
 BEHIND = 0.01
+#: pause before looking again for partitions to read, in seconds
+IDLE = 0.1
 
 
 def end_refused(refusal: Refusal) -> NoReturn:
@@ -108,8 +110,8 @@ class Consumer(driver.Consumer):
         await super().on_stop()
         await asyncio.gather(*(fetching.stop() for fetching in self._fetching.values()))
 
-    def verify_event_path(self, now: float, tp: TP) -> None:
-        """Do nothing: Faust would log every few seconds that its client does not fetch a partition."""
+    async def verify_all_partitions_active(self) -> None:
+        """Do nothing: Faust would log that its client fetches no partition, and wake the loop for each of them."""
 
     def verify_recovery_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: Faust would log that a changelog was never fetched, just after it was assigned."""
@@ -199,7 +201,7 @@ class Consumer(driver.Consumer):
     async def _drain_topic(self, topic: str) -> None:
         tp = next((tp for tp in self._get_active_partitions() if tp.topic == topic), None)
         if tp is None:
-            await self.sleep(0.05)
+            await asyncio.sleep(IDLE)
             return
         lane = self._lanes[topic]
         if self._is_behind(tp, lane):
@@ -235,7 +237,7 @@ class Consumer(driver.Consumer):
     async def _drain_changelogs(self) -> None:
         active = {tp for tp in self._get_active_partitions() if tp.topic in self.app.tables.changelog_topics}
         if not active:
-            await self.sleep(0.05)
+            await asyncio.sleep(IDLE)
             return
         generation = self.app.consumer_generation_id
         records = await self._getmany(active, timeout=1.0)

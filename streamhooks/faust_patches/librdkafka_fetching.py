@@ -2,8 +2,8 @@
 
 After a leader election it checks by itself whether the log is still the same (KIP-320), and reports an error if not.
 
-In a burst, records are taken in the event loop without waiting. When none arrives for a while, a thread waits for the
-next one: that costs a change of threads once, and nothing while the topic is idle.
+While records come one soon after the other, the event loop looks for the next ones, without a thread. Else a thread
+waits for the next one. That costs two changes of threads, and nothing while the topic is idle.
 
 To read at another offset, a new client is made. If a broker goes away during a request for an epoch, the threads of a
 client may deadlock (librdkafka#5476). A call of such a client then hangs with the interpreter's lock, and nothing in
@@ -30,8 +30,8 @@ from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
-#: how long after a record the loop polls for the next one, and how often, both in seconds
-LIVE, LOOK = 0.05, 0.002
+#: how soon after the last records the next ones must come for the loop to look for them, and how often, in seconds
+SOON, LOOK = 0.006, 0.002
 #: how long a stop waits for the thread, and for the client, both in seconds
 STOP, CLOSED = 0.2, 2.0
 
@@ -62,6 +62,7 @@ class LibrdkafkaFetching:
         self._logged: set[tuple[TP, int]] = set()
         self._held: list[Record] = []
         self._came = 0.0
+        self._comes_soon = False
         self._thread = ThreadPoolExecutor(1, "fetching")
         self._stopping = False
         self._waiting: asyncio.Future[Message | None] | None = None
@@ -114,7 +115,7 @@ class LibrdkafkaFetching:
             records, self._held = self._held[:AT_ONCE], self._held[AT_ONCE:]
             return records
         messages = [] if self._waiting else self._client.consume(AT_ONCE, 0)
-        if not messages and not self._waiting and steady() - self._came < LIVE:
+        if not messages and not self._waiting and self._comes_soon and steady() - self._came < SOON:
             await asyncio.sleep(LOOK)
             messages = self._client.consume(AT_ONCE, 0)
         elif not messages:
@@ -167,7 +168,8 @@ class LibrdkafkaFetching:
                 following[tp] = record.offset + 1
                 records.append(record)
         if records:
-            self._came = steady()
+            now = steady()
+            self._comes_soon, self._came = now - self._came < SOON, now
             self._logged.clear()
         return records
 

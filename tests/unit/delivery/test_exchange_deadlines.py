@@ -46,3 +46,14 @@ async def test_many_deadlines_have_one_timer() -> None:
     for number in range(1000):
         deadlines.add(One(loop, 0), 110 + number / 1000)
     assert loop.armed == 1
+
+
+async def test_deadlines_whose_ones_have_all_ended_wake_nobody() -> None:
+    loop = SetLoop()
+    deadlines = Deadlines(cast("Any", loop), loop.time)
+    for _ in range(2000):
+        loop.run_until(loop.now + 0.01)
+        one = One(loop, loop.now + 10)
+        deadlines.discard(one, deadlines.add(one, one.deadline))
+    # One timer for each ten seconds, and not for each tick of a deadline.
+    assert loop.armed <= 3

@@ -1,13 +1,15 @@
-"""A fetching client that has lost all brokers is replaced, even while Kafka is away."""
+"""A fetching client that has lost all brokers is replaced. Records that come seldom are awaited by a thread."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 from faust.types import TP
 
+from streamhooks.faust_patches import librdkafka_fetching
 from streamhooks.faust_patches.fetching import Seek
 from streamhooks.faust_patches.librdkafka_fetching import LibrdkafkaFetching
 from streamhooks.kafka.known_brokers import TIMES
@@ -38,3 +40,45 @@ async def test_a_new_one_continues_where_it_was(fetching: LibrdkafkaFetching, ca
     assert {(one.partition, one.offset) for one in fetching._client.assignment()} == {(0, 5), (3, 9)}
     assert fetching._assignments == {("events", 0): 7, ("events", 3): 8}
     assert caplog.text.count("has lost all brokers") == 1
+
+
+class Client:
+    """Has a record at every second look, or as soon as a thread waits for one."""
+
+    def __init__(self) -> None:
+        self.brokers = SimpleNamespace(are_lost=False)
+        self.waits = 0
+        self._offset = 0
+        self._looks = 0
+
+    def consume(self, number: int, timeout: float) -> list[SimpleNamespace]:
+        self._looks += 1
+        return [self._message()] if number > 1 and self._looks % 2 == 0 else []
+
+    def poll(self, timeout: float) -> SimpleNamespace:
+        self.waits += 1
+        return self._message()
+
+    def close(self) -> None: ...
+
+    def _message(self) -> SimpleNamespace:
+        self._offset += 1
+        fields = {"topic": "events", "partition": 0, "offset": self._offset, "timestamp": (1, 5), "leader_epoch": 0}
+        fields |= {"error": None, "key": None, "value": b"", "headers": None}
+        return SimpleNamespace(**{name: (lambda value=value: value) for name, value in fields.items()})
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(0.001, 1), (1.0, 20)])
+async def test_a_thread_waits_for_records_only_if_they_do_not_come_one_soon_after_the_other(
+    fetching: LibrdkafkaFetching, monkeypatch: pytest.MonkeyPatch, seconds: float, waits: int
+) -> None:
+    await fetching.assign({TP("events", 0): Seek(0, -1, 1)})
+    now = [100.0]
+    monkeypatch.setattr(librdkafka_fetching, "steady", lambda: now[0])
+    client = fetching._client = Client()  # type: ignore[assignment]
+    for _ in range(20):
+        now[0] += seconds
+        client._looks = 0
+        assert len(await fetching.getmany(timeout=5.0)) >= 1
+    assert abs(client.waits - waits) <= 1
+    fetching._client = None
