@@ -22,6 +22,7 @@ async def run(system: ModuleType, options: argparse.Namespace) -> dict[str, floa
     await system.started()
     await system.call(options.kind, [(0, time.time())], options.countdown)
     await system.confirmed()
+    await asyncio.sleep(options.after)
     began, used = time.perf_counter(), time.process_time()
     if options.rate:
         await _held(system, options)
@@ -53,6 +54,7 @@ if __name__ == "__main__":
     parser.add_argument("kind", help="of the function")
     parser.add_argument("count", type=int)
     parser.add_argument("--rate", type=float, help="calls per second; without it, as fast as possible")
+    parser.add_argument("--after", type=float, default=0.0, help="seconds from the first call to the others")
     parser.add_argument("--countdown", type=float, help="seconds")
     options = parser.parse_args()
     system = import_module(f"benchmarks.senders.{options.system}")

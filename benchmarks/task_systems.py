@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import sample
+from benchmarks import noting, sample
 from benchmarks.peers import missing, start_redis
-from benchmarks.stage import Stage
+from benchmarks.stage import Sender, Stage
 from streamhooks.dev.processes import Child
 from streamhooks.errors import Refusal
 
@@ -51,13 +51,13 @@ class System:
             time.sleep(0.05)
 
 
-def streamhooks(scene: Stage) -> System:
-    """Start a worker with the module of tasks."""
+def streamhooks(scene: Stage, hooks: Sequence[sample.Hook] = ()) -> tuple[System, Sender]:
+    """Start a worker with the module of tasks; it also delivers to the hooks."""
     notes = _notes(scene, "streamhooks")
-    hooks = sample.hooks(scene.receiver, {"0": 1})
     module = "tasks_streamhooks"
     scene.variables["BENCH_NOTES"] = str(notes)  # a worker takes no others than its settings
-    worker = scene.workers(_PREFIX, 1, hooks, task_modules=f"benchmarks.senders.{module}")
+    known = hooks or sample.hooks(scene.receiver, {"0": 1})
+    worker = scene.workers(_PREFIX, 1, known, task_modules=f"benchmarks.senders.{module}")
     variables = {
         "STREAMHOOKS_BROKERS": scene.brokers,
         "STREAMHOOKS_TOPIC_PREFIX": _PREFIX,
@@ -69,7 +69,9 @@ def streamhooks(scene: Stage) -> System:
         return -1 if found is None else int(found)
 
     kinds = ("async def", "def")
-    return System("streamhooks", module, kinds, worker.children[0], scene.kafka_pid, notes, variables, pending, pending)
+    child = worker.children[0]
+    system = System("streamhooks", module, kinds, child, scene.kafka_pid, notes, variables, pending, pending)
+    return system, worker
 
 
 def celery(scene: Stage) -> System | str:
@@ -110,6 +112,24 @@ def taskiq(scene: Stage) -> System | str:
         return sum(1 for _ in client.scan_iter("*:data:*", count=1000))
 
     return System("taskiq", module, ("async def",), worker, redis.pid, notes, variables, pending, kept, _used(client))
+
+
+def start_calls(scene: Stage, system: System, kind: str, count: int, **given: float) -> Child:
+    """Make calls from another process, with these options of `benchmarks.calling`."""
+    options = [text for name, value in given.items() for text in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", "benchmarks.calling", system.module, kind, str(count), *options]
+    return scene.start(f"calls-of-{system.name}", command, ended=True, **system.variables)
+
+
+def wait_ran(system: System, calls: int) -> Sequence[noting.Note]:
+    """Wait until all calls have run, the first one included, and are settled; return the notes."""
+
+    def ran() -> int:
+        return len({note.number for note in noting.read(system.notes)})
+
+    system.wait(ran, calls + 1, "calls that ran")
+    system.wait(system.pending, 0, "pending calls")
+    return noting.read(system.notes)
 
 
 def _notes(scene: Stage, name: str) -> Path:

@@ -12,7 +12,11 @@ from taskiq_redis import ListRedisScheduleSource, RedisStreamBroker
 
 from benchmarks.noting import note
 
-broker = RedisStreamBroker(os.environ["BENCH_REDIS"])
+#: after this time a call that a worker was given, and did not acknowledge, is given again, in ms. By default it is 10
+#: minutes, and a worker that was paused may have lost the response that named a call.
+_GIVEN_AGAIN_MS = 10_000
+
+broker = RedisStreamBroker(os.environ["BENCH_REDIS"], idle_timeout=_GIVEN_AGAIN_MS)
 #: pending calls: a scheduler, a process of its own, would send them when they are due
 schedules = ListRedisScheduleSource(os.environ["BENCH_REDIS"])
 #: calls at once, so that they don't wait for Redis one after the other
