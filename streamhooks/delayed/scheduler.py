@@ -28,8 +28,8 @@ from streamhooks.webhooks.runners import Runners
 LONGEST_SLEEP = 0.5
 #: why a letter that was sent again is open again, or dropped
 SKIPPED, DROPPED = "its pending call was skipped when the hook was enabled", "its pending call was dropped"
-#: due calls per turn of the event loop: ten thousand at once must not block the rest
-TAKEN_AT_ONCE = 500
+#: due calls that are queued, and calls that are started, per turn of the event loop: deliveries want a turn, too
+TAKEN_AT_ONCE, STARTED_AT_ONCE = 100, 16
 
 
 class _PendingRun:
@@ -115,9 +115,9 @@ class Scheduler:
             taken = list(islice(due, TAKEN_AT_ONCE))
             for entry in taken:
                 self._take(entry)
-            self._pump()
+            is_through = self._pump() and len(taken) < TAKEN_AT_ONCE
             self._upkeep.heal(self._takeovers.is_ready)
-            await (self._sleep() if len(taken) < TAKEN_AT_ONCE else asyncio.sleep(0))
+            await (self._sleep() if is_through else asyncio.sleep(0))
 
     async def _sleep(self) -> None:
         due = self._pending.next_due()
@@ -140,13 +140,18 @@ class Scheduler:
         elif (lane := self._queues.add(entry)) is not None and _is_of_users(lane):
             self._alone.taken(entry, lane)
 
-    def _pump(self) -> None:
-        """Start queued calls, one per lane in turn, while there is room and their hook is not held back."""
-        now = steady()
+    def _pump(self) -> bool:
+        """Start queued calls, one per lane in turn, while there is room and their hook is not held back.
+
+        Return False if more may be started in the next turn of the loop.
+        """
+        now, started = steady(), 0
         lanes = deque(lane for lane in self._queues.lanes() if self._not_before.get(lane, 0.0) <= now)
         if self._alone.is_on:
             lanes = deque(self._alone.in_order(lanes, self._queues))
         while lanes and self._gate.is_open:
+            if started == STARTED_AT_ONCE:
+                return False
             lane = lanes.popleft()
             entry = self._queues.first(lane)
             if entry is None:
@@ -156,7 +161,9 @@ class Scheduler:
                 lanes.append(lane)
             elif self._may_start(lane, entry.size):
                 self._start(self._queues.take(lane), lane)
+                started += 1
                 lanes.append(lane)
+        return True
 
     def _may_start(self, lane: Lane, size: int) -> bool:
         """Take the places for a call of the lane; return False if it must wait."""

@@ -23,6 +23,8 @@ _BAD_TIMESTAMP = (KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)
 _NOT_ITS_OWN = (KafkaError._INVALID_DIFFERENT_RECORD, KafkaError._PURGE_QUEUE)  # noqa: SLF001 - their public names
 #: the worker is not ready once a record has been unconfirmed for this long, in seconds
 LONG_UNCONFIRMED = 10.0
+#: confirmations that are told in one turn of the loop: who is told goes on in the next one, and others want a turn, too
+TOLD_AT_ONCE = 32
 
 
 class Outbox:
@@ -129,6 +131,9 @@ class Outbox:
     def _tell(self, then: Callable[[], None]) -> None:
         # Called in the publisher's thread: one wake-up of the loop covers all confirmations until it runs.
         self._ended.append(then)
+        self._wake()
+
+    def _wake(self) -> None:
         with self._lock:
             wake, self._woken = not self._woken, True
         if wake:
@@ -138,8 +143,12 @@ class Outbox:
     def _deliver(self) -> None:
         with self._lock:
             self._woken = False
-        while self._ended:
+        for _ in range(TOLD_AT_ONCE):
+            if not self._ended:
+                return
             self._ended.popleft()()
+        if self._ended:
+            self._wake()
 
     # --- many records at once
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 GATHERED = 0.01
 #: records of a batch, and batches on their way to the loop: it takes up to 30 µs for a record, in which nothing else
 #: goes on
-AT_ONCE, AHEAD = 250, 2
+AT_ONCE, AHEAD = 100, 2
 #: records with more bytes are handed over one by one: a batch of them would take much memory
 ALONE = 262_144
 #: how long Kafka may take to tell the leaders of partitions, in seconds
