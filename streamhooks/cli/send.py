@@ -1,4 +1,4 @@
-"""`streamhooks send`: check events, alerts and resource changes, and write them to Kafka."""
+"""`streamhooks send`: check messages, events, alerts and resource changes, and write them to Kafka."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _sending(command: F) -> F:
 
 @click.group()
 def send() -> None:
-    """Write events, alerts and resource changes to Kafka.
+    """Write messages, events, alerts and resource changes to Kafka.
 
     STREAMHOOKS_BROKERS and the other settings say where.
 
@@ -56,6 +56,14 @@ def send() -> None:
     make one record. All records are checked before the first is written. For each record, its place is printed:
     topic:partition:offset.
     """
+
+
+@send.command()
+@flags.of_message
+@_sending
+def message(file: IO[bytes] | None, **options: Any) -> None:
+    """Write messages (or CloudEvents), with their project as the key, else their organization."""
+    _send("MESSAGES", file, options, flags.message)
 
 
 @send.command()
