@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -12,6 +13,7 @@ from streamhooks.kafka.publisher import Headers, Published
 from streamhooks.records.call import HOPS_HEADER
 from streamhooks.sources.sending import Outcome, ToSend, Unconfirmed
 from streamhooks.web.http import problems
+from streamhooks.web.http.messages import MAX_BODY as SMALL
 from streamhooks.web.http.messages import answer, query, read_body
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.problems import RETRY_AFTER, ProblemError, bad_fields, try_again
@@ -28,12 +30,19 @@ async def send_messages(parts: Parts, request: web.Request) -> web.Response:
     if request.content_type not in MEDIA:
         raise ProblemError(415, {"detail": f"Content-Type must be {', '.join(MEDIA[:-1])} or {MEDIA[-1]}"})
     with parts.message_sender.room(_size(request)):
-        messages = read_messages(await read_body(request, MAX_BODY), request.content_type)
+        messages = await _messages(await read_body(request, MAX_BODY), request.content_type)
         try:
             outcomes = await parts.message_sender.send(messages, headers, problems.CONFIRMED_WITHIN)
         except Unconfirmed as error:
             raise try_again(f"{error}: nothing was written") from None
     return _answer(messages, outcomes)
+
+
+async def _messages(body: bytes, media: str) -> list[ToSend]:
+    if len(body) <= SMALL:
+        return read_messages(body, media)
+    # A megabyte of numbers takes a quarter of a second, in which deliveries must go on.
+    return await asyncio.to_thread(read_messages, body, media)
 
 
 def _headers(request: web.Request) -> Headers:
