@@ -169,7 +169,7 @@ _ENDINGS: Final = ("done", "retry", "dead", "dropped", "expired", "filtered", "i
 _REASONS: Final = (
     (HELD_BACK, ("sealed", "over_bound", "pause", "breaker", "rate", "disabled")),
     (FILTERED, ("no_match", "failed")),
-    (REFUSED_CALLS, ("looking_back", "tests", "wrong_tokens", "connections")),
+    (REFUSED_CALLS, ("looking_back", "tests", "messages", "wrong_tokens", "connections")),
 )
 #: topics that are read whole, and `firings`, which is read to count attempts
 _READ: Final = ("resources", "hooks", "hook_states", "delayed", "firings")

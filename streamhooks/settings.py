@@ -56,8 +56,9 @@ def _scoped(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     pairs = [part.partition(":")[::2] for part in _listed(value)]
-    if any(scope not in ("read", "write") or len(token) < LEAST_TOKEN for scope, token in pairs):
-        raise ValueError(f"must be read:TOKEN or write:TOKEN, each token of at least {LEAST_TOKEN} characters")
+    if any(scope not in ("read", "send", "write") or len(token) < LEAST_TOKEN for scope, token in pairs):
+        text = "must be read:TOKEN, send:TOKEN or write:TOKEN, each token of at least"
+        raise ValueError(f"{text} {LEAST_TOKEN} characters")
     return tuple(pairs)
 
 
@@ -99,7 +100,7 @@ Brokers = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_brokers)]
 Host = Annotated[str, BeforeValidator(_host)]
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
-Tokens = Annotated[tuple[tuple[Literal["read", "write"], str], ...], NoDecode, BeforeValidator(_scoped)]
+Tokens = Annotated[tuple[tuple[Literal["read", "send", "write"], str], ...], NoDecode, BeforeValidator(_scoped)]
 FernetKeys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_fernet_keys)]
 ClusterKeys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_cluster_keys)]
 Delay = Annotated[float, Field(ge=0, le=30 * 86400, allow_inf_nan=False)]

@@ -94,6 +94,7 @@ _LONGEST = (
     "calls_that_harm",
     "dead_letters",
     "two_workers",
+    "sending",
     "journey_by_command_line",
     "page",
     "one_writer",

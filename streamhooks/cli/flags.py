@@ -57,6 +57,13 @@ _CHANGE = (
     click.option("--instance", type=_JSON, help="The resource, an object."),
     click.option("--actor", type=_JSON, help="Who made the change, an object."),
 )
+_MESSAGE = (
+    click.option("--type", metavar="TYPE", help="Such as order.paid. Required without FILE."),
+    click.option("--organization", metavar="ID", help="The organization. Required without FILE."),
+    click.option("--project", metavar="ID", help="The project; default: the whole organization."),
+    click.option("--id", metavar="ID", help="Your own id of what happened; default: none."),
+    click.option("--data", type=_JSON, help="Any JSON value; default: null."),
+)
 
 #: the parameter names of all these options
 NAMES = frozenset(
@@ -64,6 +71,7 @@ NAMES = frozenset(
         "organization", "project", "group", "type", "event_id", "data", "message",
         "rule", "app", "payload",
         "sender", "action", "instance_id", "instance", "actor",
+        "id",
     }
 )  # fmt: skip
 
@@ -80,6 +88,7 @@ def _adding(options: tuple[Callable[[Any], Any], ...]) -> Callable[[F], F]:
 of_event = _adding(_EVENT)
 of_alert = _adding(_ALERT)
 of_change = _adding(_CHANGE)
+of_message = _adding(_MESSAGE)
 
 
 def event(options: JSON) -> JSON:
@@ -123,6 +132,14 @@ def change(options: JSON) -> JSON:
         "organization": _organization(options),
         "project_id": options.get("project"),
     }
+
+
+def message(options: JSON) -> JSON:
+    """Return a Message; raise as `event` does."""
+    _need(options, "type", "organization")
+    names = {"type": "type", "organization": "organization_id", "project": "project_id", "id": "id"}
+    fields = {field: options[name] for name, field in names.items() if name in options}
+    return {**fields, "data": options.get("data")}
 
 
 def document(record: JSON) -> IO[bytes]:

@@ -156,6 +156,11 @@ def api_of(ctx: click.Context) -> Api:
     return client
 
 
+def given_api(ctx: click.Context) -> Api | None:
+    """Return the API client if an option names a worker or its token; the environment alone does not count."""
+    return api_of(ctx) if any(name in ctx.meta for name in (_URL, _TOKEN, _CA)) else None
+
+
 def _remember(name: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
     def remember(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
         if value:

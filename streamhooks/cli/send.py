@@ -1,4 +1,4 @@
-"""`streamhooks send`: check events, alerts and resource changes, and write them to Kafka."""
+"""`streamhooks send`: check messages, events, alerts and resource changes, and write them to Kafka."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import click
 import orjson
 
 from streamhooks.cli import flags
-from streamhooks.cli.params import json_option
+from streamhooks.cli.params import api_options, given_api, json_option
 from streamhooks.errors import Refusal
 
 if TYPE_CHECKING:
+    from streamhooks.cli.api import Api
     from streamhooks.cli.records import Item
+    from streamhooks.kafka.publisher import Published
     from streamhooks.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,14 +50,27 @@ def _sending(command: F) -> F:
 
 @click.group()
 def send() -> None:
-    """Write events, alerts and resource changes to Kafka.
+    """Write messages, events, alerts and resource changes to Kafka.
 
-    STREAMHOOKS_BROKERS and the other settings say where.
+    STREAMHOOKS_BROKERS and the other settings say where. A worker's API takes messages as well: see `message`.
 
     FILE has JSON lines, or one JSON document (an object, or a list of objects); `-` is stdin. Without FILE, the options
     make one record. All records are checked before the first is written. For each record, its place is printed:
     topic:partition:offset.
     """
+
+
+@send.command()
+@flags.of_message
+@_sending
+@api_options
+@click.pass_context
+def message(ctx: click.Context, /, file: IO[bytes] | None, **options: Any) -> None:
+    """Write messages (or CloudEvents), with their project as the key, else their organization.
+
+    With --url or --token, a worker writes them, and no Kafka is needed. A token with the scope `send` is enough.
+    """
+    _send("MESSAGES", file, options, flags.message, given_api(ctx))
 
 
 @send.command()
@@ -83,7 +98,13 @@ def resource_change(file: IO[bytes] | None, **options: Any) -> None:
     _send("RESOURCE_CHANGES", file, options, flags.change)
 
 
-def _send(name: str, file: IO[bytes] | None, options: dict[str, Any], made: Callable[[dict[str, Any]], Any]) -> None:
+def _send(
+    name: str,
+    file: IO[bytes] | None,
+    options: dict[str, Any],
+    made: Callable[[dict[str, Any]], Any],
+    api: Api | None = None,
+) -> None:
     from streamhooks.cli.records import read_items
     from streamhooks.settings import load_settings
     from streamhooks.sources.kinds import SourceKind
@@ -105,21 +126,39 @@ def _send(name: str, file: IO[bytes] | None, options: dict[str, Any], made: Call
     if options["dry_run"]:
         _show_dry(good, topic, options["quiet"], options["as_json"])
     else:
-        _write(settings, topic, _with_progress(good, valid, options), options, bad)
+        items = _with_progress(good, valid, options)
+        written = _by_kafka(settings, topic, items, options["wait"]) if api is None else _by_api(api, items, options)
+        _show(written, topic if api is None else api.base, options, bad)
     if bad:
-        raise Refusal(f"{_records(len(bad))} skipped")
+        # Without --skip-bad, only those are bad that were not written.
+        raise Refusal(f"{_records(len(bad))} {'skipped' if options['skip_bad'] else 'not known to be written'}")
 
 
-def _write(settings: Settings, topic: str, good: Iterable[Item], options: dict[str, Any], bad: list[int]) -> None:
+def _by_kafka(
+    settings: Settings, topic: str, items: Iterable[Item], wait: float
+) -> Iterator[tuple[Item, Published | str]]:
     from streamhooks.cli.producing import produce
     from streamhooks.kafka.topics import present_topics
 
-    if topic not in present_topics(settings, options["wait"]):
+    if topic not in present_topics(settings, wait):
         raise Refusal(f"there is no topic {topic}: `streamhooks topics create` or the start of a worker creates it")
+    for item, outcome in produce(settings, topic, items, wait):
+        yield item, f"Kafka rejected it: {outcome}" if isinstance(outcome, str) else outcome
+
+
+def _by_api(api: Api, items: Iterable[Item], options: dict[str, Any]) -> Iterator[tuple[Item, Published | str]]:
+    from streamhooks.cli.posting import post
+
+    # With --skip-bad they are written as they arrive, and nobody knows when the next one does.
+    return post(api, items, 1) if options["skip_bad"] else post(api, items)
+
+
+def _show(written: Iterable[tuple[Item, Published | str]], where: str, options: dict[str, Any], bad: list[int]) -> None:
+    """Print the place of each record, and add the numbers of those that are not written to `bad`."""
     count = 0
-    for item, outcome in produce(settings, topic, good, options["wait"]):
+    for item, outcome in written:
         if isinstance(outcome, str):
-            click.echo(f"{item.number}: Kafka rejected it: {outcome}", err=True)
+            click.echo(f"{item.number}: {outcome}", err=True)
             bad.append(item.number)
             continue
         count += 1
@@ -129,7 +168,7 @@ def _write(settings: Settings, topic: str, good: Iterable[Item], options: dict[s
         elif not options["quiet"]:
             click.echo(f"{outcome.topic}:{outcome.partition}:{outcome.offset}")
     if options["quiet"] and not options["as_json"]:
-        click.echo(f"{_records(count)} written to {topic}")
+        click.echo(f"{_records(count)} written to {where}")
 
 
 def _records(number: int) -> str:

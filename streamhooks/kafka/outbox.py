@@ -80,6 +80,17 @@ class Outbox:
         except WriteRefused as error:
             return await self._publish_again(topic, value, options, error)
 
+    def offer(self, topic: str, value: bytes | None, **options: Any) -> asyncio.Future[Published]:
+        """Publish once, without waiting; the future raises the PublishError if the broker refuses the record.
+
+        Cancelling the future does not stop the record.
+
+        Raises:
+            BufferError: the buffer is full; the record is not written.
+
+        """
+        return self._awaited(self._publisher.publish(topic, value, **options))
+
     def _later(self, topic: str, value: bytes | None, options: dict[str, Any]) -> Future[Published]:
         return asyncio.run_coroutine_threadsafe(self.publish(topic, value, **options), self._loop)
 
@@ -106,10 +117,7 @@ class Outbox:
                     error = another
 
     async def _publish_once(self, topic: str, value: bytes | None, options: dict[str, Any]) -> Published:
-        waiting: asyncio.Future[Published] = self._loop.create_future()
-        handed = await self._hand_over(topic, value, options)
-        handed.add_done_callback(partial(self._collect, partial(_resolve, waiting)))
-        published = await waiting
+        published = await self._awaited(await self._hand_over(topic, value, options))
         self._refusals.taken(_place(topic, options))
         return published
 
@@ -124,6 +132,12 @@ class Outbox:
                     return self._publisher.publish(topic, value, **options)
                 except BufferError:
                     await asyncio.sleep(0.02)
+
+    def _awaited(self, handed: Future[Published]) -> asyncio.Future[Published]:
+        """Return a future of the loop that ends as this one does."""
+        waiting: asyncio.Future[Published] = self._loop.create_future()
+        handed.add_done_callback(partial(self._collect, partial(_resolve, waiting)))
+        return waiting
 
     def _collect(self, then: Callable[[Future[Published]], None], done: Future[Published]) -> None:
         self._tell(partial(then, done))

@@ -43,6 +43,18 @@ def read_message(record: Record, registry: Registry | None) -> Message:
     return decode(Message, value, registry)
 
 
+def message_in(value: Any) -> Message:
+    """Return the message in decoded JSON, as `read_message` does: a Message, or a CloudEvent if it has `specversion`.
+
+    Raises:
+        BrokenRecord: it is none; the text begins with the field that is wrong, if it is one.
+
+    """
+    if not isinstance(value, dict):
+        raise BrokenRecord("it is not a JSON object")
+    return _structured(value) if "specversion" in value else Message.from_fields(value)
+
+
 def sent_message(message: Message, record: Record) -> Message:
     """Return the message of a record as it is sent: with an id and a timestamp, of the record if it has none itself."""
     if message.id is not None and message.timestamp is not None:

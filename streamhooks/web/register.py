@@ -17,7 +17,7 @@ from streamhooks.web.http.middlewares import application_options
 from streamhooks.web.http.parts import Parts
 from streamhooks.web.http.routing import FORWARDER, Forwarder, Handler
 from streamhooks.web.spec.calls import CALLS, Call
-from streamhooks.web.views import attempts, filters, hooks, past, resending, service, tasks, testing, traffic
+from streamhooks.web.views import attempts, filters, hooks, past, resending, sending, service, tasks, testing, traffic
 
 __all__ = ["application_options", "register"]
 
@@ -51,6 +51,7 @@ HANDLERS: Mapping[str, Handler] = {
     "stop_replay": resending.stop_replay,
     "search_attempts": attempts.search_attempts,
     "resend_request": attempts.resend_request,
+    "send_messages": sending.send_messages,
     "try_filter": filters.try_filter,
     "get_explanation": past.get_explanation,
     "list_dead_letters": past.list_dead_letters,

@@ -17,6 +17,7 @@ from streamhooks.kafka.publisher import Publisher
 from streamhooks.kafka.topics import Topics
 from streamhooks.metrics import UNCONFIRMED
 from streamhooks.settings import Settings
+from streamhooks.sources.sending import MessageSender
 from streamhooks.tasks import sending
 from streamhooks.tasks.outputs import Outputs
 from streamhooks.webhooks.sample import AT_ONCE
@@ -46,6 +47,7 @@ class Outward:
         self.publisher = Publisher(settings, end)
         self.outbox = Outbox(self.publisher, asyncio.get_running_loop())
         UNCONFIRMED.set_function(self.outbox.oldest_unconfirmed)
+        self.message_sender = MessageSender(self.outbox, topics.messages)
         self.letter_states = LetterStates()
         self.outputs = Outputs(self.outbox, topics, clock, self.letter_states.is_gone)
         self.firings = Firings(self.outbox, topics.firings, partitions)

@@ -38,6 +38,7 @@ class WorkerViews:
         self.hooks, self.pending = known.hooks, known.pending
         self.keys = known.keys
         self.outbox, self.addresses = outward.outbox, outward.addresses
+        self.message_sender = outward.message_sender
         self.hook_writer = running.upkeep.hook_writer
         self.scheduler, self.limits = running.scheduler, running.limits
         self.call_again = running.calls.again

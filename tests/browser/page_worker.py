@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 from page_data import EVIL, JSON, hook, iso
+from page_messages import SentMessages
 from page_tasks import TaskCalls
 
 from streamhooks.dev.ports import free_port
@@ -20,7 +21,7 @@ from streamhooks.hooks.trouble import place_of_shown
 from streamhooks.web import page
 from streamhooks.web.http.middlewares import json_errors
 
-NEWER = ("/missed", "/replay", "/api/tasks", "/api/dead-letters", "/api/explain", "/api/overview")
+NEWER = ("/missed", "/replay", "/api/tasks", "/api/messages", "/api/dead-letters", "/api/explain", "/api/overview")
 
 
 class PageWorker:
@@ -32,12 +33,12 @@ class PageWorker:
         self.log: list[tuple[str, str, Any]] = []
         self.bodies: list[bytes] = []
         self.attempts: list[JSON] = []
-        self.slow, self.cancelled = False, 0
+        self.slow, self.cancelled, self.matches = False, 0, 37
         self.pending: list[JSON] = []
         self.letters: list[JSON] = []
         self.task_calls = TaskCalls()
+        self.messages = SentMessages()
         self.missed: JSON = {"records": 0, "since": None, "available_from": None, "sending": False, "stretches": []}
-        self.matches = 37
         self.tried: JSON | None = None
         self.explained: JSON | None = None
         self.failing: int | None = None
@@ -87,7 +88,7 @@ class PageWorker:
             ("GET", "/api/dead-letters/{letter}", self._letter),
             ("POST", "/api/dead-letters/redrive", self._redrive),
             ("POST", "/api/dead-letters/drop", self._drop_letters),
-            *self.task_calls.routes(),
+            *(route for some in (self.task_calls, self.messages) for route in some.routes()),
             ("GET", "/api/explain", self._explain),
             ("GET", "/api/overview", self._overview),
         ):

@@ -22,6 +22,7 @@ def views(worker: PageWorker) -> dict[str, str]:
         f"/#/hooks/{one}": "timeout after 5 s",
         f"/#/hooks/{4:032x}/edit": "Such as issue.created",
         "/#/attempts?event=event.created": "12 requests found",
+        "/#/send": "Send it",
         "/#/tasks": "billing.close_month",
         "/#/dead-letters": "redriven 1×",
         f"/#/explain?source={SOURCE}": "of another project: 9",

@@ -21,4 +21,4 @@ def test_a_worker_answers_as_its_document_says(install, tmp_path: Path, token: s
         command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=500, check=False
     )
     assert done.returncode == 0, findings(done.stdout)
-    assert "Tested: 34" in done.stdout
+    assert "Tested: 35" in done.stdout

@@ -26,6 +26,7 @@ from streamhooks.records.call import DelayedCall
 from streamhooks.records.hook_state import HookState
 from streamhooks.records.sealing import Keys
 from streamhooks.sources.calls import again
+from streamhooks.sources.sending import MessageSender
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.endings import Limits
 from streamhooks.web.register import application_options, register
@@ -89,6 +90,7 @@ class FakeParts:
         self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states, self.keys)
         self.pending = Pending(self.clock)
         self.history = FakeHistory()
+        self.message_sender = MessageSender(self, self.topics.messages)
         self.outbox = self.scheduler = self
         self.position: dict[tuple[str, int], int] = {}
         self._writer: tuple[HooksTable, HookWriter] | None = None
@@ -202,6 +204,9 @@ class FakeParts:
             assert not broken
             self.position[topic, 0] = offset + 1
         return Published(topic, 0, offset)
+
+    def offer(self, topic: str, value: bytes | None, *, key: str, headers=()) -> asyncio.Future[Published]:
+        return asyncio.ensure_future(self.publish(topic, value, key=key, headers=headers))
 
     async def wait_applied(self, topic: str, partition: int, offset: int) -> None:
         if not self.confirms and self.position.get((topic, partition), 0) <= offset:

@@ -23,8 +23,8 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> Settings:
 
 
 def test_tokens_with_scopes(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = read(monkeypatch, api_tokens="read:hunter2hunter2, write:a:b:c:d:e")
-    assert settings.api_tokens == (("read", "hunter2hunter2"), ("write", "a:b:c:d:e"))
+    settings = read(monkeypatch, api_tokens="read:hunter2hunter2, write:a:b:c:d:e,send:hunter2hunter3")
+    assert settings.api_tokens == (("read", "hunter2hunter2"), ("write", "a:b:c:d:e"), ("send", "hunter2hunter3"))
 
 
 @pytest.mark.parametrize(

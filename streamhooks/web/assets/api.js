@@ -50,6 +50,16 @@ export async function call(method, path, { query = {}, body, json = JSON.stringi
   }
 }
 
+/** Return the text unchanged if it is JSON: parsing and writing it again could change its numbers. */
+export function jsonText(text, name) {
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${name} is not JSON: ${error.message}`);
+  }
+  return text;
+}
+
 export const get = async (path, query, signal) => (await call("GET", path, { query, signal })).data;
 export const post = async (path, body) => (await call("POST", path, { body })).data;
 export const remove = async (path) => (await call("DELETE", path)).data;

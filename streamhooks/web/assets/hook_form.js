@@ -6,6 +6,7 @@ import { inWords, readDefaults } from "./defaults.js";
 import { showSecret } from "./dialogs.js";
 import { fill, h, toast, write } from "./dom.js";
 import { filterTrial } from "./filter_try.js";
+import { Fields } from "./form_fields.js";
 import { FIELDS } from "./hook_fields.js";
 import { isApp, isMessage } from "./hook_state.js";
 
@@ -22,54 +23,9 @@ const list = (text) => text.split(/[\s,]+/).filter(Boolean);
 const numberOf = (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
 const numberOrNull = (text) => (text.trim() === "" ? null : numberOf(text.trim()));
 
-/** The input fields by name: the control, its label, and how it is read. */
-class Fields {
-  constructor() {
-    this.all = new Map();
-  }
-
-  add(name, label, control, read, hint = "") {
-    const id = `field-${name}`;
-    const problem = h("p", { class: "wrong", id: `${id}-wrong` });
-    const note = hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null;
-    control.id = id;
-    control.setAttribute("aria-describedby", [note && note.id, problem.id].filter(Boolean).join(" "));
-    const node = control.tagName === "FIELDSET"
-      ? h("div", { class: "field" }, control, note, problem)
-      : h("div", { class: "field" }, h("label", { for: id }, label), control, note, problem);
-    this.all.set(name, { control, read, problem, note, node });
-    return node;
-  }
-
-  values() {
-    return Object.fromEntries([...this.all].filter(([, one]) => !one.node.hidden).map(([name, one]) => [name, one.read()]));
-  }
-
-  /** Show the default of each field that has one. */
-  showDefaults(defaults, ofApp) {
-    for (const [name, text] of Object.entries(inWords(defaults, ofApp))) write(this.all.get(name).note, `Empty: ${text}.`);
-  }
-
-  /** Show the problem of each field; return the problems without a field. */
-  showProblems(wrong) {
-    const rest = [];
-    for (const [, { control, problem }] of this.all) {
-      write(problem, "");
-      control.removeAttribute("aria-invalid");
-    }
-    for (const [name, text] of Object.entries(wrong)) {
-      const field = this.all.get(name);
-      if (!field || field.node.hidden) rest.push(name === "detail" ? text : `${name}: ${text}`);
-      else {
-        write(field.problem, text);
-        field.control.setAttribute("aria-invalid", "true");
-        field.node.closest("details")?.setAttribute("open", "");
-      }
-    }
-    const first = [...this.all.values()].find(({ control }) => control.getAttribute("aria-invalid"));
-    (first?.control.matches("fieldset") ? first.control.querySelector("input") : first?.control)?.focus();
-    return rest;
-  }
+/** Show the default of each field that has one. */
+function showDefaults(fields, defaults, ofApp) {
+  for (const [name, text] of Object.entries(inWords(defaults, ofApp))) write(fields.all.get(name).note, `Empty: ${text}.`);
 }
 
 export function newView(signal) {
@@ -107,12 +63,12 @@ export function newView(signal) {
     const format = fields.all.get("format");
     format.node.hidden = chosen() !== "message";
     if (!format.node.hidden && format.control.value === "sentry") format.control.value = "standard";
-    fields.showDefaults(defaults, ofApp);
+    showDefaults(fields, defaults, ofApp);
   }
 
   readDefaults(signal).then((found) => {
     defaults = found;
-    fields.showDefaults(defaults, isOfApp());
+    showDefaults(fields, defaults, isOfApp());
   });
   choose();
   return formView("Add a hook", "#/", fields, [organization, kinds, appId, common], "Add it", async () => {
@@ -133,7 +89,7 @@ export function editView(signal, _query, id) {
     const common = commonFields(fields, hook, events);
     fields.all.get("format").node.hidden = !isMessage(hook);
     const before = fields.values();
-    readDefaults(signal).then((found) => fields.showDefaults(found, isApp(hook)));
+    readDefaults(signal).then((found) => showDefaults(fields, found, isApp(hook)));
     fill(place, formView("Edit", `#/hooks/${id}`, fields, common, "Save", async () => {
       // Only the changed fields, so that another person's changes in the meantime stay.
       const now = fields.values();

@@ -11,6 +11,7 @@ import { editView, newView } from "./hook_form.js";
 import { hooksView } from "./hooks.js";
 import { isLive, onTrouble, setPaused } from "./live.js";
 import { searchView } from "./search.js";
+import { sendView } from "./sending.js";
 import { tasksView } from "./tasks.js";
 
 const VIEWS = [
@@ -21,6 +22,7 @@ const VIEWS = [
   [/^\/attempts$/, "attempts", searchView],
   [/^\/tasks$/, "tasks", tasksView],
   [/^\/dead-letters$/, "dead-letters", deadLettersView],
+  [/^\/send$/, "send", sendView],
   [/^\/explain$/, "explain", explainView],
 ];
 

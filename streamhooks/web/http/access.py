@@ -17,18 +17,35 @@ from yarl import URL
 from streamhooks.settings import is_loopback
 from streamhooks.web.http.messages import read_body
 from streamhooks.web.http.problems import ProblemError, try_again
-from streamhooks.web.http.signing import ForwardedCall, KeySettings, Refused, Scope, Signer, TooManyCalls, has_body
+from streamhooks.web.http.signing import (
+    ForwardedCall,
+    KeySettings,
+    Refused,
+    Scope,
+    Signer,
+    TokenScope,
+    TooManyCalls,
+    has_body,
+)
 from streamhooks.web.http.wrong_tokens import WrongTokens
 
 #: the header with the signature of a forwarded call
 FORWARDED: Final = "X-Streamhooks-Forwarded"
-#: the scope of a call: `read` or `write`
+#: the scope of a call that may be forwarded: `read` or `write`
 SCOPE: Final = web.RequestKey("scope", str)
 #: whether another worker has forwarded the call
 IS_FORWARDED: Final = web.RequestKey("is_forwarded", bool)
 
 _OPEN = frozenset({"/", "/openapi.json", "/health/live", "/health/ready"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_SENDING = ("POST", "/api/messages")
+#: the scopes that allow a call which needs the given one
+_ALLOWED_BY: Final[Mapping[TokenScope, frozenset[TokenScope]]] = {
+    "read": frozenset({"read", "write"}),
+    "send": frozenset({"send", "write"}),
+    "write": frozenset({"write"}),
+}
+_MAY: Final[Mapping[TokenScope, str]] = {"read": "read", "send": "send messages"}
 _AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
 
 
@@ -47,15 +64,16 @@ class WebSettings(KeySettings, Protocol):
 def access(settings: WebSettings, clock: Callable[[], float]) -> Middleware:
     """Return a middleware that answers 401 or 403 to calls without access; `clock` returns epoch seconds.
 
-    401 means no valid token, 403 a token that may only read. Without tokens in the settings, 403 means calls from other
-    machines and cross-site browser requests: calls to an unknown host name, and changes from another site.
+    401 means no valid token, 403 a token without the scope for the call. Without tokens in the settings, 403 means
+    calls from other machines and cross-site browser requests: calls to an unknown host name, and changes from another
+    site.
     """
-    tokens: list[tuple[Scope, str]] = list(settings.api_tokens)
+    tokens: list[tuple[TokenScope, str]] = list(settings.api_tokens)
     if settings.api_token:
         tokens.append(("write", settings.api_token))
     signer, wrong = Signer(settings, clock), WrongTokens()
 
-    async def scopes(request: web.Request) -> set[Scope]:
+    async def scopes(request: web.Request) -> set[TokenScope]:
         if FORWARDED in request.headers:
             return {await _signed_scope(signer, request, settings.advertised_url)}
         if not tokens:
@@ -68,12 +86,12 @@ def access(settings: WebSettings, clock: Callable[[], float]) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not _is_open(request):
-            changes = request.method not in _READING
+            needed = _needed(request)
             if not tokens:
                 _check_peer(_peer(request))
-                _check_origin(request.headers, settings.advertised_host, changes)
+                _check_origin(request.headers, settings.advertised_host, needed != "read")
             found = await scopes(request)
-            _check_scope(found, changes)
+            _check_scope(found, needed)
             request[SCOPE] = "write" if "write" in found else "read"
         return await handler(request)
 
@@ -112,20 +130,33 @@ def _peer(request: web.Request) -> str:
 
 def _is_open(request: web.Request) -> bool:
     """Tell whether the call needs no access. The route that will handle it decides, not the spelling of its path."""
-    resource = request.match_info.route.resource
-    place = request.path if resource is None else resource.canonical
+    place = _place(request)
     return place in _OPEN or place == "/assets" or place.startswith("/assets/")
 
 
-def _check_scope(scopes: set[Scope], changes: bool) -> None:
+def _needed(request: web.Request) -> TokenScope:
+    """Return the scope that the call needs."""
+    if (request.method, _place(request)) == _SENDING:
+        return "send"
+    return "read" if request.method in _READING else "write"
+
+
+def _place(request: web.Request) -> str:
+    """Return the path of the route that will handle the call."""
+    resource = request.match_info.route.resource
+    return request.path if resource is None else resource.canonical
+
+
+def _check_scope(scopes: set[TokenScope], needed: TokenScope) -> None:
     if not scopes:
         raise ProblemError(401, {"detail": "a valid token is required"}, {"WWW-Authenticate": "Bearer"})
-    if changes and "write" not in scopes:
-        challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="write"'}
-        raise ProblemError(403, {"detail": "this token may only read"}, challenge)
+    if not scopes & _ALLOWED_BY[needed]:
+        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{needed}"'}
+        may = " and ".join(_MAY[scope] for scope in sorted(scopes))
+        raise ProblemError(403, {"detail": f"this token may only {may}"}, challenge)
 
 
-def _scopes(tokens: Sequence[tuple[Scope, str]], headers: Mapping[str, str]) -> set[Scope]:
+def _scopes(tokens: Sequence[tuple[TokenScope, str]], headers: Mapping[str, str]) -> set[TokenScope]:
     """Return the scopes of the given token. All tokens are compared, so that the time does not reveal which matches."""
     scheme, _, given = headers.get("Authorization", "").partition(" ")
     # Bytes that aren't UTF-8 arrive as surrogates, which compare_digest does not accept in a text.

@@ -61,11 +61,14 @@ async def read_fields(request: web.Request, *, optional: bool = False, exact: bo
     return fields
 
 
-async def read_body(request: web.Request) -> bytes:
-    """Return the body; raise ProblemError: 400 if its encoding contradicts its headers, 408 if it is too slow."""
+async def read_body(request: web.Request, most: int | None = None) -> bytes:
+    """Return the body; raise ProblemError: 400 if its encoding contradicts its headers, 408 if it is too slow.
+
+    `most` is how many bytes it may have, by default the application's `client_max_size`; more raise aiohttp's 413.
+    """
     try:
         async with asyncio.timeout(BODY_WITHIN):
-            return await request.read()
+            return await (request if most is None else request.clone(client_max_size=most)).read()
     except TimeoutError:
         raise ProblemError(408, {"detail": f"the body did not arrive within {BODY_WITHIN:g} s"}) from None
     except RequestPayloadError:

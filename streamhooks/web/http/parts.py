@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from streamhooks.records.hook import Hook
     from streamhooks.records.sealing import Keys
     from streamhooks.settings import Settings
+    from streamhooks.sources.sending import MessageSender
     from streamhooks.tasks.call import Call
     from streamhooks.tasks.endings import Limits
     from streamhooks.tasks.runs import ReadArguments
@@ -73,6 +74,10 @@ class Parts(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Return the writer of records."""
+
+    @property
+    def message_sender(self) -> MessageSender:
+        """Return what writes the messages that callers send."""
 
     @property
     def keys(self) -> Keys:

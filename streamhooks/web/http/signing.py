@@ -18,6 +18,10 @@ from typing import Literal, NamedTuple, Protocol
 from streamhooks.times import steady
 
 Scope = Literal["read", "write"]
+"""The scope of a forwarded call."""
+
+TokenScope = Literal["read", "send", "write"]
+"""The scope of a token; `send` only allows to send messages, which is never forwarded."""
 
 #: number of signed calls to remember, so that none is accepted twice
 REMEMBERED = 100_000
@@ -33,7 +37,7 @@ class KeySettings(Protocol):
         """Return the token with all scopes, if any."""
 
     @property
-    def api_tokens(self) -> Sequence[tuple[Scope, str]]:
+    def api_tokens(self) -> Sequence[tuple[TokenScope, str]]:
         """Return more tokens, each with its scope."""
 
     @property
@@ -83,8 +87,8 @@ def keys_of(settings: KeySettings) -> list[Key]:
     """Return the keys of all workers: the first one signs, all are accepted.
 
     Without separate keys, they are derived from the write tokens. A key from a read token signs only calls that read,
-    because whoever has the token could derive it. Without tokens, anybody could derive the key, and only the caller's
-    address decides.
+    because whoever has the token could derive it. If all tokens can only send, no call is forwarded, and nobody may
+    know the key. Without tokens, anybody could derive the key, and only the caller's address decides.
     """
     if settings.cluster_keys:
         return [_derived(key, "write") for key in settings.cluster_keys]
@@ -93,7 +97,9 @@ def keys_of(settings: KeySettings) -> list[Key]:
     writing += tokens["write"]
     if writing:
         return [_derived(token, "write") for token in writing]
-    return [_derived(token, "read") for token in tokens["read"]] or [_derived("", "write")]
+    if tokens["read"]:
+        return [_derived(token, "read") for token in tokens["read"]]
+    return [Key(secrets.token_bytes(32), "read")] if settings.api_tokens else [_derived("", "write")]
 
 
 @cache

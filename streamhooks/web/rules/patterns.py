@@ -11,7 +11,12 @@ from typing import Final
 from streamhooks.counting.rollups import ROLLUPS
 from streamhooks.sources.kinds import OF_USERS, SourceKind
 
-SINGLE_EVENT: Final = r"^(?:[a-z0-9_-]{1,100}\.[a-z0-9_-]{1,100}|(?=.{1,200}$)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)$"
+_TYPE = r"(?=.{1,200}$)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
+#: type of a message
+TYPE: Final = rf"^{_TYPE}$"
+#: id and source of a message: no control characters
+NAME: Final = r"^[^\u0000-\u001f\u007f-\u009f]+$"
+SINGLE_EVENT: Final = rf"^(?:[a-z0-9_-]{{1,100}}\.[a-z0-9_-]{{1,100}}|{_TYPE})$"
 
 _DAY = (
     "(?:(?:19[7-9][0-9]|[2-9][0-9]{3})-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
@@ -22,6 +27,8 @@ _OFFSET = "(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 _TIME = rf"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{{1,6}})?)?{_OFFSET}?"
 MOMENT: Final = rf"^(?:[0-9]{{1,11}}(?:\.[0-9]{{1,9}})?|{_DAY}(?:{_TIME})?)$"
 
+#: header streamhooks-hops: how many deliveries led to a record
+HOPS: Final = "^[0-9]{1,9}$"
 HOOK_ID: Final = "^[0-9a-fA-F]{32}$"
 EVENT_ID: Final = HOOK_ID
 #: cursor of the list of hooks: an id; sorted by trouble, first the rank and the time since when

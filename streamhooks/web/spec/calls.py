@@ -11,6 +11,8 @@ from streamhooks.hooks.trouble import STATES
 from streamhooks.records.json_schema import TEXT, Schema
 from streamhooks.web.rules import patterns
 from streamhooks.web.rules.hook_list import SORTS
+from streamhooks.web.rules.message_input import MEDIA
+from streamhooks.web.spec.message_schemas import HEADERS
 from streamhooks.web.spec.schemas import CHOSEN_BY, EVENT
 from streamhooks.web.spec.values import ATTEMPT_OUTCOME, LIMIT, MOMENT, OUTCOME, RESOLUTION, STATUS, TIME
 
@@ -22,6 +24,7 @@ _REPLAY = "/api/hooks/{hook_id}/replay"
 _RESEND = "/api/hooks/{hook_id}/requests/{webhook_id}/resend"
 _LETTERS = "/api/dead-letters"
 _TASKS = "/api/tasks"
+_MESSAGES = "/api/messages"
 _TRIALS = "/api/filters/try"
 _TASK_CALL = "/api/tasks/{call_id}"
 
@@ -120,7 +123,11 @@ class Call:
     """Whether it has a dry run, which answers with 200."""
     problems: tuple[int, ...] = ()
     query: Mapping[str, Schema] | None = None
+    headers: Mapping[str, Schema] | None = None
     body: str | None = None
+    """The schema of its body in JSON."""
+    bodies: Mapping[str, str] | None = None
+    """The schemas of bodies in other media types."""
     body_needed: bool = True
     is_open: bool = False
     is_change: bool = False
@@ -247,6 +254,12 @@ CALLS: Final = (
         problems=(400, 404, 503),
     ),
     Call("drop_task_call", "delete", _TASK_CALL, "Drop a call of a task", None, 204, problems=(400, 404, 409, 503)),
+    Call(
+        "send_messages", "post", _MESSAGES,
+        "Write messages to Kafka: all are checked first, and the response has their coordinates; scope send is enough",
+        "SentMessages", 201, problems=(400, 503), headers=HEADERS,
+        body="NewMessages", bodies={MEDIA[1]: "CloudEvent", MEDIA[2]: "CloudEvents"},
+    ),
     Call(
         "try_filter", "post", _TRIALS,
         "Try a filter on a message, or on the latest messages of an organization; nothing is saved or sent", "Trial",

@@ -26,13 +26,13 @@ _IF_MATCH: Final[Schema] = {
 _PROBLEMS: Final[Mapping[int, str]] = {
     400: "the query or the body is wrong",
     401: "a valid token is required",
-    403: "the token may only read; or, without tokens configured, a cross-site browser request",
+    403: "the token's scope does not allow the call; or, without tokens configured, a cross-site browser request",
     404: "not found",
     409: "not possible now",
     408: "the body arrived too slowly",
     412: "the hook does not match If-Match",
-    413: "the body is too large",
-    415: "the body is not application/json",
+    413: "the body is too large; or Kafka takes no record of a message's size, see `messages`",
+    415: "the body has another media type",
     429: "too many such calls are running, or too many wrong tokens arrived; see Retry-After",
     503: "not possible right now; see Retry-After and `maybe_applied`",
 }
@@ -69,6 +69,7 @@ def _operation(call: Call) -> dict[str, Any]:
                 {"name": name, "in": "query", "schema": schema, "allowEmptyValue": True}
                 for name, schema in (call.query or {}).items()
             ),
+            *({"name": name, "in": "header", "schema": schema} for name, schema in (call.headers or {}).items()),
             *([{"name": "If-Match", "in": "header", "schema": _IF_MATCH}] if call.is_change else []),
         ],
         "responses": {str(call.status): _response(call)},
@@ -84,7 +85,10 @@ def _operation(call: Call) -> dict[str, Any]:
             "content": _content("Problem"),
         }
     if call.body:
-        operation["requestBody"] = {"required": call.body_needed, "content": _content(call.body)}
+        content = _content(call.body)
+        for media, schema in (call.bodies or {}).items():
+            content |= _content(schema, media)
+        operation["requestBody"] = {"required": call.body_needed, "content": content}
     if call.is_open:
         operation["security"] = []
     return operation
@@ -101,5 +105,5 @@ def _response(call: Call) -> dict[str, Any]:
     return response
 
 
-def _content(schema: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+def _content(schema: str, media: str = "application/json") -> dict[str, Any]:
+    return {media: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}

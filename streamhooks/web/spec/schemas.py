@@ -16,6 +16,7 @@ from streamhooks.records.json_schema import or_null as _or_null
 from streamhooks.sources.kinds import OF_USERS
 from streamhooks.web.rules import patterns
 from streamhooks.web.spec.hook_schemas import OF_HOOKS
+from streamhooks.web.spec.message_schemas import OF_MESSAGES
 from streamhooks.web.spec.task_schemas import OF_TASKS
 from streamhooks.web.spec.values import ATTEMPT_OUTCOME, LETTER, MOMENT
 from streamhooks.web.spec.values import of_ref as _ref
@@ -149,6 +150,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     },
     "Trial": _object({**_COUNTS, "tried": _list(_object(_TRIED, *_TRIED))}, *_COUNTS, "tried"),
     **OF_HOOKS,
+    **OF_MESSAGES,
     **OF_TASKS,
     "Sample": _object({"event": TEXT, "events": _list(TEXT), "body": {"type": "object"}}, "event", "events", "body"),
     "NewTest": _object({"event": _or_null(EVENT), "body": _or_null({"type": "object"})}),
@@ -277,6 +279,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "properties": {
             "maybe_applied": {"const": True, "description": "with a 503: the change may have been or may be written"},
             "missed": _ref("Missed"),
+            "messages": _ref("TriedMessages"),
         },
         "additionalProperties": TEXT,
         "description": "`detail`, or a problem for each wrong field",

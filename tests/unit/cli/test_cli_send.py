@@ -43,6 +43,14 @@ def dry(*arguments: str, **options):
             "t.resource-changes",
             "{sender}:{instance_id}".format(**resource_change(1, 2, 1.0)),
         ),
+        ("message", {"type": "order.paid", "organization_id": 1, "data": [1.50]}, "t.messages", "1"),
+        ("message", {"type": "order.paid", "organization_id": 1, "project_id": "7"}, "t.messages", "7"),
+        (
+            "message",
+            {"specversion": "1.0", "type": "a.b", "source": "/shop", "id": "5", "organizationid": "1"},
+            "t.messages",
+            "1",
+        ),
     ],
 )
 def test_each_kind_has_its_topic_and_key(kind, record, topic, key):
@@ -161,9 +169,27 @@ def test_options_make_a_resource_change():
     assert (told["value"]["action"], told["value"]["instance"]) == ("resolved", {"id": "5"})
 
 
+def test_options_make_a_message():
+    options = ("--type", "order.paid", "--organization", "1:a", "--project", "7", "--id", "order-42")
+    (told,) = dry("message", *options, "--data", '{"order": 42, "total": 129.50}')
+    assert told["key"] == "7"
+    assert told["value"] == {
+        "type": "order.paid",
+        "organization_id": "1:a",
+        "project_id": "7",
+        "id": "order-42",
+        "data": {"order": 42, "total": 129.5},
+    }
+    (told,) = dry("message", "--type", "order.paid", "--organization", "1")
+    assert told["value"] == {"type": "order.paid", "organization_id": "1", "data": None}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("message",),
+        ("message", "--type", "order.paid"),
+        ("message", "--organization", "1"),
         ("event",),
         ("event", "--organization", "1"),
         ("event", "-", "--organization", "1"),

@@ -182,6 +182,8 @@ async def test_no_more_calls_are_remembered_than_there_is_room_for(monkeypatch: 
         ({"api_tokens": (("read", READ),)}, {"api_tokens": (("read", READ),)}, "read", True),
         ({"api_tokens": (("read", READ),)}, {"api_tokens": (("read", READ),)}, "write", False),
         ({"api_tokens": (("read", READ),)}, {"api_token": TOKEN, "api_tokens": (("read", READ),)}, "read", False),
+        # Nobody may sign by a token that can only send: not even the worker itself.
+        ({"api_tokens": (("send", READ),)}, {"api_tokens": (("send", READ),)}, "read", False),
         # Without tokens the address decides.
         ({}, {}, "write", True),
         ({}, {"api_token": TOKEN}, "read", False),

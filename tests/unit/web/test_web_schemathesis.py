@@ -24,4 +24,4 @@ async def test_what_is_accepted_is_what_the_document_says(tmp_path: Path) -> Non
         )
         output, _ = await running.communicate()
     assert running.returncode == 0, findings(output.decode())
-    assert "Tested: 34" in output.decode()
+    assert "Tested: 35" in output.decode()
