@@ -10,7 +10,8 @@
 `PUT /_behaviour/{path}`       the behaviour of that path; the query of a URL takes precedence
 `PUT /_secrets`                `{hook id or path: secret or [secrets]}`, added to those known; `*` means any other hook
 
-The requests of message hooks don't name their hook: their secret is that of their path (`/orders`).
+A request of an unknown hook is verified by the secret of its path (`/orders`), else of `*`. So are those of message
+hooks, which don't name their hook.
 """
 
 from __future__ import annotations
@@ -74,9 +75,9 @@ class _Memory:
         for hook, known in given.items():
             self.secrets[hook] = [known] if isinstance(known, str) else [*known]
 
-    def secrets_of(self, hook: str) -> list[str]:
-        """Return the secrets of a hook id or path, else those of any other hook."""
-        return self.secrets.get(hook) or self.secrets.get("*", [])
+    def secrets_of(self, hook: str | None, path: str) -> list[str]:
+        """Return the secrets of a hook's id, else of a path, else of any other hook."""
+        return next((self.secrets[one] for one in (hook, path, "*") if one in self.secrets), [])
 
 
 _MEMORY = web.AppKey("memory", _Memory)
@@ -118,7 +119,7 @@ def create_receiver(
         status = wanted.answer() if bad else 200
         now = clock()
         signatures: dict[str, bool] = {}
-        if memory.secrets and (known := memory.secrets_of(hook_id(headers, body) or path)):
+        if memory.secrets and (known := memory.secrets_of(hook_id(headers, body), path)):
             signatures = verify(headers, body, known, now)
         verified = all(signatures.values()) if signatures else None
         if verified is False:

@@ -144,6 +144,8 @@ def test_signatures_are_verified_by_the_hooks_secret(receiver, api):
     assert send("/unknown") is None
     receiver.learn("*", "another secret")
     assert send("/wrong") is False
+    receiver.learn("/of-path", secret)
+    assert send("/of-path") is True
     receiver.learn("hook-1", "the one before", secret)
     assert send("/right") is True
     assert receiver.requests("/right")[0]["signatures"] == {"app_hook": True}
