@@ -64,8 +64,8 @@ _ENDPOINTS = (
     ),
     _Endpoint(
         "/warehouse",
-        "503 three of ten times",
-        "?status=503&rate=0.3",
+        "500 half of the time",
+        "?status=500&rate=0.5",
         {"format": "cloudevents", "events": ["order.shipped"]},
     ),
     _Endpoint("/crm", "answers after 1.5 s", "?delay=1.5", {"format": "standard", "events": ["user.*"]}),
@@ -75,8 +75,8 @@ _ENDPOINTS = (
     _Endpoint("/pager", "answers 200", "", {"events": ["event_alert.triggered"], "app_id": APP_ID}),
     _Endpoint(
         "/tracker",
-        "500 half of the time",
-        "?status=500&rate=0.5",
+        "503 three of ten times",
+        "?status=503&rate=0.3",
         {"events": ["issue", "error"], "app_id": "tracker"},
     ),
 )
