@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def introduction(demo: Demo) -> str:
-    """Return where everything is, and commands to try; addresses and ids are real."""
+    """Return where everything is, what the hooks are, and commands to try; addresses and ids are real."""
     base = next(iter(demo.workers))
     flaky = next(target.id for target in demo.targets if target.path == "/warehouse")
     places = [
@@ -25,6 +25,9 @@ def introduction(demo: Demo) -> str:
         [
             "",
             *(f"{name:<10}{place}" for name, place in places),
+            "",
+            "hooks:",
+            *(f"  {target.path[1:]:<14}{target.gets:<43}{target.behaviour}" for target in demo.targets),
             "",
             "try:",
             f"  curl -s '{base}/api/hooks'",
@@ -67,7 +70,6 @@ def table(targets: Sequence[Target], measures: Measures, elapsed: float, trouble
 
     hooks = Table(title=f"streamhooks, {elapsed:.0f} s", title_justify="left", show_footer=True, box=None)
     hooks.add_column("hook", footer="all")
-    hooks.add_column("gets", footer="")
     hooks.add_column("endpoint", footer="")
     for name, title in (
         ("delivered", "delivered"),
@@ -80,7 +82,7 @@ def table(targets: Sequence[Target], measures: Measures, elapsed: float, trouble
     for target in targets:
         counts = measures.hooks[target.path]
         numbers = (counts.delivered, counts.failed, counts.pending, counts.fired)
-        hooks.add_row(target.path[1:], target.gets, target.behaviour, *map(str, numbers), counts.latest)
+        hooks.add_row(target.path[1:], target.behaviour, *map(str, numbers), counts.latest)
     return Group(hooks, Text(), *map(Text, _sums(measures)), *(Text(trouble, style="red") for trouble in troubles))
 
 

@@ -27,6 +27,7 @@ from streamhooks.dev.ports import free_port
 from streamhooks.dev.processes import Child, stop_all, wait_ready
 from streamhooks.dev.traffic import APP_ID, ORGANIZATION, produce
 from streamhooks.errors import Refusal
+from streamhooks.records.hook_events import SENTRY
 from streamhooks.web.http.json_client import call
 
 PREFIX = "streamhooks."
@@ -48,10 +49,10 @@ class _Endpoint:
 
     @property
     def gets(self) -> str:
-        """Return in words what the hook gets."""
-        events = ", ".join(self.hook["events"])
-        condition = self.hook.get("filter")
-        return f"{events} if {condition.removeprefix('message.')}" if condition else events
+        """Return in words what the hook gets, and in which format."""
+        condition = self.hook.get("filter", "").removeprefix("message.")
+        events = ", ".join(self.hook["events"]) + (condition and f" if {condition}")
+        return f"{self.hook.get('format', SENTRY)}: {events}"
 
 
 _ENDPOINTS = (

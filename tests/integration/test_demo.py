@@ -88,6 +88,7 @@ def numbers(text: str) -> dict[str, int]:
 def test_it_shows_everything_and_leaves_nothing_behind(demo, browser: Browser):
     pictures = os.environ.get("STREAMHOOKS_TEST_SCREENSHOTS")
     running = demo("--duration", "100" if pictures else "15", "--rate", "20")
+    running.see(r"large-orders +standard: order\.paid if data\.total > 100 +answers 200")
     page = running.see(r"worker-1 +(http://\S+)")[1]
     if pictures:
         running.see(r" 6\d s  produced")

@@ -54,5 +54,6 @@ def test_kept_hooks_are_pointed_to_the_new_receiver_with_the_secrets_that_it_kno
 
 def test_what_a_hook_gets_is_said_in_words(worker: Worker) -> None:
     gets = {target.path: target.gets for target in demo._create_hooks("http://worker", "http://receiver:1")}
-    assert gets["/orders"] == "order.*"
-    assert gets["/large-orders"] == "order.paid if data.total > 100"
+    assert gets["/orders"] == "standard: order.*"
+    assert gets["/large-orders"] == "standard: order.paid if data.total > 100"
+    assert gets["/tracker"] == "sentry: issue, error"
