@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def introduction(demo: Demo) -> str:
-    """Return where everything is, and commands to try; addresses and ids are real."""
+    """Return where everything is, what the hooks are, and commands to try; addresses and ids are real."""
     base = next(iter(demo.workers))
-    flaky = next(target.id for target in demo.targets if target.path == "/flaky")
+    flaky = next(target.id for target in demo.targets if target.path == "/warehouse")
     places = [
         ("Kafka", f"{demo.brokers}  (export STREAMHOOKS_BROKERS={demo.brokers})"),
         *((worker.name, f"{url}  (log: {worker.log})") for url, worker in demo.workers.items()),
@@ -25,6 +25,9 @@ def introduction(demo: Demo) -> str:
         [
             "",
             *(f"{name:<10}{place}" for name, place in places),
+            "",
+            "hooks:",
+            *(f"  {target.path[1:]:<14}{target.gets:<43}{target.behaviour}" for target in demo.targets),
             "",
             "try:",
             f"  curl -s '{base}/api/hooks'",

@@ -17,6 +17,7 @@ from streamhooks.cli.params import api_of, api_options, json_option
 from streamhooks.cli.temporary_hook import temporary_hook
 from streamhooks.errors import Refusal
 from streamhooks.records.exact_json import dumps, loads
+from streamhooks.records.hook_events import EVERYTHING, OF_MESSAGES, SERVICE_EVENTS
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -54,8 +55,12 @@ class Share(click.ParamType):
 @click.option("--secret", multiple=True, metavar="[HOOK=]SECRET", help="Secret of one hook, or of all; repeatable.")
 @click.option("--hook", "organization_id", metavar="ORGANIZATION", help="Create a temporary hook of this organization.")
 @click.option(
-    "--event", "events", multiple=True, metavar="EVENT", help="Event of that hook: event.created, issue.*; repeatable."
+    "--event", "events", multiple=True, metavar="EVENT", help="Event of that hook: order.paid, order.*; repeatable."
 )
+@click.option(
+    "--format", "form", metavar="FORMAT", help="Format of that hook: sentry (default), standard, cloudevents or data."
+)
+@click.option("--filter", "condition", metavar="EXPRESSION", help="Filter of that hook: message.data.total > 100.")
 @click.option("--app", "app_id", metavar="ID", help="App of that hook; default: a service hook.")
 @click.option("--endpoint", metavar="URL", help="URL for that hook, if not http://HOST:PORT/.")
 @click.option("--fail", type=Share(), help="Fail the first N requests of each webhook-id, or a share: 0.3, 30%.")
@@ -77,6 +82,8 @@ def listen(
     secret: tuple[str, ...],
     organization_id: str | None,
     events: tuple[str, ...],
+    form: str | None,
+    condition: str | None,
     app_id: str | None,
     endpoint: str | None,
     fail: float | None,
@@ -95,8 +102,8 @@ def listen(
     """
     from streamhooks.dev.receiver import create_receiver, secrets_of
 
-    if organization_id is None and (events or app_id or endpoint):
-        raise click.UsageError("--event, --app and --endpoint go with --hook")
+    if organization_id is None and (events or form or condition or app_id or endpoint):
+        raise click.UsageError("--event, --format, --filter, --app and --endpoint go with --hook")
     wrong = 0
 
     def seen(received: Received) -> None:
@@ -111,11 +118,18 @@ def listen(
     with contextlib.ExitStack() as stack:
         secrets = [*secret]
         if organization_id is not None:
-            default = ("issue.*",) if app_id else ("event.created", "event.alert")
-            fields = {"organization_id": organization_id, "app_id": app_id, "events": list(events or default)}
-            fields["url"] = endpoint or f"http://{host}:{port}/"
-            made = stack.enter_context(temporary_hook(api_of(ctx), fields))
-            secrets.append(f"{made['id']}={made['secret']}")
+            fields = {
+                "organization_id": organization_id,
+                "app_id": app_id,
+                "events": list(events or _default_events(form, app_id)),
+                "format": form,
+                "filter": condition,
+                "url": endpoint or f"http://{host}:{port}/",
+            }
+            given = {name: value for name, value in fields.items() if value is not None}
+            made = stack.enter_context(temporary_hook(api_of(ctx), given))
+            # The requests of message hooks don't name their hook.
+            secrets.append(made["secret"] if form in OF_MESSAGES else f"{made['id']}={made['secret']}")
         app = create_receiver(secrets_of(secrets), keep=1000, behaviour=_behaviour(fail, status), on_request=seen)
         try:
             asyncio.run(_run(app, host, port, delay, count))
@@ -123,6 +137,12 @@ def listen(
             raise Refusal(f"can't listen on {host}:{port}: {error.strerror or error}") from error
     if wrong:
         raise Refusal(f"{wrong} requests had wrong signatures")
+
+
+def _default_events(form: str | None, app_id: str | None) -> tuple[str, ...]:
+    if form in OF_MESSAGES:
+        return (EVERYTHING,)
+    return ("issue.*",) if app_id else SERVICE_EVENTS
 
 
 def _behaviour(fail: float | None, status: int | None) -> Behaviour:
@@ -224,11 +244,18 @@ def _named(signatures: Iterable[str]) -> str:
 
 
 def _event(received: Received) -> str:
-    """Return the kind of webhook that its headers name, else `?`."""
+    """Return the kind of webhook that its headers name, else the `type` in its body, else `?`."""
     headers = received.headers
     if resource := headers.get("Sentry-Hook-Resource"):
         return str(resource)
-    return "service hook" if "X-ServiceHook-GUID" in headers else "?"
+    if "X-ServiceHook-GUID" in headers:
+        return "service hook"
+    try:
+        body = loads(received.body or "")
+    except json.JSONDecodeError:
+        return "?"
+    found = body.get("type") if isinstance(body, dict) else None
+    return found if isinstance(found, str) else "?"
 
 
 def _body(text: str) -> list[Any]:

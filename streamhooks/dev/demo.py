@@ -1,10 +1,12 @@
-"""The demo: a Kafka, workers, a receiver that verifies and misbehaves, hooks, and sample traffic of all three kinds.
+"""The demo: a Kafka, workers, a receiver that verifies and misbehaves, hooks, and sample traffic of all kinds.
 
 Everything runs on free ports of this machine, and ends with the process that started it, however that dies.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import shutil
 import sys
@@ -23,8 +25,9 @@ from streamhooks.dev.kafka import EmbeddedKafka
 from streamhooks.dev.measures import Measures, Meter, Target
 from streamhooks.dev.ports import free_port
 from streamhooks.dev.processes import Child, stop_all, wait_ready
-from streamhooks.dev.traffic import APP_ID, ORGANIZATION, PROJECTS, produce
+from streamhooks.dev.traffic import APP_ID, ORGANIZATION, produce
 from streamhooks.errors import Refusal
+from streamhooks.records.hook_events import SENTRY
 from streamhooks.web.http.json_client import call
 
 PREFIX = "streamhooks."
@@ -44,30 +47,39 @@ class _Endpoint:
     query: str
     hook: Mapping[str, Any]
 
+    @property
+    def gets(self) -> str:
+        """Return in words what the hook gets, and in which format."""
+        condition = self.hook.get("filter", "").removeprefix("message.")
+        events = ", ".join(self.hook["events"]) + (condition and f" if {condition}")
+        return f"{self.hook.get('format', SENTRY)}: {events}"
 
-_SHOP, _PAYMENTS = PROJECTS[0]["id"], PROJECTS[1]["id"]
+
 _ENDPOINTS = (
-    _Endpoint("/healthy", "answers 200", "", {"events": ["event.created"]}),
+    _Endpoint("/orders", "answers 200", "", {"format": "standard", "events": ["order.*"]}),
     _Endpoint(
-        "/flaky",
-        "fails first, then succeeds",
-        "?status=503&fail=1",
-        {"events": ["event.created"], "project_ids": [_SHOP]},
+        "/large-orders",
+        "answers 200",
+        "",
+        {"format": "standard", "events": ["order.paid"], "filter": "message.data.total > 100"},
     ),
     _Endpoint(
-        "/slow",
-        "answers after 1.5 s",
-        "?delay=1.5",
-        {"events": ["event.created", "event.alert"], "project_ids": [_PAYMENTS]},
-    ),
-    _Endpoint("/pager", "answers 200", "", {"events": ["event_alert.triggered"], "app_id": APP_ID}),
-    _Endpoint(
-        "/overloaded",
+        "/warehouse",
         "500 half of the time",
         "?status=500&rate=0.5",
+        {"format": "cloudevents", "events": ["order.shipped"]},
+    ),
+    _Endpoint("/crm", "answers after 1.5 s", "?delay=1.5", {"format": "standard", "events": ["user.*"]}),
+    _Endpoint("/refunds", "always 400", "?status=400", {"format": "standard", "events": ["order.cancelled"]}),
+    # For the records of Sentry's kind (docs/sentry.md).
+    _Endpoint("/errors", "answers 200", "", {"events": ["event.created", "event.alert"]}),
+    _Endpoint("/pager", "answers 200", "", {"events": ["event_alert.triggered"], "app_id": APP_ID}),
+    _Endpoint(
+        "/tracker",
+        "503 three of ten times",
+        "?status=503&rate=0.3",
         {"events": ["issue", "error"], "app_id": "tracker"},
     ),
-    _Endpoint("/rejecting", "always 400", "?status=400", {"events": ["comment"], "app_id": "chat"}),
 )
 
 
@@ -122,7 +134,7 @@ def run(
 ) -> Iterator[Demo]:
     """Start the demo, and stop all of it at the end of the block.
 
-    workers -- their number. rate -- sample records per second, of all three kinds. data_dir -- the folder that keeps
+    workers -- their number. rate -- sample records per second, of all kinds. data_dir -- the folder that keeps
     Kafka's data and the logs for the next run; None: a temporary folder, removed unless the demo fails.
     say -- called with one line per step. clock -- epoch seconds.
     Raise Refusal with one line if a part does not start.
@@ -206,24 +218,27 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _create_hooks(base: str, receiver: str) -> list[Target]:
-    """Create the hooks, or point those in kept data to the new receiver; give the receiver their secrets."""
+    """Create the hooks, or point those in kept data to the new receiver, which knows their secrets before."""
+    secrets = {endpoint.path: _secret(endpoint.path) for endpoint in _ENDPOINTS}
+    # With this secret, requests to other paths count as unverified.
+    _answer("PUT", f"{receiver}/_secrets", {**secrets, "*": "the secret of no hook"})
     listed = _answer("GET", f"{base}/api/hooks?organization_id={ORGANIZATION['id']}&limit=500")["hooks"]
     kept = {urlsplit(hook["url"]).path: hook["id"] for hook in listed}
     targets = []
-    # With this secret, requests of unknown hooks count as unverified.
-    secrets = {"*": "the secret of no hook"}
     for endpoint in _ENDPOINTS:
-        url = receiver + endpoint.path + endpoint.query
+        fields = {"url": receiver + endpoint.path + endpoint.query, "secret": secrets[endpoint.path]}
         if hook_id := kept.get(endpoint.path):
-            _answer("PUT", f"{base}/api/hooks/{hook_id}", {"url": url})
-            hook = _answer("POST", f"{base}/api/hooks/{hook_id}/rotate-secret")
+            _answer("PUT", f"{base}/api/hooks/{hook_id}", fields)
         else:
-            body = {"organization_id": ORGANIZATION["id"], "url": url, **endpoint.hook}
-            hook = _answer("POST", f"{base}/api/hooks", body)
-        secrets[hook["id"]] = hook["secret"]
-        targets.append(Target(hook["id"], endpoint.path, endpoint.behaviour))
-    _answer("PUT", f"{receiver}/_secrets", secrets)
+            body = {"organization_id": ORGANIZATION["id"], **fields, **endpoint.hook}
+            hook_id = _answer("POST", f"{base}/api/hooks", body)["id"]
+        targets.append(Target(hook_id, endpoint.path, endpoint.gets, endpoint.behaviour))
     return targets
+
+
+def _secret(path: str) -> str:
+    """Return the secret of a path's hook, the same in each run: a kept hook has to be given no other."""
+    return "whsec_" + base64.b64encode(hashlib.sha256(path.encode()).digest()).decode()
 
 
 def _answer(method: str, url: str, body: object = None) -> Any:

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streamhooks.dev.traffic import KINDS
+from streamhooks.times import moment
 from streamhooks.web.http.json_client import call
 
 _DAY = 86_400
@@ -21,10 +22,11 @@ _DEAD = "dead-letters"
 
 @dataclass(frozen=True)
 class Target:
-    """A hook of the demo: its id, the path that it calls, and the path's behaviour in words."""
+    """A hook of the demo: its id, the path that it calls, what it gets, and the path's behaviour; both in words."""
 
     id: str
     path: str
+    gets: str
     behaviour: str
 
 
@@ -53,7 +55,7 @@ class Measures:
     """All counts since the start of the demo.
 
     produced -- records by topic. dead -- dead letters. hooks -- by path. latency -- median milliseconds from
-    produced to received, of the latest events on the path that behaves well; None before the first.
+    produced to received, of the latest messages on the path that behaves well; None before the first.
     """
 
     produced: Mapping[str, int]
@@ -91,7 +93,7 @@ class Meter:
     ) -> None:
         """Start counting at `now`; what kept data already has is subtracted.
 
-        receiver -- its base URL. targets -- the first is a service hook whose path behaves well.
+        receiver -- its base URL. targets -- the first is of the format `standard`, and its path behaves well.
         bases -- returns the base URLs of the running workers. now -- epoch seconds.
         """
         self._prefix, self._receiver, self._targets, self._bases = prefix, receiver, targets, bases
@@ -181,9 +183,8 @@ class Meter:
 
 
 def _produced(body: str) -> float | None:
-    """Return when the sample traffic produced the event in a service hook's body (epoch seconds), else None."""
+    """Return when the sample traffic produced the message of a body (epoch seconds), else None."""
     try:
-        at = orjson.loads(body)["event"]["datetime"]
+        return moment(orjson.loads(body)["timestamp"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
-    return at if isinstance(at, float) else None

@@ -8,7 +8,10 @@
 `DELETE /_requests`            forget them, and the counts
 `GET /_count?path=`            `requests`, `ids` (distinct webhook-ids), `unverified`
 `PUT /_behaviour/{path}`       the behaviour of that path; the query of a URL takes precedence
-`PUT /_secrets`                `{hook id: secret or [secrets]}`, added to those known; `*` means any other hook
+`PUT /_secrets`                `{hook id or path: secret or [secrets]}`, added to those known; `*` means any other hook
+
+A request of an unknown hook is verified by the secret of its path (`/orders`), else of `*`. So are those of message
+hooks, which don't name their hook.
 """
 
 from __future__ import annotations
@@ -67,12 +70,21 @@ class _Memory:
     changed: dict[str, asyncio.Event] = field(default_factory=dict)
     """By path, what is set when its behaviour is changed."""
 
+    def learn(self, given: Mapping[str, str | Sequence[str]]) -> None:
+        """Add secrets by hook id or path."""
+        for hook, known in given.items():
+            self.secrets[hook] = [known] if isinstance(known, str) else [*known]
+
+    def secrets_of(self, hook: str | None, path: str) -> list[str]:
+        """Return the secrets of a hook's id, else of a path, else of any other hook."""
+        return next((self.secrets[one] for one in (hook, path, "*") if one in self.secrets), [])
+
 
 _MEMORY = web.AppKey("memory", _Memory)
 
 
 def create_receiver(
-    secrets: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str | Sequence[str]] | None = None,
     keep: int = 10_000,
     bodies: bool = True,
     clock: Callable[[], float] = time.time,
@@ -82,14 +94,15 @@ def create_receiver(
 ) -> web.Application:
     """Return the receiver's application.
 
-    secrets -- hook id to secret; `*` is the secret of any other hook.
+    secrets -- hook id or path to its secret or secrets; `*` is any other hook.
     keep -- the number of requests to remember.
     bodies -- whether to remember their bodies.
     clock -- epoch seconds.
     behaviour -- the default behaviour.
     on_request -- called with each request before it is answered.
     """
-    memory = _Memory(deque(maxlen=keep), {hook: [secret] for hook, secret in (secrets or {}).items()})
+    memory = _Memory(deque(maxlen=keep))
+    memory.learn(secrets or {})
 
     async def receive(request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -106,7 +119,7 @@ def create_receiver(
         status = wanted.answer() if bad else 200
         now = clock()
         signatures: dict[str, bool] = {}
-        if memory.secrets and (known := _secrets_of(memory, headers, body)):
+        if memory.secrets and (known := memory.secrets_of(hook_id(headers, body), path)):
             signatures = verify(headers, body, known, now)
         verified = all(signatures.values()) if signatures else None
         if verified is False:
@@ -126,11 +139,6 @@ def create_receiver(
     app.router.add_put("/_secrets", _learn_secrets)
     app.router.add_route("*", "/{path:.*}", receive)
     return app
-
-
-def _secrets_of(memory: _Memory, headers: Mapping[str, str], body: bytes) -> list[str]:
-    known = memory.secrets.get(hook_id(headers, body) or "")
-    return known or memory.secrets.get("*", [])
 
 
 async def _answer(request: web.Request, behaviour: Behaviour, status: int | None) -> web.StreamResponse:
@@ -212,9 +220,7 @@ async def _behave(request: web.Request) -> web.Response:
 
 
 async def _learn_secrets(request: web.Request) -> web.Response:
-    secrets = request.app[_MEMORY].secrets
-    for hook, given in orjson.loads(await request.read()).items():
-        secrets[hook] = [given] if isinstance(given, str) else given
+    request.app[_MEMORY].learn(orjson.loads(await request.read()))
     return web.Response(status=204)
 
 
@@ -230,9 +236,12 @@ async def serve(app: web.Application, port: int, host: str = "127.0.0.1") -> web
     return runner
 
 
-def secrets_of(given: Iterable[str]) -> dict[str, str]:
+def secrets_of(given: Iterable[str]) -> dict[str, list[str]]:
     """Return the secrets of a command line in the form for `create_receiver`."""
-    return dict(map(_hook_and_secret, given))
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for hook, secret in map(_hook_and_secret, given):
+        found[hook].append(secret)
+    return found
 
 
 def _hook_and_secret(text: str) -> tuple[str, str]:

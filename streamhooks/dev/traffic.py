@@ -1,4 +1,4 @@
-"""Sample traffic: realistic events, alerts and resource changes, and a producer that writes them at a rate.
+"""Sample traffic: realistic messages, events, alerts and resource changes, and a producer that writes them at a rate.
 
 Each record depends only on its seed, number and time, so traffic can be reproduced.
 """
@@ -24,9 +24,12 @@ PROJECTS = (
     {"id": "13", "slug": "mobile-app", "name": "Mobile App"},
 )
 APP_ID = "pager"
-# The weight of each kind: most records are events.
-KINDS = {"events": 8, "alerts": 1, "resource-changes": 1}
+# The weight of each kind: most records are messages.
+KINDS = {"messages": 6, "events": 2, "alerts": 1, "resource-changes": 1}
 
+# The types of messages and their weights.
+_TYPES = {"order.paid": 4, "order.shipped": 3, "order.cancelled": 1, "user.created": 1, "user.updated": 1}
+_COUNTRIES = ("DE", "AT", "FR", "US")
 _ERRORS = (
     ("TypeError", "'NoneType' object is not subscriptable", "shop.cart.total"),
     ("KeyError", "'currency'", "payments.charge.create"),
@@ -49,6 +52,32 @@ class Record:
     topic: str
     key: str
     value: dict[str, Any]
+
+
+def message(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
+    """Return a Message (docs/reference/records.md) of an order or a user, as a shop writes it.
+
+    at -- when it happened, epoch seconds. size -- the characters that `data` is padded by.
+    """
+    draw = _draw("message", seed, number)
+    kind = draw.choices(tuple(_TYPES), tuple(_TYPES.values()))[0]
+    person = {"id": str(draw.randint(1, 50_000)), "country": draw.choice(_COUNTRIES)}
+    data: dict[str, Any]
+    if kind.startswith("order."):
+        total = round(draw.uniform(5, 250), 2)
+        data = {"order": draw.randint(10_000, 99_999), "total": total, "currency": "EUR", "customer": person}
+    else:
+        data = {"user": person, "plan": draw.choice(("free", "team", "business"))}
+    if size:
+        data["padding"] = "x" * size
+    return {
+        "type": kind,
+        "organization_id": ORGANIZATION["id"],
+        "project_id": draw.choice(PROJECTS)["id"],
+        "id": f"{draw.getrandbits(64):016x}",
+        "timestamp": at,
+        "data": data,
+    }
 
 
 def event(seed: int, number: int, at: float, size: int = 0) -> dict[str, Any]:
@@ -117,6 +146,9 @@ def resource_change(seed: int, number: int, at: float, size: int = 0) -> dict[st
 def record(seed: int, number: int, at: float, size: int = 0) -> Record:
     """Return record number `number` of a mix of all kinds, with the key of docs/reference/topics.md."""
     topic = _draw("kind", seed, number).choices(tuple(KINDS), tuple(KINDS.values()))[0]
+    if topic == "messages":
+        value = message(seed, number, at, size)
+        return Record(topic, value["project_id"], value)
     if topic == "events":
         value = event(seed, number, at, size)
         return Record(topic, value["project"]["id"], value)

@@ -17,7 +17,10 @@ _INSTALLATION = re.compile(rb'"installation":\s*\{"uuid":\s*"([^"]*)"')
 
 
 def hook_id(headers: Mapping[str, str], body: bytes) -> str | None:
-    """Return the id of the hook that sent a request: a service hook's GUID, or the uuid in an app hook's body."""
+    """Return the id of the hook that sent a request: a service hook's GUID, or the uuid in an app hook's body.
+
+    None for a message hook, whose requests don't name it.
+    """
     if guid := headers.get("X-ServiceHook-GUID"):
         return guid
     found = _INSTALLATION.search(body)

@@ -88,11 +88,12 @@ def numbers(text: str) -> dict[str, int]:
 def test_it_shows_everything_and_leaves_nothing_behind(demo, browser: Browser):
     pictures = os.environ.get("STREAMHOOKS_TEST_SCREENSHOTS")
     running = demo("--duration", "100" if pictures else "15", "--rate", "20")
+    running.see(r"large-orders +standard: order\.paid if data\.total > 100 +answers 200")
     page = running.see(r"worker-1 +(http://\S+)")[1]
     if pictures:
         running.see(r" 6\d s  produced")
     browser.open(page)
-    for path in ("/healthy", "/flaky", "/slow", "/pager", "/overloaded", "/rejecting"):
+    for path in ("/orders", "/large-orders", "/warehouse", "/crm", "/refunds", "/errors", "/pager", "/tracker"):
         browser.wait_text(path)
     if pictures:
         browser.resize(1100, 790)
@@ -100,7 +101,8 @@ def test_it_shows_everything_and_leaves_nothing_behind(demo, browser: Browser):
     assert browser.complaints() == []
     assert running.wait() == 0
     counted = numbers(running.text.partition("stopping")[2])
-    for name in ("produced", "events", "alerts", "resource-changes", "delivered", "retried", "counted", "verified"):
+    kinds = ("messages", "events", "alerts", "resource-changes")
+    for name in ("produced", *kinds, "delivered", "retried", "counted", "verified"):
         assert counted[name] > 0, name
     assert counted["unverified"] == 0
     assert counted["dead"] > 0
@@ -138,7 +140,7 @@ def test_it_ends_with_a_summary_on_ctrl_c_and_goes_on_with_kept_data(demo, tmp_p
     assert 0 < numbers(line)["produced"] < 2 * before["produced"]
     second.process.send_signal(signal.SIGINT)
     assert second.wait() == 0
-    assert len(hooks) == 6
+    assert len(hooks) == 8
     assert numbers(second.text.partition("stopping")[2])["unverified"] == 0
     assert second.left() == []
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from installation import Installation, coordinates, event, hook_record
+from installation import Installation, coordinates, hook_record
 from support import Receiver, eventually
 from support.snippets import PAGES, ROOT, Snippet, section, snippets
 
@@ -44,10 +44,11 @@ def documented(kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inst
     one.prefix = PREFIX
     try:
         one.add_worker()
-        fields = {"id": HOOK, "project_ids": ["7"], "url": receiver.url(), "secret": "a-secret-for-development"}
-        one.produce("hooks", HOOK, hook_record(HOOK, "1", **fields))
+        fields = {"id": HOOK, "format": "standard", "events": ["order.*"], "url": receiver.url()}
+        one.produce("hooks", HOOK, hook_record(HOOK, "1", **fields, secret="a-secret-for-development"))
         one.wait_known(HOOK)
-        assert coordinates(one.produce("events", "7", event("1", "7"))) == f"{PREFIX}events:3:0"
+        order = {"type": "order.paid", "organization_id": "1", "data": {"order": 41, "total": 120}}
+        assert coordinates(one.produce("messages", "1", order)) == f"{PREFIX}messages:7:0"
         eventually(lambda: receiver.requests("/hook"))
         yield one
     finally:
@@ -105,10 +106,18 @@ def write_files(page: Path, folder: Path, placed: Callable[[str], str]) -> None:
                 (folder / file.mark).write_text(placed(file.text))
 
 
-def test_the_event_of_the_readme_arrives(documented: Installation, tmp_path: Path) -> None:
+def test_the_messages_of_the_readme_arrive(documented: Installation, tmp_path: Path) -> None:
     documented.receiver.forget()
+    documented.receiver.learn("/hook", "a-secret-for-development")
     run(documented, ROOT / "README.md", tmp_path)
-    eventually(lambda: HOOK in {one["headers"]["x-servicehook-guid"] for one in documented.receiver.requests("/hook")})
+    wanted = json.loads((tmp_path / "order.json").read_text())
+
+    def arrived() -> bool:
+        verified = [one for one in documented.receiver.requests("/hook") if one["verified"]]
+        bodies = [json.loads(one["body"]) for one in verified]
+        return [(one["type"], one["data"]) for one in bodies] == [(wanted["type"], wanted["data"])] * 2
+
+    eventually(arrived)
 
 
 class Terminal:
@@ -193,12 +202,11 @@ def test_from_a_kafka_of_ones_own_to_a_first_webhook(tmp_path: Path) -> None:
             staying.append(terminal)
         worker, listener = staying
 
-        assert said["streamhooks send event event.json"] == "streamhooks.events:3:0\n"
-        assert "`streamhooks.events:3:0`" in words
+        assert said["streamhooks send message order.json"] == "streamhooks.messages:7:0\n"
+        assert "`streamhooks.messages:7:0`" in words
         eventually(lambda: listener.text.count("verified") == 2)
         (shown,) = [one.text for one in section(readme, title) if one.language == ""]
-        wanted, _, _ = shown.partition("…")
-        assert without_numbers(wanted) in without_numbers(listener.text)
+        assert without_numbers(shown) in without_numbers(listener.text)
 
         why = Terminal(tmp_path, environment).run(re.search(r"`(streamhooks explain [^`]+)`", words)[1])
         assert "delivered" in why
@@ -215,4 +223,4 @@ def said_before(words: str, block: Snippet) -> str:
 
 
 def without_numbers(text: str) -> str:
-    return re.sub(r"msg_[0-9a-f]{32}|\d\d:\d\d:\d\d", "…", text)
+    return re.sub(r"msg_[0-9a-f]{32}|[0-9-]+T[0-9:.+]+|\d\d:\d\d:\d\d", "…", text)

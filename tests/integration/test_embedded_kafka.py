@@ -168,7 +168,7 @@ def test_traffic_ends_when_it_is_told(own, prefix):
     thread = threading.Thread(target=lambda: written.append(traffic.produce(own.brokers, prefix, rate=500, stop=stop)))
     thread.start()
     try:
-        eventually(lambda: consume_all(own.brokers, f"{prefix}events"))
+        eventually(lambda: consume_all(own.brokers, f"{prefix}messages"))
     finally:
         stop.set()
         thread.join(60)

@@ -7,7 +7,8 @@ import shlex
 
 _COMMENT = re.compile(r"(?m)(^|\s)#[^\n'\"]*$")
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
-_REDIRECTION = re.compile(r"(?<!\S)\d?(>>?|<)&?[ \t]*[^\s;|)]+")
+_QUOTED = r"""'[^']*'|"(?:\\.|[^"\\])*["]"""
+_REDIRECTION = re.compile(rf"({_QUOTED})|(?<!\S)\d?(?:>>?|<)&?[ \t]*[^\s;|)]+", re.DOTALL)
 _SEPARATORS = set(";&|()\n")
 
 
@@ -16,7 +17,7 @@ def commands(text: str) -> list[list[str]]:
 
     Of what stands in `$(…)` within double quotes nothing is seen: write it without them, as an assignment.
     """
-    text = _REDIRECTION.sub("", _COMMENT.sub("", text.replace("\\\n", " ")))
+    text = _REDIRECTION.sub(lambda found: found[1] or "", _COMMENT.sub("", text.replace("\\\n", " ")))
     lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|()\n")
     lexer.whitespace, lexer.commenters, lexer.whitespace_split = " \t", "", True
     found: list[list[str]] = [[]]

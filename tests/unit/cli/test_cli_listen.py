@@ -118,6 +118,29 @@ def test_a_hook_is_made_for_as_long_as_somebody_listens(listen, worker_api):
     assert hook.secret not in out + errors
 
 
+def test_the_webhooks_of_a_message_hook_are_verified_and_named_by_their_type(listen, worker_api):
+    options = ("--format", "standard", "--event", "order.*", "--filter", "message.data.total > 100")
+    listener = listen("--url", worker_api.base, "--hook", "7", *options, "--secret", SECRET, "--count", "3", "--short")
+    (hook,) = worker_api.hooks.values()
+    assert (hook.format, hook.events, hook.filter) == ("standard", ("order.*",), "message.data.total > 100")
+    body = b'{"type":"order.paid","timestamp":"2026-01-31T12:00:00.000+00:00","data":{"total":129.5}}'
+    for secret in (hook.secret, SECRET, "whsec_" + "B" * 43 + "="):
+        listener.post("/", body, secret=secret)
+    code, out, errors = listener.ended()
+    assert (code, worker_api.hooks) == (1, {}), errors
+    assert [line.split("  ", 2)[2] for line in out.splitlines()] == [
+        "order.paid  msg_1  verified (standard)  → 200",
+        "order.paid  msg_2  verified (standard)  → 200",
+        "order.paid  msg_3  WRONG signature (standard)  → 200",
+    ]
+
+
+def test_without_an_event_a_message_hook_gets_everything(listen, worker_api):
+    listen("--url", worker_api.base, "--hook", "7", "--format", "cloudevents")
+    (hook,) = worker_api.hooks.values()
+    assert (hook.format, hook.events) == ("cloudevents", ("*",))
+
+
 def test_the_hook_of_who_can_not_listen_is_deleted(worker_api):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -129,7 +152,8 @@ def test_the_hook_of_who_can_not_listen_is_deleted(worker_api):
 
 
 def test_what_is_for_a_hook_goes_with_one(worker_api):
-    assert worker_api.run("listen", "--event", "event.alert").exit_code == 2
+    for option in ("--event", "--format", "--filter", "--app", "--endpoint"):
+        assert worker_api.run("listen", option, "x").exit_code == 2
     assert worker_api.calls == []
 
 

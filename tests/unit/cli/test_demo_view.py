@@ -9,7 +9,7 @@ from streamhooks.cli.demo_view import line, summary, table
 from streamhooks.dev.measures import HookCounts, Measures, Received, Target
 
 MEASURES = Measures(
-    produced={"events": 80, "alerts": 11, "resource-changes": 9},
+    produced={"messages": 60, "events": 20, "alerts": 11, "resource-changes": 9},
     dead=4,
     hooks={
         "/good": HookCounts(fired=70, delivered=70, latest="delivered: 200"),
@@ -18,7 +18,10 @@ MEASURES = Measures(
     received=Received(requests=101, unverified=1, ids=88),
     latency=12.4,
 )
-TARGETS = [Target("a" * 32, "/good", "answers 200"), Target("b" * 32, "/bad", "fails first")]
+TARGETS = [
+    Target("a" * 32, "/good", "standard: order.*", "answers 200"),
+    Target("b" * 32, "/bad", "cloudevents: order.paid", "fails first"),
+]
 
 
 def rendered(measures: Measures, *troubles: str) -> str:
@@ -39,7 +42,7 @@ def test_a_dead_letter_that_is_seen_before_its_attempt_makes_nothing_negative():
 
 @pytest.mark.parametrize("text", [line(MEASURES, 7.0), summary(MEASURES), rendered(MEASURES)])
 def test_every_form_tells_the_same(text):
-    assert "produced 100 (events 80, alerts 11, resource-changes 9)" in text
+    assert "produced 100 (messages 60, events 20, alerts 11, resource-changes 9)" in text
     for name, number in [("delivered", 83), ("retried", 13), ("dead", 4), ("counted", 100), ("unverified", 1)]:
         assert f"{name} {number}" in text
     assert "12 ms" in text
@@ -56,5 +59,5 @@ def test_the_table_has_a_row_for_each_hook_and_tells_of_what_ended():
     assert "worker-2 ended with code -9" in text
 
 
-def test_before_the_first_event_there_is_no_latency():
+def test_before_the_first_message_there_is_no_latency():
     assert "p50 -" in line(replace(MEASURES, latency=None), 0.0)

@@ -7,10 +7,13 @@ import http.client
 import json
 import socket
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from standardwebhooks import Webhook
 from support import Api, Receiver, eventually
 
 from streamhooks.dev.guard import dismiss, guard
@@ -141,10 +144,30 @@ def test_signatures_are_verified_by_the_hooks_secret(receiver, api):
     assert send("/unknown") is None
     receiver.learn("*", "another secret")
     assert send("/wrong") is False
+    receiver.learn("/of-path", secret)
+    assert send("/of-path") is True
     receiver.learn("hook-1", "the one before", secret)
     assert send("/right") is True
     assert receiver.requests("/right")[0]["signatures"] == {"app_hook": True}
     assert receiver.count()["unverified"] == 1
+
+
+def test_what_names_no_hook_is_verified_by_the_secret_of_its_path(receiver, api):
+    body, now = b'{"type":"order.paid"}', int(time.time())
+
+    def send(path: str, secret: str) -> bool | None:
+        signature = Webhook(secret).sign("msg", datetime.fromtimestamp(now, UTC), body.decode())
+        headers = {"webhook-id": "msg", "webhook-timestamp": str(now), "webhook-signature": signature}
+        api.call("POST", path, body, headers)
+        return receiver.requests(path.partition("?")[0])[-1]["verified"]
+
+    first, second = ("whsec_" + letter * 43 + "=" for letter in "AB")
+    receiver.learn("/orders", first)
+    receiver.learn("*", second)
+    assert send("/orders?status=503&fail=1", first) is True
+    assert send("/orders", second) is False
+    assert send("/crm", second) is True
+    assert send("/crm", first) is False
 
 
 def test_a_stopped_receiver_refuses_connections():

@@ -193,6 +193,8 @@ def test_words_of_commands() -> None:
         "A=1 one 'a b' \\\n  --c=d >/dev/null 2>&1 &  # a comment\n\ntwo | three; X=$(four five) && six '{\"a\": 1}'\n"
     )
     assert commands(text) == [["one", "a b", "--c=d"], ["two"], ["three"], ["four", "five"], ["six", '{"a": 1}']]
+    # In quotes, it is no redirection.
+    assert commands('one \'a > 1\' "b > \\"2" > file') == [["one", "a > 1", 'b > "2']]
 
 
 def test_the_page_of_the_api_names_every_call() -> None:

@@ -1,24 +1,29 @@
-"""docs/receiving.md is run: its code verifies what the sender's code signs."""
+"""docs/receiving.md and docs/sentry.md are run: their code verifies what the sender's code signs."""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 import sqlite3
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from standardwebhooks import WebhookVerificationError
 from support.node import NODE, npm
 from support.snippets import ROOT, snippets
 
+from streamhooks.delivery.message_payloads import BODIES
 from streamhooks.delivery.payloads import app_hook_headers, service_hook_headers, standard_headers
+from streamhooks.records.message import Message
 from streamhooks.records.secret import generate_secret
+from streamhooks.times import moment
 
 PAGE = ROOT / "docs" / "receiving.md"
+OF_SENTRY = ROOT / "docs" / "sentry.md"
 BODY = '{"event":{"title":"grüße"}}'.encode()
 SECRET = generate_secret()
 
@@ -28,14 +33,23 @@ def signed(secret: str = SECRET, body: bytes = BODY, at: float | None = None) ->
     return standard_headers((secret, "an old secret of sixteen"), "msg_1", now, body)
 
 
+@pytest.mark.parametrize("form", ["standard", "data"])
+def test_each_body_is_that_of_its_format(form: Literal["standard", "data"]) -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| .*?`(\{.*\})` \|$", PAGE.read_text(), re.MULTILINE))
+    whole = json.loads(rows["standard"])
+    message = Message(whole["type"], "1", whole["data"], timestamp=moment(whole["timestamp"]))
+    assert BODIES[form](message).decode() == rows[form]
+
+
 # --- Python
 
 
 @pytest.fixture(scope="module")
 def python() -> dict[str, Any]:
     names: dict[str, Any] = {}
-    for snippet in snippets(PAGE, "python"):
-        exec(compile("\n" * (snippet.line - 1) + snippet.text, str(PAGE), "exec"), names)
+    for snippet in (*snippets(PAGE, "python"), *snippets(OF_SENTRY, "python")):
+        if not snippet.mark:  # the others are for producers
+            exec(compile("\n" * (snippet.line - 1) + snippet.text, str(snippet.page), "exec"), names)
     return names
 
 
@@ -101,7 +115,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "package.json").write_text("{}")
     if failure := npm("install", "standardwebhooks", cwd=folder):
         pytest.skip(f"the npm package standardwebhooks can't be had: {failure}")
-    (folder / "page.mjs").write_text("\n".join(snippet.text for snippet in snippets(PAGE, "js")))
+    found = (*snippets(PAGE, "js"), *snippets(OF_SENTRY, "js"))
+    (folder / "page.mjs").write_text("\n".join(snippet.text for snippet in found))
     (folder / "harness.mjs").write_text(_HARNESS)
     return folder
 

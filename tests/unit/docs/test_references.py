@@ -37,7 +37,7 @@ def test_each_module_that_a_page_names_is_there(page: Path) -> None:
     assert [name for name in sorted(named) if not any((base / name).is_file() for base in _BASES)] == []
 
 
-def test_each_file_on_the_way_of_an_event_has_its_sentence() -> None:
+def test_each_file_on_the_way_of_a_record_has_its_sentence() -> None:
     text = (ROOT / "docs" / "how-it-works.md").read_text()
     drawn = _DRAWN.findall(text)
     assert [int(number) for number, _ in drawn] == [*range(1, len(drawn) + 1)]

@@ -1,4 +1,4 @@
-"""The table of docs/receiving.md: which bodies verify in which way; each cell is tried."""
+"""The table of docs/sentry.md: which bodies verify in which way; each cell is tried."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ PYTHON: dict[str, Callable[[bytes, str], bool]] = {
 
 def documented() -> dict[str, dict[str, bool]]:
     """Return what the page says, by body and way."""
-    page = (ROOT / "docs" / "receiving.md").read_text()
+    page = (ROOT / "docs" / "sentry.md").read_text()
     rows = [re.split(r"\s*\|\s*", line.strip("| ")) for line in page.splitlines() if line.startswith("|")]
     first = next(number for number, row in enumerate(rows) if row[0] == "body")
     assert tuple(rows[first][1:]) == WAYS
