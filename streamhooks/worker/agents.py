@@ -7,18 +7,20 @@ from typing import Any
 
 from streamhooks.faust_patches.app import App
 from streamhooks.faust_patches.lanes import batches_of
-from streamhooks.kafka.topics import Topics
 from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.topics import Sources, SourceTopic
 from streamhooks.worker.around import AroundCounting, AroundDelivering
 from streamhooks.worker.system import System
 
 
-def add_agents(app: App, counting_app: App, topics: Topics) -> None:
+def add_agents(app: App, counting_app: App, sources: Sources) -> None:
     """Add the agents to the two apps, before these start."""
-    for kind in SourceKind:
-        _add_agent(app, kind, topics)
+    for topic, source in sources.by_name.items():
+        # A topic of one's own may be called `events`, and names of agents differ.
+        name = source.value if isinstance(source, SourceKind) else f"own:{topic}"
+        _add_agent(app, name, topic, source)
 
-    @counting_app.agent(_source(counting_app, topics.firings), name="firings")
+    @counting_app.agent(_source(counting_app, sources.topics.firings), name="firings")
     async def firings(stream: Any) -> None:
         """Count every attempt in the windowed tables, and keep the latest ones per hook."""
         parts = counting_app.parts
@@ -26,12 +28,12 @@ def add_agents(app: App, counting_app: App, topics: Topics) -> None:
         await parts.system.counting.follow(batches_of(stream))
 
 
-def _add_agent(app: App, kind: SourceKind, topics: Topics) -> None:
-    @app.agent(_source(app, kind.topic(topics)), name=kind.value)
+def _add_agent(app: App, name: str, topic: str, source: SourceTopic) -> None:
+    @app.agent(_source(app, topic), name=name)
     async def fires(stream: Any) -> None:
         """Fire the hooks that match the records of a source topic."""
         running = _system_of(app).running
-        await running.intake.follow(batches_of(stream), partial(running.calls.of, kind))
+        await running.intake.follow(batches_of(stream), partial(running.calls.of, source))
 
 
 def _system_of(app: App) -> System:

@@ -29,6 +29,7 @@ from streamhooks.kafka.clients import aiokafka_options
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
 from streamhooks.settings import Settings
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.tracing import make_tracing
 from streamhooks.web.register import register
 from streamhooks.worker.agents import add_agents
@@ -51,6 +52,7 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
     expect_closed_transports()
     create_no_topics()
     topics = Topics(settings.topic_prefix)
+    sources = Sources(topics)
     tracing = make_tracing(settings)
     conf, logs = faust_conf(settings), Logs(settings)
     parts = divided(settings.max_unsettled_mb * 1_000_000)
@@ -83,7 +85,7 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
 
         async def make_parts() -> Parts:
             await _check_address(ready)
-            system = System(app, counting_app, tables, ready, partitions, tracing)
+            system = System(app, counting_app, tables, ready, sources, partitions, tracing)
             counting_app.bind(AroundCounting(counting_app, system))
             return AroundDelivering(app, system)
 
@@ -100,7 +102,7 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
         prepare=prepare_worker,
         **conf,
     )
-    add_agents(app, counting_app, topics)
+    add_agents(app, counting_app, sources)
     register(app, partial(_views_of, app))
     return app
 

@@ -22,12 +22,12 @@ from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.reads import Reads
 from streamhooks.kafka.starts import look_around
 from streamhooks.kafka.topic_reader import TopicReader
-from streamhooks.kafka.topics import Topics
 from streamhooks.records.registry import registry_of
 from streamhooks.records.sealing import Keys
 from streamhooks.settings import Settings
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.resources import Resources
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.task import registry
 from streamhooks.worker.moved_logs import MovedLogs
 from streamhooks.worker.outward import Outward
@@ -45,6 +45,7 @@ class Knowledge:
         self,
         app: App,
         settings: Settings,
+        sources: Sources,
         counts: Counts,
         outward: Outward,
         ownership: Ownership,
@@ -52,7 +53,8 @@ class Knowledge:
     ) -> None:
         self.settings = settings
         self._counts = counts
-        self.topics = topics = Topics(settings.topic_prefix)
+        self.sources, self.topics = sources, sources.topics
+        topics = self.topics
         self.keys = Keys(settings.secret_keys)
         self.registry = registry_of(settings)
         self.ends = Ends(settings)

@@ -65,7 +65,7 @@ class Running:
         clock: Callable[[], float],
     ) -> None:
         outputs, hooks, topics, partition_of = outward.outputs, known.hooks, known.topics, ownership.partition_of
-        kept = KeptArguments(known.reads.one, topics, known.registry)
+        kept = KeptArguments(known.reads.one, known.sources, known.registry)
         self.read_arguments = kept.read
         self.runs = runs = Runs(app.gate, outputs, kept.read)
         self.upkeep = upkeep = HookUpkeep(settings, outward, known, ownership, runs, clock)
@@ -81,7 +81,7 @@ class Running:
         links = Links(settings.base_url, settings.group_url, settings.event_url)
         delivering = partial(deliverer, clock=clock, timeout=settings.request_timeout, max_body=settings.max_body)
         origins = Origins(clock, settings.max_hops)
-        read_again = ReadAgain(hooks, known.reads.one, topics=topics, origins=origins, registry=known.registry)
+        read_again = ReadAgain(hooks, known.reads.one, sources=known.sources, origins=origins, registry=known.registry)
         settler = Settler(outputs, outward.firings, upkeep.notes, hooks, registry, clock)
         self.passed_over = PassedOver(upkeep.backlog, hooks, app.tracker, ownership, clock=clock)
         deliver = delivering(outward.client.post)
@@ -110,7 +110,7 @@ class Running:
         # where calls come from
         self.calls = Calls(
             hooks,
-            topics,
+            known.sources,
             partition_of=partition_of,
             partitions=ownership.partitions,
             duplicates=Duplicates(settings.idempotence_window),

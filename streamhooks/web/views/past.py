@@ -82,7 +82,7 @@ async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
             "source": record.source,
             "topic": record.topic,
             "timestamp": iso(record.timestamp / 1000),
-            "record": found.source.summary(),
+            "record": found.source.summary() if found.source is not None else {},
             "hooks": hooks,
         }
     )

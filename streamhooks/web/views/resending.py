@@ -52,8 +52,8 @@ async def begin_replay(parts: Parts, request: web.Request) -> web.Response:
     # With `to`, the topics are read beyond it as well.
     with parts.looks.long_place() if dry_run or until is not None else parts.looks.short_place():
         async with kafka_answers():
-            kinds = names and [kind for kind in OF_USERS if kind in names]
-            ranges = await parts.replays.ranges(hook, kinds, between)
+            wanted = names and [kind.topic(parts.topics) for kind in OF_USERS if kind in names]
+            ranges = await parts.replays.ranges(hook, wanted, between)
             records = sum(end - start for start, end in ranges.values())
             if dry_run or not ranges:  # no topic fires a hook without events
                 return answer({"records": records, "matches": await parts.replays.count(hook, ranges, between)})
