@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import Ask, matches
@@ -17,7 +17,7 @@ from streamhooks.records.ids import derived_id
 from streamhooks.records.notice import Notice
 from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.filtering import message_in
-from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.kinds import SourceKind, SourceRecord
 from streamhooks.sources.notices import HookNotice
 from streamhooks.sources.origin import Origin, call_from, origin_of
 from streamhooks.sources.rules import (
@@ -30,9 +30,16 @@ from streamhooks.sources.rules import (
     duplicate_key,
     fan_out_of,
 )
-from streamhooks.sources.topics import Sources, SourceTopic
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.call import Call
 from streamhooks.webhooks.filtering import let_through
+
+
+class Reads(Protocol):
+    """Reads the records of a source topic."""
+
+    def read(self, record: Record, registry: Registry | None) -> SourceRecord | None:
+        """Return what a record holds; None if the topic's `when` is false; raise BrokenRecord if it can't be read."""
 
 
 class Calls:
@@ -61,7 +68,7 @@ class Calls:
         self._clock = clock
         self._registry = registry
 
-    def of(self, topic: SourceTopic, record: Record, origin: Origin) -> list[Call]:
+    def of(self, topic: Reads, record: Record, origin: Origin) -> list[Call]:
         """Return the calls of a live record.
 
         Raises:
@@ -111,7 +118,7 @@ class Calls:
         DUPLICATES.labels(record.topic).inc()
         return True
 
-    def _read(self, topic: SourceTopic | None, record: Record) -> Source | None:
+    def _read(self, topic: Reads | None, record: Record) -> Source | None:
         if topic is None:
             raise BrokenRecord("it is of no source topic")
         found = topic.read(record, self._registry)

@@ -29,6 +29,7 @@ from streamhooks.kafka.clients import aiokafka_options
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
 from streamhooks.settings import Settings
+from streamhooks.sources.own_file import own_topics_of
 from streamhooks.sources.topics import Sources
 from streamhooks.tasks.tracing import make_tracing
 from streamhooks.web.register import register
@@ -47,12 +48,12 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
     `prepare` is called when the worker starts. It returns the effective settings, and the partition count of each
     topic as `kafka.topics.ensure_topics` does.
 
-    Raise Refusal if the packages for tracing or TLS files are missing.
+    Raise Refusal if the packages for tracing or TLS files are missing, or the file of STREAMHOOKS_SOURCES has mistakes.
     """
     expect_closed_transports()
     create_no_topics()
     topics = Topics(settings.topic_prefix)
-    sources = Sources(topics)
+    sources = Sources(topics, own_topics_of(settings))
     tracing = make_tracing(settings)
     conf, logs = faust_conf(settings), Logs(settings)
     parts = divided(settings.max_unsettled_mb * 1_000_000)

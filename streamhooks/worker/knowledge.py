@@ -18,6 +18,7 @@ from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.broken import BrokenRecords
 from streamhooks.kafka.counts import Counts
 from streamhooks.kafka.ends import Ends
+from streamhooks.kafka.existence import Existence, KafkaExistence
 from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.reads import Reads
 from streamhooks.kafka.starts import look_around
@@ -84,6 +85,8 @@ class Knowledge:
         self.letters_reader = reading(outward.letter_states, name="letter-states")
         self.delayed_reader = reading(DelayedLog(self.pending, self.owner_marks, self.queues.changed), name="delayed")
         self.readers = (self.hooks_reader, self.resources_reader, self.delayed_reader, self.letters_reader)
+        names = [one.topic for one in sources.own]
+        self.existence = Existence(names, KafkaExistence(settings).ask, settings.metadata_interval)
         self.follow({})
 
     def follow(self, counts: Counts) -> None:
@@ -111,13 +114,16 @@ class Knowledge:
         yield Part("hooks", start=self._know_hooks)
         yield Part("reads", stop=self.reads.close)
         yield Part("broken records", run=self.broken.run)
+        if self.sources.own:
+            yield Part("topics of one's own", run=self.existence.run)
 
     async def _look_around(self) -> None:
         """Find out whether the installation is new, before this worker writes anything."""
-        sources = {kind.topic(self.topics): self._counts[kind] for kind in SourceKind}
+        ours = {kind.topic(self.topics): self._counts[kind] for kind in SourceKind}
         while True:
             try:
-                known = await asyncio.to_thread(look_around, self.settings, sources, self._counts)
+                own = await self.existence.look()
+                known = await asyncio.to_thread(look_around, self.settings, ours, own, self._counts)
             except TimeoutError as error:
                 log.warning("the worker can't start yet, will be tried again: %s", error)
                 await asyncio.sleep(1.0)

@@ -20,14 +20,17 @@ from streamhooks.delayed.upkeep import Upkeep
 from streamhooks.delivery.links import Links
 from streamhooks.faust_patches.app import App
 from streamhooks.in_flight.room import Weight, divided
+from streamhooks.kafka.topics import Topics
 from streamhooks.limits.bulkheads import Bulkheads
 from streamhooks.limits.places import Places
 from streamhooks.limits.rates import Rate
+from streamhooks.records.notice import Notice
 from streamhooks.settings import Settings
 from streamhooks.sources.calls import Calls
 from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.intake import Intake
 from streamhooks.sources.origin import Origins
+from streamhooks.sources.pausing import Pausing
 from streamhooks.sources.read_again import ReadAgain
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.endings import Limits
@@ -127,6 +130,9 @@ class Running:
             registry=known.registry,
             tracing=tracing,
         )
+        tell = partial(_tell_of_pause, outward, topics, clock)
+        self.pausing = {one.topic: Pausing(one, app.tracker, known.registry, tell) for one in known.sources.own}
+        self._outbox = outward.outbox
         self.dead_letters = DeadLetters(settings, outward.letter_states, hooks.get, known.letters_reader.is_ready)
         self.letters = Letters(
             outward.letter_states,
@@ -178,6 +184,12 @@ class Running:
             rate=Rate(settings.resume_rate),
         )
 
+    @property
+    def troubles(self) -> list[str]:
+        """Return what keeps source records waiting, one line each."""
+        paused = [one.trouble for one in self.pausing.values()]
+        return [trouble for trouble in paused if trouble is not None] + self._outbox.troubles
+
     def parts(self) -> Iterator[Part]:
         """Yield the parts that run and stop."""
         yield Part("dead letters", stop=self.dead_letters.close)
@@ -203,6 +215,12 @@ def _able_elsewhere(ownership: Ownership, known: Knowledge, task: str) -> list[i
 def _write_state(outward: Outward, known: Knowledge, key: str, value: bytes) -> Awaitable[object]:
     topic, partition = known.partitions.of_key("hook-states", key)
     return outward.outbox.publish(topic, value, key=key, partition=partition)
+
+
+def _tell_of_pause(outward: Outward, topics: Topics, clock: Callable[[], float], topic: str, why: str) -> None:
+    now = clock()
+    notice = Notice(topic, "topic_paused", why, now, int(now * 1000))
+    outward.outbox.publish_soon(topics.notices, notice.to_json(), key=topic)
 
 
 def _nothing_waits() -> None:

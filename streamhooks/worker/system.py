@@ -69,7 +69,7 @@ class System:
             known.pending,
             floors=own.floors,
             measure=self.lags.measure,
-            not_ready=Readiness(app, counting_app, known, out.outbox, self.counting, watch).not_ready,
+            not_ready=Readiness(app, counting_app, known, running, self.counting, watch).not_ready,
             clock=clock,
         )
         self.views = WorkerViews(
