@@ -35,6 +35,10 @@ class Formula:
     place: tuple[str | int, ...] | None
     """The variable and members that it is, if it is nothing else: then its value is taken as it came."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it be pickled by its text, for child processes: a program of the library can't be."""
+        return formula_of, (self.expression.text,)
+
     @property
     def is_constant(self) -> bool:
         """Tell whether its value is the same for all records."""

@@ -35,6 +35,12 @@ class Sources:
         """Return what source a topic is, by its full name; None if it is none of this installation."""
         return self.by_name.get(topic)
 
+    def named(self, name: str) -> str | None:
+        """Return the full name of a topic that users write, given with or without the prefix; None if it is none."""
+        if name in self.of_users:
+            return name
+        return self.topics.prefix + name if name in OF_USERS else None
+
     def firing(self, hook: Hook) -> list[str]:
         """Return the topics that users write, and whose records can fire a hook."""
         return [name for name, one in self.of_users.items() if one.can_fire(hook)]

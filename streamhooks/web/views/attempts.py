@@ -29,11 +29,11 @@ from streamhooks.web.http.problems import (
     unknown_fields,
 )
 from streamhooks.web.http.representation import shown_attempt
-from streamhooks.web.rules.patterns import SENT_SOURCE, STATUSES
+from streamhooks.web.rules.patterns import SOURCE, STATUSES
 
 _FILTERS = ("hook_id", "webhook_id", "outcome", "status", "event", "since", "until")
 _STATUS = re.compile(r"[0-9]{3}")
-_SOURCE = re.compile(SENT_SOURCE)
+_SOURCE = re.compile(SOURCE)
 
 
 async def search_attempts(parts: Parts, request: web.Request) -> web.Response:
