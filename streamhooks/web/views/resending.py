@@ -88,7 +88,9 @@ async def stop_replay(parts: Parts, request: web.Request) -> web.Response:
 
 
 def _are_topics(names: Any) -> bool:
-    return isinstance(names, list) and bool(names) and all(isinstance(one, str) and _TOPIC.fullmatch(one) for one in names)
+    return (
+        isinstance(names, list) and bool(names) and all(isinstance(one, str) and _TOPIC.fullmatch(one) for one in names)
+    )
 
 
 def _source_topics(parts: Parts, names: list[str]) -> list[str]:
