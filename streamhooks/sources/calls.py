@@ -88,6 +88,10 @@ class Calls:
             calls.append(self._fan_out(fan_out, origin))
         return calls
 
+    def knows(self, topic: str) -> bool:
+        """Tell whether this worker can read the records of a topic: it is a source topic."""
+        return self._sources.of(topic) is not None
+
     def again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
         """Return the call that sends a record to a hook again; None if the record does not fire the hook.
 

@@ -40,7 +40,8 @@ class Partitions(Protocol):
 class Pausing:
     """Reads the records of a topic of one's own, and pauses it after `MOST` failures in a row. One per topic.
 
-    `registry` knows schemas. `tell` is called with the reason when a pause begins.
+    `registry` knows schemas. `tell` is called with the topic and the reason when a pause begins. `owns` tells whether
+    this worker owns a partition of the topic: else it keeps nothing waiting.
 
     It is over as soon as a record can be read. A record that `when` leaves out is no failure, and no success either.
     """
@@ -52,6 +53,7 @@ class Pausing:
         registry: SchemaRegistry | None,
         tell: Callable[[str, str], None],
         *,
+        owns: Callable[[str], bool],
         clock: Callable[[], float] = steady,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -59,19 +61,24 @@ class Pausing:
         self._partitions = partitions
         self._registry = registry
         self._tell = tell
+        self._owns = owns
         self._clock = clock
         self._sleep = sleep
         self._in_row = 0
         self._looks_at = 0.0
         LEFT_OUT.labels(source.topic)
-        PAUSED.labels(source.topic).set(0)
+        PAUSED.labels(source.topic).set_function(lambda: self.trouble is not None)
 
     @property
     def trouble(self) -> str | None:
         """Return why this worker should not be ready; None if the topic is not paused."""
-        if self._in_row < MOST:
+        if not self._is_paused or not self._owns(self._source.topic):
             return None
         return f"the topic {self._source.topic} is paused: {MOST} records in a row can't be read, see the dead letters"
+
+    @property
+    def _is_paused(self) -> bool:
+        return self._in_row >= MOST
 
     def read(self, record: Record, registry: Registry | None) -> Message | None:
         """Return what a record becomes, as `OwnTopic.read` does, and count failures."""
@@ -93,7 +100,7 @@ class Pausing:
         async for batch in batches:
             while batch:
                 record = batch.popleft()
-                if self._in_row >= MOST:
+                if self._is_paused:
                     await self._wait(record)
                 yield deque((record,))
 
@@ -124,13 +131,11 @@ class Pausing:
 
     def _begin(self, reason: str) -> None:
         self._looks_at = self._clock() + LOOK
-        PAUSED.labels(self._source.topic).set(1)
         text = "%s is paused: %d records in a row can't be read, the last one: %s"
         log.error(text, self._source.topic, MOST, shown(reason, LONGEST_TEXT))
         self._tell(self._source.topic, f"{MOST} records in a row can't be read, the last one: {reason}"[:1000])
 
     def _end(self) -> None:
-        if self._in_row >= MOST:
-            PAUSED.labels(self._source.topic).set(0)
+        if self._is_paused:
             log.info("%s goes on: its next record can be read", self._source.topic)
         self._in_row = 0

@@ -131,7 +131,9 @@ class Running:
             tracing=tracing,
         )
         tell = partial(_tell_of_pause, outward, topics, clock)
-        self.pausing = {one.topic: Pausing(one, app.tracker, known.registry, tell) for one in known.sources.own}
+        self.pausing = {
+            one.topic: Pausing(one, app.tracker, known.registry, tell, owns=app.owns) for one in known.sources.own
+        }
         self._outbox = outward.outbox
         self.dead_letters = DeadLetters(settings, outward.letter_states, hooks.get, known.letters_reader.is_ready)
         self.letters = Letters(
@@ -178,7 +180,7 @@ class Running:
             hooks,
             self.runners,
             known.reads,
-            again=self.calls.again,
+            calls=self.calls,
             is_owner=ownership.is_owner,
             may_send=admission.may_catch_up,
             rate=Rate(settings.resume_rate),

@@ -41,14 +41,16 @@ class World:
     def __init__(self, path: Path, registry: SlowRegistry | None = None) -> None:
         file = path / "sources.yaml"
         file.write_text("- {topic: orders, type: value.type, organization_id: '\"1\"', when: value.kept}")
-        self.now = 1000.0
+        self.now, self.owns = 1000.0, True
         self.tracker = Tracker()
         self.tracker.assign(TP, 0, Settled(0), 1)
         self.told: list[tuple[str, str]] = []
         self.while_asleep = [lambda: None]
         (source,) = own_topics(file, "p.")
         tell = lambda *told: self.told.append(told)  # noqa: E731
-        self.pausing = Pausing(source, self.tracker, registry, tell, clock=lambda: self.now, sleep=self.sleep)
+        self.pausing = Pausing(
+            source, self.tracker, registry, tell, owns=lambda _: self.owns, clock=lambda: self.now, sleep=self.sleep
+        )
         self.registry = registry
         self.offset = 0
 
@@ -101,6 +103,8 @@ def test_so_many_failures_in_a_row_pause_it(tmp_path: Path) -> None:
     assert topic == "orders"
     assert why.endswith("can't be read, the last one: type: there is no type: has() tells whether it is there")
     assert gauge() == 1
+    world.owns = False  # all its partitions have moved to other workers
+    assert (world.pausing.trouble, gauge()) == (None, 0)
 
 
 def test_a_good_record_begins_the_count_again_and_one_that_is_left_out_does_not(tmp_path: Path) -> None:
