@@ -87,7 +87,7 @@ RECORDS = Counts("streamhooks_records_total", "Source records taken up", ["topic
 BROKEN = Counter("streamhooks_broken_records_total", "Records that could not be read", ["topic"])
 TOMBSTONES = Counter("streamhooks_tombstones_total", "Tombstones on the users' topics, skipped", ["topic"])
 LEFT_OUT = Counter(
-    "streamhooks_left_out_records_total", "Records of topics of one's own whose `when` is false", ["topic"]
+    "streamhooks_left_out_records_total", "Records of a topic of one's own whose `when` is false", ["topic"]
 )
 DUPLICATES = Counter("streamhooks_double_records_total", "Duplicates: records whose event came before", ["topic"])
 HOLES = Counter("streamhooks_skipped_records_total", "Records that Faust skipped, read again", ["topic"])
@@ -195,7 +195,7 @@ def begin_at_zero(topics: Topics, sources: Collection[str], tasks: Iterable[str]
     `sources` are the names of the source topics, `tasks` those of the tasks.
     """
     for topic in sources:
-        for counter in (RECORDS, TOMBSTONES, DUPLICATES, HOLES, LOOPS):
+        for counter in (RECORDS, TOMBSTONES, LEFT_OUT, DUPLICATES, HOLES, LOOPS):
             counter.labels(topic)
     for topic in (*sources, *(getattr(topics, name) for name in _READ)):
         for counter in (BROKEN, OVERTAKEN, UNREAD, REFUSED_WRITES):

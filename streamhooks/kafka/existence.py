@@ -1,4 +1,7 @@
-"""Topics that are never ours to create: whether they exist, asked at the start and from then on."""
+"""Topics that are never ours to create: whether they exist, asked at the start and from then on.
+
+Why: docs/decisions/0021-own-topics.md.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """A topic of one's own whose records fail one after the other is paused: the next ones wait, and nothing is lost.
 
 Most likely its entry is wrong, or its producer has changed; then dead letters of a whole topic would help nobody.
+
+Why: docs/decisions/0021-own-topics.md.
 """
 
 from __future__ import annotations
@@ -66,7 +68,6 @@ class Pausing:
         self._sleep = sleep
         self._in_row = 0
         self._looks_at = 0.0
-        LEFT_OUT.labels(source.topic)
         PAUSED.labels(source.topic).set_function(lambda: self.trouble is not None)
 
     @property
