@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewPartitions
 from installation import Hook, Installation, coordinates, event
 from support import Worker, api, create_topic, eventually, make_anew
 from support.registry import Registry
@@ -81,9 +81,9 @@ def test_avro_records_of_a_registry_reach_the_hooks_that_want_them(install, regi
     create_topic(one.brokers, topic, partitions=2)
     worker.wait_ready()
 
-    def order(customer: int, total: float, status: str = "paid") -> str:
+    def order(customer: int, total: float, status: str = "paid", **options: Any) -> str:
         value = registry.wire(SCHEMA, {"customer": customer, "status": status, "total": total})
-        return coordinates(one.produce("orders", str(customer), value))
+        return coordinates(one.produce("orders", str(customer), value, **options))
 
     large = one.create_hook("42", "order.paid", format="data", filter="message.data.total > 100.0")
     every = one.create_hook("42", "order.*", format="data")
@@ -119,16 +119,22 @@ def test_avro_records_of_a_registry_reach_the_hooks_that_want_them(install, regi
     every.received(3)
     assert metric(worker, "streamhooks_left_out_records_total", topic) == 1
     assert metric(worker, "streamhooks_records_total", topic) == 7
+    # A new partition is read from its first record.
+    admin = AdminClient({"bootstrap.servers": one.brokers})
+    for future in admin.create_partitions([NewPartitions(topic, 3)]).values():
+        future.result(30)
+    order(42, 14, partition=2)
+    every.received(4)
     # The log of another topic with this name is read from its start.
     make_anew(one.brokers, topic)
     anew = order(42, 12)
-    every.received(4)
+    every.received(5)
     assert explained(one, anew)["record"]["organization_id"] == "42"
     assert worker.stop() == 0
     # A worker that comes later goes on where this one ended.
     worker.start()
     order(42, 13)
-    assert totals(every.received(5)) == [11, 12, 13, 50, 120]
+    assert totals(every.received(6)) == [11, 12, 13, 14, 50, 120]
 
 
 def test_a_topic_whose_records_all_fail_is_paused_and_goes_on_with_another_file(install, tmp_path: Path) -> None:
