@@ -132,11 +132,11 @@ class Pausing:
 
     def _begin(self, reason: str) -> None:
         self._looks_at = self._clock() + LOOK
-        text = "%s is paused: %d records in a row can't be read, the last one: %s"
-        log.error(text, self._source.topic, MOST, shown(reason, LONGEST_TEXT))
+        text = "%s is paused, too many records in a row can't be read, the last one: %s"
+        log.error(text, shown(self._source.topic), shown(reason, LONGEST_TEXT))
         self._tell(self._source.topic, f"{MOST} records in a row can't be read, the last one: {reason}"[:1000])
 
     def _end(self) -> None:
         if self._is_paused:
-            log.info("%s goes on: its next record can be read", self._source.topic)
+            log.info("%s goes on: its next record can be read", shown(self._source.topic))
         self._in_row = 0
