@@ -75,6 +75,7 @@ _LONGEST = (
     "start",
     "security",
     "fetching",
+    "own_topics",
     "embedded_cluster",
     "resume",
     "benchmarks",
