@@ -73,6 +73,7 @@ _LONGEST = (
     "chaos_short",
     "restart",
     "start",
+    "rolling_sources",
     "security",
     "fetching",
     "own_topics",

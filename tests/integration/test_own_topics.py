@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -167,66 +165,3 @@ def test_a_topic_whose_records_all_fail_is_paused_and_goes_on_with_another_file(
     redriven = one.api.post("/api/dead-letters/redrive", {"reason": "type: there is no kind"})
     assert redriven.json["redriven"] == 100
     assert len({request["headers"]["webhook-id"] for request in hook.received(106)}) == 106
-
-
-@contextmanager
-def load(one: Installation, topic: str, value: Any) -> Iterator[list[int]]:
-    """Write records, some 200 a second, until the end of the block; yield how many, at the end."""
-    written, stopping = [0], threading.Event()
-
-    def write() -> None:
-        while not stopping.wait(0.1):
-            one.produce_with(topic, "11", [json.dumps(value()).encode() for _ in range(20)], partitioner="random")
-            written[0] += 20
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        yield written
-    finally:
-        stopping.set()
-        writer.join()
-
-
-def test_a_source_is_added_and_removed_in_a_rolling_deploy_and_nothing_is_lost(
-    install, tmp_path: Path, organization: str
-) -> None:
-    one: Installation = install(partitions=4)
-    topic = f"{one.prefix}refunds"
-    create_topic(one.brokers, topic, partitions=3)
-    with_source = write_sources(tmp_path / "sources.yaml", one, REFUNDS, type="'\"order.refunded\"'")
-    workers = [one.add_worker(start=False) for _ in range(3)]
-    for worker in workers:
-        worker.launch()
-    for worker in workers:
-        worker.wait_ready()
-    hook, refunded = one.create_hook(organization), one.create_hook("42", "order.*", format="data")
-    numbers = iter(range(10_000))
-
-    def refund(count: int) -> None:
-        """Write to each partition, and wait until all that was ever written has come."""
-        for partition in (0, 1, 2) * count:
-            one.produce("refunds", "42", {"customer": 42, "total": next(numbers)}, partition=partition)
-
-    refund(1)
-    with load(one, "events", lambda: event(organization)) as written:
-        for done, worker in enumerate(workers, 1):
-            assert worker.stop() == 0
-            worker.set(sources=with_source)
-            worker.start()
-            refund(1)
-            # Those that know the topic read all of it, whoever leads the group.
-            refunded.received(3 * (done + 1), timeout=30)
-        # Back again, one worker after the other: what is written at the end waits in the topic.
-        for worker in workers[:2]:
-            assert worker.stop() == 0
-            worker.set(sources=None)
-            worker.start()
-            refund(1)
-        refunded.received(18, timeout=30)
-        before = written[0]
-        eventually(lambda: written[0] > before)
-    eventually(lambda: one.receiver.count(hook.path)["ids"] == written[0], timeout=60)
-    assert totals(refunded.requests()) == list(range(18))
-    # Each worker ended in order, so nothing was sent twice.
-    assert one.receiver.count(hook.path)["requests"] == written[0]
