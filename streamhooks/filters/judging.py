@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -14,6 +13,7 @@ from streamhooks.errors import BadExpression, EvaluationFailed, MissingKey
 from streamhooks.filters.bounds import LARGEST_LOOPED, LONGEST, MESSAGE, check_bounds
 from streamhooks.filters.parts import Parts, Path, paths_of, size_of
 from streamhooks.records.message import Message
+from streamhooks.times import in_utc
 
 #: compiled filters that are kept, some 2 KB each
 _KEPT: Final = 50_000
@@ -98,7 +98,7 @@ def subject_of(message: Message) -> Subject:
             "organization_id": message.organization_id,
             "project_id": message.project_id,
             "id": message.id,
-            "timestamp": None if at is None else datetime.fromtimestamp(at, UTC),
+            "timestamp": None if at is None else in_utc(at),
             "data": message.data,
         }
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from streamhooks.filters.parts import Parts, Path, part_of, paths_of, size_of
 from streamhooks.kafka.reader import Record
 from streamhooks.records.exact_json import ExactNumber
 from streamhooks.records.formats import Registry, decode_any
-from streamhooks.times import LATEST
+from streamhooks.times import in_utc
 
 VARIABLES: Final = ("value", "key", "headers", "topic", "partition", "offset", "timestamp")
 _INTEGERS: Final = range(-(2**63), 2**64)
@@ -78,8 +77,7 @@ class RecordValues(Mapping[str, Any]):
             case "topic" | "partition" | "offset":
                 return getattr(record, name)
             case "timestamp":
-                # A topic may hold any number, a datetime can't.
-                return datetime.fromtimestamp(min(max(record.timestamp, 0) / 1000, LATEST), UTC)
+                return in_utc(max(record.timestamp, 0) / 1000)
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:

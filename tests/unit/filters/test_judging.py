@@ -92,6 +92,11 @@ def test_a_message_is_converted_once_for_filters_of_the_same_parts(monkeypatch: 
     assert converted == [{"message": {"data": {"total": 5}}}]
 
 
+def test_any_timestamp_of_a_record_is_compared() -> None:
+    one = subject_of(Message("order.paid", "1", {}, timestamp=1e15))
+    assert one.judge("message.timestamp > timestamp('2026-01-01T00:00:00Z')") == Verdict("match")
+
+
 def test_numbers_as_written_are_compared() -> None:
     one = subject(loads('{"price": 1.10, "big": 123456789012345678901234567890, "max": 18446744073709551615}'))
     assert one.judge("message.data.price == 1.1 && message.data.big > 5 && message.data.max > 5u").kind == "match"
