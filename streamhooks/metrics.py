@@ -86,6 +86,9 @@ class Counts(Collector):
 RECORDS = Counts("streamhooks_records_total", "Source records taken up", ["topic"])
 BROKEN = Counter("streamhooks_broken_records_total", "Records that could not be read", ["topic"])
 TOMBSTONES = Counter("streamhooks_tombstones_total", "Tombstones on the users' topics, skipped", ["topic"])
+LEFT_OUT = Counter(
+    "streamhooks_left_out_records_total", "Records of a topic of one's own whose `when` is false", ["topic"]
+)
 DUPLICATES = Counter("streamhooks_double_records_total", "Duplicates: records whose event came before", ["topic"])
 HOLES = Counter("streamhooks_skipped_records_total", "Records that Faust skipped, read again", ["topic"])
 LOOPS = Counter("streamhooks_stopped_loops_total", "Records at the end of too long a chain of deliveries", ["topic"])
@@ -146,6 +149,11 @@ REJECTED_HOOKS = Counter(
 )
 # The next metrics are computed when they are read (`worker/gauges.py`).
 READY = Gauge("streamhooks_ready", "1 if /health/ready returns 200, else 0")
+PAUSED = Gauge(
+    "streamhooks_paused_topics",
+    "1 if this worker has paused a topic of one's own, whose records can't be read",
+    ["topic"],
+)
 DISABLED_HOOKS = Gauge("streamhooks_disabled_hooks", "Hooks disabled by their owner or by the system")
 FAILING_HOOKS = Gauge("streamhooks_failing_hooks", "Active hooks for which every attempt has failed for some time")
 BREAKERS_OPEN = Gauge("streamhooks_open_breakers", "Active hooks whose breaker is open")
@@ -187,7 +195,7 @@ def begin_at_zero(topics: Topics, sources: Collection[str], tasks: Iterable[str]
     `sources` are the names of the source topics, `tasks` those of the tasks.
     """
     for topic in sources:
-        for counter in (RECORDS, TOMBSTONES, DUPLICATES, HOLES, LOOPS):
+        for counter in (RECORDS, TOMBSTONES, LEFT_OUT, DUPLICATES, HOLES, LOOPS):
             counter.labels(topic)
     for topic in (*sources, *(getattr(topics, name) for name in _READ)):
         for counter in (BROKEN, OVERTAKEN, UNREAD, REFUSED_WRITES):

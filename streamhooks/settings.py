@@ -130,6 +130,8 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     schema_registry: str | None = Field(None, pattern=r"^https?://[^\s/]+[^\s]*$", repr=False)
 
+    sources: Path | None = None
+
     fetcher: Literal["librdkafka", "aiokafka"] = "librdkafka"
     call_timeout: float = Field(30.0, ge=0.1, le=86400)
 

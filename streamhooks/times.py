@@ -67,8 +67,13 @@ def iso(seconds: float | None) -> str | None:
     """Return epoch seconds as an ISO 8601 text in UTC, with milliseconds."""
     if seconds is None:
         return None
+    return in_utc(seconds).isoformat(timespec="milliseconds")
+
+
+def in_utc(seconds: float) -> datetime:
+    """Return epoch seconds as a datetime; `LATEST` for what is later."""
     # A topic may hold any number, a datetime can't.
-    return datetime.fromtimestamp(min(seconds, LATEST), UTC).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(min(seconds, LATEST), UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,16 @@ REMEMBERED = 20_000
 TP = tuple[str, int]
 _Place = tuple[str, TP, str | None, int | None, float]
 """A hook, a partition, the id of its topic, the time from which on records are sent, and when the hook was resumed."""
-Again = Callable[[Hook, Record, Resent, str], Call | None]
-"""See `sources.calls.Calls.again`."""
+
+
+class Calls(Protocol):
+    """Makes calls of source records; see `sources.calls.Calls`."""
+
+    def knows(self, topic: str) -> bool:
+        """Tell whether this worker can read the records of a topic."""
+
+    def again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
+        """Return the call that sends a record to a hook again; None if the record does not fire the hook."""
 
 
 class Hooks(Protocol):
@@ -87,8 +95,10 @@ class Reads(Protocol):
 class CatchUp:
     """Works through the stretches of the hooks that this worker owns. One per worker.
 
-    `again` gives the call of a source record for a hook, None if the record does not fire it; `may_send` tells whether
-    the hook's endpoint may get more now; `rate` is for all hooks of this worker together.
+    `may_send` tells whether the hook's endpoint may get more now; `rate` is for all hooks of this worker together.
+
+    A stretch of a topic that this worker does not know waits: during a rolling deploy, the file of another worker may
+    have a topic of one's own that this one's has not.
     """
 
     def __init__(
@@ -98,7 +108,7 @@ class CatchUp:
         starter: Starter,
         reads: Reads,
         *,
-        again: Again,
+        calls: Calls,
         is_owner: Callable[[str], bool],
         may_send: Callable[[str], bool],
         rate: Rate,
@@ -107,7 +117,7 @@ class CatchUp:
         self._hooks = hooks
         self._starter = starter
         self._reads = reads
-        self._again = again
+        self._calls = calls
         self._is_owner = is_owner
         self._may_send = may_send
         self._rate = rate
@@ -164,7 +174,11 @@ class CatchUp:
     def _ready(self, hook_id: str) -> Iterable[Stretch]:
         hook = self._hooks.get(hook_id)
         for stretch in self._backlog.stretches.of_hook(hook_id):
-            if hook is None or (stretch.resume is not None and self._hooks.is_active(hook_id)):
+            if hook is None:
+                yield stretch
+            elif stretch.resume is None or not self._hooks.is_active(hook_id):
+                continue
+            elif stretch.resume == "skip" or self._calls.knows(stretch.topic):
                 yield stretch
 
     async def _work_off(self, hook_id: str) -> None:
@@ -252,7 +266,7 @@ class CatchUp:
     def _call_of(self, hook: Hook, stretch: Stretch, record: Record) -> Call | None:
         if record.value is None or not stretch.between.holds(record.timestamp):
             return None
-        return self._again(hook, record, "replay" if stretch.why == "replay" else "resume", stretch.id)
+        return self._calls.again(hook, record, "replay" if stretch.why == "replay" else "resume", stretch.id)
 
     async def _turn(self, hook_id: str) -> Hook | None:
         """Wait until the hook may get more, and return it; None if it is no longer ours to send."""

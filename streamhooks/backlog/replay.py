@@ -8,14 +8,13 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.between import Ranges
 from streamhooks.kafka.child_process import STOP
 from streamhooks.kafka.reader import scan
-from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
 from streamhooks.records.registry import registry_of
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
 from streamhooks.sources.filtering import would_send
-from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.rules import read_source
+from streamhooks.sources.topics import Sources
 from streamhooks.times import Between
 
 #: timeout of counting, in seconds
@@ -46,7 +45,7 @@ def stretches_of(
     ]
 
 
-def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Between) -> int:
+def count_matches(settings: Settings, sources: Sources, hook: Hook, ranges: Ranges, between: Between) -> int:
     """Count the records in these ranges and this period that fire the hook; blocks, so run it in a child process.
 
     Raises:
@@ -54,13 +53,13 @@ def count_matches(settings: Settings, hook: Hook, ranges: Ranges, between: Betwe
         RegistryAway: the schema registry does not answer.
 
     """
-    topics, registry, count = Topics(settings.topic_prefix), registry_of(settings), 0
+    registry, count = registry_of(settings), 0
     for record in scan(settings, ranges, timeout=TIMEOUT, stop=STOP):
         if record.value is None or not between.holds(record.timestamp):
             continue
         try:
-            source = read_source(SourceKind.of(record.topic, topics), record, registry)
+            source = read_source(sources.of(record.topic), record, registry)
         except BrokenRecord:
             continue
-        count += would_send(hook, source, record)
+        count += source is not None and would_send(hook, source, record)
     return count

@@ -15,11 +15,10 @@ from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.looks import Looks
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import read_one
-from streamhooks.kafka.topics import Topics
 from streamhooks.records.hook import Hook
 from streamhooks.records.stretch import Stretch
 from streamhooks.settings import Settings
-from streamhooks.sources.kinds import OF_USERS, SourceKind
+from streamhooks.sources.topics import Sources
 from streamhooks.times import Between
 
 
@@ -34,6 +33,7 @@ class Replays:
         settings: Settings,
         looks: Looks,
         logs: Logs,
+        sources: Sources,
         backlog: Backlog,
         *,
         stop: Callable[[str, list[Stretch]], Awaitable[None]],
@@ -42,6 +42,7 @@ class Replays:
         self._settings = settings
         self._looks = looks
         self._logs = logs
+        self._sources = sources
         self._backlog = backlog
         self._stop_sending = stop
         self._clock = clock
@@ -52,12 +53,12 @@ class Replays:
         stretches = self._backlog.stretches.of_hook(hook_id)
         return await self._looks.short(missed_of, stretches, self._offsets, partial(read_one, self._settings))
 
-    async def ranges(self, hook: Hook, kinds: Collection[SourceKind] | None, between: Between) -> Ranges:
+    async def ranges(self, hook: Hook, wanted: Collection[str] | None, between: Between) -> Ranges:
         """Return the offset ranges, by partition, of source records of a period that can fire the hook.
 
-        `kinds` limits them to these kinds of records.
+        `wanted` limits them to these topics.
         """
-        topics = [kind.topic(Topics(self._settings.topic_prefix)) for kind in kinds or firing_kinds(hook)]
+        topics = list(wanted or self._sources.firing(hook))
         if not topics:
             return {}
         if between.until is None:
@@ -70,7 +71,7 @@ class Replays:
         if not ranges:
             return 0
         # A million records take a minute.
-        return await self._looks.in_child_process(count_matches, self._settings, hook, ranges, between)
+        return await self._looks.in_child_process(count_matches, self._settings, self._sources, hook, ranges, between)
 
     async def begin(self, hook: Hook, ranges: Ranges, between: Between) -> str:
         """Begin to send these records to the hook; return the replay's id when its stretches are confirmed."""
@@ -90,8 +91,3 @@ class Replays:
         ]
         await self._stop_sending(hook_id, found)
         return bool(found)
-
-
-def firing_kinds(hook: Hook) -> list[SourceKind]:
-    """Return the kinds of source records that can fire a hook."""
-    return [kind for kind in OF_USERS if kind.can_fire(hook)]

@@ -19,6 +19,10 @@ AIOKAFKA = Library(
             "aiokafka.consumer.fetcher:Fetcher._get_actions_per_node": "ce1105e08135",
             "aiokafka.consumer.fetcher:Fetcher._max_partition_fetch_bytes": ATTRIBUTE,
         },
+        "faust_patches/assignor.py": {
+            "aiokafka.cluster:ClusterMetadata": "66a0209976d6",
+            "aiokafka.coordinator.protocol:ConsumerProtocolMemberMetadata": "c3bddb9ec430",
+        },
         "faust_patches/connections.py": {
             "aiokafka.conn:AIOKafkaConnection._send_sasl_token": "18408857c77c",
             "aiokafka.conn:AIOKafkaConnection.close": "1a998669cb62",

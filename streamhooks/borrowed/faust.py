@@ -25,11 +25,13 @@ FAUST = Library(
             "faust.tables.wrappers:WindowWrapper": "d06ad364165f",
         },
         "faust_patches/assignor.py": {
+            "faust.assignor.client_assignment:ClientAssignment": "4ade99ce4b50",
             "faust.assignor.client_assignment:ClientMetadata": "7ddbe08bf9fd",
             "faust.assignor.partition_assignor:PartitionAssignor.__init__": "76ff43a6fdee",
             "faust.assignor.partition_assignor:PartitionAssignor._assignment": ATTRIBUTE,
             "faust.assignor.partition_assignor:PartitionAssignor._metadata": "643563374a62",
             "faust.assignor.partition_assignor:PartitionAssignor._url": "0ece03486cbf",
+            "faust.assignor.partition_assignor:PartitionAssignor.assign": "d25406cbdf11",
         },
         "faust_patches/commands.py": {
             "faust.cli.agents:agents._help": "8585e2951208",

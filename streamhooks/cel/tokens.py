@@ -95,6 +95,28 @@ def path_at(tokens: Sequence[Token], place: int) -> tuple[str, ...]:
     return tuple(members)
 
 
+def whole_path(tokens: Sequence[Token]) -> tuple[Token, ...] | None:
+    """Return a variable and its members, if the tokens are nothing else: `value.lines[0]["unit-price"]`.
+
+    The members are names, numbers and quoted texts. None for any other expression.
+    """
+    if not tokens or heads_of(tokens[:2]) != [0]:
+        return None
+    path, place = [tokens[0]], 1
+    while place < len(tokens):
+        mark, member, after = (_text(tokens, place + ahead) for ahead in range(3))
+        kind = tokens[place + 1].kind if member else "other"
+        if mark == "." and kind == "name":
+            width = 2
+        elif mark == "[" and after == "]" and (member.isdigit() or (kind == "text" and member[0] not in "bB")):
+            width = 3
+        else:
+            return None
+        path.append(tokens[place + 1])
+        place += width
+    return tuple(path)
+
+
 def closing(tokens: Sequence[Token], opening: int) -> int:
     """Return the place of the bracket that closes the one at a place."""
     depth = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import cel
 
@@ -11,6 +12,10 @@ from streamhooks.errors import EvaluationFailed
 
 Values = cel.Context
 """Variables with their values."""
+
+_TYPES: Final[Mapping[type, str]] = {
+    type(None): "null", float: "double", str: "string", dict: "map", datetime: "timestamp", timedelta: "duration",
+}  # fmt: skip
 
 
 def values_of(variables: Mapping[str, Any]) -> Values:
@@ -27,6 +32,11 @@ def values_of(variables: Mapping[str, Any]) -> Values:
         return cel.Context(_readable(dict(variables)))
     except ValueError as error:
         raise EvaluationFailed(f"a value can't be converted: {error}"[:200]) from None
+
+
+def type_name(value: Any) -> str:
+    """Return the name of a value's type in CEL."""
+    return _TYPES.get(type(value), type(value).__name__)
 
 
 def _readable(value: Any) -> Any:

@@ -14,6 +14,7 @@ from streamhooks.cli.listen import listen
 from streamhooks.cli.params import api_options
 from streamhooks.cli.replay import missed, replay
 from streamhooks.cli.send import send
+from streamhooks.cli.sources import sources
 from streamhooks.cli.stats import stats
 from streamhooks.cli.tasks import tasks
 from streamhooks.cli.topics import topics
@@ -28,7 +29,7 @@ main = click.version_option(package_name="streamhooks", message="%(package)s %(v
         Exit codes: 0 done, 1 not possible (one line on stderr gives the reason), 2 wrong usage.""",
         commands=[
             completion, dead_letters, dev, explain, hooks, kafka, listen, missed, pending, receiver, replay, requests,
-            resend, send, stats, tasks, topics,
+            resend, send, sources, stats, tasks, topics,
         ],
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     )

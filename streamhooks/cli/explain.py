@@ -52,6 +52,9 @@ def explain(
         ]
     )
     click.echo()
+    if found.get("skipped"):
+        click.echo(found["skipped"])
+        return
     _hooks(found["hooks"])
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from streamhooks.cli.api import JSON, Api
 
-_TOPICS = [kind.value for kind in OF_USERS]
 # Seconds between two checks.
 _LOOK = 1.0
 
@@ -76,8 +75,9 @@ def missed(api: Api, /, hook: str, as_json: bool) -> None:
 @click.option(
     "--topic",
     "topics",
-    type=click.Choice(_TOPICS),
+    metavar="TOPIC",
     multiple=True,
+    shell_complete=lambda _ctx, _param, begun: [one for one in OF_USERS if one.startswith(begun)],
     help="Topic to replay; repeatable; default: all that can fire the hook.",
 )
 @click.option("--dry-run", is_flag=True, help="Only count.")

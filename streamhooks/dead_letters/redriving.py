@@ -18,13 +18,12 @@ from streamhooks.kafka.partitions import Partitioner
 from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.reader import Record, Stop, coordinates
 from streamhooks.kafka.together import ToWrite
-from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import Resent
 from streamhooks.records.dead_letter import DeadLetter
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
-from streamhooks.sources.kinds import OF_USERS, SourceKind
 from streamhooks.sources.origin import origin_of
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.tasks.context import READ_AGAIN
 from streamhooks.times import steady
@@ -88,7 +87,7 @@ class Redriving:
         self,
         outbox: Outbox,
         write: Write,
-        topics: Topics,
+        sources: Sources,
         states: LetterStates,
         *,
         source: Source,
@@ -98,7 +97,7 @@ class Redriving:
     ) -> None:
         self._outbox = outbox
         self._write = write
-        self._topics = topics
+        self._sources, self._topics = sources, sources.topics
         self._states = states
         self._source = source
         self._again = again
@@ -112,7 +111,7 @@ class Redriving:
             return False
         if letter.hook_id is not None:
             return found.hook is not None
-        return letter.task is not None or self._kind_of(letter) in OF_USERS
+        return letter.task is not None or self._is_of_users(letter)
 
     def send(self, letters: Iterable[Found], *, stop: Stop) -> int:
         """Send letters again; return how many when that is confirmed. Letters whose source is gone are left out.
@@ -197,7 +196,7 @@ class Redriving:
         if letter.task is not None:
             task = letter.task
             return self._call(found, call_id, now, task["name"], task["args"], task["kwargs"])
-        record = self._source(letter, stop=stop) if self._kind_of(letter) in OF_USERS else None
+        record = self._source(letter, stop=stop) if self._is_of_users(letter) else None
         if record is None or record.value is None:
             return None  # a record of our own topics may have been replaced by a newer one
         if letter.hook_id is None:
@@ -250,8 +249,8 @@ class Redriving:
                 pass
         return self._partitioner.of(letter.hook_id or letter.id)
 
-    def _kind_of(self, letter: DeadLetter) -> SourceKind | None:
-        return SourceKind.of((letter.source or "").rpartition(":")[0].rpartition(":")[0], self._topics)
+    def _is_of_users(self, letter: DeadLetter) -> bool:
+        return (letter.source or "").rpartition(":")[0].rpartition(":")[0] in self._sources.of_users
 
     # --- writing
 

@@ -11,12 +11,11 @@ from typing import Any
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record, coordinates
-from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import Registry, decode
 from streamhooks.records.ids import derived_id, source_id
-from streamhooks.sources.kinds import OF_USERS, SourceKind
 from streamhooks.sources.rules import asks, delivery_of, read_source
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.call import Call
 
 Arguments = tuple[list[Any], dict[str, Any]]
@@ -26,9 +25,9 @@ ReadOne = Callable[[str, int, int], Awaitable[Record | None]]
 class KeptArguments:
     """Reads arguments. `read_one` returns the record at a topic, partition and offset; None if it is gone."""
 
-    def __init__(self, read_one: ReadOne, topics: Topics, registry: Registry | None = None) -> None:
+    def __init__(self, read_one: ReadOne, sources: Sources, registry: Registry | None = None) -> None:
         self._read_one = read_one
-        self._topics = topics
+        self._sources = sources
         self._registry = registry
 
     async def read(self, call: Call) -> bool:
@@ -48,7 +47,7 @@ class KeptArguments:
         return True
 
     async def _of_record(self, call: Call, offset: int) -> Arguments | None:
-        record = await self._read_one(self._topics.delayed, call.partition, offset)
+        record = await self._read_one(self._sources.topics.delayed, call.partition, offset)
         try:
             stored = decode(DelayedCall, record.value if record else None)
         except BrokenRecord:
@@ -60,14 +59,16 @@ class KeptArguments:
         if call.source is None or call.hook_id is None:
             return None
         topic, partition, offset = coordinates(call.source)
-        kind = SourceKind.of(topic, self._topics)
-        if kind not in OF_USERS or (record := await self._read_one(topic, partition, offset)) is None:
+        of = self._sources.of_users.get(topic)
+        if of is None or (record := await self._read_one(topic, partition, offset)) is None:
             return None
         if call.webhook_id != derived_id(source_id(topic, partition, offset, record.timestamp), call.hook_id):
             return None  # another record is there now
         try:
-            source = read_source(kind, record, self._registry)
+            source = read_source(of, record, self._registry)
         except BrokenRecord:
+            return None
+        if source is None:
             return None
         for ask in asks(source):
             task, args = delivery_of(source, ask, record) or (None, [])

@@ -9,7 +9,7 @@ Why: docs/decisions/0020-filters.md; before: docs/decisions/0011-no-content-filt
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import cel
@@ -42,23 +42,23 @@ _REPEATED = re.compile(r"\{([^{}]*)\}")
 _NUMBER = re.compile(r"[0-9]+")
 
 
-def check_bounds(expression: Expression) -> None:
-    """Raise BadExpression if a filter may cost too much."""
+def check_bounds(expression: Expression, variables: Collection[str]) -> None:
+    """Raise BadExpression if an expression over these variables may cost too much."""
     loops = expression.comprehensions
     if len(loops) > 1:
         raise BadExpression(
-            f"{at(expression.text, loops[1].macro.start)}: a filter can have one comprehension, and"
+            f"{at(expression.text, loops[1].macro.start)}: an expression can have one comprehension, and"
             f" .{loops[1].macro.text}() is another one"
         )
     for loop in loops:
-        _check_loop(expression.text, loop)
+        _check_loop(expression.text, loop, variables)
     added = [token for token in expression.tokens if token.text == "+"]
     if len(added) > MOST_USES:
-        raise BadExpression(f"{at(expression.text, added[MOST_USES].start)}: a filter can have {MOST_USES} +")
+        raise BadExpression(f"{at(expression.text, added[MOST_USES].start)}: an expression can have {MOST_USES} +")
     _check_patterns(expression)
 
 
-def _check_loop(text: str, loop: Comprehension) -> None:
+def _check_loop(text: str, loop: Comprehension, variables: Collection[str]) -> None:
     name, where = loop.macro.text, at(text, loop.macro.start)
     if name not in _RUNS_TO_AN_END:
         raise BadExpression(f"{where}: .{name}() copies its list for each element: use .exists() or .all()")
@@ -66,9 +66,9 @@ def _check_loop(text: str, loop: Comprehension) -> None:
         raise BadExpression(f"{where}: .{name}() can have {LONGEST_BODY} characters, since each element costs them")
     names = [loop.body[head] for head in heads_of(loop.body)]
     for token in names:
-        if token.text == MESSAGE:
+        if token.text in variables:
             raise BadExpression(
-                f"{at(text, token.start)}: .{name}() can't name {MESSAGE}, which is copied for each element"
+                f"{at(text, token.start)}: .{name}() can't name {token.text}, which is copied for each element"
             )
     if len(names) > MOST_USES + 1:
         raise BadExpression(

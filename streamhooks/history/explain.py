@@ -26,6 +26,7 @@ from streamhooks.settings import Settings
 from streamhooks.sources.filtering import verdict_of
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.rules import UserRecord, asks, read_source
+from streamhooks.sources.topics import SourceTopic
 from streamhooks.times import Between
 
 TIMEOUT = 60.0
@@ -86,15 +87,19 @@ def _event_id(kind: SourceKind, record: Record, registry: Registry | None) -> st
 
 
 def explain(
-    record: Record, kind: SourceKind | None, hooks: HooksTable, registry: Registry | None = None
-) -> tuple[UserRecord, list[Explained]]:
+    record: Record, topic: SourceTopic | None, hooks: HooksTable, registry: Registry | None = None
+) -> tuple[UserRecord | None, list[Explained]]:
     """Return a source record and each hook of its organization, with the hooks that it fires first.
+
+    It is None, and has no hooks, if its topic's `when` is false.
 
     Raises:
         BrokenRecord: the record can't be read.
 
     """
-    source = read_source(kind, record, registry)
+    source = read_source(topic, record, registry)
+    if source is None:
+        return None, []
     explained = [
         _explained(hook, source, record, hooks) for hook in hooks if hook.organization_id == source.organization_id
     ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from streamhooks.errors import BrokenRecord
 from streamhooks.history.attempts import Wanted, search
 from streamhooks.history.explain import Explained, attempts_of, explain, find_event
 from streamhooks.history.trying import Trial, Tried, try_on_latest
@@ -14,13 +15,12 @@ from streamhooks.kafka.backwards import Page, Place
 from streamhooks.kafka.looks import Looks
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import TP, Record, Stop, read_one
-from streamhooks.kafka.topics import Topics
 from streamhooks.records.message import Message
 from streamhooks.records.registry import SchemaRegistry
 from streamhooks.settings import Settings
 from streamhooks.sources.filtering import known_message
-from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.rules import UserRecord, read_source
+from streamhooks.sources.topics import Sources
 from streamhooks.times import Between
 
 #: the most hooks whose attempts are searched
@@ -32,7 +32,8 @@ class Explanation:
     """A source record, each hook of its organization, and the attempts by `webhook-id`."""
 
     record: Record
-    source: UserRecord
+    source: UserRecord | None
+    """None if its topic's `when` is false."""
     hooks: list[Explained]
     attempts: Mapping[str, list[dict[str, Any]]]
 
@@ -44,10 +45,16 @@ class History:
     """
 
     def __init__(
-        self, settings: Settings, looks: Looks, hooks: HooksTable, registry: SchemaRegistry | None, partitions: int
+        self,
+        settings: Settings,
+        looks: Looks,
+        hooks: HooksTable,
+        sources: Sources,
+        registry: SchemaRegistry | None,
+        partitions: int,
     ) -> None:
         self._settings = settings
-        self._topics = Topics(settings.topic_prefix)
+        self._sources = sources
         self._looks = looks
         self._hooks = hooks
         self._registry = registry
@@ -74,17 +81,22 @@ class History:
             BrokenRecord: the record can't be read.
 
         """
-        source, hooks = explain(record, SourceKind.of(record.topic, self._topics), self._hooks, self._registry)
+        source, hooks = explain(record, self._sources.of(record.topic), self._hooks, self._registry)
         matched = [one for one in hooks if one.matched][:EXPLAINED]
         attempts = await self._looks.long(attempts_of, self._settings, self._offsets, self._partitions, record, matched)
         return Explanation(record, source, hooks, attempts)
 
     async def try_filter(self, trial: Trial, limit: int) -> list[Tried]:
         """Return how a filter judges the latest messages of an organization, newest first; at most `limit`."""
-        return await self._looks.long(try_on_latest, self._settings, self._offsets, self._message_of, trial, limit)
+        return await self._looks.long(
+            try_on_latest, self._settings, self._offsets, self._sources.of_users, self._message_of, trial, limit
+        )
 
     def _message_of(self, record: Record) -> Message:
-        return known_message(read_source(SourceKind.of(record.topic, self._topics), record, self._registry), record)
+        source = read_source(self._sources.of(record.topic), record, self._registry)
+        if source is None:
+            raise BrokenRecord("its topic's `when` is false")
+        return known_message(source, record)
 
     async def attempts(self, wanted: Wanted, before: Mapping[int, Place], limit: int) -> Page[dict[str, Any]]:
         """Return a page of the attempts that `firings` holds; see `attempts.search`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from streamhooks.errors import BrokenRecord
@@ -11,10 +11,8 @@ from streamhooks.kafka.backwards import page
 from streamhooks.kafka.between import certain_ranges
 from streamhooks.kafka.offsets import Offsets
 from streamhooks.kafka.reader import Record, Stop, scanning
-from streamhooks.kafka.topics import Topics
 from streamhooks.records.message import Message
 from streamhooks.settings import Settings
-from streamhooks.sources.kinds import OF_USERS
 from streamhooks.times import ALWAYS
 
 TIMEOUT = 30.0
@@ -60,9 +58,16 @@ MessageOf = Callable[[Record], Message]
 
 
 def try_on_latest(
-    settings: Settings, offsets: Offsets, message_of: MessageOf, trial: Trial, limit: int, *, stop: Stop
+    settings: Settings,
+    offsets: Offsets,
+    topics: Iterable[str],
+    message_of: MessageOf,
+    trial: Trial,
+    limit: int,
+    *,
+    stop: Stop,
 ) -> list[Tried]:
-    """Return how a filter judges the latest messages of an organization, newest first; blocks.
+    """Return how a filter judges the latest messages of an organization in these topics, newest first; blocks.
 
     Raises:
         TimeoutError: Kafka does not answer, or `stop` was set.
@@ -80,9 +85,9 @@ def try_on_latest(
             return []
         return [Tried(record.source, record.timestamp, message.type, subject_of(message).judge(trial.filter))]
 
-    topics, found = Topics(settings.topic_prefix), list[Tried]()
+    found = list[Tried]()
     with scanning(settings, timeout=TIMEOUT, stop=stop) as read:
-        for topic in (kind.topic(topics) for kind in OF_USERS):
+        for topic in topics:
             ranges, _ = certain_ranges(offsets, [(topic, number) for number in offsets.partitions(topic)], ALWAYS)
             bounds = {number: range_ for (_, number), range_ in ranges.items()}
             found += page(read, look, topic, bounds, {}, limit=limit, most=LOOKED_THROUGH).found

@@ -109,31 +109,39 @@ class Known:
     """The source topics with a committed offset on any partition."""
     is_used: bool
     """Workers have run before: they have written something."""
+    own: frozenset[str] = frozenset()
+    """Those of the topics that are topics of one's own."""
 
     def without_offset(self, tp: TP) -> Without:
         """Return why a partition has no committed offset."""
         topic, partition = tp
         if topic in self.committed or partition >= self.partitions.get(topic, 0):
             return "added"
+        if topic in self.own and self.committed:
+            return "new"  # the group is alive, and Kafka keeps the offsets of what it reads: the file has a new entry
         return "expired" if self.is_used or self.committed else "new"
 
 
-def look_around(settings: Settings, sources: Mapping[str, int], partitions: Mapping[str, int]) -> Known:
+def look_around(
+    settings: Settings, ours: Mapping[str, int], own: Mapping[str, int], partitions: Mapping[str, int]
+) -> Known:
     """Find out what is known of an installation; blocks.
 
-    `sources` has the partition count of each source topic, `partitions` that of all topics by name without the prefix.
+    `ours` and `own` have the partition counts of the source topics: ours, and topics of one's own. `partitions` has
+    those of all our topics by name without the prefix.
 
     Raises:
         TimeoutError: Kafka does not answer.
 
     """
+    sources = {**ours, **own}
     try:
         committed = _committed(settings, sources)
         # An offset on each topic is evidence enough.
         is_used = committed == frozenset(sources) or _is_used(settings, partitions)
     except KafkaException as error:
         raise TimeoutError(f"Kafka does not answer: {error.args[0].str()}") from None
-    return Known(dict(sources), committed, is_used)
+    return Known(sources, committed, is_used, frozenset(own))
 
 
 def _committed(settings: Settings, sources: Mapping[str, int]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Notices: conditions of a hook, or of a source topic's log, that its owner should know about."""
+"""Notices: conditions of a hook, or of a source topic, that its owner should know about."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, cast, get_args
 from streamhooks.records.fields import Record, choice, optional_number, plain, text, whole
 
 AboutHook = Literal["disabled", "failing", "resumed", "sealed", "breaker_opened"]
-What = Literal[AboutHook, "retention"]
+What = Literal[AboutHook, "retention", "topic_paused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Notice(Record):
     """A notice; the value of the topic `notices`."""
 
     hook_id: str
-    """The hook, or `<topic>:<partition>` if retention removed records that were not read yet."""
+    """The hook, `<topic>:<partition>` if retention removed records that were not read yet, or a paused topic."""
     what: What
     why: str
     since: float | None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import Ask, matches
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record
-from streamhooks.kafka.topics import Topics
 from streamhooks.metrics import DUPLICATES
 from streamhooks.records.call import Resent
 from streamhooks.records.formats import Registry
@@ -18,7 +17,7 @@ from streamhooks.records.ids import derived_id
 from streamhooks.records.notice import Notice
 from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.filtering import message_in
-from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.kinds import SourceKind, SourceRecord
 from streamhooks.sources.notices import HookNotice
 from streamhooks.sources.origin import Origin, call_from, origin_of
 from streamhooks.sources.rules import (
@@ -31,8 +30,16 @@ from streamhooks.sources.rules import (
     duplicate_key,
     fan_out_of,
 )
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.call import Call
 from streamhooks.webhooks.filtering import let_through
+
+
+class Reads(Protocol):
+    """Reads the records of a source topic."""
+
+    def read(self, record: Record, registry: Registry | None) -> SourceRecord | None:
+        """Return what a record holds; None if the topic's `when` is false; raise BrokenRecord if it can't be read."""
 
 
 class Calls:
@@ -45,7 +52,7 @@ class Calls:
     def __init__(
         self,
         hooks: HooksTable,
-        topics: Topics,
+        sources: Sources,
         *,
         partition_of: Callable[[str], int],
         partitions: int,
@@ -54,21 +61,23 @@ class Calls:
         registry: Registry | None = None,
     ) -> None:
         self._hooks = hooks
-        self._topics = topics
+        self._sources = sources
         self._partition_of = partition_of
         self._partitions = partitions
         self._duplicates = duplicates
         self._clock = clock
         self._registry = registry
 
-    def of(self, kind: SourceKind, record: Record, origin: Origin) -> list[Call]:
+    def of(self, topic: Reads, record: Record, origin: Origin) -> list[Call]:
         """Return the calls of a live record.
 
         Raises:
             BrokenRecord: the record can't be read.
 
         """
-        source = self._read(kind, record)
+        source = self._read(topic, record)
+        if source is None:
+            return []
         if self._duplicates.are_sought and self._is_duplicate(source, record, origin):
             return []
         fan_out, calls = fan_out_of(source), list[Call]()
@@ -79,6 +88,10 @@ class Calls:
             calls.append(self._fan_out(fan_out, origin))
         return calls
 
+    def knows(self, topic: str) -> bool:
+        """Tell whether this worker can read the records of a topic: it is a source topic."""
+        return self._sources.of(topic) is not None
+
     def again(self, hook: Hook, record: Record, cause: Resent, id_of: str) -> Call | None:
         """Return the call that sends a record to a hook again; None if the record does not fire the hook.
 
@@ -88,7 +101,9 @@ class Calls:
             BrokenRecord: the record can't be read.
 
         """
-        source = self._read(SourceKind.of(record.topic, self._topics), record)
+        source = self._read(self._sources.of(record.topic), record)
+        if source is None:
+            return None
         ask = next((one for one in asks(source) if matches(hook, one)), None)
         if ask is None:
             return None
@@ -107,13 +122,13 @@ class Calls:
         DUPLICATES.labels(record.topic).inc()
         return True
 
-    def _read(self, kind: SourceKind | None, record: Record) -> Source:
-        if kind is None:
+    def _read(self, topic: Reads | None, record: Record) -> Source | None:
+        if topic is None:
             raise BrokenRecord("it is of no source topic")
-        found = kind.read(record, self._registry)
-        # By the kind, since asking each record for its type takes longer.
-        if kind is not SourceKind.NOTICES:
-            return cast(UserRecord, found)
+        found = topic.read(record, self._registry)
+        # By the topic, since asking each record for its type takes longer.
+        if topic is not SourceKind.NOTICES:
+            return cast(UserRecord | None, found)
         notice = cast(Notice, found)
         return HookNotice(notice, self._hooks.get(notice.hook_id))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
 from typing import Final, Self
 
 from streamhooks.kafka.reader import Record
@@ -59,11 +57,6 @@ class SourceKind(StrEnum):
     MESSAGES = ("messages", Message, (), (), None)
     NOTICES = ("notices", Notice, (), NOTICED, ())
 
-    @staticmethod
-    def of(topic: str, topics: Topics) -> SourceKind | None:
-        """Return the kind of a topic; None if it is not a source topic of this installation."""
-        return _kinds(topics).get(topic)
-
     def topic(self, topics: Topics) -> str:
         """Return the topic's name."""
         return topics.prefix + self
@@ -88,8 +81,3 @@ class SourceKind(StrEnum):
 
 #: the kinds that users write
 OF_USERS: Final = (SourceKind.EVENTS, SourceKind.ALERTS, SourceKind.RESOURCE_CHANGES, SourceKind.MESSAGES)
-
-
-@cache
-def _kinds(topics: Topics) -> Mapping[str, SourceKind]:
-    return {kind.topic(topics): kind for kind in SourceKind}

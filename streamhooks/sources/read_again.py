@@ -9,11 +9,10 @@ from streamhooks.errors import BrokenRecord
 from streamhooks.hooks.matching import Ask
 from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.reader import Record, coordinates
-from streamhooks.kafka.topics import Topics
 from streamhooks.records.registry import SchemaRegistry
-from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import Origins
 from streamhooks.sources.rules import UserRecord, asks, delivery_of, fan_out_of, read_source
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.task import Delivery
 from streamhooks.tasks.task import registry as tasks
 
@@ -28,13 +27,13 @@ class ReadAgain:
         hooks: HooksTable,
         read_one: ReadOne,
         *,
-        topics: Topics,
+        sources: Sources,
         origins: Origins,
         registry: SchemaRegistry | None,
     ) -> None:
         self._hooks = hooks
         self._read_one = read_one
-        self._topics = topics
+        self._sources = sources
         self._origins = origins
         self._registry = registry
 
@@ -54,7 +53,9 @@ class ReadAgain:
         self._origins.of(record)
         if self._registry is not None:
             await asyncio.to_thread(self._registry.learn, record.value)
-        found = read_source(SourceKind.of(topic, self._topics), record, self._registry)
+        found = read_source(self._sources.of(topic), record, self._registry)
+        if found is None:
+            return []
         fan_out, deliveries = fan_out_of(found), list[Delivery]()
         if is_whole := fan_out is not None and fan_out.finds_all:
             deliveries += await tasks[fan_out.task](*fan_out.args)

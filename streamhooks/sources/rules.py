@@ -18,9 +18,10 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.hook_events import ALERT_TRIGGERED, EVENT_ALERT, EVENT_CREATED, EVERYTHING, NOTICES
 from streamhooks.records.message import Message
 from streamhooks.records.notice import Notice
-from streamhooks.sources.kinds import OF_USERS, SourceKind
+from streamhooks.sources.kinds import OF_USERS
 from streamhooks.sources.messages import message_of, sent_message
 from streamhooks.sources.notices import HookNotice, notice_data
+from streamhooks.sources.topics import SourceTopic
 from streamhooks.webhooks.tasks import (
     process_message,
     process_resource_change,
@@ -47,15 +48,15 @@ class FanOutParts(NamedTuple):
     """Whether it finds all hooks of the record, not only those of apps."""
 
 
-def read_source(kind: SourceKind | None, record: Record, registry: Registry | None) -> UserRecord:
-    """Return a record that users write; `registry` knows the schemas of those in the wire format.
+def read_source(topic: SourceTopic | None, record: Record, registry: Registry | None) -> UserRecord | None:
+    """Return a record that users write, None if its topic's `when` is false; `registry` knows schemas.
 
     Raises:
         BrokenRecord: it can't be read, is a tombstone, or belongs to another topic.
 
     """
-    source = None if kind is None else kind.read(record, registry)
-    if source is None or isinstance(source, Notice):
+    source = None if topic is None else topic.read(record, registry)
+    if topic is None or isinstance(source, Notice):
         raise BrokenRecord(f"it is not a record of {', '.join(OF_USERS)}")
     return source
 

@@ -32,6 +32,7 @@ from streamhooks.records.firing import Attempt
 from streamhooks.records.formats import decode
 from streamhooks.records.hook import Hook
 from streamhooks.settings import Settings
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.endings import Ending, Limits
@@ -134,7 +135,7 @@ class Parts:
         outputs = Outputs(outbox, TOPICS, clock)
         gate = Gate(lambda: True)
         gate.open("start")
-        runs = Runs(gate, outputs, KeptArguments(self.kafka.read_one, TOPICS).read)
+        runs = Runs(gate, outputs, KeptArguments(self.kafka.read_one, Sources(TOPICS)).read)
         self._notes = Notes(outputs, runs, _partition_of, clock)
         rest = _Rest(self.take_in)
         settler = _Settler(outputs, rest, self._notes, hooks, registry, clock)

@@ -29,6 +29,8 @@ from streamhooks.kafka.clients import aiokafka_options
 from streamhooks.kafka.logs import Logs
 from streamhooks.kafka.topics import Topics
 from streamhooks.settings import Settings
+from streamhooks.sources.own_file import own_topics_of
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.tracing import make_tracing
 from streamhooks.web.register import register
 from streamhooks.worker.agents import add_agents
@@ -46,11 +48,12 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
     `prepare` is called when the worker starts. It returns the effective settings, and the partition count of each
     topic as `kafka.topics.ensure_topics` does.
 
-    Raise Refusal if the packages for tracing or TLS files are missing.
+    Raise Refusal if the packages for tracing or TLS files are missing, or the file of STREAMHOOKS_SOURCES has mistakes.
     """
     expect_closed_transports()
     create_no_topics()
     topics = Topics(settings.topic_prefix)
+    sources = Sources(topics, own_topics_of(settings))
     tracing = make_tracing(settings)
     conf, logs = faust_conf(settings), Logs(settings)
     parts = divided(settings.max_unsettled_mb * 1_000_000)
@@ -83,7 +86,7 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
 
         async def make_parts() -> Parts:
             await _check_address(ready)
-            system = System(app, counting_app, tables, ready, partitions, tracing)
+            system = System(app, counting_app, tables, ready, sources, partitions, tracing)
             counting_app.bind(AroundCounting(counting_app, system))
             return AroundDelivering(app, system)
 
@@ -100,7 +103,7 @@ def create_app(settings: Settings, prepare: Prepare) -> App:
         prepare=prepare_worker,
         **conf,
     )
-    add_agents(app, counting_app, topics)
+    add_agents(app, counting_app, sources)
     register(app, partial(_views_of, app))
     return app
 

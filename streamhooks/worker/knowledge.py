@@ -18,16 +18,17 @@ from streamhooks.hooks.table import HooksTable
 from streamhooks.kafka.broken import BrokenRecords
 from streamhooks.kafka.counts import Counts
 from streamhooks.kafka.ends import Ends
+from streamhooks.kafka.existence import Existence, KafkaExistence
 from streamhooks.kafka.marks import Marks
 from streamhooks.kafka.reads import Reads
 from streamhooks.kafka.starts import look_around
 from streamhooks.kafka.topic_reader import TopicReader
-from streamhooks.kafka.topics import Topics
 from streamhooks.records.registry import registry_of
 from streamhooks.records.sealing import Keys
 from streamhooks.settings import Settings
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.resources import Resources
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.task import registry
 from streamhooks.worker.moved_logs import MovedLogs
 from streamhooks.worker.outward import Outward
@@ -45,6 +46,7 @@ class Knowledge:
         self,
         app: App,
         settings: Settings,
+        sources: Sources,
         counts: Counts,
         outward: Outward,
         ownership: Ownership,
@@ -52,7 +54,8 @@ class Knowledge:
     ) -> None:
         self.settings = settings
         self._counts = counts
-        self.topics = topics = Topics(settings.topic_prefix)
+        self.sources, self.topics = sources, sources.topics
+        topics = self.topics
         self.keys = Keys(settings.secret_keys)
         self.registry = registry_of(settings)
         self.ends = Ends(settings)
@@ -82,6 +85,8 @@ class Knowledge:
         self.letters_reader = reading(outward.letter_states, name="letter-states")
         self.delayed_reader = reading(DelayedLog(self.pending, self.owner_marks, self.queues.changed), name="delayed")
         self.readers = (self.hooks_reader, self.resources_reader, self.delayed_reader, self.letters_reader)
+        names = [one.topic for one in sources.own]
+        self.existence = Existence(names, KafkaExistence(settings).ask, settings.metadata_interval)
         self.follow({})
 
     def follow(self, counts: Counts) -> None:
@@ -109,13 +114,16 @@ class Knowledge:
         yield Part("hooks", start=self._know_hooks)
         yield Part("reads", stop=self.reads.close)
         yield Part("broken records", run=self.broken.run)
+        if self.sources.own:
+            yield Part("topics of one's own", run=self.existence.run)
 
     async def _look_around(self) -> None:
         """Find out whether the installation is new, before this worker writes anything."""
-        sources = {kind.topic(self.topics): self._counts[kind] for kind in SourceKind}
+        ours = {kind.topic(self.topics): self._counts[kind] for kind in SourceKind}
         while True:
             try:
-                known = await asyncio.to_thread(look_around, self.settings, sources, self._counts)
+                own = await self.existence.look()
+                known = await asyncio.to_thread(look_around, self.settings, ours, own, self._counts)
             except TimeoutError as error:
                 log.warning("the worker can't start yet, will be tried again: %s", error)
                 await asyncio.sleep(1.0)

@@ -34,14 +34,14 @@ class LookingBack:
         clock: Callable[[], float],
     ) -> None:
         self.looks = Looks()
-        self.history = History(settings, self.looks, known.hooks, known.registry, partitioner.partitions)
+        self.history = History(settings, self.looks, known.hooks, known.sources, known.registry, partitioner.partitions)
         self.replays = Replays(
-            settings, self.looks, logs, running.upkeep.backlog, stop=running.catch_up.stop, clock=clock
+            settings, self.looks, logs, known.sources, running.upkeep.backlog, stop=running.catch_up.stop, clock=clock
         )
         redriving = Redriving(
             outward.outbox,
             partial(write_together, settings),
-            known.topics,
+            known.sources,
             outward.letter_states,
             source=running.dead_letters.source,
             again=running.calls.again,

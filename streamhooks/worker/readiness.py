@@ -5,20 +5,20 @@ from __future__ import annotations
 from streamhooks.counting.agent import Counting
 from streamhooks.faust_patches.app import App
 from streamhooks.kafka.counts import Watch
-from streamhooks.kafka.outbox import Outbox
 from streamhooks.worker.knowledge import Knowledge
+from streamhooks.worker.running import Running
 
 
 class Readiness:
     """Collects the reasons from the parts of a worker."""
 
     def __init__(
-        self, app: App, counting_app: App, known: Knowledge, outbox: Outbox, counting: Counting, watch: Watch
+        self, app: App, counting_app: App, known: Knowledge, running: Running, counting: Counting, watch: Watch
     ) -> None:
         self._app = app
         self._counting_app = counting_app
         self._known = known
-        self._outbox = outbox
+        self._running = running
         self._counting = counting
         self._watch = watch
 
@@ -36,4 +36,5 @@ class Readiness:
         if not reasons and not known.letters_reader.is_ready():
             reasons.append("the states of dead letters are being read")
         reasons += [reader.trouble for reader in known.readers if reader.trouble is not None]
-        return reasons + self._outbox.troubles + self._counting.troubles + self._watch.troubles
+        reasons += known.existence.troubles + self._running.troubles
+        return reasons + self._counting.troubles + self._watch.troubles

@@ -20,14 +20,17 @@ from streamhooks.delayed.upkeep import Upkeep
 from streamhooks.delivery.links import Links
 from streamhooks.faust_patches.app import App
 from streamhooks.in_flight.room import Weight, divided
+from streamhooks.kafka.topics import Topics
 from streamhooks.limits.bulkheads import Bulkheads
 from streamhooks.limits.places import Places
 from streamhooks.limits.rates import Rate
+from streamhooks.records.notice import Notice
 from streamhooks.settings import Settings
 from streamhooks.sources.calls import Calls
 from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.intake import Intake
 from streamhooks.sources.origin import Origins
+from streamhooks.sources.pausing import Pausing
 from streamhooks.sources.read_again import ReadAgain
 from streamhooks.tasks.context import Services
 from streamhooks.tasks.endings import Limits
@@ -65,7 +68,7 @@ class Running:
         clock: Callable[[], float],
     ) -> None:
         outputs, hooks, topics, partition_of = outward.outputs, known.hooks, known.topics, ownership.partition_of
-        kept = KeptArguments(known.reads.one, topics, known.registry)
+        kept = KeptArguments(known.reads.one, known.sources, known.registry)
         self.read_arguments = kept.read
         self.runs = runs = Runs(app.gate, outputs, kept.read)
         self.upkeep = upkeep = HookUpkeep(settings, outward, known, ownership, runs, clock)
@@ -81,7 +84,7 @@ class Running:
         links = Links(settings.base_url, settings.group_url, settings.event_url)
         delivering = partial(deliverer, clock=clock, timeout=settings.request_timeout, max_body=settings.max_body)
         origins = Origins(clock, settings.max_hops)
-        read_again = ReadAgain(hooks, known.reads.one, topics=topics, origins=origins, registry=known.registry)
+        read_again = ReadAgain(hooks, known.reads.one, sources=known.sources, origins=origins, registry=known.registry)
         settler = Settler(outputs, outward.firings, upkeep.notes, hooks, registry, clock)
         self.passed_over = PassedOver(upkeep.backlog, hooks, app.tracker, ownership, clock=clock)
         deliver = delivering(outward.client.post)
@@ -110,7 +113,7 @@ class Running:
         # where calls come from
         self.calls = Calls(
             hooks,
-            topics,
+            known.sources,
             partition_of=partition_of,
             partitions=ownership.partitions,
             duplicates=Duplicates(settings.idempotence_window),
@@ -127,6 +130,11 @@ class Running:
             registry=known.registry,
             tracing=tracing,
         )
+        tell = partial(_tell_of_pause, outward, topics, clock)
+        self.pausing = {
+            one.topic: Pausing(one, app.tracker, known.registry, tell, owns=app.owns) for one in known.sources.own
+        }
+        self._outbox = outward.outbox
         self.dead_letters = DeadLetters(settings, outward.letter_states, hooks.get, known.letters_reader.is_ready)
         self.letters = Letters(
             outward.letter_states,
@@ -172,11 +180,17 @@ class Running:
             hooks,
             self.runners,
             known.reads,
-            again=self.calls.again,
+            calls=self.calls,
             is_owner=ownership.is_owner,
             may_send=admission.may_catch_up,
             rate=Rate(settings.resume_rate),
         )
+
+    @property
+    def troubles(self) -> list[str]:
+        """Return what keeps source records waiting, one line each."""
+        paused = [one.trouble for one in self.pausing.values()]
+        return [trouble for trouble in paused if trouble is not None] + self._outbox.troubles
 
     def parts(self) -> Iterator[Part]:
         """Yield the parts that run and stop."""
@@ -203,6 +217,12 @@ def _able_elsewhere(ownership: Ownership, known: Knowledge, task: str) -> list[i
 def _write_state(outward: Outward, known: Knowledge, key: str, value: bytes) -> Awaitable[object]:
     topic, partition = known.partitions.of_key("hook-states", key)
     return outward.outbox.publish(topic, value, key=key, partition=partition)
+
+
+def _tell_of_pause(outward: Outward, topics: Topics, clock: Callable[[], float], topic: str, why: str) -> None:
+    now = clock()
+    notice = Notice(topic, "topic_paused", why, now, int(now * 1000))
+    outward.outbox.publish_soon(topics.notices, notice.to_json(), key=topic)
 
 
 def _nothing_waits() -> None:

@@ -14,10 +14,10 @@ from streamhooks.faust_patches.table import WindowTable
 from streamhooks.kafka.counts import Counts, KafkaCounts, Watch
 from streamhooks.kafka.lag import KafkaLog, Lags
 from streamhooks.kafka.renewal import Renewal
-from streamhooks.kafka.topics import NAMES, Topics
+from streamhooks.kafka.topics import NAMES
 from streamhooks.metrics import begin_at_zero
 from streamhooks.settings import Settings
-from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.task import registry
 from streamhooks.tasks.tracing import Tracing
 from streamhooks.worker.counted import new_counting
@@ -43,18 +43,18 @@ class System:
         counting_app: App,
         tables: Mapping[Rollup, WindowTable],
         settings: Settings,
+        sources: Sources,
         counts: Counts,
         tracing: Tracing | None = None,
     ) -> None:
-        clock, prefix = time.time, settings.topic_prefix
-        topics = Topics(prefix)
-        begin_at_zero(topics, [kind.topic(topics) for kind in SourceKind], registry)
+        clock, topics, prefix = time.time, sources.topics, settings.topic_prefix
+        begin_at_zero(topics, sources.by_name, registry)
         self._apps = (app, counting_app)
         self._ending: asyncio.Future[None] | None = None
         self.supervisor = Supervisor(self._end)
         self.ownership = own = Ownership(app, counting_app, topics, counts["delayed"])
         self.outward = out = Outward(settings, topics, own.partitions, self._end_unwritten, clock)
-        self.known = known = Knowledge(app, settings, counts, out, own, clock)
+        self.known = known = Knowledge(app, settings, sources, counts, out, own, clock)
         self.running = running = Running(app, settings, out, known, own, tracing, clock)
         again = running.runs.again
         self.counting = new_counting(counting_app, tables, own, out.outbox, out.outputs, known.reads, again)
@@ -69,7 +69,7 @@ class System:
             known.pending,
             floors=own.floors,
             measure=self.lags.measure,
-            not_ready=Readiness(app, counting_app, known, out.outbox, self.counting, watch).not_ready,
+            not_ready=Readiness(app, counting_app, known, running, self.counting, watch).not_ready,
             clock=clock,
         )
         self.views = WorkerViews(

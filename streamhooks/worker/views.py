@@ -34,7 +34,7 @@ class WorkerViews:
         self._ownership = ownership
         self._counting = counting
         self.clock = clock
-        self.settings, self.topics = known.settings, known.topics
+        self.settings, self.topics, self.sources = known.settings, known.topics, known.sources
         self.hooks, self.pending = known.hooks, known.pending
         self.keys = known.keys
         self.outbox, self.addresses = outward.outbox, outward.addresses

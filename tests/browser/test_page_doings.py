@@ -150,6 +150,20 @@ def test_replay_counts_first_and_can_be_stopped(browser: Browser, fake: Callable
     assert worker.calls("DELETE") == [(f"/api/hooks/{one}/replay/r1", None)]
 
 
+def test_a_replay_of_a_message_hook_is_of_all_topics_that_can_fire_it(
+    browser: Browser, fake: Callable[..., PageWorker]
+) -> None:
+    worker = fake()
+    one = full(worker)
+    worker.hooks[one]["format"] = "standard"
+    browser.open(f"{worker.base}/#/hooks/{one}")
+    browser.press("Replay")
+    browser.press("Count first")
+    browser.wait_text("37 deliveries out of 1,200 records.")
+    ((_, asked),) = worker.calls("POST", "/replay")
+    assert "topics" not in asked
+
+
 def test_dead_letters_are_found_and_sent_again(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     worker = fake()
     full(worker)

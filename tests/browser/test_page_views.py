@@ -65,6 +65,20 @@ def test_strangers_texts_are_shown_as_text_and_run_nowhere(browser: Browser, fak
     assert browser.complaints() == []
 
 
+def test_a_record_that_fires_nothing_says_why(browser: Browser, fake: Callable[..., PageWorker]) -> None:
+    worker = fake()
+    full(worker)
+    worker.explained = {
+        **(worker.explained or {}),
+        "record": {},
+        "hooks": [],
+        "skipped": "skipped by when: it is false",
+    }
+    browser.open(f"{worker.base}/#/explain?source=orders:3:1200")
+    browser.wait_text("skipped by when: it is false")
+    assert "did not match" not in browser.text()
+
+
 def test_an_injected_script_would_be_blocked(browser: Browser, fake: Callable[..., PageWorker]) -> None:
     browser.open(fake().base)
     browser.wait_text("receiver-1.example.com")

@@ -14,6 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from documented_orders import PAGE as ORDERS
+from documented_orders import OrdersTopic
 from installation import Installation, coordinates, hook_record
 from support import Receiver, eventually
 from support.snippets import PAGES, ROOT, Snippet, section, snippets
@@ -31,17 +33,25 @@ def blocks(page: Path) -> list[Snippet]:
     return [block for block in snippets(page, "sh") if block.mark != "check"]
 
 
-RUNNABLE = [page for page in PAGES if blocks(page)]
+RUNNABLE = [page for page in PAGES if blocks(page) and page != ORDERS]
+
+
+class DocumentedInstallation(Installation):
+    """An installation with the topic `orders` of the pages."""
+
+    orders: OrdersTopic
 
 
 @pytest.fixture(scope="module")
-def documented(kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """What the pages take for granted: the default prefix, a worker, a receiver, a hook."""
+def documented(kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentedInstallation]:
+    """What the pages take for granted: the default prefix, a worker, a receiver, a hook, a topic of one's own."""
     if "STREAMHOOKS_TEST_BROKERS" in os.environ:
         pytest.skip("the pages use the default prefix, which on a Kafka of others may be somebody's")
-    receiver = Receiver()
-    one = Installation(kafka.brokers, tmp_path_factory.mktemp("docs"), receiver, partitions=8)  # the default
-    one.prefix = PREFIX
+    receiver, folder = Receiver(), tmp_path_factory.mktemp("docs")
+    orders = OrdersTopic(kafka.brokers, folder)
+    settings = {"schema_registry": orders.registry.url, "sources": orders.file}
+    one = DocumentedInstallation(kafka.brokers, folder, receiver, partitions=8, **settings)  # the default
+    one.prefix, one.orders = PREFIX, orders
     try:
         one.add_worker()
         fields = {"id": HOOK, "format": "standard", "events": ["order.*"], "url": receiver.url()}
@@ -54,18 +64,20 @@ def documented(kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inst
     finally:
         one.end(show_logs=False)
         receiver.stop()
+        orders.end()
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
-def test_the_commands_of_a_page(documented: Installation, page: Path, tmp_path: Path) -> None:
+def test_the_commands_of_a_page(documented: DocumentedInstallation, page: Path, tmp_path: Path) -> None:
     run(documented, page, tmp_path)
 
 
-def run(documented: Installation, page: Path, folder: Path) -> None:
+def run(documented: DocumentedInstallation, page: Path, folder: Path) -> str:
     addresses = {
         "127.0.0.1:9092": documented.brokers,
         "127.0.0.1:6066": documented.worker.base.removeprefix("http://"),
         "127.0.0.1:8801": documented.receiver.base.removeprefix("http://"),
+        "127.0.0.1:8081": documented.orders.registry.url.removeprefix("http://"),
     }
 
     def placed(text: str) -> str:
@@ -96,6 +108,7 @@ def run(documented: Installation, page: Path, folder: Path) -> None:
         timeout=110,
     )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
 
 
 def write_files(page: Path, folder: Path, placed: Callable[[str], str]) -> None:
@@ -106,7 +119,7 @@ def write_files(page: Path, folder: Path, placed: Callable[[str], str]) -> None:
                 (folder / file.mark).write_text(placed(file.text))
 
 
-def test_the_messages_of_the_readme_arrive(documented: Installation, tmp_path: Path) -> None:
+def test_the_messages_of_the_readme_arrive(documented: DocumentedInstallation, tmp_path: Path) -> None:
     documented.receiver.forget()
     documented.receiver.learn("/hook", "a-secret-for-development")
     run(documented, ROOT / "README.md", tmp_path)
@@ -118,6 +131,31 @@ def test_the_messages_of_the_readme_arrive(documented: Installation, tmp_path: P
         return [(one["type"], one["data"]) for one in bodies] == [(wanted["type"], wanted["data"])] * 2
 
     eventually(arrived)
+
+
+def test_an_order_is_sent_to_one_customer_and_after_a_change_to_the_other(
+    documented: DocumentedInstallation, tmp_path: Path
+) -> None:
+    said = run(documented, ORDERS, tmp_path)
+    shown = {block.text.strip() for block in snippets(ORDERS, "")}
+    outcome, skipped = (
+        next(text for text in shown if text.startswith(begin)) for begin in ("orders: the", "orders: s")
+    )
+    assert outcome in said
+    assert skipped in said
+    assert "the filter is false" in said
+    assert said.count("delivered") == 2
+    receiver = documented.receiver
+    (first,) = {one["body"] for one in receiver.requests("/customer-21")}
+    assert first in shown
+    (second,) = {one["body"] for one in receiver.requests("/customer-22")}
+    assert json.loads(second)["data"]["order_id"] == 5002
+    # And the next orders as they come.
+    order = json.loads(first)["data"] | {"order_id": 5004}
+    documented.orders.write(order | {"total": 100.0})
+    documented.orders.write(order | {"total": 101.0})
+    eventually(lambda: len({one["body"] for one in receiver.requests("/customer-21")}) == 2)
+    assert json.loads(receiver.requests("/customer-21")[-1]["body"])["data"]["total"] == 101.0
 
 
 class Terminal:

@@ -111,15 +111,15 @@ def _ends(consumer: Consumer, tp: TopicPartition) -> tuple[int, int]:
             time.sleep(0.1)
 
 
-def make_anew(brokers: str, topic: str) -> None:
-    """Delete a topic and recreate it with as many partitions."""
+def make_anew(brokers: str, topic: str, partitions: int | None = None) -> None:
+    """Delete a topic and recreate it with so many partitions; None for as many as it had."""
     admin = AdminClient({"bootstrap.servers": brokers})
-    partitions = len(admin.list_topics(topic, _TIMEOUT).topics[topic].partitions)
+    count = partitions or len(admin.list_topics(topic, _TIMEOUT).topics[topic].partitions)
     admin.delete_topics([topic], operation_timeout=_TIMEOUT)[topic].result(_TIMEOUT)
     eventually(lambda: topic not in admin.list_topics(timeout=_TIMEOUT).topics)
 
     def made() -> bool:
-        admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(_TIMEOUT)
+        admin.create_topics([NewTopic(topic, count, 1)])[topic].result(_TIMEOUT)
         return True
 
     eventually(made)

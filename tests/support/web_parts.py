@@ -27,6 +27,7 @@ from streamhooks.records.hook_state import HookState
 from streamhooks.records.sealing import Keys
 from streamhooks.sources.calls import again
 from streamhooks.sources.sending import MessageSender
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.call import Call
 from streamhooks.tasks.endings import Limits
 from streamhooks.web.register import application_options, register
@@ -87,6 +88,7 @@ class FakeParts:
     registry: Any = None
 
     def __post_init__(self) -> None:
+        self.sources = Sources(self.topics)
         self.hooks = HooksTable(self.topics.hooks, self.topics.hook_states, self.keys)
         self.pending = Pending(self.clock)
         self.history = FakeHistory()

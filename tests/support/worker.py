@@ -66,6 +66,13 @@ class Worker:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
+    def set(self, **settings: object) -> None:
+        """Change settings from the next start on; None removes one."""
+        for name, one in settings.items():
+            self._environment.pop(f"STREAMHOOKS_{name.upper()}", None)
+            if one is not None:
+                self._environment[f"STREAMHOOKS_{name.upper()}"] = str(one)
+
     def start(self, timeout: float = 60.0) -> Worker:
         """Start it and return when it is ready; may be called again after `stop` or `kill`.
 

@@ -57,7 +57,12 @@ function explanation(found) {
   return [
     h("h2", {}, "The record"),
     facts([["Record", h("code", {}, found.source)], ["Written", at(found.timestamp)]]),
-    body("Summary", JSON.stringify(found.record)),
+    ...(found.skipped ? [h("p", {}, found.skipped)] : [body("Summary", JSON.stringify(found.record)), ...explainedHooks(matched, others)]),
+  ];
+}
+
+function explainedHooks(matched, others) {
+  return [
     h("h2", {}, `${plural(matched.length, "hook")} matched`),
     matched.length ? matched.map(explained) : h("p", { class: "empty" }, "None."),
     h("h2", {}, `${plural(others.length, "hook")} did not match`),

@@ -5,7 +5,7 @@ import { change } from "./changing.js";
 import { form, open } from "./dialogs.js";
 import { button, fill, h, toast, write } from "./dom.js";
 import { at, isoOf, localInput, plural, zone } from "./format.js";
-import { isApp } from "./hook_state.js";
+import { isApp, isMessage } from "./hook_state.js";
 import { live } from "./live.js";
 import { TOPICS } from "./tables.js";
 
@@ -47,7 +47,8 @@ export function replay(hook, began) {
     const now = Date.now();
     const from = h("input", { type: "datetime-local", id: "replay-from", step: 1, required: true, value: localInput(now - 3_600_000) });
     const to = h("input", { type: "datetime-local", id: "replay-to", step: 1 });
-    const topics = h("fieldset", {}, h("legend", {}, "Topics"), TOPICS[isApp(hook) ? "app" : "service"].map((name) =>
+    // A message hook gets records of all topics, of one's own as well: the worker knows which of them can fire it.
+    const topics = isMessage(hook) ? null : h("fieldset", {}, h("legend", {}, "Topics"), TOPICS[isApp(hook) ? "app" : "service"].map((name) =>
       h("label", { class: "line" }, h("input", { type: "checkbox", name: "topics", value: name, checked: true }), h("span", {}, name))));
     const found = h("p", { class: "found", role: "status" });
     let counted = "";
@@ -55,7 +56,7 @@ export function replay(hook, began) {
     const asked = () => ({
       from: isoOf(from),
       ...(to.value ? { to: isoOf(to) } : {}),
-      topics: [...topics.querySelectorAll(":checked")].map((box) => box.value),
+      ...(topics ? { topics: [...topics.querySelectorAll(":checked")].map((box) => box.value) } : {}),
     });
     const node = form([
       h("p", {}, "Everything that this hook would have got is sent again, alongside the live traffic. Each delivery has its original webhook-id, so a receiver can drop duplicates."),
@@ -66,7 +67,7 @@ export function replay(hook, began) {
       found,
     ], "Count first", async () => {
       const body = asked();
-      if (!body.topics.length) throw new Error("Choose a topic.");
+      if (topics && !body.topics.length) throw new Error("Choose a topic.");
       if (counted !== JSON.stringify(body)) {
         write(found, "Counting …");
         const result = await call("POST", hookPath(hook.id, "/replay"), { body: { ...body, dry_run: true } }).catch((problem) => {

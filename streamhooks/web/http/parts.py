@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streamhooks.records.sealing import Keys
     from streamhooks.settings import Settings
     from streamhooks.sources.sending import MessageSender
+    from streamhooks.sources.topics import Sources
     from streamhooks.tasks.call import Call
     from streamhooks.tasks.endings import Limits
     from streamhooks.tasks.runs import ReadArguments
@@ -54,6 +55,10 @@ class Parts(Protocol):
     @property
     def topics(self) -> Topics:
         """Return the names of the topics."""
+
+    @property
+    def sources(self) -> Sources:
+        """Return the source topics."""
 
     @property
     def hooks(self) -> HooksTable:

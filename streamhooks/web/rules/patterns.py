@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from streamhooks.counting.rollups import ROLLUPS
-from streamhooks.sources.kinds import OF_USERS, SourceKind
 
 _TYPE = r"(?=.{1,200}$)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
 #: type of a message
@@ -39,9 +38,9 @@ LETTER: Final = rf"^{_PLACE}$"
 MOST_LETTERS: Final = 1000
 #: maximum number of messages on which a filter is tried
 MOST_TRIED: Final = 200
-SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(OF_USERS)}):{_PLACE}$"
-#: source of a request, which may also be a notice
-SENT_SOURCE: Final = rf"^[A-Za-z0-9._-]{{0,100}}(?:{'|'.join(SourceKind)}):{_PLACE}$"
+#: a topic: one of one's own may have any name that Kafka allows
+TOPIC: Final = "^[A-Za-z0-9._-]{1,249}$"
+SOURCE: Final = rf"^[A-Za-z0-9._-]{{1,249}}:{_PLACE}$"
 _PLACE_IN_RECORD = rf"{_PLACE}(?::[0-9]{{1,9}})?"
 #: cursor of pages that read a topic backwards
 PLACES_CURSOR: Final = rf"^{_PLACE_IN_RECORD}(?:\.{_PLACE_IN_RECORD})*$"

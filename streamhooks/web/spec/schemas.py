@@ -168,7 +168,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "looked_back_to",
     ),
     "Resend": _object(
-        {"source": {"type": "string", "pattern": patterns.SENT_SOURCE, "description": "the source of the attempt"}},
+        {"source": {"type": "string", "pattern": patterns.SOURCE, "description": "the source of the attempt"}},
         "source",
     ),
     "Resent": _object({"call_id": TEXT, "webhook_id": TEXT, "source": TEXT}, "call_id", "webhook_id", "source"),
@@ -223,9 +223,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "from": {**MOMENT, "description": "epoch seconds or ISO 8601, inclusive; not after to"},
             "to": {**MOMENT, "description": "epoch seconds or ISO 8601, exclusive; default: the end of the log"},
             "topics": {
-                **_list({"enum": [kind.value for kind in OF_USERS]}),
+                **_list({"type": "string", "pattern": patterns.TOPIC}),
                 "minItems": 1,
-                "description": "default: those that can fire the hook",
+                "description": f"{', '.join(OF_USERS)}, or topics of one's own; default: those that can fire the hook",
             },
             "dry_run": {"type": "boolean", "default": False},
         },
@@ -246,6 +246,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "topic": TEXT,
             "timestamp": TEXT,
             "record": {"type": "object"},
+            "skipped": {**_or_null(TEXT), "description": "why the record fires nothing: its topic's `when` is false"},
             "hooks": _list(
                 _object(
                     {

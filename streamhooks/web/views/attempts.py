@@ -14,7 +14,6 @@ from streamhooks.kafka.reader import Record, coordinates
 from streamhooks.records.firing import Outcome
 from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
-from streamhooks.sources.kinds import SourceKind
 from streamhooks.tasks.call import Call, as_of
 from streamhooks.times import Between, iso
 from streamhooks.web.http.found import found_hook
@@ -30,11 +29,11 @@ from streamhooks.web.http.problems import (
     unknown_fields,
 )
 from streamhooks.web.http.representation import shown_attempt
-from streamhooks.web.rules.patterns import SENT_SOURCE, STATUSES
+from streamhooks.web.rules.patterns import SOURCE, STATUSES
 
 _FILTERS = ("hook_id", "webhook_id", "outcome", "status", "event", "since", "until")
 _STATUS = re.compile(r"[0-9]{3}")
-_SOURCE = re.compile(SENT_SOURCE)
+_SOURCE = re.compile(SOURCE)
 
 
 async def search_attempts(parts: Parts, request: web.Request) -> web.Response:
@@ -84,7 +83,7 @@ async def _record(parts: Parts, hook: Hook, wanted: str, source: str) -> Record:
     """Return the record of a request; raise ProblemError with 404 if Kafka no longer has it."""
     topic, number, offset = coordinates(source)
     record = None
-    if SourceKind.of(topic, parts.topics) is not None:  # else it belongs to another installation
+    if parts.sources.of(topic) is not None:  # else it belongs to another installation
         with parts.looks.short_place():
             async with kafka_answers():
                 record = await parts.history.record_at((topic, number), offset)

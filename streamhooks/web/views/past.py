@@ -16,7 +16,6 @@ from streamhooks.history.history import EXPLAINED
 from streamhooks.kafka.reader import Record
 from streamhooks.records.firing import OUTCOMES
 from streamhooks.records.ids import webhook_id_of_call
-from streamhooks.sources.kinds import OF_USERS
 from streamhooks.times import Between, iso, moment
 from streamhooks.web.http.messages import NO_TIME, answer, limit_of, query, read_fields, time_of
 from streamhooks.web.http.parts import Parts
@@ -82,7 +81,8 @@ async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
             "source": record.source,
             "topic": record.topic,
             "timestamp": iso(record.timestamp / 1000),
-            "record": found.source.summary(),
+            "record": {} if found.source is None else found.source.summary(),
+            "skipped": "skipped by when: it is false" if found.source is None else None,
             "hooks": hooks,
         }
     )
@@ -102,12 +102,11 @@ async def _wanted_record(parts: Parts, given: dict[str, str]) -> Record:
         raise bad_fields({"source": "give either this or event_id"})
     if "source" in given:
         if not _SOURCE.fullmatch(given["source"]):
-            raise bad_fields({"source": f"must be TOPIC:PARTITION:OFFSET of {', '.join(OF_USERS)}"})
+            raise bad_fields({"source": "must be TOPIC:PARTITION:OFFSET"})
         topic, number, offset = given["source"].rsplit(":", 2)
         # The prefix may be left out. Topics of other installations are not found.
-        kind = next((kind for kind in OF_USERS if topic in (kind, kind.topic(parts.topics))), None)
-        ours = (kind.topic(parts.topics), int(number)) if kind else None
-        record = await parts.history.record_at(ours, int(offset)) if ours else None
+        ours = parts.sources.named(topic)
+        record = None if ours is None else await parts.history.record_at((ours, int(number)), int(offset))
     else:
         if not _EVENT_ID.fullmatch(given["event_id"]):
             raise bad_fields({"event_id": "must be 32 hex characters"})

@@ -26,6 +26,7 @@ class World:
     log_id: str = "A"
     disabled_at: int | None = None
     gone: list[Stretch] = field(default_factory=list)
+    known: list[str] = field(default_factory=lambda: [TOPIC])
 
     def __post_init__(self) -> None:
         self.stretches = Stretches()
@@ -35,11 +36,17 @@ class World:
             SimpleNamespace(get=lambda _: hook, is_active=lambda _: True),
             self,
             self,
-            again=lambda _hook, record, _cause, _id_of: record.offset,
+            calls=self,
             is_owner=lambda _: True,
             may_send=lambda _: True,
             rate=Rate(10_000),
         )
+
+    def knows(self, topic: str) -> bool:
+        return topic in self.known
+
+    def again(self, _hook, record: Record, _cause, _id_of) -> int:
+        return record.offset
 
     async def start(self, call: int, owner) -> None:
         self.started.append(call)
@@ -191,3 +198,21 @@ async def test_nothing_of_a_replay_is_sent_while_it_is_forgotten() -> None:
         await asyncio.sleep(0)
     assert (len(world.started), list(world.stretches.of_hook(HOOK))) == (sent, [])
     assert not world.catch_up._working
+
+
+async def test_what_is_of_a_topic_that_this_worker_does_not_know_waits_until_it_does() -> None:
+    world = World([1000, 2000], known=[])
+    fields = {"hook_id": HOOK, "why": "replay", "since": 1.0, "topic": TOPIC, "partition": 0, "next": 0, "end": 2}
+    await world.write(Stretch(id="r:orders:0", resume="all", **fields))
+    world.catch_up.look()
+    assert not world.catch_up._working
+    assert world.stretches.of_hook(HOOK)
+    # A user may do without it.
+    await world.write(Stretch(id="s", resume="skip", **fields))
+    world.catch_up.look()
+    await world.catch_up._working[HOOK]
+    assert [one.id for one in world.stretches.of_hook(HOOK)] == ["r:orders:0"]
+    world.known.append(TOPIC)
+    world.catch_up.look()
+    await world.catch_up._working[HOOK]
+    assert (world.started, list(world.stretches.of_hook(HOOK))) == ([0, 1], [])

@@ -46,3 +46,12 @@ def test_a_record_that_is_gone_is_said(worker_api):
 def test_explain_wants_one_record(worker_api, arguments):
     assert worker_api.run("explain", *arguments).exit_code == 2
     assert worker_api.calls == []
+
+
+def test_a_record_that_fires_nothing_says_why(worker_api):
+    at = "2026-11-25T10:00:00.000+00:00"
+    told = {"source": "orders:3:17", "topic": "orders", "timestamp": at, "record": {}, "hooks": []}
+    worker_api.say("GET", "/api/explain", told | {"skipped": "skipped by when: it is false"})
+    shown = worker_api.run("explain", "orders:3:17").stdout
+    assert shown.endswith("skipped by when: it is false\n")
+    assert "the organization has no hooks" not in shown

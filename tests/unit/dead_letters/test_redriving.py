@@ -23,8 +23,10 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.ids import webhook_id
 from streamhooks.sources.calls import Calls
 from streamhooks.sources.duplicates import Duplicates
+from streamhooks.sources.topics import Sources
 from streamhooks.times import Between
 
+SOURCES = Sources(Topics("p."))
 HOOK = Hook(
     id="a" * 32, organization_id="1", url="https://example.com/Hook", events=("event.created",), secret="x" * 16
 )
@@ -58,12 +60,12 @@ class World:
         self.full = 0
         self.error: Exception | None = None
         calls = Calls(
-            HooksTable("h", "s"), Topics("p."), partition_of=len, partitions=8, duplicates=Duplicates(0), clock=time
+            HooksTable("h", "s"), SOURCES, partition_of=len, partitions=8, duplicates=Duplicates(0), clock=time
         )
         self.redriving = Redriving(
             self,
             self.write,
-            Topics("p."),
+            SOURCES,
             self.states,
             source=lambda _letter, *, stop: self.record,
             again=calls.again,

@@ -13,11 +13,12 @@ from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import Topics
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.formats import decode
-from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import call_from, origin_of
 from streamhooks.sources.rules import asks, delivery_of, read_source
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.call import Call
 
+KNOWN = Sources(Topics("p."))
 HOOK = "a" * 32
 EVENT = {
     "event_id": "e" * 32,
@@ -48,7 +49,7 @@ def source(kind: str, offset: int = 3, timestamp: int = 1500) -> Record:
 
 def call_of(record: Record, number: int = 0) -> Call:
     """The call of a source record to a hook."""
-    source = read_source(SourceKind.of(record.topic, Topics("p.")), record, None)
+    source = read_source(KNOWN.of(record.topic), record, None)
     ask = asks(source)[number]
     task, args = delivery_of(source, ask, record)
     return call_from(origin_of(record, 0), task, 1, [HOOK, *args], ask.event, HOOK)
@@ -74,7 +75,7 @@ class Kafka:
         return self.records.get((topic, partition, offset))
 
     async def read(self, call: Call) -> bool:
-        return await KeptArguments(self.read_one, Topics("p.")).read(call)
+        return await KeptArguments(self.read_one, KNOWN).read(call)
 
 
 def same(call: Call, other: Call) -> bool:

@@ -19,7 +19,10 @@ class Group:
     """Members, each with its assignor; the first one of a round leads."""
 
     def __init__(self, partitions: int) -> None:
-        self.cluster = SimpleNamespace(partitions_for_topic=lambda _topic: set(range(partitions)))
+        self.counts: dict[str, int] = {}
+        self.cluster = SimpleNamespace(
+            partitions_for_topic=lambda topic: set(range(self.counts.get(topic, partitions)))
+        )
         self.members: dict[str, BalancedAssignor] = {}
         self.topics: dict[str, set[str]] = {}
 
@@ -110,6 +113,39 @@ def test_a_topic_that_some_know_is_assigned_to_these_alone(
         is_known = any(topic in topics for topics in group.topics.values())
         assert sorted(one for mine in owned.values() for one in mine) == list(range(partitions if is_known else 0))
         assert all(not mine for name, mine in owned.items() if topic not in group.topics[name])
+
+
+KNOWN = st.sets(st.sampled_from(["orders", "refunds"]))
+#: a worker is started again with another file, ends, or a topic has another number of partitions
+STEPS = st.one_of(
+    st.tuples(st.just("start"), st.integers(0, 3), KNOWN),
+    st.tuples(st.just("end"), st.integers(0, 3), st.just(None)),
+    st.tuples(st.sampled_from(["orders", "refunds"]), st.integers(0, 8), st.just(None)),
+)
+
+
+@given(st.lists(STEPS, max_size=12))
+def test_whatever_workers_know_and_topics_have_each_partition_has_one_owner_that_knows_it(
+    steps: list[tuple[str, int, set[str] | None]],
+) -> None:
+    group = Group(4)
+    group.counts = {"delayed": 8, "events": 4, "orders": 4, "refunds": 3}
+    group.join("w0")
+    for what, number, known in steps:
+        name = f"w{number}"
+        if what == "start":
+            group.members.pop(name, None)  # it joins as another member, after the others
+            group.join(name, *known or ())
+        elif what == "end" and len(group.members) > 1:
+            group.members.pop(name, None)
+        elif what != "end":
+            group.counts[what] = number
+        group.rebalance()
+        for topic, count in group.counts.items():
+            owned = group.owned(topic)
+            able = {one for one in owned if topic in group.topics[one]}
+            assert all(not mine for one, mine in owned.items() if one not in able)
+            assert sorted(one for mine in owned.values() for one in mine) == list(range(count if able else 0))
 
 
 def test_a_worker_tells_the_leader_nothing_of_the_others() -> None:

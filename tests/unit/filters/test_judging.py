@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streamhooks.cel.values import values_of
 from streamhooks.errors import EvaluationFailed, MissingKey
-from streamhooks.filters import judging
+from streamhooks.filters import parts
 from streamhooks.filters.bounds import LARGEST_LOOPED, LARGEST_READ
 from streamhooks.filters.judging import Subject, Verdict, compiled_filter, subject_of
 from streamhooks.records.exact_json import loads
@@ -85,11 +85,16 @@ def test_what_a_filter_reads_is_bounded_times_its_readings() -> None:
 
 def test_a_message_is_converted_once_for_filters_of_the_same_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     converted = []
-    monkeypatch.setattr(judging, "values_of", lambda variables: converted.append(variables) or values_of(variables))
+    monkeypatch.setattr(parts, "values_of", lambda variables: converted.append(variables) or values_of(variables))
     one = subject({"total": 5, "pad": ["never"]})
     for number in range(10):
         one.judge(f"message.data.total > {number}")
     assert converted == [{"message": {"data": {"total": 5}}}]
+
+
+def test_any_timestamp_of_a_record_is_compared() -> None:
+    one = subject_of(Message("order.paid", "1", {}, timestamp=1e15))
+    assert one.judge("message.timestamp > timestamp('2026-01-01T00:00:00Z')") == Verdict("match")
 
 
 def test_numbers_as_written_are_compared() -> None:
@@ -103,7 +108,7 @@ def test_what_json_does_not_have_fails(data: Any) -> None:
     for text in ("message.data == 1", "message.data.exists(i, i == 1)"):
         verdict = subject(data).judge(text)
         assert verdict.kind == "failed"
-        assert verdict.why.startswith("the message is no JSON: ")
+        assert verdict.why.startswith("it names what is no JSON: ")
 
 
 _NAMES = st.sampled_from(["a", "b", "c"])

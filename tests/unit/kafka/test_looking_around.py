@@ -39,7 +39,7 @@ def asked(monkeypatch: pytest.MonkeyPatch):
     def ask(*answers: int | KafkaError) -> bool:
         admin = Admin(*answers)
         monkeypatch.setattr(starts, "admin_client", lambda _settings: admin)
-        is_used = starts.look_around(Settings(), {"events": 1}, PARTITIONS).is_used
+        is_used = starts.look_around(Settings(), {"events": 1}, {"orders": 1}, PARTITIONS).is_used
         assert not admin.answers
         return is_used
 

@@ -100,3 +100,13 @@ def test_an_added_partition_differs_from_a_new_group_and_from_expired_offsets() 
     assert some.without_offset(("alerts", 0)) == "expired"
     used = Known(sources, frozenset(), is_used=True)
     assert used.without_offset(("events", 0)) == "expired"
+
+
+def test_a_topic_of_ones_own_is_new_where_the_group_has_read_others() -> None:
+    sources, own = {"events": 2, "orders": 2}, frozenset({"orders"})
+    added = Known(sources, frozenset({"events"}), is_used=True, own=own)
+    assert added.without_offset(("orders", 0)) == "new"
+    assert added.without_offset(("orders", 2)) == "added"
+    # All offsets have expired, also those that it may have had.
+    assert Known(sources, frozenset(), is_used=True, own=own).without_offset(("orders", 0)) == "expired"
+    assert Known(sources, own, is_used=True, own=own).without_offset(("orders", 0)) == "added"

@@ -23,8 +23,10 @@ from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.kinds import OF_USERS, SourceKind
 from streamhooks.sources.origin import Origin, origin_of
 from streamhooks.sources.rules import asks, read_source
+from streamhooks.sources.topics import Sources
 
 TOPICS = Topics("p.")
+SOURCES = Sources(TOPICS)
 CHANGE: dict[str, Any] = {
     "action": "Created",
     "sender": "Group",
@@ -50,7 +52,7 @@ def calls(*hooks: Hook, window: float = 0.0) -> Calls:
     table.apply([Record("hooks", 0, 0, 0, one.id.encode(), one.to_json()) for one in hooks])
     return Calls(
         table,
-        TOPICS,
+        SOURCES,
         partition_of=lambda hook_id: int(hook_id, 16),
         partitions=4,
         duplicates=Duplicates(window),
@@ -177,7 +179,7 @@ def test_what_is_of_no_source_topic_is_sent_to_nobody(topic: str) -> None:
     with pytest.raises(BrokenRecord):
         calls().again(SERVICE, record(SourceKind.EVENTS, EVENT)._replace(topic=topic), "replay", "x")
     with pytest.raises(BrokenRecord, match="it is not a record of events, alerts, resource-changes, messages"):
-        read_source(SourceKind.of(topic, TOPICS), Record(topic, 0, 0, 0, None, b"{}"), None)
+        read_source(SOURCES.of(topic), Record(topic, 0, 0, 0, None, b"{}"), None)
 
 
 events_of_apps = st.lists(st.sampled_from(["event_alert", "event_alert.*", "issue", "comment.*", "*", "hook.failing"]))

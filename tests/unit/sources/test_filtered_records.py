@@ -18,6 +18,7 @@ from streamhooks.sources.filtering import would_send
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import origin_of
 from streamhooks.sources.rules import read_source
+from streamhooks.sources.topics import Sources
 
 TOPICS = Topics("p.")
 RECORD = Record("p.events", 0, 5, 1500, b"k", json.dumps({**EVENT, "data": {"n": 3}}).encode())
@@ -40,7 +41,7 @@ def table(*hooks: Hook) -> HooksTable:
 def calls(*hooks: Hook) -> Calls:
     return Calls(
         table(*hooks),
-        TOPICS,
+        Sources(TOPICS),
         partition_of=lambda _hook: 0,
         partitions=1,
         duplicates=Duplicates(0.0),

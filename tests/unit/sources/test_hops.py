@@ -18,6 +18,7 @@ from streamhooks.sources.calls import Calls
 from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import hops_of
+from streamhooks.sources.topics import Sources
 from streamhooks.tasks.call import Call
 
 HOOK = Hook(id="b" * 32, organization_id="1", url="https://example.com/", events=("event.created",), secret="x" * 16)
@@ -60,7 +61,7 @@ async def test_calls_carry_the_hops_of_their_record_through_retries() -> None:
     world, found = World(), list[Call]()
     hooks = HooksTable("hooks", "states")
     hooks.apply([Record("hooks", 0, 0, 0, HOOK.id.encode(), HOOK.to_json())])
-    topics, duplicates = Topics(""), Duplicates(0, lambda: 0.0)
+    topics, duplicates = Sources(Topics("")), Duplicates(0, lambda: 0.0)
     calls = Calls(hooks, topics, partition_of=lambda _: 0, partitions=1, duplicates=duplicates, clock=lambda: 0.0)
 
     def collect(record, origin):

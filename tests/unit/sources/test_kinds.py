@@ -12,9 +12,11 @@ import streamhooks
 from streamhooks.kafka.topics import NAMES, Topics
 from streamhooks.records.hook import Hook
 from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.topics import Sources
 
 PACKAGE = Path(streamhooks.__file__).parent
 TOPICS = Topics("a.")
+SOURCES = Sources(TOPICS)
 
 
 def hook(*events: str, app_id: str | None = None) -> Hook:
@@ -25,9 +27,9 @@ def hook(*events: str, app_id: str | None = None) -> Hook:
 @pytest.mark.parametrize("kind", SourceKind)
 def test_a_topic_is_known_by_its_whole_name(kind: SourceKind) -> None:
     assert kind in NAMES.values()
-    assert SourceKind.of(f"a.{kind}", TOPICS) is kind
+    assert SOURCES.of(f"a.{kind}") is kind
     for other in (kind, f"b.{kind}", f"a.a.{kind}", f"a.{kind}x", ""):
-        assert SourceKind.of(other, TOPICS) is None
+        assert SOURCES.of(other) is None
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from streamhooks.sources.calls import Calls
 from streamhooks.sources.duplicates import Duplicates
 from streamhooks.sources.kinds import SourceKind
 from streamhooks.sources.origin import Origin
+from streamhooks.sources.topics import Sources
 from streamhooks.webhooks.sample_bodies import sample_body
 
 ORIGIN = Origin("msg_o", "notices:0:7", 5, 0, None, 2)
@@ -38,7 +39,9 @@ def told(what: str, about: Hook | str, *others: Hook) -> list:
 
 
 def calls_of(table: HooksTable) -> Calls:
-    return Calls(table, Topics(""), partition_of=lambda _: 3, partitions=8, duplicates=Duplicates(0), clock=lambda: 0.0)
+    return Calls(
+        table, Sources(Topics("")), partition_of=lambda _: 3, partitions=8, duplicates=Duplicates(0), clock=lambda: 0.0
+    )
 
 
 def ids(*hooks: Hook) -> set[str]:

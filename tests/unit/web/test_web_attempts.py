@@ -147,7 +147,6 @@ async def test_what_cannot_be_sent_once_more() -> None:
             5,
             "",
             "msg_1",
-            "t.hooks:0:1",
             "t.events:-1:0",
             f"t.events:0:{'9' * 20}",
             "t.events:0:1\n",
@@ -157,7 +156,7 @@ async def test_what_cannot_be_sent_once_more() -> None:
         assert (await refused(good, path.replace(hook_id, "0" * 32))) == (404, "hook not found")
         gone = (404, "Kafka no longer has the record t.events:3:17: its request can't be sent again")
         assert await refused(good) == gone
-        for source in ("u.events:3:17", "t.u.events:3:17", "events:3:17"):
+        for source in ("u.events:3:17", "t.u.events:3:17", "events:3:17", "t.hooks:0:1", "orders:0:1"):
             parts.history.asked.clear()
             assert (await refused({"source": source}))[0] == 404, "another installation's"
             assert parts.history.asked == [], source

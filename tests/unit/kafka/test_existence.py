@@ -1,0 +1,48 @@
+"""Topics that workers never create: whoever waits for one is not ready, and says so."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from streamhooks.kafka.existence import Existence
+
+
+class Kafka:
+    def __init__(self, **counts: int) -> None:
+        self.counts, self.is_away, self.asked = counts, False, 0
+
+    def ask(self, topics):
+        self.asked += 1
+        if self.is_away:
+            raise TimeoutError("away")
+        return {topic: self.counts.get(topic, 0) for topic in topics}
+
+
+async def test_one_that_does_not_exist_is_told_until_it_exists(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    kafka = Kafka(orders=3)
+    existence = Existence(["orders", "refunds"], kafka.ask, 1.0)
+    assert existence.troubles == []
+    for _ in range(2):
+        assert await existence.look() == {"orders": 3, "refunds": 0}
+        (trouble,) = existence.troubles
+        assert trouble.startswith("the topic refunds of STREAMHOOKS_SOURCES does not exist")
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    kafka.is_away = True
+    with pytest.raises(TimeoutError):
+        await existence.look()
+    assert len(existence.troubles) == 1  # what was known last holds
+    kafka.is_away, kafka.counts["refunds"] = False, 1
+    assert await existence.look() == {"orders": 3, "refunds": 1}
+    assert existence.troubles == []
+    del kafka.counts["orders"]
+    await existence.look()
+    assert "orders" in existence.troubles[0]
+
+
+async def test_without_topics_nobody_is_asked() -> None:
+    kafka = Kafka()
+    assert await Existence([], kafka.ask, 1.0).look() == {}
+    assert kafka.asked == 0
