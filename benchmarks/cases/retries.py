@@ -25,6 +25,8 @@ DUE_RATE = 150
 _HOUR = 3600.0
 _TIMEOUT = 600.0
 _PENDING = "streamhooks_pending_calls"
+#: seconds
+_IDLE = 10
 
 
 def run(options: Options, say: Say) -> Result:
@@ -44,7 +46,8 @@ def _pending(pending: int, seconds: int, say: Say) -> dict[str, Any]:
     with stage() as scene:
         hooks = sample.hooks(scene.receiver, layout)
         worker = scene.workers("one.", 1, hooks)
-        row: dict[str, Any] = {"pending calls": pending, "restart, nothing pending, s": _restart(scene, worker)}
+        row: dict[str, Any] = {"pending calls": pending, "restart, nothing pending, s": _restart(scene, worker, 0)}
+        row["idle, nothing pending, cores"] = _idle(worker)
         memory = memory_bytes(worker.pids)
         say(f"{pending:,} calls that are due in an hour")
         meter = CpuMeter({"worker": worker.pids})
@@ -55,6 +58,7 @@ def _pending(pending: int, seconds: int, say: Say) -> dict[str, Any]:
             "known after, s": time.monotonic() - began,
             "CPU µs per call, worker": meter.taken()["worker"] * 1e6 / pending,
             "memory per call, bytes": (memory_bytes(worker.pids) - memory) / pending,
+            "idle, all pending, cores": _idle(worker),
         }
         say(f"{DUE_RATE} calls per second come due for {seconds} s")
         scene.forget()
@@ -63,7 +67,7 @@ def _pending(pending: int, seconds: int, say: Say) -> dict[str, Any]:
         row |= {f"lateness {name}, ms": lateness[name] for name in ("p50", "p99", "max")}
         _wait_pending(scene, worker, pending)
         say("restarting")
-        row["restart, all pending, s"] = _restart(scene, worker)
+        row["restart, all pending, s"] = _restart(scene, worker, pending)
     return row
 
 
@@ -104,11 +108,23 @@ def _wait_pending(scene: Stage, worker: Sender, count: int) -> None:
         time.sleep(0.1)
 
 
-def _restart(scene: Stage, worker: Sender) -> float:
-    """Stop the worker in order and start it again; return the seconds from its start until it is ready."""
+def _idle(worker: Sender) -> float:
+    """Return how many cores a worker takes that has nothing to do."""
+    meter = CpuMeter({"worker": worker.pids})
+    began = time.monotonic()
+    time.sleep(_IDLE)
+    return meter.taken()["worker"] / (time.monotonic() - began)
+
+
+def _restart(scene: Stage, worker: Sender, pending: int) -> float:
+    """Stop the worker in order and start it again.
+
+    Return the seconds from its start until it is ready and knows this many pending calls.
+    """
     scene.end(*worker.children)
     began = time.monotonic()
     base, child = scene.worker(worker.prefix, len(worker.bases))
     wait_ready({f"{base}/health/ready": child}, _TIMEOUT)
     worker.bases[0], worker.children[0] = base, child
+    _wait_pending(scene, worker, pending)
     return time.monotonic() - began

@@ -259,9 +259,9 @@ class Pending:
             default=None,
         )
 
-    def snapshot(self) -> list[Entry]:
-        """Return all current calls, for use in another thread: there may be a million."""
-        return list(chain.from_iterable(entries.values() for entries in self._entries.values()))
+    def snapshot(self) -> Iterator[Entry]:
+        """Yield all calls, also in another thread. There may be a million: it copies one partition at a time."""
+        return chain.from_iterable(list(entries.values()) for entries in list(self._entries.values()))
 
     def partitions(self) -> list[int]:
         """Return the partitions of which a record was read."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import logging
 import os
@@ -25,6 +24,7 @@ from streamhooks.masking import shown
 from streamhooks.settings import Settings, load_settings, unknown_settings
 from streamhooks.web.http.tls import client_context
 from streamhooks.worker.app import create_app
+from streamhooks.worker.garbage import collect_rarely
 from streamhooks.worker.heap import keep_heap_small
 from streamhooks.worker.open_files import allow_many
 from streamhooks.worker.options import with_options
@@ -41,10 +41,7 @@ def build_app() -> App:
         Refusal: a setting is wrong.
 
     """
-    # By default Python looks for cycles whenever 700 more objects exist. With a thousand deliveries in flight, it would
-    # never stop doing so. There are few cycles, and they are still found. With 2,000, a look at the
-    # youngest takes a third of a millisecond (10 ms with 20,000). A look at all takes long, and is rare.
-    gc.set_threshold(2_000, 100, 40)
+    collect_rarely()
     if logging.lastResort is not None:
         limit_logs([logging.lastResort])  # it writes the log until Faust has configured logging
     if sys.platform != "win32":

@@ -23,6 +23,8 @@ from streamhooks.times import steady
 
 #: how long a result is reused, in seconds: simultaneous requests must not each ask Kafka
 FRESH = 1.0
+#: how many times as long as a look at all pending calls took its result is reused
+REUSED = 50
 
 Floors = Mapping[TP, int]
 
@@ -56,8 +58,8 @@ class Gauges:
         self._looking = asyncio.Lock()
         self._lags: dict[TP, Behind] = {}
         self._lags_at = -FRESH
-        self._waiting: list[tuple[int, str]] = []  # the oldest call per hook, ordered by age
-        self._waiting_at = -FRESH
+        self._oldest_at: int | None = None
+        self._look_at_calls = -FRESH  # when the next look at all pending calls is due
 
     async def refresh(self) -> None:
         """Update all gauges; takes a few seconds at most, if Kafka does not answer."""
@@ -76,14 +78,17 @@ class Gauges:
     async def oldest_undelivered(self) -> float | None:
         """Return the age of the oldest pending delivery of an active hook, in seconds; None without any."""
         async with self._looking:
-            if self._is_old(self._waiting_at):
-                # There may be a million pending calls.
-                oldest = await asyncio.to_thread(oldest_by_hook, self._pending.snapshot())
-                self._waiting = sorted((at, hook_id) for hook_id, at in oldest.items())
-                self._waiting_at = self._steady()
+            if (began := self._steady()) >= self._look_at_calls:
+                # There may be a million pending calls, and a look at them takes the loop's time from another thread.
+                self._oldest_at = await asyncio.to_thread(self._oldest_call)
+                ended = self._steady()
+                self._look_at_calls = max(began + FRESH, ended + REUSED * (ended - began))
+        return None if self._oldest_at is None else max(0.0, self._clock() - self._oldest_at / 1000)
+
+    def _oldest_call(self) -> int | None:
         # The calls of a disabled hook wait for a person, so their age says nothing about the worker.
-        oldest_at = next((at for at, hook_id in self._waiting if self._hooks.is_active(hook_id)), None)
-        return None if oldest_at is None else max(0.0, self._clock() - oldest_at / 1000)
+        oldest = oldest_by_hook(self._pending.snapshot())
+        return min((at for hook_id, at in oldest.items() if self._hooks.is_active(hook_id)), default=None)
 
     def _is_old(self, looked_at: float) -> bool:
         return self._steady() - looked_at >= FRESH

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from confluent_kafka import KafkaError
 
-from streamhooks.kafka import reader_health, reading_thread, standstill
+from streamhooks.kafka import reader_health, reading_thread, standstill, topic_reader
 from streamhooks.kafka.reader import TP, Record
 from streamhooks.kafka.topic_reader import Table, TopicReader
 
@@ -237,3 +237,17 @@ async def test_a_long_log_leaves_turns_to_the_rest_of_the_loop(world: World, mon
             await asyncio.sleep(0)
     assert sorted(world.handed)[-10_000:] == [(HOOKS, offset) for offset in range(10_000)]
     assert max(applied.values()) <= 600
+
+
+async def test_python_looks_no_more_at_what_was_made_of_the_records_from_the_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(topic_reader, "STAY", 2)
+    monkeypatch.setattr(topic_reader.gc, "freeze", lambda: told.append(len(world.handed)))
+    world.reader.start()
+    await asyncio.wait_for(world.reader.wait_ready(), 10)
+    assert told == [2, 4]
+    world.kafka.ends[HOOKS] = 13
+    await until(lambda: world.reader.position[HOOKS] == 13)
+    assert told == [2, 4]

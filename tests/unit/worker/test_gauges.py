@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from prometheus_client import REGISTRY
@@ -14,7 +15,7 @@ from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.hook import Hook
 from streamhooks.records.hook_state import HookState
-from streamhooks.worker.gauges import FRESH, Gauges
+from streamhooks.worker.gauges import FRESH, REUSED, Gauges
 
 NOW = 10_000.0
 
@@ -126,3 +127,43 @@ async def test_readiness(troubles: list[str]) -> None:
     world.troubles = troubles
     await world.gauges.refresh()
     assert shown("ready") == (0 if troubles else 1)
+
+
+async def test_the_longer_a_look_at_all_pending_calls_takes_the_longer_its_result_is_reused(monkeypatch) -> None:
+    world = World()
+    world.hook(1)
+    world.call("a", 1, NOW - 30)
+    looks = 0
+    snapshot = world.pending.snapshot
+
+    def slow():
+        nonlocal looks
+        looks += 1
+        world.now += 0.5
+        return snapshot()
+
+    monkeypatch.setattr(world.pending, "snapshot", slow)
+    assert await world.gauges.oldest_undelivered() == 30.5
+    world.now += 0.5 * REUSED - 1
+    assert await world.gauges.oldest_undelivered() == 0.5 * REUSED - 1 + 30.5
+    assert looks == 1
+    world.now += 1
+    await world.gauges.oldest_undelivered()
+    assert looks == 2
+
+
+async def test_no_look_at_all_pending_calls_is_taken_in_the_loop(monkeypatch) -> None:
+    world = World()
+    world.hook(1)
+    world.call("a", 1, NOW - 30)
+    threads = set()
+    is_active = world.hooks.is_active
+
+    def noted(hook_id: str) -> bool:
+        threads.add(threading.current_thread())
+        return is_active(hook_id)
+
+    monkeypatch.setattr(world.hooks, "is_active", noted)
+    assert await world.gauges.oldest_undelivered() == 30
+    assert threads
+    assert threading.current_thread() not in threads
