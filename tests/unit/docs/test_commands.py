@@ -138,6 +138,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "make": check_make,
     "pip": check_pip,
     "pytest": lambda _words: None,
+    "sed": lambda _words: None,
     "python": check_python,
     "python3": check_python,
     "streamhooks": check_streamhooks,

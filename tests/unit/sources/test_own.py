@@ -8,8 +8,6 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.filters.bounds import LARGEST_LOOPED, LARGEST_READ
@@ -279,31 +277,3 @@ def test_avro_is_read_by_the_registry() -> None:
     )
     with pytest.raises(BrokenRecord, match="Avro: the schema registry has no schemas/ids/404"):
         topic.read(record(b"\x00" + (404).to_bytes(4, "big") + body.getvalue()), registry)
-
-
-_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcdef"), inner, max_size=6),
-    max_leaves=20,
-)
-_EXPRESSIONS = st.sampled_from(
-    ["value", "value.a", "[value, key]", "{'z': value, 'a': topic, 'k': headers}", "{'y': value.b, 'x': value.a}"]
-)
-
-
-@given(_VALUES, _EXPRESSIONS, st.none() | st.binary(max_size=9), st.lists(st.tuples(st.text(), st.binary())))
-def test_a_record_read_twice_is_the_same_message(
-    value: Any, expression: str, key: bytes | None, headers: list[tuple[str, bytes]]
-) -> None:
-    topic, given_record = own(data=expression), record(value, key=key, headers=tuple(headers))
-    # The bytes decide, since a webhook that is sent again must have the same body.
-    assert len({_outcome(topic, given_record) for _ in range(5)}) == 1
-
-
-def _outcome(topic: OwnTopic, given_record: Record) -> bytes | str:
-    try:
-        message = topic.read(given_record, None)
-    except BrokenRecord as broken:
-        return str(broken)
-    assert message is not None
-    return message.to_json()
