@@ -20,6 +20,7 @@ from support import Api, Worker
 from chaos.clocks import Clock
 from chaos.plan import Plan
 from chaos.repeats import Kill
+from chaos.stacks import ENVIRONMENT, end_with_stacks
 from chaos.usage import Life
 
 _MOVES = re.compile(
@@ -86,10 +87,10 @@ class Fleet:
         """Describe a further worker and launch it."""
         name = f"worker-{len(self.all)}"
         brokers = self.brokers[len(self.all) % len(self.brokers)]
-        environment: dict[str, str] = {}
+        environment = dict(ENVIRONMENT)
         if self.plan.has_clocks:
             clock = self.clocks[name] = Clock(self.folder / name / "clock")
-            environment = clock.environment
+            environment |= clock.environment
         worker = Worker(
             brokers, self.prefix, self.folder / name, environment=environment, **self.plan.worker_settings()
         )
@@ -176,7 +177,8 @@ class Fleet:
         try:
             code = await asyncio.to_thread(worker.wait, limit)
         except subprocess.TimeoutExpired:
-            self.problems.append(f"{name}: did not end within {limit:.0f} s")
+            stacks = await asyncio.to_thread(end_with_stacks, worker.pid, worker.log, lambda: worker.running)
+            self.problems.append(f"{name}: did not end within {limit:.0f} s; it did:\n{stacks}")
             await asyncio.to_thread(worker.kill)
         else:
             if code not in fine:

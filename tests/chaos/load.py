@@ -15,10 +15,11 @@ import orjson
 from confluent_kafka import KafkaError, Producer
 
 from chaos.account import Record
+from chaos.messages import Headers, message
 from chaos.scene import ACTIONS, APP, ORGANIZATION, PROJECTS
 
-SOURCES = ("events", "alerts", "resource-changes")
-_KINDS = {"events": 70, "alerts": 15, "resource-changes": 15}
+SOURCES = ("events", "alerts", "resource-changes", "messages")
+_KINDS = {"events": 55, "alerts": 15, "resource-changes": 15, "messages": 15}
 #: how long after its change a resource is written that came too late, in seconds
 _LATE = 1.5
 #: how long brokers that were troubled last may take for what is left, in seconds
@@ -37,6 +38,7 @@ class Written:
     key: str
     value: dict[str, Any]
     after: float = 0.0
+    headers: Headers = ()
 
 
 def records(seed: int, number: int, at: float) -> Iterator[Written]:
@@ -45,6 +47,10 @@ def records(seed: int, number: int, at: float) -> Iterator[Written]:
     topic = draw.choices(tuple(_KINDS), tuple(_KINDS.values()))[0]
     if topic == "resource-changes":
         yield from _change(draw, number)
+        return
+    if topic == "messages":
+        key, value, headers = message(draw, number)
+        yield Written(topic, key, value, headers=headers)
         return
     project = draw.choice(PROJECTS)
     event = {
@@ -222,6 +228,7 @@ class Load:
                     one.key,
                     on_delivery=delivered,
                     timestamp=timestamp,
+                    headers=list(one.headers),
                 )
             except BufferError:
                 producer.poll(0.1)

@@ -202,7 +202,7 @@ def _folders(stage: Stage, topic: str, number: int) -> Iterable[Path]:
 
 
 async def _partitions(stage: Stage, draw: random.Random) -> None:
-    topic = draw.choice(("events", "alerts"))
+    topic = draw.choice(("events", "alerts", "messages"))
     count = len(await stage.ask(partial(extents, stage, topic)))
     if count >= _MOST_PARTITIONS:
         return

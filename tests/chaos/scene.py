@@ -26,6 +26,12 @@ BEHAVIOURS: Mapping[str, Mapping[str, object]] = {
 DOOMED = ("broken", "rejecting")
 
 
+#: of messages
+TYPES = ("order.paid", "order.refunded", "invoice.sent")
+#: the least total of a message that hooks with the filter get
+_LEAST = 101
+FILTER = f"message.data.total >= {_LEAST}"
+
 #: part of the path of endpoints of hooks that callers change; no record of the load fires these
 CHANGED = "/changed/"
 #: what becomes of what a hook missed that is disabled and enabled in a storm, in all of its life
@@ -43,6 +49,9 @@ class Hook:
     app: str | None = None
     resume: Resume | None = None
     """Of one that is disabled and enabled in a storm."""
+    format: str = "sentry"
+    """Any other makes it a message hook."""
+    filter: str | None = None
 
     @property
     def path(self) -> str:
@@ -58,6 +67,8 @@ class Hook:
             "url": receiver + self.path,
             "events": list(self.events),
             "secret": SECRET,
+            "format": self.format,
+            "filter": self.filter,
         }
 
 
@@ -80,6 +91,14 @@ def hooks(*, toggled: bool = False) -> tuple[Hook, ...]:
         Hook("", "rejecting", ("comment.updated",), app="tracker"),
         Hook("", "well", ("issue.resolved", "deploy.finished"), PROJECTS[:3], app="board"),
     ]
+    made += [
+        Hook("", "well", ("order.*",), format="standard"),
+        Hook("", "flaky", ("order.paid",), format="cloudevents"),
+        Hook("", "well", ("order.*", "event.alert"), PROJECTS[:3], format="data"),
+        Hook("", "well", ("order.*", "invoice.sent"), format="cloudevents", filter=FILTER),
+        Hook("", "broken", ("order.refunded",), PROJECTS[:2], format="standard"),
+        Hook("", "rejecting", ("invoice.*",), PROJECTS[2:4], format="data", filter=FILTER),
+    ]
     if toggled:
         made += [Hook("", "well", ("event.created",), PROJECTS[at : at + 3], resume="all") for at in (0, 3, 6)]
         made += [Hook("", "well", ("event.created",), PROJECTS[7:], resume=resume) for resume in ("skip", "time")]
@@ -88,6 +107,13 @@ def hooks(*, toggled: bool = False) -> tuple[Hook, ...]:
 
 def reached(known: tuple[Hook, ...], topic: str, value: Mapping[str, Any]) -> Iterator[Hook]:
     """Give the hooks that a record must reach (docs/reference/what-fires-what.md); `topic` without the prefix."""
+    if topic == "messages":
+        data = message_data(value)
+        for hook in known:
+            wanted = not hook.filter or data["total"] >= _LEAST
+            if hook.format != "sentry" and _gets(hook, data["type"]) and _matches(hook, data["project"]) and wanted:
+                yield hook
+        return
     if topic == "resource-changes":
         event = f"{SENDERS[value['sender']]}.{value['action']}"
         yield from (h for h in known if h.app and event in h.events and _matches(h, value["project_id"]))
@@ -101,3 +127,13 @@ def reached(known: tuple[Hook, ...], topic: str, value: Mapping[str, Any]) -> It
 
 def _matches(hook: Hook, project: str | None) -> bool:
     return not hook.projects or project in hook.projects
+
+
+def message_data(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the data of a message, given the value of its record: of a CloudEvent of the binary mode it is all."""
+    data: Mapping[str, Any] = value.get("data", value)
+    return data
+
+
+def _gets(hook: Hook, kind: str) -> bool:
+    return any(kind == one or (one.endswith(".*") and kind.startswith(one[:-1])) for one in hook.events)

@@ -24,7 +24,7 @@ class FakeProducer:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def produce(self, _topic: str, value: bytes, _key: str, on_delivery: Any, timestamp: int) -> None:
+    def produce(self, _topic: str, value: bytes, _key: str, on_delivery: Any, **_rest: object) -> None:
         self._waiting.append((value, on_delivery))
 
     def purge(self) -> None:
