@@ -102,6 +102,7 @@ def taskiq(scene: Stage) -> System | str:
     notes, module = _notes(scene, "taskiq"), "tasks_taskiq"
     variables = {"BENCH_REDIS": url, "BENCH_NOTES": str(notes)}
     command = [sys.executable, "-m", "taskiq", "worker", f"benchmarks.senders.{module}:broker", "--workers", "1"]
+    command += ["--log-level", "WARNING"]  # as Celery's: by default it logs each call
     worker, client = scene.start("taskiq-tasks", command, **variables), _client(url)
 
     def pending() -> int:

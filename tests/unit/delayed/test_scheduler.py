@@ -10,7 +10,7 @@ import pytest
 from support.runs import HOOK, NOW, World, pending_call, scheduling, sends
 
 from streamhooks.delayed.entries import Entry
-from streamhooks.delayed.scheduler import TAKEN_AT_ONCE
+from streamhooks.delayed.scheduler import STARTED_AT_ONCE, TAKEN_AT_ONCE
 from streamhooks.kafka.reader import Record
 from streamhooks.records.call import DelayedCall
 from streamhooks.records.weight import LARGE
@@ -80,6 +80,25 @@ async def test_others_have_their_turns_while_very_many_calls_are_taken_up():
             await asyncio.sleep(0)
             seen.append(taken)
     assert max(after - before for before, after in pairwise(seen)) <= TAKEN_AT_ONCE
+
+
+async def test_others_have_their_turns_while_many_calls_are_started():
+    world = World()
+    ran, seen, hangs = 0, [0], asyncio.Event()
+
+    async def slow():
+        nonlocal ran
+        ran += 1
+        await hangs.wait()
+
+    world.task(slow, name="shop.slow")
+    many = 4 * STARTED_AT_ONCE
+    async with scheduling(world, *[pending_call(number, "shop.slow") for number in range(many)]):
+        async with asyncio.timeout(10):
+            while ran < many:
+                await asyncio.sleep(0)
+                seen.append(ran)
+    assert max(after - before for before, after in pairwise(seen)) <= STARTED_AT_ONCE
 
 
 async def test_a_person_who_finds_no_place_takes_no_start_from_others():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
+from itertools import pairwise
 
 import pytest
 from confluent_kafka import KafkaError
@@ -12,7 +13,7 @@ from confluent_kafka import KafkaError
 from streamhooks.errors import ProducerDead, PublishError, RecordTooLarge, WriteRefused
 from streamhooks.in_flight.backoff import pause_after
 from streamhooks.kafka import refusals
-from streamhooks.kafka.outbox import Outbox
+from streamhooks.kafka.outbox import TOLD_AT_ONCE, Outbox
 from streamhooks.kafka.publisher import OnRefused, Published
 
 #: what Kafka says of a record that it may take later
@@ -198,3 +199,15 @@ async def test_a_topic_that_refuses_now_and_then_is_logged_once(
         await asyncio.wait_for(outbox.publish("t", b"1"), 5)
     assert len(broker.tried) == 200
     assert [record.levelname for record in caplog.records] == ["CRITICAL", "WARNING"]
+
+
+async def test_others_have_their_turns_while_many_confirmations_are_told() -> None:
+    outbox = Outbox(Broker(lambda *_: None), asyncio.get_running_loop())
+    many = 3 * TOLD_AT_ONCE + 1
+    offered = [outbox.offer("t", b"") for _ in range(many)]
+    seen = [0]
+    async with asyncio.timeout(10):
+        while seen[-1] < many:
+            await asyncio.sleep(0)
+            seen.append(sum(future.done() for future in offered))
+    assert max(after - before for before, after in pairwise(seen)) == TOLD_AT_ONCE
