@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, cycle
 from typing import Any
@@ -15,6 +15,7 @@ from streamhooks.kafka.partitions import partition_of
 
 ORGANIZATION = {"id": "bench", "slug": "bench"}
 SECRET = "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+MESSAGE_TYPE = "shop.failed"
 BASE_URL = "http://127.0.0.1:6066"
 _FRAMES = [
     {"file": "shop/checkout.py", "line": 100 + n, "function": f"step_{n}", "context": "total += item.price * rate"}
@@ -24,21 +25,24 @@ _FRAMES = [
 
 @dataclass(frozen=True)
 class Hook:
-    """A service hook of one project."""
+    """A hook of one project: a service hook, or a message hook with a `format`."""
 
     id: str
     project_id: str
     url: str
+    format: str | None = None
 
     def record(self) -> dict[str, Any]:
         """Return the hook's record value for the topic `hooks`."""
+        events = ["event.created"] if self.format is None else [MESSAGE_TYPE]
         return {
             "id": self.id,
             "organization_id": ORGANIZATION["id"],
             "project_ids": [self.project_id],
             "app_id": None,
             "url": self.url,
-            "events": ["event.created"],
+            "events": events,
+            "format": self.format,
             "secret": SECRET,
             "version": 0,
             "status": "active",
@@ -99,3 +103,18 @@ def events(projects: Sequence[str], records: int) -> Iterator[tuple[str, bytes]]
     for number in range(records):
         project = projects[number % len(projects)]
         yield project, orjson.dumps(event(project, time.time()))
+
+
+def as_messages(pairs: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Return the records of `messages` that have the content of these records of `events`."""
+    for project, value in pairs:
+        fields = orjson.loads(value)
+        message = {
+            "type": MESSAGE_TYPE,
+            "organization_id": ORGANIZATION["id"],
+            "project_id": project,
+            "id": fields["event_id"],
+            "timestamp": fields["datetime"],
+            "data": fields,
+        }
+        yield project, orjson.dumps(message)

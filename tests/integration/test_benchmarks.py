@@ -59,3 +59,9 @@ def test_the_workers_of_two_checkouts_are_compared(tmp_path: Path) -> None:
     assert [row["sender"] for row in found["rows"]] == ["naive x 1", "old", _ROOT.name]
     assert all(row["deliveries/s"] > 0 for row in found["rows"])
     assert set(found["machine"]["compared"]) == {"old", _ROOT.name}
+
+
+def test_messages_are_drained_beside_events(tmp_path: Path) -> None:
+    rows = {row["sender"]: row for row in run("messages", tmp_path)["rows"]}
+    assert set(rows) == {"events", "messages"}
+    assert all(row["deliveries/s"] > 0 and row["duplicates"] == 0 for row in rows.values())
