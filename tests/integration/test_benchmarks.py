@@ -46,22 +46,9 @@ def test_calls_of_tasks_are_counted_once_without_the_peers(tmp_path: Path) -> No
     assert [note for note in found["notes"] if note.startswith(("celery: skipped", "taskiq: skipped"))]
 
 
-def test_webhooks_are_held_at_a_rate_beside_calls(tmp_path: Path) -> None:
-    rows = {row["webhooks"]: row for row in run("beside-calls", tmp_path)["rows"]}
-    assert set(rows) == {"without calls", "calls spread over the time", "calls all at once"}
-    assert all(row["p50, ms"] > 0 and row["p99, of without"] > 0 for row in rows.values())
-    assert rows["without calls"]["p99, of without"] == 1
-
-
 def test_the_workers_of_two_checkouts_are_compared(tmp_path: Path) -> None:
     (tmp_path / "old").symlink_to(_ROOT)
     found = run("compare", tmp_path, str(tmp_path / "old"), str(_ROOT), "--hooks", "16", "--events", "200")
     assert [row["sender"] for row in found["rows"]] == ["naive x 1", "old", _ROOT.name]
     assert all(row["deliveries/s"] > 0 for row in found["rows"])
     assert set(found["machine"]["compared"]) == {"old", _ROOT.name}
-
-
-def test_messages_are_drained_beside_events(tmp_path: Path) -> None:
-    rows = {row["sender"]: row for row in run("messages", tmp_path)["rows"]}
-    assert set(rows) == {"events", "messages"}
-    assert all(row["deliveries/s"] > 0 and row["duplicates"] == 0 for row in rows.values())
