@@ -113,17 +113,14 @@ def _explained(hook: Hook, source: UserRecord, record: Record, hooks: HooksTable
         return Explained(hook, False, "an Error without its instance fires nothing", delivery)
     # An alert can match two kinds of hook: report the reason for this hook's kind.
     of_its_kind = [ask for ask in all_asks if ask.hook_kind == kind_of(hook)] or all_asks
-    reasons = [list(reasons_against(hook, ask)) for ask in of_its_kind]
-    is_late = (created := _created(hook)) is not None and created > record.timestamp / 1000
-    late = [f"it was created later: {hook.date_created}"] if is_late else []
-    if [] not in reasons or late:
-        return Explained(hook, False, "; ".join(min(reasons, key=len) + late), delivery)
-    ask = of_its_kind[reasons.index([])]
-    verdict = verdict_of(hook, source, ask, record)
+    against, ask = min(((list(reasons_against(hook, ask)), ask) for ask in of_its_kind), key=lambda one: len(one[0]))
+    verdict = None if against else verdict_of(hook, source, ask, record)
     if verdict is not None and verdict.kind == "no_match":
-        return Explained(
-            hook, False, f"it subscribed to {ask.event}, but its filter keeps it back: {verdict.why}", delivery
-        )
+        against.append(f"it subscribed to {ask.event}, but its filter keeps it back: {verdict.why}")
+    if (created := _created(hook)) is not None and created > record.timestamp / 1000:
+        against.append(f"it was created later: {hook.date_created}")
+    if against:
+        return Explained(hook, False, "; ".join(against), delivery)
     why = f"it subscribed to {ask.event}{_of_filter(hook, verdict)}"
     status = hooks.status(hook.id)
     if status.status != "active":

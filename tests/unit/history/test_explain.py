@@ -123,6 +123,20 @@ def test_message_hooks_are_told_what_they_get_of_messages_and_of_events() -> Non
     ]
 
 
+def test_a_hook_that_was_created_later_is_also_told_of_its_filter() -> None:
+    later = "1970-01-01T01:00:00+00:00"
+    message = {"type": "order.paid", "organization_id": "1", "data": {"total": 80}}
+    hooks = [
+        hook(number, "order.paid", format="standard", filter=f"message.data.total > {least}", date_created=later)
+        for number, least in ((1, 50), (2, 100))
+    ]
+    kept_back = "it subscribed to order.paid, but its filter keeps it back: it is false"
+    assert explained(SourceKind.MESSAGES, message, *hooks) == [
+        (1, False, f"it was created later: {later}"),
+        (2, False, f"{kept_back}; it was created later: {later}"),
+    ]
+
+
 @pytest.mark.parametrize("kind", [SourceKind.NOTICES, None])
 def test_a_record_of_another_kind_is_not_explained(kind: SourceKind | None) -> None:
     notice = {"hook_id": "a" * 32, "what": "disabled", "why": "w", "since": None, "at": 1}
