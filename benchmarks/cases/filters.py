@@ -37,7 +37,7 @@ _A = "message.data.a"
 
 def _numbers(size: int) -> dict[str, Any]:
     """Return as many numbers as fit into a JSON of this size."""
-    return {"a": [1] * ((size - 20) // 2)}
+    return {"a": [1] * ((size - 40) // 2)}
 
 
 #: the most that was found of each kind that the bounds allow
