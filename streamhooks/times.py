@@ -64,10 +64,12 @@ def _moment_of_date(text: str) -> float | None:
 
 
 def iso(seconds: float | None) -> str | None:
-    """Return epoch seconds as an ISO 8601 text in UTC, with milliseconds."""
+    """Return epoch seconds as an ISO 8601 text in UTC, rounded to milliseconds."""
     if seconds is None:
         return None
-    return in_utc(seconds).isoformat(timespec="milliseconds")
+    # By the integer: far from now, a text that was read is a little less than its millisecond, which would be cut off.
+    whole, rest = divmod(round(min(seconds, LATEST) * 1000), 1000)
+    return in_utc(whole).replace(microsecond=rest * 1000).isoformat(timespec="milliseconds")
 
 
 def in_utc(seconds: float) -> datetime:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import streamhooks
-from streamhooks.times import steady
+from streamhooks.times import LATEST, iso, moment, steady
 
 #: who asks for the time of day: for moments that are written, shown or signed, and for what is due
 OF_DAY = {
@@ -43,3 +43,9 @@ def test_all_others_go_by_the_clock_that_nobody_sets() -> None:
     assert found["time"] == OF_DAY
     assert found["monotonic"] == found["clock_gettime"] == {"times.py"}
     assert not {name for name in ("now", "utcnow", "today", "perf_counter", "time_ns") if found.get(name)}
+
+
+@pytest.mark.parametrize("seconds", [17179869184.78125, 1.0006, 0.0, 1795860062.0965, float(LATEST)])
+def test_a_text_that_was_read_is_written_as_it_was(seconds: float) -> None:
+    text = iso(seconds)
+    assert iso(moment(text)) == text
