@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from statistics import median
-from typing import Any
-
 from benchmarks import noting, sample, task_systems
 from benchmarks.cases.deliver import HOOKS
-from benchmarks.holding import Held, hold
+from benchmarks.holding import Held, held_rows, hold
 from benchmarks.load import WARM_UP
 from benchmarks.options import Options, Say
 from benchmarks.report import Bars, Result
 from benchmarks.stage import Sender, Stage, stage
-from benchmarks.statistics import ratios, spread
 from benchmarks.task_systems import System, start_calls, wait_ran
 from benchmarks.turns import about_turns, in_turns
 
@@ -43,14 +39,14 @@ def run(options: Options, say: Say) -> Result:
             say(f"warming up: {name}")
             _held(scene, system, worker, projects, options.choose(2, 1), options.choose(1_000, 50), forms[name])
         found = in_turns(list(forms), options, say, measure)
-    rows = [_row(name, those, found[_ALONE]) for name, those in found.items()]
+    rows = held_rows(found, _ALONE)
     notes = [
         f"{RATE} events/s for {seconds} s to {HOOKS} hooks; {calls:,} calls of an async function, of another process",
         f"asked for: p99 at most {AIM} times that without calls",
         about_turns(found),
     ]
-    names = [str(row["webhooks"]) for row in rows]
-    bars = [Bars("p99 of webhooks, of without calls", names, [row["p99, of without"] for row in rows])]
+    measure_of = f"p99, of {_ALONE}"
+    bars = [Bars(measure_of, [row["sender"] for row in rows], [row[measure_of] for row in rows])]
     return Result("beside-calls", "beside-calls: webhooks beside 10,000 calls of a task", rows, notes, bars, found)
 
 
@@ -72,14 +68,3 @@ def _held(
     caller.wait_stopped(60)
     wait_ran(system, calls)
     return held
-
-
-def _row(name: str, found: list[Held], alone: list[Held]) -> dict[str, Any]:
-    row: dict[str, Any] = {"webhooks": name}
-    for measure in ("p50", "p99", "p99.9"):
-        row[f"{measure}, ms"] = median(one.latency[measure] for one in found)
-    for measure in ("p50", "p99"):
-        of = spread(ratios([one.latency[measure] for one in found], [one.latency[measure] for one in alone]))
-        row |= {f"{measure}, of without": of.median, f"quartiles, {measure}": str(of)}
-    row["CPU, cores of the worker"] = median(one.cores for one in found)
-    return row
