@@ -166,7 +166,7 @@ def _show(written: Iterable[tuple[Item, Published | str]], where: str, options: 
             place = {"topic": outcome.topic, "partition": outcome.partition, "offset": outcome.offset}
             click.echo(orjson.dumps({"number": item.number, "key": item.key, **place}))
         elif not options["quiet"]:
-            click.echo(f"{outcome.topic}:{outcome.partition}:{outcome.offset}")
+            click.echo(outcome.source)
     if options["quiet"] and not options["as_json"]:
         click.echo(f"{_records(count)} written to {where}")
 

@@ -37,6 +37,11 @@ class Published:
     partition: int
     offset: int
 
+    @property
+    def source(self) -> str:
+        """Return the coordinates as text: `<topic>:<partition>:<offset>`."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
 
 OnRefused = Callable[[Future[Published], WriteRefused], None]
 

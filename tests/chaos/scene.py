@@ -25,7 +25,6 @@ BEHAVIOURS: Mapping[str, Mapping[str, object]] = {
 #: the required outcome of each delivery to such an endpoint; at undisturbed others: delivered
 DOOMED = ("broken", "rejecting")
 
-
 #: of messages
 TYPES = ("order.paid", "order.refunded", "invoice.sent")
 #: the least total of a message that hooks with the filter get

@@ -80,7 +80,6 @@ def _answer(messages: Sequence[ToSend], outcomes: Sequence[Outcome]) -> web.Resp
 
 def _shown(message: ToSend, outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, Published):
-        coordinates = f"{outcome.topic}:{outcome.partition}:{outcome.offset}"
-        return {"id": message.id, "status": "written", "coordinates": coordinates}
+        return {"id": message.id, "status": "written", "coordinates": outcome.source}
     status = "unknown" if outcome.is_unknown else "refused"
     return {"id": message.id, "status": status, "coordinates": None, "error": outcome.reason}
