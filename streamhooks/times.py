@@ -64,11 +64,11 @@ def _moment_of_date(text: str) -> float | None:
 
 
 def iso(seconds: float | None) -> str | None:
-    """Return epoch seconds as an ISO 8601 text in UTC, rounded to milliseconds."""
+    """Return epoch seconds as an ISO 8601 text in UTC, cut to milliseconds."""
     if seconds is None:
         return None
-    # By the integer: far from now, a text that was read is a little less than its millisecond, which would be cut off.
-    whole, rest = divmod(round(min(seconds, LATEST) * 1000), 1000)
+    # Far from now, a text that was read is a little less than its millisecond: the next float is not.
+    whole, rest = divmod(math.floor(math.nextafter(min(seconds, LATEST), math.inf) * 1000), 1000)
     return in_utc(whole).replace(microsecond=rest * 1000).isoformat(timespec="milliseconds")
 
 

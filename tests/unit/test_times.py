@@ -49,3 +49,17 @@ def test_all_others_go_by_the_clock_that_nobody_sets() -> None:
 def test_a_text_that_was_read_is_written_as_it_was(seconds: float) -> None:
     text = iso(seconds)
     assert iso(moment(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (1.0009, "00:00:01.000"),
+        (1.9999, "00:00:01.999"),
+        (1.9999999, "00:00:01.999"),
+        (1795860062.2756, "10:01:02.275"),
+    ],
+)
+def test_what_is_shown_is_cut_to_milliseconds(seconds: float, shown: str) -> None:
+    # A later version shows the moments of a hook as an earlier one did.
+    assert shown in str(iso(seconds))
