@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Message, Producer
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from support import Api, Receiver, Worker, api, consume_all, eventually, produce
 
@@ -138,6 +138,17 @@ class Installation:
         return found[0]
 
     # --- views
+
+    def is_committed(self, topic: str) -> bool:
+        """Tell whether the workers have committed all that a topic of sources holds."""
+        consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": f"{self.prefix}worker"})
+        try:
+            (found,) = consumer.list_topics(self.prefix + topic, timeout=30).topics.values()
+            asked = [TopicPartition(self.prefix + topic, partition) for partition in found.partitions]
+            ends = [consumer.get_watermark_offsets(tp, timeout=30)[1] for tp in asked]
+            return [max(0, tp.offset) for tp in consumer.committed(asked, timeout=30)] == ends
+        finally:
+            consumer.close()
 
     def totals(self, hook: Hook, worker: Worker | None = None, **query: object) -> tuple[int, int, int]:
         """Return what the stats view counts: fired, delivered, failed."""

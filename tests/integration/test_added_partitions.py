@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 from installation import Installation, alert, change, event
 from support import api, eventually
@@ -14,18 +13,6 @@ def grow(one: Installation, topic: str, partitions: int) -> None:
     admin = AdminClient({"bootstrap.servers": one.brokers})
     (done,) = admin.create_partitions([NewPartitions(one.prefix + topic, partitions)]).values()
     done.result(30)
-
-
-def is_committed(one: Installation, topic: str, partitions: int) -> bool:
-    """Tell whether all that a topic holds is committed."""
-    consumer = Consumer({"bootstrap.servers": one.brokers, "group.id": f"{one.prefix}worker"})
-    try:
-        asked = [TopicPartition(one.prefix + topic, number) for number in range(partitions)]
-        ends = [consumer.get_watermark_offsets(tp, timeout=30)[1] for tp in asked]
-        found = [max(0, tp.offset) for tp in consumer.committed(asked, timeout=30)]
-        return found == ends
-    finally:
-        consumer.close()
 
 
 def why_not_ready(one: Installation) -> list[str]:
@@ -51,7 +38,7 @@ def test_added_partitions_are_read_without_a_restart(install, organization: str)
     eventually(lambda: one.receiver.count(hook.path)["ids"] == 17, timeout=60)
     eventually(lambda: one.totals(hook) == (17, 17, 0), timeout=60)
     # The partitions are committed as any other: who starts anew reads nothing twice.
-    eventually(lambda: is_committed(one, "events", 5) and is_committed(one, "alerts", 3), timeout=60)
+    eventually(lambda: one.is_committed("events") and one.is_committed("alerts"), timeout=60)
     before = len(hook.requests())  # while partitions move, something may be sent twice
     assert [worker.stop() for worker in workers] == [0, 0]
     one.produce("events", "1", event(organization), partition=4)

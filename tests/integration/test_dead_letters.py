@@ -175,6 +175,8 @@ def test_kills_while_many_are_sent_again(installation: Installation, organizatio
     eventually(lambda: installation.api.post(REDRIVE, {**wish, "dry_run": True}).json == counted, 200)
     known = {hook.id: ids(hook) for hook in hooks}
     assert [len(of_hook) for of_hook in known.values()] == [of_each] * len(hooks)
+    # Events that are not committed yet would come again after a kill.
+    eventually(lambda: installation.is_committed("events"))
     before = {hook.id: len(hook.requests()) for hook in hooks}
     for hook in hooks:
         installation.receiver.behave(hook.path, delay=0.3)
