@@ -7,6 +7,7 @@ before the partition has been read to its end.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -26,6 +27,13 @@ from streamhooks.webhooks.runners import Runners
 
 #: longest time between two looks at the clock, in seconds: setting the clock must not delay calls
 LONGEST_SLEEP = 0.5
+#: how many hooks that may not be called are looked at per second: with more of them, the longest time between two looks
+#: at one grows
+LOOKS = 20_000
+#: hooks are looked at again at multiples of this, in seconds, so that many of them wake the loop seldom
+TOGETHER = 0.05
+#: hooks that are looked at again in one turn of the loop
+AT_ONCE = 1_000
 #: why a letter that was sent again is open again, or dropped
 SKIPPED, DROPPED = "its pending call was skipped when the hook was enabled", "its pending call was dropped"
 #: due calls that are queued, and calls that are started, per turn of the event loop: deliveries want a turn, too
@@ -96,7 +104,7 @@ class Scheduler:
         self._alone = takeovers.alone
         self._clock = clock
         self._may_run = may_run
-        self._not_before: dict[Lane, float] = {}  # by the steady clock
+        self._hooks_first = False
 
     def release(self, partitions: Iterable[int]) -> None:
         """Forget partitions that another worker owns now."""
@@ -122,8 +130,8 @@ class Scheduler:
     async def _sleep(self) -> None:
         due = self._pending.next_due()
         until = LONGEST_SLEEP if due is None else due / 1000 - self._clock()
-        if self._not_before:
-            until = min(until, max(min(self._not_before.values()) - steady(), 0.002))
+        if (end := self._queues.next_end) is not None:
+            until = min(until, max(end - steady(), 0.002))
         self._queues.changed.clear()
         if until > 0:
             try:
@@ -145,38 +153,59 @@ class Scheduler:
 
         Return False if more may be started in the next turn of the loop.
         """
-        now, started = steady(), 0
-        lanes = deque(lane for lane in self._queues.lanes() if self._not_before.get(lane, 0.0) <= now)
+        self._queues.let_go(steady(), AT_ONCE)
+        # In turn, since large calls of both wait for the same room.
+        self._hooks_first = not self._hooks_first
+        first, second = (self._pump_hooks, self._pump_tasks)[:: 1 if self._hooks_first else -1]
+        left = second(first(STARTED_AT_ONCE))
+        return left > 0
+
+    def _pump_tasks(self, most: int) -> int:
+        """Start calls without a hook; return how many fewer than `most`."""
+        lanes = deque(self._queues.tasks())
         if self._alone.is_on:
             lanes = deque(self._alone.in_order(lanes, self._queues))
-        while lanes and self._gate.is_open:
-            if started == STARTED_AT_ONCE:
-                return False
+        while lanes and most and self._gate.is_open:
             lane = lanes.popleft()
             entry = self._queues.first(lane)
-            if entry is None:
-                self._not_before.pop(lane, None)
-            elif self._admission.is_skipped(entry):
-                self._upkeep.settle_soon(self._queues.take(lane), ("open", SKIPPED))
-                lanes.append(lane)
-            elif self._may_start(lane, entry.size):
+            if entry is not None and self._runners.has_room(lane, entry.size) and self._may_start(lane):
                 self._start(self._queues.take(lane), lane)
-                started += 1
+                most -= 1
                 lanes.append(lane)
-        return True
+        return most
 
-    def _may_start(self, lane: Lane, size: int) -> bool:
-        """Take the places for a call of the lane; return False if it must wait."""
-        self._not_before.pop(lane, None)
-        if not self._runners.has_room(lane, size):
-            return False  # the end of another call wakes the loop
-        if not isinstance(lane, HookLane):
-            return not _is_of_users(lane) or not self._alone.is_on or self._alone.may_start()
-        wait = self._admission.wait(lane.hook_id)
-        if wait == 0.0:
-            return self._runners.enter(lane)
-        self._not_before[lane] = steady() + (LONGEST_SLEEP if wait is None else min(wait, LONGEST_SLEEP))
-        return False
+    def _may_start(self, lane: Lane) -> bool:
+        return not _is_of_users(lane) or not self._alone.is_on or self._alone.may_start()
+
+    def _pump_hooks(self, most: int) -> int:
+        """Start deliveries; return how many fewer than `most`."""
+        full: list[HookLane] = []
+        # Without a free place no lane is visited: there may be a hundred thousand.
+        while most and self._gate.is_open and self._runners.has_places and (lane := self._queues.next_hook()):
+            entry = self._queues.first(lane)
+            if entry is None:
+                continue
+            if self._admission.is_skipped(entry):
+                self._upkeep.settle_soon(self._queues.take(lane), ("open", SKIPPED))
+            elif not self._runners.has_room(lane, entry.size):
+                full.append(lane)  # the end of another call wakes the loop
+                self._queues.set_aside(lane)
+            elif (wait := self._admission.wait(lane.hook_id)) != 0.0:
+                self._queues.hold(lane, self._look_again(wait))
+            elif not self._runners.enter(lane):
+                break
+            else:
+                self._start(self._queues.take(lane), lane)
+                most -= 1
+        self._queues.put_back(full)
+        return most
+
+    def _look_again(self, wait: float | None) -> float:
+        """Return when to look again at a hook that may not be called for `wait` seconds; None if nobody knows."""
+        longest = max(LONGEST_SLEEP, self._queues.held / LOOKS)
+        if wait is not None and wait <= longest:
+            return steady() + wait
+        return math.ceil((steady() + longest) / TOGETHER) * TOGETHER
 
     def _start(self, entry: Entry, lane: Lane) -> None:
         """Run a call; the places of its hook are taken."""

@@ -138,6 +138,11 @@ class Bulkheads:
         self._room.give_back(1)
         self._left(hook_id, since)
 
+    @property
+    def has_places_again(self) -> bool:
+        """Tell whether there is a place for a retry of any hook."""
+        return self._room_again > 0
+
     def has_place_again(self, hook_id: str) -> bool:
         """Tell whether both places for a retry are free."""
         return self._room_again > 0 and self._by_hook.get(hook_id, 0) < self._bound_of(hook_id)

@@ -61,6 +61,11 @@ class Runners:
             return self._bulkheads.has_place_again(lane.hook_id)
         return self._tasks.has_room(lane)
 
+    @property
+    def has_places(self) -> bool:
+        """Tell whether there is a place for a pending call of any hook."""
+        return self._bulkheads.has_places_again
+
     def enter(self, lane: HookLane) -> bool:
         """Take the places for a pending call of a hook; False if they are not free."""
         return self._bulkheads.enter_again(lane.hook_id)
