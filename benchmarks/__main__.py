@@ -20,9 +20,9 @@ from benchmarks.report import machine
 from streamhooks.errors import Refusal
 
 CASES = (
-    "ceiling", "naive", "deliver", "deliver-many", "deliver-tls", "deliver-share", "many-hosts", "fan-out", "latency",
-    "low-rate", "partitions", "steady", "tasks", "beside-calls", "retries", "counters", "hooks", "isolation",
-    "neighbours", "resume", "letters", "messages", "filters",
+    "ceiling", "naive", "deliver", "deliver-many", "deliver-tls", "deliver-share", "deliver-peers", "many-hosts",
+    "fan-out", "latency", "low-rate", "partitions", "steady", "tasks", "beside-calls", "retries", "counters", "hooks",
+    "isolation", "neighbours", "resume", "letters", "messages", "filters",
 )  # fmt: skip
 #: not in `all`: it needs py-spy, and permission to inspect another process
 EXTRA = ("profile",)

@@ -21,13 +21,14 @@ def run(name: str, folder: Path, *more: str) -> dict[str, Any]:
     return json.loads((folder / f"{name}.json").read_text())
 
 
-def test_a_benchmark_runs_and_tells_what_it_found(tmp_path: Path) -> None:
-    found = run("deliver", tmp_path)
+def test_a_benchmark_runs_without_the_peers_and_tells_what_it_found(tmp_path: Path) -> None:
+    found = run("deliver-peers", tmp_path)
     rows = {row["sender"]: row for row in found["rows"]}
     assert set(rows) == {"naive x 1", "streamhooks x 1"}
     assert all(row["deliveries/s"] > 0 and row["CPU µs, sender and broker"] > 0 for row in rows.values())
     assert rows["streamhooks x 1"]["duplicates"] == 0
     assert found["machine"]["cores"]
+    assert [note for note in found["notes"] if note.startswith("celery: skipped")]
 
 
 def test_each_endpoint_that_misbehaves_is_called_as_often(tmp_path: Path) -> None:
