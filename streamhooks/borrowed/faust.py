@@ -51,6 +51,7 @@ FAUST = Library(
         "faust_patches/consumer.py": {
             "faust.transport.conductor:Conductor._tp_index": ATTRIBUTE,
             "faust.transport.conductor:Conductor._tp_to_callback": ATTRIBUTE,
+            "faust.transport.consumer:Consumer._active_partitions": ATTRIBUTE,
             "faust.transport.consumer:Consumer._drain_messages": "292ceca32fb5",
             "faust.transport.consumer:Consumer._get_active_partitions": "6b98b2ea23de",
             "faust.transport.consumer:Consumer.force_commit": "2fec4fdd5edd",

@@ -176,6 +176,11 @@ class Consumer(driver.Consumer):
 
     # --- handing over
 
+    def _get_active_partitions(self) -> set[TP]:
+        # Asked for at each fetch. Faust's own looks at the type of each partition then.
+        active: set[TP] | None = self._active_partitions
+        return super()._get_active_partitions() if active is None else active
+
     async def _drain_messages(self, fetcher: Service) -> None:
         # One loop per topic: a fetch costs more the more partitions it names, even of idle topics. And a topic whose
         # records wait for room holds up no other.

@@ -217,6 +217,8 @@ class Tracker:
     def committable(self) -> Iterator[tuple[TP, Settled]]:
         """Give the partitions with more settled than committed, each with what is settled."""
         for tp, progress in self._partitions.items():
+            if not progress.may_have_news:
+                continue
             settled = progress.settled() if self._commits_above else Settled(progress.floor)
             if settled != progress.committed:
                 yield tp, settled
