@@ -44,6 +44,6 @@ function outcome({ tried, match, failed }) {
       `It lets ${match} of the latest ${plural(tried.length, "message")} pass.`,
       failed ? ` ${failed} would be dead letters.` : ""),
     most.length ? h("ul", { class: "history" }, most.map(([why, sources]) => h("li", {},
-      `${sources.length} × ${why}, such as `, h("code", {}, sources[0])))) : null,
+      h("code", {}, sources[0]), sources.length > 1 ? ` and ${sources.length - 1} more` : "", `: ${why}`))) : null,
   ];
 }
