@@ -155,7 +155,7 @@ def test_the_same_orders_are_sent_on_the_page(
         press("Explain the record")
         browser.wait_text("1 hook did not match")
 
-    browser.resize(1000, 1250)
+    browser.resize(1000, 1280)
     browser.open(documented.worker.base)
     for customer, passing in (("21", 1), ("22", 0)):
         press("Hooks")
@@ -172,16 +172,19 @@ def test_the_same_orders_are_sent_on_the_page(
         press("Add it")
         press("I have it")
         browser.wait_text("Nothing has been sent to this hook yet.")
+        reader.step(f"hook-{customer}")
         if passing:
             replay()
     press("Replay …")
     press("Count first")
     browser.wait_text("0 deliveries out of ")
+    reader.step("no-deliveries")
     press("Cancel")
     assert (orders("21"), orders("22")) == ([5001], [])
 
     explain()
     browser.wait_text("it subscribed to order.paid, but its filter keeps it back: it is false")
+    reader.step("kept-back")
     browser.press(documented.receiver.url("/customer-22"))
     press("Edit")
     fill("Filter", "message.data.total > 50")
@@ -193,6 +196,7 @@ def test_the_same_orders_are_sent_on_the_page(
     explain()
     browser.wait_text("only a replay can send this record")
     browser.wait_text("attempt 1 replay delivered 200")
+    reader.step("replayed-later")
 
     press("Send")
     fill("Type", "order.paid")
@@ -201,8 +205,6 @@ def test_the_same_orders_are_sent_on_the_page(
     press("Send it")
     browser.wait_text("order.paid as streamhooks.messages:")
     eventually(lambda: orders("22") == [5002, 5003])
-    for _ in range(2):
-        browser.press("Close")  # of what was said meanwhile
     browser.resize(1000, 930)
     reader.picture("send")
     assert browser.complaints() == []

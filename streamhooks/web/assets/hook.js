@@ -156,9 +156,9 @@ function listsSection(id, signal) {
     async requests() {
       const found = await get(hookPath(id, "/requests"), { limit: LATEST }, signal);
       const search = h("a", { href: `#/attempts?hook_id=${id}` }, "Search all requests");
-      const why = [" Replay sends what came before the hook was made. ", h("a", { href: "#/explain" }, "Explain"), " says why it did not get a record."];
+      const next = ["Replay sends what came before the hook was made. ", h("a", { href: "#/explain" }, "Explain"), " says why it did not get a record. "];
       const latest = found.length === LATEST ? `The latest ${LATEST}. ` : "";
-      return [attempts, found, "Nothing has been sent to this hook yet.", [latest, search, found.length ? "" : [".", why]], null];
+      return [attempts, found, "Nothing has been sent to this hook yet.", [found.length ? latest : next, search], null];
     },
     async pending() {
       const { data, headers } = await call("GET", hookPath(id, "/pending"), { query: { limit: LATEST }, signal });
