@@ -67,6 +67,7 @@ _LONGEST = (
     "log_moves",
     "demo",
     "docs",
+    "docs_readme",
     "stopping",
     "large_records",
     "nothing_is_lost",

@@ -28,7 +28,7 @@ def explain(
 ) -> None:
     """Show which hooks a record fired, and why it did not fire the others.
 
-    Lists each hook of the record's organization, and the attempts of those that it fired.
+    Lists each hook of the record's organization, and the attempts of its deliveries.
     """
     from streamhooks.cli import show
     from streamhooks.cli.api import LONG
@@ -67,7 +67,7 @@ def _hooks(hooks: Iterable[JSON]) -> None:
     rows = ((one["hook_id"], "yes" if one["matched"] else "no", one["why"], one["url"]) for one in hooks)
     show.rows(table, rows, "the organization has no hooks")
     for hook in hooks:
-        if hook["matched"]:
+        if hook["matched"] or hook["attempts"] or hook["pending"]:
             click.echo(f"\n{hook['hook_id']}  webhook-id {hook['webhook_id']}")
             attempts_table(hook["attempts"], "  no attempts found")
             if hook["pending"]:

@@ -49,6 +49,8 @@ class Explained:
     why: str
     webhook_id: str
     """The `webhook-id` that the delivery has or would have."""
+    is_late: bool = False
+    """Whether it did not match only since the hook was created later: a replay can send the record."""
 
 
 def find_event(
@@ -118,7 +120,10 @@ def _explained(hook: Hook, source: UserRecord, record: Record, hooks: HooksTable
     if verdict is not None and verdict.kind == "no_match":
         against.append(f"it subscribed to {ask.event}, but its filter keeps it back: {verdict.why}")
     if (created := _created(hook)) is not None and created > record.timestamp / 1000:
-        against.append(f"it was created later: {hook.date_created}")
+        later = f"it was created later: {hook.date_created}"
+        if not against:
+            return Explained(hook, False, f"{later}; only a replay can send this record", delivery, is_late=True)
+        against.append(later)
     if against:
         return Explained(hook, False, "; ".join(against), delivery)
     why = f"it subscribed to {ask.event}{_of_filter(hook, verdict)}"
@@ -147,7 +152,7 @@ def _created(hook: Hook) -> float | None:
 
 
 def attempts_of(
-    settings: Settings, offsets: Offsets, partitions: int, record: Record, matched: Iterable[Explained], *, stop: Stop
+    settings: Settings, offsets: Offsets, partitions: int, record: Record, explained: Iterable[Explained], *, stop: Stop
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the attempts of deliveries per `webhook-id`, oldest first, read from `firings`; blocks.
 
@@ -158,7 +163,7 @@ def attempts_of(
 
     """
     topic = Topics(settings.topic_prefix).firings
-    wanted = {one.webhook_id: one for one in matched}
+    wanted = {one.webhook_id: one for one in explained}
     tps = sorted({(topic, partition_of(one.hook.id, partitions)) for one in wanted.values()})
     if not tps:
         return {}

@@ -82,8 +82,8 @@ class History:
 
         """
         source, hooks = explain(record, self._sources.of(record.topic), self._hooks, self._registry)
-        matched = [one for one in hooks if one.matched][:EXPLAINED]
-        attempts = await self._looks.long(attempts_of, self._settings, self._offsets, self._partitions, record, matched)
+        some = [one for one in hooks if one.matched or one.is_late][:EXPLAINED]
+        attempts = await self._looks.long(attempts_of, self._settings, self._offsets, self._partitions, record, some)
         return Explanation(record, source, hooks, attempts)
 
     async def try_filter(self, trial: Trial, limit: int) -> list[Tried]:

@@ -16,7 +16,7 @@ from streamhooks.records.hook import Hook
 from streamhooks.records.ids import derived_id
 from streamhooks.records.notice import Notice
 from streamhooks.sources.duplicates import Duplicates
-from streamhooks.sources.filtering import message_in
+from streamhooks.sources.filtering import delivered_message
 from streamhooks.sources.kinds import SourceKind, SourceRecord
 from streamhooks.sources.notices import HookNotice
 from streamhooks.sources.origin import Origin, call_from, origin_of
@@ -141,7 +141,7 @@ class Calls:
     def _calls(self, delivery: DeliveryParts, origin: Origin, ask: Ask, hooks: list[Hook]) -> list[Call]:
         """Return the calls of those of the hooks whose filters let the delivery pass."""
         (task, args), partition_of = delivery, self._partition_of
-        if (message := message_in(delivery)) is None:
+        if (message := delivered_message(delivery)) is None:
             return [
                 call_from(origin, task, partition_of(hook.id), [hook.id, *args], ask.event, hook.id) for hook in hooks
             ]

@@ -13,7 +13,7 @@ from streamhooks.sources.rules import DeliveryParts, Source, UserRecord, asks, d
 from streamhooks.webhooks.filtering import OF_MESSAGES
 
 
-def message_in(delivery: DeliveryParts | None) -> Message | None:
+def delivered_message(delivery: DeliveryParts | None) -> Message | None:
     """Return the message that is delivered; None if it is something else, or not known yet."""
     if delivery is None or delivery[0] != OF_MESSAGES:
         return None
@@ -26,7 +26,7 @@ def verdict_of(hook: Hook, source: Source, ask: Ask, record: Record) -> Verdict 
 
     It is also None for a change whose resource must be looked up: that is judged when it is known.
     """
-    message = message_in(delivery_of(source, ask, record)) if hook.filter is not None else None
+    message = delivered_message(delivery_of(source, ask, record)) if hook.filter is not None else None
     return None if message is None or hook.filter is None else subject_of(message).judge(hook.filter)
 
 

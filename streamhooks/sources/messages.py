@@ -43,7 +43,7 @@ def read_message(record: Record, registry: Registry | None) -> Message:
     return decode(Message, value, registry)
 
 
-def message_in(value: Any) -> Message:
+def message_of_json(value: Any) -> Message:
     """Return the message in decoded JSON, as `read_message` does: a Message, or a CloudEvent if it has `specversion`.
 
     Raises:

@@ -210,6 +210,12 @@ def test_a_new_hook_and_one_that_is_changed(browser: Browser, fake: Callable[...
     browser.press("Add it")
     browser.wait_text("must be http or https")
     assert browser.focused().get_attribute("id") == "field-url"
+    assert worker.calls("POST")[-1] == (
+        "/api/hooks",
+        {"organization_id": "7", "url": "", "events": [], "project_ids": [], "format": "standard"},
+    )
+    browser.fill("Events and alerts", "")
+    assert browser.all("label").filter(has_text="Filter").count() == 0  # only message hooks have one
     browser.fill("Changes of resources", "")
     browser.fill("App", "billing")
     browser.fill("URL", "https://example.com/in")
@@ -253,21 +259,27 @@ def test_a_filter_is_tried_before_it_is_saved(browser: Browser, fake: Callable[.
     browser.wait_text("Give an organization first.")
     assert worker.calls("POST") == []
     browser.fill("Organization", "7")
+    browser.fill("Events", "order.paid")
     browser.fill("Projects", "3")
     browser.press("Try it")
     browser.wait_text("position 21: mismatched input 'the end'")
     tried = [
-        {"source": "s", "timestamp": None, "type": "a", "verdict": verdict, "why": why}
-        for verdict, why in (("match", ""), ("no_match", "<b>there is no total</b>"), ("failed", "No such overload"))
+        {"source": f"orders:0:{offset}", "timestamp": None, "type": "a", "verdict": verdict, "why": why}
+        for offset, verdict, why in (
+            (9, "match", ""),
+            (8, "no_match", "<b>there is no total</b>"),
+            (7, "no_match", "<b>there is no total</b>"),
+            (6, "failed", "No such overload"),
+        )
     ]
-    worker.tried = {"match": 1, "no_match": 1, "failed": 1, "tried": tried}
+    worker.tried = {"match": 1, "no_match": 2, "failed": 1, "tried": tried}
     browser.fill("Filter", "message.data.total > 100")
     browser.press("Try it")
-    browser.wait_text("1 of the latest 3 messages pass. 1 would be dead letters.")
-    browser.wait_text("1 × <b>there is no total</b>")
-    browser.wait_text("1 × can't be evaluated: No such overload")
+    browser.wait_text("It lets 1 of the latest 4 messages pass. 1 would be dead letters.")
+    browser.wait_text("orders:0:8 and 1 more: <b>there is no total</b>")
+    browser.wait_text("orders:0:6: can't be evaluated: No such overload")
     wanted = {
-        "filter": "message.data.total > 100", "organization_id": "7", "project_ids": ["3"], "events": ["event.created"],
+        "filter": "message.data.total > 100", "organization_id": "7", "project_ids": ["3"], "events": ["order.paid"],
     }  # fmt: skip
     assert worker.calls("POST")[-1] == ("/api/filters/try", wanted)
     browser.fill("URL", "https://example.com/in")

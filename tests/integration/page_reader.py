@@ -26,8 +26,9 @@ class Reader:
         self._steps = 0
 
     def picture(self, name: str) -> None:
-        """One for the documentation."""
+        """One for the documentation, without what is shown for a few seconds only."""
         if self._folder:
+            eventually(lambda: self.browser.all(".toast").count() == 0)
             self.browser.screenshot(Path(self._folder) / f"{name}.png", whole=False)
 
     def step(self, name: str) -> None:

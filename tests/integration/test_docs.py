@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from documented_orders import OF_THE_PAGE, OrdersTopic, Stranger
 from documented_orders import PAGE as ORDERS
-from documented_orders import OrdersTopic
 from installation import Installation, coordinates, hook_record
+from page_reader import Reader
 from support import Receiver, eventually
-from support.snippets import PAGES, ROOT, Snippet, section, snippets
-
-from streamhooks.dev.guard import dismiss, guard
-from streamhooks.dev.kafka import EmbeddedKafka
-from streamhooks.dev.ports import free_port
+from support.browser import Browser
+from support.snippets import PAGES, ROOT, Snippet, snippets, write_files
 
 #: the hook that the pages speak of
 HOOK = "821a45755f7a5fe35160d8bb09fcbc4b"
@@ -111,14 +107,6 @@ def run(documented: DocumentedInstallation, page: Path, folder: Path) -> str:
     return done.stdout
 
 
-def write_files(page: Path, folder: Path, placed: Callable[[str], str]) -> None:
-    for language in ("python", "yaml", "json", "ini"):
-        for file in snippets(page, language):
-            if file.mark:
-                assert Path(file.mark).name == file.mark
-                (folder / file.mark).write_text(placed(file.text))
-
-
 def test_the_messages_of_the_readme_arrive(documented: DocumentedInstallation, tmp_path: Path) -> None:
     documented.receiver.forget()
     documented.receiver.learn("/hook", "a-secret-for-development")
@@ -133,8 +121,98 @@ def test_the_messages_of_the_readme_arrive(documented: DocumentedInstallation, t
     eventually(arrived)
 
 
+@pytest.fixture
+def received(documented: DocumentedInstallation) -> Iterator[Callable[[str], list[Any]]]:
+    """Return the bodies that a customer of the pages has got; its hooks are deleted at the end."""
+    documented.receiver.forget()
+    yield lambda customer: [one["body"] for one in documented.receiver.requests(f"/customer-{customer}")]
+    for customer in ("21", "22"):
+        for hook in documented.api.get("/api/hooks", organization_id=customer).json["hooks"]:
+            assert documented.api.delete(f"/api/hooks/{hook['id']}").status == 204
+
+
+# Before the test that writes more orders.
+def test_the_same_orders_are_sent_on_the_page(
+    documented: DocumentedInstallation, received: Callable[[str], list[Any]], browser: Browser
+) -> None:
+    stranger, reader = Stranger(browser, OF_THE_PAGE), Reader(browser)
+    press, fill = stranger.press, stranger.fill
+
+    def orders(customer: str) -> list[int]:
+        return [json.loads(body)["data"]["order_id"] for body in received(customer)]
+
+    def replay() -> None:
+        press("Replay …")
+        press("Count first")
+        browser.wait_text("1 delivery out of ")
+        press("Send 1 delivery")
+        sent = ["1 replay", "delivered", "200"]
+        eventually(lambda: [row[2:5] for row in reader.rows("Latest requests")] == [sent])
+
+    def explain() -> None:
+        press("Explain")
+        fill("Record", "orders:0:1")
+        press("Explain the record")
+        browser.wait_text("1 hook did not match")
+
+    browser.resize(1000, 1280)
+    browser.open(documented.worker.base)
+    for customer, passing in (("21", 1), ("22", 0)):
+        press("Hooks")
+        press("Add a hook")
+        fill("Organization", customer)
+        fill("URL", documented.receiver.url(f"/customer-{customer}"))
+        fill("Events", "order.paid")
+        fill("Filter", "message.data.total > 100")
+        press("Try it")
+        browser.wait_text(f"It lets {passing} of the latest 1 message pass.")
+        if not passing:
+            browser.wait_text("orders:0:1: it is false")
+            reader.picture("filter")
+        press("Add it")
+        press("I have it")
+        browser.wait_text("Nothing has been sent to this hook yet.")
+        reader.step(f"hook-{customer}")
+        if passing:
+            replay()
+    press("Replay …")
+    press("Count first")
+    browser.wait_text("0 deliveries out of ")
+    reader.step("no-deliveries")
+    press("Cancel")
+    assert (orders("21"), orders("22")) == ([5001], [])
+
+    explain()
+    browser.wait_text("it subscribed to order.paid, but its filter keeps it back: it is false")
+    reader.step("kept-back")
+    browser.press(documented.receiver.url("/customer-22"))
+    press("Edit")
+    fill("Filter", "message.data.total > 50")
+    press("Try it")
+    browser.wait_text("It lets 1 of the latest 1 message pass.")
+    press("Save")
+    replay()
+    assert (orders("21"), orders("22")) == ([5001], [5002])
+    explain()
+    browser.wait_text("only a replay can send this record")
+    browser.wait_text("attempt 1 replay delivered 200")
+    reader.step("replayed-later")
+
+    press("Send")
+    fill("Type", "order.paid")
+    fill("Organization", "22")
+    fill("Data (JSON)", '{"order_id": 5003, "total": 60.0}')
+    press("Send it")
+    browser.wait_text("order.paid as streamhooks.messages:")
+    eventually(lambda: orders("22") == [5002, 5003])
+    browser.resize(1000, 930)
+    reader.picture("send")
+    assert browser.complaints() == []
+    assert stranger.named - stranger.done == set()
+
+
 def test_an_order_is_sent_to_one_customer_and_after_a_change_to_the_other(
-    documented: DocumentedInstallation, tmp_path: Path
+    documented: DocumentedInstallation, received: Callable[[str], list[Any]], tmp_path: Path
 ) -> None:
     said = run(documented, ORDERS, tmp_path)
     shown = {block.text.strip() for block in snippets(ORDERS, "")}
@@ -145,120 +223,13 @@ def test_an_order_is_sent_to_one_customer_and_after_a_change_to_the_other(
     assert skipped in said
     assert "its filter keeps it back: it is false" in said
     assert said.count("delivered") == 2
-    receiver = documented.receiver
-    (first,) = {one["body"] for one in receiver.requests("/customer-21")}
+    (first,) = set(received("21"))
     assert first in shown
-    (second,) = {one["body"] for one in receiver.requests("/customer-22")}
+    (second,) = set(received("22"))
     assert json.loads(second)["data"]["order_id"] == 5002
     # And the next orders as they come.
     order = json.loads(first)["data"] | {"order_id": 5004}
     documented.orders.write(order | {"total": 100.0})
     documented.orders.write(order | {"total": 101.0})
-    eventually(lambda: len({one["body"] for one in receiver.requests("/customer-21")}) == 2)
-    assert json.loads(receiver.requests("/customer-21")[-1]["body"])["data"]["total"] == 101.0
-
-
-class Terminal:
-    """A terminal of a reader's; what its commands say is in a file."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._folder, self._environment = folder, environment
-        self._out = folder / f"terminal-{len(list(folder.glob('terminal-*')))}"
-
-    @property
-    def text(self) -> str:
-        return self._out.read_text()
-
-    def run(self, commands: str) -> str:
-        """Run commands to their end, and return what they print."""
-        self._start(commands)
-        assert self._process.wait(100) == 0, self.text
-        return self.text
-
-    def stay(self, commands: str, sign: str) -> None:
-        """Run commands of which the last one stays, and wait until it says the sign."""
-        first, _, last = commands.strip().rpartition("\n")
-        self._start(f"{first}\nexec {last}")
-        self._guard = guard(self._process.pid)
-        eventually(lambda: sign in self.text or self._process.poll() is not None, 90)
-        assert sign in self.text, self.text
-
-    def end(self, number: int = signal.SIGKILL) -> int:
-        """End what stays, if it has not ended, and return its exit code."""
-        if self._process.poll() is None:
-            self._process.send_signal(number)
-        code = self._process.wait(60)
-        dismiss(self._guard)
-        return code
-
-    def _start(self, commands: str) -> None:
-        with self._out.open("wb") as out:
-            self._process = subprocess.Popen(
-                ["bash", "-euo", "pipefail", "-c", commands],
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-            )
-
-
-def test_from_a_kafka_of_ones_own_to_a_first_webhook(tmp_path: Path) -> None:
-    """By the README's words alone, but that the package of these tests is taken as the installed one."""
-    readme, title = ROOT / "README.md", "From your Kafka to a first webhook"
-    words = readme.read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    # Nobody's Kafka makes our topics by itself.
-    with EmbeddedKafka.start(settings={"auto.create.topics.enable": "false"}) as kafka, ExitStack() as stack:
-        web, listening = free_port(), free_port()
-        ports = {"9092": kafka.brokers.rpartition(":")[2], "6066": str(web), "8801": str(listening)}
-
-        def placed(text: str) -> str:
-            return re.sub(r"\b(9092|6066|8801)\b", lambda port: ports[port[1]], text)
-
-        environment = {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-            "LANG": "C.UTF-8",
-            "COLUMNS": "200",
-            # The one of a reader is free.
-            "STREAMHOOKS_WEB_PORT": str(web),
-            "STREAMHOOKS_URL": f"http://127.0.0.1:{web}",
-        }
-        write_files(readme, tmp_path, placed)
-        said: dict[str, str] = {}
-        staying: list[Terminal] = []
-        for block in section(readme, title):
-            if block.language != "sh" or "pip install" in block.text:
-                continue
-            terminal = Terminal(tmp_path, environment)
-            if block.mark != "check":
-                said[block.text.strip()] = terminal.run(placed(block.text))
-                continue
-            (sign,) = [sign for sign in ("Ready", "listening on") if f"`{sign}`" in said_before(words, block)]
-            terminal.stay(placed(block.text), sign)
-            stack.callback(terminal.end)
-            staying.append(terminal)
-        worker, listener = staying
-
-        assert said["streamhooks send message order.json"] == "streamhooks.messages:7:0\n"
-        assert "`streamhooks.messages:7:0`" in words
-        eventually(lambda: listener.text.count("verified") == 2)
-        (shown,) = [one.text for one in section(readme, title) if one.language == ""]
-        assert without_numbers(shown) in without_numbers(listener.text)
-
-        why = Terminal(tmp_path, environment).run(re.search(r"`(streamhooks explain [^`]+)`", words)[1])
-        assert "delivered" in why
-        assert listener.end(signal.SIGINT) == 0
-        hooks = Terminal(tmp_path, environment).run("streamhooks hooks list --json")
-        assert json.loads(hooks) == []
-        assert worker.end(signal.SIGTERM) == 0
-
-
-def said_before(words: str, block: Snippet) -> str:
-    """Return the paragraph in front of a block."""
-    before, _, _ = words.partition(block.text)
-    return before.rpartition("```")[0].rstrip().rpartition("\n\n")[2]
-
-
-def without_numbers(text: str) -> str:
-    return re.sub(r"msg_[0-9a-f]{32}|[0-9-]+T[0-9:.+]+|\d\d:\d\d:\d\d", "…", text)
+    eventually(lambda: len(set(received("21"))) == 2)
+    assert json.loads(received("21")[-1])["data"]["total"] == 101.0

@@ -39,6 +39,7 @@ def test_a_hook_by_the_page_alone(browser: Browser, installation: Installation, 
         """Add a hook; return its id."""
         press("Add a hook")
         fill("Organization", organization)
+        fill("Events and alerts of a project", "")
         fill("URL", url)
         fill("Projects", project)
         press("More")

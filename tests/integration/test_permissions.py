@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from installation import Installation, event
-from support import Receiver, api, eventually
+from support import Receiver, api, create_topic, eventually
 
 from streamhooks.dev.kafka import EmbeddedKafka
 
@@ -105,4 +106,30 @@ def test_no_permission_to_read_the_hooks(one: Installation, organization: str) -
     late = one.create_hook(organization)
     one.produce("events", "1", event(organization))
     late.received(1)
+    assert worker.stop() == 0
+
+
+def test_no_permission_to_read_a_topic_of_ones_own(one: Installation, organization: str, tmp_path: Path) -> None:
+    topic, sources = f"{one.prefix}orders", tmp_path / "sources.yaml"
+    sources.write_text(json.dumps([{"topic": topic, "type": "'order.paid'", "organization_id": "value.customer"}]))
+    create_topic(one.brokers, topic)
+    order = {"customer": organization}
+    with denied(one.brokers, ResourceType.TOPIC, [topic], AclOperation.READ):
+        worker = one.add_worker(start=False, sources=sources, metadata_interval=1).launch()
+        told = f"the topic {topic} of STREAMHOOKS_SOURCES may not be read by this user"
+        # It delivers everything else.
+        eventually(lambda: [told] == [reason.partition(":")[0] for reason in reasons(one)], timeout=60)
+        hook, paid = one.create_hook(organization), one.create_hook(organization, "order.paid", format="data")
+        one.produce("events", "1", event(organization))
+        one.produce("orders", "1", order)
+        hook.received()
+    paid.received()
+    worker.wait_ready()
+    # One that may not even be described is one that does not exist.
+    with denied(one.brokers, ResourceType.TOPIC, [topic], AclOperation.DESCRIBE):
+        told = f"the topic {topic} of STREAMHOOKS_SOURCES does not exist, or this user may not see it"
+        eventually(lambda: told in "".join(reasons(one)), timeout=60)
+    worker.wait_ready()
+    one.produce("orders", "1", order)
+    paid.received(2)
     assert worker.stop() == 0

@@ -273,7 +273,9 @@ def test_why_a_record_fired_and_why_not(installation: Installation, organization
         assert explained["pending"]
         assert explained["pending"][0]["webhook_id"] == explained["webhook_id"]
     later = installation.api.get("/api/explain", source=source).json["hooks"]
-    assert "was created later" in next(one["why"] for one in later if one["hook_id"] == failing.id)
+    (of_late,) = (one for one in later if one["hook_id"] == failing.id)
+    assert (of_late["matched"], of_late["attempts"]) == (False, [])
+    assert "only a replay can send this record" in of_late["why"]
     by_event = installation.api.get("/api/explain", event_id=answer.json["record"]["event_id"])
     assert by_event.json["source"] == source
     assert installation.api.get("/api/explain", source=f"events:{written.partition()}:999999").status == 404

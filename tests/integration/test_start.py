@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -212,6 +213,18 @@ def test_not_without_a_committed_offset(install, organization: str) -> None:
     assert "STREAMHOOKS_START" in line
     assert f"{one.prefix}" in line
     assert one.receiver.requests(path) == []
+
+
+def test_a_new_topic_of_ones_own_without_a_committed_offset(install, tmp_path: Path) -> None:
+    one: Installation = install(partitions=1)
+    topic, sources = f"{one.prefix}orders", tmp_path / "sources.yaml"
+    worker = one.add_worker()
+    assert worker.stop() == 0
+    create_topic(one.brokers, topic)
+    sources.write_text(json.dumps([{"topic": topic, "type": "'order.paid'", "organization_id": "value.customer"}]))
+    worker.set(start="fail", sources=sources)
+    # It is the only one without an offset.
+    assert f"{topic}:0 has no committed offset, and STREAMHOOKS_START is fail" in refusal(worker)
 
 
 def test_two_installations_on_one_kafka(install, organization: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,3 +49,12 @@ def section(page: Path, title: str) -> list[Snippet]:
     last = first + after.partition("\n## ")[0].count("\n") + 1
     found = {one for language in ("sh", "python", "json", "yaml", "ini", "") for one in snippets(page, language)}
     return sorted((one for one in found if first < one.line <= last), key=lambda one: one.line)
+
+
+def write_files(page: Path, folder: Path, placed: Callable[[str], str]) -> None:
+    """Write the named blocks of a page into files of a folder; `placed` makes a reader's addresses of the page's."""
+    for language in ("python", "yaml", "json", "ini"):
+        for file in snippets(page, language):
+            if file.mark:
+                assert Path(file.mark).name == file.mark
+                (folder / file.mark).write_text(placed(file.text))

@@ -6,7 +6,7 @@ import { badge, fill, h } from "./dom.js";
 import { ago, at, cameBack, isoOf, localInput, plural, zone } from "./format.js";
 
 export function explainView(signal, query) {
-  const source = h("input", { id: "e-source", value: query.get("source") ?? "", placeholder: "streamhooks.events:3:1207", autocomplete: "off", spellcheck: "false" });
+  const source = h("input", { id: "e-source", value: query.get("source") ?? "", placeholder: "streamhooks.messages:3:1207", autocomplete: "off", spellcheck: "false" });
   const event = h("input", { id: "e-event", value: query.get("event_id") ?? "", placeholder: "32 hex digits", autocomplete: "off", spellcheck: "false" });
   const since = h("input", { id: "e-since", type: "datetime-local", step: 1, value: localInput(Date.now() - 86_400_000) });
   const until = h("input", { id: "e-until", type: "datetime-local", step: 1 });

@@ -34,15 +34,16 @@ export function filterTrial(text, hook) {
 function outcome({ tried, match, failed }) {
   if (!tried.length) return h("p", { class: "hint" }, "The organization has no such messages so far.");
   const reasons = new Map();
-  for (const { verdict, why } of tried) {
+  for (const { verdict, why, source } of tried) {
     const text = verdict === "failed" ? `can't be evaluated: ${why}` : why;
-    if (why) reasons.set(text, (reasons.get(text) ?? 0) + 1);
+    if (why) reasons.set(text, [...(reasons.get(text) ?? []), source]);
   }
-  const most = [...reasons].sort(([, one], [, other]) => other - one).slice(0, REASONS);
+  const most = [...reasons].sort(([, some], [, others]) => others.length - some.length).slice(0, REASONS);
   return [
     h("p", { class: failed ? "wrong" : "hint" },
-      `${match} of the latest ${plural(tried.length, "message")} pass.`,
+      `It lets ${match} of the latest ${plural(tried.length, "message")} pass.`,
       failed ? ` ${failed} would be dead letters.` : ""),
-    most.length ? h("ul", { class: "history" }, most.map(([why, count]) => h("li", {}, `${count} × ${why}`))) : null,
+    most.length ? h("ul", { class: "history" }, most.map(([why, sources]) => h("li", {},
+      h("code", {}, sources[0]), sources.length > 1 ? ` and ${sources.length - 1} more` : "", `: ${why}`))) : null,
   ];
 }

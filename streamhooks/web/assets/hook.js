@@ -156,7 +156,9 @@ function listsSection(id, signal) {
     async requests() {
       const found = await get(hookPath(id, "/requests"), { limit: LATEST }, signal);
       const search = h("a", { href: `#/attempts?hook_id=${id}` }, "Search all requests");
-      return [attempts, found, "Nothing has been sent to this hook yet.", [found.length === LATEST ? `The latest ${LATEST}. ` : "", search], null];
+      const next = ["Replay sends what came before the hook was made. ", h("a", { href: "#/explain" }, "Explain"), " says why it did not get a record. "];
+      const latest = found.length === LATEST ? `The latest ${LATEST}. ` : "";
+      return [attempts, found, "Nothing has been sent to this hook yet.", [found.length ? latest : next, search], null];
     },
     async pending() {
       const { data, headers } = await call("GET", hookPath(id, "/pending"), { query: { limit: LATEST }, signal });
@@ -188,7 +190,8 @@ function listsSection(id, signal) {
     list.node.hidden = items.length === 0;
     nothing.hidden = items.length > 0;
     write(nothing, none);
-    fill(note, text);
+    const fresh = h("p", {}, text);
+    if (note.textContent !== fresh.textContent) fill(note, [...fresh.childNodes]); // else a link would lose the focus
     if (Boolean(extra) !== above.hasChildNodes()) fill(above, extra);
     if (name === "pending") return;
     const { data, headers } = await call("GET", hookPath(id, "/pending"), { query: { limit: 1 }, signal });

@@ -28,15 +28,20 @@ function showDefaults(fields, defaults, ofApp) {
   for (const [name, text] of Object.entries(inWords(defaults, ofApp))) write(fields.all.get(name).note, `Empty: ${text}.`);
 }
 
+/** Show the fields that only message hooks have, or hide them. */
+function showOfMessages(fields, isShown) {
+  for (const name of ["format", "filter"]) fields.all.get(name).node.hidden = !isShown;
+}
+
 export function newView(signal) {
   const fields = new Fields();
-  const service = kind("service", "Events and alerts of a project (service hook)", true);
-  const app = kind("app", "Changes of resources, for an app", false);
-  const message = kind("message", "Events of any type, in a format of your choice (message hook)", false);
+  const message = kind("message", "Messages of any type, such as order.paid (message hook)", true);
+  const service = kind("service", "Events and alerts of a project, in Sentry's shape (service hook)", false);
+  const app = kind("app", "Changes of resources, in Sentry's shape (app hook)", false);
   const serviceEvents = eventBoxes(["event.created"]);
   const appEvents = eventText([]);
   const messageEvents = h("textarea", { rows: 3, spellcheck: "false", placeholder: "order.paid\norder.*" });
-  const kinds = h("fieldset", { on: { change: choose } }, h("legend", {}, "What it gets"), service, app, message);
+  const kinds = h("fieldset", { on: { change: choose } }, h("legend", {}, "What it gets"), message, service, app);
   const organization = fields.add("organization_id", "Organization", h("input", { required: true, autocomplete: "off" }), () => organizationInput().value.trim());
   const organizationInput = () => fields.all.get("organization_id").control;
   const appId = fields.add("app_id", "App", h("input", { autocomplete: "off" }), () => fields.all.get("app_id").control.value.trim() || null, "The id of the hook's app.");
@@ -60,9 +65,10 @@ export function newView(signal) {
       message: () => fields.add("events", "Events", messageEvents, () => list(messageEvents.value), MESSAGE_HINT),
     }[chosen()]());
     appId.hidden = !ofApp;
-    const format = fields.all.get("format");
-    format.node.hidden = chosen() !== "message";
-    if (!format.node.hidden && format.control.value === "sentry") format.control.value = "standard";
+    const ofMessages = chosen() === "message";
+    showOfMessages(fields, ofMessages);
+    const format = fields.all.get("format").control;
+    if (ofMessages && format.value === "sentry") format.value = "standard";
     showDefaults(fields, defaults, ofApp);
   }
 
@@ -87,7 +93,7 @@ export function editView(signal, _query, id) {
     const control = hasBoxes ? eventBoxes(hook.events) : eventText(hook.events);
     const events = fields.add("events", "Events", control, () => (hasBoxes ? checked(control) : list(control.value)), hasBoxes ? "" : isApp(hook) ? APP_HINT : MESSAGE_HINT);
     const common = commonFields(fields, hook, events);
-    fields.all.get("format").node.hidden = !isMessage(hook);
+    showOfMessages(fields, isMessage(hook));
     const before = fields.values();
     readDefaults(signal).then((found) => showDefaults(fields, found, isApp(hook)));
     fill(place, formView("Edit", `#/hooks/${id}`, fields, common, "Save", async () => {

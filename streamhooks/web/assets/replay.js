@@ -74,10 +74,11 @@ export function replay(hook, began) {
           write(found, "");
           throw problem.isUnknownCall ? new Error("This worker can't replay.") : problem;
         });
-        write(found, `${plural(result.data.matches, "delivery", "deliveries")} out of ${plural(result.data.records, "record")}.`);
-        if (result.data.matches === 0) return undefined;
+        const { matches, records } = result.data;
+        write(found, `${plural(matches, "delivery", "deliveries")} out of ${plural(records, "record")}.${matches || !records ? "" : " Explain says of a record why this hook does not get it."}`);
+        if (matches === 0) return undefined;
         counted = JSON.stringify(body);
-        write(go, `Send ${plural(result.data.matches, "delivery", "deliveries")}`);
+        write(go, `Send ${plural(matches, "delivery", "deliveries")}`);
         return undefined;
       }
       const begun = await post(hookPath(hook.id, "/replay"), body);

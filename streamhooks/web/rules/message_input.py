@@ -9,7 +9,7 @@ from streamhooks.records.exact_json import dumps
 from streamhooks.records.fields import OF_USERS
 from streamhooks.records.message import Message
 from streamhooks.records.packing import parse_json
-from streamhooks.sources.messages import message_in
+from streamhooks.sources.messages import message_of_json
 from streamhooks.sources.sending import ToSend
 from streamhooks.web.http.problems import bad_fields, bad_request
 
@@ -57,7 +57,7 @@ def _checked(given: Any, *, of_events: bool) -> ToSend:
     """Return the message in decoded JSON; raise BrokenRecord if it is none."""
     if of_events and isinstance(given, dict) and "specversion" not in given:
         raise BrokenRecord("specversion: a CloudEvent needs it")
-    message = message_in(given)
+    message = message_of_json(given)
     if "specversion" not in given and (unknown := sorted(given.keys() - _FIELDS)):
         # On the topic it would be ignored. Here nobody but its sender can have meant something by it.
         raise BrokenRecord(f"{unknown[0][:100]}: unknown field")

@@ -89,7 +89,7 @@ async def get_explanation(parts: Parts, request: web.Request) -> web.Response:
 
 
 def _may_wait(one: Explained, attempts: list[dict[str, Any]]) -> bool:
-    return one.matched and (not attempts or OUTCOMES[attempts[-1]["outcome"]].goes_on)
+    return (one.matched or one.is_late) and (not attempts or OUTCOMES[attempts[-1]["outcome"]].goes_on)
 
 
 async def _pending(parts: Parts, request: web.Request, one: Explained) -> list[dict[str, Any]]:

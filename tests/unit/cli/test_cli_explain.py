@@ -19,6 +19,8 @@ def test_a_record_is_explained(worker_api):
              "webhook_id": None, "attempts": [], "pending": []},
             {"hook_id": HOOK, "url": "http://e.test/a", "matched": True, "why": "event.created of project 7",
              "webhook_id": "msg_1", "attempts": [ATTEMPT], "pending": [CALL]},
+            {"hook_id": "c" * 32, "url": "http://e.test/c", "matched": False, "why": "it was created later",
+             "webhook_id": "msg_2", "attempts": [ATTEMPT], "pending": []},
         ],
     }  # fmt: skip
     worker_api.say("GET", "/api/explain", told)
@@ -27,7 +29,10 @@ def test_a_record_is_explained(worker_api):
     lines = shown.splitlines()
     (no,) = [line for line in lines if line.startswith("b" * 32)]
     assert no.split(maxsplit=2)[1:] == ["no", "another project             http://e.test/b"]
-    assert f"{HOOK}  webhook-id msg_1" in lines
+    assert [line for line in lines if "  webhook-id msg" in line] == [
+        f"{HOOK}  webhook-id msg_1",
+        f"{'c' * 32}  webhook-id msg_2",  # it got the record by a replay
+    ]
     assert any({"retry", "retried", "503", "t.events:3:17"} <= {*line.split()} for line in lines)
     assert any({"retry", "waiting", "msg_1"} <= {*line.split()} for line in lines)
     assert json.loads(worker_api.run("explain", "--event-id", "e" * 32, "--since", "1000", "--json").stdout) == told

@@ -132,7 +132,7 @@ def test_a_hook_that_was_created_later_is_also_told_of_its_filter() -> None:
     ]
     kept_back = "it subscribed to order.paid, but its filter keeps it back: it is false"
     assert explained(SourceKind.MESSAGES, message, *hooks) == [
-        (1, False, f"it was created later: {later}"),
+        (1, False, f"it was created later: {later}; only a replay can send this record"),
         (2, False, f"{kept_back}; it was created later: {later}"),
     ]
 

@@ -6,18 +6,19 @@ import logging
 
 import pytest
 
-from streamhooks.kafka.existence import Existence
+from streamhooks.kafka.existence import Existence, Seen
 
 
 class Kafka:
     def __init__(self, **counts: int) -> None:
         self.counts, self.is_away, self.asked = counts, False, 0
+        self.hidden: set[str] = set()
 
     def ask(self, topics):
         self.asked += 1
         if self.is_away:
             raise TimeoutError("away")
-        return {topic: self.counts.get(topic, 0) for topic in topics}
+        return {topic: Seen(self.counts.get(topic, 0), topic not in self.hidden) for topic in topics}
 
 
 async def test_one_that_does_not_exist_is_told_until_it_exists(caplog: pytest.LogCaptureFixture) -> None:
@@ -40,6 +41,24 @@ async def test_one_that_does_not_exist_is_told_until_it_exists(caplog: pytest.Lo
     del kafka.counts["orders"]
     await existence.look()
     assert "orders" in existence.troubles[0]
+
+
+async def test_one_that_may_not_be_read_is_told_until_it_may(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    kafka = Kafka(orders=3)
+    kafka.hidden = {"orders"}
+    existence = Existence(["orders"], kafka.ask, 1.0)
+    for _ in range(2):
+        assert await existence.look() == {"orders": 3}
+        (trouble,) = existence.troubles
+        assert "orders of STREAMHOOKS_SOURCES may not be read by this user" in trouble
+    kafka.counts = {}
+    await existence.look()
+    assert "does not exist" in existence.troubles[0]
+    kafka.hidden, kafka.counts = set(), {"orders": 3}
+    await existence.look()
+    assert existence.troubles == []
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR", "INFO"]
 
 
 async def test_without_topics_nobody_is_asked() -> None:
