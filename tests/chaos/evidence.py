@@ -14,7 +14,7 @@ from support import Api, consume_all, eventually
 from chaos.account import Account, Record, Removal, Reported, balance, reconciled
 from chaos.ledger import Request
 from chaos.load import SOURCES
-from chaos.scene import Hook, message_data, reached
+from chaos.scene import ORDERS, Hook, message_data, reached
 from streamhooks.records.ids import source_id, webhook_id
 
 #: (hook, webhook-id, attempt) and the outcomes that `firings` has for it
@@ -140,7 +140,7 @@ def _deliveries(prefix: str, record: Record, hooks: tuple[Hook, ...]) -> Iterato
     value = json.loads(record.value)
     if record.topic == "resource-changes":
         number = int(value["instance_id"])
-    elif record.topic == "messages":
+    elif record.topic in ("messages", ORDERS):
         number = message_data(value)["chaos"]
     else:
         number = (value["event"] if record.topic == "alerts" else value)["data"]["chaos"]
