@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -49,6 +49,11 @@ async def whole(stage: Stage) -> None:
         # A broker that was frozen reports an outdated state for a moment.
         await asyncio.sleep(1.0)
         await stage.ask(lambda admin: all(len(one.isrs) == len(one.replicas) for one in _all_partitions(admin)))
+
+
+def is_in_sync(broker: int, partitions: Iterable[PartitionMetadata]) -> bool:
+    """Tell whether the broker is among those in sync of any of these partitions."""
+    return any(broker in one.isrs for one in partitions)
 
 
 def _all_partitions(admin: AdminClient) -> list[PartitionMetadata]:
@@ -142,10 +147,12 @@ async def configure(stage: Stage, topics: Sequence[str], name: str, value: str |
 
 async def _wipe(stage: Stage, draw: random.Random) -> None:
     """Replace the disk of a broker that is down: what it held of the sources comes back from the others."""
+    # After all brokers were killed, one may be the last in sync: with an empty disk, it would make the others empty.
+    await whole(stage)
     with stage.noted("wipe replica"):
-        node = draw.choice(stage.kafka.nodes)
+        number, node = draw.choice(list(enumerate(stage.kafka.nodes, 1)))
         async with without(stage, node):
-            await asyncio.sleep(FENCED)
+            await stage.ask(lambda admin: not is_in_sync(number, _all_partitions(admin)))
             for topic in SOURCES:
                 cutting.remove((node.folder / "data").glob(f"{stage.topic(topic)}-*"))
 

@@ -12,6 +12,7 @@ from confluent_kafka import Message
 from support import Api, consume_all, eventually
 
 from chaos.account import Account, Record, Removal, Reported, balance, reconciled
+from chaos.answers import Passed, passed_of
 from chaos.ledger import Request
 from chaos.load import SOURCES
 from chaos.scene import ORDERS, Hook, message_data, reached
@@ -37,6 +38,7 @@ class Expected:
     """Its source, `<topic>:<partition>`."""
     produced: float
     """Epoch seconds."""
+    offset: int = -1
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Evidence:
     account: Account = field(default_factory=Account)
     """What Kafka confirmed, and what of it is gone."""
     gone: dict[str, str] = field(default_factory=dict)
-    """Deliveries whose record Kafka no longer holds: `reported`, `silent`, or `unknowable`."""
+    """Deliveries whose record Kafka no longer holds: `reported`, `silent`, `unknowable`, or `vanished`."""
     expected: dict[str, Expected] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     firings: Firings = field(default_factory=dict)
@@ -66,6 +68,8 @@ class Evidence:
     unverified: int = 0
     reported: list[Reported] = field(default_factory=list)
     """What `notices` says about source partitions."""
+    gone_for: dict[str, list[Passed]] = field(default_factory=dict)
+    """What it says is gone of what a hook had yet to get, by hook."""
     moves: dict[str, int] = field(default_factory=dict)
     """The counts of all workers, as far as they were seen, in the form of `must_be_counted`."""
     all_moves_seen: bool = False
@@ -92,7 +96,7 @@ def read_topics(
         for message in consume_all(brokers, prefix + topic)
     }
     written = reconciled(written, held)
-    evidence.reported = read_notices(brokers, prefix)
+    evidence.reported, evidence.gone_for = read_notices(brokers, prefix)
     account = evidence.account = balance(written, set(held), removals, evidence.reported)
     fan_outs: dict[str, list[str]] = {}
     for record in written:
@@ -102,6 +106,8 @@ def read_topics(
         if record.place in account.gone:
             reported = "reported" if record.place in account.reported else "silent"
             evidence.gone |= dict.fromkeys(found, reported if record.place in account.owed else "unknowable")
+        elif record.place in account.vanished:
+            evidence.gone |= dict.fromkeys(found, "vanished")
     firings: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
     for message in consume_all(brokers, f"{prefix}firings"):
         value = json.loads(message.value())
@@ -124,16 +130,18 @@ def read_topics(
     evidence.later = {one for one, due in evidence.pending.items() if is_later(due, shifts)}
 
 
-def read_notices(brokers: str, prefix: str) -> list[Reported]:
-    """Return what `notices` says about source partitions."""
-    found = []
+def read_notices(brokers: str, prefix: str) -> tuple[list[Reported], dict[str, list[Passed]]]:
+    """Return what `notices` says about source partitions, and what it says is gone for hooks."""
+    found, gone_for = [], defaultdict[str, list[Passed]](list)
     for message in consume_all(brokers, f"{prefix}notices"):
         value = json.loads(message.value())
         topic, colon, partition = value["hook_id"].removeprefix(prefix).rpartition(":")
         if colon:
             # By the clock of Kafka's client: that of the worker may have jumped.
             found.append(Reported(message.timestamp()[1] / 1000, topic, int(partition), value["why"]))
-    return found
+        elif passed := passed_of(value["why"], prefix):
+            gone_for[value["hook_id"]].append(passed)
+    return found, dict(gone_for)
 
 
 def _deliveries(prefix: str, record: Record, hooks: tuple[Hook, ...]) -> Iterator[tuple[str, Expected]]:
@@ -147,7 +155,7 @@ def _deliveries(prefix: str, record: Record, hooks: tuple[Hook, ...]) -> Iterato
     partition, produced = f"{record.topic}:{record.partition}", record.timestamp / 1000
     for hook in reached(hooks, record.topic, value):
         identifier = webhook_id(prefix + record.topic, *record.place[1:], hook.id)
-        yield identifier, Expected(hook.id, number, partition, produced)
+        yield identifier, Expected(hook.id, number, partition, produced, record.offset)
 
 
 def _place(message: Message) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from support import create_topic, produce
 
+from chaos.answers import told
 from chaos.changes import judge_changes
 from chaos.disk import SmallDisk
 from chaos.evidence import Evidence, ask_views, read_topics
@@ -129,6 +130,7 @@ async def _run(stage: Stage) -> Report:
         read_topics, evidence, brokers, prefix, known, written, stage.removals, stage.kept, stage.shifts
     )
     evidence.requests, evidence.unverified = stage.receiver.requests(), stage.receiver.unverified()
+    evidence.gone |= dict.fromkeys(told(evidence, stage.toggles), "told")
     evidence.moves = dict(fleet.all_moves())
     evidence.all_moves_seen = not {one.kind for one in fleet.happened} & {"kill", "stop"}
     toggled = judge_toggles(evidence, known, stage.toggles, disturbances(fleet.happened))

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from chaos.answers import NOTHING, Told
 from chaos.evidence import Evidence, Expected
 from chaos.ledger import Request
 from chaos.scene import Hook
@@ -32,6 +33,10 @@ class Toggle:
     enabling: tuple[float, float]
     cutoff: float
     """Records before it need not be sent that came while it was disabled."""
+    told: Told = NOTHING
+    """What the answer to enabling it said."""
+    is_unanswered: bool = False
+    """An answer to enabling it, which would have said that, did not arrive."""
 
 
 @dataclass(frozen=True)
