@@ -208,7 +208,7 @@ class PassedOver:
             if until is None or stretch.key in self._leaving:
                 continue
             if self._is_gone(stretch):
-                self._on_gone(stretch)
+                self._on_gone(stretch, None)
                 ending.append(self._end(stretch, until, "skip"))
             elif (decided := self._decision(stretch)) is not None:
                 ending.append(self._end(stretch, until, decided))

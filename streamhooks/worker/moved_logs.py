@@ -84,9 +84,13 @@ class MovedLogs:
         if self._tells_of(tp):
             self._write(f"{tp[0]}:{tp[1]}", why)
 
-    def gone(self, stretch: Stretch) -> None:
-        """Report that records that a hook has yet to get are gone with their log."""
-        why = f"the records of {stretch.topic}:{stretch.partition} that it had yet to get are gone: {RECREATED}"
+    def gone(self, stretch: Stretch, removed: range | None) -> None:
+        """Report that records that a hook has yet to get are gone: these offsets, or with None all with their log."""
+        which, cause = "", RECREATED
+        if removed is not None:
+            which, cause = f" {removed.start} to {removed.stop - 1}", "retention removed them"
+        place = f"{stretch.topic}:{stretch.partition}"
+        why = f"the records{which} of {place} that it had yet to get are gone: {cause}"
         log.error("hook %s: %s", shown(stretch.hook_id), why)
         self._write(stretch.hook_id, why, stretch.since)
 

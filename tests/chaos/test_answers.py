@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
+
 import pytest
 
 from chaos.answers import Passed, Told, passed_of, told
 from chaos.evidence import Evidence, Expected
 from chaos.toggles import Toggle
+from streamhooks.kafka.topics import Topics
+from streamhooks.records.stretch import Stretch
+from streamhooks.worker.moved_logs import MovedLogs
 
 #: the answer said that of the offsets 3 to 9 those written before 107 are gone
 SAID = {
@@ -73,6 +79,12 @@ def test_a_notice_about_the_hook_tells():
 
 
 def test_a_notice_names_offsets():
-    why = "the records 3 to 9 of chaos.events:2 that it had yet to get are gone: retention removed them"
-    assert passed_of(why, "chaos.") == Passed("events", 2, 3, 10)
-    assert passed_of("enabled by its owner; missed records: all", "chaos.") is None
+    written: list[bytes] = []
+    outbox = SimpleNamespace(publish_soon=lambda _topic, value, *, key: written.append(value))
+    moved = MovedLogs(outbox, Topics("chaos."), "earliest", lambda _tp: True, lambda: 1.0)  # type: ignore[arg-type]
+    stretch = Stretch("ab" * 16, "s", "disabled", "chaos.events", 2, next=3, end=10, since=1.0)
+    moved.gone(stretch, range(3, 10))
+    moved.gone(stretch, None)
+    offsets, whole = (json.loads(one)["why"] for one in written)
+    assert passed_of(offsets, "chaos.") == Passed("events", 2, 3, 10)
+    assert passed_of(whole, "chaos.") is None

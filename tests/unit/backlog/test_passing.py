@@ -37,7 +37,7 @@ class World:
         self.log_id = ""
         self.gone: list[Stretch] = []
         self.missed = PassedOver(
-            Backlog(self.stretches, self.write, self.forget, self.gone.append),
+            Backlog(self.stretches, self.write, self.forget, lambda stretch, _removed: self.gone.append(stretch)),
             self,
             self,
             self,
