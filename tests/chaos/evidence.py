@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import Message
@@ -169,27 +169,48 @@ def is_later(due: float, shifts: Collection[float]) -> bool:
 
 
 def read_pending(brokers: str, prefix: str) -> dict[str, float]:
-    """Return the calls whose last record is no tombstone: what waits by the log alone.
+    """Return the calls whose last record is no tombstone, by webhook-id: what waits by the log alone.
 
     Each with the time of day for which it waits (epoch seconds), 0 if for none (docs/reference/records.md).
     """
-    pending: dict[str, float] = {}
-    for message in consume_all(brokers, f"{prefix}delayed"):
-        key, value = message.key().decode(), message.value()
+    return pending_of(consume_all(brokers, f"{prefix}delayed"))
+
+
+def pending_of(messages: Iterable[Message]) -> dict[str, float]:
+    """Return what is pending by these records of `delayed`; of two calls with one webhook-id, the earlier one's time.
+
+    A call without a webhook-id has its own id.
+    """
+    pending: dict[bytes, tuple[str, float]] = {}
+    for message in messages:
+        key, value = message.key(), message.value()
         if value is None:
             pending.pop(key, None)
         else:
             call = json.loads(value)
             at_once = call["reason"] not in ("retry", "countdown") or call["due"] <= call["created"]
-            pending[key] = 0.0 if at_once else call["due"] / 1000
-    return pending
+            pending[key] = call["webhook_id"] or key.decode(), 0.0 if at_once else call["due"] / 1000
+    found: dict[str, float] = {}
+    for identifier, due in pending.values():
+        found[identifier] = min(due, found.get(identifier, due))
+    return found
 
 
 def read_waited(brokers: str, prefix: str) -> dict[str, float]:
-    """Return when (epoch seconds) the last record of each call was written, or its tombstone."""
-    return {
-        message.key().decode(): message.timestamp()[1] / 1000 for message in consume_all(brokers, f"{prefix}delayed")
-    }
+    """Return when (epoch seconds) the last record of each call was written, or its tombstone, by webhook-id."""
+    return waited_of(consume_all(brokers, f"{prefix}delayed"))
+
+
+def waited_of(messages: Iterable[Message]) -> dict[str, float]:
+    """Return the same by these records of `delayed`."""
+    names: dict[bytes, str] = {}
+    found: dict[str, float] = {}
+    for message in messages:
+        key, value = message.key(), message.value()
+        if value is not None:
+            names[key] = json.loads(value)["webhook_id"] or key.decode()
+        found[names.get(key, key.decode())] = message.timestamp()[1] / 1000
+    return found
 
 
 def ask_views(evidence: Evidence, api: Api, hooks: tuple[Hook, ...], started: float, shifts: Collection[float]) -> None:

@@ -20,8 +20,9 @@ _LATE = 2.0
 _TRIED = 20.0
 #: how long what was missed may take to be sent
 _SENT = 30.0
-#: before a disturbance, what was answered may not be settled; after it, partitions move
-_UNSETTLED, _MOVING = 10.0, 15.0
+#: before a disturbance, what was answered may not be settled; after it, partitions move: on a busy machine, a worker
+#: joins ten seconds after its start
+_UNSETTLED, _MOVING = 10.0, 30.0
 
 
 @dataclass(frozen=True)

@@ -19,22 +19,24 @@ from chaos.fleet import Fleet
 from chaos.scene import Hook
 from chaos.toggles import Toggle
 
-#: seconds in which some worker must take a change, whatever happens
-_TAKEN = 120.0
+#: seconds in which some worker must take a change: more than all faults together last
+_TAKEN = 400.0
 
 
-async def toggle(fleet: Fleet, hooks: Iterable[Hook], seconds: float, draw: random.Random) -> list[Toggle]:
-    """Disable and enable these hooks for this time, each at its own pace; in the end all are enabled."""
+async def toggle(fleet: Fleet, hooks: Iterable[Hook], seconds: float, draw: random.Random, done: list[Toggle]) -> None:
+    """Disable and enable these hooks for this time, each at its own pace, and add to `done` what was done.
+
+    In the end all are enabled.
+    """
     end = time.monotonic() + seconds
     async with client() as session, asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_toggle(session, fleet, hook, end, random.Random(draw.random()))) for hook in hooks]
-    return [one for task in tasks for one in task.result()]
+        for hook in hooks:
+            group.create_task(_toggle(session, fleet, hook, end, random.Random(draw.random()), done))
 
 
 async def _toggle(
-    session: aiohttp.ClientSession, fleet: Fleet, hook: Hook, end: float, draw: random.Random
-) -> list[Toggle]:
-    found = []
+    session: aiohttp.ClientSession, fleet: Fleet, hook: Hook, end: float, draw: random.Random, done: list[Toggle]
+) -> None:
     while time.monotonic() < end:
         disabling = (await _put(session, fleet, hook, draw, {"status": "disabled"})).time
         # Sometimes at once: records are passed over while a decision is made.
@@ -43,12 +45,11 @@ async def _toggle(
         if hook.resume == "time":
             cutoff = round(draw.uniform(disabling[0], time.time()), 3)
             resume = datetime.fromtimestamp(cutoff, UTC).isoformat()
-        done = await _put(session, fleet, hook, draw, {"status": "active", "resume": resume})
-        cutoff = done.time[1] if hook.resume == "skip" else cutoff
-        told = Told.of(done.body["missed"], fleet.prefix)
-        found.append(Toggle(hook.id, disabling, done.time, cutoff, told, done.is_repeated))
+        enabled = await _put(session, fleet, hook, draw, {"status": "active", "resume": resume})
+        cutoff = enabled.time[1] if hook.resume == "skip" else cutoff
+        told = Told.of(enabled.body["missed"], fleet.prefix)
+        done.append(Toggle(hook.id, disabling, enabled.time, cutoff, told, enabled.is_repeated))
         await asyncio.sleep(draw.choice((0.0, draw.uniform(0, 1), draw.uniform(0, 5))))
-    return found
 
 
 @dataclass(frozen=True)
