@@ -8,6 +8,7 @@ It differs from Faust 0.15.3:
 - Waiting for records in flight, at a rebalance and at the end, has a time limit. Faust's `wait_empty` has none.
 - We decide where to read (`positions.py`), not `auto.offset.reset`: records that retention removed unread, or a log
   that was replaced, must be reported.
+- An error in place of the committed offsets is not taken for none (`committed.py`). aiokafka ignores it.
 - Handing over a record needs no tasks. Faust makes two per record, half of the CPU that it takes. The topics of our
   agents are fetched separately, by clients without a group (`fetching.py`), and their records go unchanged, in
   batches, into the agents' queues (`lanes.py`). Faust's own client fetches only changelogs (`group.py`).
