@@ -188,7 +188,7 @@ class CatchUp:
                 if hook is None or stretch.resume == "skip" or stretch.end is None:
                     await self._backlog.forget(stretch)
                 elif await self._is_gone(stretch):
-                    self._backlog.on_gone(stretch, None)
+                    await self._backlog.on_gone(stretch, None)
                     await self._backlog.forget(stretch)
                 elif stretch.resume != "all":
                     since = Between.moments(float(stretch.resume or 0), None).since
@@ -220,7 +220,7 @@ class CatchUp:
         sent = self._sent.get(place, range(0)) if stretch.why == "disabled" else range(0)
         unsent = sent.stop if stretch.next in sent else stretch.next
         if removed := range(unsent, min(first, end)):
-            self._backlog.on_gone(stretch, removed)
+            await self._backlog.on_gone(stretch, removed)
             stretch = replace(stretch, next=removed.stop)
             await self._backlog.write(stretch)  # what is tried again is not reported again
         if start in sent and sent.stop <= log_end:
@@ -236,7 +236,7 @@ class CatchUp:
                 if not records or records[0].offset > position:
                     first, _ = await self._reads.ends(tp)
                     if removed := range(position, min(first, following)):
-                        self._backlog.on_gone(stretch, removed)
+                        await self._backlog.on_gone(stretch, removed)
                 position = reached(records, following)
                 for record in records:
                     if not await self._start(stretch, record, tracker):

@@ -127,7 +127,8 @@ class Consumer(driver.Consumer):
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what is settled; return False if there was nothing new or the commit failed."""
         tracker = self.app.tracker
-        found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable()}
+        may_commit = self.app.parts.may_commit
+        found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable() if may_commit(TP(*tp))}
         readings = {tp: self.positions.reading(tp, settled) for tp, (settled, _) in found.items()}
         if not readings or not self.app.may_commit or not await self._commit(readings):
             return False

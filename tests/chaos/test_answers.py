@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
@@ -78,13 +79,20 @@ def test_a_notice_about_the_hook_tells():
     assert list(told(evidence(10, 105.0, hook="n"), [])) == []
 
 
-def test_a_notice_names_offsets():
+async def test_a_notice_names_offsets():
     written: list[bytes] = []
-    outbox = SimpleNamespace(publish_soon=lambda _topic, value, *, key: written.append(value))
+
+    def publish_soon(_topic: str, value: bytes, *, key: str) -> Future[None]:
+        written.append(value)
+        future: Future[None] = Future()
+        future.set_result(None)
+        return future
+
+    outbox = SimpleNamespace(publish_soon=publish_soon)
     moved = MovedLogs(outbox, Topics("chaos."), "earliest", lambda _tp: True, lambda: 1.0)  # type: ignore[arg-type]
     stretch = Stretch("ab" * 16, "s", "disabled", "chaos.events", 2, next=3, end=10, since=1.0)
-    moved.gone(stretch, range(3, 10))
-    moved.gone(stretch, None)
+    await moved.gone(stretch, range(3, 10))
+    await moved.gone(stretch, None)
     offsets, whole = (json.loads(one)["why"] for one in written)
     assert passed_of(offsets, "chaos.") == Passed("events", 2, 3, 10)
     assert passed_of(whole, "chaos.") is None

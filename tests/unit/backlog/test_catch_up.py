@@ -45,7 +45,7 @@ class World:
             rate=Rate(10_000),
         )
 
-    def on_gone(self, stretch: Stretch, removed: range | None) -> None:
+    async def on_gone(self, stretch: Stretch, removed: range | None) -> None:
         self.gone.append(stretch)
         self.removed.append(removed)
 
