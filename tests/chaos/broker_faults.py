@@ -163,6 +163,8 @@ async def _unclean(stage: Stage, draw: random.Random) -> None:
     Of a topic with two replicas: one goes down, the other confirms alone; then that goes down, and the first is back.
     """
     topic = draw.choice(tuple(FEWER_REPLICAS))
+    # After all brokers were killed, the one that goes down first may be the last in sync: then nothing leads.
+    await whole(stage)
     with stage.noted("unclean election", topic):
         found = await stage.ask(lambda admin: admin.list_topics(timeout=5).topics[stage.topic(topic)].partitions)
         behind, ahead = draw.sample(draw.choice(list(found.values())).replicas, 2)
