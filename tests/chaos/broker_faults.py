@@ -172,6 +172,13 @@ async def _unclean(stage: Stage, draw: random.Random) -> None:
         nodes = stage.kafka.nodes
         await asyncio.to_thread(nodes[behind - 1].kill)
         await asyncio.sleep(FENCED)
+        try:
+            await stage.ask(lambda admin: _are_led(admin, stage.topic(topic), behind), timeout=20)
+        except AssertionError:
+            # It was the last in sync of some: brokers that were frozen, or are just back, say otherwise for a while.
+            await asyncio.to_thread(nodes[behind - 1].restart)
+            await whole(stage)
+            return
         stage.load.burst(draw.randint(100, 500))
         await asyncio.sleep(draw.uniform(2, 4))
         await asyncio.to_thread(stage.load.hold, topic)
@@ -191,6 +198,12 @@ async def _unclean(stage: Stage, draw: random.Random) -> None:
 def _led_by(admin: AdminClient, topic: str, partitions: list[int], broker: int) -> bool:
     found = admin.list_topics(timeout=5).topics[topic].partitions
     return all(found[number].leader == broker for number in partitions)
+
+
+def _are_led(admin: AdminClient, topic: str, broker: int) -> bool:
+    """Tell whether each partition has a leader, and another than this broker."""
+    found = admin.list_topics(timeout=5).topics[topic].partitions
+    return all(one.leader not in (-1, broker) for one in found.values())
 
 
 ALL: Faults = {
