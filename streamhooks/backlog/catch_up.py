@@ -188,11 +188,14 @@ class CatchUp:
                 if hook is None or stretch.resume == "skip" or stretch.end is None:
                     await self._backlog.forget(stretch)
                 elif await self._is_gone(stretch):
-                    self._backlog.on_gone(stretch)
+                    await self._backlog.on_gone(stretch, None)
                     await self._backlog.forget(stretch)
                 elif stretch.resume != "all":
                     since = Between.moments(float(stretch.resume or 0), None).since
-                    first = max(stretch.next, await self._reads.offset_at(stretch.tp, since or 0))
+                    held, _ = await self._reads.ends(stretch.tp)
+                    found = await self._reads.offset_at(stretch.tp, since or 0)
+                    # If the first record that Kafka holds is wanted, so may those be that are gone.
+                    first = max(stretch.next, found) if found > held else stretch.next
                     # Behind that record there may be older ones.
                     await self._backlog.write(replace(stretch, next=first, resume="all", not_before=since))
                 elif await self._send(stretch, stretch.end):
@@ -214,8 +217,13 @@ class CatchUp:
         place = (stretch.hook_id, tp, stretch.log, stretch.not_before, resumed_at)
         first, log_end = await self._reads.ends(tp)
         begin = start = max(stretch.next, first)
-        sent = self._sent.get(place, range(0))
-        if stretch.why == "disabled" and start in sent and sent.stop <= log_end:
+        sent = self._sent.get(place, range(0)) if stretch.why == "disabled" else range(0)
+        unsent = sent.stop if stretch.next in sent else stretch.next
+        if removed := range(unsent, min(first, end)):
+            await self._backlog.on_gone(stretch, removed)
+            stretch = replace(stretch, next=removed.stop)
+            await self._backlog.write(stretch)  # what is tried again is not reported again
+        if start in sent and sent.stop <= log_end:
             begin, start = sent.start, sent.stop  # two owners around a rebalance may have begun one each
         tracker = Tracker(window=WINDOW)
         tracker.assign(tp, start, Settled(start))
@@ -225,6 +233,10 @@ class CatchUp:
             while position < end:
                 following = min(position + CHUNK, end)
                 records = await self._reads.some(*tp, position, following)
+                if not records or records[0].offset > position:
+                    first, _ = await self._reads.ends(tp)
+                    if removed := range(position, min(first, following)):
+                        await self._backlog.on_gone(stretch, removed)
                 position = reached(records, following)
                 for record in records:
                     if not await self._start(stretch, record, tracker):

@@ -202,14 +202,13 @@ class PassedOver:
             return  # the next owner may have begun the open ones, and has not reached our offset
         open_ones = [one for one in self._stretches if one.end is None]
         self._forget_others(open_ones)
-        ending = []
+        ending: list[Awaitable[None]] = []
         for stretch in open_ones:
             until = self._until(stretch)
             if until is None or stretch.key in self._leaving:
                 continue
             if self._is_gone(stretch):
-                self._on_gone(stretch)
-                ending.append(self._end(stretch, until, "skip"))
+                ending.append(self._end_gone(stretch, until))
             elif (decided := self._decision(stretch)) is not None:
                 ending.append(self._end(stretch, until, decided))
         await asyncio.gather(*ending)
@@ -219,6 +218,15 @@ class PassedOver:
         reached = self._partitions.reached(stretch.tp)
         own = self._own.get(stretch.key)
         return reached if own is None or reached is None else own.until
+
+    async def _end_gone(self, stretch: Stretch, end: int) -> None:
+        """End a stretch whose log has been replaced, once that is written down."""
+        self._leaving.add(stretch.key)
+        try:
+            await self._on_gone(stretch, None)
+        finally:
+            self._leaving.discard(stretch.key)
+        await self._end(stretch, end, "skip")
 
     def _end(self, stretch: Stretch, end: int, decided: str) -> Awaitable[None]:
         """End a stretch; from this turn of the loop on it takes no more records."""

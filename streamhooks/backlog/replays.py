@@ -51,7 +51,9 @@ class Replays:
     async def missed_of(self, hook_id: str) -> Missed:
         """Return a summary of what a hook has yet to get."""
         stretches = self._backlog.stretches.of_hook(hook_id)
-        return await self._looks.short(missed_of, stretches, self._offsets, partial(read_one, self._settings))
+        return await self._looks.short(
+            missed_of, stretches, self._offsets, partial(read_one, self._settings), self._clock()
+        )
 
     async def ranges(self, hook: Hook, wanted: Collection[str] | None, between: Between) -> Ranges:
         """Return the offset ranges, by partition, of source records of a period that can fire the hook.

@@ -71,5 +71,8 @@ class Backlog:
     stretches: Stretches
     write: Write
     forget: Write
-    on_gone: Callable[[Stretch], None]
-    """Called with a stretch whose log is gone."""
+    on_gone: Callable[[Stretch, range | None], Awaitable[None]]
+    """Called with a stretch, and which of its offsets retention has removed unsent; None if the log is another one.
+
+    Await it before anything is forgotten: then that is written down.
+    """

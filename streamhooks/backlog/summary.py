@@ -19,16 +19,18 @@ class Missed:
     since: float | None
     """When the first of them was written to Kafka or passed over."""
     available_from: float | None
-    """The time from which on nothing is missing, if retention has removed the beginning."""
+    """The time from which on nothing is missing, if retention has removed the beginning or all of it."""
     stretches: tuple[Stretch, ...]
     undecided: int = 0
     """The number of these records about which nobody has decided yet."""
 
 
 def missed_of(
-    stretches: list[Stretch], offsets: Offsets, read_one: Callable[..., Record | None], *, stop: Stop
+    stretches: list[Stretch], offsets: Offsets, read_one: Callable[..., Record | None], now: float, *, stop: Stop
 ) -> Missed:
-    """Sum up a hook's stretches; blocks. `read_one(tp, offset, stop=stop)` returns the record at an offset, or None.
+    """Sum up a hook's stretches; blocks.
+
+    `read_one(tp, offset, stop=stop)` returns the record at an offset, or None. `now` is in epoch seconds.
 
     Raises:
         TimeoutError: Kafka does not answer, or `stop` was set.
@@ -39,11 +41,16 @@ def missed_of(
     since: list[float] = []
     for stretch in stretches:
         first, end = ends[stretch.tp]
-        count = max(0, (end if stretch.end is None else stretch.end) - max(stretch.next, first))
+        until = end if stretch.end is None else stretch.end
+        count = max(0, until - max(stretch.next, first))
         records += count
         undecided += count if stretch.end is None else 0
         since.append(stretch.since)
-        if count and (record := read_one(stretch.tp, max(stretch.next, first), stop=stop)):
+        is_removed = stretch.next < min(first, until)
+        is_held = first < end and (count or is_removed)
+        record = read_one(stretch.tp, max(stretch.next, first), stop=stop) if is_held else None
+        if count and record:
             since.append(record.timestamp / 1000)
-            available += [record.timestamp / 1000] if stretch.next < first else []
+        if is_removed:
+            available.append(record.timestamp / 1000 if record else now)
     return Missed(records, min(since, default=None), max(available) or None, tuple(stretches), undecided)

@@ -51,6 +51,9 @@ AIOKAFKA = Library(
             "aiokafka.protocol.types:Schema": "b1878b2ef79c",
             "aiokafka.protocol.types:String": "2e974215e5aa",
         },
+        "faust_patches/committed.py": {
+            "aiokafka.protocol.commit:OffsetFetchRequest": "e2ed24f15589",
+        },
         "faust_patches/group.py": {
             "aiokafka.client:AIOKafkaClient.bootstrap": "f5ceef21d3b4",
             "aiokafka.client:AIOKafkaClient.force_metadata_update": "71eaa1892663",
@@ -59,6 +62,8 @@ AIOKAFKA = Library(
             "aiokafka.consumer.consumer:AIOKafkaConsumer._subscription": ATTRIBUTE,
             "aiokafka.consumer.group_coordinator:GroupCoordinator._coordination_task": ATTRIBUTE,
             "aiokafka.consumer.group_coordinator:GroupCoordinator._do_heartbeat": "cc26404f2746",
+            "aiokafka.consumer.group_coordinator:GroupCoordinator._send_req": "5a71e1ccc44b",
+            "aiokafka.consumer.group_coordinator:GroupCoordinator.coordinator_dead": "4b72031d0977",
             "aiokafka.consumer.group_coordinator:GroupCoordinator.fetch_committed_offsets": "7f8f1c7eb790",
             "aiokafka.consumer.subscription_state:SubscriptionState.fetch_context": "b0b057921de5",
         },

@@ -42,6 +42,8 @@ def enabled(api: Api, hook: str, resume: str | None, *, may_ask: bool) -> tuple[
 
 def consequences(hook: str, missed: JSON, resume: str | None) -> Iterator[str]:
     """Yield lines that say what happens to missed records, and how to send the skipped ones after all."""
+    if available := missed.get("available_from"):
+        yield f"retention has removed the missed records before {clean(str(available))}"
     if not missed.get("records") or resume is None:
         return
     count, since = counted(missed["records"], "record"), clean(str(missed["since"]))

@@ -8,6 +8,7 @@ It differs from Faust 0.15.3:
 - Waiting for records in flight, at a rebalance and at the end, has a time limit. Faust's `wait_empty` has none.
 - We decide where to read (`positions.py`), not `auto.offset.reset`: records that retention removed unread, or a log
   that was replaced, must be reported.
+- An error in place of the committed offsets is not taken for none (`committed.py`). aiokafka ignores it.
 - Handing over a record needs no tasks. Faust makes two per record, half of the CPU that it takes. The topics of our
   agents are fetched separately, by clients without a group (`fetching.py`), and their records go unchanged, in
   batches, into the agents' queues (`lanes.py`). Faust's own client fetches only changelogs (`group.py`).
@@ -126,7 +127,8 @@ class Consumer(driver.Consumer):
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what is settled; return False if there was nothing new or the commit failed."""
         tracker = self.app.tracker
-        found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable()}
+        may_commit = self.app.parts.may_commit
+        found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable() if may_commit(TP(*tp))}
         readings = {tp: self.positions.reading(tp, settled) for tp, (settled, _) in found.items()}
         if not readings or not self.app.may_commit or not await self._commit(readings):
             return False

@@ -17,6 +17,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streamhooks.faust_patches import membership
+from streamhooks.faust_patches.committed import raising
 from streamhooks.faust_patches.epochs import epoch_ends
 from streamhooks.faust_patches.patience import patient
 from streamhooks.kafka.commits import ROOM, from_metadata, to_metadata
@@ -52,10 +53,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     room = ROOM
 
     async def on_start(self) -> None:
-        """Watch the heartbeats from the first one."""
+        """Watch the heartbeats from the first one, and answers about committed offsets."""
         await super().on_start()
         coordinator = self._consumer._coordinator
         coordinator._do_heartbeat = watched(coordinator._do_heartbeat, self._note_heartbeat, steady)
+        coordinator._send_req = raising(coordinator._send_req, coordinator.coordinator_dead)
         self.add_future(self._watch(coordinator))
 
     async def _watch(self, coordinator: Any) -> None:

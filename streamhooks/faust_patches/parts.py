@@ -22,6 +22,10 @@ class Parts:
         """Return the offset at which to start a partition; see `faust_patches.positions`."""
         raise NotImplementedError
 
+    def may_commit(self, tp: TP) -> bool:
+        """Tell whether what is settled of a partition may be committed."""
+        return True
+
     def positioned(self, starts: dict[TP, int]) -> None:
         """Take the first offset of each partition, before any is read."""
 

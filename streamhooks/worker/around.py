@@ -28,6 +28,10 @@ class _Around(Parts):
         """End the worker: its group does not let it rejoin."""
         self.system.supervisor.fail_soon("a group", RuntimeError(why))
 
+    def may_commit(self, tp: TP) -> bool:
+        """Let nothing be committed of a partition whose moved log, or lost records, are not in `notices` yet."""
+        return self.system.known.moved.is_reported(tp)
+
     def _open(self) -> None:
         """Start everything that waits for the partitions."""
         self._app.gate.open("rebalance")

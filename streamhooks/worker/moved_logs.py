@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from typing import Protocol
 
 from faust.types import TP
@@ -11,6 +14,7 @@ from faust.types import TP
 from streamhooks.errors import Refusal
 from streamhooks.kafka.logs import RECREATED, Log, Reading
 from streamhooks.kafka.outbox import Outbox
+from streamhooks.kafka.publisher import Published
 from streamhooks.kafka.starts import Start, Wish, Without, where_to_start
 from streamhooks.kafka.topics import Topics
 from streamhooks.masking import shown
@@ -51,6 +55,7 @@ class MovedLogs:
         self._wish = wish
         self._tells_of = tells_of
         self._clock = clock
+        self._unwritten: dict[tuple[str, int], list[Future[Published]]] = {}
 
     def learn(self, known: Known) -> None:
         """Set the state of the installation before anything was written."""
@@ -84,23 +89,52 @@ class MovedLogs:
         if self._tells_of(tp):
             self._write(f"{tp[0]}:{tp[1]}", why)
 
-    def gone(self, stretch: Stretch) -> None:
-        """Report that records that a hook has yet to get are gone with their log."""
-        why = f"the records of {stretch.topic}:{stretch.partition} that it had yet to get are gone: {RECREATED}"
+    def is_reported(self, tp: tuple[str, int]) -> bool:
+        """Tell whether all notices about a source partition are confirmed.
+
+        Until then nothing of it must be committed: should this worker be killed, the next owner reports it again.
+        """
+        waiting = [one for one in self._unwritten.pop(tp, ()) if not _is_written(one)]
+        if waiting:
+            self._unwritten[tp] = waiting
+        return not waiting
+
+    async def gone(self, stretch: Stretch, removed: range | None) -> None:
+        """Report that records that a hook has yet to get are gone: these offsets, or with None all with their log.
+
+        Return when the notice is confirmed. Raises PublishError.
+        """
+        which, cause = "", RECREATED
+        if removed is not None:
+            which, cause = f" {removed.start} to {removed.stop - 1}", "retention removed them"
+        place = f"{stretch.topic}:{stretch.partition}"
+        why = f"the records{which} of {place} that it had yet to get are gone: {cause}"
         log.error("hook %s: %s", shown(stretch.hook_id), why)
-        self._write(stretch.hook_id, why, stretch.since)
+        await asyncio.wrap_future(self._write(stretch.hook_id, why, stretch.since))
 
     def _report(self, tp: TP, start: Start) -> int:
         if start.why is not None:
-            for counter, count in ((OVERTAKEN, start.lost), (UNREAD, start.skipped)):
-                if count:
-                    counter.labels(tp.topic).inc(count)
-            if start.moved in ("anew", "shorter"):
-                MOVED_LOGS.labels(tp.topic, start.moved).inc()
             log.log(start.level, "%s:%d: %s", tp.topic, tp.partition, start.why)
-            self._write(f"{tp.topic}:{tp.partition}", start.why)
+            written = self._write(f"{tp.topic}:{tp.partition}", start.why)
+            self._unwritten.setdefault(tp, []).append(written)
+            written.add_done_callback(partial(_count, tp.topic, start))
         return start.offset
 
-    def _write(self, about: str, why: str, since: float | None = None) -> None:
+    def _write(self, about: str, why: str, since: float | None = None) -> Future[Published]:
         notice = Notice(about, "retention", why, since, int(self._clock() * 1000))
-        self._outbox.publish_soon(self._topics.notices, notice.to_json(), key=about)
+        return self._outbox.publish_soon(self._topics.notices, notice.to_json(), key=about)
+
+
+def _is_written(notice: Future[Published]) -> bool:
+    return notice.done() and not notice.cancelled() and notice.exception() is None
+
+
+def _count(topic: str, start: Start, notice: Future[Published]) -> None:
+    """Count what was reported: what is reported again, since its notice was not written, is counted once."""
+    if not _is_written(notice):
+        return
+    for counter, count in ((OVERTAKEN, start.lost), (UNREAD, start.skipped)):
+        if count:
+            counter.labels(topic).inc(count)
+    if start.moved in ("anew", "shorter"):
+        MOVED_LOGS.labels(topic, start.moved).inc()

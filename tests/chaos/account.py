@@ -117,6 +117,8 @@ class Account:
     """Those of them that were reported."""
     owed: set[Place] = field(default_factory=set)
     """Those of them that must be reported if they were not delivered."""
+    vanished: set[Place] = field(default_factory=set)
+    """Records that Kafka no longer holds, and nothing is known that took them: nobody can deliver them."""
     wrong: list[str] = field(default_factory=list)
 
 
@@ -164,6 +166,7 @@ def balance(
             if any(one.covers(removal, record.offset) for one in reported):
                 account.reported.add(record.place)
         elif removal is None:
+            account.vanished.add(record.place)
             account.wrong.append(f"confirmed, not there, and nothing took it: {record.place}")
         else:
             account.wrong.append(f"there, though it was taken by {removal}: {record.place}")

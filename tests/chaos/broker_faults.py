@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -49,6 +49,11 @@ async def whole(stage: Stage) -> None:
         # A broker that was frozen reports an outdated state for a moment.
         await asyncio.sleep(1.0)
         await stage.ask(lambda admin: all(len(one.isrs) == len(one.replicas) for one in _all_partitions(admin)))
+
+
+def is_in_sync(broker: int, partitions: Iterable[PartitionMetadata]) -> bool:
+    """Tell whether the broker is among those in sync of any of these partitions."""
+    return any(broker in one.isrs for one in partitions)
 
 
 def _all_partitions(admin: AdminClient) -> list[PartitionMetadata]:
@@ -142,12 +147,19 @@ async def configure(stage: Stage, topics: Sequence[str], name: str, value: str |
 
 async def _wipe(stage: Stage, draw: random.Random) -> None:
     """Replace the disk of a broker that is down: what it held of the sources comes back from the others."""
+    # After all brokers were killed, one may be the last in sync: with an empty disk, it would make the others empty.
+    await whole(stage)
     with stage.noted("wipe replica"):
-        node = draw.choice(stage.kafka.nodes)
+        number, node = draw.choice(list(enumerate(stage.kafka.nodes, 1)))
         async with without(stage, node):
-            await asyncio.sleep(FENCED)
-            for topic in SOURCES:
-                cutting.remove((node.folder / "data").glob(f"{stage.topic(topic)}-*"))
+            with contextlib.suppress(AssertionError):  # it was the last in sync of some, and keeps what it has
+                await stage.ask(lambda admin: not is_in_sync(number, _all_partitions(admin)), timeout=20)
+                _wipe_sources(stage, node)
+
+
+def _wipe_sources(stage: Stage, node: Node) -> None:
+    for topic in SOURCES:
+        cutting.remove((node.folder / "data").glob(f"{stage.topic(topic)}-*"))
 
 
 async def _unclean(stage: Stage, draw: random.Random) -> None:
@@ -156,6 +168,8 @@ async def _unclean(stage: Stage, draw: random.Random) -> None:
     Of a topic with two replicas: one goes down, the other confirms alone; then that goes down, and the first is back.
     """
     topic = draw.choice(tuple(FEWER_REPLICAS))
+    # After all brokers were killed, the one that goes down first may be the last in sync: then nothing leads.
+    await whole(stage)
     with stage.noted("unclean election", topic):
         found = await stage.ask(lambda admin: admin.list_topics(timeout=5).topics[stage.topic(topic)].partitions)
         behind, ahead = draw.sample(draw.choice(list(found.values())).replicas, 2)
@@ -163,6 +177,13 @@ async def _unclean(stage: Stage, draw: random.Random) -> None:
         nodes = stage.kafka.nodes
         await asyncio.to_thread(nodes[behind - 1].kill)
         await asyncio.sleep(FENCED)
+        try:
+            await stage.ask(lambda admin: _are_led(admin, stage.topic(topic), behind), timeout=20)
+        except AssertionError:
+            # It was the last in sync of some: brokers that were frozen, or are just back, say otherwise for a while.
+            await asyncio.to_thread(nodes[behind - 1].restart)
+            await whole(stage)
+            return
         stage.load.burst(draw.randint(100, 500))
         await asyncio.sleep(draw.uniform(2, 4))
         await asyncio.to_thread(stage.load.hold, topic)
@@ -182,6 +203,12 @@ async def _unclean(stage: Stage, draw: random.Random) -> None:
 def _led_by(admin: AdminClient, topic: str, partitions: list[int], broker: int) -> bool:
     found = admin.list_topics(timeout=5).topics[topic].partitions
     return all(found[number].leader == broker for number in partitions)
+
+
+def _are_led(admin: AdminClient, topic: str, broker: int) -> bool:
+    """Tell whether each partition has a leader, and another than this broker."""
+    found = admin.list_topics(timeout=5).topics[topic].partitions
+    return all(one.leader not in (-1, broker) for one in found.values())
 
 
 ALL: Faults = {

@@ -20,7 +20,7 @@ async def _toggle(stage: Stage, draw: random.Random) -> None:
     hooks = [hook for hook in stage.hooks if hook.resume]
     async with stage.toggling:
         with stage.noted("toggle hooks", f"{len(hooks)} hooks"):
-            stage.toggles += await toggle(stage.fleet, hooks, draw.uniform(10, 25), draw)
+            await toggle(stage.fleet, hooks, draw.uniform(10, 25), draw, stage.toggles)
 
 
 ALL: Faults = {"change hooks": _change, "toggle hooks": _toggle}

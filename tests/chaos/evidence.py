@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 from support import Api, consume_all, eventually
 
 from chaos.account import Account, Record, Removal, Reported, balance, reconciled
+from chaos.answers import Passed, passed_of
 from chaos.ledger import Request
 from chaos.load import SOURCES
-from chaos.scene import Hook, message_data, reached
+from chaos.scene import ORDERS, Hook, message_data, reached
 from streamhooks.records.ids import source_id, webhook_id
 
 #: (hook, webhook-id, attempt) and the outcomes that `firings` has for it
@@ -37,6 +38,7 @@ class Expected:
     """Its source, `<topic>:<partition>`."""
     produced: float
     """Epoch seconds."""
+    offset: int = -1
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Evidence:
     account: Account = field(default_factory=Account)
     """What Kafka confirmed, and what of it is gone."""
     gone: dict[str, str] = field(default_factory=dict)
-    """Deliveries whose record Kafka no longer holds: `reported`, `silent`, or `unknowable`."""
+    """Deliveries whose record Kafka no longer holds: `reported`, `silent`, `unknowable`, or `vanished`."""
     expected: dict[str, Expected] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     firings: Firings = field(default_factory=dict)
@@ -66,6 +68,8 @@ class Evidence:
     unverified: int = 0
     reported: list[Reported] = field(default_factory=list)
     """What `notices` says about source partitions."""
+    gone_for: dict[str, list[Passed]] = field(default_factory=dict)
+    """What it says is gone of what a hook had yet to get, by hook."""
     moves: dict[str, int] = field(default_factory=dict)
     """The counts of all workers, as far as they were seen, in the form of `must_be_counted`."""
     all_moves_seen: bool = False
@@ -92,7 +96,7 @@ def read_topics(
         for message in consume_all(brokers, prefix + topic)
     }
     written = reconciled(written, held)
-    evidence.reported = read_notices(brokers, prefix)
+    evidence.reported, evidence.gone_for = read_notices(brokers, prefix)
     account = evidence.account = balance(written, set(held), removals, evidence.reported)
     fan_outs: dict[str, list[str]] = {}
     for record in written:
@@ -102,6 +106,8 @@ def read_topics(
         if record.place in account.gone:
             reported = "reported" if record.place in account.reported else "silent"
             evidence.gone |= dict.fromkeys(found, reported if record.place in account.owed else "unknowable")
+        elif record.place in account.vanished:
+            evidence.gone |= dict.fromkeys(found, "vanished")
     firings: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
     for message in consume_all(brokers, f"{prefix}firings"):
         value = json.loads(message.value())
@@ -124,30 +130,32 @@ def read_topics(
     evidence.later = {one for one, due in evidence.pending.items() if is_later(due, shifts)}
 
 
-def read_notices(brokers: str, prefix: str) -> list[Reported]:
-    """Return what `notices` says about source partitions."""
-    found = []
+def read_notices(brokers: str, prefix: str) -> tuple[list[Reported], dict[str, list[Passed]]]:
+    """Return what `notices` says about source partitions, and what it says is gone for hooks."""
+    found, gone_for = [], defaultdict[str, list[Passed]](list)
     for message in consume_all(brokers, f"{prefix}notices"):
         value = json.loads(message.value())
         topic, colon, partition = value["hook_id"].removeprefix(prefix).rpartition(":")
         if colon:
             # By the clock of Kafka's client: that of the worker may have jumped.
             found.append(Reported(message.timestamp()[1] / 1000, topic, int(partition), value["why"]))
-    return found
+        elif passed := passed_of(value["why"], prefix):
+            gone_for[value["hook_id"]].append(passed)
+    return found, dict(gone_for)
 
 
 def _deliveries(prefix: str, record: Record, hooks: tuple[Hook, ...]) -> Iterator[tuple[str, Expected]]:
     value = json.loads(record.value)
     if record.topic == "resource-changes":
         number = int(value["instance_id"])
-    elif record.topic == "messages":
+    elif record.topic in ("messages", ORDERS):
         number = message_data(value)["chaos"]
     else:
         number = (value["event"] if record.topic == "alerts" else value)["data"]["chaos"]
     partition, produced = f"{record.topic}:{record.partition}", record.timestamp / 1000
     for hook in reached(hooks, record.topic, value):
         identifier = webhook_id(prefix + record.topic, *record.place[1:], hook.id)
-        yield identifier, Expected(hook.id, number, partition, produced)
+        yield identifier, Expected(hook.id, number, partition, produced, record.offset)
 
 
 def _place(message: Message) -> tuple[int, int, int]:
@@ -161,27 +169,48 @@ def is_later(due: float, shifts: Collection[float]) -> bool:
 
 
 def read_pending(brokers: str, prefix: str) -> dict[str, float]:
-    """Return the calls whose last record is no tombstone: what waits by the log alone.
+    """Return the calls whose last record is no tombstone, by webhook-id: what waits by the log alone.
 
     Each with the time of day for which it waits (epoch seconds), 0 if for none (docs/reference/records.md).
     """
-    pending: dict[str, float] = {}
-    for message in consume_all(brokers, f"{prefix}delayed"):
-        key, value = message.key().decode(), message.value()
+    return pending_of(consume_all(brokers, f"{prefix}delayed"))
+
+
+def pending_of(messages: Iterable[Message]) -> dict[str, float]:
+    """Return what is pending by these records of `delayed`; of two calls with one webhook-id, the earlier one's time.
+
+    A call without a webhook-id has its own id.
+    """
+    pending: dict[bytes, tuple[str, float]] = {}
+    for message in messages:
+        key, value = message.key(), message.value()
         if value is None:
             pending.pop(key, None)
         else:
             call = json.loads(value)
             at_once = call["reason"] not in ("retry", "countdown") or call["due"] <= call["created"]
-            pending[key] = 0.0 if at_once else call["due"] / 1000
-    return pending
+            pending[key] = call["webhook_id"] or key.decode(), 0.0 if at_once else call["due"] / 1000
+    found: dict[str, float] = {}
+    for identifier, due in pending.values():
+        found[identifier] = min(due, found.get(identifier, due))
+    return found
 
 
 def read_waited(brokers: str, prefix: str) -> dict[str, float]:
-    """Return when (epoch seconds) the last record of each call was written, or its tombstone."""
-    return {
-        message.key().decode(): message.timestamp()[1] / 1000 for message in consume_all(brokers, f"{prefix}delayed")
-    }
+    """Return when (epoch seconds) the last record of each call was written, or its tombstone, by webhook-id."""
+    return waited_of(consume_all(brokers, f"{prefix}delayed"))
+
+
+def waited_of(messages: Iterable[Message]) -> dict[str, float]:
+    """Return the same by these records of `delayed`."""
+    names: dict[bytes, str] = {}
+    found: dict[str, float] = {}
+    for message in messages:
+        key, value = message.key(), message.value()
+        if value is not None:
+            names[key] = json.loads(value)["webhook_id"] or key.decode()
+        found[names.get(key, key.decode())] = message.timestamp()[1] / 1000
+    return found
 
 
 def ask_views(evidence: Evidence, api: Api, hooks: tuple[Hook, ...], started: float, shifts: Collection[float]) -> None:

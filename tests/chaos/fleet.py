@@ -55,6 +55,8 @@ class Fleet:
     plan: Plan
     receiver: int
     """The receiver's port."""
+    sources: Path
+    """The file that names the own topics."""
     idle: list[Worker] = field(default_factory=list)
     size: int = 0
     """The wanted number: those that are idle, and those that a fault will put back."""
@@ -92,7 +94,12 @@ class Fleet:
             clock = self.clocks[name] = Clock(self.folder / name / "clock")
             environment |= clock.environment
         worker = Worker(
-            brokers, self.prefix, self.folder / name, environment=environment, **self.plan.worker_settings()
+            brokers,
+            self.prefix,
+            self.folder / name,
+            environment=environment,
+            sources=self.sources,
+            **self.plan.worker_settings(),
         )
         self.all.append(worker)
         self.size += 1

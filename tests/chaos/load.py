@@ -16,10 +16,11 @@ from confluent_kafka import KafkaError, Producer
 
 from chaos.account import Record
 from chaos.messages import Headers, message
-from chaos.scene import ACTIONS, APP, ORGANIZATION, PROJECTS
+from chaos.own import order
+from chaos.scene import ACTIONS, APP, ORDERS, ORGANIZATION, PROJECTS
 
-SOURCES = ("events", "alerts", "resource-changes", "messages")
-_KINDS = {"events": 55, "alerts": 15, "resource-changes": 15, "messages": 15}
+SOURCES = ("events", "alerts", "resource-changes", "messages", ORDERS)
+_KINDS = {"events": 48, "alerts": 13, "resource-changes": 13, "messages": 13, ORDERS: 13}
 #: how long after its change a resource is written that came too late, in seconds
 _LATE = 1.5
 #: how long brokers that were troubled last may take for what is left, in seconds
@@ -51,6 +52,9 @@ def records(seed: int, number: int, at: float) -> Iterator[Written]:
     if topic == "messages":
         key, value, headers = message(draw, number)
         yield Written(topic, key, value, headers=headers)
+        return
+    if topic == ORDERS:
+        yield Written(topic, *order(draw, number))
         return
     project = draw.choice(PROJECTS)
     event = {

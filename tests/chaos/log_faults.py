@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from chaos import cutting
 from chaos.account import Removal
 from chaos.load import SOURCES
+from chaos.scene import ORDERS
 from chaos.settling import committed
 from chaos.stage import Faults, Stage
 
@@ -202,7 +203,7 @@ def _folders(stage: Stage, topic: str, number: int) -> Iterable[Path]:
 
 
 async def _partitions(stage: Stage, draw: random.Random) -> None:
-    topic = draw.choice(("events", "alerts", "messages"))
+    topic = draw.choice(("events", "alerts", "messages", ORDERS))
     count = len(await stage.ask(partial(extents, stage, topic)))
     if count >= _MOST_PARTITIONS:
         return

@@ -148,10 +148,12 @@ def _of_records(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _of_losses(verdicts: Sequence[Verdict]) -> list[str]:
-    gone, unknowable = sum(one.gone for one in verdicts), sum(one.unknowable for one in verdicts)
+    gone, told = sum(one.gone for one in verdicts), sum(one.told for one in verdicts)
+    unknowable, vanished = sum(one.unknowable for one in verdicts), sum(one.vanished for one in verdicts)
     return [
         f"  lost                 {sum(len(one.lost) for one in verdicts)}",
-        f"  gone in Kafka        {gone} deliveries, reported; {unknowable} that no worker could know of",
+        f"  gone in Kafka        {gone} deliveries, reported; {told} that callers were told of",
+        f"                       {unknowable} that no worker could know of, {vanished} that nothing took",
         f"  gone in silence      {sum(len(one.silent) for one in verdicts)}",
     ]
 

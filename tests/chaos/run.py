@@ -16,6 +16,7 @@ from pathlib import Path
 
 from support import create_topic, produce
 
+from chaos.answers import told
 from chaos.changes import judge_changes
 from chaos.disk import SmallDisk
 from chaos.evidence import Evidence, ask_views, read_topics
@@ -26,6 +27,7 @@ from chaos.load import Load
 from chaos.log_faults import SETTINGS, make_sources
 from chaos.looking import look
 from chaos.output_faults import rules
+from chaos.own import write_sources
 from chaos.plan import GROUPS, Plan, deck, kills, short, soak
 from chaos.proxy import Wire
 from chaos.repeats import repeats
@@ -58,7 +60,9 @@ async def run(plan: Plan, folder: Path) -> Report:
         behind_wires = [
             ",".join(f"127.0.0.1:{of_broker[number].advertised}" for of_broker in doors) for number in range(plan.wires)
         ]
-        fleet = Fleet(behind_wires or [kafka.brokers], f"chaos{secrets.token_hex(3)}.", folder, plan, receiver.port)
+        prefix = f"chaos{secrets.token_hex(3)}."
+        sources = write_sources(folder / "sources.yaml", prefix)
+        fleet = Fleet(behind_wires or [kafka.brokers], prefix, folder, plan, receiver.port, sources)
         try:
             for of_broker in doors:
                 for wire, door in zip(wires, of_broker, strict=True):
@@ -126,6 +130,7 @@ async def _run(stage: Stage) -> Report:
         read_topics, evidence, brokers, prefix, known, written, stage.removals, stage.kept, stage.shifts
     )
     evidence.requests, evidence.unverified = stage.receiver.requests(), stage.receiver.unverified()
+    evidence.gone |= dict.fromkeys(told(evidence, stage.toggles), "told")
     evidence.moves = dict(fleet.all_moves())
     evidence.all_moves_seen = not {one.kind for one in fleet.happened} & {"kill", "stop"}
     toggled = judge_toggles(evidence, known, stage.toggles, disturbances(fleet.happened))

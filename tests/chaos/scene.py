@@ -27,6 +27,8 @@ DOOMED = ("broken", "rejecting")
 
 #: of messages
 TYPES = ("order.paid", "order.refunded", "invoice.sent")
+#: a topic of one's own: its messages have the type `order.<status>`, and those with the last status become none
+ORDERS, STATUSES, LEFT_OUT = "orders", ("paid", "refunded", "shipped"), "draft"
 #: the least total of a message that hooks with the filter get
 _LEAST = 101
 FILTER = f"message.data.total >= {_LEAST}"
@@ -97,21 +99,23 @@ def hooks(*, toggled: bool = False) -> tuple[Hook, ...]:
         Hook("", "well", ("order.*", "invoice.sent"), format="cloudevents", filter=FILTER),
         Hook("", "broken", ("order.refunded",), PROJECTS[:2], format="standard"),
         Hook("", "rejecting", ("invoice.*",), PROJECTS[2:4], format="data", filter=FILTER),
+        Hook("", "well", ("order.shipped",), format="data"),
+        Hook("", "flaky", ("order.shipped", "order.paid"), PROJECTS[4:], format="standard", filter=FILTER),
+        Hook("", "broken", ("order.shipped",), PROJECTS[:2], format="cloudevents"),
     ]
     if toggled:
         made += [Hook("", "well", ("event.created",), PROJECTS[at : at + 3], resume="all") for at in (0, 3, 6)]
         made += [Hook("", "well", ("event.created",), PROJECTS[7:], resume=resume) for resume in ("skip", "time")]
+        made.append(Hook("", "well", ("order.shipped",), format="data", resume="all"))
     return tuple(replace(one, id=f"{number:032x}") for number, one in enumerate(made, 1))
 
 
 def reached(known: tuple[Hook, ...], topic: str, value: Mapping[str, Any]) -> Iterator[Hook]:
     """Give the hooks that a record must reach (docs/reference/what-fires-what.md); `topic` without the prefix."""
-    if topic == "messages":
+    if topic in ("messages", ORDERS):
         data = message_data(value)
-        for hook in known:
-            wanted = not hook.filter or data["total"] >= _LEAST
-            if hook.format != "sentry" and _gets(hook, data["type"]) and _matches(hook, data["project"]) and wanted:
-                yield hook
+        if data.get("status") != LEFT_OUT:
+            yield from _reached_by_message(known, data.get("type") or f"order.{data['status']}", data)
         return
     if topic == "resource-changes":
         event = f"{SENDERS[value['sender']]}.{value['action']}"
@@ -124,12 +128,22 @@ def reached(known: tuple[Hook, ...], topic: str, value: Mapping[str, Any]) -> It
         yield from (h for h in known if h.app == value["app_id"] and "event_alert.triggered" in h.events)
 
 
+def _reached_by_message(known: tuple[Hook, ...], kind: str, data: Mapping[str, Any]) -> Iterator[Hook]:
+    for hook in known:
+        wanted = not hook.filter or data["total"] >= _LEAST
+        if hook.format != "sentry" and _gets(hook, kind) and _matches(hook, data["project"]) and wanted:
+            yield hook
+
+
 def _matches(hook: Hook, project: str | None) -> bool:
     return not hook.projects or project in hook.projects
 
 
 def message_data(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the data of a message, given the value of its record: of a CloudEvent of the binary mode it is all."""
+    """Return the data of a message, given the value of its record.
+
+    Of a CloudEvent of the binary mode, and of an own topic, it is all.
+    """
     data: Mapping[str, Any] = value.get("data", value)
     return data
 

@@ -128,5 +128,7 @@ def test_a_record_that_is_there_twice_is_two():
     ],
 )
 def test_what_does_not_add_up_is_wrong(wrong, there, removals, notices):
-    found = balance(TEN, held(*there), removals, notices).wrong
+    account = balance(TEN, held(*there), removals, notices)
+    found = account.wrong
+    assert bool(account.vanished) == (wrong == "confirmed, not there")
     assert any(one.startswith(wrong) for one in found), found

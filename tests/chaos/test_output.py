@@ -37,7 +37,7 @@ async def test_that_no_worker_says_that_it_can_not_write_is_a_problem(
         return answers
 
     monkeypatch.setattr(Fleet, "ready_answers", ready_answers)
-    fleet = Fleet(["127.0.0.1:1"], "t.", tmp_path, Plan(1), receiver=1)
+    fleet = Fleet(["127.0.0.1:1"], "t.", tmp_path, Plan(1), receiver=1, sources=tmp_path)
     stage = Stage(fleet.plan, fleet, None, None, (), None, ())  # type: ignore[arg-type]
     await must_say(stage, "not permitted", [stage.topic(topic)], time.time() - seconds)
     assert [one.partition(",")[0] for one in fleet.problems] == ["not permitted"] * reported

@@ -17,7 +17,7 @@ from chaos.stage import Stage
 
 
 def stage_of(tmp_path: Path, lasting: int) -> Stage:
-    fleet = Fleet(["127.0.0.1:1"], "t.", tmp_path, Plan(1, lasting=lasting), receiver=1)
+    fleet = Fleet(["127.0.0.1:1"], "t.", tmp_path, Plan(1, lasting=lasting), receiver=1, sources=tmp_path)
     fleet.all = [Worker("127.0.0.1:1", "t.", tmp_path / f"worker-{number}") for number in range(3)]
     fleet.idle = list(fleet.all)
     return Stage(fleet.plan, fleet, None, None, (), None, ())  # type: ignore[arg-type]

@@ -92,7 +92,7 @@ def test_only_at_the_ends_a_delivery_may_come_again(produced: float, again: floa
 
 
 @pytest.mark.parametrize(
-    ("disturbed", "is_right"), [((85.0, 86.0), True), ((92.0, 93.0), False), ((60.0, 61.0), False)]
+    ("disturbed", "is_right"), [((85.0, 86.0), True), ((92.0, 93.0), False), ((45.0, 46.0), False)]
 )
 def test_what_a_kill_left_unsettled_may_come_again(disturbed: tuple[float, float], is_right: bool):
     found = judged(evidence(80.0, 80.01, 90.0), disturbed=(disturbed,))

@@ -109,7 +109,10 @@ def test_only_what_a_clock_can_have_meant_is_due_much_later(ahead: float, shifts
     assert not is_later(0.0, shifts)
 
 
-@pytest.mark.parametrize("fate", ["reported", "unknowable"])
+FATES = ("reported", "told", "unknowable", "vanished")
+
+
+@pytest.mark.parametrize("fate", FATES)
 def test_what_kafka_lost_and_nobody_could_deliver_is_counted_apart(fate: str):
     evidence = whole()
     del evidence.requests[1:3], evidence.firings["a", "m1", 2]
@@ -117,7 +120,8 @@ def test_what_kafka_lost_and_nobody_could_deliver_is_counted_apart(fate: str):
     evidence.gone = {"m1": fate}
     verdict = judge(evidence, HOOKS, set())
     assert verdict.wrong == []
-    assert (verdict.gone, verdict.unknowable) == ((1, 0) if fate == "reported" else (0, 1))
+    counted = verdict.gone, verdict.told, verdict.unknowable, verdict.vanished
+    assert counted == tuple(int(one == fate) for one in FATES)
 
 
 def test_what_was_delivered_before_kafka_lost_it_is_delivered():

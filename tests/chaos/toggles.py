@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from chaos.answers import NOTHING, Told
 from chaos.evidence import Evidence, Expected
 from chaos.ledger import Request
 from chaos.scene import Hook
@@ -19,8 +20,9 @@ _LATE = 2.0
 _TRIED = 20.0
 #: how long what was missed may take to be sent
 _SENT = 30.0
-#: before a disturbance, what was answered may not be settled; after it, partitions move
-_UNSETTLED, _MOVING = 10.0, 15.0
+#: before a disturbance, what was answered may not be settled; after it, partitions move: on a busy machine, a worker
+#: joins ten seconds after its start
+_UNSETTLED, _MOVING = 10.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Toggle:
     enabling: tuple[float, float]
     cutoff: float
     """Records before it need not be sent that came while it was disabled."""
+    told: Told = NOTHING
+    """What the answer to enabling it said."""
+    is_unanswered: bool = False
+    """An answer to enabling it, which would have said that, did not arrive."""
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,12 @@ class Verdict:
     """Deliveries that nobody made, since who enabled the hook did not want them."""
     gone: int = 0
     """Deliveries that were not made because Kafka had removed the record, and that was reported."""
+    told: int = 0
+    """Those of a hook that was disabled; the answer to enabling it, or a notice about it, said so."""
     unknowable: int = 0
     """Those of records that Kafka lost before anybody could know that it had them."""
+    vanished: int = 0
+    """Those of records that Kafka lost though nothing was done that takes records; the account is wrong then."""
     silent: list[str] = field(default_factory=list)
     """Those of which it was not reported."""
     unexpected: list[str] = field(default_factory=list)
@@ -71,7 +75,9 @@ def judge(
         lost=[f"{one}: {expected[one]}" for one in missing if one not in evidence.gone],
         skipped=len(skipped - taken),
         gone=fates["reported"],
+        told=fates["told"],
         unknowable=fates["unknowable"],
+        vanished=fates["vanished"],
         silent=[f"{one}: {expected[one]}" for one in missing if evidence.gone.get(one) == "silent"],
         unexpected=list(_unexpected(evidence)),
         requests=len(evidence.requests),

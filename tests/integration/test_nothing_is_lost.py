@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient
-from installation import Installation, event
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from installation import Installation, alert, event
 from support import Receiver, eventually
 
 from streamhooks.dev.kafka import EmbeddedKafka
@@ -73,6 +73,14 @@ def test_a_call_that_no_broker_takes_becomes_a_truncated_dead_letter_and_blocks_
     assert one.api.get("/health/ready").status == 200
 
 
+def confirm_notices(one: Installation, replicas: str) -> None:
+    """Have Kafka confirm records of `notices` only if so many replicas are in sync; there is one."""
+    entry = ConfigEntry("min.insync.replicas", replicas, incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ResourceType.TOPIC, f"{one.prefix}notices", incremental_configs=[entry])
+    (altered,) = AdminClient({"bootstrap.servers": one.brokers}).incremental_alter_configs([topic]).values()
+    altered.result(30)
+
+
 def notices(one: Installation) -> list[str]:
     return [json.loads(record.value())["why"] for record in one.records("notices")]
 
@@ -89,18 +97,26 @@ def test_what_retention_removed_unread_is_told(install, organization: str) -> No
     admin = AdminClient({"bootstrap.servers": one.brokers})
     (removed,) = admin.delete_records([TopicPartition(f"{one.prefix}events", 0, 4)]).values()
     removed.result(30)
+    # A worker that is killed before its notice is confirmed has not committed beyond what was removed.
+    confirm_notices(one, "2")
+    worker.launch()
+    hook.received(3, timeout=60)
+    one.produce("alerts", "1", alert(organization))
+    eventually(lambda: one.is_committed("alerts"))
+    worker.kill()
+    confirm_notices(one, "1")
     worker.start()
     # What Kafka still holds is delivered, and no more than was removed is told.
     assert len({request["id"] for request in hook.received(3)}) == 3
     (why,) = eventually(lambda: notices(one))
     assert "the offsets 1 to 3" in why
-    metrics = one.api.get("/metrics").body.decode()
-    assert f'streamhooks_retention_jumps_total{{topic="{one.prefix}events"}} 3.0' in metrics
+    counted = f'streamhooks_retention_jumps_total{{topic="{one.prefix}events"}} 3.0'
+    eventually(lambda: counted in one.api.get("/metrics").body.decode())
     # Once: the next start goes on from there.
     assert worker.stop() == 0
     worker.start()
     one.produce("events", "1", event(organization))
-    hook.received(4)
+    eventually(lambda: len({request["id"] for request in hook.requests()}) == 4)
     assert len(notices(one)) == 1
 
 

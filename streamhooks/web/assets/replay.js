@@ -23,9 +23,10 @@ export async function enable(id) {
       choice("all", "Send all"),
       choice("time", [`Send those from this time on (${zone()}): `, time]));
     time.addEventListener("input", () => { choices.querySelector("[value=time]").checked = true; });
-    const known = missed && h("p", {}, !asks ? "It missed no records." : missed.records === null ? "The number of missed records can't be read now." : [
-      `It missed ${plural(missed.records, "record")}`, missed.since ? [" since ", at(missed.since)] : "", ".",
-      missed.available_from ? [" Kafka's retention has removed those before ", at(missed.available_from), "."] : ""]);
+    const removed = missed?.available_from ? [" Kafka's retention has removed those before ", at(missed.available_from), "."] : "";
+    const known = missed && h("p", {}, !asks ? [removed ? "None of the records that it missed is left." : "It missed no records.", removed]
+      : missed.records === null ? "The number of missed records can't be read now." : [
+        `It missed ${plural(missed.records, "record")}`, missed.since ? [" since ", at(missed.since)] : "", ".", removed]);
     const asked = form(asks ? choices : [], "Enable", async () => {
       const chosen = asks ? choices.querySelector(":checked").value : null;
       if (chosen === "time" && !time.value) throw new Error("Choose a time.");

@@ -193,7 +193,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
         {
             "records": {"type": "integer", "description": "number of source records left to examine"},
             "since": _or_null(TEXT),
-            "available_from": {**_or_null(TEXT), "description": "ISO 8601; set if retention has removed the beginning"},
+            "available_from": {
+                **_or_null(TEXT),
+                "description": "ISO 8601; set if retention has removed the beginning or all",
+            },
             "sending": {"type": "boolean"},
             "stretches": _list(
                 _object(

@@ -26,13 +26,16 @@ class World:
     log_id: str = "A"
     disabled_at: int | None = None
     gone: list[Stretch] = field(default_factory=list)
+    removed: list[range | None] = field(default_factory=list)
+    first: int = 0
+    """The first offset that retention has left."""
     known: list[str] = field(default_factory=lambda: [TOPIC])
 
     def __post_init__(self) -> None:
         self.stretches = Stretches()
         self.hook = hook = SimpleNamespace(id=HOOK, resumed_at=1.0)
         self.catch_up = CatchUp(
-            Backlog(self.stretches, self.write, self.forget, self.gone.append),
+            Backlog(self.stretches, self.write, self.forget, self.on_gone),
             SimpleNamespace(get=lambda _: hook, is_active=lambda _: True),
             self,
             self,
@@ -41,6 +44,10 @@ class World:
             may_send=lambda _: True,
             rate=Rate(10_000),
         )
+
+    async def on_gone(self, stretch: Stretch, removed: range | None) -> None:
+        self.gone.append(stretch)
+        self.removed.append(removed)
 
     def knows(self, topic: str) -> bool:
         return topic in self.known
@@ -55,17 +62,18 @@ class World:
         owner.release()
 
     async def some(self, topic, partition, start, end):
-        span = range(start, min(end, len(self.times)))
+        span = range(max(start, self.first), min(end, len(self.times)))
         return [Record(topic, partition, offset, self.times[offset], None, b"") for offset in span]
 
     async def topic_id(self, _topic):
         return self.log_id
 
     async def ends(self, _tp):
-        return 0, len(self.times)
+        return self.first, len(self.times)
 
     async def offset_at(self, _tp, milliseconds):
-        return next((number for number, time in enumerate(self.times) if time >= milliseconds), len(self.times))
+        held = range(self.first, len(self.times))
+        return next((number for number in held if self.times[number] >= milliseconds), len(self.times))
 
     async def write(self, stretch: Stretch) -> None:
         self.stretches.apply([Record("t.hook-states", 0, 0, 0, stretch.key.encode(), stretch.to_json())])
@@ -143,8 +151,81 @@ def test_a_stretch_of_another_log_is_not_sent_and_that_is_reported() -> None:
     replay = {"why": "replay", "resume": "all", "log": "A"}
     assert work_off(world, {"resume": "all", "log": "A"}, replay) == [[], []]
     assert [stretch.why for stretch in world.gone] == ["disabled", "replay"]
+    assert world.removed == [None, None]
     # A log of the same length, but another one: what was sent of the previous log says nothing about it.
     assert work_off(world, {"resume": "all", "log": "B"}) == [list(range(50))]
+
+
+def test_what_retention_removes_before_it_is_sent_is_reported() -> None:
+    world = World([1] * 30, first=8)
+    assert work_off(world, {"next": 5, "resume": "all"}, {"why": "replay", "id": "r", "resume": "all", "end": 6}) == [
+        list(range(8, 30)),
+        [],
+    ]
+    assert [stretch.why for stretch in world.gone] == ["disabled", "replay"]
+    assert world.removed == [range(5, 8), range(6)]
+
+
+def test_what_retention_removes_of_what_was_sent_is_not_reported() -> None:
+    world = World([1] * 30)
+    assert work_off(world, {"resume": "all"}) == [list(range(30))]
+    world.first = 8
+    assert work_off(world, {"next": 5, "resume": "all", "id": "other"}) == [[]]
+    assert world.gone == []
+
+
+def test_what_retention_removes_while_it_is_sent_is_reported(monkeypatch) -> None:
+    monkeypatch.setattr(reader, "SOME", 3)
+    world = World([1] * 30)
+    whole = world.some
+
+    async def some(topic, partition, start, end):
+        if start >= 4:
+            world.first = 10
+        return [record._replace(value=b"xy") for record in await whole(topic, partition, start, end)][:2]
+
+    world.some = some
+    assert work_off(world, {"resume": "all"}) == [[0, 1, 2, 3, *range(10, 30)]]
+    assert world.removed == [range(4, 10)]
+
+
+def test_what_was_reported_is_not_reported_again_when_the_rest_is_tried_again() -> None:
+    world = World([1] * 30, first=8)
+    whole, tries = world.some, []
+
+    async def some(topic, partition, start, end):
+        tries.append(start)
+        if len(tries) == 1:
+            raise TimeoutError
+        return await whole(topic, partition, start, end)
+
+    world.some = some
+    assert work_off(world, {"next": 5, "resume": "all"}) == [list(range(8, 30))]
+    assert (tries, world.removed) == ([8, 8], [range(5, 8)])
+
+
+def test_a_gap_that_retention_did_not_make_is_not_reported() -> None:
+    world = World([1] * 30)
+    whole = world.some
+
+    async def some(topic, partition, start, end):
+        return [record for record in await whole(topic, partition, start, end) if record.offset >= 5]
+
+    world.some = some
+    assert work_off(world, {"resume": "all"}) == [list(range(5, 30))]
+    assert world.removed == []
+
+
+def test_of_a_resume_from_a_time_is_reported_what_may_be_wanted() -> None:
+    times = [100_000 + 1000 * number for number in range(10)]
+    # All that are wanted are there.
+    world = World(times, first=3)
+    assert work_off(world, {"resume": "105"}) == [list(range(5, 10))]
+    assert world.removed == []
+    # Those that are gone may be wanted, as the first that is there is.
+    world = World(times, first=7)
+    assert work_off(world, {"resume": "105"}) == [[7, 8, 9]]
+    assert world.removed == [range(7)]
 
 
 def test_records_before_those_sent_are_sent_too() -> None:

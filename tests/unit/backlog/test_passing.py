@@ -37,7 +37,7 @@ class World:
         self.log_id = ""
         self.gone: list[Stretch] = []
         self.missed = PassedOver(
-            Backlog(self.stretches, self.write, self.forget, self.gone.append),
+            Backlog(self.stretches, self.write, self.forget, self.on_gone),
             self,
             self,
             self,
@@ -46,6 +46,9 @@ class World:
         )
         for stretch, value in previous.log if previous else ():
             self.apply(stretch, value)
+
+    async def on_gone(self, stretch, _removed):
+        self.gone.append(stretch)
 
     def holds_lease(self):
         return self.lease

@@ -94,7 +94,7 @@ class Worker:
                 self.stretches,
                 lambda stretch: self.write(stretch, stretch.to_json()),
                 lambda stretch: self.write(stretch, None),
-                lambda _stretch: None,
+                lambda _stretch, _removed: asyncio.sleep(0),
             ),
             self.hooks,
             self,

@@ -241,6 +241,14 @@ def test_a_completion_script_is_printed(worker_api, shell):
     assert "_STREAMHOOKS_COMPLETE" in worker_api.run("completion", shell).stdout
 
 
+def test_who_enables_a_hook_is_told_what_retention_has_removed(worker_api):
+    hook = worker_api.add(status="disabled")
+    gone = MISSED | {"records": 0, "available_from": "2026-11-25T11:00:00.000+00:00"}
+    worker_api.say("PUT", f"/api/hooks/{hook}", {"id": hook, "status": "active", "breaker": "closed", "missed": gone})
+    told = worker_api.run("hooks", "enable", hook)
+    assert "retention has removed the missed records before 2026-11-25T11:00:00.000+00:00" in told.stdout
+
+
 def test_what_has_a_unit_is_shown_with_it(worker_api):
     hook = worker_api.add(timeout=10, retry_schedule=[1, 2.5, 600], rate_limit=0.5)
     shown = worker_api.run("hooks", "show", hook).stdout

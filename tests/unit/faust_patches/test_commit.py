@@ -11,6 +11,7 @@ from faust.types import TP
 
 from streamhooks.faust_patches.consumer import Consumer
 from streamhooks.faust_patches.group import ConsumerThread
+from streamhooks.in_flight.tracker import Tracker
 from streamhooks.kafka.commits import ROOM, from_metadata
 from streamhooks.kafka.logs import Reading
 
@@ -69,3 +70,22 @@ async def test_offsets_settled_during_a_commit_are_committed_before_partitions_g
     await world.wait_empty()
     await on_its_way
     assert world.committed == [0, 5]
+
+
+async def test_a_partition_that_may_not_be_committed_waits() -> None:
+    committed: list[TP] = []
+
+    async def commit(readings) -> bool:
+        committed.extend(readings)
+        return True
+
+    tracker, held = Tracker(), {A}
+    for tp in (A, TP("events", 1)):
+        tracker.assign(tp, 5, None)
+    app = SimpleNamespace(tracker=tracker, may_commit=True, parts=SimpleNamespace(may_commit=lambda tp: tp not in held))
+    world = SimpleNamespace(app=app, _commit=commit, positions=SimpleNamespace(reading=lambda _tp, one: one))
+    assert await Consumer.force_commit(world)
+    assert committed == [TP("events", 1)]
+    held.clear()
+    assert await Consumer.force_commit(world)
+    assert committed == [TP("events", 1), A]
