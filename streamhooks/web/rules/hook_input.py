@@ -76,6 +76,8 @@ def changed_hook(
     # The record reads a null as its default, which here would enable a hook by accident.
     wrong |= {name: "must not be null" for name in CHANGEABLE if fields.get(name, 0) is None and not _has_default(name)}
     given = {name: _whole(fields[name]) for name in CHANGEABLE if name in fields}
+    if "format" in given and given["format"] is None:
+        given["format"] = SENTRY
     if given.get("secret") == hook.secret:
         del given["secret"]  # not a new one; it may be older than the bounds of new ones
     wrong |= {name: bound for name, bound in hook.over_bounds.items() if name not in given}

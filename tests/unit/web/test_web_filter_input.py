@@ -32,10 +32,11 @@ def test_a_hook_of_sentrys_format_has_no_filter() -> None:
     assert change(make(), filter="true", format="data").filter == "true"
     hook = make(filter="true", format="data")
     assert change(hook, format="standard").filter == "true"
-    with pytest.raises(ProblemError) as raised:
-        change(hook, format="sentry")
-    assert raised.value.status == 409
-    assert "filter: null" in raised.value.body["detail"]
+    for sentry in ("sentry", None):
+        with pytest.raises(ProblemError) as raised:
+            change(hook, format=sentry)
+        assert raised.value.status == 409
+        assert "filter: null" in raised.value.body["detail"]
     assert change(hook, format="sentry", filter=None).format == "sentry"
     stored = Hook.from_fields({**make().to_fields(), "filter": "true"})
     assert stored.blocked == "it has a filter, which hooks of the format sentry can't have"

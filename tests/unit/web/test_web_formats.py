@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from support.web_parts import FakeParts, created, serving
 
 ORDERS = {"events": ["order.*", "order.paid"], "format": "standard"}
@@ -24,11 +25,16 @@ async def test_types_without_a_format_are_refused_with_the_cure() -> None:
         assert "its format must be standard" in (await answer.json())["events"]
 
 
-async def test_a_format_that_does_not_fit_what_stays_of_the_hook_is_a_conflict() -> None:
+@pytest.mark.parametrize("sentry", ["sentry", None])
+async def test_a_format_that_does_not_fit_what_stays_of_the_hook_is_a_conflict(sentry: str | None) -> None:
     async with serving(FakeParts()) as client:
         made = await created(client, **ORDERS)
-        answer = await client.put(f"/api/hooks/{made['id']}", json={"format": "sentry"})
+        answer = await client.put(f"/api/hooks/{made['id']}", json={"format": sentry})
         assert answer.status == 409
+        answer = await client.put(f"/api/hooks/{made['id']}", json={"format": sentry, "events": ["order.paid"]})
+        assert answer.status == 400
+        answer = await client.put(f"/api/hooks/{made['id']}", json={"format": sentry, "events": ["event.created"]})
+        assert ((await answer.json())["format"], answer.status) == ("sentry", 200)
         of_app = await created(client, app_id="a", events=["*"])
         answer = await client.put(f"/api/hooks/{of_app['id']}", json={"format": "data"})
         assert answer.status == 409
