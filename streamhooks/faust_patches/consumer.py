@@ -129,6 +129,8 @@ class Consumer(driver.Consumer):
         tracker = self.app.tracker
         may_commit = self.app.parts.may_commit
         found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable() if may_commit(TP(*tp))}
+        for tp in self._thread.gone(found):
+            del found[tp]
         readings = {tp: self.positions.reading(tp, settled) for tp, (settled, _) in found.items()}
         if not readings or not self.app.may_commit or not await self._commit(readings):
             return False

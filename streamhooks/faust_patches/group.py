@@ -25,6 +25,9 @@ from streamhooks.kafka.logs import Log, Logs, Reading
 from streamhooks.masking import shown
 from streamhooks.times import steady
 
+#: how long a commit is tried, in seconds: aiokafka tries one of a partition that is gone without end
+COMMIT = 10.0
+
 
 def watched(
     heartbeat: Callable[[], Awaitable[bool]], note: Callable[[float], None], clock: Callable[[], float]
@@ -98,6 +101,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Subscribe to the owned topics as well, which are assigned but never fetched."""
         await super().subscribe({*topics, *self.app.owned_topics})
 
+    def gone(self, tps: Collection[TP]) -> set[TP]:
+        """Return those of the partitions that Kafka no longer has, as far as the client knows.
+
+        A commit with one of them fails, and the others would wait for it.
+        """
+        cluster = self._ensure_consumer()._client.cluster
+        known = {topic: cluster.partitions_for_topic(topic) or () for topic in {tp.topic for tp in tps}}
+        return {tp for tp in tps if tp.partition not in known[tp.topic]}
+
     async def _commit(self, readings: Mapping[TP, Reading]) -> bool:
         assignment = self.assignment()
         wanted = {
@@ -108,7 +120,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if not wanted:
             return False
         try:
-            await asyncio.wait_for(self._ensure_consumer().commit(wanted), self.app.conf.broker_request_timeout)
+            await asyncio.wait_for(self._ensure_consumer().commit(wanted), COMMIT)
         except (CommitFailedError, IllegalStateError) as error:
             self.log.info("not committed, the group has changed: %s", error)
             return False
@@ -119,6 +131,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         except (KafkaError, TimeoutError) as error:
             self.log.warning("not committed, will be tried again: %r", error)
+            self._ensure_consumer()._client.force_metadata_update()  # a partition may be gone
             return False
         return True
 

@@ -6,9 +6,11 @@ import asyncio
 import logging
 from types import SimpleNamespace
 
+import pytest
 from aiokafka.errors import OffsetMetadataTooLargeError
 from faust.types import TP
 
+from streamhooks.faust_patches import group
 from streamhooks.faust_patches.consumer import Consumer
 from streamhooks.faust_patches.group import ConsumerThread
 from streamhooks.in_flight.tracker import Tracker
@@ -30,7 +32,6 @@ async def test_refused_metadata_is_shortened_until_it_is_accepted() -> None:
     thread = SimpleNamespace(
         room=ROOM,
         assignment=lambda: {A},
-        app=SimpleNamespace(conf=SimpleNamespace(broker_request_timeout=5)),
         log=logging.getLogger(),
         _ensure_consumer=lambda: SimpleNamespace(commit=commit),
     )
@@ -72,20 +73,44 @@ async def test_offsets_settled_during_a_commit_are_committed_before_partitions_g
     assert world.committed == [0, 5]
 
 
-async def test_a_partition_that_may_not_be_committed_waits() -> None:
+async def test_a_commit_that_does_not_end_is_given_up_and_gone_partitions_are_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group, "COMMIT", 0.01)
+    partitions, asked = {"events": {0, 1, 2}}, list[str]()
+    cluster = SimpleNamespace(partitions_for_topic=partitions.get)
+    client = SimpleNamespace(cluster=cluster, force_metadata_update=lambda: asked.append("metadata"))
+    consumer = SimpleNamespace(commit=lambda _wanted: asyncio.Event().wait(), _client=client)
+    thread = SimpleNamespace(
+        room=ROOM, assignment=lambda: {A}, log=logging.getLogger(), _ensure_consumer=lambda: consumer
+    )
+    assert not await ConsumerThread._commit(thread, {A: Reading(7, "id", 3, ())})
+    assert asked == ["metadata"]
+    tps = [A, TP("events", 2), TP("own", 0)]
+    assert ConsumerThread.gone(thread, tps) == {TP("own", 0)}
+    partitions["events"] = {0}
+    assert ConsumerThread.gone(thread, tps) == {TP("events", 2), TP("own", 0)}
+
+
+async def test_a_partition_that_may_not_be_committed_or_is_gone_waits() -> None:
     committed: list[TP] = []
 
     async def commit(readings) -> bool:
         committed.extend(readings)
         return True
 
-    tracker, held = Tracker(), {A}
-    for tp in (A, TP("events", 1)):
+    tracker, held, gone = Tracker(), {A}, {TP("events", 2)}
+    for tp in (A, TP("events", 1), TP("events", 2)):
         tracker.assign(tp, 5, None)
     app = SimpleNamespace(tracker=tracker, may_commit=True, parts=SimpleNamespace(may_commit=lambda tp: tp not in held))
-    world = SimpleNamespace(app=app, _commit=commit, positions=SimpleNamespace(reading=lambda _tp, one: one))
+    thread = SimpleNamespace(gone=lambda tps: gone & set(tps))
+    positions = SimpleNamespace(reading=lambda _tp, one: one)
+    world = SimpleNamespace(app=app, _commit=commit, positions=positions, _thread=thread)
     assert await Consumer.force_commit(world)
     assert committed == [TP("events", 1)]
     held.clear()
     assert await Consumer.force_commit(world)
     assert committed == [TP("events", 1), A]
+    gone.clear()
+    assert await Consumer.force_commit(world)
+    assert committed == [TP("events", 1), A, TP("events", 2)]
