@@ -3,7 +3,8 @@
 `streamhooks.dev.receiver` needs more CPU per request than the fastest sender, so it would be the bottleneck.
 
 `GET /_stats`    `requests`, `ids`, `unverified`, `first` and `last` (epoch seconds of the first and the last new id)
-                 and `latency`: `{"n", "p50", "p99", "p99.9", "max"}` in ms, from the event's `datetime` to the receipt
+                 and `latency`: `{"n", "p50", "p99", "p99.9", "max"}` in ms, from the event's `datetime` to the receipt;
+                 `connections`: how many were opened
 `DELETE /_stats` forget it
 
 Requests to `/apart/…` are counted as `apart` and `ids_apart`, and nowhere else. From `PUT /_hang` to `DELETE /_hang`
@@ -46,7 +47,7 @@ class Received:
         self.reset()
 
     def reset(self) -> None:
-        self.requests = self.unverified = self.apart = 0
+        self.requests = self.unverified = self.apart = self.connections = 0
         self.first = self.last = 0.0
         self.ids: set[bytes] = set()
         self.ids_apart: set[bytes] = set()
@@ -81,6 +82,7 @@ class Received:
             "unverified": self.unverified,
             "apart": self.apart,
             "ids_apart": len(self.ids_apart),
+            "connections": self.connections,
             "first": self.first,
             "last": self.last,
             "latency": percentiles(self.latencies),
@@ -94,6 +96,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._received.connections += 1
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data

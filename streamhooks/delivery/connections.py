@@ -139,13 +139,14 @@ class HookConnector(TCPConnector):
             protocol.drop()
         return None
 
-    def wait_in_turn(self, request: HookRequest, waiter: Waiter) -> bool:
-        """Let one wait for a kept connection; False if a request of its may open one at once."""
+    def wait_in_turn(self, request: HookRequest, waiter: Waiter) -> float:
+        """Let one wait for a kept connection; return for how many seconds, 0 if its request may open one at once."""
         key = request.key
-        if self.closed or request.origin in self._distrusted or not self._pool.is_full(key):
-            return False
-        self._pool.queue(key, waiter)
-        return True
+        if self.closed or request.origin in self._distrusted:
+            return 0.0
+        if patience := self._pool.patience(key):
+            self._pool.queue(key, waiter)
+        return patience
 
     async def place(self, request: HookRequest) -> HookProtocol | None:
         """Return a kept connection for `exchange`, or None to open one, after its turn has come: see `Pool.wait`."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from streamhooks.delivery import pool
 from streamhooks.delivery.answers import Came
 from streamhooks.delivery.connections import HookConnector
 from streamhooks.delivery.deadlines import Deadlines
@@ -78,9 +77,10 @@ class Exchange:
 
     def waits(self) -> bool:
         """Wait in turn for a connection; False if the request may open one at once."""
-        self._is_waiting = self._common.connector.wait_in_turn(self._target.request, self)
+        patience = self._common.connector.wait_in_turn(self._target.request, self)
+        self._is_waiting = patience > 0
         if self._is_waiting:
-            self._tick = self._common.deadlines.add(self, steady() + pool.PATIENCE)
+            self._tick = self._common.deadlines.add(self, steady() + patience)
         return self._is_waiting
 
     def done(self) -> bool:
