@@ -77,8 +77,8 @@ def confirm_notices(one: Installation, replicas: str) -> None:
     """Have Kafka confirm records of `notices` only if so many replicas are in sync; there is one."""
     entry = ConfigEntry("min.insync.replicas", replicas, incremental_operation=AlterConfigOpType.SET)
     topic = ConfigResource(ResourceType.TOPIC, f"{one.prefix}notices", incremental_configs=[entry])
-    (altered,) = AdminClient({"bootstrap.servers": one.brokers}).incremental_alter_configs([topic]).values()
-    altered.result(30)
+    admin = AdminClient({"bootstrap.servers": one.brokers})
+    admin.incremental_alter_configs([topic])[topic].result(30)
 
 
 def notices(one: Installation) -> list[str]:
