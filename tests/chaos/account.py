@@ -48,6 +48,8 @@ class Removal:
     end: int | None
     committed: int
     """How far the group was before it, at least; 0 if that is not known."""
+    is_unseen: bool = False
+    """No worker can know of it."""
 
     @classmethod
     def nothing(cls, kind: str, at: float, topic: str, partition: int) -> Removal:
@@ -57,7 +59,7 @@ class Removal:
     @property
     def is_owed(self) -> bool:
         """Tell whether the workers must report it, even if nothing is lost: their position is not in the log."""
-        return self.kind != "retention" and self.committed > self.first
+        return self.kind != "retention" and self.committed > self.first and not self.is_unseen
 
     def takes(self, record: Record) -> bool:
         return (
@@ -72,7 +74,7 @@ class Removal:
 
         A log that lost its last records before anybody had read so far looks like one that never had them.
         """
-        return self.kind != "cut" or self.committed > self.first
+        return not self.is_unseen and (self.kind != "cut" or self.committed > self.first)
 
 
 @dataclass(frozen=True)

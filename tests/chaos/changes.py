@@ -36,6 +36,8 @@ class Change:
     """The answer says that it may have been applied all the same."""
     looked: float | None = None
     """When the ETag was known that went along as `If-Match`."""
+    detail: str = ""
+    """What a refusal says."""
 
     @property
     def is_done(self) -> bool:
@@ -125,7 +127,13 @@ def _stale(sight: Sight, fields: Fields, worker: str | None) -> Iterator[str]:
             continue
         allowed = standing(changes, sight.begun, worker)
         if shown[name] not in allowed:
-            yield f"{name} of {hook} is {shown[name]!r} on {sight.worker}, and should be of {allowed}"
+            made = ", ".join(_told(one) for one in changes if one.value == shown[name]) or "no call"
+            yield f"{name} of {hook} is {shown[name]!r} on {sight.worker}, by {made}; it should be of {allowed}"
+
+
+def _told(one: Change) -> str:
+    seconds = f"{one.begun:.2f} to {one.ended:.2f}"
+    return f"call {one.call} to {one.worker} ({one.outcome}{', ' * bool(one.detail)}{one.detail}, {seconds})"
 
 
 def _wrong_answers(changes: Iterable[Change], fields: Fields) -> Iterator[str]:

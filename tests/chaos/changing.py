@@ -196,7 +196,8 @@ class Storm:
 
     def _note(self, hook: str, came: Came, values: Mapping[str, Any], looked: float | None = None) -> None:
         number = next(_numbers)
+        detail = str(came.body.get("detail", "")) if isinstance(came.body, dict) else ""
+        who = came.worker, came.begun, came.ended, came.status, came.maybe
         self.journal.changes += [
-            Change(number, hook, name, value, came.worker, came.begun, came.ended, came.status, came.maybe, looked)
-            for name, value in values.items()
+            Change(number, hook, name, value, *who, looked, detail) for name, value in values.items()
         ]

@@ -39,6 +39,7 @@ from chaos.timing import added, disturbances, waits
 from chaos.toggles import judge_toggles
 from chaos.toggling import left_to_send
 from chaos.verdict import judge
+from chaos.witnesses import as_seen
 from streamhooks.dev.kafka import EmbeddedKafka
 from streamhooks.dev.kafka_config import Door
 from streamhooks.dev.ports import free_ports
@@ -126,9 +127,8 @@ async def _run(stage: Stage) -> Report:
     (error,) = await asyncio.gather(watching, return_exceptions=True)
     if not isinstance(error, asyncio.CancelledError):
         fleet.problems.append(f"the workers were not watched to the end: {error!r}")
-    await asyncio.to_thread(
-        read_topics, evidence, brokers, prefix, known, written, stage.removals, stage.kept, stage.shifts
-    )
+    removals = list(as_seen(stage.removals, fleet.lives, fleet.happened))
+    await asyncio.to_thread(read_topics, evidence, brokers, prefix, known, written, removals, stage.kept, stage.shifts)
     evidence.requests, evidence.unverified = stage.receiver.requests(), stage.receiver.unverified()
     evidence.gone |= dict.fromkeys(told(evidence, stage.toggles), "told")
     evidence.moves = dict(fleet.all_moves())

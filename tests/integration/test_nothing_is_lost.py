@@ -73,12 +73,12 @@ def test_a_call_that_no_broker_takes_becomes_a_truncated_dead_letter_and_blocks_
     assert one.api.get("/health/ready").status == 200
 
 
-def confirm_notices(one: Installation, replicas: str) -> None:
-    """Have Kafka confirm records of `notices` only if so many replicas are in sync; there is one."""
-    entry = ConfigEntry("min.insync.replicas", replicas, incremental_operation=AlterConfigOpType.SET)
+def take_notices(one: Installation, *, how: AlterConfigOpType) -> None:
+    """Have Kafka refuse records of `notices` (SET), for what it takes for too old, or take them again (DELETE)."""
+    entry = ConfigEntry("message.timestamp.before.max.ms", "1", incremental_operation=how)
     topic = ConfigResource(ResourceType.TOPIC, f"{one.prefix}notices", incremental_configs=[entry])
-    (altered,) = AdminClient({"bootstrap.servers": one.brokers}).incremental_alter_configs([topic]).values()
-    altered.result(30)
+    admin = AdminClient({"bootstrap.servers": one.brokers})
+    admin.incremental_alter_configs([topic])[topic].result(30)
 
 
 def notices(one: Installation) -> list[str]:
@@ -98,13 +98,13 @@ def test_what_retention_removed_unread_is_told(install, organization: str) -> No
     (removed,) = admin.delete_records([TopicPartition(f"{one.prefix}events", 0, 4)]).values()
     removed.result(30)
     # A worker that is killed before its notice is confirmed has not committed beyond what was removed.
-    confirm_notices(one, "2")
+    take_notices(one, how=AlterConfigOpType.SET)
     worker.launch()
     hook.received(3, timeout=60)
     one.produce("alerts", "1", alert(organization))
     eventually(lambda: one.is_committed("alerts"))
     worker.kill()
-    confirm_notices(one, "1")
+    take_notices(one, how=AlterConfigOpType.DELETE)
     worker.start()
     # What Kafka still holds is delivered, and no more than was removed is told.
     assert len({request["id"] for request in hook.received(3)}) == 3
