@@ -47,6 +47,8 @@ def test_what_is_usual_is_accepted(text: str) -> None:
         (r"message.data.a.matches('\\pL')", r"position 24: \p takes long to compile"),
         ("message.data.a.matches('(a{100}){100}')", "position 24: the characters of all patterns"),
         (f"message.a.matches('{'.' * 600}') || message.b.matches('{'.' * 101}{{4}}')", "of all patterns"),
+        ("message.data.a.matches('(?x)a{#}\\n900}')", "position 24: (?x) hides how often a part is repeated"),
+        ("message.data.a.matches('(?ix:a{#}\\n900})')", "position 24: (?x) hides how often a part is repeated"),
         ("message.data.a.matches('[')", "position 24: not a pattern: unclosed character class"),
         ("message.data.a.matches('a{1000000000000}')", "position 24: the characters of all patterns"),
     ],

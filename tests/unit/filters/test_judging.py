@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streamhooks.cel.values import values_of
 from streamhooks.errors import EvaluationFailed, MissingKey
 from streamhooks.filters import parts
-from streamhooks.filters.bounds import LARGEST_LOOPED, LARGEST_READ
+from streamhooks.filters.bounds import LARGEST_LOOPED, LARGEST_READ, LARGEST_SEARCH
 from streamhooks.filters.judging import Subject, Verdict, compiled_filter, subject_of
 from streamhooks.records.exact_json import loads
 from streamhooks.records.message import Message
@@ -71,6 +71,18 @@ def test_a_comprehension_is_refused_on_a_large_message_whatever_it_reads() -> No
     assert subject(over).judge(text).kind == "failed"
     assert str(LARGEST_LOOPED) in subject(over).judge(text).why
     assert subject(over).judge("message.data.items == [1]") == Verdict("match")
+
+
+def test_what_a_filter_reads_is_bounded_times_the_weight_of_its_patterns() -> None:
+    of_64 = f"message.data.matches('{'.' * 64}')"
+    assert LARGEST_SEARCH // 64 == LARGEST_READ, "a pattern of at most 64 characters may search all that a filter reads"
+    most = LARGEST_READ - len('{"data":""}') - 200
+    assert subject("x" * most).judge(of_64) == Verdict("match")
+    heavy = f"message.data.matches('a{'.' * 30}{'.' * 30}') || message.data.matches('a{'.' * 200}{{2}}b')"
+    verdict = subject("ac" * 20_000).judge(heavy)
+    assert verdict.kind == "failed"
+    assert "its patterns of 471 characters" in verdict.why
+    assert subject("ac" * 5_000).judge(heavy) == Verdict("match")
 
 
 def test_what_a_filter_reads_is_bounded_times_its_readings() -> None:
