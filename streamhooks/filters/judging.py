@@ -12,7 +12,7 @@ from streamhooks.errors import BadExpression, EvaluationFailed, MissingKey
 from streamhooks.filters.bounds import LARGEST_LOOPED, LONGEST, MESSAGE
 from streamhooks.filters.parts import Bounded, Parts, bounded, size_of
 from streamhooks.records.message import Message
-from streamhooks.times import in_utc
+from streamhooks.times import cut
 
 #: compiled filters that are kept, some 2 KB each
 _KEPT: Final = 50_000
@@ -79,14 +79,14 @@ def compiled_filter(text: str) -> Bounded:
 
 def subject_of(message: Message) -> Subject:
     """Return a message as filters see it."""
-    at = message.timestamp
+    at = message.timestamp  # as in the body, and as a retry reads it
     return Subject(
         {
             "type": message.type,
             "organization_id": message.organization_id,
             "project_id": message.project_id,
             "id": message.id,
-            "timestamp": None if at is None else in_utc(at),
+            "timestamp": None if at is None else cut(at),
             "data": message.data,
         }
     )

@@ -11,12 +11,12 @@ from typing import Any, Final
 from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
+from streamhooks.records.datetimes import moment_of
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.formats import SINGLE_OBJECT, Registry, decode, decode_any
 from streamhooks.records.hook_events import EVENT_ALERT, EVENT_CREATED
 from streamhooks.records.ids import source_id
 from streamhooks.records.message import Message
-from streamhooks.times import moment
 
 _CONTENT_TYPE: Final = "content-type"
 _STRUCTURED: Final = "application/cloudevents+json"
@@ -62,7 +62,8 @@ def sent_message(message: Message, record: Record) -> Message:
     return replace(
         message,
         id=message.id or source_id(record.topic, record.partition, record.offset, record.timestamp),
-        timestamp=record.timestamp / 1000 if message.timestamp is None else message.timestamp,
+        # Kafka's -1 is no timestamp.
+        timestamp=max(record.timestamp, 0) / 1000 if message.timestamp is None else message.timestamp,
     )
 
 
@@ -95,7 +96,7 @@ def message_of_change(event: str, organization_id: str, project_id: str | None, 
 
 def _of_event(event: Event, type_: str, data: dict[str, Any]) -> Message:
     at = event.datetime
-    return Message(type_, event.organization_id, data, event.project_id, event.event_id, moment(at))
+    return Message(type_, event.organization_id, data, event.project_id, event.event_id, moment_of(at))
 
 
 def _structured(fields: Any) -> Message:

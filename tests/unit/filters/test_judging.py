@@ -85,6 +85,15 @@ def test_what_a_filter_reads_is_bounded_times_the_weight_of_its_patterns() -> No
     assert subject("ac" * 5_000).judge(heavy) == Verdict("match")
 
 
+@pytest.mark.parametrize("written", ["2026-01-01T00:00:00.0009Z", "2026-01-01T00:00:00.123456Z", 1_767_225_600.0009])
+def test_a_retry_sees_the_timestamp_that_the_first_attempt_saw(written: str | float) -> None:
+    message = Message.from_fields({"type": "order.paid", "organization_id": "1", "timestamp": written})
+    again = Message.from_fields(message.to_fields())
+    for compared in ("> timestamp('2026-01-01T00:00:00Z')", "== timestamp('2026-01-01T00:00:00.123Z')"):
+        text = f"message.timestamp {compared}"
+        assert subject_of(message).judge(text) == subject_of(again).judge(text)
+
+
 def test_what_a_filter_reads_is_bounded_times_its_readings() -> None:
     data = {"pad": "x" * (LARGEST_READ // 2 - 100), "total": 1}
     once, twice = "size(message.data.pad) > 1", "size(message.data.pad) > 1 && message.data.pad != ''"

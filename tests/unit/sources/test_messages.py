@@ -16,10 +16,13 @@ from test_calls import CHANGE, TOPICS, calls
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
+from streamhooks.records.event import Event
+from streamhooks.records.exact_json import ExactNumber
 from streamhooks.records.formats import encode_avro
 from streamhooks.records.ids import source_id, webhook_id
 from streamhooks.records.message import Message
 from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.messages import message_of, sent_message
 from streamhooks.sources.origin import origin_of
 
 PAID: dict[str, Any] = {"type": "order.paid", "organization_id": "1", "data": {"total": 120}}
@@ -141,6 +144,23 @@ def test_each_message_hook_gets_a_message_once_with_an_id_from_the_coordinates()
     again = made.again(ALL, one, "replay", "x")
     assert again is not None
     assert (again.webhook_id, again.args) == (found[1].webhook_id, found[1].args)
+
+
+@pytest.mark.parametrize("milliseconds", [-1, 0, 1500, 2**63 - 1])
+def test_a_message_of_a_record_with_any_timestamp_can_be_read_again(milliseconds):
+    sent = sent_message(read(PAID), record(SourceKind.MESSAGES, PAID)._replace(timestamp=milliseconds))
+    again = Message.from_fields(sent.to_fields())
+    assert again.to_fields() == sent.to_fields()
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [(1769860800, 1769860800.0), (ExactNumber("1769860800.50"), 1769860800.5), ("2016-12-31T23:59:60Z", 1483228800.0)],
+)
+def test_a_message_of_an_event_has_its_time(written, moment):
+    message = message_of(Event.from_fields({**EVENT, "datetime": written}))
+    assert message is not None
+    assert message.timestamp == moment
 
 
 def test_the_original_records_are_messages_as_well():
