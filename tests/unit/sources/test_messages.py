@@ -105,6 +105,16 @@ def test_headers_without_a_value_are_none():
     )
 
 
+def test_what_is_null_is_as_if_it_were_not_there():
+    assert read(PAID | {"specversion": None}) == read(PAID)
+    assert read({"specversion": "1.0", **ATTRIBUTES, "data": PAID["data"], "data_base64": None}) == SENT
+
+
+def test_attributes_that_are_not_sent_on_may_be_anything():
+    headers = {**{f"ce_{name}": value.encode() for name, value in ATTRIBUTES.items()}, "ce_specversion": b"1.0"}
+    assert read(b"1", tuple({**headers, "ce_tenant": b"\xff", "ce_subject": b""}.items())) == replace(SENT, data=1)
+
+
 def test_a_message_may_be_avro():
     assert read(encode_avro(SENT)) == SENT
 
@@ -123,6 +133,10 @@ def test_a_message_may_be_avro():
         (b"\xff", (("ce_specversion", b"1.0"), ("ce_id", b"\xff")), "UTF-8"),
         (b"text", (("ce_specversion", b"1.0"), ("content-type", b"text/plain")), "data must be JSON"),
         (None, (("ce_specversion", b"1.0"),), "tombstone"),
+        ({"specversion": "1.0", **ATTRIBUTES, "time": "now"}, (), "^time: must be RFC 3339"),
+        ({"specversion": "1.0", **ATTRIBUTES, "organizationid": True}, (), "^organizationid: must be an id"),
+        ({"specversion": "1.0", **ATTRIBUTES, "projectid": ""}, (), "^projectid: must not be empty"),
+        ({"specversion": "1.0", **ATTRIBUTES, "type": None}, (), "^type: must be a text"),
     ],
 )
 def test_what_can_not_be_read_says_why(value, headers, reason):
