@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from streamhooks.cel.values import type_name
+from streamhooks.cel.expression import at
+from streamhooks.cel.values import type_name, values_of
 from streamhooks.errors import BadExpression, EvaluationFailed, MissingKey
 from streamhooks.filters.bounds import LARGEST_LOOPED, LONGEST, MESSAGE
 from streamhooks.filters.parts import Bounded, Parts, bounded, size_of
@@ -55,7 +56,7 @@ class Subject:
             return Verdict("failed", str(failed))
         if isinstance(value, bool):
             return MATCH if value else NO_MATCH
-        return Verdict("failed", f"its value is of type {type_name(value)}, not bool")
+        return Verdict("failed", _no_bool(value))
 
     def _evaluate(self, asked: Bounded) -> Any:
         if asked.expression.comprehensions and self._size_of_data() > LARGEST_LOOPED:
@@ -74,7 +75,24 @@ def compiled_filter(text: str) -> Bounded:
     """Return the filter; raise BadExpression, which says where and why, if it is none or may cost too much."""
     if len(text) > LONGEST:
         raise BadExpression(f"it has {len(text)} characters, and a filter can have {LONGEST}")
-    return bounded(text, (MESSAGE,))
+    found = bounded(text, (MESSAGE,))
+    if not found.paths:
+        _check_constant(found)
+    return found
+
+
+def _check_constant(asked: Bounded) -> None:
+    """Raise BadExpression for an expression that fails on each message; it names none."""
+    try:
+        value = asked.expression.evaluate(values_of({}))
+    except EvaluationFailed as failed:
+        raise BadExpression(f"{at(asked.expression.text, 0)}: {failed}") from None
+    if not isinstance(value, bool):
+        raise BadExpression(f"{at(asked.expression.text, 0)}: {_no_bool(value)}")
+
+
+def _no_bool(value: Any) -> str:
+    return f"its value is of type {type_name(value)}, not bool"
 
 
 def subject_of(message: Message) -> Subject:

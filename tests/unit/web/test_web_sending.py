@@ -171,6 +171,15 @@ async def test_hops_and_trace_are_passed_on() -> None:
     assert (status, found.keys(), parts.published) == (400, {"streamhooks-hops"}, [])
 
 
+async def test_of_several_numbers_of_hops_the_highest_counts() -> None:
+    parts = FakeParts()
+    headers = [("streamhooks-hops", "2"), ("Streamhooks-Hops", "11"), ("streamhooks-hops", "3")]
+    async with serving(parts) as client:
+        assert (await client.post(PATH, json=PAID, headers=headers)).status == 201
+        assert parts.headers_of[0] == [("streamhooks-hops", b"11")]
+        assert (await client.post(PATH, json=PAID, headers=[*headers, ("streamhooks-hops", "x")])).status == 400
+
+
 async def test_each_message_that_kafka_refuses_is_told() -> None:
     kafka = Kafka(Published("t.messages", 2, 7), WriteRefused("no permission"))
     status, found, _ = await sent([PAID | {"id": "a"}, PAID | {"id": "b"}], with_kafka(kafka))
