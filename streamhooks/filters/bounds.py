@@ -33,6 +33,8 @@ LARGEST_LOOPED: Final = 64 * 1024
 """Bytes of the JSON of a message's `data`, for a filter with a comprehension."""
 LARGEST_READ: Final = 256 * 1024
 """Bytes of the JSON that a filter names, times how often it names something: each time, all of it is copied."""
+LARGEST_KEPT: Final = 8 * LARGEST_READ
+"""Bytes of the JSON of what is kept converted for the next filters of a message: it takes about 25 times as much."""
 LARGEST_SEARCH: Final = 16 * 1024 * 1024
 """Those bytes, times the weight of the filter's patterns: at worst, each byte is compared with each of their states."""
 

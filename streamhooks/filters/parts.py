@@ -14,7 +14,7 @@ import orjson
 from streamhooks.cel.expression import Expression, compile_expression
 from streamhooks.cel.values import Values, values_of
 from streamhooks.errors import EvaluationFailed
-from streamhooks.filters.bounds import LARGEST_READ, LARGEST_SEARCH, check_bounds
+from streamhooks.filters.bounds import LARGEST_KEPT, LARGEST_READ, LARGEST_SEARCH, check_bounds
 from streamhooks.records.exact_json import dumps
 
 Path = tuple[str, ...]
@@ -49,6 +49,7 @@ class Parts:
         self._variables = variables
         self._ready = ready
         self._converted: dict[tuple[Path, ...], tuple[Values, int]] = {}
+        self._kept = 0
 
     def evaluate(self, asked: Bounded) -> Any:
         """Return the value of an expression.
@@ -58,14 +59,8 @@ class Parts:
             EvaluationFailed: it can't be evaluated with these variables, or names too much of them.
 
         """
-        expression, paths = asked.expression, asked.paths
-        if paths not in self._converted:
-            part = part_of(self._variables, paths)
-            size = size_of(part)
-            if size > LARGEST_READ:  # never converted
-                part = {}
-            self._converted[paths] = (values_of(part if self._ready is None else self._ready(part)), size)
-        values, size = self._converted[paths]
+        expression = asked.expression
+        values, size = self._converted.get(asked.paths) or self._convert(asked.paths)
         read = size * len(expression.reads)
         if read > LARGEST_READ:
             raise EvaluationFailed(
@@ -77,6 +72,19 @@ class Parts:
                 f" of {asked.weight} characters"
             )
         return expression.evaluate(values)
+
+    def _convert(self, paths: tuple[Path, ...]) -> tuple[Values, int]:
+        """Return the part at these paths, converted, and the bytes of its JSON."""
+        part = part_of(self._variables, paths)
+        size = size_of(part)
+        if size > LARGEST_READ:  # never converted
+            part = {}
+        if self._kept + size > LARGEST_KEPT:
+            self._converted.clear()
+            self._kept = 0
+        self._kept += size
+        found = self._converted[paths] = values_of(part if self._ready is None else self._ready(part)), size
+        return found
 
 
 def part_of(value: Any, paths: Collection[Path]) -> Any:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamhooks.cel.expression import Expression
 from streamhooks.cel.values import values_of
 from streamhooks.errors import EvaluationFailed, MissingKey
 from streamhooks.filters import parts
-from streamhooks.filters.bounds import LARGEST_LOOPED, LARGEST_READ, LARGEST_SEARCH
+from streamhooks.filters.bounds import LARGEST_KEPT, LARGEST_LOOPED, LARGEST_READ, LARGEST_SEARCH
 from streamhooks.filters.judging import Subject, Verdict, compiled_filter, subject_of
 from streamhooks.records.exact_json import loads
 from streamhooks.records.message import Message
@@ -92,6 +94,26 @@ def test_a_retry_sees_the_timestamp_that_the_first_attempt_saw(written: str | fl
     for compared in ("> timestamp('2026-01-01T00:00:00Z')", "== timestamp('2026-01-01T00:00:00.123Z')"):
         text = f"message.timestamp {compared}"
         assert subject_of(message).judge(text) == subject_of(again).judge(text)
+
+
+def test_of_many_parts_of_a_message_only_some_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted: list[weakref.ref[Any]] = []
+
+    class Context:
+        """What is kept, without the library."""
+
+    def convert(_: object) -> Context:
+        context = Context()
+        converted.append(weakref.ref(context))
+        return context
+
+    monkeypatch.setattr(parts, "values_of", convert)
+    monkeypatch.setattr(Expression, "evaluate", lambda *_: True)
+    asked = subject({"pad": "x" * (LARGEST_READ // 3), **dict.fromkeys(map(str, range(100)), 1)})
+    for number in range(100):
+        assert asked.judge(f"message.data.pad == '' || message.data.n{number} == 1") == Verdict("match")
+    assert len(converted) == 100
+    assert 0 < sum(one() is not None for one in converted) * LARGEST_READ // 3 <= LARGEST_KEPT
 
 
 def test_what_a_filter_reads_is_bounded_times_its_readings() -> None:
