@@ -99,7 +99,7 @@ def _weight_of_patterns(expression: Expression) -> int:
                 raise BadExpression(
                     f"{where}: \\{kind} takes long to compile for all of Unicode: use {_OF_UNICODE[kind]}"
                 )
-        if _VERBOSE.search(pattern):  # a comment may be within the braces, and have braces itself
+        if _VERBOSE.search(_ESCAPED.sub("", pattern)):  # a comment may be within the braces, and have braces itself
             raise BadExpression(f"{where}: (?x) hides how often a part is repeated: write the pattern without it")
         weight += len(pattern) * _repetitions(pattern)
         if weight > HEAVIEST_PATTERNS:
