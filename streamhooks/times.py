@@ -67,9 +67,14 @@ def iso(seconds: float | None) -> str | None:
     """Return epoch seconds as an ISO 8601 text in UTC, cut to milliseconds."""
     if seconds is None:
         return None
+    return cut(seconds).isoformat(timespec="milliseconds")
+
+
+def cut(seconds: float) -> datetime:
+    """Return epoch seconds as a datetime in UTC, cut to milliseconds; `LATEST` for what is later."""
     # Far from now, a text that was read is a little less than its millisecond: the next float is not.
     whole, rest = divmod(math.floor(math.nextafter(min(seconds, LATEST), math.inf) * 1000), 1000)
-    return in_utc(whole).replace(microsecond=rest * 1000).isoformat(timespec="milliseconds")
+    return in_utc(whole).replace(microsecond=rest * 1000)
 
 
 def in_utc(seconds: float) -> datetime:

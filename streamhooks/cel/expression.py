@@ -97,11 +97,13 @@ def _check_names(
     for name in program.functions():
         if _NAME.fullmatch(name) and name not in FUNCTIONS:
             raise BadExpression(f"{_place(text, tokens, name)}: there is no function {shortened(name)}")
-    of_loops = {loop.variable for loop in loops}
+    known = ", ".join(sorted(variables))
     for name in program.variables():
-        if name not in variables and name not in of_loops:
-            known = ", ".join(sorted(variables))
+        if name not in variables and name not in {loop.variable for loop in loops}:
             raise BadExpression(f"{_place(text, tokens, name)}: there is no {shortened(name)}, only {known}")
+    for token in (tokens[head] for head in heads_of(tokens)):
+        if token.text not in variables and not any(loop.binds(token) for loop in loops):
+            raise BadExpression(f"{at(text, token.start)}: there is no {shortened(token.text)}, only {known}")
     for loop in loops:
         if loop.variable in variables:
             raise BadExpression(

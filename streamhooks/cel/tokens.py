@@ -52,6 +52,10 @@ class Comprehension:
     body: tuple[Token, ...]
     """All tokens between its parentheses."""
 
+    def binds(self, token: Token) -> bool:
+        """Tell whether a token that names a variable names that of this comprehension."""
+        return token.text == self.variable and self.body[0].start <= token.start < self.body[-1].end
+
 
 def tokens_of(text: str) -> tuple[Token, ...]:
     """Return the tokens of an expression that the library accepts, without spaces and comments."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -120,14 +121,14 @@ def _given(sample: str, key: str | None, headers: Iterable[tuple[str, bytes]]) -
             value = source.read()
     except OSError as error:
         raise Refusal(f"{sample} can't be read: {error.strerror}") from None
-    return Record("", 0, 0, int(time.time() * 1000), None if key is None else key.encode(), value, tuple(headers))
+    return Record("", 0, 0, int(time.time() * 1000), None if key is None else os.fsencode(key), value, tuple(headers))
 
 
 def _header(text: str) -> tuple[str, bytes]:
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--header")
-    return name, value.encode()
+    return name, os.fsencode(value)
 
 
 def _outcomes(settings: Settings, entries: Iterable[OwnTopic], record: Record) -> list[_Outcome]:

@@ -33,17 +33,25 @@ LARGEST_LOOPED: Final = 64 * 1024
 """Bytes of the JSON of a message's `data`, for a filter with a comprehension."""
 LARGEST_READ: Final = 256 * 1024
 """Bytes of the JSON that a filter names, times how often it names something: each time, all of it is copied."""
+LARGEST_KEPT: Final = 8 * LARGEST_READ
+"""Bytes of the JSON of what is kept converted for the next filters of a message: it takes about 25 times as much."""
+LARGEST_SEARCH: Final = 16 * 1024 * 1024
+"""Those bytes, times the weight of the filter's patterns: at worst, each byte is compared with each of their states."""
 
 _RUNS_TO_AN_END: Final = ("all", "exists", "exists_one", "existsOne")
 _ESCAPED = re.compile(r"\\(.)")
 _OF_UNICODE: Final = {"w": "[A-Za-z0-9_]", "W": "[^A-Za-z0-9_]", "d": "[0-9]", "D": "[^0-9]", "s": "[ \\t\\n]",
                       "S": "[^ \\t\\n]", "p": "a range such as [à-ö]", "P": "a range such as [^à-ö]"}  # fmt: skip
+_VERBOSE = re.compile(r"\(\?[A-Za-wyz]*x")
 _REPEATED = re.compile(r"\{([^{}]*)\}")
 _NUMBER = re.compile(r"[0-9]+")
 
 
-def check_bounds(expression: Expression, variables: Collection[str]) -> None:
-    """Raise BadExpression if an expression over these variables may cost too much."""
+def check_bounds(expression: Expression, variables: Collection[str]) -> int:
+    """Return the weight of the patterns; raise BadExpression if an expression over these variables may cost too much.
+
+    The weight is the characters of all patterns, each times its counted repetitions.
+    """
     loops = expression.comprehensions
     if len(loops) > 1:
         raise BadExpression(
@@ -55,7 +63,7 @@ def check_bounds(expression: Expression, variables: Collection[str]) -> None:
     added = [token for token in expression.tokens if token.text == "+"]
     if len(added) > MOST_USES:
         raise BadExpression(f"{at(expression.text, added[MOST_USES].start)}: an expression can have {MOST_USES} +")
-    _check_patterns(expression)
+    return _weight_of_patterns(expression)
 
 
 def _check_loop(text: str, loop: Comprehension, variables: Collection[str]) -> None:
@@ -82,7 +90,7 @@ def _check_loop(text: str, loop: Comprehension, variables: Collection[str]) -> N
             )
 
 
-def _check_patterns(expression: Expression) -> None:
+def _weight_of_patterns(expression: Expression) -> int:
     weight = 0
     for token in _patterns(expression):
         pattern, where = _text_of(token), at(expression.text, token.start)
@@ -91,6 +99,8 @@ def _check_patterns(expression: Expression) -> None:
                 raise BadExpression(
                     f"{where}: \\{kind} takes long to compile for all of Unicode: use {_OF_UNICODE[kind]}"
                 )
+        if _VERBOSE.search(_ESCAPED.sub("", pattern)):  # a comment may be within the braces, and have braces itself
+            raise BadExpression(f"{where}: (?x) hides how often a part is repeated: write the pattern without it")
         weight += len(pattern) * _repetitions(pattern)
         if weight > HEAVIEST_PATTERNS:
             raise BadExpression(
@@ -101,6 +111,7 @@ def _check_patterns(expression: Expression) -> None:
             cel.compile(f"''.matches({token.text})").execute()
         except RuntimeError as error:
             raise BadExpression(f"{where}: not a pattern: {_last_line(str(error))}") from None
+    return weight
 
 
 def _patterns(expression: Expression) -> Iterator[Token]:

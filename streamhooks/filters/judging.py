@@ -7,25 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from streamhooks.cel.expression import Expression, compile_expression
-from streamhooks.cel.values import type_name
+from streamhooks.cel.expression import at
+from streamhooks.cel.values import type_name, values_of
 from streamhooks.errors import BadExpression, EvaluationFailed, MissingKey
-from streamhooks.filters.bounds import LARGEST_LOOPED, LONGEST, MESSAGE, check_bounds
-from streamhooks.filters.parts import Parts, Path, paths_of, size_of
+from streamhooks.filters.bounds import LARGEST_LOOPED, LONGEST, MESSAGE
+from streamhooks.filters.parts import Bounded, Parts, bounded, size_of
 from streamhooks.records.message import Message
-from streamhooks.times import in_utc
+from streamhooks.times import cut
 
 #: compiled filters that are kept, some 2 KB each
 _KEPT: Final = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A filter, compiled."""
-
-    expression: Expression
-    paths: tuple[Path, ...]
-    """The parts of the message that it names: only they are converted."""
 
 
 Kind = Literal["match", "no_match", "failed"]
@@ -65,14 +56,14 @@ class Subject:
             return Verdict("failed", str(failed))
         if isinstance(value, bool):
             return MATCH if value else NO_MATCH
-        return Verdict("failed", f"its value is of type {type_name(value)}, not bool")
+        return Verdict("failed", _no_bool(value))
 
-    def _evaluate(self, asked: Filter) -> Any:
+    def _evaluate(self, asked: Bounded) -> Any:
         if asked.expression.comprehensions and self._size_of_data() > LARGEST_LOOPED:
             raise EvaluationFailed(
                 f"the message has {self._size} bytes, and a filter with a comprehension is for {LARGEST_LOOPED}"
             )
-        return self._parts.evaluate(asked.expression, asked.paths)
+        return self._parts.evaluate(asked)
 
     def _size_of_data(self) -> int:
         if self._size < 0:
@@ -80,32 +71,47 @@ class Subject:
         return self._size
 
 
-def compiled_filter(text: str) -> Filter:
+def compiled_filter(text: str) -> Bounded:
     """Return the filter; raise BadExpression, which says where and why, if it is none or may cost too much."""
     if len(text) > LONGEST:
         raise BadExpression(f"it has {len(text)} characters, and a filter can have {LONGEST}")
-    expression = compile_expression(text, (MESSAGE,))
-    check_bounds(expression, (MESSAGE,))
-    return Filter(expression, paths_of(expression))
+    found = bounded(text, (MESSAGE,))
+    if not found.paths:
+        _check_constant(found)
+    return found
+
+
+def _check_constant(asked: Bounded) -> None:
+    """Raise BadExpression for an expression that fails on each message; it names none."""
+    try:
+        value = asked.expression.evaluate(values_of({}))
+    except EvaluationFailed as failed:
+        raise BadExpression(f"{at(asked.expression.text, 0)}: {failed}") from None
+    if not isinstance(value, bool):
+        raise BadExpression(f"{at(asked.expression.text, 0)}: {_no_bool(value)}")
+
+
+def _no_bool(value: Any) -> str:
+    return f"its value is of type {type_name(value)}, not bool"
 
 
 def subject_of(message: Message) -> Subject:
     """Return a message as filters see it."""
-    at = message.timestamp
+    at = message.timestamp  # as in the body, and as a retry reads it
     return Subject(
         {
             "type": message.type,
             "organization_id": message.organization_id,
             "project_id": message.project_id,
             "id": message.id,
-            "timestamp": None if at is None else in_utc(at),
+            "timestamp": None if at is None else cut(at),
             "data": message.data,
         }
     )
 
 
 @lru_cache(_KEPT)
-def _filter_of(text: str) -> Filter | BadExpression:
+def _filter_of(text: str) -> Bounded | BadExpression:
     try:
         return compiled_filter(text)
     except BadExpression as bad:

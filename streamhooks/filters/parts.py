@@ -1,20 +1,42 @@
-"""The parts of variables that expressions name: only they are converted, each once for all expressions that name it."""
+"""The parts of variables that expressions name: only they are converted, each once for all expressions that name it.
+
+What an expression may name of them is bounded by its size (`filters/bounds.py`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from streamhooks.cel.expression import Expression
+from streamhooks.cel.expression import Expression, compile_expression
 from streamhooks.cel.values import Values, values_of
 from streamhooks.errors import EvaluationFailed
-from streamhooks.filters.bounds import LARGEST_READ
+from streamhooks.filters.bounds import LARGEST_KEPT, LARGEST_READ, LARGEST_SEARCH, check_bounds
 from streamhooks.records.exact_json import dumps
 
 Path = tuple[str, ...]
 """A variable and members below it: `("message", "data", "total")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """A compiled expression whose cost is bounded."""
+
+    expression: Expression
+    paths: tuple[Path, ...]
+    """The parts of its variables that it names, each once: only they are converted."""
+    weight: int
+    """Of its patterns."""
+
+
+def bounded(text: str, variables: Collection[str]) -> Bounded:
+    """Return the expression; raise BadExpression, which says where and why, if it is none or may cost too much."""
+    expression = compile_expression(text, variables)
+    weight = check_bounds(expression, variables)
+    return Bounded(expression, tuple(sorted(set(expression.reads))), weight)
 
 
 class Parts:
@@ -27,32 +49,42 @@ class Parts:
         self._variables = variables
         self._ready = ready
         self._converted: dict[tuple[Path, ...], tuple[Values, int]] = {}
+        self._kept = 0
 
-    def evaluate(self, expression: Expression, paths: tuple[Path, ...]) -> Any:
-        """Return the value of an expression; `paths` are `paths_of` it.
+    def evaluate(self, asked: Bounded) -> Any:
+        """Return the value of an expression.
 
         Raises:
             MissingKey: it needs a key that a map does not have.
             EvaluationFailed: it can't be evaluated with these variables, or names too much of them.
 
         """
-        if paths not in self._converted:
-            part = part_of(self._variables, paths)
-            size = size_of(part)
-            if size > LARGEST_READ:  # never converted
-                part = {}
-            self._converted[paths] = (values_of(part if self._ready is None else self._ready(part)), size)
-        values, size = self._converted[paths]
-        if size * len(expression.reads) > LARGEST_READ:
+        expression = asked.expression
+        values, size = self._converted.get(asked.paths) or self._convert(asked.paths)
+        read = size * len(expression.reads)
+        if read > LARGEST_READ:
             raise EvaluationFailed(
                 f"it names {size} bytes {len(expression.reads)} times, more than {LARGEST_READ} in all"
             )
+        if read * asked.weight > LARGEST_SEARCH:
+            raise EvaluationFailed(
+                f"it names {read} bytes in all, more than {LARGEST_SEARCH // asked.weight}, the most for its patterns"
+                f" of {asked.weight} characters"
+            )
         return expression.evaluate(values)
 
-
-def paths_of(expression: Expression) -> tuple[Path, ...]:
-    """Return what an expression names, each once."""
-    return tuple(sorted(set(expression.reads)))
+    def _convert(self, paths: tuple[Path, ...]) -> tuple[Values, int]:
+        """Return the part at these paths, converted, and the bytes of its JSON."""
+        part = part_of(self._variables, paths)
+        size = size_of(part)
+        if size > LARGEST_READ:  # never converted
+            part = {}
+        if self._kept + size > LARGEST_KEPT:
+            self._converted.clear()
+            self._kept = 0
+        self._kept += size
+        found = self._converted[paths] = values_of(part if self._ready is None else self._ready(part)), size
+        return found
 
 
 def part_of(value: Any, paths: Collection[Path]) -> Any:

@@ -5,16 +5,15 @@ CloudEvents, and records of topics of one's own, become messages as well.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.exact_json import ExactNumber
-from streamhooks.records.fields import OF_USERS, Record, identity, is_number, optional_identity, text
+from streamhooks.records.datetimes import moment_of
+from streamhooks.records.fields import OF_USERS, Record, identity, optional_identity, text
 from streamhooks.records.hook_events import LONGEST_TYPE, is_type
-from streamhooks.times import iso, moment
+from streamhooks.times import iso
 
 LONGEST_ID: Final = 256
 
@@ -107,9 +106,7 @@ def _optional_moment(fields: dict[str, Any]) -> float | None:
     value = fields.get("timestamp")
     if value is None:
         return None
-    if isinstance(value, ExactNumber):
-        value = float(value)
-    found = moment(value) if isinstance(value, str) or (is_number(value) and math.isfinite(value)) else None
+    found = moment_of(value)
     if found is None:
         raise BrokenRecord("timestamp: must be RFC 3339 or epoch seconds")
     return found

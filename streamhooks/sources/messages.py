@@ -11,16 +11,25 @@ from typing import Any, Final
 from streamhooks.delivery.payloads import change_event, resource_change_data, resource_name
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
+from streamhooks.records.datetimes import moment_of
 from streamhooks.records.event import Alert, Event, ResourceChange
 from streamhooks.records.formats import SINGLE_OBJECT, Registry, decode, decode_any
 from streamhooks.records.hook_events import EVENT_ALERT, EVENT_CREATED
 from streamhooks.records.ids import source_id
 from streamhooks.records.message import Message
-from streamhooks.times import moment
 
 _CONTENT_TYPE: Final = "content-type"
 _STRUCTURED: Final = "application/cloudevents+json"
 _VERSION: Final = "1.0"
+#: the attributes that are read, by the fields of a message; the rest may be anything
+_ATTRIBUTES: Final = {
+    "type": "type",
+    "organization_id": "organizationid",
+    "project_id": "projectid",
+    "id": "id",
+    "timestamp": "time",
+    "source": "source",
+}
 
 
 def read_message(record: Record, registry: Registry | None) -> Message:
@@ -38,7 +47,7 @@ def read_message(record: Record, registry: Registry | None) -> Message:
     value = record.value
     if value is not None and b'"specversion"' in value and not value.startswith(SINGLE_OBJECT):
         fields = decode_any(value, registry)
-        if isinstance(fields, dict) and "specversion" in fields:
+        if isinstance(fields, dict) and is_cloud_event(fields):
             return _structured(fields)
     return decode(Message, value, registry)
 
@@ -52,7 +61,12 @@ def message_of_json(value: Any) -> Message:
     """
     if not isinstance(value, dict):
         raise BrokenRecord("it is not a JSON object")
-    return _structured(value) if "specversion" in value else Message.from_fields(value)
+    return _structured(value) if is_cloud_event(value) else Message.from_fields(value)
+
+
+def is_cloud_event(fields: dict[str, Any]) -> bool:
+    """Tell whether decoded JSON is a CloudEvent in structured mode."""
+    return fields.get("specversion") is not None
 
 
 def sent_message(message: Message, record: Record) -> Message:
@@ -62,7 +76,8 @@ def sent_message(message: Message, record: Record) -> Message:
     return replace(
         message,
         id=message.id or source_id(record.topic, record.partition, record.offset, record.timestamp),
-        timestamp=record.timestamp / 1000 if message.timestamp is None else message.timestamp,
+        # Kafka's -1 is no timestamp.
+        timestamp=max(record.timestamp, 0) / 1000 if message.timestamp is None else message.timestamp,
     )
 
 
@@ -95,13 +110,13 @@ def message_of_change(event: str, organization_id: str, project_id: str | None, 
 
 def _of_event(event: Event, type_: str, data: dict[str, Any]) -> Message:
     at = event.datetime
-    return Message(type_, event.organization_id, data, event.project_id, event.event_id, moment(at))
+    return Message(type_, event.organization_id, data, event.project_id, event.event_id, moment_of(at))
 
 
 def _structured(fields: Any) -> Message:
     if not isinstance(fields, dict):
         raise BrokenRecord("the value is not a JSON object")
-    if "data_base64" in fields:
+    if fields.get("data_base64") is not None:
         raise BrokenRecord("data_base64: data must be JSON")
     return _cloud_event(fields, fields.get("data"))
 
@@ -112,8 +127,9 @@ def _content_type(headers: dict[str, bytes], default: bytes = b"") -> str:
 
 
 def _attributes(headers: dict[str, bytes]) -> dict[str, Any]:
+    read = ("specversion", *_ATTRIBUTES.values())
     try:
-        return {name[3:]: value.decode() for name, value in headers.items() if name.startswith("ce_")}
+        return {name: headers[header].decode() for name in read if (header := f"ce_{name}") in headers}
     except UnicodeDecodeError:
         raise BrokenRecord("the headers of a CloudEvent must be UTF-8") from None
 
@@ -133,14 +149,10 @@ def _cloud_event(attributes: dict[str, Any], data: Any) -> Message:
     for name, told in (("id", "id"), ("source", "source"), ("organizationid", "organization_id")):
         if attributes.get(name) in (None, ""):
             raise BrokenRecord(f"{name}: a CloudEvent needs it" + (f", for the {told}" if name != told else ""))
-    return Message.from_fields(
-        {
-            "type": attributes.get("type"),
-            "organization_id": attributes["organizationid"],
-            "project_id": attributes.get("projectid"),
-            "id": attributes["id"],
-            "timestamp": attributes.get("time"),
-            "source": attributes["source"],
-            "data": data,
-        }
-    )
+    try:
+        return Message.from_fields(
+            {"data": data, **{field: attributes.get(name) for field, name in _ATTRIBUTES.items()}}
+        )
+    except BrokenRecord as broken:
+        field, separator, reason = str(broken).partition(": ")
+        raise BrokenRecord(f"{_ATTRIBUTES.get(field, field)}{separator}{reason}") from None

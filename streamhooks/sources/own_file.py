@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import yaml
 
+from streamhooks.cel.expression import shortened
 from streamhooks.errors import BadExpression, BrokenRecord, Refusal
 from streamhooks.kafka.reader import Record
 from streamhooks.kafka.topics import NAMES
@@ -32,6 +33,10 @@ MOST_TOPICS: Final = 100
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]+")
 _OF_KAFKA: Final = "__"
+#: what begins the names of Faust's own topics: the name of its group
+_OF_FAUST: Final = ("worker-__", "counting-__")
+#: unknown names that are told
+_TOLD: Final = 20
 _OF_LIST: Final = "sources"
 _NOTHING: Final = RecordValues(Record("", 0, 0, 0, None, b"null"), None)
 
@@ -65,6 +70,16 @@ def own_topics(path: Path, prefix: str) -> tuple[OwnTopic, ...]:
 class _Loader(yaml.SafeLoader):  # type: ignore[misc] # it has no types
     """Refuses a name that an entry has twice: YAML's loader takes the last one in silence."""
 
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """Return the value of a node; raise yaml.YAMLError for a scalar that is not of its type."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError):
+            if not isinstance(node, yaml.ScalarNode):
+                raise
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(None, None, f"it is no {kind}", node.start_mark) from None
+
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         """Return the mapping; raise yaml.YAMLError for a name that it has twice."""
         seen = set()
@@ -80,14 +95,14 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc] # it has no types
 def _not_yaml(error: Exception) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is None or problem is None:
-        return f"not YAML: {' '.join(str(error).split())[:200]}"
-    return f"line {mark.line + 1}, column {mark.column + 1}: not YAML: {problem}"
+        return f"not YAML: {_told(str(error))}"
+    return f"line {mark.line + 1}, column {mark.column + 1}: not YAML: {_told(problem)}"
 
 
 def _topics(data: Any, prefix: str) -> tuple[OwnTopic, ...]:
     if isinstance(data, dict):
-        if unknown := [str(name) for name in data if name != _OF_LIST]:
-            raise BrokenRecord(f"{', '.join(unknown)}: unknown: the file has its entries under {_OF_LIST}:")
+        if unknown := [name for name in data if name != _OF_LIST]:
+            raise BrokenRecord(f"{_named(unknown)}: unknown: the file has its entries under {_OF_LIST}:")
         data = data.get(_OF_LIST)
     if not isinstance(data, list) or not data:
         raise BrokenRecord(f"the file must be a list of entries, or have one under {_OF_LIST}:")
@@ -109,15 +124,25 @@ def _topics(data: Any, prefix: str) -> tuple[OwnTopic, ...]:
 
 def _place(number: int, raw: Any) -> str:
     topic = raw.get("topic") if isinstance(raw, dict) else None
-    return f"entry {number} ({topic[:LONGEST_TOPIC]})" if isinstance(topic, str) else f"entry {number}"
+    return f"entry {number} ({_told(topic)})" if isinstance(topic, str) else f"entry {number}"
+
+
+def _named(names: list[Any]) -> str:
+    further = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    return ", ".join(_told(str(name)) for name in names[:_TOLD]) + further
+
+
+def _told(name: str) -> str:
+    """Return a name that the file has, fit for a line."""
+    return shortened(name).encode(errors="replace").decode()
 
 
 def _entry(raw: Any, prefix: str) -> OwnTopic:
     if not isinstance(raw, dict):
         raise BrokenRecord("must have topic, type and organization_id")
     known = ("topic", *FIELDS, WHEN)
-    if unknown := [str(name) for name in raw if name not in known]:
-        raise BrokenRecord(f"{', '.join(unknown)}: unknown: an entry can have {', '.join(known)}")
+    if unknown := [name for name in raw if name not in known]:
+        raise BrokenRecord(f"{_named(unknown)}: unknown: an entry can have {', '.join(known)}")
     topic = _topic(raw.get("topic"), prefix)
     for name in REQUIRED:
         if raw.get(name) is None:
@@ -139,8 +164,7 @@ def _topic(name: Any, prefix: str) -> str:
         raise BrokenRecord(
             f"topic: must be letters, digits, '.', '_' and '-', of at most {LONGEST_TOPIC} characters together"
         )
-    # Faust's own topics begin with the name of the group.
-    if name in {prefix + one for one in NAMES.values()} or name.startswith(f"{prefix}worker-__"):
+    if name in {prefix + one for one in NAMES.values()} or name.startswith(tuple(prefix + one for one in _OF_FAUST)):
         raise BrokenRecord("topic: it is one of streamhooks' own topics")
     if name.startswith(_OF_KAFKA):
         raise BrokenRecord("topic: it is one of Kafka's own topics")
@@ -149,8 +173,9 @@ def _topic(name: Any, prefix: str) -> str:
 
 def _rule(name: str, text: Any) -> Rule:
     if not isinstance(text, str):
-        shown = "true" if text is True else "false" if text is False else str(text)
-        written = f': in quotes, "{shown}" is one' if isinstance(text, bool | int | float) else ""
+        # The text of a list that names others may be as long as all memory.
+        shown = str(text).lower() if isinstance(text, bool) else str(text) if isinstance(text, int | float) else ""
+        written = f': in quotes, "{shown}" is one' if shown else ""
         raise BrokenRecord(f"{name}: must be an expression, a text{written}")
     try:
         rule = Rule(name, formula_of(text))

@@ -9,12 +9,11 @@ from typing import Any, Final
 
 import cel
 
-from streamhooks.cel.expression import Expression, compile_expression
 from streamhooks.cel.tokens import Token, whole_path
 from streamhooks.cel.values import type_name
 from streamhooks.errors import BadExpression, EvaluationFailed, MissingKey
-from streamhooks.filters.bounds import LARGEST_LOOPED, LONGEST, check_bounds
-from streamhooks.filters.parts import Parts, Path, part_of, paths_of, size_of
+from streamhooks.filters.bounds import LARGEST_LOOPED, LONGEST
+from streamhooks.filters.parts import Bounded, Parts, bounded, part_of, size_of
 from streamhooks.kafka.reader import Record
 from streamhooks.records.exact_json import ExactNumber
 from streamhooks.records.formats import Registry, decode_any
@@ -28,20 +27,18 @@ _INTEGERS: Final = range(-(2**63), 2**64)
 class Formula:
     """An expression over the variables of a record, compiled."""
 
-    expression: Expression
-    paths: tuple[Path, ...]
-    """What it names of the variables: only that is converted."""
+    bounded: Bounded
     place: tuple[str | int, ...] | None
     """The variable and members that it is, if it is nothing else: then its value is taken as it came."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let it be pickled by its text, for child processes: a program of the library can't be."""
-        return formula_of, (self.expression.text,)
+        return formula_of, (self.bounded.expression.text,)
 
     @property
     def is_constant(self) -> bool:
         """Tell whether its value is the same for all records."""
-        return not self.paths
+        return not self.bounded.paths
 
     @property
     def is_of_value(self) -> bool:
@@ -100,19 +97,19 @@ class RecordValues(Mapping[str, Any]):
         """
         if formula.place is not None:
             return _at(self, formula.place)
-        if formula.expression.comprehensions and (size := size_of(part_of(self, formula.paths))) > LARGEST_LOOPED:
+        asked = formula.bounded
+        if asked.expression.comprehensions and (size := size_of(part_of(self, asked.paths))) > LARGEST_LOOPED:
             raise EvaluationFailed(f"it names {size} bytes, and an expression with a comprehension {LARGEST_LOOPED}")
-        return self._parts.evaluate(formula.expression, formula.paths)
+        return self._parts.evaluate(asked)
 
 
 def formula_of(text: str) -> Formula:
     """Return an expression; raise BadExpression, which says where and why, if it is none or may cost too much."""
     if len(text) > LONGEST:
         raise BadExpression(f"it has {len(text)} characters, and an expression can have {LONGEST}")
-    expression = compile_expression(text, VARIABLES)
-    check_bounds(expression, VARIABLES)
-    path = whole_path(expression.tokens)
-    return Formula(expression, paths_of(expression), None if path is None else tuple(map(_step, path)))
+    found = bounded(text, VARIABLES)
+    path = whole_path(found.expression.tokens)
+    return Formula(found, None if path is None else tuple(map(_step, path)))
 
 
 def _step(token: Token) -> str | int:

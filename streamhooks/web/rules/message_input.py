@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from streamhooks.errors import BrokenRecord
-from streamhooks.records.exact_json import dumps
+from streamhooks.records.exact_json import BYTE_ORDER_MARK, dumps
 from streamhooks.records.fields import OF_USERS
 from streamhooks.records.message import Message
 from streamhooks.records.packing import parse_json
-from streamhooks.sources.messages import message_of_json
+from streamhooks.sources.messages import is_cloud_event, message_of_json
 from streamhooks.sources.sending import ToSend
 from streamhooks.web.http.problems import bad_fields, bad_request
 
@@ -29,7 +29,7 @@ def read_messages(body: bytes, media: str) -> list[ToSend]:
 
     Raise ProblemError with 400, which names the fields, in a list after the index of the message: `[3].type`.
     """
-    is_list = body.lstrip()[:1] == b"["
+    is_list = body.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] == b"["
     try:
         given = parse_json(body, OF_USERS + is_list)
     except BrokenRecord as broken:
@@ -55,10 +55,10 @@ def read_messages(body: bytes, media: str) -> list[ToSend]:
 
 def _checked(given: Any, *, of_events: bool) -> ToSend:
     """Return the message in decoded JSON; raise BrokenRecord if it is none."""
-    if of_events and isinstance(given, dict) and "specversion" not in given:
+    if of_events and isinstance(given, dict) and not is_cloud_event(given):
         raise BrokenRecord("specversion: a CloudEvent needs it")
     message = message_of_json(given)
-    if "specversion" not in given and (unknown := sorted(given.keys() - _FIELDS)):
+    if not is_cloud_event(given) and (unknown := sorted(given.keys() - _FIELDS)):
         # On the topic it would be ignored. Here nobody but its sender can have meant something by it.
         raise BrokenRecord(f"{unknown[0][:100]}: unknown field")
     return ToSend(message.key, dumps(given), message.id)
@@ -66,7 +66,8 @@ def _checked(given: Any, *, of_events: bool) -> ToSend:
 
 def _named(text: str, place: str) -> dict[str, str]:
     """Return a problem `<field>: <reason>` by the place of the field; one without a field by that of the message."""
-    field, separator, reason = text.partition(": ")
+    # The name of an unknown field may be any text.
+    field, separator, reason = text.rpartition(": ")
     if not separator:
         return {place or "detail": text}
     return {f"{place}.{field}" if place else field: reason}

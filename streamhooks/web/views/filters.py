@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any, Final, get_args
 
 from aiohttp import web
@@ -10,7 +11,9 @@ from aiohttp import web
 from streamhooks.errors import BadExpression, BrokenRecord
 from streamhooks.filters.judging import Kind, compiled_filter, subject_of
 from streamhooks.history.trying import Trial, Tried
+from streamhooks.records.hook_events import expand_types
 from streamhooks.records.message import Message
+from streamhooks.sources.messages import is_cloud_event, message_of_json
 from streamhooks.times import iso
 from streamhooks.web.http.messages import answer, query, read_fields
 from streamhooks.web.http.parts import Parts
@@ -22,18 +25,20 @@ _CHOOSING: Final = ("organization_id", "project_ids", "events", "limit")
 _LIMIT: Final = 20
 #: what a message needs, and a sample may leave out
 _ANY: Final = {"type": "any", "organization_id": "any"}
+#: the id of a sample that has none; other messages have that of their record
+_ID: Final = "any"
 
 
 async def try_filter(parts: Parts, request: web.Request) -> web.Response:
     """Answer with how a filter judges messages; nothing is saved or sent."""
     query(request)
-    fields = await read_fields(request)
+    fields = await read_fields(request, exact=True)
     wrong = unknown_fields(fields, ("filter", "message", *_CHOOSING))
     text = _filter(fields.get("filter"), wrong)
     if ("message" in fields) == any(name in fields for name in _CHOOSING):
         wrong["message"] = f"give either this or organization_id, with any of {', '.join(_CHOOSING[1:])}"
     elif "message" in fields:
-        sample = _sample(fields["message"], wrong)
+        sample = _sample(fields["message"], parts.clock(), wrong)
     else:
         trial, limit = _trial(text, fields, wrong)
     if wrong:
@@ -56,10 +61,16 @@ def _filter(given: Any, wrong: dict[str, str]) -> str:
     return given
 
 
-def _sample(given: Any, wrong: dict[str, str]) -> Message:
+def _sample(given: Any, now: float, wrong: dict[str, str]) -> Message:
+    """Return the message that a sample is, with an id and a timestamp, as every message that is sent."""
     try:
         if isinstance(given, dict):
-            return Message.from_fields({**_ANY, **given})
+            found = message_of_json(given if is_cloud_event(given) else _ANY | given)
+            return replace(
+                found,
+                id=_ID if found.id is None else found.id,
+                timestamp=now if found.timestamp is None else found.timestamp,
+            )
         wrong["message"] = "must be an object"
     except BrokenRecord as broken:
         wrong["message"] = str(broken)
@@ -71,6 +82,10 @@ def _trial(text: str, fields: dict[str, Any], wrong: dict[str, str]) -> tuple[Tr
     if not isinstance(organization, str) or not organization:
         organization, wrong["organization_id"] = "", "is required, and must be a text"
     lists = {name: _texts(fields, name, wrong) for name in ("project_ids", "events")}
+    try:
+        expand_types(lists["events"])
+    except BrokenRecord as broken:
+        wrong["events"] = str(broken).removeprefix("events: ")
     limit = fields.get("limit", _LIMIT)
     if type(limit) is not int or not 1 <= limit <= MOST_TRIED:
         wrong["limit"] = f"must be a whole number from 1 to {MOST_TRIED}"

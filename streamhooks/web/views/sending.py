@@ -48,10 +48,10 @@ async def _messages(body: bytes, media: str) -> list[ToSend]:
 def _headers(request: web.Request) -> Headers:
     """Return the headers of the records: those that a producer would pass on."""
     headers: Headers = []
-    if (hops := request.headers.get(HOPS_HEADER)) is not None:
-        if not re.fullmatch(HOPS, hops):
+    if hops := request.headers.getall(HOPS_HEADER, []):
+        if not all(re.fullmatch(HOPS, one) for one in hops):
             raise bad_fields({HOPS_HEADER: "must be a whole number of at most 9 digits"})
-        headers.append((HOPS_HEADER, hops.encode()))
+        headers.append((HOPS_HEADER, max(hops, key=int).encode()))
     if (trace := request.headers.get(TRACEPARENT)) is not None:
         # One that is invalid is ignored when the record is read (W3C Trace Context).
         headers.append((TRACEPARENT, trace.encode(errors="surrogateescape")))

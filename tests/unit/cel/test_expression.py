@@ -38,6 +38,9 @@ def value_of(text: str, message: Any = None) -> Any:
         ("message{a: 1} == 1", "position 1: ", "objects of a type"),
         ("message.a.exists(message, true)", "position 18: ", "can't name its variable message"),
         (".message == 1", "position 2: ", "there is no .message"),
+        ("message.a.all(x, x > 1) && x", "position 28: ", "there is no x, only message"),
+        ("x.all(x, x > 1)", "position 1: ", "there is no x, only message"),
+        ("message.a.all(x, x.b.all(y, y > x)) && y == 1", "position 40: ", "there is no y, only message"),
     ],
 )
 def test_what_can_not_be_compiled_is_refused_with_its_position(text: str, position: str, why: str) -> None:

@@ -119,6 +119,16 @@ def test_control_characters_of_a_sample_are_not_shown(file: str) -> None:
     assert not {"\x1b", "\x9b", "\u202e"} & set(done.stdout)
 
 
+def test_a_key_and_a_header_may_have_any_bytes(file: str) -> None:
+    # So Python gives an argument that is not UTF-8.
+    done = check(
+        file, "--topic", "users", "--sample", "-", "--key", "\udcff", "--header", "by=\udcff", value={"team": 1}
+    )
+    assert done.exit_code == 0, done.stderr
+    done = check(file, "--topic", "orders", "--sample", "-", "--key", "\udcff", "--header", "by=a", value=PAID)
+    assert "orders: a dead letter: data: the key is not text in UTF-8" in done.stdout
+
+
 def test_a_shell_completes_it() -> None:
     completed = ShellComplete(main, {}, "streamhooks", "_STREAMHOOKS_COMPLETE")
     assert [one.value for one in completed.get_completions([], "sour")] == ["sources"]

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamhooks.cel.expression import Expression
 from streamhooks.cel.values import values_of
 from streamhooks.errors import EvaluationFailed, MissingKey
 from streamhooks.filters import parts
-from streamhooks.filters.bounds import LARGEST_LOOPED, LARGEST_READ
+from streamhooks.filters.bounds import LARGEST_KEPT, LARGEST_LOOPED, LARGEST_READ, LARGEST_SEARCH
 from streamhooks.filters.judging import Subject, Verdict, compiled_filter, subject_of
 from streamhooks.records.exact_json import loads
 from streamhooks.records.message import Message
@@ -71,6 +73,47 @@ def test_a_comprehension_is_refused_on_a_large_message_whatever_it_reads() -> No
     assert subject(over).judge(text).kind == "failed"
     assert str(LARGEST_LOOPED) in subject(over).judge(text).why
     assert subject(over).judge("message.data.items == [1]") == Verdict("match")
+
+
+def test_what_a_filter_reads_is_bounded_times_the_weight_of_its_patterns() -> None:
+    of_64 = f"message.data.matches('{'.' * 64}')"
+    assert LARGEST_SEARCH // 64 == LARGEST_READ, "a pattern of at most 64 characters may search all that a filter reads"
+    most = LARGEST_READ - len('{"data":""}') - 200
+    assert subject("x" * most).judge(of_64) == Verdict("match")
+    heavy = f"message.data.matches('a{'.' * 30}{'.' * 30}') || message.data.matches('a{'.' * 200}{{2}}b')"
+    verdict = subject("ac" * 20_000).judge(heavy)
+    assert verdict.kind == "failed"
+    assert "its patterns of 471 characters" in verdict.why
+    assert subject("ac" * 5_000).judge(heavy) == Verdict("match")
+
+
+@pytest.mark.parametrize("written", ["2026-01-01T00:00:00.0009Z", "2026-01-01T00:00:00.123456Z", 1_767_225_600.0009])
+def test_a_retry_sees_the_timestamp_that_the_first_attempt_saw(written: str | float) -> None:
+    message = Message.from_fields({"type": "order.paid", "organization_id": "1", "timestamp": written})
+    again = Message.from_fields(message.to_fields())
+    for compared in ("> timestamp('2026-01-01T00:00:00Z')", "== timestamp('2026-01-01T00:00:00.123Z')"):
+        text = f"message.timestamp {compared}"
+        assert subject_of(message).judge(text) == subject_of(again).judge(text)
+
+
+def test_of_many_parts_of_a_message_only_some_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted: list[weakref.ref[Any]] = []
+
+    class Context:
+        """What is kept, without the library."""
+
+    def convert(_: object) -> Context:
+        context = Context()
+        converted.append(weakref.ref(context))
+        return context
+
+    monkeypatch.setattr(parts, "values_of", convert)
+    monkeypatch.setattr(Expression, "evaluate", lambda *_: True)
+    asked = subject({"pad": "x" * (LARGEST_READ // 3), **dict.fromkeys(map(str, range(100)), 1)})
+    for number in range(100):
+        assert asked.judge(f"message.data.pad == '' || message.data.n{number} == 1") == Verdict("match")
+    assert len(converted) == 100
+    assert 0 < sum(one() is not None for one in converted) * LARGEST_READ // 3 <= LARGEST_KEPT
 
 
 def test_what_a_filter_reads_is_bounded_times_its_readings() -> None:

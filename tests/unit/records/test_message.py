@@ -45,13 +45,42 @@ def test_types(name):
 
 
 @pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("2026-01-31T12:00:00z", "2026-01-31T12:00:00.000+00:00"),
+        ("2026-01-31t12:00:00.25+01:00", "2026-01-31T11:00:00.250+00:00"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000+00:00"),
+        ("2016-12-31T18:59:60.5-05:00", "2017-01-01T00:00:00.500+00:00"),
+        ("2026-01-31T24:00:00Z", "2026-02-01T00:00:00.000+00:00"),
+        ("9999-12-31T24:00:00Z", "9999-12-31T23:59:59.000+00:00"),
+        ("1769860800.25", "2026-01-31T12:00:00.250+00:00"),
+        (ExactNumber("1769860800.250"), "2026-01-31T12:00:00.250+00:00"),
+    ],
+)
+def test_timestamps_are_read_as_rfc_3339_has_them(written, shown):
+    assert Message.from_fields({**PAID, "timestamp": written}).to_fields()["timestamp"] == shown
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         *(("type", value) for value in ("", ".", "a.", ".a", "a..b", "a b", "order.*", "*", "é", "x" * 201, 7, None)),
         *(("organization_id", value) for value in ("", None, True, [], 1.5)),
         *(("project_id", value) for value in ("", True, {})),
         *(("id", value) for value in ("", 7, "x" * 257, "a\nb", "\ud800")),
-        *(("timestamp", value) for value in ("yesterday", True, -1, 1e300, [], float("inf"))),
+        *(
+            ("timestamp", value)
+            for value in (
+                "yesterday",
+                "2026-01-31T24:00:01Z",
+                "2026-01-31T12:00:61Z",
+                True,
+                -1,
+                1e300,
+                [],
+                ExactNumber("1e400"),
+            )
+        ),
     ],
 )
 def test_what_is_no_message_names_its_field(field, value):

@@ -16,10 +16,13 @@ from test_calls import CHANGE, TOPICS, calls
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
+from streamhooks.records.event import Event
+from streamhooks.records.exact_json import ExactNumber
 from streamhooks.records.formats import encode_avro
 from streamhooks.records.ids import source_id, webhook_id
 from streamhooks.records.message import Message
 from streamhooks.sources.kinds import SourceKind
+from streamhooks.sources.messages import message_of, sent_message
 from streamhooks.sources.origin import origin_of
 
 PAID: dict[str, Any] = {"type": "order.paid", "organization_id": "1", "data": {"total": 120}}
@@ -102,6 +105,16 @@ def test_headers_without_a_value_are_none():
     )
 
 
+def test_what_is_null_is_as_if_it_were_not_there():
+    assert read(PAID | {"specversion": None}) == read(PAID)
+    assert read({"specversion": "1.0", **ATTRIBUTES, "data": PAID["data"], "data_base64": None}) == SENT
+
+
+def test_attributes_that_are_not_sent_on_may_be_anything():
+    headers = {**{f"ce_{name}": value.encode() for name, value in ATTRIBUTES.items()}, "ce_specversion": b"1.0"}
+    assert read(b"1", tuple({**headers, "ce_tenant": b"\xff", "ce_subject": b""}.items())) == replace(SENT, data=1)
+
+
 def test_a_message_may_be_avro():
     assert read(encode_avro(SENT)) == SENT
 
@@ -120,6 +133,10 @@ def test_a_message_may_be_avro():
         (b"\xff", (("ce_specversion", b"1.0"), ("ce_id", b"\xff")), "UTF-8"),
         (b"text", (("ce_specversion", b"1.0"), ("content-type", b"text/plain")), "data must be JSON"),
         (None, (("ce_specversion", b"1.0"),), "tombstone"),
+        ({"specversion": "1.0", **ATTRIBUTES, "time": "now"}, (), "^time: must be RFC 3339"),
+        ({"specversion": "1.0", **ATTRIBUTES, "organizationid": True}, (), "^organizationid: must be an id"),
+        ({"specversion": "1.0", **ATTRIBUTES, "projectid": ""}, (), "^projectid: must not be empty"),
+        ({"specversion": "1.0", **ATTRIBUTES, "type": None}, (), "^type: must be a text"),
     ],
 )
 def test_what_can_not_be_read_says_why(value, headers, reason):
@@ -141,6 +158,23 @@ def test_each_message_hook_gets_a_message_once_with_an_id_from_the_coordinates()
     again = made.again(ALL, one, "replay", "x")
     assert again is not None
     assert (again.webhook_id, again.args) == (found[1].webhook_id, found[1].args)
+
+
+@pytest.mark.parametrize("milliseconds", [-1, 0, 1500, 2**63 - 1])
+def test_a_message_of_a_record_with_any_timestamp_can_be_read_again(milliseconds):
+    sent = sent_message(read(PAID), record(SourceKind.MESSAGES, PAID)._replace(timestamp=milliseconds))
+    again = Message.from_fields(sent.to_fields())
+    assert again.to_fields() == sent.to_fields()
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [(1769860800, 1769860800.0), (ExactNumber("1769860800.50"), 1769860800.5), ("2016-12-31T23:59:60Z", 1483228800.0)],
+)
+def test_a_message_of_an_event_has_its_time(written, moment):
+    message = message_of(Event.from_fields({**EVENT, "datetime": written}))
+    assert message is not None
+    assert message.timestamp == moment
 
 
 def test_the_original_records_are_messages_as_well():

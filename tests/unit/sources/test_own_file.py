@@ -82,6 +82,7 @@ def test_the_settings_name_the_file(tmp_path: Path) -> None:
         (b"- topic: \xff", "not YAML: "),
         ("- topic: 2026-99-99", "not YAML: "),
         (entry() + "  type: value.b", "line 4, column 3: not YAML: type is there twice"),
+        ('- {"a\\nb": 1, "a\\nb": 2}', "line 1, column 15: not YAML: a b is there twice"),
         (f"sources:\n{entry()}sources:\n{entry()}", "line 5, column 1: not YAML: sources is there twice"),
         ("- orders", "entry 1: must have topic, type and organization_id"),
         (entry(typ="1"), "entry 1 (orders): typ: unknown: an entry can have topic, type, organization_id,"),
@@ -103,10 +104,27 @@ def test_the_settings_name_the_file(tmp_path: Path) -> None:
         (entry(when="true"), 'entry 1 (orders): when: must be an expression, a text: in quotes, "true" is one'),
         (entry(data="{a: 1}"), "entry 1 (orders): data: must be an expression, a text"),
         (entry(type="[value.a]"), "entry 1 (orders): type: must be an expression, a text"),
+        (entry(topic="streamhooks.counting-__assignor-__leader"), "topic: it is one of streamhooks' own topics"),
+        (entry(topic="!!bool maybe"), "line 1, column 10: not YAML: it is no bool"),
+        (entry(topic="!!int ''"), "line 1, column 10: not YAML: it is no int"),
+        (entry(topic="!!timestamp soon"), "line 1, column 10: not YAML: it is no timestamp"),
+        (entry(topic="2026-13-45"), "line 1, column 10: not YAML: it is no timestamp"),
+        (entry(topic="9" * 5000), "line 1, column 10: not YAML: it is no int"),
+        (entry(topic=r'"a\nb"'), "entry 1 (a b): topic: must be letters, digits"),
+        (entry(topic=r'"\ud800"'), "entry 1 (?): topic: must be letters, digits"),
+        ('- {"a\\nb": 1}', "entry 1: a b: unknown: an entry can have topic"),
+        (f"- {{? {'x' * 5000} : 1}}", f"entry 1: {'x' * 199}…: unknown: an entry can have topic"),
+        (f"- {{{', '.join(f'n{one}: 1' for one in range(21))}}}", "n18, n19 and 1 more: unknown: an"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str | bytes, said: str) -> None:
     assert said in mistakes(tmp_path, text)
+
+
+def test_a_name_that_stands_for_very_much_is_not_told(tmp_path: Path) -> None:
+    lists = "".join(f"  - &l{one} [{', '.join([f'*l{one - 1}'] * 10)}]\n" for one in range(1, 12))
+    text = f"- - &l0 [x]\n{lists}- {{topic: orders, type: *l11, organization_id: key}}\n"
+    assert mistakes(tmp_path, text).endswith("entry 2 (orders): type: must be an expression, a text")
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,24 @@ async def test_a_filter_is_tried_on_a_message() -> None:
     assert (found["failed"], found["tried"][0]["verdict"]) == (1, "failed")
 
 
+async def test_a_sample_has_what_every_message_has() -> None:
+    text = "message.id != null && message.timestamp > timestamp('1970-01-01T00:00:00Z')"
+    for message in ({}, {"id": None, "timestamp": None}, {"id": "1", "timestamp": 5}):
+        _, found = await tried({"filter": text, "message": message})
+        assert found["match"] == 1
+    event = {"specversion": "1.0", "type": "order.paid", "source": "/s", "id": "o-1", "organizationid": "7"}
+    _, found = await tried({"filter": "message.organization_id == '7' && message.id == 'o-1'", "message": event})
+    assert (found["match"], found["tried"][0]["type"]) == (1, "order.paid")
+
+
+async def test_a_sample_may_have_what_a_record_may_have() -> None:
+    for data in (b"1e400", b'"\\ud800"', b"12345678901234567890"):
+        async with serving(FakeParts()) as client:
+            body = b'{"filter": "message.data != null", "message": {"data": ' + data + b"}}"
+            answer = await client.post(PATH, data=body, headers={"Content-Type": "application/json"})
+            assert (answer.status, (await answer.json())["match"]) == (200, 1)
+
+
 async def test_a_filter_is_tried_on_the_latest_messages_of_an_organization() -> None:
     parts = FakeParts()
     parts.history.tried = [
@@ -60,6 +78,7 @@ async def test_a_filter_is_tried_on_the_latest_messages_of_an_organization() -> 
         ({"filter": "true", "organization_id": 1, "message": {}}, {"message": "give either this or organization_id"}),
         ({"filter": "true", "organization_id": 1}, {"organization_id": "is required, and must be a text"}),
         ({"filter": "true", "organization_id": "1", "events": "*"}, {"events": "must be a list of texts"}),
+        ({"filter": "true", "organization_id": "1", "events": ["order.**"]}, {"events": "'order.**' is not a type"}),
         ({"filter": "true", "organization_id": 1, "limit": 0}, {"limit": "must be a whole number from 1 to 200"}),
         ({"filter": "message.", "organization_id": 1}, {"filter": "position 9: "}),
         ({"filter": "true", "organization_id": 1, "colour": 1}, {"colour": "unknown"}),

@@ -90,6 +90,7 @@ async def test_a_list_is_written_in_its_order() -> None:
         ("application/cloudevents+json", EVENT, 201),
         ("application/cloudevents+json; charset=utf-8", EVENT, 201),
         ("application/cloudevents-batch+json", [EVENT, EVENT], 201),
+        ("application/cloudevents-batch+json", b"\xef\xbb\xbf" + json.dumps([EVENT]).encode(), 201),
         ("application/cloudevents+json", [EVENT], 400),
         ("application/cloudevents-batch+json", EVENT, 400),
         ("application/cloudevents+json", PAID, 400),
@@ -116,6 +117,11 @@ async def test_the_media_types_of_cloud_events(media: str, given: Any, status: i
         ([EVENT | {"specversion": "2.0"}], {"[0].specversion": "must be 1.0"}),
         (EVENT | {"data_base64": "aGk="}, {"data_base64": "data must be JSON"}),
         ({name: one for name, one in EVENT.items() if name != "organizationid"}, {"organizationid": "a CloudEvent"}),
+        ([EVENT | {"time": "now"}], {"[0].time": "must be RFC 3339"}),
+        (EVENT | {"organizationid": True}, {"organizationid": "must be an id"}),
+        (PAID | {"specversion": None}, {"specversion": "unknown field"}),
+        (PAID | {"a: b": 1}, {"a: b": "unknown field"}),
+        (b'\xef\xbb\xbf[{"type": "a"}]', {"[0].organization_id": "must be an id"}),
         ([], {"detail": "a list must have 1 to 500 messages"}),
         ([PAID] * 501, {"detail": "a list must have 1 to 500 messages"}),
         (3, {"detail": "it is not a JSON object"}),
@@ -163,6 +169,15 @@ async def test_hops_and_trace_are_passed_on() -> None:
     ] * 2
     status, found, parts = await sent(PAID, **{"streamhooks-hops": "two"})
     assert (status, found.keys(), parts.published) == (400, {"streamhooks-hops"}, [])
+
+
+async def test_of_several_numbers_of_hops_the_highest_counts() -> None:
+    parts = FakeParts()
+    headers = [("streamhooks-hops", "2"), ("Streamhooks-Hops", "11"), ("streamhooks-hops", "3")]
+    async with serving(parts) as client:
+        assert (await client.post(PATH, json=PAID, headers=headers)).status == 201
+        assert parts.headers_of[0] == [("streamhooks-hops", b"11")]
+        assert (await client.post(PATH, json=PAID, headers=[*headers, ("streamhooks-hops", "x")])).status == 400
 
 
 async def test_each_message_that_kafka_refuses_is_told() -> None:
