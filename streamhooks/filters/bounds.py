@@ -35,6 +35,8 @@ LARGEST_READ: Final = 256 * 1024
 """Bytes of the JSON that a filter names, times how often it names something: each time, all of it is copied."""
 LARGEST_KEPT: Final = 8 * LARGEST_READ
 """Bytes of the JSON of what is kept converted for the next filters of a message: it takes about 25 times as much."""
+LARGEST_JUDGED: Final = 32 * 1024 * 1024
+"""What the filters of a message may cost together in one turn of the loop, as `Bounded.cost` of each says."""
 LARGEST_SEARCH: Final = 16 * 1024 * 1024
 """Those bytes, times the weight of the filter's patterns: at worst, each byte is compared with each of their states."""
 

@@ -43,6 +43,11 @@ class Subject:
         self._parts = Parts({MESSAGE: fields})
         self._size = -1
 
+    @property
+    def cost(self) -> int:
+        """Return about what all its filters have cost, as `Bounded.cost` says."""
+        return self._parts.cost
+
     def judge(self, text: str) -> Verdict:
         """Return whether the message passes the filter with this text."""
         found = _filter_of(text)

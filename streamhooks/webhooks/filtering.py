@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from streamhooks.filters.bounds import LARGEST_JUDGED
 from streamhooks.filters.judging import Subject, subject_of
 from streamhooks.masking import LONGEST_TEXT, shown
 from streamhooks.metrics import FILTERED
@@ -34,7 +35,8 @@ def let_through(
     """Yield each hook that gets the message, and whether that is certain: else the run of its call decides.
 
     The message is converted only if a hook has a filter, and once for all of them. A disabled hook is not judged: what
-    it misses goes by the filter that it has when it is enabled again.
+    it misses goes by the filter that it has when it is enabled again. When the filters have cost too much for one turn
+    of the loop, the runs of the other calls decide, each in a turn of its own.
     """
     subject: Subject | None = None
     for hook in hooks:
@@ -43,6 +45,9 @@ def let_through(
             continue
         if subject is None:
             subject = subject_of(message)
+        if subject.cost > LARGEST_JUDGED:
+            yield hook, False
+            continue
         kind = subject.judge(hook.filter).kind
         if kind == "no_match":
             FILTERED.labels(kind).inc()

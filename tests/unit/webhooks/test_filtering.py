@@ -106,3 +106,23 @@ def test_a_message_is_converted_only_if_a_hook_has_a_filter(monkeypatch: pytest.
     assert asked == []
     assert len(list(let_through([filtered("true")] * 3, PAID, lambda _hook: True))) == 3
     assert asked == [PAID]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"message.data.text.matches('a{'.' * 900}b')",
+        f"message.data.list.exists(i, i in [{'1,' * 90}1])",
+        "message.data.text == '' || message.data.list == [1]",
+    ],
+)
+def test_of_filters_that_cost_much_only_some_are_asked_in_a_turn(text: str) -> None:
+    message = replace(PAID, data={"text": "ac" * 6_000, "list": [2] * 20_000})
+    decided = [
+        is_certain for _, is_certain in let_through([filtered(f"{text} || true")] * 100, message, lambda _: True)
+    ]
+    assert len(decided) == 100
+    assert 1 <= sum(decided) < 100
+    assert decided == sorted(decided, reverse=True)
+    cheap = [filtered(f"message.data.list[0] == {number} || true") for number in range(100)]
+    assert all(is_certain for _, is_certain in let_through(cheap, replace(PAID, data={"list": [1]}), lambda _: True))
