@@ -99,6 +99,12 @@ def test_what_a_kill_left_unsettled_may_come_again(disturbed: tuple[float, float
     assert bool(found.unexplained) != is_right
 
 
+@pytest.mark.parametrize(("disturbed", "is_right"), [((160.0, 170.0), True), ((100.0, 110.0), False)])
+def test_what_waited_during_a_kill_may_come_again_later(disturbed: tuple[float, float], is_right: bool):
+    found = judged(evidence(150.0, 400.0, 420.0), disturbed=(disturbed,))
+    assert bool(found.unexplained) != is_right
+
+
 def test_beside_each_toggled_hook_are_others_that_get_the_same():
     known = hooks(toggled=True)
     toggled = [hook for hook in known if hook.resume]

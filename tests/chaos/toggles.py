@@ -110,12 +110,15 @@ def is_explained(
 ) -> bool:
     """Tell whether a record may have been sent again.
 
-    It came at an end of a disabling; or it was not settled yet when something happened to a worker.
+    It came at an end of a disabling; or it was there and not settled yet when something happened to a worker.
     """
     ends = [end for one in toggles for end in (one.disabling, one.enabling)]
     if any(begun - _LATE <= taken.at + _LATE and expected.produced <= ended + _LATE for begun, ended in ends):
         return True
-    return any(begun - _UNSETTLED <= taken.at <= ended + _MOVING and begun <= again.at for begun, ended in disturbed)
+    return any(
+        begun - _UNSETTLED <= taken.at and expected.produced <= ended + _MOVING and begun <= again.at
+        for begun, ended in disturbed
+    )
 
 
 def _is_soon(first: Toggle, later: Toggle) -> bool:
