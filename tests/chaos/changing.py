@@ -71,9 +71,20 @@ async def call(
         return Came(name, begun, time.monotonic(), None)
 
 
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a call once: aiohttp repeats a PUT or DELETE whose connection broke, whether it was a kept one or not."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise  # it was not sent
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(type(error).__name__) from None
+
+
 def client() -> aiohttp.ClientSession:
-    """Return a session that sends each call once: of a kept connection, aiohttp sends some again."""
-    return aiohttp.ClientSession(timeout=_TIMEOUT, connector=aiohttp.TCPConnector(force_close=True, limit=0))
+    """Return a session that sends each call once."""
+    connector = aiohttp.TCPConnector(force_close=True, limit=0)
+    return aiohttp.ClientSession(timeout=_TIMEOUT, connector=connector, middlewares=(_once,))
 
 
 def shown(body: Mapping[str, Any]) -> dict[str, Any]:
