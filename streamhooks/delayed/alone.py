@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 #: how long a run keeps others from starting, in seconds; then its mark is taken back, and it runs beside them
 ALONE_FOR: Final = 30.0
-#: with so many known runs, those that have ended are forgotten
+#: with so many known runs, or twice as many as went on the last time, those that have ended are forgotten
 _MANY: Final = 2 * AT_ONCE
 
 
@@ -57,6 +57,7 @@ class Alone:
         self._queued: dict[Lane, set[Entry]] = {}  # those of them that wait in their lane
         self._counts: Counter[tuple[int, Lane, bool]] = Counter()  # of those that were queued
         self._since: dict[Entry, float] = {}  # runs of users' calls, alone or not
+        self._many = _MANY
         self._alone: set[Entry] = set()  # those that began alone, and hold up others
         self._marks: dict[Entry, DelayedCall] = {}  # of runs that go on: what the log said before
         self._ending: dict[Entry, asyncio.Future[None]] = {}  # of runs that have ended, until that is confirmed
@@ -146,8 +147,9 @@ class Alone:
 
     def started(self, entry: Entry) -> bool:
         """Note that a users' call runs; return whether it runs alone."""
-        if len(self._since) >= _MANY:
+        if len(self._since) >= self._many:
             self._since = {one: since for one, since in self._since.items() if one.state == "running"}
+            self._many = max(_MANY, 2 * len(self._since))
         is_on = self.is_on
         self._since[entry] = self._clock()
         self._suspects.discard(entry)
