@@ -3,7 +3,7 @@
 After a leader election it checks by itself whether the log is still the same (KIP-320), and reports an error if not.
 
 While records come one soon after the other, the event loop looks for the next ones, without a thread. Else a thread
-waits for them (`waiting_thread.py`). That costs a change of threads, and next to nothing while the topic is idle.
+waits for the next one. That costs two changes of threads, and nothing while the topic is idle.
 
 To read at another offset, a new client is made. If a broker goes away during a request for an epoch, the threads of a
 client may deadlock (librdkafka#5476). A call of such a client then hangs with the interpreter's lock, and nothing in
@@ -15,12 +15,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import KafkaError, Message, TopicPartition
 from faust.types import TP
 
 from streamhooks.faust_patches.fetching import AT_ONCE, Seek
-from streamhooks.faust_patches.waiting_thread import WaitingThread
 from streamhooks.kafka.clients import FETCH, client_config, close_aside, fetch_config
 from streamhooks.kafka.known_brokers import WatchedConsumer
 from streamhooks.kafka.reader import NOT_THERE, Record, to_record
@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 #: how soon after the last records the next ones must come for the loop to look for them, and how often, in seconds
 SOON, LOOK = 0.006, 0.002
-#: how long a stop waits for the client, in seconds
-CLOSED = 2.0
+#: how long a stop waits for the thread, and for the client, both in seconds
+STOP, CLOSED = 0.2, 2.0
 
 _CONFIG = {
     "enable.auto.commit": False,
@@ -63,10 +63,9 @@ class LibrdkafkaFetching:
         self._held: list[Record] = []
         self._came = 0.0
         self._comes_soon = False
-        self._thread: WaitingThread | None = None
-        self._came_in: list[Message] = []
-        self._looks = False  # the loop looks for messages, and the thread rests
-        self._waiting: asyncio.Future[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "fetching")
+        self._stopping = False
+        self._waiting: asyncio.Future[Message | None] | None = None
 
     async def assign(self, seeks: Mapping[TP, Seek]) -> None:
         """Read these partitions, and no others."""
@@ -83,9 +82,8 @@ class LibrdkafkaFetching:
     def move(self, seeks: Mapping[TP, Seek]) -> None:
         """Continue at another offset on some of the partitions."""
         assert self._client is not None
-        self._held += self._taken(self._came_in)
-        # While the thread waits there is hardly anything to take, and it may hold a record.
-        while self._looks and (messages := self._client.consume(AT_ONCE, 0)):
+        # While a thread waits there is hardly anything to take, and it may hold a record.
+        while not self._waiting and (messages := self._client.consume(AT_ONCE, 0)):
             self._held += self._taken(messages)
         self._held = [one for one in self._held if TP(one.topic, one.partition) not in seeks]
         self._note_places(seeks)
@@ -94,11 +92,10 @@ class LibrdkafkaFetching:
 
     def _read(self, seeks: Mapping[TP, Seek]) -> None:
         previous, self._client = self._client, WatchedConsumer(self._config)
-        if self._thread is not None:
-            self._thread.end()
-        self._came_in, self._looks = [], False
+        self._waiting = None  # its result is the previous client's
+        self._thread.shutdown(wait=False)
+        self._thread = ThreadPoolExecutor(1, "fetching")
         self._client.assign(_places(seeks))
-        self._thread = WaitingThread(self._client, asyncio.get_running_loop(), self._come)
         if previous is not None:
             close_aside(previous)
 
@@ -111,61 +108,50 @@ class LibrdkafkaFetching:
         if self._client is None:
             await asyncio.sleep(0.05)  # a caller in a loop must not block the event loop
             return []
-        if self._thread is not None and self._thread.failure is not None:
-            raise self._thread.failure
         if self._client.brokers.are_lost:
             log.warning("a fetching client has lost all brokers (librdkafka#5301): continuing with a new one")
             self.move({})
         if self._held:
             records, self._held = self._held[:AT_ONCE], self._held[AT_ONCE:]
             return records
-        if self._looks and not self._came_in:
-            messages = await self._looked(self._client)
-        else:
-            messages = await self._awaited(timeout)
-        return self._taken(messages) if messages else []
+        messages = [] if self._waiting else self._client.consume(AT_ONCE, 0)
+        if not messages and not self._waiting and self._comes_soon and steady() - self._came < SOON:
+            await asyncio.sleep(LOOK)
+            messages = self._client.consume(AT_ONCE, 0)
+        elif not messages:
+            messages = await self._awaited(self._client, timeout)
+        if not messages:
+            return []
+        return self._taken(messages)
 
     def suspects(self) -> set[TP]:
         """Return the partitions on which a broker has reported an error since the last call."""
         found, self._suspects = self._suspects, set()
         return found
 
-    async def _looked(self, client: WatchedConsumer) -> list[Message]:
-        """Return the next messages, if they come soon; else let the thread wait for them."""
-        messages: list[Message] = client.consume(AT_ONCE, 0)
-        if messages:
-            return messages
-        if self._comes_soon and steady() - self._came < SOON:
-            await asyncio.sleep(LOOK)
-            return self._client.consume(AT_ONCE, 0) if self._looks and self._client is client else []
-        assert self._thread is not None
-        self._looks = self._thread.should_rest = False
-        self._thread.go_on()
-        return []
-
-    async def _awaited(self, timeout: float) -> list[Message]:
-        """Return the next messages of the thread; none if the caller is cancelled, and they are kept."""
-        if not self._came_in:
+    async def _awaited(self, client: WatchedConsumer, timeout: float) -> list[Message]:
+        """Return the next messages; a thread waits for the first one, even if the caller is cancelled."""
+        if self._waiting is None:
             loop = asyncio.get_running_loop()
-            self._waiting = waiting = loop.create_future()
-            timer = loop.call_later(timeout, _resolve, waiting)
-            try:
-                await waiting
-            finally:
-                timer.cancel()
-        messages, self._came_in = self._came_in, []
-        if messages and self._thread is not None:
-            self._thread.is_taken = True
-        return messages
+            self._waiting = loop.run_in_executor(self._thread, self._poll, client, timeout)
+        waiting = self._waiting
+        await asyncio.wait([waiting], timeout=timeout + 1.0)
+        if self._waiting is not waiting or not waiting.done():
+            return []
+        self._waiting, first = None, waiting.result()
+        return [] if first is None else [first, *client.consume(AT_ONCE - 1, 0)]
 
-    def _come(self, thread: WaitingThread, messages: list[Message], rests: bool) -> None:
-        """Take what the thread hands over, in the loop."""
-        if thread is not self._thread:
-            return
-        self._came_in += messages
-        self._looks = rests
-        if self._waiting is not None:
-            _resolve(self._waiting)
+    def _poll(self, client: WatchedConsumer, timeout: float) -> Message | None:
+        """In the thread: return the next message, if one comes in time; end soon after a stop."""
+        end = steady() + timeout
+        while self._asks(client) and (left := end - steady()) > 0:
+            message = client.poll(min(left, STOP))
+            if message is not None:
+                return message
+        return None
+
+    def _asks(self, client: object) -> bool:
+        return client is self._client and not self._stopping
 
     def _taken(self, messages: list[Message]) -> list[Record]:
         records = []
@@ -184,8 +170,6 @@ class LibrdkafkaFetching:
         if records:
             now = steady()
             self._comes_soon, self._came = now - self._came < SOON, now
-            if self._thread is not None:
-                self._thread.should_rest = self._comes_soon
             self._logged.clear()
         return records
 
@@ -203,15 +187,10 @@ class LibrdkafkaFetching:
 
     async def stop(self) -> None:
         """Stop fetching."""
-        if self._thread is not None:
-            self._thread.end()
+        self._stopping = True
         if self._client is not None:
             await asyncio.to_thread(close_aside, self._client, CLOSED)
-
-
-def _resolve(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+        self._thread.shutdown(wait=False)
 
 
 def _places(seeks: Mapping[TP, Seek]) -> list[TopicPartition]:
