@@ -97,9 +97,9 @@ def _check_names(
     for name in program.functions():
         if _NAME.fullmatch(name) and name not in FUNCTIONS:
             raise BadExpression(f"{_place(text, tokens, name)}: there is no function {shortened(name)}")
-    known = ", ".join(sorted(variables))
+    known, of_loops = ", ".join(sorted(variables)), {loop.variable for loop in loops}
     for name in program.variables():
-        if name not in variables and name not in {loop.variable for loop in loops}:
+        if name not in variables and name not in of_loops:
             raise BadExpression(f"{_place(text, tokens, name)}: there is no {shortened(name)}, only {known}")
     for token in (tokens[head] for head in heads_of(tokens)):
         if token.text not in variables and not any(loop.binds(token) for loop in loops):

@@ -128,7 +128,8 @@ class Consumer(driver.Consumer):
         """Commit what is settled; return False if there was nothing new or the commit failed."""
         tracker = self.app.tracker
         may_commit = self.app.parts.may_commit
-        found = {TP(*tp): (settled, tracker.number(tp)) for tp, settled in tracker.committable() if may_commit(TP(*tp))}
+        committable = ((TP(*tp), settled) for tp, settled in tracker.committable())
+        found = {tp: (settled, tracker.number(tp)) for tp, settled in committable if may_commit(tp)}
         for tp in self._thread.gone(found):
             del found[tp]
         readings = {tp: self.positions.reading(tp, settled) for tp, (settled, _) in found.items()}

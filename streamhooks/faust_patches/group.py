@@ -91,7 +91,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     def look_for_partitions(self) -> None:
-        """Learn of added partitions before the group's leader assigns; else each member would trigger a rebalance."""
+        """Learn which partitions there are.
+
+        Before the group's leader assigns: else each member would trigger a rebalance because of added ones.
+        """
         self._ensure_consumer()._client.force_metadata_update()
 
     def _note_heartbeat(self, sent: float) -> None:
@@ -131,7 +134,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         except (KafkaError, TimeoutError) as error:
             self.log.warning("not committed, will be tried again: %r", error)
-            self._ensure_consumer()._client.force_metadata_update()  # a partition may be gone
+            self.look_for_partitions()  # one may be gone
             return False
         return True
 

@@ -102,14 +102,14 @@ def _no_bool(value: Any) -> str:
 
 def subject_of(message: Message) -> Subject:
     """Return a message as filters see it."""
-    at = message.timestamp  # as in the body, and as a retry reads it
+    moment = message.timestamp  # as in the body, and as a retry reads it
     return Subject(
         {
             "type": message.type,
             "organization_id": message.organization_id,
             "project_id": message.project_id,
             "id": message.id,
-            "timestamp": None if at is None else cut(at),
+            "timestamp": None if moment is None else cut(moment),
             "data": message.data,
         }
     )

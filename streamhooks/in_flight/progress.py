@@ -67,7 +67,7 @@ class Progress:
 
     @property
     def may_have_news(self) -> bool:
-        """Tell whether `settled` may be something else than what was committed; takes a tenth of its time."""
+        """Tell whether `settled` may be something else than what was committed, without making it."""
         return bool(self._done or self.previous) or self.committed != (self.floor, ())
 
     def settle(self, start: int, end: int) -> None:

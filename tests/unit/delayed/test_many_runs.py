@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,11 +22,7 @@ class Run:
 
 def test_a_run_starts_without_a_look_at_each_that_goes_on() -> None:
     pending: Any = SimpleNamespace(of_partition=lambda _partition: iter(()))
-    alone = Alone(pending, pending, lambda _lane: True, iter_of_seconds().__next__)
+    alone = Alone(pending, pending, lambda _lane: True, count().__next__)
     runs: list[Any] = [Run() for _ in range(10_000)]
     assert not any(alone.started(run) for run in runs)
     assert Run.looks < 3 * len(runs)
-
-
-def iter_of_seconds() -> Iterator[float]:
-    return iter(range(1_000_000))

@@ -84,6 +84,7 @@ async def test_a_commit_that_does_not_end_is_given_up_and_gone_partitions_are_lo
     thread = SimpleNamespace(
         room=ROOM, assignment=lambda: {A}, log=logging.getLogger(), _ensure_consumer=lambda: consumer
     )
+    thread.look_for_partitions = lambda: ConsumerThread.look_for_partitions(thread)
     assert not await ConsumerThread._commit(thread, {A: Reading(7, "id", 3, ())})
     assert asked == ["metadata"]
     tps = [A, TP("events", 2), TP("own", 0)]
