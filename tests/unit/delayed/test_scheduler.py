@@ -28,12 +28,16 @@ async def test_slow_tasks_of_users_hold_up_neither_deliveries_nor_our_own_tasks(
     async def slow():
         await hangs.wait()
 
+    def note_run(what):
+        ran.append(what)
+        if len(ran) == 2:
+            ended.set()
+
     async def deliver(_call):
-        ran.append("delivery")
+        note_run("delivery")
 
     async def note():
-        ran.append("note")
-        ended.set()
+        note_run("note")
 
     world.task(slow, name="shop.slow")
     world.delivery(deliver, name="streamhooks.deliver")
