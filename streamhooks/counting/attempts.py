@@ -1,87 +1,77 @@
-"""Reads the records of `firings`, whose attempts come by the thousand: each is parsed once, and becomes no dataclass.
+"""Reads the records of `firings`, whose attempts come by the thousand.
 
-What our workers write has one of few forms. A value of such a form is valid. Any other goes to the careful decoder,
-which knows all forms and says what is wrong.
+What our workers write is parsed and checked in one step. Any other value goes to the careful decoder, which knows all
+forms and says what is wrong.
 """
 
 from __future__ import annotations
 
-from itertools import product
-from operator import itemgetter
-from typing import Any, NamedTuple, get_args
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
 
+import msgspec
 import orjson
+from msgspec import Meta, Struct
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.fields import LARGEST
-from streamhooks.records.firing import OUTCOMES, Cause, Firing, Outcome
+from streamhooks.records.firing import Cause, Firing, Outcome
 from streamhooks.records.formats import decode
 
-_NONE = type(None)
-_FIELDS = ("id", "attempt", "at", "outcome", "cause", "status", "duration_ms", "error", "source", "event", "url")
-_TYPES = [
-    *((str,), (int,), (int,), (str,), (str, _NONE), (int, _NONE), (float, int)),
-    *(((str, _NONE),) * 4),
-]
-_fields_of = itemgetter(*_FIELDS)
-_FORMS = frozenset(product(*_TYPES))
-_BODIES = ("request", "response")
-_CAUSES = frozenset((*get_args(Cause), None))
+_Text = Annotated[str, Meta(min_length=1)]
+_Whole = Annotated[int, Meta(ge=0, le=LARGEST)]
 
 
-class Attempt(NamedTuple):
+class Attempt(Struct, frozen=True, gc=False):
     """What is counted of an attempt; see `records.firing.Attempt`."""
 
-    id: str
-    attempt: int
-    at: int
+    id: _Text
+    attempt: Annotated[int, Meta(ge=1, le=LARGEST)]
+    at: _Whole
     outcome: Outcome
     cause: Cause | None
+
+
+class _Plain(Attempt, frozen=True, gc=False):
+    """An attempt as our workers write it; what is not counted is only checked."""
+
+    status: _Whole | None
+    # As a float, the largest is rounded up.
+    duration_ms: Annotated[float, Meta(ge=0, lt=float(LARGEST))]
+    error: str | None
+    source: str | None
+    event: str | None
+    url: str | None
+    request: str | None = None
+    response: str | None = None
+
+
+class _PlainFiring(Struct, gc=False):
+    hook_id: _Text
+    attempts: list[_Plain]
+
+
+_decode = msgspec.json.Decoder(_PlainFiring).decode
 
 
 class Attempts(NamedTuple):
     """A record of `firings`."""
 
     hook_id: str
-    attempts: list[Attempt]
+    attempts: Sequence[Attempt]
     value: bytes
     """The record in JSON."""
 
 
 def read(value: bytes | None) -> Attempts:
     """Return the attempts in a value of `firings`; raise BrokenRecord with the reason."""
-    found = None if value is None else _quickly(value)
-    return _carefully(value) if found is None else found
-
-
-def _quickly(value: bytes) -> Attempts | None:
-    try:
-        fields = orjson.loads(value)
-        hook_id, attempts = fields["hook_id"], fields["attempts"]
-        if type(hook_id) is not str or not hook_id or type(attempts) is not list:
-            return None
-        found = [_plain(attempt) for attempt in attempts]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return None if None in found else Attempts(hook_id, found, value)  # type: ignore[arg-type]
-
-
-def _plain(attempt: dict[str, Any]) -> Attempt | None:
-    values = _fields_of(attempt)
-    if tuple(map(type, values)) not in _FORMS:
-        return None
-    id_, number, at, outcome, cause, status, duration = values[:7]
-    is_valid = (
-        id_
-        and 0 < number <= LARGEST
-        and 0 <= at <= LARGEST
-        and outcome in OUTCOMES
-        and cause in _CAUSES
-        and (status is None or 0 <= status <= LARGEST)
-        and 0 <= duration <= LARGEST
-        and (len(attempt) == len(_FIELDS) or all(type(attempt.get(one)) in (str, _NONE) for one in _BODIES))
-    )
-    return Attempt(id_, number, at, outcome, cause) if is_valid else None
+    if value is not None:
+        try:
+            found = _decode(value)
+        except (msgspec.MsgspecError, ValueError):  # ValueError: a text that is not Unicode
+            return _carefully(value)
+        return Attempts(found.hook_id, found.attempts, value)
+    return _carefully(value)
 
 
 def _carefully(value: bytes | None) -> Attempts:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+from msgspec import Raw, Struct
+from msgspec.json import Decoder, Encoder
 
 #: attempts kept per hook
 OF_A_HOOK = 100
@@ -74,6 +76,16 @@ class LatestRequests:
         self._total -= self._hooks.pop(hook_id).size
 
 
+class _Texts(Struct):
+    """A record of `firings` whose attempts are not parsed."""
+
+    attempts: list[Raw]
+
+
+_texts_of = Decoder(_Texts).decode
+_encode = Encoder().encode
+
+
 def _end_of(value: bytes) -> bytes:
     """Return a record with only the last attempts: one has room for thousands."""
-    return orjson.dumps({"attempts": orjson.loads(value)["attempts"][-OF_A_HOOK:]})
+    return _encode(_Texts(_texts_of(value).attempts[-OF_A_HOOK:]))

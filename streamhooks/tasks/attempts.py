@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.outcomes import Request
 from streamhooks.records.firing import Attempt, Cause, Outcome
@@ -24,9 +26,9 @@ def attempt_of(call: Call, sent: Request, answer: Answer, outcome: Outcome, caus
         source=call.source,
         event=call.event,
         url=sent.url,
-        request=sent.body[: EXCERPT * 4].decode("utf-8", "replace")[:EXCERPT] if bodies else None,
-        response=answer.excerpt[:EXCERPT] if bodies else None,
         cause=cause,
+        request=sent.body[: EXCERPT * 4].decode("utf-8", "replace")[:EXCERPT] if bodies else UNSET,
+        response=answer.excerpt[:EXCERPT] if bodies else UNSET,
     )
 
 

@@ -14,7 +14,7 @@ from streamhooks.records.firing import Attempt, Firing
 from streamhooks.records.formats import decode, encode_avro
 
 HOOK = "a" * 32
-ONE = Attempt("msg_1", 1, 5, "retried", 500, None, 1.5, "events:0:1", "issue.created", "http://u", "{}", "no", "live")
+ONE = Attempt("msg_1", 1, 5, "retried", 500, None, 1.5, "events:0:1", "issue.created", "http://u", "live", "{}", "no")
 
 values = st.one_of(
     st.none(),
@@ -44,7 +44,7 @@ def found(value: bytes) -> tuple[str, list[tuple[object, ...]]] | str:
     except BrokenRecord as broken:
         return str(broken)
     assert len(orjson.loads(raw)["attempts"]) == len(plain)
-    return hook_id, list(map(tuple, plain))
+    return hook_id, [(one.id, one.attempt, one.at, one.outcome, one.cause) for one in plain]
 
 
 @given(changes, gone, st.sampled_from(["first", "second", "record"]))

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streamhooks.counting.counters import Counters, Seen, is_behind, is_older
 from streamhooks.counting.rollups import ROLLUPS

@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 
 import pytest
+from msgspec import Struct
 from support.snippets import ROOT
 
 from streamhooks.counting.rollups import ROLLUPS
@@ -51,7 +52,8 @@ RECORDS = dict(_SECTION.findall(page("records.md")))
     ],
 )
 def test_each_field_of_a_record_is_named(section: str, record: type) -> None:
-    assert {field.name for field in fields(record)} - named(RECORDS[section]) == set()
+    names = set(record.__struct_fields__) if issubclass(record, Struct) else {field.name for field in fields(record)}
+    assert names - named(RECORDS[section]) == set()
 
 
 def test_each_field_of_a_hook_is_named_with_its_events() -> None:

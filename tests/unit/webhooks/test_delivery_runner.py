@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from msgspec import UNSET, structs
 from support.runs import HOOK, NOW, Owner, World, sends
 
 from streamhooks.delivery.outcomes import not_sent
@@ -17,7 +18,7 @@ async def test_what_was_delivered_is_counted_and_settled():
         world = World()
         owner = await world.run(sends(200), stored=stored)
         (attempt,) = world.firings.attempts
-        assert (attempt.outcome, attempt.status, attempt.attempt, attempt.request) == ("delivered", 200, 1, None)
+        assert (attempt.outcome, attempt.status, attempt.attempt, attempt.request) == ("delivered", 200, 1, UNSET)
         assert world.outputs.stored == []
         assert (len(world.outputs.settled), owner.holds) == (stored, 0)
 
@@ -151,7 +152,7 @@ async def test_large_deliveries_run_as_far_as_their_bytes_have_room():
     owners = [Owner() for _ in range(4)]
     calls = [Call(f"c{number}", task.name, 0, 0, hook_id=HOOK.id, source="e:0:0", size=100) for number in range(4)]
     starting = [asyncio.ensure_future(world.runners.start(*pair)) for pair in zip(calls, owners, strict=True)]
-    small = asyncio.ensure_future(world.runners.start(replace(calls[0], size=0), Owner()))
+    small = asyncio.ensure_future(world.runners.start(structs.replace(calls[0], size=0), Owner()))
     for _ in range(5):
         await asyncio.sleep(0)
     assert [one.done() for one in (*starting, small)] == [True, True, False, False, True]

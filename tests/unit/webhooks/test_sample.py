@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from msgspec import UNSET, structs
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.links import Links
@@ -181,9 +182,10 @@ def test_what_a_hook_can_be_tested_with(
 async def test_what_was_sent_and_what_came_back_is_told() -> None:
     async def deliver(_call: Call, _hook: Hook, payload: Payload, *, is_shown: bool) -> Attempted:
         came = attempted(200)
-        return came._replace(
-            request=came.request._replace(body=payload.body, headers=(("A", "b"),)),
-            answer=came.answer._replace(excerpt="fine", headers=(("C", "d"), ("C", "e"))),
+        return structs.replace(
+            came,
+            request=structs.replace(came.request, body=payload.body, headers=(("A", "b"),)),
+            answer=structs.replace(came.answer, excerpt="fine", headers=(("C", "d"), ("C", "e"))),
         )
 
     told: list[Attempt] = []
@@ -194,7 +196,7 @@ async def test_what_was_sent_and_what_came_back_is_told() -> None:
         "request": '{"a":1.10}',
         "response_headers": [{"name": "C", "value": "d"}, {"name": "C", "value": "e"}], "response": "fine",
     }  # fmt: skip
-    assert [(one.cause, one.event, one.request) for one in told] == [("test", EVENT, None)]
+    assert [(one.cause, one.event, one.request) for one in told] == [("test", EVENT, UNSET)]
 
 
 async def test_of_a_test_that_was_not_sent_no_request_is_told() -> None:
