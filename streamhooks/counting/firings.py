@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import orjson
+from msgspec import Struct, field
 
 from streamhooks.errors import ProducerDead, RecordTooLarge
 from streamhooks.in_flight.backoff import pause_after
@@ -29,8 +30,7 @@ LINGER = 0.2
 Done = Callable[[], None]
 
 
-@dataclass(slots=True)
-class _Batch:
+class _Batch(Struct, eq=False):
     hook_id: str
     at: int
     attempts: list[bytes] = field(default_factory=list)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from streamhooks.delayed.entries import Entry
 from streamhooks.delayed.pending import Pending

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.heads import Fields
@@ -60,7 +61,7 @@ def judge(answer: Answer, now: float) -> Verdict:
     return Verdict(VerdictKind.GONE if status == _GONE and answer.well_formed else VerdictKind.REJECTED, None, reason)
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """A request that was sent to an endpoint."""
 
     at: int
@@ -73,7 +74,7 @@ class Request(NamedTuple):
     """Kept only if somebody waits to see them, and without our secrets."""
 
 
-class Attempted(NamedTuple):
+class Attempted(Struct, frozen=True):
     """The result of an attempt to deliver; without a request and a response, nothing was sent."""
 
     request: Request | None

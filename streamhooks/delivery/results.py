@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import ssl
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import aiohttp
+from msgspec import Struct
 
 from streamhooks.delivery.answers import Came
 from streamhooks.delivery.connections import DeniedAddressError
@@ -27,7 +28,7 @@ FAILURES = (BadUrl, GarbageError, aiohttp.ClientError, OSError, ValueError, Runt
 _ERROR_CHARACTERS = 200
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True):
     """The response: a status (`kind` is "answered") or an error, never both.
 
     `retry_after_values` are the `Retry-After` headers in their order. `excerpt` is the first 1,024 characters of the

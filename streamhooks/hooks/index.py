@@ -52,11 +52,11 @@ class Index:
 
     def matching(self, ask: Ask) -> list[Hook]:
         """Return the hooks that match, including disabled ones."""
-        kind, organization_id, project_ids, event, _ = ask
-        names = (event,) if kind == "service" else names_of(event)
+        kind, organization_id = ask.hook_kind, ask.organization_id
+        names = (ask.event,) if kind == "service" else names_of(ask.event)
         # By id: several patterns and projects of a hook may match, but it gets the record once.
         found: dict[str, Hook] = {}
-        for project_id in (None, *project_ids):
+        for project_id in (None, *ask.project_ids):
             for name in names:
                 narrow = self._entries.get((kind, organization_id, project_id, name))
                 if isinstance(narrow, dict):

@@ -6,7 +6,9 @@ The hooks table finds the same hooks by its index (`hooks/index.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from streamhooks.records.event import Event
 from streamhooks.records.hook import Hook
@@ -17,7 +19,7 @@ _ARTICLES: Final[dict[HookKind, str]] = {"service": "a", "app": "an", "message":
 _NAMED = 20
 
 
-class Ask(NamedTuple):
+class Ask(Struct, frozen=True):
     """What a record asks for: the hooks of one kind that one event fires."""
 
     hook_kind: HookKind

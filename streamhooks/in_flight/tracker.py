@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msgspec import Struct
+
 from streamhooks.in_flight.progress import Progress, Settled
 from streamhooks.in_flight.ranges import Ranges, within
 from streamhooks.in_flight.room import Room
@@ -21,19 +23,16 @@ from streamhooks.in_flight.room import Room
 TP = tuple[str, int]
 
 
-class Ticket:
+class Ticket(Struct, eq=False, gc=False):
     """A record in flight, or a run of them. It is settled when it was released as often as it was held."""
 
-    __slots__ = ("_end", "_holds", "_progress", "_size", "_start", "_topic", "_tracker")
-
-    def __init__(self, tracker: Tracker, progress: Progress, topic: str, start: int, end: int, size: int) -> None:
-        self._tracker = tracker
-        self._progress = progress
-        self._topic = topic
-        self._start = start
-        self._end = end
-        self._size = size
-        self._holds = 1
+    _tracker: Tracker
+    _progress: Progress
+    _topic: str
+    _start: int
+    _end: int
+    _size: int
+    _holds: int = 1
 
     @property
     def is_void(self) -> bool:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from confluent_kafka import KafkaError, Message
+from msgspec import Struct
 
 from streamhooks.errors import PublishError
 
 
-class Plain(NamedTuple):
+class Plain(Struct, frozen=True, gc=False):
     """A record without headers."""
 
     key: bytes

@@ -162,9 +162,10 @@ class Publisher:
             if self._dead is not None:
                 lot.refuse(record, ProducerDead(self._dead))
                 continue
-            key, value, at = record
             try:
-                produce(topic, value, key, partition, on_delivery=delivered, timestamp=at)
+                produce(
+                    topic, record.value, record.key, partition, on_delivery=delivered, timestamp=record.timestamp_ms
+                )
             except KafkaException as error:
                 lot.refuse(record, self._error_of(error.args[0]))
         lot.close()

@@ -165,7 +165,7 @@ class Restraints:
 
     def note(self, hook_id: str, attempted: Attempted) -> None:
         """Record the result of a delivery, if it was sent."""
-        request, answer, verdict = attempted
+        request, answer, verdict = attempted.request, attempted.answer, attempted.verdict
         if request is None or answer is None:
             return
         now = self._clock()

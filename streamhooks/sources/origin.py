@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.kafka.reader import Record
@@ -17,7 +19,7 @@ from streamhooks.tasks.call import Call
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-class Origin(NamedTuple):
+class Origin(Struct, frozen=True):
     """The source record of calls."""
 
     id: str

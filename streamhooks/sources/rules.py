@@ -102,10 +102,10 @@ def delivery_of(source: Source, ask: Ask, record: Record) -> DeliveryParts | Non
     if ask.hook_kind == "message" and not isinstance(source, HookNotice):
         message = message_of(source)
         return None if message is None else (process_message.name, [sent_message(message, record)])
-    if isinstance(source, Message):
-        return None
     if isinstance(source, Event):
         return process_service_hook.name, [source]
+    if isinstance(source, Message):
+        return None
     if isinstance(source, Alert):
         event = source.event
         if ask.hook_kind == "service":

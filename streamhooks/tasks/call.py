@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from streamhooks.records.call import DelayedCall, Resent
 from streamhooks.records.event import Event
@@ -13,8 +14,7 @@ from streamhooks.records.message import Message
 from streamhooks.tasks.lanes import task_lane
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """One call of a task, over all its runs."""
 
     id: str

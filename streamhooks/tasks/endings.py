@@ -90,7 +90,8 @@ class Ending:
     @property
     def is_failure(self) -> bool:
         """Tell whether the call is retried or dead-lettered."""
-        return self.kind is EndingKind.RETRY or self.kind is EndingKind.DEAD
+        # Most are DONE, and an enumeration takes long to look up.
+        return self is not DONE and (self.kind is EndingKind.RETRY or self.kind is EndingKind.DEAD)
 
 
 DONE = Ending(EndingKind.DONE)

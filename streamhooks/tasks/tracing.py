@@ -45,7 +45,8 @@ class Delivering:
         """Record the result of the attempt."""
         from opentelemetry.trace import StatusCode
 
-        span, (request, answer) = self._span, attempted[:2] if attempted is not None else (None, None)
+        span = self._span
+        request, answer = (None, None) if attempted is None else (attempted.request, attempted.answer)
         span.set_attribute("streamhooks.outcome", outcome_of(ending))
         if request is not None:
             parts = urlsplit(request.url)

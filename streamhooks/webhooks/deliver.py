@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from streamhooks.delivery.client import Answer
 from streamhooks.delivery.heads import Fields, fields_of
@@ -44,7 +47,7 @@ class Deliver(Protocol):
         """
 
 
-class Outgoing(NamedTuple):
+class Outgoing(Struct, frozen=True):
     """A signed request of an attempt, ready to be written."""
 
     hook: Hook
@@ -59,7 +62,7 @@ class Outgoing(NamedTuple):
 
     def judged(self, came: Answer, *, is_shown: bool = False) -> Attempted:
         """Return the result of the attempt whose response came."""
-        hook, _, body, _, now, started = self
+        hook, now = self.hook, self.now
         if came.status is not None and 200 <= came.status <= 299 and not is_shown:
             # Most attempts. What the endpoint said is not kept, so it need not be masked.
             answer = Answer(came.status, None, "answered", (), "", came.duration_ms, came.well_formed)
@@ -67,7 +70,7 @@ class Outgoing(NamedTuple):
             answer = _kept(came, hook, is_shown=is_shown)
         verdict = judge(answer, now + answer.duration_ms / 1000)
         written = _written(came, hook) if is_shown else ()
-        return Attempted(Request(int(now * 1000), hook.url, body, started, written), answer, verdict)
+        return Attempted(Request(int(now * 1000), hook.url, self.body, self.started, written), answer, verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,14 @@ class Preparing:
 
         `traceparent` is as for `Deliver`.
         """
-        body, family = payload
+        body = payload.body
         if len(body) > self.max_body:
             return not_sent(f"the body has {len(body)} bytes, more than {self.max_body}")
         if blocked := hook.blocked:
             return not_sent(blocked, may_pass=True)
         now, started = self.clock(), steady()
         timestamp = int(now)
-        headers = family(call.webhook_id, timestamp, body)
+        headers = payload.headers(call.webhook_id, timestamp, body)
         if hook.headers:
             headers = hook.headers | headers
         headers |= standard_headers(signing_secrets(hook, now), call.webhook_id, timestamp, body)
@@ -143,8 +146,8 @@ def _kept(answer: Answer, hook: Hook, *, is_shown: bool) -> Answer:
     secrets = tuple(_secret_parts(hook))
     error = answer.error and without(without_queries(answer.error), secrets)
     headers = _came(answer, hook) if is_shown else ()
-    return answer._replace(
-        error=error, excerpt=without(answer.excerpt, secrets), written=b"", head=b"", headers=headers
+    return replace(
+        answer, error=error, excerpt=without(answer.excerpt, secrets), written=b"", head=b"", headers=headers
     )
 
 

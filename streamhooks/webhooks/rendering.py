@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from streamhooks.delivery.links import Links
 from streamhooks.delivery.message_payloads import BODIES, CONTENT_TYPES
@@ -18,7 +20,7 @@ from streamhooks.records.message import Message
 Headers = Callable[[str, int, bytes], dict[str, str]]
 
 
-class Payload(NamedTuple):
+class Payload(Struct, frozen=True):
     """A body, and the function that makes its headers."""
 
     body: bytes

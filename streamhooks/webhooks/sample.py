@@ -72,7 +72,7 @@ class Samples:
             self._sent[hook.id] -= 1
             if not self._sent[hook.id]:
                 del self._sent[hook.id]
-        request, answer, verdict = attempted
+        request, answer, verdict = attempted.request, attempted.answer, attempted.verdict
         # A test is never retried.
         outcome: Outcome = "delivered" if verdict.kind is VerdictKind.DELIVERED else "failed"
         if request is not None and answer is not None:

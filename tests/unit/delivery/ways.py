@@ -6,6 +6,7 @@ import asyncio
 from typing import Literal
 
 from endpoints import Behaviour, Peer
+from msgspec import structs
 
 from streamhooks.delivery.client import Answer, HookClient
 
@@ -52,4 +53,4 @@ async def posted(way: Way, client: HookClient, url: str, body: bytes = b"{}", ti
 
 
 def apart_from_time(answer: Answer) -> Answer:
-    return answer._replace(duration_ms=0, written=answer.written.partition(b"Host: ")[0])
+    return structs.replace(answer, duration_ms=0, written=answer.written.partition(b"Host: ")[0])

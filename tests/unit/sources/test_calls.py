@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from support.examples import EVENT, hook
 
 from streamhooks.errors import BrokenRecord
@@ -160,7 +161,7 @@ def test_a_notice_is_sent_again_as_it_was_first() -> None:
 
 def test_what_another_record_told_before_is_told_once() -> None:
     one, of_window = Origin("first", "s", 0, 0, None), calls(SERVICE, window=60.0)
-    other = one._replace(id="second")
+    other = structs.replace(one, id="second")
     alert = {"event": EVENT, "rule": "r"}
     for kind, value, different in (
         (SourceKind.EVENTS, EVENT, EVENT | {"event_id": "f" * 32}),

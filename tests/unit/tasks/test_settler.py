@@ -62,8 +62,8 @@ class Journal:
             self.owner.ended.set()
 
     def settle(self, call, ending, *, is_sent):
-        request, answer, _ = attempted(500)
-        attempt = attempt_of(call, request, answer, "dead", "live", bodies=False) if is_sent else None
+        came = attempted(500)
+        attempt = attempt_of(call, came.request, came.answer, "dead", "live", bodies=False) if is_sent else None
         return self.world.settler.settle(call, ending, self.owner, attempt)
 
 

@@ -84,7 +84,7 @@ async def test_each_secret_that_is_in_force_signs_the_current_one_first(
 )
 async def test_what_an_endpoint_echoes_of_our_secrets_is_masked(answer: Answer) -> None:
     _, attempted = await deliver(answer)
-    kept = repr(attempted[1:])
+    kept = repr((attempted.answer, attempted.verdict))
     assert "********" in kept
     assert "hunter" not in kept
     assert attempted.answer.status == answer.status
@@ -149,7 +149,7 @@ async def test_nothing_is_signed_with_what_no_key_opens() -> None:
     for sealed in (replace(HOOK, secret="fernet:A"), replace(HOOK, headers={"X-Key": "fernet:A"}), over):
         sent, attempted = await deliver(Answer(200, None, "answered", (), "", 1), sealed)
         assert sent == []
-        assert attempted[:2] == (None, None)
+        assert (attempted.request, attempted.answer) == (None, None)
         assert attempted.verdict.kind is VerdictKind.RETRY
 
 
@@ -165,5 +165,5 @@ async def test_a_body_that_is_too_large_is_not_sent() -> None:
 
     send = deliverer(post, clock=lambda: 1000.0, timeout=1.0, max_body=100)
     attempted = await send(Call("c", "t", 0, 0), HOOK, Payload(b"x" * 101, lambda *_: {}))
-    assert attempted[:2] == (None, None)
+    assert (attempted.request, attempted.answer) == (None, None)
     assert (attempted.verdict.kind, attempted.verdict.reason) == ("rejected", "the body has 101 bytes, more than 100")

@@ -23,8 +23,8 @@ PAID = Message("order.paid", "acme", {"total": ExactNumber("1.10"), "to": "Zoë"
 
 def sent(message: Any, format_: str) -> tuple[bytes, dict[str, str]]:
     hook = replace(HOOK, format=format_)
-    body, headers = process_message.render(Rendering(Links("http://s")), hook, message)
-    return body, headers("msg_1", 5, body)
+    payload = process_message.render(Rendering(Links("http://s")), hook, message)
+    return payload.body, payload.headers("msg_1", 5, payload.body)
 
 
 def test_standard_webhooks():

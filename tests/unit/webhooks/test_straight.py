@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from support.runs import HOOK, NOW, Owner
 from support.straight import DELIVERED, TASK, Straight, call
 
@@ -35,7 +36,7 @@ async def test_its_times_and_the_deliveries_in_flight_are_measured():
     world, name = Straight(), "streamhooks.measured"
     world.tasks[name] = replace(world.tasks[TASK], name=name)
     owner = Owner()
-    assert world.deliveries.straight.start(replace(call(), task=name), owner)
+    assert world.deliveries.straight.start(structs.replace(call(), task=name), owner)
     assert [sum(one._counts.get(name, ())) for one in (QUEUE_SECONDS, TASK_SECONDS)] == [1, 0]
     assert next(iter(IN_FLIGHT.collect())).samples[0].value == 1
     world.endpoint.exchanges[0].ended(DELIVERED)
