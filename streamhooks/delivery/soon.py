@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from streamhooks.delivery.answers import Came
 from streamhooks.delivery.connections import HookConnector
 from streamhooks.delivery.deadlines import Deadlines
@@ -45,35 +47,19 @@ class Soon:
             exchange.write()
 
 
-class Exchange:
+class Exchange(Struct, eq=False):
     """A POST whose answer is not known yet: it was written, or waits in turn for a connection."""
 
-    __slots__ = (
-        "_common",
-        "_ended",
-        "_is_waiting",
-        "_protocol",
-        "_request",
-        "_resending",
-        "_started",
-        "_target",
-        "_tick",
-        "_timeout",
-    )
-
-    def __init__(
-        self, common: Soon, target: Target, request: Request, timeout: float, ended: Callable[[Answer], None]
-    ) -> None:
-        self._common = common
-        self._target = target
-        self._request = request
-        self._timeout = timeout
-        self._ended: Callable[[Answer], None] | None = ended
-        self._protocol: HookProtocol | None = None
-        self._resending: asyncio.Task[None] | None = None
-        self._is_waiting = False
-        self._started = 0.0
-        self._tick = 0
+    _common: Soon
+    _target: Target
+    _request: Request
+    _timeout: float
+    _ended: Callable[[Answer], None] | None
+    _protocol: HookProtocol | None = None
+    _resending: asyncio.Task[None] | None = None
+    _is_waiting: bool = False
+    _started: float = 0.0
+    _tick: int = 0
 
     def waits(self) -> bool:
         """Wait in turn for a connection; False if the request may open one at once."""

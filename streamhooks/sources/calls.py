@@ -80,7 +80,8 @@ class Calls:
             return []
         if self._duplicates.are_sought and self._is_duplicate(source, record, origin):
             return []
-        fan_out, calls = fan_out_of(source), list[Call]()
+        fan_out = fan_out_of(source)
+        calls: list[Call] = []
         for ask in asks(source, of_messages=self._hooks.has_message_hooks):
             if fan_out is None or ask.hook_kind != "app":
                 calls += self._deliveries(source, ask, record, origin)

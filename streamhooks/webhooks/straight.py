@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from streamhooks.delivery.client import Answer
 from streamhooks.limits.bulkheads import Bulkheads
 from streamhooks.limits.restraints import Restraints
@@ -100,18 +102,14 @@ class StraightLine:
         self._bulkheads.leave(outgoing.hook.id, outgoing.started)
 
 
-class _Delivery:
+class _Delivery(Struct, eq=False):
     """A delivery under way."""
 
-    __slots__ = ("_line", "call", "exchange", "outgoing", "owner")
-
-    exchange: Exchange
-
-    def __init__(self, line: StraightLine, call: Call, owner: Owner, outgoing: Outgoing) -> None:
-        self._line = line
-        self.call = call
-        self.owner = owner
-        self.outgoing = outgoing
+    _line: StraightLine
+    call: Call
+    owner: Owner
+    outgoing: Outgoing
+    exchange: Exchange | None = None
 
     def answered(self, answer: Answer) -> None:
         """Go on with the response."""
@@ -119,7 +117,8 @@ class _Delivery:
 
     def abandon(self) -> None:
         """Close the connection, and give back the places; the next owner of its source makes the attempt again."""
-        self.exchange.abandon()
+        if self.exchange is not None:
+            self.exchange.abandon()
         self._line.leave(self.outgoing)
 
 
