@@ -16,7 +16,8 @@ EACH = 6
 
 def run(options: Options, say: Say) -> Result:
     """Drain one worker and the naive sender in turns."""
-    events = options.choose(15_000, 1_000)
+    # CPU counts until the counters are written, seconds after a drain: it should be long beside that.
+    events = options.choose(60_000, 1_000)
     projects = sample.even_projects(EACH, PARTITIONS)
     with stage() as scene:
         drains = drains_beside_naive(scene, projects, events, options, say)
