@@ -38,6 +38,7 @@ from streamhooks.faust_patches.group import ConsumerThread, GroupBrokers, Rebala
 from streamhooks.faust_patches.lanes import Lane
 from streamhooks.faust_patches.patience import patient
 from streamhooks.faust_patches.positions import Positions
+from streamhooks.kafka.reader import Record
 from streamhooks.times import steady
 
 #: pause before fetching more for an agent that is behind, in seconds
@@ -218,16 +219,24 @@ class Consumer(driver.Consumer):
             with self._thread.polled():
                 await asyncio.sleep(BEHIND)  # polled, so that taking up records costs nothing extra
             return
+        lane.held = lane.held or await self._fetched(topic)
+        # What came during a rebalance waits for its end. If it was fetched for the assignment that has ended, it is not
+        # noted then, and read again. But a fetch that began before the rebalance may get the first records of the next
+        # assignment: its client reads on behind them, so nobody would read them again.
+        if not self.flow_active:
+            return
+        records, lane.held = lane.held, []
+        if noted := [record for record in records if self.positions.note(record)]:
+            for queue in self._queues(noted[0][:2]):
+                queue.put_nowait(lane.add(noted))
+
+    async def _fetched(self, topic: str) -> list[Record]:
         fetching = self._fetching[topic]
         with self._thread.polled():
             records = await fetching.getmany(timeout=1.0)
         if suspects := fetching.suspects():
             self.positions.suspect(suspects)
-        # What came during a rebalance is read again after it, which always assigns. The number of the assignment marks
-        # records that were fetched before it.
-        if self.flow_active and (noted := [record for record in records if self.positions.note(record)]):
-            for queue in self._queues(noted[0][:2]):
-                queue.put_nowait(lane.add(noted))
+        return records
 
     def _queues(self, tp: tuple[str, int]) -> list[Any]:
         """Return the queues of the agents of a partition's topic: one, if it has been assigned."""

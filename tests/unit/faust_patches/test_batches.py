@@ -105,12 +105,18 @@ async def test_records_that_are_not_to_be_handed_over_are_left_out():
     assert consuming.noted == [1, 2, 3, 4]
 
 
-async def test_what_comes_during_a_rebalance_is_not_even_noted():
-    consuming = Consuming(records(1))
+async def test_what_comes_during_a_rebalance_is_noted_after_it_and_nothing_before():
+    consuming = Consuming(records(1, 2), records(3))
     consuming.consumer.stop_flow()
     await consuming.drain()
     assert consuming.queued == []
     assert consuming.noted == []
+    consuming.refused = {1}  # fetched for the assignment that has ended
+    consuming.consumer.resume_flow()
+    await consuming.drain()
+    await consuming.drain()
+    assert consuming.queued == [[2], [3]]
+    assert consuming.noted == [1, 2, 3]
 
 
 @pytest.mark.parametrize(("ahead", "maxsize"), [(2000, 4096), (1_000_000, 501)])
