@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from faust.types import TP
 
+from streamhooks.faust_patches import consumer as consumer_module
 from streamhooks.faust_patches.consumer import Consumer
 from streamhooks.faust_patches.lanes import Lane, batches_of
 from streamhooks.kafka.reader import Record
@@ -177,3 +178,19 @@ async def test_a_stream_ends_by_what_is_put_into_its_queue():
     stream.queue.put_nowait(None)
     assert [batch async for batch in batches_of(stream)] == []
     assert stream.stopped == [stream]
+
+
+async def test_partitions_that_are_resumed_are_read_without_a_pause(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(consumer_module, "IDLE", 3600.0)
+    consuming = Consuming(records(1))
+    consumer = consuming.consumer
+    del consumer._get_active_partitions
+    consumer.app.owned_topics = set()
+    consumer._active_partitions, consumer._paused_partitions = set(), {EVENTS}
+    draining = asyncio.ensure_future(consuming.drain())
+    await asyncio.sleep(0)
+    assert not draining.done()
+    consumer.resume_partitions({EVENTS})
+    await asyncio.wait_for(draining, 10)
+    await consuming.drain()
+    assert consuming.queued == [[1]]
