@@ -58,6 +58,7 @@ AIOKAFKA = Library(
             "aiokafka.client:AIOKafkaClient.bootstrap": "f5ceef21d3b4",
             "aiokafka.client:AIOKafkaClient.force_metadata_update": "71eaa1892663",
             "aiokafka.consumer.consumer:AIOKafkaConsumer._client": ATTRIBUTE,
+            "aiokafka.consumer.consumer:AIOKafkaConsumer._consumer_timeout": ATTRIBUTE,
             "aiokafka.consumer.consumer:AIOKafkaConsumer._coordinator": ATTRIBUTE,
             "aiokafka.consumer.consumer:AIOKafkaConsumer._subscription": ATTRIBUTE,
             "aiokafka.consumer.group_coordinator:GroupCoordinator._coordination_task": ATTRIBUTE,

@@ -21,6 +21,7 @@ It differs from Faust 0.15.3:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
@@ -38,12 +39,13 @@ from streamhooks.faust_patches.group import ConsumerThread, GroupBrokers, Rebala
 from streamhooks.faust_patches.lanes import Lane
 from streamhooks.faust_patches.patience import patient
 from streamhooks.faust_patches.positions import Positions
+from streamhooks.kafka.reader import Record
 from streamhooks.times import steady
 
 #: pause before fetching more for an agent that is behind, in seconds
 BEHIND = 0.01
-#: pause before looking again for partitions to read, in seconds
-IDLE = 0.1
+#: pause before looking again for partitions to read, in seconds, if nothing tells that there are some
+IDLE = 1.0
 
 
 def end_refused(refusal: Refusal) -> NoReturn:
@@ -79,6 +81,11 @@ class Consumer(driver.Consumer):
         return {topic: self.app.new_fetching(lambda: self.app.should_stop) for topic in self.app.plain_topics}
 
     @cached_property
+    def _resumed(self) -> asyncio.Event:
+        """Set when there may be partitions to read that were not there before."""
+        return asyncio.Event()
+
+    @cached_property
     def _lanes(self) -> dict[str, Lane]:
         return {topic: Lane() for topic in self._fetching}
 
@@ -111,7 +118,8 @@ class Consumer(driver.Consumer):
         await super().on_stop()
         await asyncio.gather(*(fetching.stop() for fetching in self._fetching.values()))
 
-    async def verify_all_partitions_active(self) -> None:
+    @Service.task
+    async def _commit_livelock_detector(self) -> None:
         """Do nothing: Faust would log that its client fetches no partition, and wake the loop for each of them."""
 
     def verify_recovery_event_path(self, now: float, tp: TP) -> None:
@@ -157,6 +165,13 @@ class Consumer(driver.Consumer):
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         """Resume fetching, but never of topics that are only owned."""
         super().resume_partitions({tp for tp in tps if tp.topic not in self.app.owned_topics})
+        self._resumed.set()
+
+    async def _wait_resumed(self) -> None:
+        self._resumed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(IDLE):
+                await self._resumed.wait()
 
     async def perform_seek(self) -> None:
         """Seek to the committed offset of each partition; retry until that succeeds or the assignment is outdated."""
@@ -211,23 +226,31 @@ class Consumer(driver.Consumer):
     async def _drain_topic(self, topic: str) -> None:
         tp = next((tp for tp in self._get_active_partitions() if tp.topic == topic), None)
         if tp is None:
-            await asyncio.sleep(IDLE)
+            await self._wait_resumed()
             return
         lane = self._lanes[topic]
         if self._is_behind(tp, lane):
             with self._thread.polled():
                 await asyncio.sleep(BEHIND)  # polled, so that taking up records costs nothing extra
             return
+        lane.held = lane.held or await self._fetched(topic)
+        # What came during a rebalance waits for its end. If it was fetched for the assignment that has ended, it is not
+        # noted then, and read again. But a fetch that began before the rebalance may get the first records of the next
+        # assignment: its client reads on behind them, so nobody would read them again.
+        if not self.flow_active:
+            return
+        records, lane.held = lane.held, []
+        if noted := [record for record in records if self.positions.note(record)]:
+            for queue in self._queues(noted[0][:2]):
+                queue.put_nowait(lane.add(noted))
+
+    async def _fetched(self, topic: str) -> list[Record]:
         fetching = self._fetching[topic]
         with self._thread.polled():
             records = await fetching.getmany(timeout=1.0)
         if suspects := fetching.suspects():
             self.positions.suspect(suspects)
-        # What came during a rebalance is read again after it, which always assigns. The number of the assignment marks
-        # records that were fetched before it.
-        if self.flow_active and (noted := [record for record in records if self.positions.note(record)]):
-            for queue in self._queues(noted[0][:2]):
-                queue.put_nowait(lane.add(noted))
+        return records
 
     def _queues(self, tp: tuple[str, int]) -> list[Any]:
         """Return the queues of the agents of a partition's topic: one, if it has been assigned."""
@@ -245,9 +268,10 @@ class Consumer(driver.Consumer):
             lane.take_back()
 
     async def _drain_changelogs(self) -> None:
-        active = {tp for tp in self._get_active_partitions() if tp.topic in self.app.tables.changelog_topics}
+        changelogs = self.app.tables.changelog_topics
+        active = {tp for tp in self._get_active_partitions() if tp.topic in changelogs}
         if not active:
-            await asyncio.sleep(IDLE)
+            await self._wait_resumed()
             return
         generation = self.app.consumer_generation_id
         records = await self._getmany(active, timeout=1.0)

@@ -27,6 +27,9 @@ from streamhooks.times import steady
 
 #: how long a commit is tried, in seconds: aiokafka tries one of a partition that is gone without end
 COMMIT = 10.0
+#: how often aiokafka looks at partitions of which nothing has told that they are to be fetched, in seconds. Most are
+#: fetched elsewhere, and by default it looks five times per second at all of them.
+LOOK = 1.0
 
 
 def watched(
@@ -88,6 +91,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_consumer(self, *args: Any, **kwargs: Any) -> Any:
         consumer = super()._create_consumer(*args, **kwargs)
         consumer._client.bootstrap = patient(consumer._client.bootstrap, lambda: self.app.should_stop)
+        consumer._consumer_timeout = LOOK
         return consumer
 
     def look_for_partitions(self) -> None:

@@ -42,6 +42,8 @@ class Lane:
     def __init__(self) -> None:
         self._batches: deque[Batch] = deque()
         self._waiting = Waiting()
+        #: fetched records that wait for the end of a rebalance, to be handed over first
+        self.held: list[Record] = []
 
     def add(self, records: Sequence[Record]) -> Batch:
         """Return a batch of these records for the agent's queue."""

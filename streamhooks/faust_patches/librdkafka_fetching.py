@@ -2,12 +2,9 @@
 
 After a leader election it checks by itself whether the log is still the same (KIP-320), and reports an error if not.
 
-While records come one soon after the other, the event loop looks for the next ones, without a thread. Else a thread
-waits for the next one. That costs two changes of threads, and nothing while the topic is idle.
-
-To read at another offset, a new client is made. If a broker goes away during a request for an epoch, the threads of a
-client may deadlock (librdkafka#5476). A call of such a client then hangs with the interpreter's lock, and nothing in
-the process runs any more.
+To read at another offset, a new client is made, and who waits for records of the previous one gets none. If a broker
+goes away during a request for an epoch, the threads of a client may deadlock (librdkafka#5476). A call of such a client
+then hangs with the interpreter's lock, and nothing in the process runs any more.
 """
 
 from __future__ import annotations
@@ -15,25 +12,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import KafkaError, Message, TopicPartition
 from faust.types import TP
 
+from streamhooks.faust_patches.fetched_messages import FetchedMessages
 from streamhooks.faust_patches.fetching import AT_ONCE, Seek
-from streamhooks.kafka.clients import FETCH, client_config, close_aside, fetch_config
+from streamhooks.kafka.clients import FETCH, client_config, fetch_config
 from streamhooks.kafka.known_brokers import WatchedConsumer
 from streamhooks.kafka.reader import NOT_THERE, Record, to_record
 from streamhooks.masking import shown
 from streamhooks.settings import Settings
-from streamhooks.times import steady
 
 log = logging.getLogger(__name__)
 
-#: how soon after the last records the next ones must come for the loop to look for them, and how often, in seconds
-SOON, LOOK = 0.006, 0.002
-#: how long a stop waits for the thread, and for the client, both in seconds
-STOP, CLOSED = 0.2, 2.0
+#: how long a stop waits for the client, in seconds
+CLOSED = 2.0
 
 _CONFIG = {
     "enable.auto.commit": False,
@@ -55,21 +49,16 @@ class LibrdkafkaFetching:
     def __init__(self, settings: Settings, ahead: int) -> None:
         bounds = fetch_config(min(ahead, 2 * FETCH), ahead)
         self._config = client_config(settings) | {"group.id": f"{settings.topic_prefix}fetching"} | _CONFIG | bounds
-        self._client: WatchedConsumer | None = None
+        self._messages: FetchedMessages | None = None
         self._assignments: dict[tuple[str, int], int] = {}
         self._next: dict[tuple[str, int], int] = {}
         self._suspects: set[TP] = set()
         self._logged: set[tuple[TP, int]] = set()
         self._held: list[Record] = []
-        self._came = 0.0
-        self._comes_soon = False
-        self._thread = ThreadPoolExecutor(1, "fetching")
-        self._stopping = False
-        self._waiting: asyncio.Future[Message | None] | None = None
 
     async def assign(self, seeks: Mapping[TP, Seek]) -> None:
         """Read these partitions, and no others."""
-        if self._client is not None or seeks:
+        if self._messages is not None or seeks:
             self.renew(seeks)
 
     def renew(self, seeks: Mapping[TP, Seek]) -> None:
@@ -81,9 +70,8 @@ class LibrdkafkaFetching:
 
     def move(self, seeks: Mapping[TP, Seek]) -> None:
         """Continue at another offset on some of the partitions."""
-        assert self._client is not None
-        # While a thread waits there is hardly anything to take, and it may hold a record.
-        while not self._waiting and (messages := self._client.consume(AT_ONCE, 0)):
+        assert self._messages is not None
+        while messages := self._messages.at_hand():
             self._held += self._taken(messages)
         self._held = [one for one in self._held if TP(one.topic, one.partition) not in seeks]
         self._note_places(seeks)
@@ -91,13 +79,11 @@ class LibrdkafkaFetching:
         self._read({**others, **seeks})
 
     def _read(self, seeks: Mapping[TP, Seek]) -> None:
-        previous, self._client = self._client, WatchedConsumer(self._config)
-        self._waiting = None  # its result is the previous client's
-        self._thread.shutdown(wait=False)
-        self._thread = ThreadPoolExecutor(1, "fetching")
-        self._client.assign(_places(seeks))
+        client = WatchedConsumer(self._config)
+        client.assign(_places(seeks))
+        previous, self._messages = self._messages, FetchedMessages(client)
         if previous is not None:
-            close_aside(previous)
+            previous.end()
 
     def _note_places(self, seeks: Mapping[TP, Seek]) -> None:
         for tp, seek in seeks.items():
@@ -105,53 +91,21 @@ class LibrdkafkaFetching:
 
     async def getmany(self, timeout: float) -> list[Record]:
         """Return fetched records, in order per partition; wait for at most `timeout` seconds."""
-        if self._client is None:
+        if self._messages is None:
             await asyncio.sleep(0.05)  # a caller in a loop must not block the event loop
             return []
-        if self._client.brokers.are_lost:
+        if self._messages.client.brokers.are_lost:
             log.warning("a fetching client has lost all brokers (librdkafka#5301): continuing with a new one")
             self.move({})
         if self._held:
             records, self._held = self._held[:AT_ONCE], self._held[AT_ONCE:]
             return records
-        messages = [] if self._waiting else self._client.consume(AT_ONCE, 0)
-        if not messages and not self._waiting and self._comes_soon and steady() - self._came < SOON:
-            await asyncio.sleep(LOOK)
-            messages = self._client.consume(AT_ONCE, 0)
-        elif not messages:
-            messages = await self._awaited(self._client, timeout)
-        if not messages:
-            return []
-        return self._taken(messages)
+        return self._taken(await self._messages.some(timeout))
 
     def suspects(self) -> set[TP]:
         """Return the partitions on which a broker has reported an error since the last call."""
         found, self._suspects = self._suspects, set()
         return found
-
-    async def _awaited(self, client: WatchedConsumer, timeout: float) -> list[Message]:
-        """Return the next messages; a thread waits for the first one, even if the caller is cancelled."""
-        if self._waiting is None:
-            loop = asyncio.get_running_loop()
-            self._waiting = loop.run_in_executor(self._thread, self._poll, client, timeout)
-        waiting = self._waiting
-        await asyncio.wait([waiting], timeout=timeout + 1.0)
-        if self._waiting is not waiting or not waiting.done():
-            return []
-        self._waiting, first = None, waiting.result()
-        return [] if first is None else [first, *client.consume(AT_ONCE - 1, 0)]
-
-    def _poll(self, client: WatchedConsumer, timeout: float) -> Message | None:
-        """In the thread: return the next message, if one comes in time; end soon after a stop."""
-        end = steady() + timeout
-        while self._asks(client) and (left := end - steady()) > 0:
-            message = client.poll(min(left, STOP))
-            if message is not None:
-                return message
-        return None
-
-    def _asks(self, client: object) -> bool:
-        return client is self._client and not self._stopping
 
     def _taken(self, messages: list[Message]) -> list[Record]:
         records = []
@@ -168,8 +122,6 @@ class LibrdkafkaFetching:
                 following[tp] = record.offset + 1
                 records.append(record)
         if records:
-            now = steady()
-            self._comes_soon, self._came = now - self._came < SOON, now
             self._logged.clear()
         return records
 
@@ -187,10 +139,9 @@ class LibrdkafkaFetching:
 
     async def stop(self) -> None:
         """Stop fetching."""
-        self._stopping = True
-        if self._client is not None:
-            await asyncio.to_thread(close_aside, self._client, CLOSED)
-        self._thread.shutdown(wait=False)
+        if self._messages is not None:
+            self._messages.end()
+            await asyncio.to_thread(self._messages.join, CLOSED)
 
 
 def _places(seeks: Mapping[TP, Seek]) -> list[TopicPartition]:

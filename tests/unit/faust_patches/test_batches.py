@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from faust.types import TP
 
+from streamhooks.faust_patches import consumer as consumer_module
 from streamhooks.faust_patches.consumer import Consumer
 from streamhooks.faust_patches.lanes import Lane, batches_of
 from streamhooks.kafka.reader import Record
@@ -105,12 +106,18 @@ async def test_records_that_are_not_to_be_handed_over_are_left_out():
     assert consuming.noted == [1, 2, 3, 4]
 
 
-async def test_what_comes_during_a_rebalance_is_not_even_noted():
-    consuming = Consuming(records(1))
+async def test_what_comes_during_a_rebalance_is_noted_after_it_and_nothing_before():
+    consuming = Consuming(records(1, 2), records(3))
     consuming.consumer.stop_flow()
     await consuming.drain()
     assert consuming.queued == []
     assert consuming.noted == []
+    consuming.refused = {1}  # fetched for the assignment that has ended
+    consuming.consumer.resume_flow()
+    await consuming.drain()
+    await consuming.drain()
+    assert consuming.queued == [[2], [3]]
+    assert consuming.noted == [1, 2, 3]
 
 
 @pytest.mark.parametrize(("ahead", "maxsize"), [(2000, 4096), (1_000_000, 501)])
@@ -171,3 +178,19 @@ async def test_a_stream_ends_by_what_is_put_into_its_queue():
     stream.queue.put_nowait(None)
     assert [batch async for batch in batches_of(stream)] == []
     assert stream.stopped == [stream]
+
+
+async def test_partitions_that_are_resumed_are_read_without_a_pause(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(consumer_module, "IDLE", 3600.0)
+    consuming = Consuming(records(1))
+    consumer = consuming.consumer
+    del consumer._get_active_partitions
+    consumer.app.owned_topics = set()
+    consumer._active_partitions, consumer._paused_partitions = set(), {EVENTS}
+    draining = asyncio.ensure_future(consuming.drain())
+    await asyncio.sleep(0)
+    assert not draining.done()
+    consumer.resume_partitions({EVENTS})
+    await asyncio.wait_for(draining, 10)
+    await consuming.drain()
+    assert consuming.queued == [[1]]

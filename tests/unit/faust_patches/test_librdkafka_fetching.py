@@ -1,13 +1,13 @@
-"""A fetching client that has lost all brokers is replaced. Records that come seldom are awaited by a thread."""
+"""A fetching client that has lost all brokers, or reads elsewhere, is replaced, and no record is left out."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 
 import pytest
-from faust.types import TP
+from support.fetching_clients import A, B, Broker, ThreadedClient
 
 from streamhooks.faust_patches import librdkafka_fetching
 from streamhooks.faust_patches.fetching import Seek
@@ -19,66 +19,68 @@ NONE = json.dumps({"msg_cnt": 0, "brokers": {"GroupCoordinator": {"source": "log
 
 
 @pytest.fixture
-async def fetching() -> AsyncIterator[LibrdkafkaFetching]:
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def clients(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> list[ThreadedClient]:
+    made: list[ThreadedClient] = []
+
+    def make(_config: object) -> ThreadedClient:
+        made.append(ThreadedClient(broker))
+        return made[-1]
+
+    monkeypatch.setattr(librdkafka_fetching, "WatchedConsumer", make)
+    return made
+
+
+@pytest.fixture
+async def fetching(clients: list[ThreadedClient]) -> AsyncIterator[LibrdkafkaFetching]:
     one = LibrdkafkaFetching(Settings(brokers=("127.0.0.1:1",)), 1_000_000)
     yield one
     await one.stop()
 
 
-async def test_a_new_one_continues_where_it_was(fetching: LibrdkafkaFetching, caplog: pytest.LogCaptureFixture) -> None:
-    await fetching.assign({TP("events", 0): Seek(5, -1, 7), TP("events", 3): Seek(9, -1, 8)})
-    previous = fetching._client
-    assert previous is not None
+async def test_a_new_one_continues_where_it_was(
+    fetching: LibrdkafkaFetching, clients: list[ThreadedClient], caplog: pytest.LogCaptureFixture
+) -> None:
+    await fetching.assign({A: Seek(5, -1, 7), B: Seek(9, -1, 8)})
     for _ in range(TIMES - 1):
-        previous.brokers.heard(NONE)
+        clients[0].brokers.heard(NONE)
     await fetching.getmany(timeout=0.01)
-    assert fetching._client is previous
-    previous.brokers.heard(NONE)
+    assert len(clients) == 1
+    clients[0].brokers.heard(NONE)
     await fetching.getmany(timeout=0.01)
-    assert fetching._client is not None
-    assert fetching._client is not previous
-    assert {(one.partition, one.offset) for one in fetching._client.assignment()} == {(0, 5), (3, 9)}
-    assert fetching._assignments == {("events", 0): 7, ("events", 3): 8}
+    assert [client.places for client in clients] == [{A: 5, B: 9}] * 2
+    assert fetching._assignments == {A: 7, B: 8}
     assert caplog.text.count("has lost all brokers") == 1
 
 
-class Client:
-    """Has a record at every second look, or as soon as a thread waits for one."""
-
-    def __init__(self) -> None:
-        self.brokers = SimpleNamespace(are_lost=False)
-        self.waits = 0
-        self._offset = 0
-        self._looks = 0
-
-    def consume(self, number: int, timeout: float) -> list[SimpleNamespace]:
-        self._looks += 1
-        return [self._message()] if number > 1 and self._looks % 2 == 0 else []
-
-    def poll(self, timeout: float) -> SimpleNamespace:
-        self.waits += 1
-        return self._message()
-
-    def close(self) -> None: ...
-
-    def _message(self) -> SimpleNamespace:
-        self._offset += 1
-        fields = {"topic": "events", "partition": 0, "offset": self._offset, "timestamp": (1, 5), "leader_epoch": 0}
-        fields |= {"error": None, "key": None, "value": b"", "headers": None}
-        return SimpleNamespace(**{name: (lambda value=value: value) for name, value in fields.items()})
-
-
-@pytest.mark.parametrize(("seconds", "waits"), [(0.001, 1), (1.0, 20)])
-async def test_a_thread_waits_for_records_only_if_they_do_not_come_one_soon_after_the_other(
-    fetching: LibrdkafkaFetching, monkeypatch: pytest.MonkeyPatch, seconds: float, waits: int
+async def test_records_that_come_while_another_partition_is_moved_come_once(
+    fetching: LibrdkafkaFetching, broker: Broker
 ) -> None:
-    await fetching.assign({TP("events", 0): Seek(0, -1, 1)})
-    now = [100.0]
-    monkeypatch.setattr(librdkafka_fetching, "steady", lambda: now[0])
-    client = fetching._client = Client()  # type: ignore[assignment]
+    await fetching.assign({A: Seek(0, -1, 1)})
+    waiting = asyncio.ensure_future(fetching.getmany(timeout=60.0))
+    await asyncio.sleep(0)  # the thread waits, too, and takes some of the records
     for _ in range(20):
-        now[0] += seconds
-        client._looks = 0
-        assert len(await fetching.getmany(timeout=5.0)) >= 1
-    assert abs(client.waits - waits) <= 1
-    fetching._client = None
+        broker.append(A)
+    fetching.move({B: Seek(0, -1, 2)})
+    found = await waiting
+    async with asyncio.timeout(30):
+        while not found or found[-1].offset < 19:
+            found += await fetching.getmany(timeout=60.0)
+    assert [(record.offset, record.assignment) for record in found] == [(offset, 1) for offset in range(20)]
+
+
+async def test_who_waits_since_before_an_assignment_gets_nothing_of_it(
+    fetching: LibrdkafkaFetching, broker: Broker
+) -> None:
+    await fetching.assign({A: Seek(0, -1, 1)})
+    waiting = asyncio.ensure_future(fetching.getmany(timeout=60.0))
+    await asyncio.sleep(0)
+    await fetching.assign({A: Seek(0, -1, 2)})
+    broker.append(A)
+    async with asyncio.timeout(30):
+        assert await waiting == []
+        assert [record.assignment for record in await fetching.getmany(timeout=60.0)] == [2]
