@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import pytest
+from confluent_kafka import TopicPartition
 from faust.types import TP
 
 from streamhooks.faust_patches import librdkafka_fetching
@@ -38,7 +39,7 @@ async def test_a_new_one_continues_where_it_was(fetching: LibrdkafkaFetching, ca
     assert fetching._client is not None
     assert fetching._client is not previous
     assert {(one.partition, one.offset) for one in fetching._client.assignment()} == {(0, 5), (3, 9)}
-    assert fetching._assignments == {("events", 0): 7, ("events", 3): 8}
+    assert fetching._places == {("events", 0): Seek(5, -1, 7), ("events", 3): Seek(9, -1, 8)}
     assert caplog.text.count("has lost all brokers") == 1
 
 
@@ -59,13 +60,28 @@ class Client:
         self.waits += 1
         return self._message()
 
+    def assign(self, starts: list[TopicPartition]) -> None:
+        self.starts = {one.partition: (one.offset, one.leader_epoch) for one in starts}
+
     def close(self) -> None: ...
 
     def _message(self) -> SimpleNamespace:
         self._offset += 1
-        fields = {"topic": "events", "partition": 0, "offset": self._offset, "timestamp": (1, 5), "leader_epoch": 0}
+        fields = {"topic": "events", "partition": 0, "offset": self._offset, "timestamp": (1, 5), "leader_epoch": 4}
         fields |= {"error": None, "key": None, "value": b"", "headers": None}
         return SimpleNamespace(**{name: (lambda value=value: value) for name, value in fields.items()})
+
+
+async def test_a_new_one_checks_the_log_by_the_epoch_of_the_last_record(
+    fetching: LibrdkafkaFetching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(librdkafka_fetching, "WatchedConsumer", lambda _: Client())
+    await fetching.assign({TP("events", 0): Seek(1, 3, 7), TP("events", 3): Seek(9, 3, 8)})
+    records = await fetching.getmany(timeout=5.0)
+    assert [(one.offset, one.epoch, one.assignment) for one in records] == [(1, 4, 7), (2, 4, 7)]
+    fetching.move({TP("events", 3): Seek(2, 6, 9)})
+    assert fetching._client.starts == {0: (3, 4), 3: (2, 6)}
+    fetching._client = None
 
 
 @pytest.mark.parametrize(("seconds", "waits"), [(0.001, 1), (1.0, 20)])
