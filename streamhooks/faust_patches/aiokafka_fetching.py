@@ -1,6 +1,7 @@
 """Fetching by aiokafka, in the event loop itself.
 
-It does not check whether the log is the same after a leader election: `positions.py` does.
+It does not check whether the log is the same after a leader election: `positions.py` does, before it hands over a
+record of a later epoch.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ PAUSE = 0.1
 
 class AiokafkaFetching:
     """Fetches one topic; `options` are for aiokafka's consumer. Up to `ahead` fetched bytes may wait."""
+
+    checks_logs = False
 
     def __init__(self, options: Mapping[str, Any], ahead: int, should_stop: Callable[[], bool]) -> None:
         self._options = options

@@ -38,7 +38,12 @@ class Fetching(Protocol):
     """Reads the given partitions of a topic, and only committed records.
 
     A partition whose log does not have the next offset is not read until it is moved.
+
+    checks_logs -- whether it hands over a record of a later epoch only if the log still has all records before it, and
+    suspects the partition else. If False, its caller has to ask the brokers.
     """
+
+    checks_logs: bool
 
     async def assign(self, seeks: Mapping[TP, Seek]) -> None:
         """Read these partitions, and no others."""

@@ -46,12 +46,13 @@ _CONFIG = {
 class LibrdkafkaFetching:
     """Fetches one topic. Up to `ahead` fetched bytes may wait."""
 
+    checks_logs = True
+
     def __init__(self, settings: Settings, ahead: int) -> None:
         bounds = fetch_config(min(ahead, 2 * FETCH), ahead)
         self._config = client_config(settings) | {"group.id": f"{settings.topic_prefix}fetching"} | _CONFIG | bounds
         self._messages: FetchedMessages | None = None
-        self._assignments: dict[tuple[str, int], int] = {}
-        self._next: dict[tuple[str, int], int] = {}
+        self._places: dict[tuple[str, int], Seek] = {}
         self._suspects: set[TP] = set()
         self._logged: set[tuple[TP, int]] = set()
         self._held: list[Record] = []
@@ -64,9 +65,8 @@ class LibrdkafkaFetching:
     def renew(self, seeks: Mapping[TP, Seek]) -> None:
         """Read these partitions, and no others; drop what was fetched."""
         self._held = []
-        self._assignments, self._next = {}, {}
-        self._note_places(seeks)
-        self._read(seeks)
+        self._places = dict(seeks)
+        self._read()
 
     def move(self, seeks: Mapping[TP, Seek]) -> None:
         """Continue at another offset on some of the partitions."""
@@ -74,20 +74,16 @@ class LibrdkafkaFetching:
         while messages := self._messages.at_hand():
             self._held += self._taken(messages)
         self._held = [one for one in self._held if TP(one.topic, one.partition) not in seeks]
-        self._note_places(seeks)
-        others = {TP(*tp): Seek(offset, -1, self._assignments[tp]) for tp, offset in self._next.items()}
-        self._read({**others, **seeks})
+        self._places.update(seeks)
+        self._read()
 
-    def _read(self, seeks: Mapping[TP, Seek]) -> None:
+    def _read(self) -> None:
         client = WatchedConsumer(self._config)
-        client.assign(_places(seeks))
+        starts = [TopicPartition(*tp, place.offset, leader_epoch=place.epoch) for tp, place in self._places.items()]
+        client.assign(starts)
         previous, self._messages = self._messages, FetchedMessages(client)
         if previous is not None:
             previous.end()
-
-    def _note_places(self, seeks: Mapping[TP, Seek]) -> None:
-        for tp, seek in seeks.items():
-            self._assignments[tp], self._next[tp] = seek.assignment, seek.offset
 
     async def getmany(self, timeout: float) -> list[Record]:
         """Return fetched records, in order per partition; wait for at most `timeout` seconds."""
@@ -109,18 +105,20 @@ class LibrdkafkaFetching:
 
     def _taken(self, messages: list[Message]) -> list[Record]:
         records = []
-        assignments, following = self._assignments, self._next
+        places = self._places
+        last: dict[tuple[str, int], Record] = {}
         for message in messages:
             error = message.error()
             if error is not None:
                 self._note(message, error)
                 continue
             tp = (message.topic(), message.partition())
-            assignment = assignments.get(tp)
-            if assignment is not None:
-                record = to_record(message, assignment)
-                following[tp] = record.offset + 1
+            place = places.get(tp)
+            if place is not None:
+                last[tp] = record = to_record(message, place.assignment)
                 records.append(record)
+        for tp, record in last.items():
+            places[tp] = Seek(record.offset + 1, record.epoch, record.assignment)
         if records:
             self._logged.clear()
         return records
@@ -130,7 +128,7 @@ class LibrdkafkaFetching:
         if topic is None:
             log.debug("fetching: %s", error.str())
             return
-        tps = {TP(*tp) for tp in self._next if tp[0] == topic and partition in (tp[1], -1, None)}
+        tps = {TP(*tp) for tp in self._places if tp[0] == topic and partition in (tp[1], -1, None)}
         if error.code() in NOT_THERE:
             self._suspects |= tps
         if new := {(tp, error.code()) for tp in tps} - self._logged:
@@ -142,7 +140,3 @@ class LibrdkafkaFetching:
         if self._messages is not None:
             self._messages.end()
             await asyncio.to_thread(self._messages.join, CLOSED)
-
-
-def _places(seeks: Mapping[TP, Seek]) -> list[TopicPartition]:
-    return [TopicPartition(*tp, seek.offset, leader_epoch=seek.epoch) for tp, seek in seeks.items()]

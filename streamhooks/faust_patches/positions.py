@@ -2,9 +2,9 @@
 
 The start is decided when partitions are assigned, and again on evidence that a log was replaced or truncated: the
 client got the error that its offset is out of range, or that the log ends before it; a record has an offset below the
-expected one; or the brokers, which are asked every few seconds, name another topic id or epoch. On evidence the brokers
-are asked, and their answer decides. Then only that partition is read from another offset, under an assignment of its
-own, whose number distinguishes its records from those fetched before.
+expected one, or a later epoch that its client did not check; or the brokers, which are asked every few seconds, name
+another topic id or epoch. On evidence the brokers are asked, and their answer decides. Then only that partition is read
+from another offset, under an assignment of its own, whose number distinguishes its records from those fetched before.
 """
 
 from __future__ import annotations
@@ -169,6 +169,9 @@ class Positions:
         place = self._places.get(tp)
         if place is None or place.number != record.assignment:
             return False
+        if record.epoch > place.epoch and self._must_ask(tp[0], place):
+            self.suspect((TP(*tp),))
+            return False
         if record.offset != place.next:
             if record.offset < place.next:
                 self.suspect((TP(*tp),))
@@ -181,6 +184,13 @@ class Positions:
         elif record.epoch < 0:
             place.is_blind = True
         return True
+
+    def _must_ask(self, topic: str, place: Place) -> bool:
+        """Tell whether the brokers must be asked before a record of a later epoch is handed over.
+
+        The log may have been cut below it and have grown again, unnoticed by the client.
+        """
+        return place.checked >= 0 and not self._fetching[topic].checks_logs
 
     def reading(self, tp: TP, settled: Settled) -> Reading:
         """Return what to commit of a partition."""
@@ -268,7 +278,8 @@ class Positions:
             case _:
                 place.checked = found.epoch
                 place.topic_id = place.topic_id or found.topic_id
-                if place.is_blind or place.next == read.offset:
+                # If evidence came since the brokers were asked, later records were not handed over: see `note`.
+                if tp not in self._suspects and (place.is_blind or place.next == read.offset):
                     place.epoch = max(place.epoch, found.epoch)
                 return suspected  # even if all is well: the client may have stopped reading
         return True

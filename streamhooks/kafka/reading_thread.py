@@ -83,6 +83,7 @@ class ReadingThread:
         self.changed = threading.Event()
         #: the next offset, by the number of the assignment
         self.reached: dict[int, int] = {}
+        self._last: dict[int, tuple[int, int]] = {}  # the offset after the last record, and its epoch
 
     def start(self) -> None:
         """Start the thread."""
@@ -160,9 +161,16 @@ class ReadingThread:
                 # A client that knows no leader yet looks for the beginning half a second later.
                 with contextlib.suppress(KafkaException):
                     consumer.list_topics(topic, timeout=LEADERS)
-            starts = [TopicPartition(*tp, self.reached.get(number, OFFSET_BEGINNING)) for tp, number in new]
-            consumer.incremental_assign(starts)
+            consumer.incremental_assign([self._start(tp, number) for tp, number in new])
         self.reached = {number: self.reached[number] for number in wanted.values() if number in self.reached}
+        self._last = {number: self._last[number] for number in wanted.values() if number in self._last}
+
+    def _start(self, tp: TP, number: int) -> TopicPartition:
+        """Return where to read a partition. By the epoch, the client checks that its log has lost nothing."""
+        offset = self.reached.get(number, OFFSET_BEGINNING)
+        after, epoch = self._last.get(number, (offset, -1))
+        # What is between the last record and the end may be of a later epoch.
+        return TopicPartition(*tp, offset, leader_epoch=epoch if after == offset else -1)
 
     def _look(self, assigned: Mapping[TP, int]) -> None:
         """Check whether topics were recreated."""
@@ -189,12 +197,14 @@ class ReadingThread:
     def _hand_over(self, messages: list[Message], assigned: dict[TP, int]) -> None:
         records: list[Record] = []
         reached: dict[TP, int] = {}
+        last: dict[TP, tuple[int, int]] = {}
         ended: set[TP] = set()
         for message in messages:
             error, tp = message.error(), (message.topic(), message.partition())
             if error is None:
-                records.append(to_record(message))
-                reached[tp] = message.offset() + 1
+                records.append(record := to_record(message))
+                reached[tp] = record.offset + 1
+                last[tp] = record.offset + 1, record.epoch
                 self._prepare_value(message.value())
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
                 reached[tp] = message.offset()
@@ -207,6 +217,7 @@ class ReadingThread:
             else:
                 log.debug("reading %s: %s", self._name, error.str())
         self.reached |= {assigned[tp]: offset for tp, offset in reached.items() if tp in assigned}
+        self._last |= {assigned[tp]: found for tp, found in last.items() if tp in assigned}
         if reached:
             self._free.acquire()
             self._in_loop(self._callbacks.receive, records, reached, ended, assigned)

@@ -72,6 +72,7 @@ class ThreadedClient:
     def __init__(self, broker: Broker, *, has_gate: bool = False) -> None:
         self.brokers = KnownBrokers()
         self.places: dict[TP, int] = {}
+        self.epochs: dict[TP, int | None] = {}
         self.is_polled = self.is_closed = self.is_free = self.may_pass = False
         self.held: tuple[TP, int] | None = None
         self._broker = broker
@@ -79,6 +80,7 @@ class ThreadedClient:
 
     def assign(self, places: Collection[Any]) -> None:
         self.places = {TP(one.topic, one.partition): one.offset for one in places}
+        self.epochs = {TP(one.topic, one.partition): one.leader_epoch for one in places}
 
     def consume(self, number: int, timeout: float) -> list[Message]:
         assert not self.is_polled, "a client serves one call at a time: this one would wait for the thread's"

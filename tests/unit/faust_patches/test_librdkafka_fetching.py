@@ -53,8 +53,21 @@ async def test_a_new_one_continues_where_it_was(
     clients[0].brokers.heard(NONE)
     await fetching.getmany(timeout=0.01)
     assert [client.places for client in clients] == [{A: 5, B: 9}] * 2
-    assert fetching._assignments == {A: 7, B: 8}
+    assert fetching._places == {A: Seek(5, -1, 7), B: Seek(9, -1, 8)}
     assert caplog.text.count("has lost all brokers") == 1
+
+
+async def test_a_new_one_checks_the_log_by_the_epoch_of_the_last_record(
+    fetching: LibrdkafkaFetching, broker: Broker, clients: list[ThreadedClient]
+) -> None:
+    await fetching.assign({A: Seek(0, -1, 7), B: Seek(9, 3, 8)})
+    broker.append(A)
+    async with asyncio.timeout(30):
+        while not await fetching.getmany(timeout=60.0):
+            pass
+    fetching.move({B: Seek(2, 6, 9)})
+    assert [client.epochs for client in clients] == [{A: None, B: 3}, {A: 0, B: 6}]
+    assert clients[-1].places == {A: 1, B: 2}
 
 
 async def test_records_that_come_while_another_partition_is_moved_come_once(

@@ -35,6 +35,7 @@ class World:
         self.holes: list[tuple[TP, int, int]] = []
         self.moved: list[tuple[TP, int]] = []
         self.meanwhile = lambda: None
+        self.checks_logs = True
         self.tracker = Tracker(commits_above=True)
         self.positions = Positions(
             self,

@@ -46,7 +46,8 @@ class Message:
     def headers(self) -> None:
         return None
 
-    leader_epoch = headers
+    def leader_epoch(self) -> int:
+        return 4
 
 
 class Kafka:
@@ -61,6 +62,8 @@ class Kafka:
         self.silences = 0
         """How many reads got nothing for that."""
         self.consumers = 0
+        self.starts: list[tuple[int, int, int | None]] = []
+        """Partition, offset and epoch of each assignment."""
 
     def consumer(self, *_: object, **__: object) -> Kafka._Consumer:
         self.consumers += 1
@@ -78,6 +81,7 @@ class Kafka:
 
         def incremental_assign(self, found: list) -> None:
             for one in found:
+                self.kafka.starts.append((one.topic, one.offset, one.leader_epoch))
                 self.at[one.topic, one.partition] = max(one.offset, 0)
                 self.reported.discard((one.topic, one.partition))
 
@@ -169,6 +173,36 @@ async def test_a_thread_that_fails_goes_on_where_it_was(
     await until(lambda: world.reader.trouble is None)
     assert world.kafka.consumers == 1 + times
     assert caplog.text.count("the reader of hooks has failed, it will be restarted: RuntimeError: Too many") == times
+
+
+async def test_a_new_client_checks_the_log_by_the_epoch_of_the_last_record(world: World) -> None:
+    world.kafka.ends["empty", 0] = 0
+    world.reader.follow(world.kafka.ends)
+    world.reader.start()
+    await asyncio.wait_for(world.reader.wait_ready(), 10)
+    world.kafka.starts.clear()
+    world.kafka.fails = 1
+    world.kafka.ends[HOOKS] = 5
+    await until(lambda: world.reader.position[HOOKS] == 5)
+    assert sorted(world.kafka.starts) == [("empty", 0, None), ("hook-states", 2, 4), ("hooks", 3, 4)]
+
+
+async def test_what_comes_after_the_last_record_may_be_of_a_later_epoch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def consume(self: Kafka._Consumer, **_: object) -> list[Message]:
+        # The markers of a transaction, or records that compaction has removed.
+        at_end = self.at.get(HOOKS) == 3
+        return [Message(HOOKS, 5, KafkaError(KafkaError._PARTITION_EOF))] if at_end else []
+
+    monkeypatch.setattr(Kafka._Consumer, "consume", consume)
+    world.reader.start()
+    await until(lambda: world.reader.position.get(HOOKS) == 5)
+    world.kafka.starts.clear()
+    world.kafka.fails = 1
+    world.kafka.ends["hook-states", 0] = 3
+    await until(lambda: world.reader.position.get(("hook-states", 0)) == 3)
+    assert ("hooks", 5, None) in world.kafka.starts
 
 
 async def test_a_failure_is_reported_while_it_lasts(world: World) -> None:
