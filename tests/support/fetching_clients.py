@@ -24,9 +24,13 @@ _PLAIN: dict[str, Any] = {"key": None, "value": b"v"}
 
 
 class Broker:
-    """The offsets of each partition; a transaction marker is an offset without a record."""
+    """The offsets of each partition; a transaction marker is an offset without a record.
+
+    elections -- where each partition ended when the leader of the next epoch was elected; nothing was lost then.
+    """
 
     def __init__(self) -> None:
+        self.elections: list[dict[TP, int]] = []
         self.changed = threading.Condition()
         self.offsets: dict[TP, list[int]] = {A: [], B: []}
         self.ends = {A: 0, B: 0}
@@ -37,6 +41,12 @@ class Broker:
             self.offsets[tp].append(self.ends[tp])
             self.ends[tp] += 1
             self.changed.notify_all()
+
+    def epoch_of(self, tp: TP, offset: int) -> int:
+        return sum(starts[tp] <= offset for starts in self.elections)
+
+    def end_of(self, tp: TP, epoch: int) -> int:
+        return self.elections[epoch][tp] if epoch < len(self.elections) else self.ends[tp]
 
     def next_of(self, places: dict[TP, int]) -> tuple[TP, int] | None:
         """Return the next record for a client that is at these places, and move them behind it."""
@@ -53,9 +63,9 @@ class Broker:
 class Message:
     """A message of confluent-kafka."""
 
-    def __init__(self, tp: TP, offset: int) -> None:
+    def __init__(self, tp: TP, offset: int, epoch: int) -> None:
         fields = {"topic": tp.topic, "partition": tp.partition, "offset": offset, "timestamp": (1, 5)}
-        for name, value in (fields | _PLAIN | {"leader_epoch": 0, "error": None, "headers": None}).items():
+        for name, value in (fields | _PLAIN | {"leader_epoch": epoch, "error": None, "headers": None}).items():
             setattr(self, name, partial(_same, value))
 
     def __len__(self) -> int:
@@ -86,7 +96,7 @@ class ThreadedClient:
         assert not self.is_polled, "a client serves one call at a time: this one would wait for the thread's"
         found: list[Message] = []
         while len(found) < number and (one := self._broker.next_of(self.places)) is not None:
-            found.append(Message(*one))
+            found.append(self._message(*one))
         return found
 
     def poll(self, timeout: float) -> Message | None:
@@ -101,7 +111,10 @@ class ThreadedClient:
                 broker.changed.notify_all()
                 broker.changed.wait_for(lambda: self.may_pass or self.is_free)
             found, self.held, self.is_polled, self.may_pass = self.held, None, False, False
-            return None if found is None else Message(*found)
+            return None if found is None else self._message(*found)
+
+    def _message(self, tp: TP, offset: int) -> Message:
+        return Message(tp, offset, self._broker.epoch_of(tp, offset))
 
     def _has_next(self) -> bool:
         self.held = self.held or self._broker.next_of(self.places)

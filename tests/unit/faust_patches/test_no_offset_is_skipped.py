@@ -94,11 +94,11 @@ class Worker:
 
     async def logs(self, tps: Collection[TP]) -> dict[TP, Log]:
         await asyncio.sleep(0)
-        return {tp: Log("id", 0, 0, self.broker.ends[tp]) for tp in tps}
+        return {tp: Log("id", len(self.broker.elections), 0, self.broker.ends[tp]) for tp in tps}
 
     async def epoch_ends(self, epochs: Mapping[TP, int]) -> dict[TP, int | None]:
         self.late()  # from here on nothing else runs until the client reads elsewhere
-        return {tp: self.broker.ends[tp] for tp in epochs}
+        return {tp: self.broker.end_of(tp, epoch) for tp, epoch in epochs.items()}
 
     # --- steps
 
@@ -136,6 +136,10 @@ class Worker:
         self._positions.suspect([A, B])
         await self._positions.check()
 
+    async def check(self) -> None:
+        """Compare the logs with what was read, as is done every few seconds, and on evidence."""
+        await self._positions.check()
+
     async def take(self) -> None:
         """Let the agent take up a batch."""
         if self._draining.done():
@@ -165,7 +169,9 @@ class Worker:
 def _nothing() -> None: ...
 
 
-KINDS = st.sampled_from(["A", "A after a marker", "B", "pass", "take", "restart", "seek", "time goes by"])
+KINDS = st.sampled_from(
+    ["A", "A after a marker", "B", "pass", "take", "restart", "seek", "check", "election", "time goes by"]
+)
 #: what happens, and how many turns of the loop come after it
 EVENTS = st.lists(st.tuples(KINDS, st.sampled_from([0, 1, 6])), max_size=4)
 #: the partitions that a rebalance gives; whether threads hand over just before they are read; what happens without
@@ -190,7 +196,9 @@ async def play(fetcher: str, rebalances: list[Any], monkeypatch: pytest.MonkeyPa
                     threads.let_pass()
                 case "time goes by":
                     now[0] += 1.0
-                case "take" | "restart" | "seek":
+                case "election":
+                    broker.elections.append(broker.ends.copy())
+                case "take" | "restart" | "seek" | "check":
                     await getattr(worker, kind)()
                 case _:
                     broker.append(B if kind == "B" else A, with_marker="marker" in kind)
@@ -214,7 +222,7 @@ async def play(fetcher: str, rebalances: list[Any], monkeypatch: pytest.MonkeyPa
             await worker.position((A, B))
             worker.resume()
         for _ in range(TURNS):
-            await happen([("pass", 1), ("take", 0)])
+            await happen([("pass", 1), ("take", 0), ("check", 0)])
             if not worker.is_behind():
                 break
     finally:
@@ -229,6 +237,7 @@ def made(fetcher: str, broker: Broker) -> Fetching:
         return LibrdkafkaFetching(Settings(brokers=("127.0.0.1:1",)), 1_000_000)
     one = AiokafkaFetching({}, 1_000_000, lambda: False)
     one._client = LoopClient(broker)  # type: ignore[assignment]
+    one._epochs.of = lambda topic, partition, offset: broker.epoch_of(TP(topic, partition), offset)  # type: ignore[method-assign]
     return one
 
 
