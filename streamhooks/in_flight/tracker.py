@@ -23,6 +23,7 @@ from streamhooks.in_flight.room import Room
 TP = tuple[str, int]
 
 
+# Without garbage collection: what it refers to lives as long as the worker, or refers to nothing.
 class Ticket(Struct, eq=False, gc=False):
     """A record in flight, or a run of them. It is settled when it was released as often as it was held."""
 
