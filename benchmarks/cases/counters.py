@@ -19,6 +19,9 @@ from benchmarks.stage import PARTITIONS, Sender, Stage, stage
 from benchmarks.statistics import percentiles
 from benchmarks.topics import Group
 from streamhooks.kafka.partitions import partition_of
+from streamhooks.settings import Settings
+from streamhooks.web.http.access import FORWARDED
+from streamhooks.web.http.signing import ForwardedCall, Signer
 
 #: the finest rollup and the coarser two, in seconds
 ROLLUPS = (10, 3600, 86400)
@@ -116,13 +119,15 @@ def _write(scene: Stage, hook: Hook, at: int, attempts: int) -> None:
 
 def _asked(workers: Sender, hooks: Sequence[Hook], queries: int) -> tuple[list[float], list[float]]:
     """Return the times of queries in ms, at the hook's owner and at the other worker."""
-    clients = [HTTPConnection(urlsplit(base).netloc) for base in workers.bases]
+    clients = {base: HTTPConnection(urlsplit(base).netloc) for base in workers.bases}
+    signer = Signer(Settings(), time.time)
     taken: tuple[list[float], list[float]] = ([], [])
     for number in range(queries):
         hook = hooks[number % len(hooks)]
-        for client in clients:
-            # A request that says that it was forwarded is answered only by the owner.
-            owner = _get(client, hook, {"X-Streamhooks-Forwarded": "1"})[0] == 200
+        for base, client in clients.items():
+            # A request that was forwarded is answered only by the owner.
+            call = ForwardedCall(base, "GET", f"/api/hooks/{hook.id}/stats", "", "")
+            owner = _get(client, hook, {FORWARDED: signer.signed(call, "read", b"")})[0] == 200
             began = time.perf_counter()
             status, points = _get(client, hook, {})
             taken[not owner].append((time.perf_counter() - began) * 1000)
