@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
-import msgspec
 import orjson
 from msgspec import Meta, Struct
+from msgspec.json import Decoder
 
 from streamhooks.errors import BrokenRecord
 from streamhooks.records.fields import LARGEST
@@ -32,7 +32,8 @@ class Attempt(Struct, frozen=True, gc=False):
     cause: Cause | None
 
 
-class _Plain(Attempt, frozen=True, gc=False):
+# Without unknown fields: the decoder would skip what is in them, however deep.
+class _Plain(Attempt, frozen=True, gc=False, forbid_unknown_fields=True):
     """An attempt as our workers write it; what is not counted is only checked."""
 
     status: _Whole | None
@@ -46,12 +47,12 @@ class _Plain(Attempt, frozen=True, gc=False):
     response: str | None = None
 
 
-class _PlainFiring(Struct, gc=False):
+class _PlainFiring(Struct, gc=False, forbid_unknown_fields=True):
     hook_id: _Text
     attempts: list[_Plain]
 
 
-_decode = msgspec.json.Decoder(_PlainFiring).decode
+_decode = Decoder(_PlainFiring).decode
 
 
 class Attempts(NamedTuple):
@@ -65,13 +66,12 @@ class Attempts(NamedTuple):
 
 def read(value: bytes | None) -> Attempts:
     """Return the attempts in a value of `firings`; raise BrokenRecord with the reason."""
-    if value is not None:
-        try:
-            found = _decode(value)
-        except (msgspec.MsgspecError, ValueError):  # ValueError: a text that is not Unicode
-            return _carefully(value)
-        return Attempts(found.hook_id, found.attempts, value)
-    return _carefully(value)
+    text = value or b""
+    try:
+        found = _decode(text)
+    except ValueError:
+        return _carefully(value)
+    return Attempts(found.hook_id, found.attempts, text)
 
 
 def _carefully(value: bytes | None) -> Attempts:

@@ -61,8 +61,11 @@ def test_both_ways_find_the_same(changed: dict, missing: set, where: str) -> Non
     assert found(value) == carefully(value)
 
 
+DEEP = b'{"hook_id":"a","attempts":[],"more":%s%s}' % (b"[" * 2000, b"]" * 2000)
+
+
 @pytest.mark.parametrize(
-    "value", [b"", b"{}", b"[]", b"null", b'"a"', b"{", b'{"hook_id":"a","attempts":[[]]}', b"\xff"]
+    "value", [b"", b"{}", b"[]", b"null", b'"a"', b"{", b'{"hook_id":"a","attempts":[[]]}', b"\xff", DEEP]
 )
 def test_what_is_broken_is_told_with_its_reason(value: bytes) -> None:
     assert found(value) == carefully(value)
