@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from msgspec import Raw, Struct
-from msgspec.json import Decoder, Encoder
+from msgspec.json import Decoder, encode
 
 #: attempts kept per hook
 OF_A_HOOK = 100
@@ -83,9 +83,8 @@ class _Texts(Struct):
 
 
 _texts_of = Decoder(_Texts).decode
-_encode = Encoder().encode
 
 
 def _end_of(value: bytes) -> bytes:
     """Return a record with only the last attempts: one has room for thousands."""
-    return _encode(_Texts(_texts_of(value).attempts[-OF_A_HOOK:]))
+    return encode(_Texts(_texts_of(value).attempts[-OF_A_HOOK:]))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, Self, cast, get_args
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.json import Encoder
+from msgspec.json import encode
 from msgspec.structs import asdict
 
 from streamhooks.errors import BrokenRecord
@@ -47,8 +47,6 @@ OUTCOMES: Final[Mapping[Outcome, Meaning]] = {
     "dropped": Meaning(None, False, "off"),
     "failed": Meaning(None, False, "bad"),
 }
-
-_encode = Encoder().encode
 
 Cause = Literal["live", "retry", "replay", "resume", "redrive", "test"]
 """Why an attempt was made; retries of a replay, a resume or a redrive keep that cause."""
@@ -104,7 +102,7 @@ class Attempt(Struct, gc=False):
 
     def to_json(self) -> bytes:
         """Return the JSON form."""
-        return _encode(self)
+        return encode(self)
 
 
 @dataclass(frozen=True, slots=True)
